@@ -1,0 +1,2 @@
+export * from "./lib/backend.ts";
+export * from "./lib/messages.ts";

@@ -1,0 +1,84 @@
+// Owns the Backend port: what the step loop needs from whatever computes. It knows slots and tokens, never jobs, HTTP or time.
+import type { Message, Sampling } from "@waggle/protocol";
+
+export type Token = number;
+
+export interface BackendInfo {
+  readonly backend: "llama" | "fake";
+  /** The model's own name: the GGUF's `general.name`, else its file name. */
+  readonly modelName: string;
+  /** Tokens per slot, as enforced; the KV cache behind it may be padded. */
+  readonly contextSize: number;
+  readonly trainedContextSize: number;
+  readonly slots: number;
+  /** Most tokens that one step may carry, over all its rows. */
+  readonly batchSize: number;
+  readonly parameters: number;
+  readonly modelBytes: number;
+  readonly device: string;
+  readonly threads: number;
+  /** Most threads that `setThreads` takes. */
+  readonly maxThreads: number;
+  readonly build: string;
+}
+
+export type PromptInput =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "messages"; readonly messages: readonly Message[] };
+
+/** How a job samples. The seed is final: -1 has been replaced by 32 random bits. */
+export interface SlotSampling extends Omit<Sampling, "seed"> {
+  readonly seed: number;
+}
+
+/** One slot's share of a step. */
+export type StepRow =
+  /** Compute these prompt tokens. With `sample`, they are the last ones: the row also yields the first token. */
+  | { readonly kind: "prefill"; readonly slot: number; readonly tokens: readonly Token[]; readonly sample: boolean }
+  /** Feed the token that this slot sampled last, and sample the next one. */
+  | { readonly kind: "decode"; readonly slot: number };
+
+export type RowResult =
+  | { readonly kind: "none" }
+  | { readonly kind: "token"; readonly token: Token }
+  /** This row alone failed (a grammar that allows nothing, say); the others are good. */
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface Backend {
+  readonly info: BackendInfo;
+
+  /**
+   * Text, or a conversation under the model's chat template, as tokens. BOS where the model wants one, and never twice; text of a message
+   * never becomes a control token. Synchronous, as the tokenizer is.
+   * @throws WaggleError invalid_argument when the template cannot render these messages
+   */
+  tokenize(input: PromptInput): readonly Token[];
+
+  /**
+   * Checks what only the model can: the grammar compiles, the biased tokens exist.
+   * @throws WaggleError invalid_argument naming the field
+   */
+  checkSampling(sampling: SlotSampling): Promise<void>;
+
+  /** The bytes that this token adds to the text; empty for control tokens. May be part of a character. */
+  tokenBytes(token: Token): Uint8Array;
+
+  isEndOfGeneration(token: Token): boolean;
+
+  /** Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts afresh. */
+  begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<void>;
+
+  /**
+   * One forward pass over all rows, then sampling. Rows come in ascending slot order, one a slot, `batchSize` tokens together at most;
+   * results come in the same order. A rejection means that the backend is unusable from now on.
+   */
+  step(rows: readonly StepRow[]): Promise<readonly RowResult[]>;
+
+  /** Ends the slot's work. Its KV cache stays: everything fed so far, which is all tokens but the one sampled last. */
+  end(slot: number): Promise<void>;
+
+  /** Takes effect with the next step. */
+  setThreads(threads: number): void;
+
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,96 @@
+// Owns what passes between the worker and its engine, which usually lives in a child process: plain data, one message per step.
+import type { ErrorCode, Message, Sampling, SlotStatus } from "@waggle/protocol";
+import type { BackendInfo } from "./backend.ts";
+
+/** A job as the engine sees it. */
+export interface EngineJob {
+  readonly jobId: string;
+  readonly prompt?: string;
+  readonly messages?: readonly Message[];
+  readonly maxTokens?: number;
+  readonly stop: readonly string[];
+  readonly sampling: Sampling;
+  /** Jobs share cached prefixes within one scope only: it is the API token's name. */
+  readonly cacheScope: string;
+  readonly sessionId?: string;
+}
+
+export type EngineCommand =
+  /** Tokenize and check a job without starting it; answered by `checked`. */
+  | { readonly type: "check"; readonly job: EngineJob }
+  /** Run the job. It waits inside the engine only if no slot is free. */
+  | { readonly type: "submit"; readonly job: EngineJob }
+  /** Answered by a `cancelled` job event as soon as the slot is free, at most one step later. */
+  | { readonly type: "cancel"; readonly jobId: string }
+  /** Leave now; running jobs are lost. */
+  | { readonly type: "shutdown" };
+
+export interface JobFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details?: Record<string, unknown>;
+}
+
+/** Counts and durations of a job that has ended, as the engine saw it. Milliseconds. */
+export interface JobTotals {
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  /** Model tokens sampled, end-of-generation included. */
+  readonly completionTokens: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+}
+
+export type JobEvent =
+  /** The job has its slot and its prefill begins. */
+  | {
+      readonly type: "started";
+      readonly jobId: string;
+      readonly slot: number;
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+    }
+  | {
+      readonly type: "token";
+      readonly jobId: string;
+      /** Gapless from 0. */
+      readonly index: number;
+      readonly text: string;
+      /** Milliseconds since this job's `started`. */
+      readonly tMs: number;
+      /** Model tokens in it. */
+      readonly n: number;
+    }
+  | ({ readonly type: "finished"; readonly jobId: string; readonly reason: "stop" | "length" } & JobTotals)
+  /** `steps`: forward passes that ended between the cancel command and the slot being free; 0 or 1. */
+  | ({ readonly type: "cancelled"; readonly jobId: string; readonly steps: number } & JobTotals)
+  | ({ readonly type: "failed"; readonly jobId: string } & JobFailure);
+
+/** What one step did. `width` counts rows, `tokens` what was fed. */
+export interface StepStats {
+  readonly step: number;
+  readonly width: number;
+  readonly decodeRows: number;
+  readonly tokens: number;
+  readonly passMs: number;
+  /** From the end of the last step to the start of this one, when work was there all along. */
+  readonly gapMs: number;
+  readonly threads: number;
+}
+
+export type EngineEvent =
+  | { readonly type: "loading"; readonly progress: number }
+  | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
+  | { readonly type: "load_failed"; readonly message: string }
+  | { readonly type: "checked"; readonly jobId: string; readonly promptTokens: number }
+  | { readonly type: "check_failed"; readonly jobId: string; readonly failure: JobFailure }
+  /** After every forward pass, and after a boundary that changed something without one (then `stats` is absent). */
+  | {
+      readonly type: "step";
+      readonly events: readonly JobEvent[];
+      readonly slots: readonly SlotStatus[];
+      readonly stats?: StepStats;
+    }
+  /** The backend broke; the engine is unusable and about to leave. */
+  | { readonly type: "broken"; readonly message: string }
+  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };

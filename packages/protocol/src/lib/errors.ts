@@ -1,0 +1,183 @@
+// Owns the closed list of error codes, what each means over HTTP, and the one shape in which they travel.
+import { z } from "zod";
+
+/** One row of the error table: HTTP status, the `type` clients group by, and whether the same request may be sent again. */
+export interface ErrorKind {
+  /** HTTP status; `slow_consumer` only ever ends a stream, so its status is never sent. */
+  readonly status: number;
+  readonly type: string;
+  readonly retryable: boolean;
+  readonly when: string;
+}
+
+export const errorKinds = {
+  invalid_argument: {
+    status: 400,
+    type: "invalid_request_error",
+    retryable: false,
+    when: "The request breaks the schema or makes no sense; the message names the field.",
+  },
+  unauthenticated: {
+    status: 401,
+    type: "authentication_error",
+    retryable: false,
+    when: "No API token, or a wrong one.",
+  },
+  forbidden: {
+    status: 403,
+    type: "permission_error",
+    retryable: false,
+    when: "The Host or Origin header names a place that does not belong here.",
+  },
+  not_found: {
+    status: 404,
+    type: "not_found_error",
+    retryable: false,
+    when: "The job, worker, model or route is unknown.",
+  },
+  conflict: {
+    status: 409,
+    type: "conflict_error",
+    retryable: false,
+    when: "The client's own job_id is taken.",
+  },
+  payload_too_large: {
+    status: 413,
+    type: "invalid_request_error",
+    retryable: false,
+    when: "The body is over the limit.",
+  },
+  resource_exhausted: {
+    status: 429,
+    type: "rate_limit_error",
+    retryable: true,
+    when: "The queue, or this client's share of it, is full; Retry-After says when to come back.",
+  },
+  cancelled: {
+    status: 499,
+    type: "cancelled_error",
+    retryable: false,
+    when: "The job was superseded or cancelled by somebody else.",
+  },
+  slow_consumer: {
+    status: 500,
+    type: "slow_consumer_error",
+    retryable: true,
+    when: "This reader fell too far behind and was cut off; the job goes on, and a resume continues it.",
+  },
+  deadline_exceeded: {
+    status: 504,
+    type: "timeout_error",
+    retryable: true,
+    when: "The job's own deadline passed.",
+  },
+  engine_failed: {
+    status: 502,
+    type: "engine_error",
+    retryable: true,
+    when: "The engine died or hung under this job.",
+  },
+  unavailable: {
+    status: 503,
+    type: "unavailable_error",
+    retryable: true,
+    when: "Loading failed, the worker is draining, or the engine is restarting; Retry-After says when to come back.",
+  },
+  internal: {
+    status: 500,
+    type: "internal_error",
+    retryable: false,
+    when: "A defect of ours; the cause is in the log under the request id.",
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorKinds;
+
+export const errorCodes = Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]];
+
+export const ErrorCodeSchema = z.enum(errorCodes);
+
+/** The body of every answer that is not 2xx. */
+export const ErrorBodySchema = z
+  .object({
+    error: z.object({
+      code: ErrorCodeSchema,
+      message: z.string().describe("What failed, then why; names the field where there is one."),
+      type: z.string(),
+      retryable: z.boolean(),
+      details: z.record(z.string(), z.unknown()).optional(),
+    }),
+  })
+  .meta({ id: "Error" });
+export type ErrorBody = z.infer<typeof ErrorBodySchema>;
+
+export interface WaggleErrorOptions {
+  /** Machine-readable facts for the client: field paths, limits, counts. Never a cause or a stack. */
+  readonly details?: Record<string, unknown>;
+  /** Seconds until a retry makes sense; becomes `Retry-After`. */
+  readonly retryAfterS?: number;
+  /** What really happened: for the log, never for the wire. */
+  readonly cause?: unknown;
+}
+
+/** The one error class that crosses module borders; everything else that is thrown is `internal`. */
+export class WaggleError extends Error {
+  override readonly name = "WaggleError";
+  readonly code: ErrorCode;
+  readonly details: Record<string, unknown> | undefined;
+  readonly retryAfterS: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: WaggleErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details;
+    this.retryAfterS = options.retryAfterS;
+  }
+
+  /** A WaggleError stays itself; anything else becomes `internal` with a message that tells a client nothing. */
+  static from(thrown: unknown): WaggleError {
+    if (thrown instanceof WaggleError) return thrown;
+    return new WaggleError("internal", "Something went wrong inside the daemon; its log has the cause.", {
+      cause: thrown,
+    });
+  }
+
+  get status(): number {
+    return errorKinds[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return errorKinds[this.code].retryable;
+  }
+
+  /** The wire shape: `{error: {code, message, type, retryable, details?}}`. */
+  toBody(): ErrorBody {
+    const { type, retryable } = errorKinds[this.code];
+    return {
+      error: {
+        code: this.code,
+        message: this.message,
+        type,
+        retryable,
+        ...(this.details === undefined ? {} : { details: this.details }),
+      },
+    };
+  }
+}
+
+/** Turns zod's issues into one `invalid_argument` whose message names the first field and whose details list them all. */
+export function invalidArgument(error: z.ZodError, what = "request"): WaggleError {
+  const problems = error.issues.slice(0, 20).flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.slice(0, 20).map((key) => ({
+          field: [...issue.path, key].map(String).join(".").slice(0, 200),
+          problem: "unknown field",
+        }))
+      : [{ field: issue.path.map(String).join(".").slice(0, 200), problem: issue.message }],
+  );
+  const first = problems[0] ?? { field: "", problem: "invalid" };
+  const place = first.field === "" ? `the ${what}` : `field "${first.field}"`;
+  return new WaggleError("invalid_argument", `Cannot accept ${place}: ${first.problem}.`.replace(/\.\.$/, "."), {
+    details: { problems },
+  });
+}

@@ -1,0 +1,140 @@
+// Owns the stream: which events there are, what they carry, and how one becomes an SSE or NDJSON frame.
+// Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error.
+import { z } from "zod";
+import { ErrorCodeSchema } from "./errors.ts";
+
+const streamShape = {
+  stream_id: z.string().describe("The job's id."),
+  session_id: z.string().optional(),
+};
+
+export const UsageSchema = z
+  .object({
+    prompt_tokens: z.int().nonnegative(),
+    completion_tokens: z.int().nonnegative(),
+    total_tokens: z.int().nonnegative(),
+    cached_tokens: z.int().nonnegative().describe("Prompt tokens found in the slot's KV cache, so not computed."),
+  })
+  .meta({ id: "Usage" });
+export type Usage = z.infer<typeof UsageSchema>;
+
+/** All in milliseconds. */
+export const TimingsSchema = z
+  .object({
+    queue_ms: z.number().nonnegative().describe("Acceptance to slot."),
+    prefill_ms: z.number().nonnegative().describe("Slot to first token."),
+    decode_ms: z.number().nonnegative().describe("First token to last."),
+    total_ms: z.number().nonnegative().describe("Acceptance to end."),
+    tokens_per_second: z.number().nonnegative().describe("Of decoding: (completion_tokens - 1) / decode time."),
+  })
+  .meta({ id: "Timings" });
+export type Timings = z.infer<typeof TimingsSchema>;
+
+export const FinishReasonSchema = z.enum(["stop", "length", "cancelled"]);
+export type FinishReason = z.infer<typeof FinishReasonSchema>;
+
+export const CancelledBySchema = z.enum(["client", "superseded", "disconnect", "unclaimed"]);
+export type CancelledBy = z.infer<typeof CancelledBySchema>;
+
+export const QueuedEventSchema = z
+  .object({
+    type: z.literal("queued"),
+    ...streamShape,
+    position: z.int().nonnegative().describe("1 is next, 0 is running."),
+  })
+  .meta({ id: "QueuedEvent" });
+
+export const StatusEventSchema = z
+  .object({
+    type: z.literal("status"),
+    ...streamShape,
+    status: z
+      .enum(["loading", "thinking", "continued"])
+      .describe("thinking: prefill has begun; the first token ends it."),
+  })
+  .meta({ id: "StatusEvent" });
+
+export const StartedEventSchema = z
+  .object({
+    type: z.literal("started"),
+    ...streamShape,
+    model: z.string(),
+    prompt_tokens: z.int().nonnegative(),
+    cached_tokens: z.int().nonnegative(),
+    queue_ms: z.number().nonnegative(),
+  })
+  .meta({ id: "StartedEvent" });
+
+export const TokenEventSchema = z
+  .object({
+    type: z.literal("token"),
+    ...streamShape,
+    index: z.int().nonnegative().describe("Counts token events, gapless from 0."),
+    text: z.string().describe("Whole characters only."),
+    t_ms: z.number().nonnegative().describe("When the engine produced it, in ms from started."),
+    n: z.int().min(2).optional().describe("Model tokens in this event, where more than one."),
+  })
+  .meta({ id: "TokenEvent" });
+
+export const EndEventSchema = z
+  .object({
+    type: z.literal("end"),
+    ...streamShape,
+    finish_reason: FinishReasonSchema,
+    cancelled_by: CancelledBySchema.optional(),
+    usage: UsageSchema,
+    timings: TimingsSchema,
+  })
+  .meta({ id: "EndEvent" });
+
+export const ErrorEventSchema = z
+  .object({
+    type: z.literal("error"),
+    ...streamShape,
+    code: ErrorCodeSchema,
+    message: z.string(),
+    retryable: z.boolean(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: "ErrorEvent" });
+
+export const StreamEventSchema = z
+  .discriminatedUnion("type", [
+    QueuedEventSchema,
+    StatusEventSchema,
+    StartedEventSchema,
+    TokenEventSchema,
+    EndEventSchema,
+    ErrorEventSchema,
+  ])
+  .meta({ id: "StreamEvent" });
+
+export type QueuedEvent = z.infer<typeof QueuedEventSchema>;
+export type StatusEvent = z.infer<typeof StatusEventSchema>;
+export type StartedEvent = z.infer<typeof StartedEventSchema>;
+export type TokenEvent = z.infer<typeof TokenEventSchema>;
+export type EndEvent = z.infer<typeof EndEventSchema>;
+export type ErrorEvent = z.infer<typeof ErrorEventSchema>;
+export type StreamEvent = z.infer<typeof StreamEventSchema>;
+export type TerminalEvent = EndEvent | ErrorEvent;
+
+export function isTerminal(event: StreamEvent): event is TerminalEvent {
+  return event.type === "end" || event.type === "error";
+}
+
+/** The line that follows `end` on an SSE stream, and nothing else ever follows. */
+export const DONE = "[DONE]";
+
+/** Headers of every SSE answer. */
+export const sseHeaders = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+} as const;
+
+/** Headers of the same stream as NDJSON. */
+export const ndjsonHeaders = {
+  "content-type": "application/x-ndjson",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+} as const;

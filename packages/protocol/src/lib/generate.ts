@@ -1,0 +1,121 @@
+// Owns the native request: what a client may ask of a generation, every field bounded, names and defaults llama-server's.
+import { z } from "zod";
+
+/** Limits of the request schema. Those a deployment may want to change are in the worker's configuration instead. */
+export const requestLimits = {
+  idChars: 128,
+  modelChars: 256,
+  messages: 2_048,
+  stopStrings: 4,
+  stopChars: 256,
+  maxTokens: 1_048_576,
+  grammarChars: 65_536,
+  logitBiasEntries: 1_024,
+  drySequenceBreakers: 16,
+  deadlineMs: 86_400_000,
+} as const;
+
+export const MessageSchema = z
+  .strictObject({
+    role: z.enum(["system", "user", "assistant"]),
+    content: z.string(),
+  })
+  .meta({ id: "Message" });
+export type Message = z.infer<typeof MessageSchema>;
+
+const IdSchema = z
+  .string()
+  .min(1)
+  .max(requestLimits.idChars)
+  .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed");
+
+/** Sampling fields; the defaults are llama-server's. */
+const samplingShape = {
+  temperature: z.number().min(0).max(2).default(0.8).describe("0 is greedy."),
+  top_k: z.int().min(0).max(1_000_000).default(40).describe("0 turns it off."),
+  top_p: z.number().min(0).max(1).default(0.95).describe("1 turns it off."),
+  min_p: z.number().min(0).max(1).default(0.05).describe("0 turns it off."),
+  repeat_penalty: z.number().min(0.01).max(10).default(1).describe("1 turns it off."),
+  repeat_last_n: z.int().min(0).max(65_536).default(64).describe("Tokens that the three penalties look back on."),
+  presence_penalty: z.number().min(-2).max(2).default(0),
+  frequency_penalty: z.number().min(-2).max(2).default(0),
+  dry_multiplier: z.number().min(0).max(100).default(0).describe("0 turns DRY off."),
+  dry_base: z.number().min(1).max(100).default(1.75),
+  dry_allowed_length: z.int().min(0).max(65_536).default(2),
+  dry_penalty_last_n: z.int().min(-1).max(65_536).default(-1).describe("-1 is the whole context."),
+  dry_sequence_breakers: z
+    .array(z.string().min(1).max(40))
+    .max(requestLimits.drySequenceBreakers)
+    .default(["\n", ":", '"', "*"]),
+  xtc_probability: z.number().min(0).max(1).default(0).describe("0 turns XTC off."),
+  xtc_threshold: z.number().min(0).max(1).default(0.1),
+  logit_bias: z
+    .record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))
+    .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries, {
+      message: `at most ${requestLimits.logitBiasEntries} entries`,
+    })
+    .optional()
+    .describe("Token id to bias; -100 bans a token."),
+  seed: z.int().min(-1).max(4_294_967_295).default(-1).describe("-1 draws a random one."),
+  ignore_eos: z.boolean().default(false),
+  grammar: z.string().min(1).max(requestLimits.grammarChars).optional().describe("GBNF."),
+};
+
+export const SamplingSchema = z.strictObject(samplingShape);
+export type Sampling = z.infer<typeof SamplingSchema>;
+
+export const GenerateRequestSchema = z
+  .strictObject({
+    prompt: z.string().min(1, "must not be empty").optional().describe("Raw text. Exactly one of prompt and messages."),
+    messages: z
+      .array(MessageSchema)
+      .min(1, "must not be empty")
+      .max(requestLimits.messages)
+      .optional()
+      .describe("A conversation, rendered with the model's own chat template."),
+    model: z
+      .string()
+      .max(requestLimits.modelChars)
+      .optional()
+      .describe("Any name: a single worker answers with its own."),
+    max_tokens: z.int().min(1).max(requestLimits.maxTokens).optional().describe("Default: to the context's end."),
+    stop: z
+      .union([
+        z.string().min(1).max(requestLimits.stopChars),
+        z.array(z.string().min(1).max(requestLimits.stopChars)).max(requestLimits.stopStrings),
+      ])
+      .optional()
+      .describe("Up to 4 strings that end the text; they are not part of it."),
+    ...samplingShape,
+    session_id: IdSchema.optional().describe("One stream at a time for each; a new job supersedes the old one."),
+    priority: z.int().min(-10).max(10).default(0).describe("Higher first."),
+    deadline_ms: z.int().min(1).max(requestLimits.deadlineMs).optional().describe("Counted from acceptance."),
+    on_disconnect: z
+      .enum(["cancel", "continue"])
+      .default("cancel")
+      .describe("What happens when the last reader is gone."),
+    job_id: IdSchema.optional().describe("The client's own; refused with conflict while it is taken."),
+  })
+  .refine((request) => (request.prompt === undefined) !== (request.messages === undefined), {
+    message: "exactly one of prompt and messages is required",
+    path: ["prompt"],
+  })
+  .meta({ id: "GenerateRequest" });
+
+/** A validated request, defaults filled in. */
+export type GenerateRequest = z.infer<typeof GenerateRequestSchema>;
+/** What a client sends. */
+export type GenerateRequestInput = z.input<typeof GenerateRequestSchema>;
+
+export function stopStringsOf(request: Pick<GenerateRequest, "stop">): readonly string[] {
+  if (request.stop === undefined) return [];
+  return typeof request.stop === "string" ? [request.stop] : request.stop;
+}
+
+export function samplingOf(request: GenerateRequest): Sampling {
+  const sampling: Record<string, unknown> = {};
+  for (const key of Object.keys(samplingShape) as (keyof Sampling)[]) {
+    if (request[key] !== undefined) sampling[key] = request[key];
+  }
+  return sampling as Sampling;
+}

@@ -1,0 +1,99 @@
+// Owns what passes between worker and hive.
+import { z } from "zod";
+import { BackendNameSchema, WorkerStateSchema } from "./worker.ts";
+
+/** A worker is stale after this many missed heartbeat intervals, and gone after `goneAfterIntervals`. */
+export const staleAfterIntervals = 3;
+export const goneAfterIntervals = 6;
+
+export const WorkerIdSchema = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed");
+
+const workerShape = {
+  url: z.url().max(2_048),
+  model: z.string().max(256),
+  state: WorkerStateSchema,
+  backend: BackendNameSchema.optional(),
+  slots: z.object({ total: z.int().nonnegative(), busy: z.int().nonnegative() }),
+  queue: z.object({ depth: z.int().nonnegative(), capacity: z.int().nonnegative() }),
+  version: z.string().max(64),
+};
+
+/** `PUT /v1/workers/:id`. */
+export const RegistrationSchema = z
+  .object({
+    ...workerShape,
+    worker_id: WorkerIdSchema,
+    interval_ms: z.int().min(50).max(3_600_000).describe("How often this worker will send heartbeats."),
+  })
+  .meta({ id: "Registration" });
+export type Registration = z.infer<typeof RegistrationSchema>;
+
+/** `POST /v1/heartbeat`. */
+export const HeartbeatSchema = z
+  .object({
+    ...workerShape,
+    worker_id: WorkerIdSchema,
+    timestamp: z.iso.datetime(),
+    health_status: z.enum(["healthy", "degraded", "unhealthy"]),
+    seq: z.int().nonnegative().describe("Counts this worker process's heartbeats from 0."),
+    tokens_per_second: z.number().nonnegative().optional().describe("Generated since the last heartbeat."),
+  })
+  .meta({ id: "Heartbeat" });
+export type Heartbeat = z.infer<typeof HeartbeatSchema>;
+
+export const LivenessStateSchema = z.enum(["alive", "stale", "gone"]);
+export type LivenessState = z.infer<typeof LivenessStateSchema>;
+
+export const HiveWorkerSchema = z
+  .object({
+    ...workerShape,
+    worker_id: WorkerIdSchema,
+    interval_ms: z.int(),
+    liveness: LivenessStateSchema,
+    registered_at: z.iso.datetime(),
+    last_seen_at: z.iso.datetime().describe("Of the last heartbeat or registration."),
+    heartbeats: z.int().nonnegative(),
+    last_heartbeat: HeartbeatSchema.optional(),
+  })
+  .meta({ id: "HiveWorker" });
+export type HiveWorker = z.infer<typeof HiveWorkerSchema>;
+
+export const HiveWorkersSchema = z.object({ workers: z.array(HiveWorkerSchema) }).meta({ id: "HiveWorkers" });
+export const HeartbeatsSchema = z.object({ heartbeats: z.array(HeartbeatSchema) }).meta({ id: "Heartbeats" });
+
+/** What `GET /v1/heartbeats/stream` carries. */
+export const HiveEventSchema = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("snapshot"), at: z.iso.datetime(), workers: z.array(HiveWorkerSchema) }),
+    z.object({ type: z.literal("registered"), at: z.iso.datetime(), worker: HiveWorkerSchema }),
+    z.object({ type: z.literal("heartbeat"), at: z.iso.datetime(), heartbeat: HeartbeatSchema }),
+    z.object({
+      type: z.literal("liveness"),
+      at: z.iso.datetime(),
+      worker_id: z.string(),
+      liveness: LivenessStateSchema,
+      was: LivenessStateSchema,
+    }),
+    z.object({ type: z.literal("deregistered"), at: z.iso.datetime(), worker_id: z.string() }),
+    z.object({ type: z.literal("forgotten"), at: z.iso.datetime(), worker_id: z.string() }),
+  ])
+  .meta({ id: "HiveEvent" });
+export type HiveEvent = z.infer<typeof HiveEventSchema>;
+
+/**
+ * `PUT /v1/faults`: what the mock hive does to workers' requests from now on. `refuse` destroys the connection before reading, `drop`
+ * reads the request and never answers until the client gives up, `delay` waits `delay_ms` first, `500` answers with an internal error,
+ * `forget` empties the registry once (each worker's next heartbeat gets 404) and then behaves.
+ */
+export const FaultSchema = z
+  .strictObject({
+    fault: z.enum(["none", "refuse", "delay", "drop", "500", "forget"]),
+    delay_ms: z.int().min(0).max(600_000).optional(),
+    count: z.int().min(1).optional().describe("End the fault after this many requests; default: until changed."),
+  })
+  .meta({ id: "Fault" });
+export type Fault = z.infer<typeof FaultSchema>;

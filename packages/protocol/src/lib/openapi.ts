@@ -1,0 +1,143 @@
+// Owns how the route tables become an OpenAPI 3.1 document. Schemas with an id become components.
+import { z } from "zod";
+import { ErrorBodySchema, errorKinds } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
+import { hiveRoutes, workerRoutes } from "./routes.ts";
+import type { Route } from "./routes.ts";
+
+type Json = Record<string, unknown>;
+
+/** Codes that any route behind the gate may answer with. */
+const gateErrors: readonly ErrorCode[] = ["unauthenticated", "forbidden", "internal"];
+
+export interface OpenApiOptions {
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+  readonly routes: Readonly<Record<string, Route>>;
+}
+
+export function openApiDocument(options: OpenApiOptions): Json {
+  const components: Record<string, Json> = {};
+  const schemaOf = (schema: z.ZodType, io: "input" | "output"): Json => componentRef(schema, io, components);
+
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const [operationId, route] of Object.entries(options.routes)) {
+    const path = route.path.replace(/:([a-z_]+)/g, "{$1}");
+    paths[path] ??= {};
+    paths[path][route.method] = operation(operationId, route, schemaOf);
+  }
+  schemaOf(ErrorBodySchema, "output");
+  return {
+    openapi: "3.1.0",
+    info: { title: options.title, version: options.version, description: options.description },
+    paths,
+    components: {
+      schemas: Object.fromEntries(Object.entries(components).sort(([a], [b]) => a.localeCompare(b))),
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+    },
+    security: [{ bearer: [] }, {}],
+  };
+}
+
+export function workerOpenApi(version: string): Json {
+  return openApiDocument({
+    title: "Waggle worker",
+    version,
+    description: "An LLM inference worker: jobs in, tokens out over server-sent events.",
+    routes: workerRoutes,
+  });
+}
+
+export function hiveOpenApi(version: string): Json {
+  return openApiDocument({
+    title: "Waggle hive",
+    version,
+    description: "Registration, heartbeats and liveness of workers.",
+    routes: hiveRoutes,
+  });
+}
+
+function operation(
+  operationId: string,
+  route: Route,
+  schemaOf: (schema: z.ZodType, io: "input" | "output") => Json,
+): Json {
+  const parameters = [
+    ...[...route.path.matchAll(/:([a-z_]+)/g)].map((match) => parameter("path", match[1] ?? "", "", true)),
+    ...Object.entries(route.query ?? {}).map(([name, text]) => parameter("query", name, text, false)),
+    ...Object.entries(route.headers ?? {}).map(([name, text]) => parameter("header", name, text, false)),
+  ];
+  return {
+    operationId,
+    summary: route.summary,
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(route.open === true ? { security: [] } : {}),
+    ...(route.request === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { "application/json": { schema: schemaOf(route.request, "input") } },
+          },
+        }),
+    responses: {
+      [route.status]: { description: "Success.", ...content(route, schemaOf) },
+      ...errorResponses(route),
+    },
+  };
+}
+
+function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "output") => Json): Json {
+  if (route.stream !== undefined) {
+    const schema = schemaOf(route.stream, "output");
+    return { content: { "text/event-stream": { schema }, "application/x-ndjson": { schema } } };
+  }
+  if (route.response !== undefined) {
+    return { content: { "application/json": { schema: schemaOf(route.response, "output") } } };
+  }
+  return route.contentType === undefined ? {} : { content: { [route.contentType]: {} } };
+}
+
+function errorResponses(route: Route): Json {
+  const codes = route.open === true ? route.errors : [...route.errors, ...gateErrors];
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) {
+    const { status } = errorKinds[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map((code) => `${code}: ${errorKinds[code].when}`).join(" "),
+        content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+      },
+    ]),
+  );
+}
+
+function parameter(where: string, name: string, description: string, required: boolean): Json {
+  return { name, in: where, required, ...(description === "" ? {} : { description }), schema: { type: "string" } };
+}
+
+/** Registers a schema and everything it names under `components.schemas` and returns a reference, or the schema inline when it has no id. */
+function componentRef(schema: z.ZodType, io: "input" | "output", components: Record<string, Json>): Json {
+  const { $defs, $schema: _, ...root } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.id;
+    },
+  }) as Json & { $defs?: Record<string, Json> };
+  for (const [name, definition] of Object.entries($defs ?? {})) components[name] ??= relocate(definition);
+  const id = schema.meta()?.id;
+  const relocated = relocate(root);
+  if (id === undefined) return relocated;
+  components[id] ??= relocated;
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function relocate(value: Json): Json {
+  return JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', '"#/components/schemas/')) as Json;
+}

@@ -1,0 +1,87 @@
+// Owns what a worker says about itself.
+import { z } from "zod";
+
+export const WorkerStateSchema = z.enum(["starting", "loading", "ready", "draining", "stopped", "failed"]);
+export type WorkerStateName = z.infer<typeof WorkerStateSchema>;
+
+export const BackendNameSchema = z.enum(["llama", "fake"]);
+export type BackendName = z.infer<typeof BackendNameSchema>;
+
+export const WorkerInfoSchema = z
+  .object({
+    worker_id: z.string(),
+    url: z.string(),
+    state: WorkerStateSchema,
+    model: z.string().describe("The name the model is served under."),
+    backend: BackendNameSchema.describe("fake: no model at all, canned words for tests and benchmarks."),
+    version: z.string(),
+    slots: z.int().positive(),
+    local_mode: z.boolean(),
+    context_size: z.int().positive().optional().describe("Tokens per slot; once the model is loaded."),
+    trained_context_size: z.int().positive().optional(),
+    parameters: z.int().nonnegative().optional(),
+    model_bytes: z.int().nonnegative().optional(),
+    device: z.string().optional().describe("What computes: cpu, cuda, vulkan, metal."),
+    threads: z.int().positive().optional(),
+    engine_build: z.string().optional().describe("prebuilt, or source."),
+    prefill_budget: z.int().positive().describe("Prompt tokens per step, at most."),
+    queue_capacity: z.int().positive(),
+    uptime_ms: z.number().nonnegative(),
+  })
+  .meta({ id: "WorkerInfo" });
+export type WorkerInfo = z.infer<typeof WorkerInfoSchema>;
+
+export const SlotStateSchema = z.enum(["idle", "prefilling", "decoding", "releasing"]);
+export type SlotStateName = z.infer<typeof SlotStateSchema>;
+
+export const SlotStatusSchema = z
+  .object({
+    id: z.int().nonnegative(),
+    state: SlotStateSchema,
+    job_id: z.string().optional(),
+    prompt_tokens: z.int().nonnegative().describe("Of the job in it; 0 when idle."),
+    tokens: z.int().nonnegative().describe("Model tokens generated for the job in it; 0 when idle."),
+  })
+  .meta({ id: "SlotStatus" });
+export type SlotStatus = z.infer<typeof SlotStatusSchema>;
+
+export const SlotsSchema = z.object({ slots: z.array(SlotStatusSchema) }).meta({ id: "Slots" });
+export type Slots = z.infer<typeof SlotsSchema>;
+
+export const LoadingEventSchema = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("loading"), progress: z.number().min(0).max(1) }),
+    z.object({ type: z.literal("ready"), model: z.string() }),
+    z.object({ type: z.literal("failed"), message: z.string() }),
+  ])
+  .meta({ id: "LoadingEvent" });
+export type LoadingEvent = z.infer<typeof LoadingEventSchema>;
+
+export const LivenessSchema = z
+  .object({ live: z.boolean(), state: WorkerStateSchema, reason: z.string().optional() })
+  .meta({ id: "Liveness" });
+export type Liveness = z.infer<typeof LivenessSchema>;
+
+export const ReadinessSchema = z
+  .object({ ready: z.boolean(), state: WorkerStateSchema, reason: z.string().optional() })
+  .meta({ id: "Readiness" });
+export type Readiness = z.infer<typeof ReadinessSchema>;
+
+export const HealthSchema = z
+  .object({
+    live: z.boolean(),
+    ready: z.boolean(),
+    state: WorkerStateSchema,
+    reason: z.string().optional(),
+    worker_id: z.string(),
+    model: z.string(),
+    backend: BackendNameSchema,
+    version: z.string(),
+    uptime_ms: z.number().nonnegative(),
+    loading_progress: z.number().min(0).max(1).optional(),
+    slots: z.object({ total: z.int(), busy: z.int() }),
+    queue: z.object({ depth: z.int(), capacity: z.int() }),
+    engine: z.object({ starts: z.int().nonnegative(), deaths: z.int().nonnegative() }),
+  })
+  .meta({ id: "Health" });
+export type Health = z.infer<typeof HealthSchema>;
