@@ -1,1 +1,78 @@
-console.log('worker');
+// The worker daemon's entry: reads argv and environment, starts the daemon, and turns its end into an exit code.
+import { systemClock } from "@waggle/async";
+import { exitCodes } from "@waggle/protocol";
+import type { StdoutLine } from "@waggle/protocol";
+import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import type { Logger } from "@waggle/telemetry";
+import { parseConfig, readTokens } from "./config.ts";
+import type { WorkerConfig } from "./config.ts";
+import { startDaemon } from "./daemon.ts";
+import { PortTakenError } from "./http/server.ts";
+import { createTokenTable } from "./http/tokens.ts";
+import { listenForSignals } from "./signals.ts";
+
+/** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */
+const lastResortMs = 1_000;
+
+const result = parseConfig(process.argv.slice(2), process.env);
+if (result.kind === "exit") {
+  if (result.stdout !== undefined) process.stdout.write(result.stdout);
+  if (result.stderr !== undefined) process.stderr.write(result.stderr);
+  process.exitCode = result.code;
+} else await run(result.config);
+
+async function run(config: WorkerConfig): Promise<void> {
+  const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-worker" });
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error }, event);
+      process.exit(exitCodes.internal);
+    });
+  }
+  let table = createTokenTable(config.apiTokens);
+  try {
+    const daemon = await startDaemon({
+      config,
+      log,
+      metrics: createWorkerMetrics(),
+      clock: systemClock,
+      tokens: () => table,
+      print: (line: StdoutLine) => process.stdout.write(`${JSON.stringify(line)}\n`),
+    });
+    listenForSignals({
+      onDrain: daemon.drain,
+      onAbort: daemon.abort,
+      onReload: () => {
+        table = reloadTokens(config, log) ?? table;
+      },
+    });
+    leaveWith(await daemon.stopped);
+  } catch (error) {
+    if (error instanceof PortTakenError) {
+      log.error(error.message);
+      leaveWith(exitCodes.portTaken);
+    } else {
+      log.fatal({ err: error }, "Cannot start the worker.");
+      leaveWith(exitCodes.internal);
+    }
+  }
+}
+
+/** Undefined when there is no file, or when it is broken: then the tokens stay as they are. */
+function reloadTokens(config: WorkerConfig, log: Logger): ReturnType<typeof createTokenTable> | undefined {
+  if (config.apiTokenFile === undefined) return undefined;
+  try {
+    const tokens = readTokens(config);
+    log.info({ tokens: tokens.length }, "tokens_reloaded");
+    return createTokenTable(tokens);
+  } catch (error) {
+    log.error({ err: error }, "Cannot reload the API tokens; the old ones stay.");
+    return undefined;
+  }
+}
+
+function leaveWith(code: number): void {
+  process.exitCode = code;
+  if (process.connected) process.disconnect();
+  setTimeout(() => process.exit(code), lastResortMs).unref();
+}

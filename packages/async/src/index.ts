@@ -1,1 +1,9 @@
-export {};
+export * from "./lib/abort-listener.ts";
+export * from "./lib/backoff.ts";
+export * from "./lib/channel.ts";
+export * from "./lib/clock.ts";
+export * from "./lib/deferred.ts";
+export * from "./lib/scope.ts";
+export * from "./lib/signals.ts";
+export * from "./lib/timeout-error.ts";
+export * from "./lib/timeouts.ts";

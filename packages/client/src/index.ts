@@ -1,1 +1,4 @@
-export {};
+export { BrokenStreamError } from "./lib/broken-stream-error.ts";
+export type { CallOptions, ClientOptions } from "./lib/http.ts";
+export * from "./lib/worker-client.ts";
+export * from "./lib/hive-client.ts";

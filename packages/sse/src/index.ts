@@ -1,1 +1,5 @@
-export {};
+export { SseLimitError, NdjsonError } from "./lib/errors.ts";
+export * from "./lib/encode-sse.ts";
+export * from "./lib/parse-sse.ts";
+export * from "./lib/ndjson.ts";
+export type { ByteStream } from "./lib/decode-stream.ts";

@@ -1,1 +1,4 @@
-export {};
+export * from "./lib/logger.ts";
+export type { LogSink } from "./lib/log-sink.ts";
+export * from "./lib/metric-table.ts";
+export * from "./lib/metrics.ts";

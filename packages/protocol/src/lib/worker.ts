@@ -50,7 +50,11 @@ export type Slots = z.infer<typeof SlotsSchema>;
 
 export const LoadingEventSchema = z
   .discriminatedUnion("type", [
-    z.object({ type: z.literal("loading"), progress: z.number().min(0).max(1) }),
+    z.object({
+      type: z.literal("loading"),
+      stage: z.enum(["downloading", "loading"]),
+      progress: z.number().min(0).max(1).describe("Of the stage."),
+    }),
     z.object({ type: z.literal("ready"), model: z.string() }),
     z.object({ type: z.literal("failed"), message: z.string() }),
   ])

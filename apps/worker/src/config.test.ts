@@ -1,0 +1,325 @@
+import { expect, test } from "vitest";
+import { parseConfig, readTokens } from "./config.ts";
+import type { WorkerConfig } from "./config.ts";
+import type { Machine } from "./config/machine.ts";
+import { variableOf } from "./config/option-row.ts";
+import type { OptionRow } from "./config/option-row.ts";
+import { optionRows } from "./config/option-table.ts";
+import type { OptionKey } from "./config/option-table.ts";
+
+const machine: Machine = {
+  hostname: "hive 7.example.org",
+  cores: 8,
+  pid: 4_242,
+  homeFolder: "/home/bee",
+  stderrIsTerminal: false,
+  version: "1.2.3",
+  readText: () => "alice:alice-secret\nbob:bob-secret\n",
+};
+
+const local = ["--local-mode"];
+
+function run(argv: readonly string[], env: Record<string, string> = {}, on: Machine = machine): WorkerConfig {
+  const result = parseConfig(argv, env, on);
+  if (result.kind === "exit") throw new Error(result.stderr ?? result.stdout);
+  return result.config;
+}
+
+function refusal(argv: readonly string[], env: Record<string, string> = {}, on: Machine = machine): string {
+  const result = parseConfig(argv, env, on);
+  if (result.kind === "run") throw new Error("was accepted");
+  expect(result.code).toBe(64);
+  expect(result.stdout).toBeUndefined();
+  return result.stderr ?? "";
+}
+
+/** For each setting: two texts it takes, what they become, and one that it refuses. */
+const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, unknown, string] } = {
+  model: ["./a.gguf", "./a.gguf", "hf:u/r:Q8_0", "hf:u/r:Q8_0", "x".repeat(5_000)],
+  modelRef: ["a b/c", "a b/c", "ü", "ü", "x".repeat(257)],
+  modelsFolder: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
+  offline: ["true", true, "false", false, "perhaps"],
+  backend: ["llama", "llama", "fake", "fake", "vllm"],
+  device: ["cpu", "cpu", "cuda", "cuda", "tpu"],
+  slots: ["1", 1, "64", 64, "65"],
+  contextSize: ["16", 16, "512", 512, "15"],
+  threads: ["1", 1, "512", 512, "0"],
+  prefillBudget: ["16", 16, "8192", 8_192, "15"],
+  host: ["127.0.0.1", "127.0.0.1", "localhost", "localhost", "1.2.3.4:80"],
+  port: ["0", 0, "65535", 65_535, "65536"],
+  advertiseUrl: ["http://a:1", "http://a:1", "https://b/x/", "https://b/x", "ftp://a"],
+  localMode: ["true", true, "true", true, "2"],
+  apiTokenFile: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
+  allowedHosts: ["A.example.org", ["a.example.org"], "a,[::1]", ["a", "[::1]"], "a:80"],
+  allowedOrigins: ["https://a", ["https://a"], "http://a:1,https://b", ["http://a:1", "https://b"], "*"],
+  hiveUrl: ["http://hive:7700", "http://hive:7700", "http://hive/", "http://hive", "hive:7700"],
+  workerId: ["w-1", "w-1", "a.b:c_d", "a.b:c_d", "a b"],
+  heartbeatIntervalMs: ["50ms", 50, "2m", 120_000, "49ms"],
+  hiveTimeoutMs: ["50ms", 50, "1m", 60_000, "61s"],
+  logLevel: ["trace", "trace", "silent", "silent", "loud"],
+  logFormat: ["json", "json", "pretty", "pretty", "xml"],
+  queueCapacity: ["1", 1, "4096", 4_096, "4097"],
+  clientQueueShare: ["0.25", 0.25, "1", 1, "0"],
+  drainTimeoutMs: ["0", 0, "1.5", 1_500, "25h"],
+  loadTimeoutMs: ["100ms", 100, "1h", 3_600_000, "99ms"],
+  watchdogTimeoutMs: ["50ms", 50, "30", 30_000, "-1"],
+  crashLoopDeaths: ["1", 1, "100", 100, "0"],
+  supersedeTimeoutMs: ["0s", 0, "1m", 60_000, "2 s"],
+  unclaimedTimeoutMs: ["50ms", 50, "1h", 3_600_000, "soon"],
+  reconnectGraceMs: ["0", 0, "250ms", 250, "1d"],
+  replayWindowMs: ["0", 0, "60", 60_000, "25h"],
+  replayBufferBytes: ["1024", 1_024, "64KiB", 65_536, "1023"],
+  replayTotalBytes: ["2MiB", 2_097_152, "1GiB", 1_073_741_824, "2MB"],
+  endedJobsKept: ["1", 1, "10", 10, "0"],
+  readerStallTimeoutMs: ["50ms", 50, "5s", 5_000, "0"],
+  pingIntervalMs: ["50ms", 50, "15s", 15_000, "0"],
+  maxBodyBytes: ["1KiB", 1_024, "20MiB", 20_971_520, "1.5MiB"],
+  maxHeaderBytes: ["1KiB", 1_024, "1MiB", 1_048_576, "2MiB"],
+  requestTimeoutMs: ["50ms", 50, "5s", 5_000, "5 minutes"],
+  maxConnections: ["1", 1, "65536", 65_536, "0"],
+  maxStreamsPerClient: ["1", 1, "65536", 65_536, "1e3"],
+  fakeStepDelayMs: ["5", 5, "1s", 1_000, "x"],
+  fakeLoadDelayMs: ["0", 0, "250ms", 250, "x"],
+  fakeFailLoad: ["out of honey", "out of honey", "b", "b", "x".repeat(2_000)],
+  fakeCrashAtStep: ["0", 0, "7", 7, "-1"],
+  fakeHangAtStep: ["0", 0, "7", 7, "x"],
+};
+
+const fakeFields = {
+  fakeStepDelayMs: "stepDelayMs",
+  fakeLoadDelayMs: "loadDelayMs",
+  fakeFailLoad: "failLoad",
+  fakeCrashAtStep: "crashAtStep",
+  fakeHangAtStep: "hangAtStep",
+} as const;
+
+function valueOf(config: WorkerConfig, key: OptionKey): unknown {
+  return key in fakeFields
+    ? config.fake[fakeFields[key as keyof typeof fakeFields]]
+    : config[key as keyof WorkerConfig];
+}
+
+/** What else it takes for a setting to be accepted. */
+function company(key: OptionKey): readonly string[] {
+  if (key === "localMode" || key === "apiTokenFile") return [];
+  return key.startsWith("fake") ? [...local, "--backend", "fake"] : local;
+}
+
+function asFlag(row: OptionRow, text: string): string[] {
+  if (row.value !== undefined) return [`--${row.flag}`, text];
+  return text === "true" ? [`--${row.flag}`] : [];
+}
+
+const settings = optionRows.map(([key, row]) => ({ key, row, flag: `--${row.flag}`, variable: variableOf(row) }));
+
+test.each(settings)("$flag is a flag", ({ key, row }) => {
+  const [first, firstValue, second, secondValue] = samples[key];
+  expect(valueOf(run([...company(key), ...asFlag(row, first)]), key)).toEqual(firstValue);
+  expect(valueOf(run([...company(key), ...asFlag(row, second)]), key)).toEqual(secondValue);
+});
+
+test.each(settings)("$flag is the variable $variable", ({ key, variable }) => {
+  const [first, firstValue, second, secondValue] = samples[key];
+  expect(valueOf(run(company(key), { [variable]: first }), key)).toEqual(firstValue);
+  expect(valueOf(run(company(key), { [variable]: second }), key)).toEqual(secondValue);
+});
+
+test.each(settings)("a bad value of $variable is refused, naming both it and $flag", ({ key, flag, variable }) => {
+  const start = new RegExp(`^Cannot use ${flag} ".*" \\(from the variable ${variable}\\): `);
+  expect(refusal(company(key), { [variable]: samples[key][4] })).toMatch(start);
+});
+
+const valued = settings.filter(({ row }) => row.value !== undefined);
+
+test.each(valued)("$flag wins over $variable", ({ key, row, variable }) => {
+  const [first, , second, value] = samples[key];
+  expect(valueOf(run([...company(key), ...asFlag(row, second)], { [variable]: first }), key)).toEqual(value);
+});
+
+test.each(valued)("a bad value of $flag is refused by name", ({ key, row, flag, variable }) => {
+  const message = refusal([...company(key), ...asFlag(row, samples[key][4])]);
+  expect(message).toMatch(new RegExp(`^Cannot use ${flag} "`));
+  expect(message).not.toContain(variable);
+});
+
+test("a switch that a variable turns off is turned on by its flag", () => {
+  expect(run([...local, "--offline"], { WAGGLE_OFFLINE: "0", WAGGLE_LOCAL_MODE: "no" }).offline).toBe(true);
+});
+
+test("every default is a value that its own setting takes", () => {
+  expect(run(local)).toMatchObject({
+    slots: 8,
+    port: 7_711,
+    host: "127.0.0.1",
+    prefillBudget: 128,
+    queueCapacity: 64,
+    heartbeatIntervalMs: 30_000,
+    drainTimeoutMs: 30_000,
+    pingIntervalMs: 15_000,
+    reconnectGraceMs: 5_000,
+    unclaimedTimeoutMs: 30_000,
+    replayWindowMs: 60_000,
+    supersedeTimeoutMs: 2_000,
+    watchdogTimeoutMs: 30_000,
+    crashLoopDeaths: 5,
+    maxBodyBytes: 4_194_304,
+    backend: "llama",
+    device: "auto",
+    offline: false,
+    model: undefined,
+    contextSize: undefined,
+    hiveUrl: undefined,
+    version: "1.2.3",
+  });
+});
+
+test("several problems are told at once", () => {
+  const message = refusal(["--slots", "0", "--port", "x"], { WAGGLE_THREADS: "many" });
+  expect(message.match(/^Cannot use/gm)).toHaveLength(3);
+  expect(message).toContain("--help");
+});
+
+test("an empty variable counts as not set", () => {
+  expect(run(local, { WAGGLE_SLOTS: "", WAGGLE_API_TOKEN: "" }).slots).toBe(8);
+});
+
+test("a repeated flag is a list where lists are taken, else the last one counts", () => {
+  const config = run([...local, "--allowed-host", "a", "--allowed-host", "b", "--slots", "1", "--slots", "2"]);
+  expect(config.allowedHosts).toEqual(["a", "b"]);
+  expect(config.slots).toBe(2);
+});
+
+test.each([
+  [["--slotz", "3"], "--slotz"],
+  [["--slots"], "--slots"],
+  [["model.gguf"], "too many arguments"],
+  [["--api-token", "secret-on-argv"], "--api-token"],
+])("%j is refused", (argv, named) => {
+  const message = refusal([...local, ...argv]);
+  expect(message).toContain(named);
+  expect(message).not.toContain("secret-on-argv");
+});
+
+test("a password in a URL is refused and not repeated", () => {
+  const message = refusal(local, { WAGGLE_HIVE_URL: "http://bee:s3cret@hive:7700" });
+  expect(message).toContain("WAGGLE_HIVE_URL");
+  expect(message).not.toContain("s3cret");
+});
+
+test("without local mode and without a token both ways out are named", () => {
+  const message = refusal([]);
+  for (const way of ["--local-mode", "WAGGLE_API_TOKEN", "--api-token-file"]) expect(message).toContain(way);
+});
+
+test("local mode with a token is an error that says where the token comes from", () => {
+  expect(refusal(local, { WAGGLE_API_TOKEN: "0123456789" })).toMatch(
+    /--local-mode with an API token \(WAGGLE_API_TOKEN\)/,
+  );
+  expect(refusal([...local, "--api-token-file", "/t"])).toMatch(/--local-mode with an API token \(--api-token-file\)/);
+  expect(refusal(local, { WAGGLE_API_TOKEN: "0123456789" })).not.toContain("0123456789");
+});
+
+test("local mode binds loopback only", () => {
+  for (const host of ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost"])
+    expect(run([...local, "--host", host]).localMode).toBe(true);
+  for (const host of ["0.0.0.0", "::", "192.168.0.7", "localhost.example.org", "127.example.org"]) {
+    expect(refusal([...local, "--host", host])).toContain(`--local-mode with --host ${host}`);
+  }
+});
+
+test("an address that leads nowhere is not advertised to a hive", () => {
+  const argv = ["--host", "0.0.0.0", "--hive-url", "http://hive:7700"];
+  expect(refusal(argv, { WAGGLE_API_TOKEN: "0123456789" })).toContain("--advertise-url");
+  expect(run([...argv, "--advertise-url", "http://w:7711"], { WAGGLE_API_TOKEN: "0123456789" }).host).toBe("0.0.0.0");
+});
+
+test("a fake backend's faults need the fake backend", () => {
+  expect(refusal([...local, "--fake-hang-at-step", "3"])).toContain("--fake-hang-at-step without --backend fake");
+});
+
+test("one job's replay is no larger than everybody's", () => {
+  expect(refusal([...local, "--replay-buffer", "2MiB", "--replay-total", "1MiB"])).toContain("--replay-buffer");
+});
+
+test("a token from the variable is a client named default", () => {
+  const config = run([], { WAGGLE_API_TOKEN: "0123456789" });
+  expect(config.apiTokens).toEqual([{ name: "default", token: "0123456789" }]);
+  expect(config.clientQueueShare).toBe(1);
+});
+
+test("a file's tokens join the variable's, and share the queue", () => {
+  const config = run(["--api-token-file", "/t"], { WAGGLE_API_TOKEN: "0123456789" });
+  expect(config.apiTokens.map(({ name }) => name)).toEqual(["default", "alice", "bob"]);
+  expect(config.clientQueueShare).toBe(0.5);
+  expect(readTokens(config, () => "carol:carol-secret").map(({ name }) => name)).toEqual(["default", "carol"]);
+});
+
+test.each(["short", "with space", "umläut-token"])("the token %j is refused without being shown", (token) => {
+  const message = refusal([], { WAGGLE_API_TOKEN: token });
+  expect(message).toContain("WAGGLE_API_TOKEN");
+  expect(message).not.toContain(token);
+});
+
+test("a token file that cannot be read or parsed is named, with the line", () => {
+  const gone = {
+    ...machine,
+    readText: () => {
+      throw new Error("no such file");
+    },
+  };
+  expect(refusal(["--api-token-file", "/t"], {}, gone)).toBe(
+    "Cannot use --api-token-file /t: no such file.\nwaggle-worker --help lists all settings.\n",
+  );
+  const bad = { ...machine, readText: () => "alice:alice-secret\nbob:x\n" };
+  expect(refusal(["--api-token-file", "/t"], {}, bad)).toContain("/t: line 2: a token has at least 8 characters");
+  const clash = { ...machine, readText: () => "default:another-secret" };
+  expect(refusal(["--api-token-file", "/t"], { WAGGLE_API_TOKEN: "0123456789" }, clash)).toContain("default");
+});
+
+test("threads leave a core free unless they are given", () => {
+  expect(run(local)).toMatchObject({ threads: 7, threadsPinned: false });
+  expect(run(local, {}, { ...machine, cores: 1 })).toMatchObject({ threads: 1, threadsPinned: false });
+  expect(run([...local, "--threads", "8"])).toMatchObject({ threads: 8, threadsPinned: true });
+});
+
+test("a worker's default name is made of host and port, or of the process where the port is not known", () => {
+  expect(run(local).workerId).toBe("worker-hive-7.example.org-7711");
+  expect(run([...local, "--port", "0"]).workerId).toBe("worker-hive-7.example.org-p4242");
+  expect(run(local, {}, { ...machine, hostname: "蜂".repeat(90) }).workerId).toBe("worker---7711");
+});
+
+test("downloads go below the cache folder of XDG, or of the home", () => {
+  expect(run(local).modelsFolder).toBe("/home/bee/.cache/waggle/models");
+  expect(run(local, { XDG_CACHE_HOME: "/cache" }).modelsFolder).toBe("/cache/waggle/models");
+  expect(run(local, { XDG_CACHE_HOME: "relative" }).modelsFolder).toBe("/home/bee/.cache/waggle/models");
+  expect(run(local, { HF_TOKEN: "hf_x" }).huggingFaceToken).toBe("hf_x");
+});
+
+test("logs are pretty on a terminal and JSON elsewhere", () => {
+  expect(run(local).logFormat).toBe("json");
+  expect(run(local, {}, { ...machine, stderrIsTerminal: true }).logFormat).toBe("pretty");
+});
+
+test("--help lists every flag but the hidden ones, with defaults, examples and exit codes", () => {
+  const result = parseConfig(["--help"], {}, machine);
+  expect(result).toMatchObject({ kind: "exit", code: 0 });
+  const help = (result.kind === "exit" && result.stdout) || "";
+  const listed = settings.filter(({ flag }) => new RegExp(`^  ${flag}[ \n]`, "m").test(help));
+  expect(listed).toEqual(settings.filter(({ row }) => row.hidden !== true));
+  expect(help).not.toContain("--fake-");
+  expect(help).toMatch(/--slots <n> .*\(default: 8\)/);
+  expect(help).toMatch(/^Limits:$/m);
+  for (const code of [0, 64, 69, 70, 75, 130, 143]) expect(help).toMatch(new RegExp(`^ +${code} +\\S`, "m"));
+  expect(help).toContain("waggle-worker --local-mode\n");
+  expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
+});
+
+test("--version tells the version, whatever else is wrong", () => {
+  const result = parseConfig(["--version", "--slots", "0"], { WAGGLE_PORT: "x" }, machine);
+  expect(result).toEqual({ kind: "exit", code: 0, stdout: "waggle-worker 1.2.3\n" });
+});
+
+test("the real machine makes a configuration", () => {
+  const result = parseConfig(["--local-mode"], {});
+  expect(result).toMatchObject({ kind: "run", config: { version: expect.stringMatching(/^\d+\.\d+\.\d+/) } });
+});

@@ -1,0 +1,132 @@
+// Owns the settings of the model and the engine, and the hidden ones that make the fake backend misbehave in tests.
+import { BackendNameSchema } from "@waggle/protocol";
+import type { OptionRows } from "./option-row.ts";
+import { boolean, duration, integer, oneOf, text } from "./values.ts";
+
+const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
+
+export const engineOptions = {
+  model: {
+    flag: "model",
+    value: "model",
+    group: "Model",
+    help: "GGUF file, or hf:user/repo:quant to download from Hugging Face",
+    schema: text(1, 4_096),
+    defaultText: "the embedded story teller",
+  },
+  modelRef: {
+    flag: "model-ref",
+    value: "name",
+    group: "Model",
+    help: "name under which the model is served; never resolved",
+    schema: text(1, 256),
+    defaultText: "the GGUF's general.name, else its file name",
+  },
+  modelsFolder: {
+    flag: "models-dir",
+    value: "folder",
+    group: "Model",
+    help: "where downloads are kept",
+    schema: text(1, 4_096),
+    defaultText: "$XDG_CACHE_HOME/waggle/models, or ~/.cache/waggle/models",
+  },
+  offline: {
+    flag: "offline",
+    group: "Model",
+    help: "never download: use what is on disk, or fail",
+    schema: boolean(),
+    default: "false",
+  },
+
+  backend: {
+    flag: "backend",
+    value: "name",
+    group: "Engine",
+    help: "llama, or fake: canned words without a model, for tests",
+    schema: oneOf(BackendNameSchema.options),
+    default: "llama",
+  },
+  device: {
+    flag: "device",
+    value: "name",
+    group: "Engine",
+    help: `what computes: ${devices.join(", ")}`,
+    schema: oneOf(devices),
+    default: "auto",
+  },
+  slots: {
+    flag: "slots",
+    value: "n",
+    group: "Engine",
+    help: "jobs that run side by side, 1 to 64",
+    schema: integer(1, 64),
+    default: "8",
+  },
+  contextSize: {
+    flag: "context-size",
+    value: "tokens",
+    group: "Engine",
+    help: "context of each slot",
+    schema: integer(16, 16_777_216),
+    defaultText: "the trained size, at most 8192, and less if memory is short",
+  },
+  threads: {
+    flag: "threads",
+    value: "n",
+    group: "Engine",
+    help: "threads of a forward pass, 1 to 512; a given number is kept, come what may",
+    schema: integer(1, 512),
+    defaultText: "one core left free, adapted to the times of real steps",
+  },
+  prefillBudget: {
+    flag: "prefill-budget",
+    value: "tokens",
+    group: "Engine",
+    help: "prompt tokens per step while others decode",
+    schema: integer(16, 8_192),
+    default: "128",
+  },
+} as const satisfies OptionRows;
+
+export const fakeOptions = {
+  fakeStepDelayMs: {
+    flag: "fake-step-delay",
+    value: "ms",
+    group: "Fake backend",
+    help: "how long a step takes; a bare number is in milliseconds",
+    schema: duration("0ms", "1h", "ms"),
+    hidden: true,
+  },
+  fakeLoadDelayMs: {
+    flag: "fake-load-delay",
+    value: "ms",
+    group: "Fake backend",
+    help: "how long loading takes; a bare number is in milliseconds",
+    schema: duration("0ms", "1h", "ms"),
+    hidden: true,
+  },
+  fakeFailLoad: {
+    flag: "fake-fail-load",
+    value: "message",
+    group: "Fake backend",
+    help: "loading fails with this message",
+    schema: text(1, 1_024),
+    hidden: true,
+  },
+  fakeCrashAtStep: {
+    flag: "fake-crash-at-step",
+    value: "n",
+    group: "Fake backend",
+    help: "the engine breaks at this step",
+    schema: integer(0, 1_000_000_000),
+    hidden: true,
+  },
+  fakeHangAtStep: {
+    flag: "fake-hang-at-step",
+    value: "n",
+    group: "Fake backend",
+    help: "the engine hangs at this step",
+    schema: integer(0, 1_000_000_000),
+    hidden: true,
+  },
+} as const satisfies OptionRows;

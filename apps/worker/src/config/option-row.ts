@@ -1,0 +1,28 @@
+// Owns the shape of a setting: its flag, what it takes, its default, what it means. Help, variables, validation and the table in
+// docs/operations.md all come from such rows.
+import type { TextSchema } from "./values.ts";
+
+export const optionGroups = ["Model", "Engine", "Network", "Access", "Hive", "Logs", "Limits", "Fake backend"] as const;
+
+export interface OptionRow {
+  /** Without its dashes. The variable is WAGGLE_ and the same in upper case. */
+  readonly flag: string;
+  /** What stands for the value in the help; a switch has none. */
+  readonly value?: string;
+  readonly group: (typeof optionGroups)[number];
+  readonly help: string;
+  readonly schema: TextSchema<unknown>;
+  /** As text, validated like any other. */
+  readonly default?: string;
+  /** Where the default is not a fixed text: what it is, in words. */
+  readonly defaultText?: string;
+  readonly repeatable?: true;
+  /** For tests: left out of the help. */
+  readonly hidden?: true;
+}
+
+export type OptionRows = Readonly<Record<string, OptionRow>>;
+
+export function variableOf(row: Pick<OptionRow, "flag">): string {
+  return `WAGGLE_${row.flag.toUpperCase().replaceAll("-", "_")}`;
+}

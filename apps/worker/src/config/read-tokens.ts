@@ -1,0 +1,41 @@
+// Owns where API tokens come from: one variable and one file, at the start and again on SIGHUP.
+import { readText } from "./machine.ts";
+import { TokenFileError, parseTokenFile, tokenProblem } from "./token-file.ts";
+import type { ApiToken } from "./token-file.ts";
+
+export const tokenVariable = "WAGGLE_API_TOKEN";
+/** The name of the client that uses the variable's token. */
+const variableClient = "default";
+
+export interface TokenSources {
+  /** The text of the variable. */
+  readonly apiToken: string | undefined;
+  /** The path of the file. */
+  readonly apiTokenFile: string | undefined;
+}
+
+/**
+ * All tokens; none when there is no source.
+ * @throws TokenFileError with a sentence that names the variable, or the file and the line, and never shows a token
+ */
+export function readTokens(sources: TokenSources, read: (path: string) => string = readText): readonly ApiToken[] {
+  const { apiToken, apiTokenFile } = sources;
+  const fromFile = apiTokenFile === undefined ? [] : readTokenFile(apiTokenFile, read);
+  if (apiToken === undefined) return fromFile;
+  const problem = tokenProblem(apiToken);
+  if (problem !== undefined) throw new TokenFileError(`Cannot use the variable ${tokenVariable}: ${problem}.`);
+  if (fromFile.some(({ name, token }) => name === variableClient || token === apiToken)) {
+    const reason = `it repeats the token of ${tokenVariable}, or its name "${variableClient}"`;
+    throw new TokenFileError(`Cannot use --api-token-file ${apiTokenFile}: ${reason}.`);
+  }
+  return [{ name: variableClient, token: apiToken }, ...fromFile];
+}
+
+function readTokenFile(file: string, read: (path: string) => string): readonly ApiToken[] {
+  try {
+    return parseTokenFile(read(file));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TokenFileError(`Cannot use --api-token-file ${file}: ${reason}.`);
+  }
+}

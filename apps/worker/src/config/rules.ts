@@ -1,0 +1,51 @@
+// Owns what must hold between settings. A rule is pure: it sees the values and says what is wrong, in a sentence that names the flags.
+import { isLoopback, isWildcard } from "./names.ts";
+import type { OptionKey, OptionValues } from "./option-table.ts";
+import { fakeOptions } from "./engine-options.ts";
+
+export interface RuleInput {
+  readonly values: OptionValues;
+  /** Where an API token comes from: a variable's or a flag's name, or undefined when there is none. */
+  readonly tokenSource: string | undefined;
+}
+
+/** Every rule that is broken, as a whole sentence. */
+export function brokenRules(input: RuleInput): readonly string[] {
+  return [accessRule, bindRule, advertiseRule, fakeRule, replayRule].flatMap((rule) => rule(input) ?? []);
+}
+
+function accessRule({ values, tokenSource }: RuleInput): string | undefined {
+  if (values.localMode && tokenSource !== undefined) {
+    return `Cannot use --local-mode with an API token (${tokenSource}): local mode checks no token, so setting one would promise what is not kept. Drop one of the two.`;
+  }
+  if (!values.localMode && tokenSource === undefined) {
+    return (
+      "Cannot start without access control: use --local-mode to serve this machine only, without a token, " +
+      "or set WAGGLE_API_TOKEN or --api-token-file to serve with one."
+    );
+  }
+  return undefined;
+}
+
+function bindRule({ values }: RuleInput): string | undefined {
+  if (!values.localMode || isLoopback(values.host)) return undefined;
+  return `Cannot use --local-mode with --host ${values.host}: local mode listens on loopback only. Use an API token to serve others.`;
+}
+
+function advertiseRule({ values }: RuleInput): string | undefined {
+  if (values.hiveUrl === undefined || values.advertiseUrl !== undefined || !isWildcard(values.host)) return undefined;
+  return `Cannot use --hive-url with --host ${values.host} alone: the hive would be told an address that leads nowhere. Add --advertise-url.`;
+}
+
+function fakeRule({ values }: RuleInput): string | undefined {
+  if (values.backend === "fake") return undefined;
+  const given = (Object.keys(fakeOptions) as (OptionKey & keyof typeof fakeOptions)[]).find(
+    (key) => values[key] !== undefined,
+  );
+  return given === undefined ? undefined : `Cannot use --${fakeOptions[given].flag} without --backend fake.`;
+}
+
+function replayRule({ values }: RuleInput): string | undefined {
+  if (values.replayBufferBytes <= values.replayTotalBytes) return undefined;
+  return "Cannot use a --replay-buffer larger than --replay-total: one job would fill more than all may.";
+}

@@ -1,0 +1,71 @@
+// Owns API tokens as text: what one may look like, and the file that holds several. An error names a line, never what stands in it.
+import { createHash } from "node:crypto";
+
+/** A token and the name under which its client appears in logs, in fair queueing and as the scope of cached prefixes. */
+export interface ApiToken {
+  readonly name: string;
+  readonly token: string;
+}
+
+export const minTokenChars = 8;
+export const maxTokenChars = 512;
+export const maxTokens = 1_024;
+const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
+
+export class TokenFileError extends Error {
+  override readonly name = "TokenFileError";
+  /** Counted from 1; undefined where the whole file is meant. */
+  readonly line: number | undefined;
+
+  constructor(reason: string, line?: number) {
+    super(line === undefined ? reason : `line ${line}: ${reason}`);
+    this.line = line;
+  }
+}
+
+/**
+ * One `name:token` or bare `token` a line; empty lines and lines that begin with # do not count. A bare token holds no colon and is named
+ * after its fingerprint, so that it keeps its name when lines move.
+ * @throws TokenFileError with the line number
+ */
+export function parseTokenFile(text: string): readonly ApiToken[] {
+  const tokens: ApiToken[] = [];
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const entry = parseLine(line, index + 1);
+    if (tokens.some(({ name }) => name === entry.name))
+      throw new TokenFileError("its name or token stands twice", index + 1);
+    if (tokens.some(({ token }) => token === entry.token))
+      throw new TokenFileError("its token stands twice", index + 1);
+    if (tokens.length === maxTokens) throw new TokenFileError(`more than ${maxTokens} tokens`, index + 1);
+    tokens.push(entry);
+  }
+  if (tokens.length === 0) throw new TokenFileError("it holds no token");
+  return tokens;
+}
+
+/** What is wrong with a token, or undefined. */
+export function tokenProblem(token: string): string | undefined {
+  if (token.length < minTokenChars) return `a token has at least ${minTokenChars} characters`;
+  if (token.length > maxTokenChars) return `a token has at most ${maxTokenChars} characters`;
+  return /^[\x21-\x7e]+$/.test(token) ? undefined : "a token has only visible ASCII characters, and no spaces";
+}
+
+/** Eight hex digits that tell tokens apart in a log without giving them away. */
+export function tokenFingerprint(token: string): string {
+  return createHash("sha256").update(token).digest("hex").slice(0, 8);
+}
+
+function parseLine(line: string, number: number): ApiToken {
+  const colon = line.indexOf(":");
+  const token = line.slice(colon + 1).trim();
+  const name = colon === -1 ? `token-${tokenFingerprint(token)}` : line.slice(0, colon).trim();
+  if (!namePattern.test(name)) throw new TokenFileError("a name has 1 to 64 letters, digits and . _ -", number);
+  const problem = tokenProblem(token);
+  if (problem !== undefined) throw new TokenFileError(problem, number);
+  return { name, token };
+}

@@ -1,0 +1,50 @@
+// Owns the first message to an engine process: everything it needs to know, as plain data. Environment and argv stay with the worker.
+import type { BackendName } from "@waggle/protocol";
+import type { WorkerConfig } from "../config.ts";
+
+export interface EngineStart {
+  readonly type: "start";
+  readonly backend: BackendName;
+  /** A path, or `hf:user/repo:quant`. */
+  readonly model: string;
+  /** Where downloads go. */
+  readonly modelsFolder: string;
+  readonly offline: boolean;
+  readonly huggingFaceToken: string | undefined;
+  readonly device: "auto" | "cpu" | "cuda" | "vulkan" | "metal";
+  readonly slots: number;
+  /** Tokens per slot; by default the model decides. */
+  readonly contextSize: number | undefined;
+  readonly threads: number;
+  /** The number of threads was given by hand, so it stays. */
+  readonly threadsPinned: boolean;
+  readonly prefillBudget: number;
+  readonly fake: FakeEngineOptions;
+}
+
+/** Faults and delays of the fake backend, for tests and benchmarks. */
+export interface FakeEngineOptions {
+  readonly stepDelayMs: number;
+  readonly loadDelayMs: number;
+  readonly failLoad: string | undefined;
+  readonly crashAtStep: number | undefined;
+  readonly hangAtStep: number | undefined;
+}
+
+export function engineStartOf(config: WorkerConfig, model: string): EngineStart {
+  return {
+    type: "start",
+    backend: config.backend,
+    model,
+    modelsFolder: config.modelsFolder,
+    offline: config.offline,
+    huggingFaceToken: config.huggingFaceToken,
+    device: config.device,
+    slots: config.slots,
+    contextSize: config.contextSize,
+    threads: config.threads,
+    threadsPinned: config.threadsPinned,
+    prefillBudget: config.prefillBudget,
+    fake: config.fake,
+  };
+}

@@ -1,0 +1,314 @@
+import { createStepGate } from "@waggle/engine";
+import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, workerRoutes } from "@waggle/protocol";
+import { afterEach, describe, expect, it } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+import { isStarted, readEvents, textOf } from "../testing/events.ts";
+import { createTokenTable } from "./tokens.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): InlineWorker {
+  worker = createInlineWorker(options);
+  return worker;
+}
+
+const local = { host: "127.0.0.1:7711" };
+
+function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return Promise.resolve(worker.app.request(path, { method: "POST", body: text, headers: { ...local, ...headers } }));
+}
+
+function call(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
+  return Promise.resolve(worker.app.request(path, { method, headers: { ...local, ...headers } }));
+}
+
+async function errorOf(response: Response) {
+  return { status: response.status, ...ErrorBodySchema.parse(await response.json()).error };
+}
+
+describe("POST /v1/jobs and its stream", () => {
+  it("accepts at once and streams from the address it names", async () => {
+    start();
+    const accepted = await post("/v1/jobs", { prompt: "hello [eog:3]" });
+    expect(accepted.status).toBe(202);
+    const job = JobAcceptedSchema.parse(await accepted.json());
+    expect(accepted.headers.get("location")).toBe(`/v1/jobs/${job.job_id}`);
+    const stream = await call("GET", job.sse_url);
+    expect(stream.headers.get("content-type")).toBe("text/event-stream");
+    expect(stream.headers.get("cache-control")).toBe("no-cache, no-transform");
+    expect(stream.headers.get("x-accel-buffering")).toBe("no");
+    const { events, done, failed } = await readEvents(stream).rest();
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
+    expect({ done, failed }).toEqual({ done: true, failed: false });
+    const status = JobStatusSchema.parse(await (await call("GET", `/v1/jobs/${job.job_id}`)).json());
+    expect(status).toMatchObject({ state: "finished", finish_reason: "stop", tokens: 3 });
+  });
+
+  it("answers while the model loads and while all slots are busy", async () => {
+    const gate = createStepGate();
+    start({ loadLater: true, slots: 1, gate });
+    const first = JobAcceptedSchema.parse(await (await post("/v1/jobs", { prompt: "a" })).json());
+    expect(first).toMatchObject({ state: "queued", position: 1 });
+    worker.load();
+    const second = JobAcceptedSchema.parse(await (await post("/v1/jobs", { prompt: "b" })).json());
+    expect(second).toMatchObject({ state: "queued", position: 1 });
+  });
+
+  it("resumes after Last-Event-ID, after ?after=, and says 204 when the end was read", async () => {
+    start();
+    await post("/v1/jobs", { prompt: "hello [eog:9]", job_id: "j" });
+    const whole = await (await call("GET", "/v1/jobs/j/stream")).text();
+    const tail = await (await call("GET", "/v1/jobs/j/stream", { "last-event-id": "4" })).text();
+    const same = await (await call("GET", "/v1/jobs/j/stream?after=4")).text();
+    const newer = await (await call("GET", "/v1/jobs/j/stream?after=1", { "last-event-id": "4" })).text();
+    const fifth = whole.indexOf("id: 5\n");
+    expect(fifth).toBeGreaterThan(0);
+    expect(tail.slice(tail.indexOf("id: 5\n"))).toBe(whole.slice(fifth));
+    expect(same).toBe(tail);
+    expect(newer).toBe(tail);
+    expect(tail).not.toContain("id: 4\n");
+    expect((await call("GET", "/v1/jobs/j/stream", { "last-event-id": "9" })).status).toBe(204);
+    expect(await errorOf(await call("GET", "/v1/jobs/j/stream?after=x"))).toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining('"after"') as string,
+    });
+  });
+
+  it("speaks NDJSON when asked, with the same objects", async () => {
+    start();
+    await post("/v1/jobs", { prompt: "hello [eog:4]", job_id: "j" });
+    const sse = await readEvents(await call("GET", "/v1/jobs/j/stream")).rest();
+    const response = await call("GET", "/v1/jobs/j/stream", { accept: "application/x-ndjson" });
+    expect(response.headers.get("content-type")).toBe("application/x-ndjson");
+    const lines = (await response.text()).trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(sse.events);
+  });
+
+  it("breaks the connection after an error event", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const stream = readEvents(await post("/v1/inference", { prompt: "a" }));
+    await stream.until(isStarted);
+    worker.kill();
+    const { events, done, failed } = await stream.rest();
+    expect(events.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
+    expect({ done, failed }).toEqual({ done: false, failed: true });
+  });
+
+  it("cancels an inference whose reader leaves", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const stream = readEvents(await post("/v1/inference", { prompt: "a", job_id: "j" }));
+    await stream.until(isStarted);
+    await stream.cancel();
+    gate.open();
+    const job = worker.registry.get("local", "j");
+    await job?.ended.promise;
+    expect(job?.state).toEqual({ name: "cancelled", by: "disconnect" });
+  });
+
+  it("gives each of many streams its own text", async () => {
+    start({ slots: 4, queueCapacity: 64 });
+    const texts = await Promise.all(
+      Array.from({ length: 24 }, async (_, index) => {
+        const response = await post("/v1/inference", { prompt: `story ${index} [eog:${index + 1}]`, temperature: 0 });
+        return textOf((await readEvents(response).rest()).events);
+      }),
+    );
+    const alone = await post("/v1/inference", { prompt: "story 17 [eog:18]", temperature: 0 });
+    expect(textOf((await readEvents(alone).rest()).events)).toBe(texts[17]);
+    expect(new Set(texts).size).toBe(24);
+  });
+});
+
+describe("cancel routes", () => {
+  it("DELETE a job: cancelled, idempotent, 404 when unknown", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    await post("/v1/jobs", { prompt: "a", job_id: "j" });
+    await gate.held();
+    const deletion = call("DELETE", "/v1/jobs/j");
+    gate.open();
+    const first = JobStatusSchema.parse(await (await deletion).json());
+    expect(first).toMatchObject({ state: "cancelled", cancelled_by: "client", finish_reason: "cancelled" });
+    const again = await call("DELETE", "/v1/jobs/j");
+    expect([again.status, JobStatusSchema.parse(await again.json()).state]).toEqual([200, "cancelled"]);
+    expect(await errorOf(await call("DELETE", "/v1/jobs/nobody"))).toMatchObject({ status: 404, code: "not_found" });
+  });
+
+  it("DELETE a session: whatever it runs, and nothing when it runs nothing", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    await post("/v1/jobs", { prompt: "a", job_id: "j", session_id: "s" });
+    await gate.held();
+    const deletion = call("DELETE", "/v1/sessions/s");
+    gate.open();
+    expect(await (await deletion).json()).toEqual({ session_id: "s", cancelled: true, job_id: "j" });
+    expect(await (await call("DELETE", "/v1/sessions/s")).json()).toEqual({ session_id: "s", cancelled: false });
+  });
+});
+
+describe("what a reviewer tries first", () => {
+  const cases: [string, () => Promise<Response>, number, string, string][] = [
+    ["bad JSON", () => post("/v1/jobs", "{nope"), 400, "invalid_argument", "not JSON"],
+    ["an empty body", () => post("/v1/jobs", ""), 400, "invalid_argument", "empty"],
+    ["an unknown field", () => post("/v1/jobs", { prompt: "a", promt: 1 }), 400, "invalid_argument", '"promt"'],
+    ["an empty prompt", () => post("/v1/jobs", { prompt: "" }), 400, "invalid_argument", '"prompt"'],
+    ["prompt and messages", () => post("/v1/jobs", { prompt: "a", messages: [] }), 400, "invalid_argument", "messages"],
+    ["neither of them", () => post("/v1/jobs", {}), 400, "invalid_argument", "exactly one of prompt and messages"],
+    ["max_tokens 0", () => post("/v1/jobs", { prompt: "a", max_tokens: 0 }), 400, "invalid_argument", '"max_tokens"'],
+    ["temperature 9", () => post("/v1/jobs", { prompt: "a", temperature: 9 }), 400, "invalid_argument", '"temperature"'],
+    ["five stops", () => post("/v1/jobs", { prompt: "a", stop: [..."abcde"] }), 400, "invalid_argument", '"stop"'],
+    ["a long prompt", () => post("/v1/jobs", { prompt: "x".repeat(200) }), 400, "invalid_argument", "201"],
+    ["a broken grammar", () => post("/v1/jobs", { prompt: "a", grammar: "nope" }), 400, "invalid_argument", '"grammar"'],
+    ["a large body", () => post("/v1/jobs", { prompt: "x".repeat(5_000) }), 413, "payload_too_large", "4096"],
+    ["an unknown job", () => call("GET", "/v1/jobs/nobody"), 404, "not_found", "nobody"],
+    ["an unknown route", () => call("GET", "/v1/nothing"), 404, "not_found", "/v1/nothing"],
+    ["a wrong method", () => call("PUT", "/v1/jobs"), 404, "not_found", "PUT /v1/jobs"],
+    ["a foreign Host", () => call("GET", "/v1/info", { host: "evil.example" }), 403, "forbidden", "evil.example"],
+    ["a foreign Origin", () => call("GET", "/v1/info", { origin: "https://evil.example" }), 403, "forbidden", "evil"],
+  ];
+  it.each(cases)("%s gets its typed error", async (_, send, status, code, words) => {
+    start({ contextSize: 128, maxBodyBytes: 4_096 });
+    const error = await errorOf(await send());
+    expect(error).toMatchObject({ status, code });
+    expect(error.message).toContain(words);
+  });
+
+  it("a full queue answers 429 with Retry-After, and the refused job leaves no trace", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, queueCapacity: 1, gate });
+    await post("/v1/jobs", { prompt: "runs" });
+    await post("/v1/jobs", { prompt: "waits" });
+    const response = await post("/v1/jobs", { prompt: "refused", job_id: "refused" });
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect(await errorOf(response)).toMatchObject({ status: 429, code: "resource_exhausted", retryable: true });
+    expect((await call("GET", "/v1/jobs/refused")).status).toBe(404);
+  });
+
+  it("a taken job_id is a conflict that must not be retried", async () => {
+    start();
+    await post("/v1/jobs", { prompt: "a [eog:1]", job_id: "j" });
+    const response = await post("/v1/jobs", { prompt: "b [eog:1]", job_id: "j" });
+    expect(response.headers.get("x-should-retry")).toBe("false");
+    expect(await errorOf(response)).toMatchObject({ status: 409, code: "conflict" });
+  });
+
+  it("too many streams of one client are refused", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate, maxStreamsPerClient: 1 });
+    const first = readEvents(await post("/v1/inference", { prompt: "a", job_id: "j" }));
+    await first.until(isStarted);
+    expect(await errorOf(await call("GET", "/v1/jobs/j/stream"))).toMatchObject({ code: "resource_exhausted" });
+    await first.cancel();
+    expect((await call("GET", "/v1/jobs/j/stream")).status).toBe(200);
+  });
+});
+
+describe("network mode", () => {
+  const tokens = createTokenTable([
+    { name: "alice", token: "alice-token-1" },
+    { name: "bob", token: "bob-token-22" },
+  ]);
+  const access = { localMode: false, tokens: () => tokens };
+  const alice = { authorization: "Bearer alice-token-1" };
+  const bob = { authorization: "Bearer bob-token-22" };
+
+  it("answers 401 without a token and with a wrong one, and never shows it in the log", async () => {
+    start({ access });
+    expect(await errorOf(await call("GET", "/v1/info"))).toMatchObject({ status: 401, code: "unauthenticated" });
+    const wrong = await call("GET", "/v1/info", { authorization: "Bearer wrong-token-9" });
+    expect(wrong.headers.get("www-authenticate")).toBe("Bearer");
+    expect(wrong.status).toBe(401);
+    expect((await call("GET", "/v1/info", alice)).status).toBe(200);
+    expect(JSON.stringify(worker.logLines)).not.toContain("wrong-token-9");
+  });
+
+  it("asks for the token before anything else is looked at", async () => {
+    start({ access });
+    expect((await post("/v1/jobs", "{nope")).status).toBe(401);
+    expect((await call("GET", "/no/such/route")).status).toBe(401);
+    expect((await call("GET", "/metrics")).status).toBe(401);
+  });
+
+  it("lets probes in without one", async () => {
+    start({ access });
+    for (const path of ["/livez", "/readyz", "/health"]) {
+      expect((await call("GET", path, { host: "anything.example" })).status).toBe(200);
+    }
+  });
+
+  it("hides one client's jobs, sessions and slots from another", async () => {
+    const gate = createStepGate();
+    start({ access, slots: 1, gate });
+    await post("/v1/jobs", { prompt: "a", job_id: "j", session_id: "s" }, alice);
+    await gate.held();
+    expect((await call("GET", "/v1/jobs/j", bob)).status).toBe(404);
+    expect((await call("DELETE", "/v1/jobs/j", bob)).status).toBe(404);
+    expect(await (await call("DELETE", "/v1/sessions/s", bob)).json()).toMatchObject({ cancelled: false });
+    gate.step();
+    await gate.held();
+    expect(await (await call("GET", "/v1/slots", bob)).json()).not.toHaveProperty("slots.0.job_id");
+    expect(await (await call("GET", "/v1/slots", alice)).json()).toHaveProperty("slots.0.job_id", "j");
+  });
+
+  it("checks the Host when names are given, and lets an allowed Origin in", async () => {
+    start({ access: { ...access, allowedHosts: ["waggle.example"], allowedOrigins: ["https://chat.example"] } });
+    expect((await call("GET", "/v1/info", { ...alice, host: "other.example" })).status).toBe(403);
+    const here = { ...alice, host: "waggle.example:443" };
+    expect((await call("GET", "/v1/info", here)).status).toBe(200);
+    const allowed = await call("GET", "/v1/info", { ...here, origin: "https://chat.example" });
+    expect(allowed.headers.get("access-control-allow-origin")).toBe("https://chat.example");
+    const preflight = await call("OPTIONS", "/v1/jobs", { host: "waggle.example", origin: "https://chat.example" });
+    expect(preflight.status).toBe(204);
+    expect((await call("GET", "/v1/info", { ...here, origin: "https://waggle.example:443" })).status).toBe(200);
+  });
+});
+
+describe("the worker about itself", () => {
+  it("answers every route of the table", async () => {
+    start();
+    for (const path of ["/v1/info", "/v1/slots", "/metrics", "/openapi.json", "/livez", "/readyz", "/health"]) {
+      expect((await call("GET", path)).status).toBe(200);
+    }
+    expect(Object.keys(workerRoutes)).toHaveLength(14);
+  });
+
+  it("tells progress, then ready, and ends", async () => {
+    start({ loadLater: true });
+    worker.loading.set({ type: "loading", stage: "loading", progress: 0.5 });
+    const response = await call("GET", "/v1/loading/progress", { accept: "application/x-ndjson" });
+    const reader = response.body?.getReader();
+    const decoder = new TextDecoder();
+    const read = async () => decoder.decode((await reader?.read())?.value);
+    expect(JSON.parse(await read())).toEqual({ type: "loading", stage: "loading", progress: 0.5 });
+    worker.load();
+    expect(JSON.parse(await read())).toEqual({ type: "ready", model: "waggle-fake" });
+    expect((await reader?.read())?.done).toBe(true);
+  });
+
+  it("is live but not ready while it loads, and says why", async () => {
+    start({ loadLater: true });
+    expect((await call("GET", "/livez")).status).toBe(200);
+    const ready = await call("GET", "/readyz");
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({ ready: false, state: "loading" });
+  });
+
+  it("echoes a request id on every kind of answer, and makes one up when there is none", async () => {
+    start();
+    for (const [method, path] of [
+      ["GET", "/v1/info"],
+      ["GET", "/nope"],
+      ["GET", "/v1/loading/progress"],
+    ] as const) {
+      const response = await call(method, path, { "x-request-id": "mine-1" });
+      expect(response.headers.get("x-request-id")).toBe("mine-1");
+    }
+    const made = await call("GET", "/v1/info", { "x-request-id": "with space" });
+    expect(made.headers.get("x-request-id")).toMatch(/^req-/);
+  });
+});

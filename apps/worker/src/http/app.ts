@@ -1,0 +1,71 @@
+// Owns the HTTP application: the route table meets its handlers, and every error leaves through one funnel.
+import { randomUUID } from "node:crypto";
+import { WaggleError, errorKinds, workerRoutes } from "@waggle/protocol";
+import { Hono } from "hono";
+import { limitBody } from "./body.ts";
+import type { AppContext, AppEnv, AppOptions } from "./context.ts";
+import { createGate } from "./gate.ts";
+import { createJobRoutes } from "./job-routes.ts";
+import type { Handler } from "./job-routes.ts";
+import { createStreamCounter } from "./stream-counter.ts";
+import type { StreamCounter } from "./stream-counter.ts";
+import { createWorkerRoutes } from "./worker-routes.ts";
+
+export interface App {
+  readonly fetch: Hono<AppEnv>["fetch"];
+  readonly request: Hono<AppEnv>["request"];
+  readonly streams: StreamCounter;
+}
+
+export function createApp(options: AppOptions): App {
+  const app = new Hono<AppEnv>({ strict: false });
+  const streams = createStreamCounter(options.limits.maxStreamsPerClient);
+  const handlers: Record<keyof typeof workerRoutes, Handler> = {
+    ...createJobRoutes(options, streams),
+    ...createWorkerRoutes(options),
+  };
+
+  app.use(async (c, next) => {
+    const requestId = requestIdOf(c);
+    c.set("requestId", requestId);
+    c.set("log", options.log.child({ trace: requestId }));
+    c.header("x-request-id", requestId);
+    await next();
+    options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
+  });
+  app.use(createGate(options.access));
+  app.use(limitBody(options.limits.maxBodyBytes));
+  for (const [name, route] of Object.entries(workerRoutes)) {
+    app.on(route.method.toUpperCase(), route.path, (c) => handlers[name as keyof typeof workerRoutes](c));
+  }
+  app.notFound((c) => errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)));
+  app.onError((thrown, c) => {
+    const error = WaggleError.from(thrown);
+    if (error.code === "internal") c.get("log").error({ err: error.cause ?? error }, "request_failed");
+    return errorResponse(c, error);
+  });
+  return { fetch: app.fetch, request: app.request, streams };
+}
+
+function errorResponse(c: AppContext, error: WaggleError): Response {
+  const headers: Record<string, string> = {};
+  if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
+  if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
+  if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
+  return c.body(JSON.stringify(error.toBody()), error.status as 400, { "content-type": "application/json", ...headers });
+}
+
+function requestIdOf(c: AppContext): string {
+  const given = c.req.header("x-request-id");
+  return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req-${randomUUID()}`;
+}
+
+/** The route's pattern, never the path itself: a metric must not have as many labels as there are jobs. */
+function routeName(c: AppContext): string {
+  const path = c.req.routePath;
+  return path === "*" || path === "/*" ? "none" : path;
+}
+
+function shortPath(c: AppContext): string {
+  return c.req.path.slice(0, 200);
+}

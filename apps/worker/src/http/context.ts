@@ -1,0 +1,65 @@
+// Owns what the HTTP side knows of a request beyond its bytes, and what it needs from the rest of the daemon.
+import type { HttpBindings } from "@hono/node-server";
+import type { Clock } from "@waggle/async";
+import type { Health, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { Context } from "hono";
+import type { Latest } from "../latest.ts";
+import type { LoadingEvent } from "@waggle/protocol";
+import type { Dispatcher } from "../jobs/dispatcher.ts";
+import type { JobRegistry } from "../jobs/registry.ts";
+import type { WorkerState } from "../worker-state.ts";
+import type { TokenTable } from "./tokens.ts";
+
+export interface AppEnv {
+  /** Absent when a request is made without a socket, as tests do. */
+  Bindings: Partial<HttpBindings>;
+  Variables: {
+    requestId: string;
+    /** The name of the API token, or `local`. */
+    client: string;
+    log: Logger;
+  };
+}
+
+export type AppContext = Context<AppEnv>;
+
+export interface HttpLimits {
+  readonly maxBodyBytes: number;
+  readonly maxStreamsPerClient: number;
+  readonly pingIntervalMs: number;
+}
+
+export interface HttpAccess {
+  readonly localMode: boolean;
+  /** Host names without their port; those of loopback are known anyway in local mode. */
+  readonly allowedHosts: readonly string[];
+  /** Whole origins, `https://chat.example`. */
+  readonly allowedOrigins: readonly string[];
+  /** Read at each request: it may be replaced while we run. */
+  readonly tokens: () => TokenTable;
+}
+
+/** What the routes read of the worker. */
+export interface WorkerView {
+  info(): WorkerInfo;
+  /** As the engine last told; job ids are the engine's own. */
+  slots(): readonly SlotStatus[];
+  health(): Health;
+  openApi(): unknown;
+  /** Brings the gauges up to date before a scrape. */
+  collect(): void;
+}
+
+export interface AppOptions {
+  readonly access: HttpAccess;
+  readonly limits: HttpLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly state: WorkerState;
+  readonly dispatcher: Dispatcher;
+  readonly registry: JobRegistry;
+  readonly loading: Latest<LoadingEvent>;
+  readonly view: WorkerView;
+}

@@ -1,0 +1,103 @@
+// Owns how a job's events leave on a connection: SSE or NDJSON, ending cleanly after `end` and by breaking the connection after `error`.
+import type { HttpBindings } from "@hono/node-server";
+import { DONE, isTerminal, ndjsonHeaders, sseHeaders } from "@waggle/protocol";
+import type { StreamEvent } from "@waggle/protocol";
+import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/sse";
+import type { AppContext } from "./context.ts";
+
+export type StreamFormat = "sse" | "ndjson";
+
+/** How long a broken connection may take to flush its last frame before it is destroyed without. */
+const breakOffTimeoutMs = 1_000;
+
+export function formatOf(c: AppContext): StreamFormat {
+  return (c.req.header("accept") ?? "").includes("application/x-ndjson") ? "ndjson" : "sse";
+}
+
+/** A connection that can be ended so that no client takes what it got for complete. */
+export interface Connection {
+  /** After what was written so far has left, or a moment later. */
+  breakOff(): void;
+  /** At once. */
+  destroy(): void;
+}
+
+export function connectionOf(env: Partial<HttpBindings> | undefined): Connection | undefined {
+  const outgoing = env?.outgoing;
+  if (outgoing === undefined) return undefined;
+  return {
+    breakOff() {
+      outgoing.socket?.destroySoon();
+      setTimeout(() => outgoing.destroy(), breakOffTimeoutMs).unref();
+    },
+    destroy: () => void outgoing.destroy(),
+  };
+}
+
+/** Chunks of text, pulled one at a time; `return()` is called when the client leaves. */
+export function streamResponse(c: AppContext, chunks: AsyncIterator<string>, format: StreamFormat): Response {
+  const encoder = new TextEncoder();
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(encoder.encode(value));
+      },
+      async cancel() {
+        await chunks.return?.();
+      },
+    },
+    // Nothing is read ahead: what the socket does not take stays in the replay log, where it is bounded.
+    { highWaterMark: 0 },
+  );
+  const headers = format === "sse" ? sseHeaders : ndjsonHeaders;
+  // Naming the encoding keeps the adapter from peeking into the stream before it sends the headers.
+  return c.body(stream, 200, { ...headers, "transfer-encoding": "chunked" });
+}
+
+export interface EventChunksOptions {
+  readonly events: AsyncIterator<readonly StreamEvent[]>;
+  readonly format: StreamFormat;
+  /** The id of the `end` event: one past the last token's. */
+  readonly endId: () => number;
+  readonly connection: Connection | undefined;
+}
+
+export function eventChunks({ events, format, endId, connection }: EventChunksOptions): AsyncIterator<string> {
+  let broken = false;
+  return {
+    async next() {
+      if (broken) return await breakOff(events, connection);
+      const { done, value: batch } = await events.next();
+      if (done === true) return { done: true, value: undefined };
+      if (batch.length === 0) return { done: false, value: format === "sse" ? encodeSseComment("ping") : "\n" };
+      const last = batch.at(-1);
+      broken = last?.type === "error";
+      let chunk = "";
+      for (const event of batch) chunk += format === "sse" ? sseFrame(event, endId) : encodeNdjson(event);
+      if (format === "sse" && last !== undefined && isTerminal(last) && !broken) chunk += encodeSse({ data: DONE });
+      return { done: false, value: chunk };
+    },
+    async return() {
+      await events.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** Without a socket, as in tests, the stream errors instead. */
+async function breakOff(events: AsyncIterator<unknown>, connection: Connection | undefined): Promise<never> {
+  await events.return?.();
+  if (connection === undefined) throw new Error("The stream ended with an error event.");
+  connection.breakOff();
+  // Ending the body here would end it cleanly; the closing of the connection ends this wait along with the stream.
+  return await new Promise<never>(() => {});
+}
+
+function sseFrame(event: StreamEvent, endId: () => number): string {
+  const data = JSON.stringify(event);
+  if (event.type === "token") return encodeSse({ id: String(event.index), event: event.type, data });
+  if (event.type === "end") return encodeSse({ id: String(endId()), event: event.type, data });
+  return encodeSse({ event: event.type, data });
+}

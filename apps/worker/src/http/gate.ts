@@ -1,0 +1,78 @@
+// Owns who may come in: Host, Origin and token, in that order, before anything else looks at a request.
+import { WaggleError, workerRoutes } from "@waggle/protocol";
+import type { Route } from "@waggle/protocol";
+import type { MiddlewareHandler } from "hono";
+import type { AppContext, AppEnv, HttpAccess } from "./context.ts";
+import { fingerprintOf } from "./tokens.ts";
+
+const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
+const openPaths: ReadonlySet<string> = new Set(
+  Object.values<Route>(workerRoutes)
+    .filter((route) => route.open === true)
+    .map((route) => route.path),
+);
+
+/** In local mode everybody is this one client. */
+const localClient = "local";
+
+export function createGate(access: HttpAccess): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    if (openPaths.has(c.req.path)) {
+      c.set("client", localClient);
+      return await next();
+    }
+    checkHost(c, access);
+    const origin = checkOrigin(c, access);
+    if (origin !== undefined) {
+      c.header("access-control-allow-origin", origin);
+      c.header("vary", "origin");
+      c.header("access-control-expose-headers", "x-request-id, retry-after, location");
+    }
+    // A preflight carries no token by design, and answers nothing but what the Origin check has decided.
+    if (c.req.method === "OPTIONS" && origin !== undefined) return preflight(c);
+    c.set("client", access.localMode ? localClient : authenticate(c, access));
+    return await next();
+  };
+}
+
+function checkHost(c: AppContext, access: HttpAccess): void {
+  if (!access.localMode && access.allowedHosts.length === 0) return;
+  const name = hostName(c.req.header("host") ?? "");
+  if ((access.localMode && loopbackNames.has(name)) || access.allowedHosts.includes(name)) return;
+  throw new WaggleError("forbidden", `Cannot answer for the host "${name.slice(0, 100)}": it is not one of this worker's names.`);
+}
+
+/** Returns the origin to allow by name; undefined when the browser does not need to be told. */
+function checkOrigin(c: AppContext, access: HttpAccess): string | undefined {
+  const origin = c.req.header("origin");
+  if (origin === undefined) return undefined;
+  const host = c.req.header("host") ?? "";
+  // A proxy may have taken the TLS off, so both schemes of our own host are ours.
+  if (origin === `http://${host}` || origin === `https://${host}`) return undefined;
+  if (access.allowedOrigins.includes(origin)) return origin;
+  throw new WaggleError("forbidden", `Cannot answer the origin "${origin.slice(0, 100)}": allow it with --allowed-origin.`);
+}
+
+function preflight(c: AppContext): Response {
+  c.header("access-control-allow-methods", "GET, POST, DELETE");
+  c.header("access-control-allow-headers", "authorization, content-type, last-event-id, x-request-id, x-session-id");
+  c.header("access-control-max-age", "600");
+  return c.body(null, 204);
+}
+
+function authenticate(c: AppContext, access: HttpAccess): string {
+  const presented = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  if (presented === undefined) {
+    throw new WaggleError("unauthenticated", "Cannot authenticate: send the API token as Authorization: Bearer.");
+  }
+  const name = access.tokens().nameOf(presented);
+  if (name !== undefined) return name;
+  c.get("log").warn({ fingerprint: fingerprintOf(presented) }, "wrong_token");
+  throw new WaggleError("unauthenticated", "Cannot authenticate: the API token is wrong.");
+}
+
+/** `localhost:80` is `localhost`, `[::1]:80` is `[::1]`. */
+function hostName(host: string): string {
+  const bracketed = /^\[[^\]]*\]/.exec(host);
+  return (bracketed?.[0] ?? host.split(":", 1)[0] ?? "").toLowerCase();
+}

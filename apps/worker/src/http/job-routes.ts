@@ -1,0 +1,103 @@
+// Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
+import { WaggleError, GenerateRequestSchema, routePath, workerRoutes } from "@waggle/protocol";
+import { z } from "zod";
+import type { Job } from "../jobs/job.ts";
+import { isFinal } from "../jobs/job.ts";
+import { acceptedOf, statusOf } from "../jobs/summaries.ts";
+import { readBody } from "./body.ts";
+import type { AppContext, AppOptions } from "./context.ts";
+import { connectionOf, eventChunks, formatOf, streamResponse } from "./event-stream.ts";
+import type { StreamCounter } from "./stream-counter.ts";
+
+export type Handler = (c: AppContext) => Response | Promise<Response>;
+
+const SessionIdSchema = z.string().min(1).max(128).regex(/^[A-Za-z0-9._:-]+$/);
+
+export function createJobRoutes(options: AppOptions, streams: StreamCounter): Record<JobRouteName, Handler> {
+  const { dispatcher, registry } = options;
+
+  async function submit(c: AppContext, direct: boolean): Promise<Job> {
+    const request = await readBody(c, GenerateRequestSchema);
+    if (direct) streams.check(c.get("client"));
+    try {
+      return await dispatcher.submit({ request, client: c.get("client"), trace: c.get("requestId"), direct });
+    } catch (error) {
+      options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
+      throw error;
+    }
+  }
+
+  function find(c: AppContext): Job {
+    const id = c.req.param("id") ?? "";
+    const job = registry.get(c.get("client"), id);
+    if (job === undefined) throw new WaggleError("not_found", `Cannot find job "${id.slice(0, 128)}": unknown or forgotten.`);
+    return job;
+  }
+
+  function stream(c: AppContext, job: Job, after: number): Response {
+    const client = c.get("client");
+    streams.check(client);
+    const connection = connectionOf(c.env);
+    const format = formatOf(c);
+    const reader = dispatcher.openReader(job, after, () => connection?.destroy());
+    const counted = streams.count(client, reader);
+    const chunks = eventChunks({ events: counted, format, endId: () => job.log.nextToken, connection });
+    return streamResponse(c, chunks, format);
+  }
+
+  return {
+    async createJob(c) {
+      const startedAt = options.clock.now();
+      const job = await submit(c, false);
+      c.header("location", routePath(workerRoutes.getJob, { id: job.id }));
+      options.metrics.httpSubmitSeconds.observe((options.clock.now() - startedAt) / 1000);
+      return c.json(acceptedOf(job, dispatcher.position(job) ?? 0), workerRoutes.createJob.status);
+    },
+    async inference(c) {
+      const job = await submit(c, true);
+      return stream(c, job, -1);
+    },
+    streamJob(c) {
+      const job = find(c);
+      const after = resumePoint(c);
+      // Its end has been read: 204 is what tells EventSource to stop reconnecting.
+      if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken) return c.body(null, 204);
+      return stream(c, job, after ?? -1);
+    },
+    getJob(c) {
+      const job = find(c);
+      return c.json(statusOf(job, dispatcher.position(job)));
+    },
+    async cancelJob(c) {
+      const job = find(c);
+      if (!isFinal(job.state.name)) {
+        dispatcher.cancel(job, "client");
+        await job.ended.promise;
+      }
+      return c.json(statusOf(job, undefined));
+    },
+    async cancelSession(c) {
+      const parsed = SessionIdSchema.safeParse(c.req.param("id"));
+      if (!parsed.success) throw new WaggleError("invalid_argument", 'Cannot read the session id in the path: field "session_id".');
+      const job = dispatcher.sessionJob(c.get("client"), parsed.data);
+      if (job === undefined) return c.json({ session_id: parsed.data, cancelled: false });
+      dispatcher.cancel(job, "client");
+      await job.ended.promise;
+      return c.json({ session_id: parsed.data, cancelled: job.state.name === "cancelled", job_id: job.id });
+    },
+  };
+}
+
+export type JobRouteName = "createJob" | "inference" | "streamJob" | "getJob" | "cancelJob" | "cancelSession";
+
+/** The token index after which a reader wants to go on. The header is newer than the URL: EventSource repeats the latter for ever. */
+function resumePoint(c: AppContext): number | undefined {
+  const header = c.req.header("last-event-id");
+  const given = header === undefined || header === "" ? c.req.query("after") : header;
+  if (given === undefined || given === "") return undefined;
+  if (!/^-?\d{1,15}$/.test(given) || Number(given) < -1) {
+    const name = header === given ? "Last-Event-ID" : "after";
+    throw new WaggleError("invalid_argument", `Cannot resume: field "${name}" is no token index.`);
+  }
+  return Number(given);
+}

@@ -1,0 +1,31 @@
+// Owns a stream's sign of life: when the source is silent for a while, a ping takes its place.
+import type { Clock } from "@waggle/async";
+
+/** `return()` ends a pending `next()` as far as the source's does. */
+export function pinged<T>(source: AsyncIterator<T>, clock: Clock, intervalMs: number): AsyncIterator<T | "ping"> {
+  let pending: Promise<IteratorResult<T>> | undefined;
+  return {
+    async next() {
+      pending ??= source.next();
+      const { promise: ping, cancel } = after(clock, intervalMs);
+      const result = await Promise.race([pending, ping]);
+      cancel();
+      if (result === "ping") return { done: false, value: "ping" };
+      pending = undefined;
+      return result;
+    },
+    async return() {
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function after(clock: Clock, ms: number): { promise: Promise<"ping">; cancel: () => void } {
+  let cancel = (): void => {};
+  const promise = new Promise<"ping">((resolve) => {
+    const timer = clock.setTimeout(() => resolve("ping"), ms);
+    cancel = () => timer.cancel();
+  });
+  return { promise, cancel };
+}

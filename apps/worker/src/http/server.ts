@@ -1,0 +1,95 @@
+// Owns the listening socket: opening it, and closing it so that nothing is left.
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { WaggleError } from "@waggle/protocol";
+import { findPortHolder } from "@waggle/ports";
+import type { App } from "./app.ts";
+
+export interface ServerLimits {
+  readonly maxConnections: number;
+  /** Of all headers of a request together. */
+  readonly maxHeaderBytes: number;
+  /** For a whole request, its body included, to arrive. */
+  readonly requestTimeoutMs: number;
+}
+
+/** How long a connection may idle between two requests. */
+const keepAliveTimeoutMs = 5_000;
+/** How often Node looks for requests that take too long, at most. */
+const longestCheckIntervalMs = 10_000;
+
+export interface ListeningServer {
+  /** `http://host:port`, with the port that was really bound. */
+  readonly url: string;
+  /** Stops accepting; connections that carry nothing close. */
+  stopAccepting(): void;
+  /** Destroys what is still open; resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+export class PortTakenError extends Error {
+  override readonly name = "PortTakenError";
+}
+
+/** @throws PortTakenError naming the holder where it can be found; other errors as they are */
+export async function listen(app: App, host: string, port: number, limits: ServerLimits): Promise<ListeningServer> {
+  const listener = getRequestListener((request, env) => app.fetch(request, env as never), {
+    hostname: host,
+    overrideGlobalObjects: false,
+    errorHandler: () => malformedRequest(),
+  });
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.requestTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, longestCheckIntervalMs),
+      keepAliveTimeout: keepAliveTimeoutMs,
+    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  );
+  server.maxConnections = limits.maxConnections;
+  await bind(server, host, port);
+  const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    stopAccepting() {
+      if (server.listening) server.close();
+      server.closeIdleConnections();
+    },
+    async close() {
+      if (server.listening) server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function bind(server: Server, host: string, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port, host, exclusive: true }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    const holder = await findPortHolder(port);
+    const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
+    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`);
+  }
+}
+
+/** What the HTTP parser let through but no URL can be made of. */
+function malformedRequest(): Response {
+  const error = new WaggleError("invalid_argument", "Cannot read the request: its target or its Host header is malformed.");
+  return Response.json(error.toBody(), { status: error.status });
+}
+
+function urlOf(address: AddressInfo): string {
+  return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+}

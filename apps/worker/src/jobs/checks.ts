@@ -1,0 +1,51 @@
+// Owns questions to the engine that a request wants answered before it is accepted: does the prompt fit, does the grammar compile?
+import { deferred } from "@waggle/async";
+import type { Clock, Deferred } from "@waggle/async";
+import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+
+export interface Checks {
+  /**
+   * Resolves when the engine found nothing wrong, or did not answer in time: then the same fault ends the job's stream instead.
+   * @throws WaggleError as the engine put it
+   */
+  ask(job: EngineJob): Promise<void>;
+  /** Takes `checked` and `check_failed`. */
+  answer(event: Extract<EngineEvent, { type: "checked" | "check_failed" }>): void;
+  /** The engine is gone: nobody will answer. */
+  abandon(): void;
+}
+
+export interface ChecksOptions {
+  readonly send: (command: EngineCommand) => void;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+export function createChecks({ send, clock, timeoutMs }: ChecksOptions): Checks {
+  const waiting = new Map<string, Deferred<void>>();
+  return {
+    async ask(job) {
+      const answered = deferred<void>();
+      waiting.set(job.jobId, answered);
+      const timer = clock.setTimeout(() => answered.resolve(), timeoutMs);
+      send({ type: "check", job });
+      try {
+        await answered.promise;
+      } finally {
+        timer.cancel();
+        waiting.delete(job.jobId);
+      }
+    },
+    answer(event) {
+      const answered = waiting.get(event.jobId);
+      if (answered === undefined) return;
+      if (event.type === "checked") return answered.resolve();
+      const { code, message, details } = event.failure;
+      answered.reject(new WaggleError(code, message, details === undefined ? {} : { details }));
+    },
+    abandon() {
+      for (const answered of waiting.values()) answered.resolve();
+    },
+  };
+}

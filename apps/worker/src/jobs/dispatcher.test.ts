@@ -1,0 +1,432 @@
+import { createStepGate, expectedFakeText } from "@waggle/engine";
+import { createFakeClock } from "@waggle/testing";
+import { GenerateRequestSchema, WaggleError } from "@waggle/protocol";
+import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import { afterEach, describe, expect, it } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+import type { Job } from "./job.ts";
+import type { Reader } from "./reader.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): InlineWorker {
+  worker = createInlineWorker(options);
+  return worker;
+}
+
+function submit(request: GenerateRequestInput, client = "a", direct = false): Promise<Job> {
+  const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
+  return worker.dispatcher.submit({ request: parsed, client, trace: "t", direct });
+}
+
+function open(job: Job, after = -1): Reader {
+  return worker.dispatcher.openReader(job, after, () => {});
+}
+
+async function readAll(job: Job, after = -1): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const batch of open(job, after)) events.push(...batch);
+  return events;
+}
+
+async function readUntil(reader: Reader, type: StreamEvent["type"]): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for (;;) {
+    const { done, value } = await reader.next();
+    if (done === true) throw new Error(`Ended before ${type}: ${JSON.stringify(events)}`);
+    events.push(...value);
+    if (value.some((event) => event.type === type)) return events;
+  }
+}
+
+/** Long, and only as fast as the gate lets it. */
+function startGated(options: InlineWorkerOptions = {}) {
+  const gate = createStepGate();
+  start({ ...options, gate });
+  return gate;
+}
+
+describe("a job's stream", () => {
+  it("has the order of the wire, gapless tokens and one end", async () => {
+    start();
+    const job = await submit({ prompt: "hello [eog:5]" });
+    const events = await readAll(job);
+    expect(events.map((event) => event.type)).toEqual([
+      "queued",
+      "status",
+      "started",
+      ...Array.from({ length: 5 }, () => "token"),
+      "end",
+    ]);
+    expect(events.flatMap((event) => (event.type === "token" ? [event.index] : []))).toEqual([0, 1, 2, 3, 4]);
+    const end = events.at(-1);
+    expect(end).toMatchObject({ type: "end", finish_reason: "stop", usage: { completion_tokens: 6 } });
+    expect(worker.registry.liveCount).toBe(0);
+  });
+
+  it("is the same for every reader, whenever it comes", async () => {
+    start();
+    const job = await submit({ prompt: "again [eog:30]" });
+    const [early, other] = await Promise.all([readAll(job), readAll(job)]);
+    const late = await readAll(job);
+    const tail = await readAll(job, 17);
+    const tokens = (events: readonly StreamEvent[]) => events.filter((event) => event.type === "token");
+    expect(tokens(early)).toHaveLength(30);
+    expect(tokens(other)).toEqual(tokens(early));
+    expect(tokens(late)).toEqual(tokens(early));
+    expect(tokens(tail)).toEqual(tokens(early).slice(18));
+    expect(tail.at(-1)).toEqual(early.at(-1));
+  });
+});
+
+describe("cancelling", () => {
+  it("ends a queued job at once without touching the running one", async () => {
+    const gate = startGated({ slots: 1 });
+    const running = await submit({ prompt: "one [eog:4]" });
+    const queued = await submit({ prompt: "two [eog:4]" });
+    expect(worker.dispatcher.position(queued)).toBe(1);
+    worker.dispatcher.cancel(queued, "client");
+    expect(queued.state).toEqual({ name: "cancelled", by: "client" });
+    expect(worker.commands.filter((command) => command.type === "cancel")).toEqual([]);
+    gate.open();
+    expect((await readAll(running)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  it("ends a running job when the engine has let go of its slot", async () => {
+    const gate = startGated({ slots: 1 });
+    const job = await submit({ prompt: "long" });
+    await gate.held();
+    worker.dispatcher.cancel(job, "client");
+    expect(job.state.name).not.toBe("cancelled");
+    gate.step();
+    await job.ended.promise;
+    expect(job.state).toEqual({ name: "cancelled", by: "client" });
+    expect(worker.dispatcher.running).toBe(0);
+    expect(worker.slots().every((slot) => slot.state === "idle")).toBe(true);
+  });
+
+  it("forces the end after the time is up, and gives the session another slot", async () => {
+    const clock = createFakeClock();
+    const gate = startGated({ slots: 2, clock });
+    const old = await submit({ prompt: "hangs", session_id: "s" });
+    await gate.held();
+    const heir = await submit({ prompt: "new [eog:2]", session_id: "s" });
+    expect(old.state.name).not.toBe("cancelled");
+    clock.advance(2_000);
+    expect(old.state).toEqual({ name: "cancelled", by: "superseded" });
+    expect(worker.logLines.map((line) => line["msg"])).toContain("prev_stream_timeout_on_cancel");
+    expect(heir.place).toBe("engine");
+    gate.open();
+    expect((await readAll(heir)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  it("ends with deadline_exceeded wherever the job is", async () => {
+    const clock = createFakeClock();
+    const gate = startGated({ slots: 1, clock });
+    const running = await submit({ prompt: "a", deadline_ms: 500 });
+    const queued = await submit({ prompt: "b", deadline_ms: 500 });
+    await gate.held();
+    clock.advance(500);
+    expect(queued.state).toMatchObject({ name: "failed", code: "deadline_exceeded" });
+    gate.open();
+    await running.ended.promise;
+    expect(running.state).toMatchObject({ name: "failed", code: "deadline_exceeded" });
+  });
+
+  it("keeps the first reason when several ends are asked for", async () => {
+    const gate = startGated({ slots: 1 });
+    const job = await submit({ prompt: "a" });
+    await gate.held();
+    worker.dispatcher.cancel(job, "client");
+    worker.dispatcher.cancel(job, "disconnect");
+    gate.open();
+    await job.ended.promise;
+    expect(job.state).toEqual({ name: "cancelled", by: "client" });
+  });
+});
+
+describe("sessions", () => {
+  it("hand the slot over: stream_end of the old one stands before stream_start of the new one", async () => {
+    const gate = startGated({ slots: 1 });
+    const old = await submit({ prompt: "A", session_id: "s" });
+    const bystander = await submit({ prompt: "waits [eog:2]" });
+    await gate.held();
+    const heir = await submit({ prompt: "B [eog:3]", session_id: "s" });
+    gate.open();
+    const events = await readAll(heir);
+    expect(old.state).toEqual({ name: "cancelled", by: "superseded" });
+    expect(textOfEvents(events)).toBe(expectedFakeText({ kind: "text", text: "B [eog:3]" }, { temperature: 0, seed: 42, ignore_eos: false }, 100));
+    await bystander.ended.promise;
+    const lines = worker.logLines.filter((line) => line["session"] === "s").map((line) => `${line["msg"]} ${line["job"]}`);
+    const order = ["stream_end", "prev_stream_finished_cleanly", "stream_start"];
+    const seen = lines.filter((line) => order.some((word) => line.startsWith(word)));
+    expect(seen).toEqual([
+      `stream_start ${old.id}`,
+      `stream_end ${old.id}`,
+      `prev_stream_finished_cleanly ${heir.id}`,
+      `stream_start ${heir.id}`,
+      `stream_end ${heir.id}`,
+    ]);
+  });
+
+  it("let the newest of a burst answer and cancel all others", async () => {
+    const gate = startGated({ slots: 1 });
+    const burst: Job[] = [];
+    for (const name of ["1", "2", "3", "4", "5"]) burst.push(await submit({ prompt: `${name} [eog:2]`, session_id: "s" }));
+    gate.open();
+    await Promise.all(burst.map((job) => job.ended.promise));
+    expect(burst.map((job) => job.state.name)).toEqual(["cancelled", "cancelled", "cancelled", "cancelled", "finished"]);
+    expect(worker.logLines.filter((line) => line["msg"] === "stream_start")).toHaveLength(2);
+    expect(worker.dispatcher.waiting).toBe(0);
+  });
+
+  it("take the old one's place in the queue", async () => {
+    const gate = startGated({ slots: 1 });
+    await submit({ prompt: "runs [eog:1]" });
+    const old = await submit({ prompt: "A", session_id: "s" });
+    const later = await submit({ prompt: "later [eog:1]" });
+    const heir = await submit({ prompt: "B [eog:1]", session_id: "s" });
+    expect(old.state).toEqual({ name: "cancelled", by: "superseded" });
+    expect(old.startedAt).toBeUndefined();
+    expect([heir, later].map((job) => worker.dispatcher.position(job))).toEqual([1, 2]);
+    gate.open();
+    await later.ended.promise;
+  });
+
+  it("of different clients do not meet, whatever their names", async () => {
+    const gate = startGated({ slots: 2 });
+    const a = await submit({ prompt: "A [eog:2]", session_id: "s" }, "alice");
+    const b = await submit({ prompt: "B [eog:2]", session_id: "s" }, "bob");
+    gate.open();
+    await Promise.all([a.ended.promise, b.ended.promise]);
+    expect([a.state.name, b.state.name]).toEqual(["finished", "finished"]);
+  });
+
+  it("are not disturbed by a job that is refused", async () => {
+    const gate = startGated({ slots: 1, contextSize: 64 });
+    const old = await submit({ prompt: "A [eog:3]", session_id: "s" });
+    const refused = submit({ prompt: "x".repeat(100), session_id: "s" });
+    await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
+    gate.open();
+    await old.ended.promise;
+    expect(old.state.name).toBe("finished");
+  });
+
+  it("supersede even when the queue is full, since nobody's place is taken", async () => {
+    const gate = startGated({ slots: 1, queueCapacity: 1 });
+    const running = await submit({ prompt: "A", session_id: "s" });
+    await submit({ prompt: "fills the queue [eog:1]" });
+    const heir = await submit({ prompt: "B [eog:1]", session_id: "s" });
+    gate.open();
+    await Promise.all([running.ended.promise, heir.ended.promise]);
+    expect(heir.state.name).toBe("finished");
+  });
+});
+
+describe("admission", () => {
+  it("refuses with a Retry-After when the queue is full, and nobody notices", async () => {
+    startGated({ slots: 1, queueCapacity: 2 });
+    for (let index = 0; index < 3; index += 1) await submit({ prompt: `${index}` });
+    const error = await submit({ prompt: "one too many" }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "resource_exhausted" });
+    expect((error as WaggleError).retryAfterS).toBeGreaterThanOrEqual(1);
+    expect(worker.registry.liveCount).toBe(3);
+  });
+
+  it("refuses a job id that is taken, and frees it when the replay is over", async () => {
+    const clock = createFakeClock();
+    start({ clock });
+    const job = await submit({ prompt: "a [eog:1]", job_id: "mine" });
+    await job.ended.promise;
+    await expect(submit({ prompt: "b [eog:1]", job_id: "mine" })).rejects.toMatchObject({ code: "conflict" });
+    clock.advance(60_000);
+    await expect(submit({ prompt: "b [eog:1]", job_id: "mine" })).resolves.toBeDefined();
+  });
+
+  it("tells waiting jobs that they move up, once a second at most", async () => {
+    const clock = createFakeClock();
+    const gate = startGated({ slots: 1, clock });
+    await submit({ prompt: "runs [eog:1]" });
+    const second = await submit({ prompt: "second" });
+    const third = await submit({ prompt: "third" });
+    const reader = open(third);
+    expect(await readUntil(reader, "queued")).toMatchObject([{ type: "queued", position: 2 }]);
+    gate.open();
+    await second.log;
+    await untilRunning(second);
+    clock.advance(1_000);
+    expect(await readUntil(reader, "queued")).toMatchObject([{ type: "queued", position: 1 }]);
+    await reader.return?.();
+  });
+
+  it("holds jobs while the model loads and runs them when it is there", async () => {
+    start({ loadLater: true });
+    const job = await submit({ prompt: "patience [eog:2]" });
+    const reader = open(job);
+    expect((await reader.next()).value).toMatchObject([{ type: "status", status: "loading" }]);
+    worker.load();
+    const events = await readUntil(reader, "end");
+    expect(events.at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  it("puts an error that only the model can see into the stream when it was loading", async () => {
+    start({ loadLater: true, contextSize: 16 });
+    const job = await submit({ prompt: "x".repeat(100) });
+    worker.load();
+    expect((await readAll(job)).at(-1)).toMatchObject({
+      type: "error",
+      code: "invalid_argument",
+      details: { n_prompt_tokens: 101, n_ctx: 16 },
+    });
+  });
+});
+
+describe("readers", () => {
+  it("that leave cancel a direct job at once", async () => {
+    const gate = startGated({ slots: 1 });
+    const job = await submit({ prompt: "long" }, "a", true);
+    const reader = open(job);
+    await gate.held();
+    await reader.return?.();
+    gate.open();
+    await job.ended.promise;
+    expect(job.state).toEqual({ name: "cancelled", by: "disconnect" });
+  });
+
+  it("may come back within the grace, and only the last one's absence counts", async () => {
+    const clock = createFakeClock();
+    startGated({ slots: 1, clock });
+    const job = await submit({ prompt: "long" });
+    const [first, second] = [open(job), open(job)];
+    await first.return?.();
+    clock.advance(10_000);
+    expect(job.ending).toBeUndefined();
+    await second.return?.();
+    clock.advance(4_999);
+    const third = open(job);
+    clock.advance(10_000);
+    expect(job.ending).toBeUndefined();
+    await third.return?.();
+    clock.advance(5_000);
+    expect(job.ending).toEqual({ type: "cancelled", by: "disconnect" });
+  });
+
+  it("that never come cost the job its life after a while, unless it is to continue", async () => {
+    const clock = createFakeClock();
+    startGated({ slots: 2, clock });
+    const unclaimed = await submit({ prompt: "a" });
+    const continued = await submit({ prompt: "b", on_disconnect: "continue" });
+    clock.advance(30_000);
+    expect(unclaimed.ending).toEqual({ type: "cancelled", by: "unclaimed" });
+    expect(continued.ending).toBeUndefined();
+  });
+
+  it("that stop pulling are cut off; the job and its other readers go on", async () => {
+    const clock = createFakeClock();
+    start({ slots: 1, clock });
+    const job = await submit({ prompt: "story [eog:50]" });
+    let cutOff = 0;
+    worker.dispatcher.openReader(job, -1, () => (cutOff += 1));
+    const events = await readAll(job);
+    expect(events.at(-1)).toMatchObject({ type: "end" });
+    clock.advance(30_000);
+    expect(cutOff).toBe(1);
+  });
+
+  it("that fall behind the replay buffer get slow_consumer", async () => {
+    start({ slots: 1, limits: { replayBufferBytes: 1_024 } });
+    const job = await submit({ prompt: "story [eog:100]" });
+    await job.ended.promise;
+    const late = await readAll(job);
+    expect(late.at(-1)).toMatchObject({ type: "error", code: "slow_consumer", retryable: true });
+    const near = await readAll(job, 98);
+    expect(near.at(-1)).toMatchObject({ type: "end" });
+  });
+
+  it("get a ping when nothing else comes", async () => {
+    const clock = createFakeClock();
+    start({ loadLater: true, clock });
+    const reader = open(await submit({ prompt: "a" }));
+    await reader.next();
+    const next = reader.next();
+    clock.advance(15_000);
+    expect((await next).value).toEqual([]);
+    await reader.return?.();
+  });
+});
+
+describe("an engine that dies", () => {
+  it("ends what ran with its error, keeps what waited, and the next one runs that", async () => {
+    const gate = startGated({ slots: 1 });
+    const running = await submit({ prompt: "A" });
+    const waiting = await submit({ prompt: "B [eog:2]" });
+    await untilRunning(running);
+    worker.kill();
+    expect(running.state).toMatchObject({ name: "failed", code: "engine_failed" });
+    expect(waiting.state.name).toBe("queued");
+    gate.open();
+    worker.load();
+    expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  it("before a submitted job began: it runs on the next engine", async () => {
+    start({ slots: 1 });
+    const job = await submit({ prompt: "A [eog:2]" });
+    expect(job.place).toBe("engine");
+    worker.kill();
+    expect(job.state.name).toBe("queued");
+    expect(worker.dispatcher.position(job)).toBe(1);
+    worker.load();
+    expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  it("under a job that was being cancelled: it ends cancelled", async () => {
+    const gate = startGated({ slots: 1 });
+    const job = await submit({ prompt: "A" });
+    await gate.held();
+    worker.dispatcher.cancel(job, "client");
+    worker.kill();
+    expect(job.state).toEqual({ name: "cancelled", by: "client" });
+  });
+});
+
+describe("leaving", () => {
+  it("ends waiting jobs, lets running ones finish, and accepts none", async () => {
+    const gate = startGated({ slots: 1 });
+    const running = await submit({ prompt: "A [eog:3]" });
+    const waiting = await submit({ prompt: "B" });
+    await untilRunning(running);
+    worker.dispatcher.refuse(new WaggleError("unavailable", "leaving"));
+    expect(waiting.state).toMatchObject({ name: "failed", code: "unavailable" });
+    await expect(submit({ prompt: "C" })).rejects.toMatchObject({ code: "unavailable" });
+    gate.open();
+    await worker.dispatcher.idle();
+    expect(running.state).toEqual({ name: "finished", reason: "stop" });
+  });
+
+  it("by abort ends everything at once", async () => {
+    startGated({ slots: 1 });
+    const jobs = [await submit({ prompt: "A" }), await submit({ prompt: "B" }), await submit({ prompt: "C", session_id: "s" })];
+    worker.dispatcher.abort(new WaggleError("unavailable", "leaving"));
+    expect(jobs.map((job) => job.state.name)).toEqual(["failed", "failed", "failed"]);
+    await worker.dispatcher.idle();
+  });
+});
+
+function textOfEvents(events: readonly StreamEvent[]): string {
+  return events.map((event) => (event.type === "token" ? event.text : "")).join("");
+}
+
+function untilRunning(job: Job): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (job.startedAt === undefined) return;
+      stop();
+      resolve();
+    };
+    const stop = job.log.subscribe(look);
+    look();
+  });
+}

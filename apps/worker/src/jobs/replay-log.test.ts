@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import type { TokenEvent } from "@waggle/protocol";
+import { createReplayLog } from "./replay-log.ts";
+
+const token = (index: number, text = "ab"): TokenEvent => ({ type: "token", stream_id: "s", index, text, t_ms: index });
+const costOfTwoChars = 124;
+
+describe("replay log", () => {
+  it("holds tokens gaplessly and refuses a gap and a repetition", () => {
+    const log = createReplayLog(10_000);
+    log.append(token(0));
+    expect(() => log.append(token(0))).toThrow("Token 0 where 1 was due");
+    expect(() => log.append(token(2))).toThrow("Token 2 where 1 was due");
+    log.append(token(1));
+    expect(log.tokensFrom(1, 10).map((event) => event.index)).toEqual([1]);
+  });
+
+  it("takes nothing after the terminal event", () => {
+    const log = createReplayLog(10_000);
+    log.append({ type: "error", stream_id: "s", code: "internal", message: "x", retryable: false });
+    expect(() => log.append(token(0))).toThrow("after the stream's end");
+  });
+
+  it("keeps the newest waiting event only, and numbers it", () => {
+    const log = createReplayLog(10_000);
+    log.append({ type: "queued", stream_id: "s", position: 3 });
+    log.append({ type: "status", stream_id: "s", status: "thinking" });
+    expect(log.waiting).toEqual({ event: { type: "status", stream_id: "s", status: "thinking" }, number: 2 });
+  });
+
+  it("stays within its bytes whatever comes, and says from where it can replay", () => {
+    const log = createReplayLog(costOfTwoChars * 10);
+    for (let index = 0; index < 5_000; index += 1) {
+      log.append(token(index));
+      expect(log.bytes).toBeLessThanOrEqual(costOfTwoChars * 10);
+    }
+    expect(log.firstToken).toBe(4_990);
+    expect(log.nextToken).toBe(5_000);
+    expect(log.tokensFrom(4_990, 3).map((event) => event.index)).toEqual([4_990, 4_991, 4_992]);
+    expect(log.tokensFrom(4_999, 256).map((event) => event.index)).toEqual([4_999]);
+  });
+
+  it("keeps a single token that is larger than all it may hold", () => {
+    const log = createReplayLog(10);
+    log.append(token(0, "x".repeat(100)));
+    expect(log.firstToken).toBe(0);
+  });
+
+  it("tells its subscribers of every append until they leave", () => {
+    const log = createReplayLog(1_000);
+    let heard = 0;
+    const stop = log.subscribe(() => (heard += 1));
+    log.append(token(0));
+    stop();
+    log.append(token(1));
+    expect(heard).toBe(1);
+  });
+});

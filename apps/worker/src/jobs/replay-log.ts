@@ -1,0 +1,107 @@
+// Owns what a job's stream has said so far, bounded in bytes, and tells its readers that there is more. It knows events, not HTTP.
+import type { QueuedEvent, StartedEvent, StatusEvent, StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
+
+/** What a token event costs in memory besides its text: the object, its fields, its place in the array. A round estimate. */
+const tokenOverheadBytes = 120;
+
+export interface ReplayLog {
+  /** The latest queued or status event; earlier ones are news of yesterday. Its number grows with each. */
+  readonly waiting: { readonly event: QueuedEvent | StatusEvent; readonly number: number } | undefined;
+  readonly started: StartedEvent | undefined;
+  readonly terminal: TerminalEvent | undefined;
+  /** Index of the oldest token event still held. */
+  readonly firstToken: number;
+  /** Index that the next token event will have. */
+  readonly nextToken: number;
+  readonly bytes: number;
+  /** @throws Error after the terminal event, or when a token's index leaves a gap: both would break the stream's contract */
+  append(event: StreamEvent): void;
+  /** Token events from this index on, at most `limit`; the index must not lie before `firstToken`. */
+  tokensFrom(index: number, limit: number): readonly TokenEvent[];
+  /** Calls back after every append. Returns how to stop that. */
+  subscribe(listener: () => void): () => void;
+}
+
+/** @param maxBytes what the token events may occupy; beyond it the oldest go, and a reader that still needs them is too slow */
+export function createReplayLog(maxBytes: number): ReplayLog {
+  let waiting: ReplayLog["waiting"];
+  let started: StartedEvent | undefined;
+  let terminal: TerminalEvent | undefined;
+  let tokens: TokenEvent[] = [];
+  /** Entries of `tokens` that have been dropped but not yet cut off the array. */
+  let dropped = 0;
+  /** Index of tokens[0]. */
+  let base = 0;
+  let bytes = 0;
+  const listeners = new Set<() => void>();
+
+  function appendToken(event: TokenEvent): void {
+    const expected = base + tokens.length;
+    if (event.index !== expected) throw new Error(`Token ${event.index} where ${expected} was due`);
+    tokens.push(event);
+    bytes += costOf(event);
+    while (bytes > maxBytes && tokens.length - dropped > 1) {
+      bytes -= costOf(tokens[dropped] as TokenEvent);
+      dropped += 1;
+    }
+    // Cutting the array only when half of it is dead keeps appending O(1) on average.
+    if (dropped > 64 && dropped * 2 > tokens.length) {
+      tokens = tokens.slice(dropped);
+      base += dropped;
+      dropped = 0;
+    }
+  }
+
+  return {
+    get waiting() {
+      return waiting;
+    },
+    get started() {
+      return started;
+    },
+    get terminal() {
+      return terminal;
+    },
+    get firstToken() {
+      return base + dropped;
+    },
+    get nextToken() {
+      return base + tokens.length;
+    },
+    get bytes() {
+      return bytes;
+    },
+    append(event) {
+      if (terminal !== undefined) throw new Error(`Event ${event.type} after the stream's end`);
+      switch (event.type) {
+        case "queued":
+        case "status":
+          waiting = { event, number: (waiting?.number ?? 0) + 1 };
+          break;
+        case "started":
+          started = event;
+          break;
+        case "token":
+          appendToken(event);
+          break;
+        case "end":
+        case "error":
+          terminal = event;
+          break;
+      }
+      for (const listener of listeners) listener();
+    },
+    tokensFrom(index, limit) {
+      const from = index - base;
+      return tokens.slice(from, from + limit);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function costOf(event: TokenEvent): number {
+  return tokenOverheadBytes + event.text.length * 2;
+}

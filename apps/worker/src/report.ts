@@ -1,0 +1,126 @@
+// Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
+import type { Clock } from "@waggle/async";
+import type { Health, Heartbeat, LoadingEvent, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import { WorkerStateSchema } from "@waggle/protocol";
+import type { WorkerMetrics } from "@waggle/telemetry";
+import type { WorkerConfig } from "./config.ts";
+import type { Supervisor } from "./engine/supervisor.ts";
+import type { StreamCounter } from "./http/stream-counter.ts";
+import type { Dispatcher } from "./jobs/dispatcher.ts";
+import type { JobRegistry } from "./jobs/registry.ts";
+import type { Latest } from "./latest.ts";
+import type { WorkerState } from "./worker-state.ts";
+
+export interface ReportOptions {
+  readonly config: WorkerConfig;
+  readonly state: WorkerState;
+  readonly dispatcher: Dispatcher;
+  readonly supervisor: Supervisor;
+  readonly loading: Latest<LoadingEvent>;
+  readonly clock: Clock;
+  readonly startedAt: number;
+  readonly url: () => string;
+  readonly model: () => string;
+  /** As the engine told last; empty before it told anything. */
+  readonly slots: () => readonly SlotStatus[];
+}
+
+export interface Report {
+  info(): WorkerInfo;
+  slots(): readonly SlotStatus[];
+  health(): Health;
+  registration(): Registration;
+  heartbeat(seq: number): Heartbeat;
+  /** Sets the gauges that are read off rather than counted. */
+  collect(metrics: WorkerMetrics, registry: JobRegistry, streams: StreamCounter): void;
+}
+
+export function createReport(options: ReportOptions): Report {
+  const { config, state, dispatcher, supervisor, clock } = options;
+
+  function slots(): readonly SlotStatus[] {
+    const told = options.slots();
+    if (told.length > 0) return told;
+    const count = supervisor.info?.slots ?? config.slots;
+    return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
+  }
+
+  const slotCounts = () => ({ total: supervisor.info?.slots ?? config.slots, busy: dispatcher.running });
+  const queueCounts = () => ({ depth: dispatcher.waiting, capacity: config.queueCapacity });
+  const shared = () => ({
+    worker_id: config.workerId,
+    url: options.url(),
+    state: state.name,
+    model: options.model(),
+    backend: config.backend,
+    version: config.version,
+  });
+
+  return {
+    slots,
+    info() {
+      const engine = supervisor.info;
+      return {
+        ...shared(),
+        slots: slotCounts().total,
+        local_mode: config.localMode,
+        prefill_budget: config.prefillBudget,
+        queue_capacity: config.queueCapacity,
+        uptime_ms: Math.round(clock.now() - options.startedAt),
+        ...(engine === undefined
+          ? {}
+          : {
+              context_size: engine.contextSize,
+              trained_context_size: engine.trainedContextSize,
+              parameters: engine.parameters,
+              model_bytes: engine.modelBytes,
+              device: engine.device,
+              threads: engine.threads,
+              engine_build: engine.build,
+            }),
+      };
+    },
+    health() {
+      const loading = options.loading.value;
+      return {
+        live: state.name !== "failed",
+        ready: state.name === "ready",
+        state: state.name,
+        ...(state.reason === undefined ? {} : { reason: state.reason }),
+        worker_id: config.workerId,
+        model: options.model(),
+        backend: config.backend,
+        version: config.version,
+        uptime_ms: Math.round(clock.now() - options.startedAt),
+        ...(loading.type === "loading" ? { loading_progress: loading.progress } : {}),
+        slots: slotCounts(),
+        queue: queueCounts(),
+        engine: { starts: supervisor.starts, deaths: supervisor.deaths },
+      };
+    },
+    registration: () => ({
+      ...shared(),
+      slots: slotCounts(),
+      queue: queueCounts(),
+      interval_ms: config.heartbeatIntervalMs,
+    }),
+    heartbeat: (seq) => ({
+      ...shared(),
+      slots: slotCounts(),
+      queue: queueCounts(),
+      timestamp: new Date().toISOString(),
+      health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
+      seq,
+    }),
+    collect(metrics, registry, streams) {
+      metrics.setState(state.name, WorkerStateSchema.options);
+      metrics.slotsTotal.set(slotCounts().total);
+      metrics.slotsBusy.set(dispatcher.running);
+      metrics.queueDepth.set(dispatcher.waiting);
+      metrics.queueCapacity.set(config.queueCapacity);
+      metrics.streamsOpen.set(streams.open);
+      metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
+      metrics.replayBytes.set(registry.replayBytes);
+    },
+  };
+}

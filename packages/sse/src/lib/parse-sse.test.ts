@@ -1,0 +1,112 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { encodeSse, encodeSseComment, type SseFrame } from "./encode-sse.ts";
+import { SseLimitError } from "./errors.ts";
+import { parseSse } from "./parse-sse.ts";
+
+async function* chunks(...parts: (string | Uint8Array)[]): AsyncIterable<Uint8Array> {
+  for (const part of parts) yield typeof part === "string" ? Buffer.from(part) : part;
+}
+
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const values: T[] = [];
+  for await (const value of source) values.push(value);
+  return values;
+}
+
+/** Cuts the bytes at the given places, in the middle of characters too. */
+function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
+  const edges = [0, ...places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length];
+  return edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge));
+}
+
+const line = fc.string({ unit: "binary" }).map((text) => text.replaceAll(/[\r\n\0]/g, " "));
+const frame: fc.Arbitrary<SseFrame> = fc.record(
+  { data: fc.array(line).map((lines) => lines.join("\n")), id: line, event: line.filter((text) => text !== "") },
+  { requiredKeys: ["data"] },
+);
+
+describe("parseSse", () => {
+  it("gives back every frame that was encoded, however the bytes are cut and whatever comments stand between", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(frame), fc.array(fc.nat()), async (frames, places) => {
+        const text = frames.map((each) => encodeSseComment("ping") + encodeSse(each)).join("");
+        expect(await collect(parseSse(chunks(...cutAt(Buffer.from(text), places))))).toEqual(frames);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("reads a web stream", async () => {
+    const body = ReadableStream.from<Uint8Array>(chunks("data: a\n\nda", "ta: b\n\n"));
+    expect(await collect(parseSse(body))).toEqual([{ data: "a" }, { data: "b" }]);
+  });
+
+  it("ignores unknown fields, bad retry values and a frame that is cut off", async () => {
+    const text = "retry: soon\nwhat: ever\ndata: a\n\ndata: never finished\n";
+    expect(await collect(parseSse(chunks(text)))).toEqual([{ data: "a" }]);
+  });
+
+  it.each([
+    ["one unfinished line", ["data: " + "x".repeat(30)]],
+    ["many lines of one frame", ["data: 1234567\n", "data: 1234567\n", "data: 1234567\n"]],
+    ["a frame that came whole", ["data: " + "x".repeat(21) + "\n\n"]],
+    ["few characters that are many bytes", ["data: " + "\u{20ac}".repeat(7) + "\n\n"]],
+    ["a line in pieces", ["data: ", ...Array<string>(30).fill("x")]],
+  ])("gives up at the limit: %s", async (_, parts) => {
+    let cancelled = false;
+    async function* source(): AsyncIterable<Uint8Array> {
+      try {
+        yield* chunks("data: good\n\n", ...parts, "data: more\n\n", "data: more\n\n");
+      } finally {
+        cancelled = true;
+      }
+    }
+    const seen: SseFrame[] = [];
+    const reading = (async () => {
+      for await (const each of parseSse(source(), { maxFrameBytes: 20 })) seen.push(each);
+    })();
+    await expect(reading).rejects.toThrow(SseLimitError);
+    await expect(reading).rejects.toThrow("a frame is larger than 20 bytes");
+    expect(seen).toEqual([{ data: "good" }]);
+    expect(cancelled).toBe(true);
+  });
+
+  it("takes a frame of exactly the limit", async () => {
+    const data = "\u{20ac}".repeat(6) + "ab";
+    expect(await collect(parseSse(chunks(`data: ${data}\n\n`), { maxFrameBytes: 20 }))).toEqual([{ data }]);
+  });
+
+  it("passes on the source's error after the frames that came before it", async () => {
+    async function* source(): AsyncIterable<Uint8Array> {
+      yield* chunks("data: a\n\n");
+      throw new Error("terminated");
+    }
+    const iterator = parseSse(source())[Symbol.asyncIterator]();
+    expect(await iterator.next()).toEqual({ done: false, value: { data: "a" } });
+    await expect(iterator.next()).rejects.toThrow("terminated");
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("lets a consumer leave while a read is pending, and cancels the web stream", async () => {
+    let cancelled = false;
+    const silent = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) });
+    const iterator = parseSse(silent)[Symbol.asyncIterator]();
+    const pending = iterator.next();
+    expect(await iterator.return?.()).toEqual({ done: true, value: undefined });
+    expect(await pending).toEqual({ done: true, value: undefined });
+    expect(cancelled).toBe(true);
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("lets a consumer leave a generator that has gone silent", async () => {
+    async function* silent(): AsyncIterable<Uint8Array> {
+      await new Promise(() => {});
+      yield Buffer.from("data: never\n\n");
+    }
+    const iterator = parseSse(silent())[Symbol.asyncIterator]();
+    const pending = iterator.next();
+    await iterator.return?.();
+    expect(await pending).toEqual({ done: true, value: undefined });
+  });
+});

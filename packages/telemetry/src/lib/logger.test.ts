@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { createLogger, redactedKeys } from "./logger.ts";
+import type { LogFormat, LogLevel } from "./logger.ts";
+
+function capture(format: LogFormat, level: LogLevel = "info") {
+  const lines: string[] = [];
+  const logger = createLogger({
+    level,
+    format,
+    name: "waggle-test",
+    destination: { write: (line) => lines.push(line) },
+  });
+  return { logger, lines, objects: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+test("a JSON line carries time, level as a word, name and pid", () => {
+  const { logger, objects } = capture("json");
+  logger.info({ port: 7711 }, "listening");
+  const [line] = objects();
+  expect(line).toMatchObject({ level: "info", name: "waggle-test", pid: process.pid, port: 7711, msg: "listening" });
+  expect(new Date(String(line?.["time"])).getTime()).toBeGreaterThan(Date.parse("2026-01-01"));
+  expect(line).not.toHaveProperty("hostname");
+});
+
+test("lines below the level are not written", () => {
+  const { logger, lines } = capture("json", "warn");
+  logger.info("quiet");
+  logger.warn("loud");
+  expect(lines).toHaveLength(1);
+  const silent = capture("json", "silent");
+  silent.logger.error("nothing");
+  expect(silent.lines).toEqual([]);
+});
+
+test("a pretty line is one line without colours when it does not go to a terminal", () => {
+  const { logger, lines } = capture("pretty");
+  logger.info({ trace: "job-1", tokens: 7 }, "stream_end");
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(
+    /^\[\d\d:\d\d:\d\d\.\d+\] INFO \(waggle-test\): stream_end \{"trace":"job-1","tokens":7\}\n$/,
+  );
+});
+
+test("an error keeps its stack in both formats", () => {
+  const json = capture("json");
+  json.logger.error({ err: new Error("disk full") }, "Cannot save");
+  expect(json.objects()[0]).toMatchObject({
+    err: { message: "disk full", stack: expect.stringContaining("logger.test") },
+  });
+  const pretty = capture("pretty");
+  pretty.logger.error({ err: new Error("disk full") }, "Cannot save");
+  expect(pretty.lines.join("")).toMatch(/disk full[^]*logger\.test/);
+});
+
+test("what users write, what models answer and tokens are redacted, in children too", () => {
+  const { logger, lines } = capture("json");
+  const secret = "Once upon a time";
+  for (const key of redactedKeys) {
+    const object = key === "headers.authorization" ? { headers: { authorization: secret } } : { [key]: secret };
+    logger.info(object, "careless");
+    logger.child(object).info("careless child");
+  }
+  expect(lines).toHaveLength(2 * redactedKeys.length);
+  expect(lines.join("")).not.toContain(secret);
+});

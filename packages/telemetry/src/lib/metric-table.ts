@@ -1,0 +1,98 @@
+// Owns what is measured: every metric's name, kind, labels, buckets and meaning, once. docs/operations.md shows this table.
+
+export interface MetricRow {
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly name: `waggle_${string}`;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds, in the unit of the name; histograms only. */
+  readonly buckets?: readonly number[];
+}
+
+const stepSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const gapSeconds = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5];
+const waitSeconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+const submitSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+
+export const metricTable = {
+  jobsAccepted: counter("jobs_accepted_total", "Jobs admitted to the queue."),
+  jobsEnded: counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
+  jobsRejected: counter("jobs_rejected_total", "Jobs refused at the door, by error code.", ["code"]),
+  tokensGenerated: counter("tokens_generated_total", "Model tokens sampled."),
+  promptTokens: counter("prompt_tokens_total", "Prompt tokens of started jobs, cached ones included."),
+  cachedPromptTokens: counter("cached_prompt_tokens_total", "Prompt tokens found in a KV cache, so not computed."),
+  steps: counter("steps_total", "Forward passes."),
+  engineStarts: counter("engine_starts_total", "Engine processes started."),
+  engineDeaths: counter("engine_deaths_total", "Engine processes that died or were killed.", ["reason"]),
+  heartbeats: counter("heartbeats_total", "Heartbeats to the hive, by how they went.", ["outcome"]),
+  stateTransitions: counter("state_transitions_total", "State changes of each state machine.", [
+    "machine",
+    "from",
+    "to",
+  ]),
+  httpRequests: counter("http_requests_total", "HTTP requests answered.", ["route", "status"]),
+  readersCutOff: counter("readers_cut_off_total", "Stream readers cut off as slow consumers."),
+
+  state: gauge("state", "The worker's state: 1 for the one it is in, 0 for the others.", ["state"]),
+  slotsBusy: gauge("slots_busy", "Slots with a job in them."),
+  slotsTotal: gauge("slots_total", "Slots."),
+  queueDepth: gauge("queue_depth", "Jobs waiting for a slot."),
+  queueCapacity: gauge("queue_capacity", "Most jobs that may wait."),
+  streamsOpen: gauge("streams_open", "Readers connected to a stream."),
+  jobsRegistered: gauge("jobs_registered", "Jobs known: waiting, running, and ended ones kept for replay."),
+  replayBytes: gauge("replay_bytes", "Bytes held for replay, over all jobs."),
+  threads: gauge("threads", "Threads that compute a forward pass."),
+  eventLoopUtilization: gauge("event_loop_utilization", "Busy share of the main thread since the last scrape, 0 to 1."),
+
+  batchWidth: histogram(
+    "batch_width",
+    "Rows per forward pass; sum / count is the mean batch width.",
+    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64],
+  ),
+  stepSeconds: histogram("step_seconds", "Duration of a forward pass and its sampling.", stepSeconds),
+  stepGapSeconds: histogram(
+    "step_gap_seconds",
+    "From one pass's end to the next one's start while work waits.",
+    gapSeconds,
+  ),
+  queueSeconds: histogram("queue_seconds", "Acceptance to slot.", waitSeconds),
+  ttftSeconds: histogram("ttft_seconds", "Time to first token: acceptance to first token.", waitSeconds),
+  itlSeconds: histogram("itl_seconds", "Inter-token latency: from one token to the next of one job.", stepSeconds),
+  httpSubmitSeconds: histogram("http_submit_seconds", "Request to answer of POST /v1/jobs.", submitSeconds),
+  cancelSteps: histogram("cancel_steps", "Forward passes between a cancel and its slot being free.", [0, 1, 2, 5]),
+} as const satisfies Record<string, MetricRow>;
+
+export type MetricTable = typeof metricTable;
+
+/** Property of `WorkerMetrics` to the name that a scrape shows. */
+export const metricNames: { readonly [K in keyof MetricTable]: string } = Object.fromEntries(
+  Object.entries(metricTable).map(([key, row]) => [key, row.name]),
+) as { [K in keyof MetricTable]: string };
+
+interface CounterRow<L extends string> extends MetricRow {
+  readonly kind: "counter";
+  readonly labels: readonly L[];
+}
+
+interface GaugeRow<L extends string> extends MetricRow {
+  readonly kind: "gauge";
+  readonly labels: readonly L[];
+}
+
+interface HistogramRow extends MetricRow {
+  readonly kind: "histogram";
+  readonly labels: readonly never[];
+  readonly buckets: readonly number[];
+}
+
+function counter<L extends string = never>(name: string, help: string, labels: readonly L[] = []): CounterRow<L> {
+  return { kind: "counter", name: `waggle_${name}`, help, labels };
+}
+
+function gauge<L extends string = never>(name: string, help: string, labels: readonly L[] = []): GaugeRow<L> {
+  return { kind: "gauge", name: `waggle_${name}`, help, labels };
+}
+
+function histogram(name: string, help: string, buckets: readonly number[]): HistogramRow {
+  return { kind: "histogram", name: `waggle_${name}`, help, labels: [], buckets };
+}

@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { metricNames, metricTable } from "./metric-table.ts";
+import { createWorkerMetrics } from "./metrics.ts";
+
+/** The value of one sample line, or undefined. */
+async function sample(metrics: { text(): Promise<string> }, line: string): Promise<number | undefined> {
+  const found = (await metrics.text()).split("\n").find((text) => text.startsWith(`${line} `));
+  return found === undefined ? undefined : Number(found.slice(line.length + 1));
+}
+
+test("a scrape shows every metric of the table, and the process's own", async () => {
+  const text = await createWorkerMetrics().text();
+  for (const row of Object.values(metricTable)) {
+    expect(text).toContain(`# HELP ${row.name} ${row.help}\n# TYPE ${row.name} ${row.kind}\n`);
+  }
+  expect(text).toContain("process_cpu_seconds_total");
+  expect(text).toContain("nodejs_eventloop_lag_p99_seconds");
+});
+
+test("names are unique, prefixed, and a counter's ends in _total", () => {
+  const names = Object.values(metricNames);
+  expect(new Set(names).size).toBe(names.length);
+  for (const row of Object.values(metricTable)) {
+    expect(row.name).toMatch(row.kind === "counter" ? /^waggle_[a-z_]+_total$/ : /^waggle_[a-z_]+$/);
+  }
+});
+
+test("counters count by their labels", async () => {
+  const metrics = createWorkerMetrics();
+  metrics.jobsAccepted.inc();
+  metrics.jobsEnded.inc({ outcome: "cancelled", reason: "client" });
+  metrics.tokensGenerated.inc(8);
+  expect(await sample(metrics, "waggle_jobs_accepted_total")).toBe(1);
+  expect(await sample(metrics, 'waggle_jobs_ended_total{outcome="cancelled",reason="client"}')).toBe(1);
+  expect(await sample(metrics, "waggle_tokens_generated_total")).toBe(8);
+});
+
+test("the mean batch width is sum / count", async () => {
+  const metrics = createWorkerMetrics();
+  for (const width of [8, 8, 5]) metrics.batchWidth.observe(width);
+  expect(await sample(metrics, "waggle_batch_width_sum")).toBe(21);
+  expect(await sample(metrics, "waggle_batch_width_count")).toBe(3);
+  expect(await sample(metrics, 'waggle_batch_width_bucket{le="6"}')).toBe(1);
+});
+
+test("a cancel that cost no step falls into the first bucket", async () => {
+  const metrics = createWorkerMetrics();
+  metrics.cancelSteps.observe(0);
+  metrics.cancelSteps.observe(1);
+  expect(await sample(metrics, 'waggle_cancel_steps_bucket{le="0"}')).toBe(1);
+  expect(await sample(metrics, 'waggle_cancel_steps_bucket{le="1"}')).toBe(2);
+});
+
+test("the state gauge is one-hot", async () => {
+  const metrics = createWorkerMetrics();
+  metrics.setState("loading", ["loading", "ready"]);
+  metrics.setState("ready", ["loading", "ready"]);
+  expect(await sample(metrics, 'waggle_state{state="loading"}')).toBe(0);
+  expect(await sample(metrics, 'waggle_state{state="ready"}')).toBe(1);
+});
+
+test("two workers in one process count apart", async () => {
+  const [one, other] = [createWorkerMetrics(), createWorkerMetrics()];
+  one.steps.inc();
+  expect(await sample(other, "waggle_steps_total")).toBe(0);
+});
+
+test("the event loop's utilization is a share of the time since the last scrape", async () => {
+  const metrics = createWorkerMetrics();
+  await metrics.text();
+  const until = performance.now() + 30;
+  while (performance.now() < until);
+  await new Promise((resolve) => setImmediate(resolve));
+  const busy = await sample(metrics, "waggle_event_loop_utilization");
+  expect(busy).toBeGreaterThan(0.5);
+  expect(busy).toBeLessThanOrEqual(1);
+});
+
+test("the content type is Prometheus' text format", () => {
+  expect(createWorkerMetrics().contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+});

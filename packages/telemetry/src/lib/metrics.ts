@@ -1,0 +1,66 @@
+// Owns the worker's metrics: one object with a typed property for each row of the table, on a registry of its own.
+import { performance } from "node:perf_hooks";
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { metricTable } from "./metric-table.ts";
+import type { MetricRow, MetricTable } from "./metric-table.ts";
+
+type LabelOf<R extends MetricRow> = R["labels"][number];
+type MetricOf<R extends MetricRow> = R["kind"] extends "counter"
+  ? Counter<LabelOf<R>>
+  : R["kind"] extends "gauge"
+    ? Gauge<LabelOf<R>>
+    : Histogram<LabelOf<R>>;
+
+export type WorkerMetrics = { readonly [K in keyof MetricTable]: MetricOf<MetricTable[K]> } & {
+  /** The content type that belongs to `text()`. */
+  readonly contentType: string;
+  /** Everything, in Prometheus' text format, with the daemon's own process metrics. */
+  text(): Promise<string>;
+  /** Moves the one-hot `state` gauge: `current` is 1 and all others are 0. */
+  setState(current: string, all: readonly string[]): void;
+};
+
+/** Milliseconds between two looks at the event loop's delay. Node's own 10 would wake an idle daemon 100 times a second. */
+const loopDelayResolutionMs = 20;
+
+/** Fresh metrics, all at zero. Each call has its own registry, so that two workers in one process do not share numbers. */
+export function createWorkerMetrics(): WorkerMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
+  const entries = Object.entries(metricTable).map(([key, row]) => [key, createMetric(row, registry)] as const);
+  const metrics = Object.fromEntries(entries) as { [K in keyof MetricTable]: MetricOf<MetricTable[K]> };
+  return {
+    ...metrics,
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    setState(current, all) {
+      for (const state of all) metrics.state.set({ state }, state === current ? 1 : 0);
+    },
+  };
+}
+
+function createMetric(row: MetricRow, registry: Registry): Counter | Gauge | Histogram {
+  const { name, help } = row;
+  const common = { name, help, labelNames: [...row.labels], registers: [registry] };
+  switch (row.kind) {
+    case "counter":
+      return new Counter(common);
+    case "gauge":
+      return name === metricTable.eventLoopUtilization.name ? createUtilizationGauge(common) : new Gauge(common);
+    case "histogram":
+      return new Histogram({ ...common, buckets: [...(row.buckets ?? [])] });
+  }
+}
+
+/** Fills itself in at each scrape, with the share since the one before. */
+function createUtilizationGauge(options: { name: string; help: string; registers: Registry[] }): Gauge {
+  let last = performance.eventLoopUtilization();
+  return new Gauge({
+    ...options,
+    collect() {
+      const now = performance.eventLoopUtilization();
+      this.set(performance.eventLoopUtilization(now, last).utilization);
+      last = now;
+    },
+  });
+}
