@@ -1,0 +1,200 @@
+// Starting, leaving and everything the process itself promises: exit codes, ports, signals.
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { AddressInfo } from "node:net";
+import { createHiveClient } from "@waggle/client";
+import { afterEach, describe, expect, it } from "vitest";
+import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
+import { waitUntil } from "./support/wait.ts";
+
+afterEach(killDaemons);
+
+describe("starting", () => {
+  it("in local mode listens on loopback alone", async () => {
+    const worker = await spawnFakeWorker();
+    expect(new URL(worker.url).hostname).toBe("127.0.0.1");
+    const outside = Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .filter((address) => address.family === "IPv4" && !address.internal);
+    for (const { address } of outside) {
+      await expect(fetch(`http://${address}:${new URL(worker.url).port}/livez`)).rejects.toThrow("fetch failed");
+    }
+  });
+
+  it.each([
+    ["local mode with a token", ["--local-mode"], { WAGGLE_API_TOKEN: "secret-token-1" }, "WAGGLE_API_TOKEN"],
+    ["network mode without one", [], {}, "--local-mode"],
+    ["a port that is none", ["--local-mode", "--port", "http"], {}, "--port"],
+    ["a variable that is wrong", ["--local-mode"], { WAGGLE_SLOTS: "many" }, "WAGGLE_SLOTS"],
+  ] as const)("refuses %s with exit code 64 and names it", async (_, args, env, name) => {
+    const { code, stdout, stderr } = await runDaemon("worker", args, { env });
+    expect(code).toBe(64);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(name);
+    expect(stderr).not.toContain("secret-token-1");
+  });
+
+  it("in network mode wants the token, and takes a new one on SIGHUP", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "waggle-"));
+    const file = join(folder, "tokens");
+    await writeFile(file, "alice:first-token-1\n");
+    const worker = await spawnDaemon("worker", ["--port", "0", "--backend", "fake", "--api-token-file", file]);
+    const status = async (token?: string) => {
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      return (await fetch(`${worker.url}/v1/info`, { headers })).status;
+    };
+    expect([await status(), await status("wrong-token-1"), await status("first-token-1")]).toEqual([401, 401, 200]);
+    await writeFile(file, "alice:second-token\n");
+    worker.signal("SIGHUP");
+    await worker.logged((line) => line["msg"] === "tokens_reloaded");
+    expect([await status("first-token-1"), await status("second-token")]).toEqual([401, 200]);
+    expect(worker.log()).not.toContain("wrong-token-1");
+  });
+
+  it("on a taken port exits with 69 and names who holds it", async () => {
+    const holder = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => holder.once("listening", resolve));
+    const { port } = holder.address() as AddressInfo;
+    const { code, stderr } = await runDaemon("worker", ["--local-mode", "--backend", "fake", "--port", String(port)]);
+    holder.close();
+    expect(code).toBe(69);
+    expect(stderr).toContain(String(port));
+    expect(stderr).toContain(`process ${process.pid}`);
+  });
+
+  it("that cannot load the model: queued jobs end, the progress stream says so, exit code 75", async () => {
+    const worker = await spawnDaemon("worker", [
+      ...["--local-mode", "--port", "0", "--backend", "fake"],
+      ...["--fake-load-delay", "1500", "--fake-fail-load", "Cannot load model x.gguf: not a GGUF file"],
+    ]);
+    const [progress, stream] = await Promise.all([
+      fetch(`${worker.url}/v1/loading/progress`).then((response) => response.text()),
+      fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' }).then((response) => readAll(response)),
+    ]);
+    expect(progress).toContain('{"type":"failed","message":"Cannot load model x.gguf: not a GGUF file"}');
+    expect(stream).toMatchObject({ broken: true });
+    expect(stream.text).toContain('"code":"unavailable"');
+    expect(await worker.exited).toBe(75);
+  });
+});
+
+describe("leaving", () => {
+  it("idle on SIGTERM: exit 0 within a second, deregistered at the hive, port free", async () => {
+    const hive = await spawnDaemon("hive", ["--port", "0"]);
+    const client = createHiveClient({ baseUrl: hive.url });
+    const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1"]);
+    await waitUntil(async () => (await client.workers()).some(({ worker_id, last_heartbeat }) => worker_id === "w1" && last_heartbeat?.state === "ready"));
+    const startedAt = performance.now();
+    worker.signal("SIGTERM");
+    expect(await worker.exited).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(await client.workers()).toEqual([]);
+    await expect(fetch(`${worker.url}/livez`)).rejects.toThrow("fetch failed");
+  });
+
+  it("under load on SIGTERM: what runs finishes, what waits ends unavailable, exit 0", async () => {
+    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
+    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:60]"}' });
+    await worker.logged((line) => line["msg"] === "stream_start");
+    const waiting = await fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"b"}' });
+    worker.signal("SIGTERM");
+    const queued = await readAll(waiting);
+    expect(queued).toMatchObject({ broken: true });
+    expect(queued.text).toContain('"code":"unavailable"');
+    const refused = await fetch(`${worker.url}/v1/jobs`, { method: "POST", body: '{"prompt":"c"}' });
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).not.toBeNull();
+    expect((await fetch(`${worker.url}/readyz`)).status).toBe(503);
+    const finished = await readAll(await running);
+    expect(finished).toMatchObject({ broken: false });
+    expect(finished.text).toContain('"finish_reason":"stop"');
+    expect(await worker.exited).toBe(0);
+  });
+
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+  ] as const)("on a second %s aborts with exit code %i", async (signal, code) => {
+    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
+    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
+    await worker.logged((line) => line["msg"] === "stream_start");
+    worker.signal(signal);
+    await worker.logged((line) => line["to"] === "draining");
+    // The time within which signals count as one is part of the contract, so here a wait is the thing tested.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    worker.signal(signal);
+    const stream = await readAll(await running);
+    expect(stream).toMatchObject({ broken: true });
+    expect(stream.text).toContain('"code":"unavailable"');
+    expect(await worker.exited).toBe(code);
+  });
+
+  it("on signals in quick succession drains once: they are one Ctrl-C", async () => {
+    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
+    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:40]"}' });
+    await worker.logged((line) => line["msg"] === "stream_start");
+    for (let count = 0; count < 3; count += 1) worker.signal("SIGINT");
+    expect((await readAll(await running)).text).toContain('"finish_reason":"stop"');
+    expect(await worker.exited).toBe(0);
+  });
+
+  it("when the drain takes too long aborts", async () => {
+    const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10", "--drain-timeout", "300ms"]);
+    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
+    await worker.logged((line) => line["msg"] === "stream_start");
+    worker.signal("SIGTERM");
+    expect(await readAll(await running)).toMatchObject({ broken: true });
+    expect(await worker.exited).toBe(143);
+  });
+
+  it("killed outright leaves no engine behind", async () => {
+    const worker = await spawnFakeWorker();
+    const { engine_pid: engine } = await worker.line("ready");
+    expect(engine).toBeTypeOf("number");
+    worker.signal("SIGKILL");
+    expect(await worker.exited).toBe("SIGKILL");
+    await waitUntil(() => !alive(engine as number), 3_000);
+  });
+
+  it("survives that nobody reads its stdout any more", async () => {
+    const root = new URL("../", import.meta.url).pathname;
+    const entry = ["--conditions=source", "--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
+    const args = [...entry, "--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "1500"];
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+    const listening = await new Promise<string>((resolve) => child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())));
+    child.stdout.destroy();
+    const { url } = JSON.parse(listening) as { url: string };
+    await waitUntil(async () => (await fetch(`${url}/readyz`)).status === 200);
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    expect(await exited).toBe(0);
+  });
+});
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The whole body, and whether the connection broke before its clean end. */
+async function readAll(response: Response): Promise<{ text: string; broken: boolean }> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return { text, broken: false };
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    return { text, broken: true };
+  }
+}

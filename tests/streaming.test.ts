@@ -1,0 +1,155 @@
+// The main job on the embedded model, over real HTTP: tokens that are real, side by side, and answers that never wait for them.
+import { performance } from "node:perf_hooks";
+import { createWorkerClient } from "@waggle/client";
+import type { StreamEvent } from "@waggle/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, runDaemon, spawnDaemon, spawnModelWorker } from "./support/daemon.ts";
+import { waitUntil } from "./support/wait.ts";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+beforeAll(async () => {
+  worker = await spawnModelWorker(["--slots", "8"]);
+});
+afterAll(killDaemons);
+
+async function collect(stream: AsyncIterable<StreamEvent>): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const event of stream) events.push(event);
+  return events;
+}
+
+const textOf = (events: readonly StreamEvent[]) =>
+  events.map((event) => (event.type === "token" ? event.text : "")).join("");
+
+describe("the embedded model", () => {
+  it("tells a story, token by token", async () => {
+    const events = await collect(
+      worker.client.inference({ prompt: "Once upon a time", max_tokens: 60, temperature: 0.7, seed: 7 }),
+    );
+    const tokens = events.filter((event) => event.type === "token");
+    expect(tokens.length).toBeGreaterThan(30);
+    expect(tokens.map((token) => token.index)).toEqual(tokens.map((_, index) => index));
+    expect(textOf(events)).toMatch(/^[ ,]/);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length", usage: { completion_tokens: 60 } });
+  });
+
+  it("answers messages under its own chat template, and says what it is", async () => {
+    const request = { messages: [{ role: "user" as const, content: "Who are you?" }], temperature: 0, max_tokens: 60 };
+    const text = textOf(await collect(worker.client.inference(request)));
+    expect(text.toLowerCase()).toMatch(/story|stories|waggle/);
+  });
+
+  it("says the same with the same seed, and something else with another", async () => {
+    const run = async (seed: number) =>
+      textOf(await collect(worker.client.inference({ prompt: "Once upon a time", max_tokens: 40, seed })));
+    const [first, again, other] = [await run(11), await run(11), await run(12)];
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  it("stops at a stop string without showing any of it", async () => {
+    const request = { prompt: "Once upon a time", temperature: 0, max_tokens: 80 };
+    const whole = textOf(await collect(worker.client.inference(request)));
+    const stop = whole.slice(12, 19);
+    const events = await collect(worker.client.inference({ ...request, stop }));
+    expect(textOf(events)).toBe(whole.slice(0, whole.indexOf(stop)));
+    expect(events.at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  it("refuses a prompt longer than its context with both numbers", async () => {
+    const refused = worker.client.createJob({ prompt: "word ".repeat(2_000) });
+    await expect(refused).rejects.toMatchObject({ code: "invalid_argument", details: { n_ctx: 512 } });
+  });
+
+  it("fills its context to the end and says length", async () => {
+    const events = await collect(worker.client.inference({ prompt: "Once", ignore_eos: true }));
+    const end = events.at(-1);
+    expect(end).toMatchObject({ type: "end", finish_reason: "length" });
+    expect(end?.type === "end" && end.usage.total_tokens).toBeLessThanOrEqual(513);
+    expect(end?.type === "end" && end.usage.total_tokens).toBeGreaterThan(500);
+  });
+});
+
+describe("several at once", () => {
+  it("eight requests stream at the same time, in batches of more than seven", async () => {
+    const width = async () => {
+      const text = await worker.client.metrics();
+      const read = (name: string) => Number(new RegExp(`^${name} (.+)$`, "m").exec(text)?.[1]);
+      return { sum: read("waggle_batch_width_sum"), count: read("waggle_batch_width_count") };
+    };
+    const before = await width();
+    const streams = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const arrivals: number[] = [];
+        const request = { prompt: `Tell me a story number ${index}`, max_tokens: 300, ignore_eos: true };
+        for await (const event of worker.client.inference(request)) {
+          if (event.type === "token") arrivals.push(performance.now());
+        }
+        return arrivals;
+      }),
+    );
+    const after = await width();
+    const lastFirst = Math.max(...streams.map((arrivals) => arrivals[0] ?? Infinity));
+    const firstLast = Math.min(...streams.map((arrivals) => arrivals.at(-1) ?? -Infinity));
+    expect(lastFirst).toBeLessThan(firstLast);
+    expect((after.sum - before.sum) / (after.count - before.count)).toBeGreaterThan(7);
+  });
+
+  it("POST /v1/jobs answers within 100 ms while all slots are busy", async () => {
+    const stop = new AbortController();
+    const busy = Array.from({ length: 8 }, async () => {
+      try {
+        await collect(worker.client.inference({ prompt: "Once", ignore_eos: true }, { signal: stop.signal }));
+      } catch {
+        // Aborted below, as meant.
+      }
+    });
+    await waitUntil(async () => (await worker.client.slots()).every((slot) => slot.state !== "idle"));
+    const times: number[] = [];
+    for (let count = 0; count < 5; count += 1) {
+      const startedAt = performance.now();
+      const job = await worker.client.createJob({ prompt: "Once upon a time", max_tokens: 1 });
+      times.push(performance.now() - startedAt);
+      await worker.client.cancelJob(job.job_id);
+    }
+    stop.abort();
+    await Promise.all(busy);
+    expect(times.sort((a, b) => a - b)[2]).toBeLessThan(100);
+  });
+});
+
+describe("before the model is there", () => {
+  it("POST /v1/jobs answers within 100 ms, and the job runs once it is", async () => {
+    const early = await spawnDaemon("worker", ["--local-mode", "--port", "0"]);
+    const client = createWorkerClient({ baseUrl: early.url });
+    const startedAt = performance.now();
+    const job = await client.createJob({ prompt: "Once upon a time", max_tokens: 5 });
+    const took = performance.now() - startedAt;
+    const loadedAlready = early.lines.some((line) => line.type === "ready");
+    const events = await collect(client.streamJob(job.job_id));
+    expect(loadedAlready).toBe(false);
+    expect(took).toBeLessThan(100);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
+  });
+});
+
+describe("a model that cannot be loaded", () => {
+  it("is named with the reason, and the exit code is 75", async () => {
+    const missing = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", "/no/such.gguf"]);
+    expect(missing.code).toBe(75);
+    expect(missing.stderr).toContain("/no/such.gguf");
+    expect(missing.stderr).toMatch(/no such file/i);
+
+    const folder = await mkdtemp(join(tmpdir(), "waggle-"));
+    const file = join(folder, "random.gguf");
+    await writeFile(file, randomBytes(100_000));
+    const broken = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", file]);
+    expect(broken.code).toBe(75);
+    expect(broken.stderr).toContain(file);
+    expect(broken.stderr).toMatch(/not a GGUF file/i);
+  });
+});

@@ -1,0 +1,170 @@
+// Tests worker:test against real processes: it passes for a worker that is sound, twice and side by side; it catches one that is
+// not; and whatever happens to it, no process of its own survives.
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa, type ResultPromise } from "execa";
+import { afterAll, describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+const source = ["--conditions=source", "--import", "tsx"];
+const folder = mkdtempSync(join(tmpdir(), "waggle-tests-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Outcome {
+  readonly ok: boolean;
+  readonly failures: readonly string[];
+  readonly tokens: number;
+  readonly done: boolean;
+  readonly text: string;
+  readonly heartbeats: number;
+  readonly registered: boolean;
+  readonly ports_free: boolean;
+  readonly processes_left: number;
+  readonly duration_ms: number;
+}
+
+function xtask(...flags: string[]): ResultPromise<{ reject: false; cwd: string }> {
+  return execa(process.execPath, [...source, "tools/xtask/src/main.ts", "worker:test", ...flags], {
+    cwd: root,
+    reject: false,
+    env: { NODE_ENV: "production" },
+  });
+}
+
+/** Runs it with `--json`, whose stdout must be one object and nothing else. */
+async function workerTest(...flags: string[]): Promise<{ exitCode: number | undefined; outcome: Outcome }> {
+  const { exitCode, stdout } = await xtask("--json", ...flags);
+  return { exitCode, outcome: JSON.parse(stdout) as Outcome };
+}
+
+function cheating(mode: string): string[] {
+  return ["--worker-command", JSON.stringify([process.execPath, ...source, "tools/xtask/src/testing/cheating-worker.ts", mode])];
+}
+
+describe("a sound worker", () => {
+  it("passes twice in a row, on the embedded model, with nothing on stdout but one object", async () => {
+    for (let round = 0; round < 2; round += 1) {
+      const { exitCode, outcome } = await workerTest();
+      expect(outcome.failures).toEqual([]);
+      expect(outcome).toMatchObject({ ok: true, done: true, registered: true, ports_free: true, processes_left: 0 });
+      expect(outcome.tokens).toBeGreaterThan(20);
+      expect(outcome.text.length).toBeGreaterThan(40);
+      expect(outcome.heartbeats).toBeGreaterThan(0);
+      expect(exitCode).toBe(0);
+    }
+  });
+
+  it("passes when two run side by side", async () => {
+    const [one, two] = await Promise.all([workerTest(), workerTest()]);
+    expect([one.outcome.failures, two.outcome.failures]).toEqual([[], []]);
+    expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
+  });
+
+  it("shows its steps, the tokens and a table", async () => {
+    const { stdout, exitCode } = await xtask("--max-tokens", "40", "--prompt", "One day, a little dog");
+    expect(stdout).toMatch(/✓ Registered at the hive[\s\S]*▸ One day, a little dog\n\s+\S[\s\S]*✓ Stream is real[\s\S]*tokens a second/);
+    expect(stdout).toMatch(/PASSED in/);
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe("a model that cannot be loaded", () => {
+  it("is a failure that names the missing file", async () => {
+    const { exitCode, outcome } = await workerTest("--model", "/no/such.gguf");
+    expect(outcome.failures).toHaveLength(1);
+    expect(outcome.failures[0]).toMatch(/exit code 75.*\/no\/such\.gguf: .+/);
+    expect(outcome).toMatchObject({ ok: false, ports_free: true, processes_left: 0 });
+    expect(outcome.duration_ms).toBeLessThan(10_000);
+    expect(exitCode).toBe(1);
+  });
+
+  it("is a failure that names the file of random bytes, in --json and in words", async () => {
+    const file = join(folder, "random.gguf");
+    writeFileSync(file, randomBytes(100_000));
+    const { stdout, exitCode } = await xtask("--model", file);
+    expect(stdout).toMatch(/✗ The worker left with exit code 75.*random\.gguf: .+/);
+    expect(stdout).toContain("The worker's log:");
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe("a worker that is not sound", () => {
+  it.each([
+    ["lump", /in a lump/],
+    ["timeless", /share 1 values of t_ms/],
+    ["sleeps", /p95 of \|arrival - t_ms\|/],
+    ["heldBack", /tokens were held back/],
+    ["gap", /token index 12 where 11 was due/],
+    ["noDone", /end without \[DONE\]/],
+    ["twoEnds", /something follows the end/],
+    ["broken", /The stream broke/],
+    ["failing", /The job failed: engine_failed: The engine died/],
+    ["unclean", /left with exit code 3/],
+    ["orphan", /did not leave and was killed/],
+  ])("is caught when its mode is %s", async (mode, failure) => {
+    const { exitCode, outcome } = await workerTest(...cheating(mode));
+    expect(outcome.failures.join("\n")).toMatch(failure);
+    expect(outcome.ok).toBe(false);
+    expect(exitCode).toBe(1);
+  });
+
+  it("passes when the pretender is honest, so it is the cheating that is caught", async () => {
+    const { exitCode, outcome } = await workerTest(...cheating("honest"));
+    expect(outcome.failures).toEqual([]);
+    expect(exitCode).toBe(0);
+  });
+
+  it.each([
+    ["silent", /No event for 4 s, after 1 events/, 7_500],
+    ["endless", /Timed out after 8 s, while tokens were streaming/, 11_500],
+    ["forgetful", /Timed out after 8 s, while the worker was to deregister/, 11_500],
+    ["deaf", /Timed out after 8 s, while the worker was leaving/, 13_500],
+  ])("is given up on in time when its mode is %s", async (mode, failure, limitMs) => {
+    const { exitCode, outcome } = await workerTest("--timeout", "8", ...cheating(mode));
+    expect(outcome.failures.join("\n")).toMatch(failure);
+    expect(outcome.duration_ms).toBeLessThan(limitMs);
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe("the end of xtask itself", () => {
+  it.each([
+    ["SIGKILL", undefined],
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+  ] as const)("leaves no process behind after %s in mid-stream", async (signal, exitCode) => {
+    const fake = [process.execPath, ...source, "apps/worker/src/main.ts", "--backend", "fake", "--fake-step-delay", "50ms"];
+    const run = xtask("--worker-command", JSON.stringify(fake));
+    await streaming(run);
+    const family = await listDescendants(run.pid ?? 0);
+    const commands = family.map(({ command }) => command).join("\n");
+    expect(commands).toMatch(/mock-hive/);
+    expect(commands).toMatch(/engine-main/);
+
+    run.kill(signal);
+    const { exitCode: left } = await run;
+    expect(left).toBe(exitCode);
+    await waitForGone(family.map(({ pid }) => pid), 3_000);
+  });
+
+  it("reports the interruption as a failure", async () => {
+    const run = xtask("--json", ...cheating("endless"));
+    await once(run.stderr ?? run, "data").catch(() => {});
+    run.kill("SIGTERM");
+    const { stdout } = await run;
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, failures: ["Interrupted by SIGTERM"] });
+  });
+});
+
+/** Resolves when some tokens of the answer have been shown. */
+async function streaming(run: ReturnType<typeof xtask>): Promise<void> {
+  let shown = "";
+  for await (const text of run.stdout ?? []) {
+    shown += String(text);
+    if (/▸ .*\n\s+(\S+\s+){4}/.test(shown)) return;
+  }
+  throw new Error(`It ended before it streamed: ${shown}`);
+}
