@@ -1,4 +1,5 @@
-// Owns the configuration: argv and environment in, one validated, readonly object out. Nobody else reads flags or variables.
+// Owns the configuration: argv and environment in, one validated, readonly object out. Nobody else reads flags or
+// variables.
 import { isAbsolute, join, resolve } from "node:path";
 import { exitCodes } from "@waggle/protocol";
 import { z } from "zod";
@@ -15,8 +16,6 @@ import type { ApiToken } from "./config/token-file.ts";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
 export { readTokens } from "./config/read-tokens.ts";
-export { TokenFileError, parseTokenFile, tokenFingerprint } from "./config/token-file.ts";
-export type { ApiToken } from "./config/token-file.ts";
 
 type Computed =
   | "workerId"
@@ -28,7 +27,10 @@ type Computed =
   | "allowedOrigins";
 type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValues[P]> };
 
-/** Everything a worker is told. Each setting stands under its key in the option table, durations in ms and sizes in bytes. */
+/**
+ * Everything a worker is told. Each setting stands under its key in the option table, durations in ms and sizes in
+ * bytes.
+ */
 export interface WorkerConfig extends Omit<OptionValues, Computed | `fake${string}`>, Defined<Computed> {
   readonly version: string;
   /** `threads` was given by hand, so it stays. */
@@ -51,8 +53,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const maxShownChars = 80;
 
 /**
- * Never throws: what is wrong comes back as an exit with code 64 and, on stderr, a sentence for each problem that names the flag, and the
- * variable when the value came from there.
+ * Never throws: what is wrong comes back as an exit with code 64 and, on stderr, a sentence for each problem that names
+ * the flag, and the variable when the value came from there.
  */
 export function parseConfig(
   argv: readonly string[],
@@ -128,7 +130,8 @@ function completeConfig(
     version: machine.version,
     workerId: values.workerId ?? defaultWorkerId(values.port, machine),
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine)),
-    // A core left free: with all of them in use, one busy neighbour makes every pass wait for a time slice (decision 003).
+    // A core left free: with all of them in use, one busy neighbour makes every pass wait for a time slice (decision
+    // 003).
     threads: values.threads ?? Math.max(1, machine.cores - 1),
     threadsPinned: values.threads !== undefined,
     logFormat: values.logFormat ?? (machine.stderrIsTerminal ? "pretty" : "json"),

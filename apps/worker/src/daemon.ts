@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { createHiveClient } from "@waggle/client";
 import type { Clock } from "@waggle/async";
+import type { StepStats } from "@waggle/engine";
 import { WaggleError, exitCodes, workerOpenApi } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus, StdoutLine } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
@@ -22,7 +23,6 @@ import { createLifecycle } from "./jobs/lifecycle.ts";
 import { createJobRegistry } from "./jobs/registry.ts";
 import { createLatest } from "./latest.ts";
 import { createReport } from "./report.ts";
-import { recordStep, recordTokens } from "./step-metrics.ts";
 import { createWorkerState } from "./worker-state.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
@@ -137,9 +137,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     limits: config,
     model: () => modelName,
-    onTokens: (job, tokens, sincePreviousMs) => recordTokens(metrics, job, tokens, sincePreviousMs),
-    onCancelSteps: (steps) => metrics.cancelSteps.observe(steps),
-    onReaderCutOff: () => metrics.readersCutOff.inc(),
   });
   const report = createReport({
     config,
@@ -212,6 +209,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.warn({ running: dispatcher.running }, "drain_aborted");
     }
     dispatcher.abort(new WaggleError("unavailable", "The job was aborted: the worker is leaving."));
+    // Whoever still watches the model load is told, and its stream ends like all others.
+    if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });
     await Promise.all([reporter?.leave(), supervisor.stop(), flushed()]);
     await server.close();
     dispatcher.stop();
@@ -245,4 +244,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       else abortNow?.();
     },
   };
+}
+
+function recordStep(metrics: WorkerMetrics, stats: StepStats): void {
+  metrics.steps.inc();
+  metrics.batchWidth.observe(stats.width);
+  metrics.stepSeconds.observe(stats.passMs / 1000);
+  metrics.stepGapSeconds.observe(stats.gapMs / 1000);
+  metrics.threads.set(stats.threads);
 }

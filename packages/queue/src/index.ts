@@ -1,1 +1,3 @@
-export {};
+export { createAdmissionQueue } from "./lib/admission-queue.ts";
+export type { AdmissionQueue, AdmissionQueueOptions, Offer, QueueKey } from "./lib/admission-queue.ts";
+export * from "./lib/session-registry.ts";

@@ -1,1 +1,4 @@
-export {};
+export { listPortsOf as listListeningPorts } from "@waggle/ports";
+export { createFakeClock, type FakeClock } from "./lib/fake-clock.ts";
+export { expectNoLeaks } from "./lib/leaks.ts";
+export { listDescendants, processAlive, waitForGone } from "./lib/processes.ts";

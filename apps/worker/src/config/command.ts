@@ -1,4 +1,5 @@
-// Owns the command line: which flags commander knows, and what --help says. It neither validates values nor knows defaults' meaning.
+// Owns the command line: which flags commander knows, and what --help says. It neither validates values nor knows
+// defaults' meaning.
 import { exitCodes } from "@waggle/protocol";
 import { Command, CommanderError, Option } from "commander";
 import { variableOf } from "./option-row.ts";

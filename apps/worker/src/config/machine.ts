@@ -1,4 +1,5 @@
-// Owns what the configuration needs to know of the machine: asked once, handed over as plain data, so that parsing stays pure.
+// Owns what the configuration needs to know of the machine: asked once, handed over as plain data, so that parsing
+// stays pure.
 import { readFileSync } from "node:fs";
 import { availableParallelism, homedir, hostname } from "node:os";
 
@@ -33,7 +34,8 @@ export function describeMachine(): Machine {
 }
 
 /**
- * Node 20 does not see a container's CPU quota, and threads beyond it are stopped in mid-pass: they wait for each other's time slices.
+ * Node 20 does not see a container's CPU quota, and threads beyond it are stopped in mid-pass: they wait for each
+ * other's time slices.
  * @param available what the operating system reports
  */
 export function usableCores(available: number, read: (path: string) => string): number {

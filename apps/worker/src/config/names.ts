@@ -1,4 +1,5 @@
-// Owns what a host, an origin and a URL may look like in a setting. It does no look-ups: whether they exist is found out by using them.
+// Owns what a host, an origin and a URL may look like in a setting. It does no look-ups: whether they exist is found
+// out by using them.
 import { z } from "zod";
 import { WorkerIdSchema } from "@waggle/protocol";
 import { list, textSchema } from "./values.ts";
@@ -33,7 +34,10 @@ export function originList(): TextSchema<readonly string[]> {
   });
 }
 
-/** An http(s) base URL without a trailing slash. One with a user or a password is refused: secrets have no place in URLs. */
+/**
+ * An http(s) base URL without a trailing slash. One with a user or a password is refused: secrets have no place in
+ * URLs.
+ */
 export function baseUrl(): TextSchema<string> {
   return textSchema("an http:// or https:// URL without user, query and fragment", (text) => {
     if (!URL.canParse(text) || text.length > maxUrlChars) return undefined;

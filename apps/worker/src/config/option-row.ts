@@ -1,5 +1,5 @@
-// Owns the shape of a setting: its flag, what it takes, its default, what it means. Help, variables, validation and the table in
-// docs/operations.md all come from such rows.
+// Owns the shape of a setting: its flag, what it takes, its default, what it means. Help, variables, validation and the
+// table in docs/operations.md all come from such rows.
 import type { TextSchema } from "./values.ts";
 
 export const optionGroups = ["Model", "Engine", "Network", "Access", "Hive", "Logs", "Limits", "Fake backend"] as const;

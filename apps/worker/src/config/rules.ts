@@ -1,4 +1,5 @@
-// Owns what must hold between settings. A rule is pure: it sees the values and says what is wrong, in a sentence that names the flags.
+// Owns what must hold between settings. A rule is pure: it sees the values and says what is wrong, in a sentence that
+// names the flags.
 import { isLoopback, isWildcard } from "./names.ts";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 import { fakeOptions } from "./engine-options.ts";
@@ -16,7 +17,10 @@ export function brokenRules(input: RuleInput): readonly string[] {
 
 function accessRule({ values, tokenSource }: RuleInput): string | undefined {
   if (values.localMode && tokenSource !== undefined) {
-    return `Cannot use --local-mode with an API token (${tokenSource}): local mode checks no token, so setting one would promise what is not kept. Drop one of the two.`;
+    return (
+      `Cannot use --local-mode with an API token (${tokenSource}): local mode checks no token, ` +
+      "so setting one would promise what is not kept. Drop one of the two."
+    );
   }
   if (!values.localMode && tokenSource === undefined) {
     return (
@@ -29,12 +33,14 @@ function accessRule({ values, tokenSource }: RuleInput): string | undefined {
 
 function bindRule({ values }: RuleInput): string | undefined {
   if (!values.localMode || isLoopback(values.host)) return undefined;
-  return `Cannot use --local-mode with --host ${values.host}: local mode listens on loopback only. Use an API token to serve others.`;
+  const reason = "local mode listens on loopback only. Use an API token to serve others";
+  return `Cannot use --local-mode with --host ${values.host}: ${reason}.`;
 }
 
 function advertiseRule({ values }: RuleInput): string | undefined {
   if (values.hiveUrl === undefined || values.advertiseUrl !== undefined || !isWildcard(values.host)) return undefined;
-  return `Cannot use --hive-url with --host ${values.host} alone: the hive would be told an address that leads nowhere. Add --advertise-url.`;
+  const reason = "the hive would be told an address that leads nowhere. Add --advertise-url";
+  return `Cannot use --hive-url with --host ${values.host} alone: ${reason}.`;
 }
 
 function fakeRule({ values }: RuleInput): string | undefined {

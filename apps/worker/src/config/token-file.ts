@@ -1,7 +1,10 @@
-// Owns API tokens as text: what one may look like, and the file that holds several. An error names a line, never what stands in it.
+// Owns API tokens as text: what one may look like, and the file that holds several. An error names a line, never what
+// stands in it.
 import { createHash } from "node:crypto";
 
-/** A token and the name under which its client appears in logs, in fair queueing and as the scope of cached prefixes. */
+/**
+ * A token and the name under which its client appears in logs, in fair queueing and as the scope of cached prefixes.
+ */
 export interface ApiToken {
   readonly name: string;
   readonly token: string;
@@ -24,8 +27,8 @@ export class TokenFileError extends Error {
 }
 
 /**
- * One `name:token` or bare `token` a line; empty lines and lines that begin with # do not count. A bare token holds no colon and is named
- * after its fingerprint, so that it keeps its name when lines move.
+ * One `name:token` or bare `token` a line; empty lines and lines that begin with # do not count. A bare token holds no
+ * colon and is named after its fingerprint, so that it keeps its name when lines move.
  * @throws TokenFileError with the line number
  */
 export function parseTokenFile(text: string): readonly ApiToken[] {

@@ -1,7 +1,10 @@
-// Owns how a setting's text becomes a value: whole numbers, durations, sizes, lists. Every text comes from a flag or a variable alike.
+// Owns how a setting's text becomes a value: whole numbers, durations, sizes, lists. Every text comes from a flag or a
+// variable alike.
 import { z } from "zod";
 
-/** A value's schema: takes the text of a flag or a variable. Its messages complete the sentence "Cannot use --x y: …". */
+/**
+ * A value's schema: takes the text of a flag or a variable. Its messages complete the sentence "Cannot use --x y: …".
+ */
 export type TextSchema<T> = z.ZodType<T, string>;
 
 /** @param expected completes "it must be …" @param parse undefined refuses the text */
@@ -55,7 +58,9 @@ export function list<T>(expected: string, parse: (item: string) => T | undefined
 const msPerUnit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 type DurationUnit = keyof typeof msPerUnit;
 
-/** Milliseconds from `500ms`, `30s`, `2m`, `1h`; a bare number counts in `bareUnit`. Bounds are texts of the same form. */
+/**
+ * Milliseconds from `500ms`, `30s`, `2m`, `1h`; a bare number counts in `bareUnit`. Bounds are texts of the same form.
+ */
 export function duration(min: string, max: string, bareUnit: DurationUnit = "s"): TextSchema<number> {
   const bounds = [durationMs(min, bareUnit) ?? 0, durationMs(max, bareUnit) ?? Infinity] as const;
   return textSchema(`a duration from ${min} to ${max} (500ms, 30s, 2m)`, (text) =>

@@ -22,7 +22,7 @@ export function createApp(options: AppOptions): App {
   const streams = createStreamCounter(options.limits.maxStreamsPerClient);
   const handlers: Record<keyof typeof workerRoutes, Handler> = {
     ...createJobRoutes(options, streams),
-    ...createWorkerRoutes(options),
+    ...createWorkerRoutes(options, streams),
   };
 
   app.use(async (c, next) => {

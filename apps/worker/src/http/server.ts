@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { WaggleError } from "@waggle/protocol";
 import { findPortHolder } from "@waggle/ports";
@@ -51,6 +52,7 @@ export async function listen(app: App, host: string, port: number, limits: Serve
     (incoming, outgoing) => void listener(incoming, outgoing),
   );
   server.maxConnections = limits.maxConnections;
+  server.on("clientError", refuseUnparsed);
   await bind(server, host, port);
   const closed = new Promise<void>((resolve) => server.once("close", resolve));
   return {
@@ -82,6 +84,18 @@ async function bind(server: Server, host: string, port: number): Promise<void> {
     const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
     throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`);
   }
+}
+
+/** What is no HTTP, too large in its headers, or too slow: the application never sees it, the client gets the same shape all the same. */
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  const refusal =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new WaggleError("payload_too_large", "Cannot read the request: its headers are too large.")
+      : new WaggleError("invalid_argument", "Cannot read the request: not HTTP, or not complete in time.");
+  const body = JSON.stringify(refusal.toBody());
+  const head = `HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Type: application/json`;
+  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
 /** What the HTTP parser let through but no URL can be made of. */

@@ -5,6 +5,7 @@ import type { AppContext, AppOptions } from "./context.ts";
 import { formatOf, streamResponse } from "./event-stream.ts";
 import type { Handler } from "./job-routes.ts";
 import { pinged } from "./pinged.ts";
+import type { StreamCounter } from "./stream-counter.ts";
 
 export type WorkerRouteName =
   | "info"
@@ -16,7 +17,7 @@ export type WorkerRouteName =
   | "metrics"
   | "openapi";
 
-export function createWorkerRoutes(options: AppOptions): Record<WorkerRouteName, Handler> {
+export function createWorkerRoutes(options: AppOptions, streams: StreamCounter): Record<WorkerRouteName, Handler> {
   const { view, state, registry, metrics } = options;
 
   return {
@@ -31,8 +32,10 @@ export function createWorkerRoutes(options: AppOptions): Record<WorkerRouteName,
       return c.json({ slots });
     },
     loadingProgress(c) {
+      const client = c.get("client");
+      streams.check(client);
       const format = formatOf(c);
-      return streamResponse(c, loadingChunks(options, format), format);
+      return streamResponse(c, streams.count(client, loadingChunks(options, format)), format);
     },
     livez(c) {
       const live = state.name !== "failed";

@@ -1,15 +1,17 @@
-// Owns the way of a job from acceptance to its one terminal event: queue, engine, supersession, every way to end it.
-// It never awaits a client, and nothing in it waits under a lock: each public function runs to its end in one turn.
+// Owns the way of a job from acceptance to its one terminal event, and is the only one to change a job. It never awaits a client, and
+// nothing in it waits under a lock: each function runs to its end in one turn, but for the one question to the engine before acceptance.
 import { randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import type { Clock } from "@waggle/async";
-import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "@waggle/engine";
-import { WaggleError, samplingOf, stopStringsOf } from "@waggle/protocol";
+import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
 import type { GenerateRequest, StatusEvent } from "@waggle/protocol";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { createChecks } from "./checks.ts";
+import { engineJobOf } from "./engine-job.ts";
+import { createJobTimers } from "./job-timers.ts";
 import { isFinal, transition } from "./job.ts";
-import type { Job, JobTimer, Outcome } from "./job.ts";
+import type { Job, Outcome } from "./job.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createPositions } from "./positions.ts";
 import type { JobRegistry } from "./registry.ts";
@@ -17,6 +19,7 @@ import { createReader } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 import { createReplayLog } from "./replay-log.ts";
 import { streamKeys, terminalEventOf } from "./summaries.ts";
+import { createWaitingLine } from "./waiting-line.ts";
 
 /** Milliseconds and bytes; each is a flag of the worker. */
 export interface JobLimits {
@@ -29,9 +32,8 @@ export interface JobLimits {
   readonly supersedeTimeoutMs: number;
 }
 
-/** How long the engine's checks may hold an answer back, and how often positions are announced at most (wire.md). */
+/** How long the engine's checks may hold an answer back (wire.md). */
 const checkTimeoutMs = 80;
-const positionIntervalMs = 1_000;
 
 /** What the dispatcher sees of the engine. */
 export interface EngineLink {
@@ -51,9 +53,6 @@ export interface DispatcherOptions {
   readonly limits: JobLimits;
   /** The name the model is served under. */
   readonly model: () => string;
-  readonly onTokens?: (job: Job, tokens: number, sincePreviousMs: number | undefined) => void;
-  readonly onCancelSteps?: (steps: number) => void;
-  readonly onReaderCutOff?: () => void;
 }
 
 export interface Submission {
@@ -73,6 +72,7 @@ export interface Dispatcher {
   cancel(job: Job, by: "client" | "disconnect" | "unclaimed"): void;
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
+  /** @param onStalled called when the reader must be cut off without having asked for more; must destroy its connection */
   openReader(job: Job, after: number, onStalled: () => void): Reader;
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
@@ -92,49 +92,47 @@ export interface Dispatcher {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { queue, registry, sessions, engine, lifecycle, clock, limits } = options;
+  const { registry, sessions, engine, lifecycle, clock, limits } = options;
+  const line = createWaitingLine(options.queue);
+  const timers = createJobTimers(clock);
+  const checks = createChecks({ send: (command) => engine.send(command), clock, timeoutMs: checkTimeoutMs });
+  const positions = createPositions({ clock, positionOf: position });
   /** What the engine holds, by uid: also jobs whose end was forced while it still cleans up after them. */
   const inEngine = new Map<string, Job>();
-  /** Jobs that go before the queue: heirs of a slot, and jobs that lost an engine before they began. */
-  let next: Job[] = [];
-  let successors = 0;
   let refusal: WaggleError | undefined;
   let idleWaiters: (() => void)[] = [];
   let serial = 0;
-  const announced = new Map<Job, number>();
-  const checks = createChecks({ send: (command) => engine.send(command), clock, timeoutMs: checkTimeoutMs });
-  const positions = createPositions({ clock, intervalMs: positionIntervalMs, announce: announcePositions });
 
   // ---- admission ----------------------------------------------------------------------------------------------------
 
   async function submit(submission: Submission): Promise<Job> {
-    const { request, client } = submission;
     const uid = `j${(serial += 1)}`;
-    const sessionKey = request.session_id === undefined ? undefined : `${client} ${request.session_id}`;
-    refuseEarly(request, client, sessionKey);
-    if (engine.ready) await checks.ask(engineJobOf(uid, request, client));
+    refuseEarly(submission);
+    if (engine.ready) await checks.ask(engineJobOf(uid, submission.request, submission.client));
     // The world may have moved while the engine was asked; from here on nothing waits.
-    refuseEarly(request, client, sessionKey);
-    const job = createJob(submission, uid, sessionKey);
+    refuseEarly(submission);
+    const job = createJob(submission, uid);
     admit(job);
     registry.add(job);
     lifecycle.accepted(job);
     startTimers(job);
     pump();
-    announce(job);
+    positions.follow(job);
     if (!engine.ready) appendStatus(job, "loading");
     return job;
   }
 
-  function refuseEarly(request: GenerateRequest, client: string, sessionKey: string | undefined): void {
+  function refuseEarly(submission: Submission): void {
+    const { request, client } = submission;
     if (refusal !== undefined) throw refusal;
     if (request.job_id !== undefined && registry.has(client, request.job_id)) {
       throw new WaggleError("conflict", `Cannot accept job ${request.job_id}: that job_id is taken.`);
     }
-    if (queue.depth >= queue.capacity && current(sessionKey) === undefined) throw queueFull("full");
+    // Who supersedes takes a place that is already taken, so a full queue is none of its business.
+    if (line.full && holderOf(sessionKeyOf(submission)) === undefined) throw line.refusal();
   }
 
-  function createJob(submission: Submission, uid: string, sessionKey: string | undefined): Job {
+  function createJob(submission: Submission, uid: string): Job {
     const { request, client, trace, direct } = submission;
     return {
       uid,
@@ -142,7 +140,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       client,
       trace,
       request,
-      sessionKey,
+      sessionKey: sessionKeyOf(submission),
       direct,
       log: createReplayLog(limits.replayBufferBytes),
       acceptedAt: clock.now(),
@@ -164,80 +162,28 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Finds the job its place: in the queue, or where the job of its session stands that it supersedes. */
   function admit(job: Job): void {
-    const old = current(job.sessionKey);
-    if (old === undefined) {
-      const offer = queue.offer(job, queueKey(job));
-      if (!offer.ok) throw queueFull(offer.reason);
-    } else supersede(old, job);
+    const old = holderOf(job.sessionKey);
+    if (old === undefined) line.join(job);
+    else {
+      line.replace(old, job);
+      requestEnd(old, { type: "cancelled", by: "superseded" });
+    }
     if (job.sessionKey !== undefined) sessions.claim(job.sessionKey, job.uid);
   }
 
-  function current(sessionKey: string | undefined): Job | undefined {
+  function holderOf(sessionKey: string | undefined): Job | undefined {
     if (sessionKey === undefined) return undefined;
     const uid = sessions.current(sessionKey);
     return uid === undefined ? undefined : registry.live(uid);
   }
 
-  function supersede(old: Job, job: Job): void {
-    switch (old.place) {
-      case "queue":
-        queue.replace(old.uid, job, queueKey(job));
-        old.place = "left";
-        break;
-      case "next":
-        next = next.map((entry) => (entry === old ? job : entry));
-        inherit(old, job, "next");
-        break;
-      case "successor":
-        if (old.predecessor !== undefined) follow(old.predecessor, job);
-        break;
-      case "engine":
-        follow(old, job);
-        break;
-      case "left":
-        throw new Error(`Job ${old.id} has left but still holds its session`);
-    }
-    requestEnd(old, { type: "cancelled", by: "superseded" });
-  }
-
-  function inherit(old: Job, job: Job, place: "next" | "successor"): void {
-    job.ticket = old.ticket;
-    old.ticket = undefined;
-    job.place = place;
-    old.place = "left";
-  }
-
-  /** `job` gets the slot of `predecessor` when that one has ended; an earlier successor loses its claim. */
-  function follow(predecessor: Job, job: Job): void {
-    const earlier = predecessor.successor;
-    if (earlier === undefined) {
-      job.ticket = undefined;
-      successors += 1;
-    } else {
-      earlier.predecessor = undefined;
-      inherit(earlier, job, "successor");
-    }
-    job.place = "successor";
-    job.predecessor = predecessor;
-    predecessor.successor = job;
-  }
-
-  function queueFull(reason: "full" | "client_share"): WaggleError {
-    const retryAfterS = queue.retryAfterS();
-    const what = reason === "full" ? `the queue is full (${queue.capacity})` : "this client's share of the queue is full";
-    return new WaggleError("resource_exhausted", `Cannot accept the job: ${what}. Retry in ${retryAfterS} s.`, {
-      retryAfterS,
-    });
-  }
-
   // ---- running ------------------------------------------------------------------------------------------------------
 
-  /** Gives free slots to waiting jobs: heirs first, then the queue. */
+  /** Gives free slots to waiting jobs. */
   function pump(): void {
     while (engine.ready && inEngine.size < engine.slots) {
-      const job = next.shift() ?? queue.take();
+      const job = line.take();
       if (job === undefined) break;
-      job.place = "engine";
       inEngine.set(job.uid, job);
       engine.send({ type: "submit", job: engineJobOf(job.uid, job.request, job.client) });
       positions.changed();
@@ -266,6 +212,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function onJobEvent(event: JobEvent): void {
     const job = inEngine.get(event.jobId);
     if (job === undefined) return;
+    // Its end was forced: all that is left to hear is that the engine has let go.
     const over = isFinal(job.state.name);
     switch (event.type) {
       case "started":
@@ -275,11 +222,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         if (!over) onToken(job, event);
         return;
       case "finished":
-        job.counts = countsOf(event);
+        if (!over) job.counts = countsOf(event);
         leaveEngine(job, { type: "finished", reason: event.reason });
         return;
       case "cancelled":
-        options.onCancelSteps?.(event.steps);
+        lifecycle.cancelled(event.steps);
         if (!over) job.counts = countsOf(event);
         leaveEngine(job, job.ending ?? { type: "failed", code: "internal", message: "The engine dropped the job." });
         return;
@@ -307,16 +254,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function onToken(job: Job, event: Extract<JobEvent, { type: "token" }>): void {
-    const now = clock.now();
-    const first = job.firstTokenAt === undefined;
-    if (first) {
-      job.firstTokenAt = now;
+    const { counts } = job;
+    if (job.firstTokenAt === undefined) {
+      job.firstTokenAt = clock.now();
       job.state = transition(job.state, { type: "first_token" });
-      job.counts.prefillMs = event.tMs;
+      counts.prefillMs = event.tMs;
+      lifecycle.firstToken(job, event.n);
+    } else {
+      lifecycle.nextToken(event.n, event.tMs - counts.prefillMs - counts.decodeMs);
+      counts.decodeMs = event.tMs - counts.prefillMs;
     }
-    options.onTokens?.(job, event.n, first ? undefined : event.tMs - job.counts.prefillMs - job.counts.decodeMs);
-    job.counts.decodeMs = event.tMs - job.counts.prefillMs;
-    job.counts.completionTokens += event.n;
+    counts.completionTokens += event.n;
     job.log.append({
       type: "token",
       ...streamKeys(job),
@@ -330,9 +278,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** The engine has let go of the job's slot. */
   function leaveEngine(job: Job, outcome: Outcome): void {
     inEngine.delete(job.uid);
+    job.place = "left";
     if (!isFinal(job.state.name)) finalize(job, outcome, true);
-    if (job.ticket !== undefined) queue.finished(job.ticket);
-    checkIdle();
+    line.settle(job);
   }
 
   // ---- ending -------------------------------------------------------------------------------------------------------
@@ -341,95 +289,66 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function requestEnd(job: Job, outcome: Outcome): void {
     if (isFinal(job.state.name) || job.ending !== undefined) return;
     job.ending = outcome;
-    switch (job.place) {
-      case "queue":
-        queue.remove(job.uid);
-        break;
-      case "next":
-        next = next.filter((entry) => entry !== job);
-        if (job.ticket !== undefined) queue.finished(job.ticket);
-        break;
-      case "successor":
-        if (job.predecessor !== undefined) job.predecessor.successor = undefined;
-        job.predecessor = undefined;
-        successors -= 1;
-        break;
-      case "engine":
-        engine.send({ type: "cancel", jobId: job.uid });
-        setTimer(job, "force", limits.supersedeTimeoutMs, () => finalize(job, outcome, false));
-        return;
-      case "left":
-        break;
+    if (job.place === "engine") {
+      engine.send({ type: "cancel", jobId: job.uid });
+      timers.set(job, "force", limits.supersedeTimeoutMs, () => {
+        finalize(job, outcome, false);
+        pump();
+      });
+    } else {
+      line.leave(job);
+      finalize(job, outcome, true);
     }
-    finalize(job, outcome, true);
   }
 
   /** The one place where a job ends. `cleanly`: its slot is free, or it never had one. */
   function finalize(job: Job, outcome: Outcome, cleanly: boolean): void {
     job.state = transition(job.state, outcome);
     job.endedAt = clock.now();
-    if (job.place !== "engine") job.place = "left";
-    for (const timer of job.timers.values()) timer.cancel();
-    job.timers.clear();
-    announced.delete(job);
+    timers.clearAll(job);
     job.log.append(terminalEventOf(job, outcome, job.endedAt));
     if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
     lifecycle.ended(job, outcome);
     registry.retire(job);
-    handOver(job, cleanly);
+    const heir = line.promoteHeir(job);
+    if (heir !== undefined) lifecycle.predecessorLeft(heir, cleanly);
     job.ended.resolve();
     positions.changed();
-    checkIdle();
-    if (!cleanly) pump();
-  }
-
-  function handOver(job: Job, cleanly: boolean): void {
-    const heir = job.successor;
-    if (heir === undefined) return;
-    job.successor = undefined;
-    heir.predecessor = undefined;
-    heir.ticket = job.ticket;
-    job.ticket = undefined;
-    heir.place = "next";
-    successors -= 1;
-    next.push(heir);
-    lifecycle.predecessorLeft(heir, cleanly);
+    tellIdle();
   }
 
   function onEngineLost(error: WaggleError): void {
     checks.abandon();
     const held = [...inEngine.values()];
     inEngine.clear();
-    const again: Job[] = [];
+    const unbegun = held.filter((job) => job.state.name === "queued" && job.ending === undefined);
+    line.putBack(unbegun);
     for (const job of held) {
-      if (isFinal(job.state.name)) {
-        if (job.ticket !== undefined) queue.finished(job.ticket);
-      } else if (job.state.name === "queued" && job.ending === undefined) {
-        job.place = "next";
-        again.push(job);
-      } else {
-        job.place = "left";
-        finalize(job, job.ending ?? { type: "failed", code: error.code, message: error.message }, true);
-        if (job.ticket !== undefined) queue.finished(job.ticket);
-      }
+      if (job.place !== "engine") continue;
+      job.place = "left";
+      if (!isFinal(job.state.name)) finalize(job, job.ending ?? failureOf(error), true);
+      line.settle(job);
     }
-    next = [...again, ...next];
     for (const job of registry.liveJobs()) appendStatus(job, "loading");
-    checkIdle();
   }
 
   function endWaiting(error: WaggleError): void {
-    for (const job of registry.liveJobs()) {
-      if (job.place !== "engine") requestEnd(job, { type: "failed", code: error.code, message: error.message });
-    }
+    for (const job of registry.liveJobs()) if (job.place !== "engine") requestEnd(job, failureOf(error));
   }
 
-  // ---- readers ------------------------------------------------------------------------------------------------------
+  function tellIdle(): void {
+    if (registry.liveCount > 0) return;
+    const waiters = idleWaiters;
+    idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  // ---- readers and timers -------------------------------------------------------------------------------------------
 
   function openReader(job: Job, after: number, onStalled: () => void): Reader {
     job.readers += 1;
-    clearTimer(job, "unclaimed");
-    clearTimer(job, "grace");
+    timers.clear(job, "unclaimed");
+    timers.clear(job, "grace");
     return createReader({
       log: job.log,
       streamId: job.id,
@@ -438,10 +357,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       clock,
       pingIntervalMs: limits.pingIntervalMs,
       stallTimeoutMs: limits.readerStallTimeoutMs,
-      onStalled: () => {
-        options.onReaderCutOff?.();
-        onStalled();
-      },
+      onCutOff: lifecycle.readerCutOff,
+      onStalled,
       onClose: () => {
         job.readers -= 1;
         if (job.readers === 0) onLastReaderGone(job);
@@ -451,95 +368,35 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onLastReaderGone(job: Job): void {
     if (isFinal(job.state.name) || job.request.on_disconnect === "continue") return;
-    if (job.direct) requestEnd(job, { type: "cancelled", by: "disconnect" });
-    else {
-      setTimer(job, "grace", limits.reconnectGraceMs, () => requestEnd(job, { type: "cancelled", by: "disconnect" }));
-    }
-  }
-
-  // ---- positions, timers, odds and ends -----------------------------------------------------------------------------
-
-  function position(job: Job): number | undefined {
-    if (isFinal(job.state.name)) return undefined;
-    switch (job.place) {
-      case "queue":
-        return next.length + (queue.position(job.uid) ?? 1);
-      case "next":
-        return next.indexOf(job) + 1;
-      case "successor":
-        return 1;
-      case "engine":
-      case "left":
-        return 0;
-    }
-  }
-
-  function announce(job: Job): void {
-    const place = position(job);
-    if (place === undefined || announced.get(job) === place || job.startedAt !== undefined) return;
-    announced.set(job, place);
-    job.log.append({ type: "queued", ...streamKeys(job), position: place });
-    positions.changed();
-  }
-
-  function announcePositions(): void {
-    const order = [...queue.ids()];
-    for (const job of announced.keys()) {
-      if (job.startedAt !== undefined) announced.delete(job);
-      else if (job.place !== "queue") announce(job);
-    }
-    for (const [index, uid] of order.entries()) {
-      const job = registry.live(uid);
-      const place = next.length + index + 1;
-      if (job === undefined || announced.get(job) === place) continue;
-      announced.set(job, place);
-      job.log.append({ type: "queued", ...streamKeys(job), position: place });
-    }
-  }
-
-  function appendStatus(job: Job, status: StatusEvent["status"]): void {
-    if (isFinal(job.state.name)) return;
-    lifecycle.status(job, status);
-    job.log.append({ type: "status", ...streamKeys(job), status });
+    const end = (): void => requestEnd(job, { type: "cancelled", by: "disconnect" });
+    if (job.direct) end();
+    else timers.set(job, "grace", limits.reconnectGraceMs, end);
   }
 
   function startTimers(job: Job): void {
     const { deadline_ms: deadlineMs, on_disconnect: onDisconnect } = job.request;
     if (deadlineMs !== undefined) {
-      setTimer(job, "deadline", deadlineMs, () => {
-        const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
-        requestEnd(job, { type: "failed", code: "deadline_exceeded", message });
-      });
+      const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
+      timers.set(job, "deadline", deadlineMs, () => requestEnd(job, { type: "failed", code: "deadline_exceeded", message }));
     }
-    if (onDisconnect === "cancel") {
-      setTimer(job, "unclaimed", limits.unclaimedTimeoutMs, () =>
-        requestEnd(job, { type: "cancelled", by: "unclaimed" }),
-      );
-    }
+    if (onDisconnect === "continue") return;
+    timers.set(job, "unclaimed", limits.unclaimedTimeoutMs, () => requestEnd(job, { type: "cancelled", by: "unclaimed" }));
   }
 
-  function setTimer(job: Job, name: JobTimer, ms: number, run: () => void): void {
-    clearTimer(job, name);
-    job.timers.set(name, clock.setTimeout(run, ms));
+  function position(job: Job): number | undefined {
+    return isFinal(job.state.name) ? undefined : (line.position(job) ?? 0);
   }
 
-  function clearTimer(job: Job, name: JobTimer): void {
-    job.timers.get(name)?.cancel();
-    job.timers.delete(name);
-  }
-
-  function checkIdle(): void {
-    if (registry.liveCount > 0) return;
-    const waiters = idleWaiters;
-    idleWaiters = [];
-    for (const resolve of waiters) resolve();
+  function appendStatus(job: Job, status: StatusEvent["status"]): void {
+    lifecycle.status(job, status);
+    job.log.append({ type: "status", ...streamKeys(job), status });
   }
 
   return {
     submit,
     position,
     cancel: (job, by) => requestEnd(job, { type: "cancelled", by }),
-    sessionJob: (client, sessionId) => current(`${client} ${sessionId}`),
+    sessionJob: (client, sessionId) => holderOf(`${client} ${sessionId}`),
     openReader,
     onEngineEvent,
     onEngineReady: pump,
@@ -551,16 +408,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     abort(error) {
       refusal = error;
       endWaiting(error);
-      for (const job of registry.liveJobs()) {
-        finalize(job, job.ending ?? { type: "failed", code: error.code, message: error.message }, true);
-      }
+      for (const job of registry.liveJobs()) finalize(job, job.ending ?? failureOf(error), true);
     },
     idle() {
       if (registry.liveCount === 0) return Promise.resolve();
       return new Promise((resolve) => idleWaiters.push(resolve));
     },
     get waiting() {
-      return queue.depth + next.length + successors;
+      return line.length;
     },
     get running() {
       return inEngine.size;
@@ -572,24 +427,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   };
 }
 
-function queueKey(job: Job): { id: string; priority: number; client: string; flow: string } {
-  return { id: job.uid, priority: job.request.priority, client: job.client, flow: job.request.session_id ?? "" };
+/** Sessions of different clients never meet. Ids hold no spaces (protocol), so no two keys are alike by accident. */
+function sessionKeyOf({ request, client }: Submission): string | undefined {
+  return request.session_id === undefined ? undefined : `${client} ${request.session_id}`;
 }
 
-function countsOf(totals: Job["counts"]): Job["counts"] {
-  const { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs } = totals;
+function failureOf({ code, message }: WaggleError): Outcome {
+  return { type: "failed", code, message };
+}
+
+function countsOf({ promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs }: Job["counts"]): Job["counts"] {
   return { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs };
-}
-
-function engineJobOf(uid: string, request: GenerateRequest, client: string): EngineJob {
-  return {
-    jobId: uid,
-    ...(request.prompt === undefined ? {} : { prompt: request.prompt }),
-    ...(request.messages === undefined ? {} : { messages: request.messages }),
-    ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
-    stop: stopStringsOf(request),
-    sampling: samplingOf(request),
-    cacheScope: client,
-    ...(request.session_id === undefined ? {} : { sessionId: request.session_id }),
-  };
 }

@@ -12,8 +12,13 @@ export interface Lifecycle {
   accepted(job: Job): void;
   started(job: Job): void;
   status(job: Job, status: string): void;
+  firstToken(job: Job, tokens: number): void;
+  nextToken(tokens: number, sincePreviousMs: number): void;
+  /** `steps`: forward passes between the cancel and its slot being free. */
+  cancelled(steps: number): void;
   ended(job: Job, outcome: Outcome): void;
-  predecessorLeft(job: Job, cleanly: boolean): void;
+  predecessorLeft(heir: Job, cleanly: boolean): void;
+  readerCutOff(): void;
 }
 
 export function createLifecycle({ log, metrics, model }: LifecycleOptions): Lifecycle {
@@ -37,6 +42,15 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
     status(job, status) {
       log.debug({ ...keys(job), status }, "stream_status");
     },
+    firstToken(job, tokens) {
+      metrics.tokensGenerated.inc(tokens);
+      metrics.ttftSeconds.observe(((job.firstTokenAt ?? job.acceptedAt) - job.acceptedAt) / 1000);
+    },
+    nextToken(tokens, sincePreviousMs) {
+      metrics.tokensGenerated.inc(tokens);
+      metrics.itlSeconds.observe(sincePreviousMs / 1000);
+    },
+    cancelled: (steps) => metrics.cancelSteps.observe(steps),
     ended(job, outcome) {
       metrics.jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
       if (outcome.type !== "finished") {
@@ -47,9 +61,10 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       const duration = Math.round((job.endedAt ?? job.startedAt) - job.startedAt);
       log.info({ ...keys(job), duration_ms: duration, tokens: job.counts.completionTokens }, "stream_end");
     },
-    predecessorLeft(job, cleanly) {
-      log.info(keys(job), cleanly ? "prev_stream_finished_cleanly" : "prev_stream_timeout_on_cancel");
+    predecessorLeft(heir, cleanly) {
+      log.info(keys(heir), cleanly ? "prev_stream_finished_cleanly" : "prev_stream_timeout_on_cancel");
     },
+    readerCutOff: () => metrics.readersCutOff.inc(),
   };
 }
 

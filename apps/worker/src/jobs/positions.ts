@@ -1,24 +1,48 @@
-// Owns when waiting jobs are told that they moved up: when it changed, and once a second at most.
+// Owns when waiting jobs are told where they stand: at once, and then when it has changed, once a second at most.
 import type { Clock, TimerHandle } from "@waggle/async";
+import { isFinal } from "./job.ts";
+import type { Job } from "./job.ts";
+import { streamKeys } from "./summaries.ts";
+
+const announceIntervalMs = 1_000;
 
 export interface Positions {
+  /** Tells the job its position, and keeps it up to date until it starts or ends. */
+  follow(job: Job): void;
   /** Something moved; the announcement follows within the interval. */
   changed(): void;
   stop(): void;
 }
 
-export function createPositions(options: {
+export interface PositionsOptions {
   readonly clock: Clock;
-  readonly intervalMs: number;
-  readonly announce: () => void;
-}): Positions {
+  /** 0 once the engine has it; undefined once it has ended. */
+  readonly positionOf: (job: Job) => number | undefined;
+}
+
+export function createPositions({ clock, positionOf }: PositionsOptions): Positions {
+  /** What each waiting job was told last. */
+  const told = new Map<Job, number>();
   let timer: TimerHandle | undefined;
+
+  function tell(job: Job): void {
+    const position = positionOf(job);
+    if (position === undefined || job.startedAt !== undefined || isFinal(job.state.name)) {
+      told.delete(job);
+    } else if (told.get(job) !== position) {
+      told.set(job, position);
+      job.log.append({ type: "queued", ...streamKeys(job), position });
+    }
+  }
+
   return {
+    follow: tell,
     changed() {
-      timer ??= options.clock.setTimeout(() => {
+      if (told.size === 0) return;
+      timer ??= clock.setTimeout(() => {
         timer = undefined;
-        options.announce();
-      }, options.intervalMs);
+        for (const job of told.keys()) tell(job);
+      }, announceIntervalMs);
     },
     stop() {
       timer?.cancel();

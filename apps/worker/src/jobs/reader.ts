@@ -21,6 +21,8 @@ export interface ReaderOptions {
   readonly stallTimeoutMs: number;
   /** Called once, however the reader ends. */
   readonly onClose: () => void;
+  /** Called when the reader is cut off as a slow consumer, by whichever of the two ways. */
+  readonly onCutOff: () => void;
   /** Called when the client has to be cut off without being asked for more; must destroy its connection. */
   readonly onStalled: () => void;
 }
@@ -49,7 +51,6 @@ export function createReader(options: ReaderOptions): Reader {
     const batch: StreamEvent[] = [];
     if (log.waiting !== undefined && log.waiting.number > waitingSeen) {
       waitingSeen = log.waiting.number;
-      // "thinking" ends with the first token, so a late reader is not told of it.
       batch.push(log.waiting.event);
     }
     if (!startedSent && log.started !== undefined) {
@@ -58,6 +59,7 @@ export function createReader(options: ReaderOptions): Reader {
     }
     if (nextToken < log.firstToken) {
       finished = true;
+      options.onCutOff();
       return [tooSlow(options, log.firstToken)];
     }
     if (nextToken < log.nextToken) {
@@ -100,6 +102,7 @@ export function createReader(options: ReaderOptions): Reader {
 
   function stalled(): void {
     timer = undefined;
+    options.onCutOff();
     options.onStalled();
     close();
   }

@@ -2,11 +2,13 @@
 import { systemClock } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { createEngine, createFakeBackend } from "@waggle/engine";
-import type { Engine, EngineCommand, FakeBackend, StepGate } from "@waggle/engine";
+import type { Engine, EngineCommand, EngineEvent, FakeBackend, StepGate } from "@waggle/engine";
 import { WaggleError, workerOpenApi } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
+import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import type { WorkerMetrics } from "@waggle/telemetry";
 import { createApp } from "../http/app.ts";
 import type { App } from "../http/app.ts";
 import type { HttpAccess } from "../http/context.ts";
@@ -22,24 +24,42 @@ import type { Latest } from "../latest.ts";
 import { createWorkerState } from "../worker-state.ts";
 import type { WorkerState } from "../worker-state.ts";
 
+/** What lies between the worker and its engine. Each message must be delivered once, and in order, or lost with the engine. */
+export interface InlineLink {
+  command(command: EngineCommand, deliver: () => void): void;
+  event(event: EngineEvent, deliver: () => void): void;
+}
+
+/** Across processes a command arrives later; here too, so that no test leans on less. */
+const promptLink: InlineLink = {
+  command: (_, deliver) => queueMicrotask(deliver),
+  event: (_, deliver) => deliver(),
+};
+
 export interface InlineWorkerOptions {
   readonly slots?: number;
   readonly contextSize?: number;
   readonly queueCapacity?: number;
   readonly clock?: Clock;
-  readonly gate?: StepGate;
+  readonly gate?: Pick<StepGate, "pass" | "open">;
   readonly limits?: Partial<JobLimits>;
   readonly access?: Partial<HttpAccess>;
   readonly maxBodyBytes?: number;
   readonly maxStreamsPerClient?: number;
   /** Default: ready from the start. */
   readonly loadLater?: boolean;
+  /** Default: events at once, commands a microtask later. */
+  readonly link?: InlineLink;
+  /** For a test that makes workers by the thousand: most of the cost of one is its metrics. */
+  readonly metrics?: WorkerMetrics;
 }
 
 export interface InlineWorker {
   readonly app: App;
   readonly dispatcher: Dispatcher;
   readonly registry: JobRegistry;
+  readonly queue: Pick<AdmissionQueue<Job>, "depth" | "capacity" | "ids">;
+  readonly sessions: Pick<SessionRegistry, "size">;
   readonly backend: () => FakeBackend;
   readonly state: WorkerState;
   readonly loading: Latest<LoadingEvent>;
@@ -75,7 +95,8 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     name: "test",
     destination: { write: (line: string) => void logLines.push(JSON.parse(line) as Record<string, unknown>) },
   });
-  const metrics = createWorkerMetrics();
+  const metrics = options.metrics ?? createWorkerMetrics();
+  const link = options.link ?? promptLink;
   const state = createWorkerState();
   const loading = createLatest<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
   let engine: Engine | undefined;
@@ -84,10 +105,12 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   let slots: readonly SlotStatus[] = [];
 
   const registry = createJobRegistry({ clock, replayWindowMs: 60_000, replayTotalBytes: 1 << 24, endedJobsKept: 1_000 });
+  const queue = createAdmissionQueue<Job>({ capacity: options.queueCapacity ?? 8, now: () => clock.now() });
+  const sessions = createSessionRegistry();
   const dispatcher = createDispatcher({
-    queue: createAdmissionQueue<Job>({ capacity: options.queueCapacity ?? 8, now: () => clock.now() }),
+    queue,
     registry,
-    sessions: createSessionRegistry(),
+    sessions,
     engine: {
       get ready() {
         return engine !== undefined;
@@ -95,16 +118,14 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
       slots: slotCount,
       send(command) {
         commands.push(command);
-        // Across processes a command arrives later; here too, so that no test leans on less.
         const to = engine;
-        queueMicrotask(() => to?.handle(command));
+        link.command(command, () => to?.handle(command));
       },
     },
     lifecycle: createLifecycle({ log, metrics, model: () => "waggle-fake" }),
     clock,
     limits,
     model: () => "waggle-fake",
-    onReaderCutOff: () => metrics.readersCutOff.inc(),
   });
 
   function load(): void {
@@ -120,8 +141,11 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
       random32: () => 42,
       emit(event) {
         if (engine !== born) return;
-        if (event.type === "step") slots = event.slots;
-        dispatcher.onEngineEvent(event);
+        link.event(event, () => {
+          if (engine !== born) return;
+          if (event.type === "step") slots = event.slots;
+          dispatcher.onEngineEvent(event);
+        });
       },
     });
     backend = newBackend;
@@ -198,6 +222,8 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     app,
     dispatcher,
     registry,
+    queue,
+    sessions,
     backend: () => {
       if (backend === undefined) throw new Error("No engine was loaded yet");
       return backend;

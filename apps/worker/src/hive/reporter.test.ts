@@ -1,0 +1,121 @@
+import type { HiveClient } from "@waggle/client";
+import { WaggleError } from "@waggle/protocol";
+import type { Heartbeat, HiveWorker, Registration, WorkerStateName } from "@waggle/protocol";
+import { createLogger } from "@waggle/telemetry";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { startReporter } from "./reporter.ts";
+import type { Reporter } from "./reporter.ts";
+
+const down = (): Promise<never> => Promise.reject(new WaggleError("unavailable", "Cannot reach the hive: refused."));
+
+let calls: string[];
+let beats: Heartbeat[];
+let lines: string[];
+let state: WorkerStateName;
+let answer: { register: () => Promise<unknown>; heartbeat: () => Promise<unknown> };
+let reporter: Reporter;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  calls = [];
+  beats = [];
+  lines = [];
+  state = "ready";
+  answer = { register: () => Promise.resolve(), heartbeat: () => Promise.resolve() };
+  reporter = startReporter({
+    hive: stubHive(),
+    workerId: "w",
+    intervalMs: 30_000,
+    log: createLogger({ level: "info", format: "json", name: "t", destination: { write: (line: string) => void lines.push(line) } }),
+    registration: () => ({ worker_id: "w" }) as Registration,
+    heartbeat: (seq) => ({ seq, state }) as Heartbeat,
+    onHeartbeat: () => {},
+    random: () => 0.5,
+  });
+});
+
+afterEach(async () => {
+  await reporter.leave();
+  vi.useRealTimers();
+});
+
+function stubHive(): HiveClient {
+  const used = {
+    register: async () => {
+      calls.push("register");
+      await answer.register();
+      return {} as HiveWorker;
+    },
+    heartbeat: async (heartbeat: Heartbeat) => {
+      calls.push(`heartbeat ${heartbeat.seq}`);
+      await answer.heartbeat();
+      beats.push(heartbeat);
+    },
+    deregister: async () => void calls.push("deregister"),
+  };
+  return used as Partial<HiveClient> as HiveClient;
+}
+
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+describe("the reporter", () => {
+  it("registers, sends a heartbeat at once, and then one each interval", async () => {
+    await settle();
+    expect(calls).toEqual(["register", "heartbeat 0"]);
+    await vi.advanceTimersByTimeAsync(29_999);
+    expect(calls).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(calls).toEqual(["register", "heartbeat 0", "heartbeat 1"]);
+  });
+
+  it("tells of a change at once", async () => {
+    await settle();
+    state = "draining";
+    reporter.changed();
+    await settle();
+    expect(beats.map((beat) => beat.state)).toEqual(["ready", "draining"]);
+  });
+
+  it("registers again at once when the hive has forgotten it", async () => {
+    await settle();
+    answer.heartbeat = () => {
+      answer.heartbeat = () => Promise.resolve();
+      return Promise.reject(new WaggleError("not_found", "Unknown worker."));
+    };
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(calls).toEqual(["register", "heartbeat 0", "heartbeat 1", "register", "heartbeat 1"]);
+  });
+
+  it("backs off 0, 2, 4, 8, 16, 30, 30 s while the hive is down, and logs that once", async () => {
+    answer = { register: down, heartbeat: down };
+    reporter.changed();
+    await settle();
+    await vi.advanceTimersByTimeAsync(30_000);
+    const before = calls.length;
+    const waits: number[] = [];
+    let since = 0;
+    for (let second = 0; second < 130; second += 1) {
+      const count = calls.length;
+      await vi.advanceTimersByTimeAsync(1_000);
+      since += 1;
+      if (calls.length > count) {
+        waits.push(since);
+        since = 0;
+      }
+    }
+    expect(before).toBeGreaterThan(0);
+    expect(waits.slice(-2)).toEqual([30, 30]);
+    expect(lines.filter((line) => line.includes("hive_down"))).toHaveLength(1);
+    answer = { register: () => Promise.resolve(), heartbeat: () => Promise.resolve() };
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(lines.filter((line) => line.includes("hive_up")).at(-1)).toContain("heartbeats arrive");
+  });
+
+  it("says goodbye when it leaves, and sends nothing afterwards", async () => {
+    await settle();
+    await reporter.leave();
+    expect(calls.at(-1)).toBe("deregister");
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(calls.at(-1)).toBe("deregister");
+  });
+});

@@ -1,0 +1,29 @@
+// Owns chance in a simulation: all of it follows from one seed.
+
+export interface Random {
+  /** A whole number from 0 to below `limit`. */
+  below(limit: number): number;
+  chance(probability: number): boolean;
+  pick<T>(from: readonly [T, ...T[]]): T;
+  /** Undefined when there is nothing to choose from. */
+  pickAny<T>(from: readonly T[]): T | undefined;
+}
+
+/** Mulberry32. */
+export function createRandom(seed: number): Random {
+  let state = seed | 0;
+
+  function next(): number {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  return {
+    below: (limit) => Math.floor(next() * limit),
+    chance: (probability) => next() < probability,
+    pick: (from) => from[Math.floor(next() * from.length)] ?? from[0],
+    pickAny: (from) => from[Math.floor(next() * from.length)],
+  };
+}

@@ -1,0 +1,50 @@
+// Owns the random requests of a simulation and what their answers must be.
+import { expectedFakeText } from "@waggle/engine";
+import { GenerateRequestSchema, stopStringsOf } from "@waggle/protocol";
+import type { GenerateRequest } from "@waggle/protocol";
+import type { Random } from "./random.ts";
+
+const plain = GenerateRequestSchema.parse({ prompt: "x", temperature: 0, seed: 1 });
+
+/** @param contextSize tokens; some prompts are longer than that, and must be refused */
+export function randomRequest(random: Random, contextSize: number): GenerateRequest {
+  const marker = random.pick(["", "[eog:0]", `[eog:${random.below(12)}]`, "[unicode]", `[unicode][eog:${random.below(20)}]`, `[fail:${random.below(8)}]`]);
+  const filler = "bees and trees and ".repeat(8).slice(0, 1 + random.below(random.chance(0.05) ? 150 : 30));
+  return {
+    ...plain,
+    prompt: `${random.pick(["", "You are a bee. "])}${marker}${filler}`.slice(0, random.chance(0.05) ? 200 : contextSize - 4),
+    temperature: random.pick([0, 0.8]),
+    seed: random.below(4),
+    priority: random.chance(0.2) ? random.below(21) - 10 : 0,
+    on_disconnect: random.chance(0.25) ? "continue" : "cancel",
+    ...(random.chance(0.4) ? { max_tokens: 1 + random.below(24) } : {}),
+    ...(random.chance(0.15) ? { stop: [random.pick([" the", " honey", "b", "🐝"])] } : {}),
+    ...(random.chance(0.5) ? { session_id: random.pick(["s1", "s2"]) } : {}),
+    ...(random.chance(0.15) ? { deadline_ms: 1 + random.below(4_000) } : {}),
+    ...(random.chance(0.1) ? { job_id: random.pick(["mine", "yours"]) } : {}),
+    ...(random.chance(0.03) ? { grammar: "leaf ::= nothing" } : {}),
+  };
+}
+
+/** Whether only the model could see that the request cannot be run. */
+export function isRefusedByModel(request: GenerateRequest, contextSize: number): boolean {
+  return request.grammar !== undefined || promptTokens(request) >= contextSize;
+}
+
+/** A byte is a token, and there is one before them. */
+export function promptTokens(request: GenerateRequest): number {
+  return Buffer.byteLength(request.prompt ?? "") + 1;
+}
+
+/** The text that this many model tokens make when nobody else is there. */
+export function soloText(request: GenerateRequest, completionTokens: number): string {
+  const { prompt = "", temperature, seed, ignore_eos } = request;
+  return expectedFakeText({ kind: "text", text: prompt }, { temperature, seed, ignore_eos }, completionTokens);
+}
+
+/** The same, cut before the first stop string. */
+export function stoppedText(request: GenerateRequest, completionTokens: number): string {
+  const text = soloText(request, completionTokens);
+  const starts = stopStringsOf(request).map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+  return starts.length === 0 ? text : text.slice(0, Math.min(...starts));
+}

@@ -1,0 +1,155 @@
+// Owns a client in a simulation: it reads a job's stream through one reader after another, and checks what it is given.
+import type { StreamEvent } from "@waggle/protocol";
+import type { Reader } from "../../jobs/reader.ts";
+import type { Witness } from "./witness.ts";
+
+/** How readers are opened: the dispatcher's part in it. */
+export type OpenReader = (after: number, onStalled: () => void) => Reader;
+
+export interface Visitor {
+  readonly witness: Witness;
+  readonly attached: boolean;
+  /** Asks for one batch, unless one is on its way. */
+  pull(): void;
+  /** Asks again whenever it got something. */
+  readonly eager: boolean;
+  setEager(): void;
+  leave(): void;
+  /** Comes back for what it has not read. */
+  resume(): void;
+  /** Has read a terminal event: there is nothing to come back for. */
+  readonly done: boolean;
+  readonly cutOff: "stalled" | "behind" | undefined;
+}
+
+export interface VisitorOptions {
+  readonly witness: Witness;
+  readonly open: OpenReader;
+  /** Token index after which to begin. */
+  readonly after: number;
+  readonly now: () => number;
+  readonly stallTimeoutMs: number;
+  readonly fault: (message: string) => void;
+}
+
+export function createVisitor(options: VisitorOptions): Visitor {
+  const { witness, now } = options;
+  let nextToken = options.after + 1;
+  let reader: Reader | undefined;
+  let pulling = false;
+  let eager = false;
+  let done = false;
+  let startedSeen = false;
+  let pulledAt = 0;
+  let cutOff: Visitor["cutOff"];
+
+  const accuse = (message: string): void => options.fault(`a reader of job ${witness.number} ${message}`);
+
+  function attach(): void {
+    cutOff = undefined;
+    startedSeen = false;
+    pulling = false;
+    pulledAt = now();
+    witness.everRead = true;
+    witness.readers += 1;
+    witness.readersGoneAt = undefined;
+    const opened = options.open(nextToken - 1, () => onStalled(opened));
+    reader = opened;
+  }
+
+  function detach(): void {
+    reader = undefined;
+    witness.readers -= 1;
+    if (witness.readers === 0) witness.readersGoneAt = now();
+  }
+
+  function onStalled(which: Reader): void {
+    if (reader !== which) return accuse("is cut off after it left");
+    if (pulling) accuse("is cut off though it waits for more");
+    if (now() - pulledAt < options.stallTimeoutMs) accuse(`is cut off after ${now() - pulledAt} ms`);
+    cutOff = "stalled";
+    detach();
+  }
+
+  function pull(): void {
+    const from = reader;
+    if (from === undefined || pulling) return;
+    pulling = true;
+    pulledAt = now();
+    const result = from.next();
+    // Asking for more than there is closes the reader, as the HTTP side does after the last batch.
+    if (done || cutOff === "behind") detach();
+    void result.then(({ done: over, value }) => {
+      if (from !== reader) {
+        if (over !== true && value.length > 0) accuse("gets events after it left");
+        return;
+      }
+      pulling = false;
+      if (over === true) return accuse("ended without a terminal event");
+      for (const event of value) take(event, value);
+      if (eager || done || cutOff !== undefined) pull();
+    });
+  }
+
+  function take(event: StreamEvent, batch: readonly StreamEvent[]): void {
+    const { log } = witness.job;
+    switch (event.type) {
+      case "queued":
+      case "status":
+        if (event.type === "queued" && startedSeen) accuse("hears that the job is queued after it started");
+        return;
+      case "started":
+        if (startedSeen) accuse("hears twice that the job started");
+        if (event !== log.started) accuse("gets another started event than the log has");
+        startedSeen = true;
+        return;
+      case "token":
+        if (!startedSeen) accuse("gets a token before it hears that the job started");
+        if (event.index !== nextToken) accuse(`gets token ${event.index} where ${nextToken} was due`);
+        if (event !== witness.tokens[event.index]) accuse(`gets another token ${event.index} than the log has`);
+        nextToken = event.index + 1;
+        return;
+      case "end":
+      case "error":
+        if (event !== batch.at(-1)) accuse("gets events behind the terminal one");
+        if (event.type === "error" && event.code === "slow_consumer" && event !== log.terminal) {
+          if (nextToken >= log.firstToken) accuse("is cut off as too slow though all it needs is there");
+          cutOff = "behind";
+          return;
+        }
+        if (event !== log.terminal) accuse("gets another terminal event than the log has");
+        if (nextToken < log.nextToken) accuse(`is told of the end before token ${nextToken}`);
+        done = true;
+        return;
+    }
+  }
+
+  attach();
+  return {
+    witness,
+    get attached() {
+      return reader !== undefined;
+    },
+    pull,
+    get eager() {
+      return eager;
+    },
+    setEager() {
+      eager = true;
+      pull();
+    },
+    leave() {
+      const left = reader;
+      if (left === undefined) return;
+      detach();
+      void left.return?.();
+    },
+    resume: attach,
+    get done() {
+      return done;
+    },
+    get cutOff() {
+      return cutOff;
+    },
+  };
+}

@@ -1,0 +1,141 @@
+// Owns what lies between the worker and its engine in a simulation: messages that take their time, steps that wait for a word, and what
+// each message must not say. It counts passes for itself, so that the engine's word on them is not the only one.
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type { EngineCommand, EngineEvent, StepGate } from "@waggle/engine";
+import type { InlineLink } from "../inline-worker.ts";
+
+export interface Wire {
+  readonly link: InlineLink;
+  readonly gate: Pick<StepGate, "pass" | "open">;
+  /** A pass is held at the gate. */
+  readonly holding: boolean;
+  /** Lets the held pass go, and so many more. */
+  step(count: number): void;
+  /** Delivers so many of the messages that are under way, in each direction the oldest first. */
+  deliver(count: number): void;
+  /** From now on nothing is late and no pass is held. */
+  open(): void;
+  /** The engine dies: its pass ends, and what is under way is lost. */
+  cut(): void;
+  readonly underWay: number;
+  /** Most passes that ended between the arrival of a cancel and the slot being free, over all cancels. */
+  readonly mostCancelSteps: number;
+}
+
+export interface WireOptions {
+  /** Messages wait for `deliver`; otherwise commands take a microtask and events none. */
+  readonly late: boolean;
+  readonly fault: (message: string) => void;
+}
+
+export function createWire({ late, fault }: WireOptions): Wire {
+  const commands: (() => void)[] = [];
+  const events: (() => void)[] = [];
+  /** Passes that had ended when the cancel of this job arrived. */
+  const cancelledAt = new Map<string, number>();
+  let prompt = !late;
+  let allowed = 0;
+  let held: Deferred<void> | undefined;
+  let passes = 0;
+  let mostCancelSteps = 0;
+
+  function letGo(): void {
+    if (held === undefined || allowed === 0) return;
+    allowed -= 1;
+    held.resolve();
+    held = undefined;
+  }
+
+  function watchCommand(command: EngineCommand): void {
+    if (command.type === "cancel" && !cancelledAt.has(command.jobId)) cancelledAt.set(command.jobId, passes);
+  }
+
+  function watchEvent(event: EngineEvent): void {
+    if (event.type === "broken") fault(`the engine broke: ${event.message}`);
+    if (event.type === "log" && event.level === "error") fault(`the engine complains: ${event.message}`);
+    if (event.type !== "step") return;
+    if (event.stats !== undefined) passes += 1;
+    for (const { type, jobId } of event.events) {
+      const since = cancelledAt.get(jobId);
+      if (since === undefined || type === "started" || type === "token") continue;
+      cancelledAt.delete(jobId);
+      mostCancelSteps = Math.max(mostCancelSteps, passes - since);
+      if (passes - since > 1) fault(`${jobId} left its slot ${passes - since} passes after its cancel`);
+    }
+  }
+
+  function pass(run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      fault(`a message was not taken: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+    }
+  }
+
+  function deliver(count: number): void {
+    for (let left = count; left > 0; left -= 1) {
+      commands.shift()?.();
+      const event = events.shift();
+      if (event !== undefined) pass(event);
+    }
+  }
+
+  return {
+    link: {
+      command(command, arrive) {
+        const run = (): void => {
+          watchCommand(command);
+          pass(arrive);
+        };
+        if (prompt && commands.length === 0) queueMicrotask(run);
+        else commands.push(run);
+      },
+      event(event, arrive) {
+        watchEvent(event);
+        if (prompt && events.length === 0) pass(arrive);
+        else events.push(arrive);
+      },
+    },
+    gate: {
+      pass() {
+        held = deferred<void>();
+        const { promise } = held;
+        letGo();
+        return promise;
+      },
+      open() {
+        allowed = Infinity;
+        letGo();
+      },
+    },
+    get holding() {
+      return held !== undefined;
+    },
+    step(count) {
+      allowed = held === undefined ? 0 : count;
+      letGo();
+    },
+    deliver,
+    open() {
+      prompt = true;
+      deliver(commands.length + events.length);
+      allowed = Infinity;
+      letGo();
+    },
+    cut() {
+      commands.length = 0;
+      events.length = 0;
+      cancelledAt.clear();
+      held?.resolve();
+      held = undefined;
+      if (allowed !== Infinity) allowed = 0;
+    },
+    get underWay() {
+      return commands.length + events.length;
+    },
+    get mostCancelSteps() {
+      return mostCancelSteps;
+    },
+  };
+}

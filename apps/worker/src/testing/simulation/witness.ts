@@ -1,0 +1,122 @@
+// Owns what is seen of one job: every event of its stream as it is written, and whether that may be. It never touches the job.
+import { StreamEventSchema } from "@waggle/protocol";
+import type { StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { Job } from "../../jobs/job.ts";
+import { isFinal } from "../../jobs/job.ts";
+import { statusOf } from "../../jobs/summaries.ts";
+import { promptTokens, soloText, stoppedText } from "./request.ts";
+
+/** Reasons that the schedule has given the job to end. Whatever it ends with must be among them, or be its natural end. */
+export type Reason =
+  | "client"
+  | "superseded"
+  | "disconnect"
+  | "unclaimed"
+  | "deadline_exceeded"
+  | "engine_failed"
+  | "unavailable"
+  | "invalid_argument";
+
+export interface Witness {
+  readonly job: Job;
+  /** Counts the accepted jobs from 1. */
+  readonly number: number;
+  readonly reasons: Set<Reason>;
+  /** Readers that the schedule holds open. */
+  readers: number;
+  /** When the last reader left; undefined while there is one, and before the first. */
+  readersGoneAt: number | undefined;
+  everRead: boolean;
+  readonly tokens: readonly TokenEvent[];
+  /** How it ended: `finished stop`, `cancelled client`, `failed deadline_exceeded`; undefined while it lives. */
+  readonly outcome: string | undefined;
+  /** Checks the whole once everything is over. */
+  conclude(contextSize: number): void;
+}
+
+export function createWitness(job: Job, number: number, fault: (message: string) => void): Witness {
+  const { log } = job;
+  const tokens: TokenEvent[] = [];
+  const reasons = new Set<Reason>();
+  let waiting = log.waiting?.number ?? 0;
+  let started = log.started;
+  let terminal: StreamEvent | undefined;
+  let outcome: string | undefined;
+  let lastStatus = "";
+
+  const accuse = (message: string): void => fault(`job ${number} (${job.uid}): ${message}`);
+
+  function look(): void {
+    if (terminal !== undefined) accuse("its stream goes on after its end");
+    if ((log.waiting?.number ?? 0) > waiting) {
+      waiting = log.waiting?.number ?? 0;
+      if (started !== undefined && log.waiting?.event.type === "queued") accuse("is queued after it started");
+    }
+    if (log.started !== started) {
+      if (started !== undefined) accuse("started twice");
+      started = log.started;
+    }
+    if (log.nextToken > tokens.length) takeTokens();
+    if (log.terminal !== undefined) takeEnd(log.terminal);
+  }
+
+  function takeTokens(): void {
+    if (started === undefined) accuse("has tokens before it started");
+    for (const token of log.tokensFrom(tokens.length, Infinity)) {
+      if (token.index !== tokens.length) accuse(`token ${token.index} where ${tokens.length} was due`);
+      tokens.push(token);
+    }
+  }
+
+  function takeEnd(event: StreamEvent): void {
+    terminal = event;
+    const { state } = job;
+    if (!isFinal(state.name)) accuse(`its stream has ended and it is ${state.name}`);
+    outcome = `${state.name} ${"by" in state ? state.by : "reason" in state ? state.reason : "code" in state ? state.code : ""}`;
+    lastStatus = JSON.stringify(statusOf(job, undefined));
+    const parsed = StreamEventSchema.safeParse(event);
+    if (!parsed.success) accuse(`its terminal event breaks the schema: ${parsed.error.message}`);
+  }
+
+  function conclude(contextSize: number): void {
+    if (outcome === undefined) return accuse(`never ended: ${job.state.name} in ${job.place}`);
+    if (lastStatus !== JSON.stringify(statusOf(job, undefined))) {
+      accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(statusOf(job, undefined))}`);
+    }
+    const text = tokens.map((token) => token.text).join("");
+    if (job.state.name === "finished") return concludeFinished(text, contextSize);
+    const reason = outcome.split(" ")[1] as Reason;
+    const rowFailed = reason === "engine_failed" && (job.request.prompt ?? "").includes("[fail:");
+    if (!rowFailed && !reasons.has(reason)) accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
+    const whole = soloText(job.request, contextSize);
+    const soFar = soloText(job.request, job.counts.completionTokens);
+    if (!whole.startsWith(text) && !soFar.startsWith(text)) accuse(`said "${text}", which is no beginning of "${whole}"`);
+  }
+
+  function concludeFinished(text: string, contextSize: number): void {
+    const { completionTokens } = job.counts;
+    const due = stoppedText(job.request, completionTokens);
+    if (text !== due) accuse(`said "${text}" instead of "${due}"`);
+    const full = completionTokens === job.request.max_tokens || promptTokens(job.request) + completionTokens >= contextSize;
+    if (outcome === "finished length" && !full) accuse(`ran out of room after ${completionTokens} tokens`);
+    const eog = /\[eog:(\d+)\]/.exec(job.request.prompt ?? "")?.[1];
+    const ended = (eog !== undefined && completionTokens === Number(eog) + 1) || due !== soloText(job.request, completionTokens);
+    if (outcome === "finished stop" && !ended) accuse(`stopped after ${completionTokens} tokens`);
+  }
+
+  log.subscribe(look);
+  look();
+  return {
+    job,
+    number,
+    reasons,
+    readers: 0,
+    readersGoneAt: undefined,
+    everRead: false,
+    tokens,
+    get outcome() {
+      return outcome;
+    },
+    conclude,
+  };
+}

@@ -1,0 +1,176 @@
+// Owns who waits and who is next: bounded admission, priorities, fairness between clients and between their flows. It has no timers
+// and starts nothing; who takes a job says when it has ended.
+import { createLedger, type Flow } from "./ledger.ts";
+import { createLevels, type Entry } from "./levels.ts";
+import { rankOf } from "./rank.ts";
+import { createServiceRate } from "./service-rate.ts";
+import { takeOrder } from "./take-order.ts";
+
+export interface QueueKey {
+  /** Unique among the jobs that wait or run. */
+  readonly id: string;
+  /** Higher first. */
+  readonly priority: number;
+  /** Who shares the queue fairly with whom: an API token's name, say. */
+  readonly client: string;
+  /** What shares the client's turns fairly: a session, or "" for none. */
+  readonly flow: string;
+}
+
+export type Offer =
+  | { readonly ok: true; readonly position: number }
+  | { readonly ok: false; readonly reason: "full" | "client_share" };
+
+export interface AdmissionQueueOptions {
+  /** Most entries that may wait. */
+  readonly capacity: number;
+  /** Most of the capacity that one client may hold, above 0 to 1; at least one place. Default 1. */
+  readonly clientShare?: number;
+  /** Milliseconds; never goes back. */
+  readonly now: () => number;
+}
+
+export interface AdmissionQueue<T> {
+  /**
+   * Adds an item, or says which limit is reached.
+   * @throws Error when the id waits or runs already
+   */
+  offer(item: T, key: QueueKey): Offer;
+  /**
+   * Removes and returns the next item, which counts as running for its client until `finished`. Next is: the highest priority; in it the
+   * client with the fewest running jobs, then the one served least recently; of that client the flow served least recently; of that flow
+   * the oldest. Who was never served comes before all who were.
+   */
+  take(): T | undefined;
+  /** A job that was taken has ended. Unknown ids are ignored, so it may be said twice. */
+  finished(id: string): void;
+  /** Takes a waiting item out. */
+  remove(id: string): T | undefined;
+  /**
+   * Puts a new item in the place of one that waits; false when that one does not. In the same priority, client and flow it is served exactly
+   * when the old one would have been; elsewhere it stands as if it had arrived at the old one's time. No limit is checked, as their
+   * number stays the same.
+   * @throws Error when the new id waits or runs already
+   */
+  replace(oldId: string, newItem: T, key: QueueKey): boolean;
+  /** How many `take` it is away, from 1, as long as nothing else changes and what is taken keeps running. */
+  position(id: string): number | undefined;
+  /** The waiting ids in the order of their positions. */
+  ids(): readonly string[];
+  /** Whole seconds, 1 to 60, after which a refused client should try again; from the measured service rate. */
+  retryAfterS(): number;
+  readonly depth: number;
+  readonly capacity: number;
+}
+
+interface Run {
+  readonly flow: Flow;
+  readonly sinceMs: number;
+}
+
+/** @throws RangeError when capacity is no positive integer, or clientShare not above 0 and at most 1 */
+export function createAdmissionQueue<T>(options: AdmissionQueueOptions): AdmissionQueue<T> {
+  const { capacity, clientShare = 1, now } = options;
+  const clientCapacity = checkedClientCapacity(capacity, clientShare);
+  const entries = new Map<string, Entry<T>>();
+  const running = new Map<string, Run>();
+  const levels = createLevels<T>();
+  const ledger = createLedger();
+  const rate = createServiceRate({ now });
+  let arrivals = 0;
+  /** Forecast on demand, void with every change. */
+  let order: readonly string[] | undefined;
+
+  function insert(item: T, key: QueueKey, seq: number): void {
+    const entry = { id: key.id, item, priority: key.priority, flow: ledger.enter(key.client, key.flow), seq };
+    entries.set(entry.id, entry);
+    levels.insert(entry);
+    voidForecast();
+  }
+
+  function detach(entry: Entry<T>): void {
+    entries.delete(entry.id);
+    levels.remove(entry);
+    voidForecast();
+  }
+
+  function voidForecast(): void {
+    order = undefined;
+  }
+
+  function refuseKnown(id: string): void {
+    if (entries.has(id) || running.has(id)) throw new Error(`Cannot queue ${id}: it is known already`);
+  }
+
+  function ids(): readonly string[] {
+    order ??= takeOrder(levels.all, ledger.nextTurn).map((entry) => entry.id);
+    return order;
+  }
+
+  function position(id: string): number | undefined {
+    const entry = entries.get(id);
+    return entry === undefined ? undefined : rankOf(levels.all, entry);
+  }
+
+  return {
+    offer(item, key) {
+      refuseKnown(key.id);
+      if (entries.size >= capacity) return { ok: false, reason: "full" };
+      if (ledger.queuedBy(key.client) >= clientCapacity) return { ok: false, reason: "client_share" };
+      if (entries.size === 0) rate.moved();
+      insert(item, key, arrivals++);
+      return { ok: true, position: position(key.id) ?? entries.size };
+    },
+    take() {
+      const entry = levels.first();
+      if (entry === undefined) return undefined;
+      detach(entry);
+      ledger.serve(entry.flow);
+      rate.moved();
+      running.set(entry.id, { flow: entry.flow, sinceMs: now() });
+      return entry.item;
+    },
+    finished(id) {
+      const run = running.get(id);
+      if (run === undefined) return;
+      running.delete(id);
+      ledger.finish(run.flow);
+      rate.finished(now() - run.sinceMs);
+      voidForecast();
+    },
+    remove(id) {
+      const entry = entries.get(id);
+      if (entry === undefined) return undefined;
+      detach(entry);
+      ledger.leave(entry.flow);
+      return entry.item;
+    },
+    replace(oldId, newItem, key) {
+      const old = entries.get(oldId);
+      if (old === undefined) return false;
+      if (key.id !== oldId) refuseKnown(key.id);
+      detach(old);
+      insert(newItem, key, old.seq);
+      // Last, because a client or flow without any job would be forgotten, and its turn with it.
+      ledger.leave(old.flow);
+      return true;
+    },
+    position,
+    ids,
+    retryAfterS: () => rate.retryAfterS(entries.size, running.size),
+    get depth() {
+      return entries.size;
+    },
+    capacity,
+  };
+}
+
+function checkedClientCapacity(capacity: number, clientShare: number): number {
+  if (!Number.isSafeInteger(capacity) || capacity < 1) {
+    throw new RangeError(`Cannot create the queue: its capacity must be a positive integer, not ${capacity}`);
+  }
+  if (!(clientShare > 0 && clientShare <= 1)) {
+    throw new RangeError(`Cannot create the queue: a client's share must be above 0 and at most 1, not ${clientShare}`);
+  }
+  return Math.max(1, Math.floor(capacity * clientShare));
+}

@@ -1,0 +1,65 @@
+// Owns the check that a piece of work has left nothing behind in this process: no timer, socket, server or child.
+//
+// Counting process.getActiveResourcesInfo() before and after is not enough: the test runner has timers of its own, and one of those that
+// ends meanwhile hides one that was leaked. So this watches what is created.
+import { createHook } from "node:async_hooks";
+import { sleep } from "@waggle/async";
+
+/** How long what was closed may take to be really gone: sockets and children close over several turns of the event loop. */
+const graceMs = 2_000;
+const pollIntervalMs = 10;
+
+/** Timers and handles can tell whether they keep the process alive; once closed, they do not. */
+interface Resource {
+  hasRef(): boolean | null;
+}
+
+interface Creation {
+  readonly resource: WeakRef<Resource>;
+  readonly kind: string;
+  readonly stack: string;
+}
+
+/**
+ * Watches from now on what is created in this process; the answer is to be called when the work is over, and rejects if any of it still
+ * keeps the process alive. Timers and handles that are unref'd do not.
+ * @throws Error that names each and the line of code that created it, after 2 s of grace
+ */
+export function expectNoLeaks(): () => Promise<void> {
+  const creations = new Map<number, Creation>();
+  const hook = createHook({
+    init(id, kind, _trigger, resource) {
+      if (!isResource(resource)) return;
+      creations.set(id, { resource: new WeakRef(resource), kind, stack: new Error(kind).stack ?? "" });
+    },
+    destroy: (id) => void creations.delete(id),
+  }).enable();
+  return async () => {
+    try {
+      await waitForNone(() => [...creations.values()].filter((each) => each.resource.deref()?.hasRef() === true));
+    } finally {
+      hook.disable();
+    }
+  };
+}
+
+async function waitForNone(left: () => readonly Creation[]): Promise<void> {
+  const deadline = performance.now() + graceMs;
+  while (left().length > 0) {
+    if (performance.now() >= deadline)
+      throw new Error(`Resources were left behind: ${left().map(describe).join(", ")}`);
+    // Not ref'd, or this timer itself would be found.
+    await sleep(pollIntervalMs, { ref: false });
+  }
+}
+
+function isResource(resource: object): resource is Resource {
+  return "hasRef" in resource && typeof resource.hasRef === "function";
+}
+
+/** The innermost frame that is neither Node's nor this file's. */
+function describe({ kind, stack }: Creation): string {
+  const frames = stack.split("\n").slice(1);
+  const origin = frames.find((frame) => !/node:|[\\/]leaks\.ts:/.test(frame));
+  return origin === undefined ? kind : `${kind} created ${origin.trim()}`;
+}
