@@ -10,8 +10,8 @@ export interface ApiToken {
   readonly token: string;
 }
 
-export const minTokenChars = 8;
-export const maxTokenChars = 512;
+const minTokenChars = 8;
+const maxTokenChars = 512;
 export const maxTokens = 1_024;
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 

@@ -159,6 +159,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
 
   function kill(message = "The engine was killed (SIGKILL)."): void {
     engine = undefined;
+    slots = [];
     state.apply("engine_lost", message);
     dispatcher.onEngineLost(new WaggleError("engine_failed", message));
   }

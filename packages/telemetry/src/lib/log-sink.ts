@@ -1,5 +1,5 @@
-// Owns the lines that wait for a reader. A stalled log reader must never hold tokens back, so nothing here waits: there is room, or the
-// line is kept up to a limit, or it is dropped and counted. It does not know what is on the other side.
+// Owns the lines that wait for a reader. A stalled log reader must never hold tokens back, so nothing here waits: there
+// is room, or the line is kept up to a limit, or it is dropped and counted. It does not know what is on the other side.
 
 /** Most bytes of log text that wait for a reader. */
 export const maxPendingLogBytes: number = 1024 * 1024;

@@ -1,4 +1,5 @@
-// Owns how log lines look. It knows nothing of what they say, but refuses the keys that could carry a prompt, an answer or a token.
+// Owns how log lines look. It knows nothing of what they say, but refuses the keys that could carry a prompt, an answer
+// or a token.
 import { pino } from "pino";
 import type { Logger } from "pino";
 import { prettyFactory } from "pino-pretty";
@@ -13,7 +14,10 @@ export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ["pretty", "json"] as const;
 export type LogFormat = (typeof logFormats)[number];
 
-/** Values under these keys are replaced: what users write, what models answer and what opens doors stay out of every log. */
+/**
+ * Values under these keys are replaced: what users write, what models answer and what opens doors stay out of every
+ * log.
+ */
 export const redactedKeys = ["prompt", "messages", "text", "token", "authorization", "headers.authorization"] as const;
 
 export interface LoggerOptions {
@@ -26,8 +30,9 @@ export interface LoggerOptions {
 }
 
 /**
- * A pino logger. `json` writes one object a line with ISO time and the level as a word; `pretty` one readable line, coloured when
- * stderr is a terminal that can. Formatting happens in this thread: a daemon that stops must leave no worker thread behind.
+ * A pino logger. `json` writes one object a line with ISO time and the level as a word; `pretty` one readable line,
+ * coloured when stderr is a terminal that can. Formatting happens in this thread: a daemon that stops must leave no
+ * worker thread behind.
  */
 export function createLogger(options: LoggerOptions): Logger {
   const sink = options.destination ?? createStderrSink();

@@ -1,4 +1,5 @@
-// Owns what is measured: every metric's name, kind, labels, buckets and meaning, once. docs/operations.md shows this table.
+// Owns what is measured: every metric's name, kind, labels, buckets and meaning, once. docs/operations.md shows this
+// table.
 
 export interface MetricRow {
   readonly kind: "counter" | "gauge" | "histogram";

@@ -20,10 +20,14 @@ export type WorkerMetrics = { readonly [K in keyof MetricTable]: MetricOf<Metric
   setState(current: string, all: readonly string[]): void;
 };
 
-/** Milliseconds between two looks at the event loop's delay. Node's own 10 would wake an idle daemon 100 times a second. */
+/**
+ * Milliseconds between two looks at the event loop's delay. Node's own 10 would wake an idle daemon 100 times a second.
+ */
 const loopDelayResolutionMs = 20;
 
-/** Fresh metrics, all at zero. Each call has its own registry, so that two workers in one process do not share numbers. */
+/**
+ * Fresh metrics, all at zero. Each call has its own registry, so that two workers in one process do not share numbers.
+ */
 export function createWorkerMetrics(): WorkerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });

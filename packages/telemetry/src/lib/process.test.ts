@@ -1,27 +1,41 @@
-// What only a real process can show: which lines survive an exit, a broken pipe and a reader that stalls, and that nothing keeps it alive.
+// What only a real process can show: which lines survive an exit, a broken pipe and a reader that stalls, and that
+// nothing keeps it alive.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { maxPendingLogBytes } from "./log-sink.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const index = JSON.stringify(new URL("../index.ts", import.meta.url).href);
 
 const children: ChildProcess[] = [];
+// With an empty cache tsx starts its compiler: a child that inherits stderr, and so makes it blocking again.
+const coldCache = mkdtempSync(join(tmpdir(), "waggle-telemetry-"));
 
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** Runs a script that has `logger`. Reading of its stderr begins with `read()`; what it writes before waits in the pipe, then in it. */
-function start(format: "json" | "pretty", body: string) {
+afterAll(() => rmSync(coldCache, { recursive: true, force: true }));
+
+/**
+ * Runs a script that has `logger`. Reading of its stderr begins with `read()`; what it writes before waits in the pipe,
+ * then in it.
+ */
+function start(format: "json" | "pretty", body: string, env: Record<string, string> = {}) {
   const code = `const { createLogger, createWorkerMetrics } = await import(${index});
     const logger = createLogger({ level: "info", format: "${format}", name: "child" });
     ${body}`;
   const args = ["--conditions=source", "--import", "tsx", "--input-type=module", "--eval", code];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   children.push(child);
   let log = "";
   // The listener is there from the start, since Node discards what nobody listens to when a child exits.
@@ -78,6 +92,7 @@ test("a reader that stalls holds neither the process nor its exit up", async () 
     for (let i = 0; i < 5000; i++) logger.info(line);
     console.log("still here");
     process.exit(0);`,
+    { TMPDIR: coldCache },
   );
   const exited = once(child, "exit");
   expect(await spoke).toBe("still here\n");

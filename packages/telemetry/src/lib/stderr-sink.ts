@@ -1,5 +1,7 @@
-// Owns the way of log lines to stderr: at once while there is room, a little later when there is not, and once more at exit.
-import { writeSync } from "node:fs";
+// Owns the way of log lines to stderr: at once while there is room, a little later when there is not, and once more at
+// exit.
+import { fstatSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
 import { createBufferedLogSink } from "./log-sink.ts";
 import type { LogSink } from "./log-sink.ts";
 
@@ -10,12 +12,13 @@ const exitFlushTimeoutMs = 500;
 const exitFlushPauseMs = 5;
 
 /**
- * A sink on this process's stderr. Node sets a pipe or socket to non-blocking when `process.stderr` is first touched, so a write there
- * takes what fits and says so; files and terminals take everything. Create one for each process: it listens for the exit.
+ * A sink on this process's stderr: a pipe or socket takes what fits, a file or a terminal takes everything. Create one
+ * for each process: it listens for the exit.
  */
 export function createStderrSink(): LogSink {
   // Somebody else's write to a closed stderr (a warning of Node's, say) must not end the daemon either.
   process.stderr.on("error", () => {});
+  stopBlocking();
   const sink = createBufferedLogSink({
     take: takeNow,
     requestFlush: () => void setTimeout(() => sink.flush(), retryDelayMs).unref(),
@@ -25,6 +28,16 @@ export function createStderrSink(): LogSink {
     while (!sink.flush() && performance.now() < deadline) pauseThread(exitFlushPauseMs);
   });
   return sink;
+}
+
+/**
+ * Opening a handle on a pipe or socket makes it non-blocking. `process.stderr` has done so once, but every child that
+ * inherited the descriptor since has set it back (from source, the one that compiles TypeScript). This handle does
+ * nothing else, and is never closed: that would close stderr.
+ */
+function stopBlocking(): void {
+  const kind = fstatSync(stderrFd);
+  if (kind.isFIFO() || kind.isSocket()) new Socket({ fd: stderrFd, readable: false, writable: true }).unref();
 }
 
 function takeNow(bytes: Uint8Array): number {

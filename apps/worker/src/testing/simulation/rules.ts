@@ -1,0 +1,142 @@
+// Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
+import { isFinal } from "../../jobs/job.ts";
+import type { Job } from "../../jobs/job.ts";
+import type { JobLimits } from "../../jobs/dispatcher.ts";
+import type { InlineWorker } from "../inline-worker.ts";
+import type { Witness } from "./witness.ts";
+
+export interface Rules {
+  /** Looks at everything. `engineReady`: jobs can run now. */
+  check(engineReady: boolean): void;
+  /** A job was accepted. */
+  watch(witness: Witness): void;
+  /** Jobs that have not ended, oldest first. */
+  readonly live: readonly Witness[];
+}
+
+export interface RulesOptions {
+  readonly worker: Pick<InlineWorker, "dispatcher" | "queue" | "sessions">;
+  readonly slots: number;
+  readonly limits: JobLimits;
+  readonly now: () => number;
+  readonly fault: (message: string) => void;
+}
+
+export function createRules({ worker, slots, limits, now, fault }: RulesOptions): Rules {
+  const { dispatcher, queue, sessions } = worker;
+  /** What was live when it was last looked at: whatever ended since then may still be owed its reason. */
+  const active = new Set<Witness>();
+  const newestOfSession = new Map<string, Witness>();
+  const endingSince = new Map<Witness, number>();
+
+  const holds = (condition: boolean, message: () => string): void => {
+    if (!condition) fault(message());
+  };
+
+  function live(): Witness[] {
+    return [...active].filter(({ outcome }) => outcome === undefined);
+  }
+
+  /** Time alone ends jobs: whose time is over has ended, or is about to. */
+  function applyTimes(witness: Witness): void {
+    const { job, readersGoneAt } = witness;
+    const { deadline_ms: deadlineMs, on_disconnect: onDisconnect } = job.request;
+    const ageMs = now() - job.acceptedAt;
+    const due: Witness["reasons"] extends Set<infer R> ? R[] : never = [];
+    if (deadlineMs !== undefined && ageMs >= deadlineMs) due.push("deadline_exceeded");
+    if (onDisconnect === "cancel") {
+      if (!witness.everRead && ageMs >= limits.unclaimedTimeoutMs) due.push("unclaimed");
+      const graceMs = job.direct ? 0 : limits.reconnectGraceMs;
+      if (readersGoneAt !== undefined && now() - readersGoneAt >= graceMs) due.push("disconnect");
+    }
+    for (const reason of due) witness.reasons.add(reason);
+    const ends = isFinal(job.state.name) || job.ending !== undefined;
+    holds(due.length === 0 || ends, () => `${nameOf(witness)} goes on in spite of ${due.join()}`);
+  }
+
+  function checkEnding(witness: Witness): void {
+    const { job } = witness;
+    if (job.ending === undefined || witness.outcome !== undefined) return void endingSince.delete(witness);
+    holds(job.place === "engine", () => `${nameOf(witness)} is to end and still waits in ${job.place}`);
+    const since = endingSince.get(witness) ?? now();
+    endingSince.set(witness, since);
+    holds(now() - since <= limits.supersedeTimeoutMs, () => `${nameOf(witness)} was to end ${now() - since} ms ago`);
+  }
+
+  function checkPlaces(witnesses: readonly Witness[], engineReady: boolean): void {
+    const count = (...places: Job["place"][]): number => witnesses.filter(({ job }) => places.includes(job.place)).length;
+    const waiting = count("queue", "next", "successor");
+    holds(queue.depth <= queue.capacity, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
+    holds(queue.depth === count("queue"), () => `the queue holds ${queue.depth}, and ${count("queue")} jobs believe it`);
+    holds(dispatcher.waiting === waiting, () => `${dispatcher.waiting} are said to wait, and ${waiting} do`);
+    holds(dispatcher.running <= slots, () => `${dispatcher.running} jobs run in ${slots} slots`);
+    holds(dispatcher.running >= count("engine"), () => `${count("engine")} jobs run, and ${dispatcher.running} are said to`);
+    holds(count("left") === 0, () => "a job has left without an end");
+    const idle = engineReady && dispatcher.running < slots;
+    holds(!idle || count("queue", "next") === 0, () => `a slot is idle while ${count("queue", "next")} jobs wait for one`);
+  }
+
+  function checkPositions(witnesses: readonly Witness[]): void {
+    const taken = new Set<number>();
+    for (const witness of witnesses) {
+      const { job } = witness;
+      const position = dispatcher.position(job);
+      if (job.place === "engine") holds(position === 0, () => `${nameOf(witness)} runs at position ${position}`);
+      if (job.place !== "queue" && job.place !== "next") continue;
+      const fits = position !== undefined && position >= 1 && position <= dispatcher.waiting && !taken.has(position);
+      holds(fits, () => `${nameOf(witness)} waits at position ${position} of ${dispatcher.waiting}`);
+      if (position !== undefined) taken.add(position);
+    }
+  }
+
+  function checkSessions(witnesses: readonly Witness[]): void {
+    const streaming = new Set<string>();
+    let current = 0;
+    for (const witness of witnesses) {
+      const { job } = witness;
+      const { sessionKey } = job;
+      if (sessionKey === undefined) continue;
+      if (job.startedAt !== undefined) {
+        holds(!streaming.has(sessionKey), () => `two jobs of session ${sessionKey} stream at once`);
+        streaming.add(sessionKey);
+      }
+      if (newestOfSession.get(sessionKey) === witness) {
+        current += 1;
+        const found = dispatcher.sessionJob(job.client, job.request.session_id ?? "");
+        holds(found === job, () => `session ${sessionKey} does not know ${nameOf(witness)}, its newest job`);
+      } else holds(job.ending !== undefined, () => `${nameOf(witness)} was superseded and goes on`);
+    }
+    holds(sessions.size === current, () => `${sessions.size} sessions are registered, and ${current} are live`);
+  }
+
+  return {
+    check(engineReady) {
+      for (const witness of active) {
+        applyTimes(witness);
+        checkEnding(witness);
+        const { job, readers } = witness;
+        holds(job.readers === readers, () => `${nameOf(witness)} counts ${job.readers} readers of ${readers}`);
+        if (witness.outcome !== undefined) active.delete(witness);
+      }
+      const witnesses = live();
+      checkPlaces(witnesses, engineReady);
+      checkPositions(witnesses);
+      checkSessions(witnesses);
+    },
+    watch(witness) {
+      active.add(witness);
+      const { sessionKey } = witness.job;
+      if (sessionKey === undefined) return;
+      const before = newestOfSession.get(sessionKey);
+      if (before?.outcome === undefined || before.outcome === "cancelled superseded") before?.reasons.add("superseded");
+      newestOfSession.set(sessionKey, witness);
+    },
+    get live() {
+      return live();
+    },
+  };
+}
+
+export function nameOf({ job, number }: Witness): string {
+  return `job ${number} (${job.uid}, ${job.state.name} in ${job.place})`;
+}
