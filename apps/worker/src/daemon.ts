@@ -32,6 +32,8 @@ const retryAfterS = 5;
 
 export interface DaemonOptions {
   readonly config: WorkerConfig;
+  /** What the engine process inherits. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
@@ -72,12 +74,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const supervisor = createSupervisor({
     start: engineStartOf(config, modelPath),
+    env: options.env,
     clock,
     log,
     watchdogTimeoutMs: config.watchdogTimeoutMs,
     crashLoopDeaths: config.crashLoopDeaths,
     loadTimeoutMs: config.loadTimeoutMs,
     busy: () => dispatcher.running > 0,
+    onStart: () => metrics.engineStarts.inc(),
     onEvent(event) {
       if (event.type === "loading") loading.set({ type: "loading", stage: event.stage, progress: event.progress });
       if (event.type === "step") {
@@ -88,7 +92,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     onReady(info, loadMs) {
       if (config.modelRef === undefined) modelName = info.modelName;
-      metrics.engineStarts.inc();
       log.info({ model: modelName, load_ms: Math.round(loadMs), context_size: info.contextSize, slots: info.slots }, "model_ready");
       state.apply("loaded");
       loading.set({ type: "ready", model: modelName });
@@ -178,7 +181,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   supervisor.start();
   if (config.hiveUrl !== undefined) {
     reporter = startReporter({
-      hive: createHiveClient({ baseUrl: config.hiveUrl }),
+      hive: createHiveClient({ baseUrl: config.hiveUrl, requestTimeoutMs: config.hiveTimeoutMs }),
       workerId: config.workerId,
       intervalMs: config.heartbeatIntervalMs,
       log,

@@ -33,6 +33,7 @@ async function run(config: WorkerConfig): Promise<void> {
   try {
     const daemon = await startDaemon({
       config,
+      env: process.env,
       log,
       metrics: createWorkerMetrics(),
       clock: systemClock,

@@ -22,6 +22,8 @@ export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken";
 
 export interface SupervisorOptions {
   readonly start: EngineStart;
+  /** Of the engine process, which needs no secrets. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Logger;
   /** No step for the longer of this and 20 times the median step, while jobs are in the engine: it hangs. */
@@ -32,6 +34,7 @@ export interface SupervisorOptions {
   readonly crashLoopDeaths: number;
   /** Whether the engine has anything to do. */
   readonly busy: () => boolean;
+  readonly onStart: () => void;
   readonly onEvent: (event: EngineEvent) => void;
   readonly onReady: (info: BackendInfo, loadMs: number) => void;
   /** An engine died, loaded or not. Comes before what follows from it. */
@@ -89,12 +92,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     starts += 1;
     const engine = fork(enginePath(), [], {
       execArgv: engineExecArgv(),
-      env: engineEnv(),
+      env: engineEnv(options.env),
       // Its own output is llama.cpp's; it belongs to the log, never to our machine-readable stdout.
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "json",
     });
     child = engine;
+    options.onStart();
     log.info({ engine_pid: engine.pid, start: starts }, "engine_start");
     engine.stdout?.on("data", (text: Buffer) => log.debug({ engine: text.toString().trimEnd() }, "engine_output"));
     engine.stderr?.on("data", (text: Buffer) => log.debug({ engine: text.toString().trimEnd() }, "engine_output"));
@@ -234,8 +238,8 @@ function fromSource(): boolean {
   return import.meta.url.endsWith(".ts");
 }
 
-function engineEnv(): NodeJS.ProcessEnv {
-  const { WAGGLE_API_TOKEN: _, ...env } = process.env;
+function engineEnv(inherited: SupervisorOptions["env"]): NodeJS.ProcessEnv {
+  const { WAGGLE_API_TOKEN: _, ...env } = inherited;
   return {
     ...env,
     // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).

@@ -3,7 +3,7 @@ import { WaggleError, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import type { MiddlewareHandler } from "hono";
 import type { AppContext, AppEnv, HttpAccess } from "./context.ts";
-import { fingerprintOf } from "./tokens.ts";
+import { tokenFingerprint } from "../config/token-file.ts";
 
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const openPaths: ReadonlySet<string> = new Set(
@@ -67,7 +67,7 @@ function authenticate(c: AppContext, access: HttpAccess): string {
   }
   const name = access.tokens().nameOf(presented);
   if (name !== undefined) return name;
-  c.get("log").warn({ fingerprint: fingerprintOf(presented) }, "wrong_token");
+  c.get("log").warn({ fingerprint: tokenFingerprint(presented) }, "wrong_token");
   throw new WaggleError("unauthenticated", "Cannot authenticate: the API token is wrong.");
 }
 

@@ -1,10 +1,6 @@
 // Owns the API tokens in memory: digests only, compared in constant time.
 import { createHash, timingSafeEqual } from "node:crypto";
-
-export interface NamedToken {
-  readonly name: string;
-  readonly token: string;
-}
+import type { ApiToken } from "../config/token-file.ts";
 
 export interface TokenTable {
   /** The name of the token, or undefined. Takes equally long whichever matches. */
@@ -12,7 +8,7 @@ export interface TokenTable {
   readonly size: number;
 }
 
-export function createTokenTable(tokens: readonly NamedToken[]): TokenTable {
+export function createTokenTable(tokens: readonly ApiToken[]): TokenTable {
   const rows = tokens.map(({ name, token }) => ({ name, digest: digestOf(token) }));
   return {
     nameOf(presented) {
@@ -25,11 +21,6 @@ export function createTokenTable(tokens: readonly NamedToken[]): TokenTable {
       return rows.length;
     },
   };
-}
-
-/** Tells two tokens apart in a log without giving either away. */
-export function fingerprintOf(token: string): string {
-  return digestOf(token).toString("hex").slice(0, 8);
 }
 
 function digestOf(token: string): Buffer {

@@ -131,6 +131,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       now: clock.now,
       stallTimeoutMs: limits.readerStallTimeoutMs,
       fault,
+      onCutOff: (how) => count(`reader ${how}`),
     });
     visitors.push(visitor);
     return visitor;
@@ -218,6 +219,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     const ms = random.pick([0.5, 5, 5, 50, 50, 500, 500, 1_000, 2_000, 5_000, 15_000, 30_000]);
     note(`${ms} ms pass`);
     clock.advance(ms);
+    // At once, because a reader that comes now would hide that nobody read before.
+    inspect();
   }
 
   function refuseNew(): void {
@@ -301,7 +304,6 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       witness.conclude(contextSize);
       count(witness.outcome ?? "never ended");
     }
-    for (const visitor of visitors) if (visitor.cutOff !== undefined) count(`reader ${visitor.cutOff}`);
     const { queue, registry, sessions } = worker;
     const left = { live: registry.liveCount, waiting: dispatcher.waiting, running: dispatcher.running, queued: queue.depth, sessions: sessions.size };
     for (const [what, number] of Object.entries(left)) if (number !== 0) fault(`${number} ${what} are left in the end`);

@@ -19,7 +19,6 @@ export interface Visitor {
   resume(): void;
   /** Has read a terminal event: there is nothing to come back for. */
   readonly done: boolean;
-  readonly cutOff: "stalled" | "behind" | undefined;
 }
 
 export interface VisitorOptions {
@@ -30,6 +29,7 @@ export interface VisitorOptions {
   readonly now: () => number;
   readonly stallTimeoutMs: number;
   readonly fault: (message: string) => void;
+  readonly onCutOff: (how: "stalled" | "behind") => void;
 }
 
 export function createVisitor(options: VisitorOptions): Visitor {
@@ -41,12 +41,12 @@ export function createVisitor(options: VisitorOptions): Visitor {
   let done = false;
   let startedSeen = false;
   let pulledAt = 0;
-  let cutOff: Visitor["cutOff"];
+  let behind = false;
 
   const accuse = (message: string): void => options.fault(`a reader of job ${witness.number} ${message}`);
 
   function attach(): void {
-    cutOff = undefined;
+    behind = false;
     startedSeen = false;
     pulling = false;
     pulledAt = now();
@@ -67,7 +67,7 @@ export function createVisitor(options: VisitorOptions): Visitor {
     if (reader !== which) return accuse("is cut off after it left");
     if (pulling) accuse("is cut off though it waits for more");
     if (now() - pulledAt < options.stallTimeoutMs) accuse(`is cut off after ${now() - pulledAt} ms`);
-    cutOff = "stalled";
+    options.onCutOff("stalled");
     detach();
   }
 
@@ -78,14 +78,14 @@ export function createVisitor(options: VisitorOptions): Visitor {
     pulledAt = now();
     const result = from.next();
     // Asking for more than there is closes the reader, as the HTTP side does after the last batch.
-    if (done || cutOff === "behind") detach();
+    if (done || behind) detach();
     void result.then(({ done: over, value }) => {
       // What was handed over before it left may still be on its way.
       if (from !== reader) return;
       pulling = false;
       if (over === true) return accuse("ended without a terminal event");
       for (const event of value) take(event, value);
-      if (eager || done || cutOff !== undefined) pull();
+      if (eager || done || behind) pull();
     });
   }
 
@@ -112,8 +112,8 @@ export function createVisitor(options: VisitorOptions): Visitor {
         if (event !== batch.at(-1)) accuse("gets events behind the terminal one");
         if (event.type === "error" && event.code === "slow_consumer" && event !== log.terminal) {
           if (nextToken >= log.firstToken) accuse("is cut off as too slow though all it needs is there");
-          cutOff = "behind";
-          return;
+          behind = true;
+          return options.onCutOff("behind");
         }
         if (event !== log.terminal) accuse("gets another terminal event than the log has");
         if (nextToken < log.nextToken) accuse(`is told of the end before token ${nextToken}`);
@@ -145,9 +145,6 @@ export function createVisitor(options: VisitorOptions): Visitor {
     resume: attach,
     get done() {
       return done;
-    },
-    get cutOff() {
-      return cutOff;
     },
   };
 }
