@@ -72,7 +72,9 @@ describe("starting", () => {
     ]);
     const [progress, stream] = await Promise.all([
       fetch(`${worker.url}/v1/loading/progress`).then((response) => response.text()),
-      fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' }).then((response) => readAll(response)),
+      fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' }).then((response) =>
+        readAll(response),
+      ),
     ]);
     expect(progress).toContain('{"type":"failed","message":"Cannot load model x.gguf: not a GGUF file"}');
     expect(stream).toMatchObject({ broken: true });
@@ -86,7 +88,11 @@ describe("leaving", () => {
     const hive = await spawnDaemon("hive", ["--port", "0"]);
     const client = createHiveClient({ baseUrl: hive.url });
     const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1"]);
-    await waitUntil(async () => (await client.workers()).some(({ worker_id, last_heartbeat }) => worker_id === "w1" && last_heartbeat?.state === "ready"));
+    await waitUntil(async () =>
+      (await client.workers()).some(
+        ({ worker_id, last_heartbeat }) => worker_id === "w1" && last_heartbeat?.state === "ready",
+      ),
+    );
     const startedAt = performance.now();
     worker.signal("SIGTERM");
     expect(await worker.exited).toBe(0);
@@ -164,7 +170,9 @@ describe("leaving", () => {
     const entry = ["--conditions=source", "--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
     const args = [...entry, "--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "1500"];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
-    const listening = await new Promise<string>((resolve) => child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())));
+    const listening = await new Promise<string>((resolve) =>
+      child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())),
+    );
     child.stdout.destroy();
     const { url } = JSON.parse(listening) as { url: string };
     await waitUntil(async () => (await fetch(`${url}/readyz`)).status === 200);

@@ -51,7 +51,11 @@ export async function killDaemons(): Promise<void> {
 }
 
 /** Resolves once it listens. @throws Error with its log when it leaves before */
-export async function spawnDaemon(which: keyof typeof entries, args: readonly string[], options: SpawnOptions = {}): Promise<Daemon> {
+export async function spawnDaemon(
+  which: keyof typeof entries,
+  args: readonly string[],
+  options: SpawnOptions = {},
+): Promise<Daemon> {
   const timeoutMs = options.timeoutMs ?? 30_000;
   const child = spawn(
     process.execPath,
@@ -102,13 +106,17 @@ export async function spawnDaemon(which: keyof typeof entries, args: readonly st
       watchers.add(check);
       check();
     });
-    return withTimeout(found, timeoutMs, `Waited ${timeoutMs} ms for ${what} of the ${which}`).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${log}`);
-    });
+    return withTimeout(found, timeoutMs, `Waited ${timeoutMs} ms for ${what} of the ${which}`).catch(
+      (error: unknown) => {
+        throw new Error(`${String(error)}\n${log}`);
+      },
+    );
   }
 
-  const line: Daemon["line"] = (type) =>
-    when(`the line ${type}`, () => lines.find((entry) => entry.type === type)) as ReturnType<Daemon["line"]> as never;
+  function line<T extends StdoutLine["type"]>(type: T): Promise<Extract<StdoutLine, { type: T }>> {
+    const isWanted = (entry: StdoutLine): entry is Extract<StdoutLine, { type: T }> => entry.type === type;
+    return when(`the line ${type}`, () => lines.find(isWanted));
+  }
   const listening = await line("listening");
   return {
     url: listening.url,
@@ -140,7 +148,9 @@ export async function runDaemon(
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
   const code = await withTimeout(
-    new Promise<number | NodeJS.Signals>((resolve) => child.once("close", (exit, signal) => resolve(exit ?? signal ?? -1))),
+    new Promise<number | NodeJS.Signals>((resolve) =>
+      child.once("close", (exit, signal) => resolve(exit ?? signal ?? -1)),
+    ),
     options.timeoutMs ?? 30_000,
     `The ${which} did not leave:\n${stderr}`,
   );
@@ -149,14 +159,20 @@ export async function runDaemon(
 }
 
 /** A fake worker, ready. Extra flags win over these. */
-export async function spawnFakeWorker(args: readonly string[] = [], options: SpawnOptions = {}): Promise<Daemon & { client: WorkerClient }> {
+export async function spawnFakeWorker(
+  args: readonly string[] = [],
+  options: SpawnOptions = {},
+): Promise<Daemon & { client: WorkerClient }> {
   const daemon = await spawnDaemon("worker", ["--local-mode", "--port", "0", "--backend", "fake", ...args], options);
   await daemon.line("ready");
   return { ...daemon, client: createWorkerClient({ baseUrl: daemon.url }) };
 }
 
 /** A worker with the embedded model, ready. */
-export async function spawnModelWorker(args: readonly string[] = [], options: SpawnOptions = {}): Promise<Daemon & { client: WorkerClient }> {
+export async function spawnModelWorker(
+  args: readonly string[] = [],
+  options: SpawnOptions = {},
+): Promise<Daemon & { client: WorkerClient }> {
   const daemon = await spawnDaemon("worker", ["--local-mode", "--port", "0", ...args], options);
   await daemon.line("ready");
   return { ...daemon, client: createWorkerClient({ baseUrl: daemon.url }) };

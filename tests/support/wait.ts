@@ -5,15 +5,15 @@ const lookIntervalMs = 20;
 /** @throws Error when the condition does not hold in time, with the last error it threw */
 export async function waitUntil(holds: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  let last: unknown;
+  let last: Error | undefined;
   while (performance.now() < deadline) {
     try {
       if (await holds()) return;
       last = undefined;
     } catch (error) {
-      last = error;
+      last = error instanceof Error ? error : new Error("something that is no error was thrown", { cause: error });
     }
     await new Promise((resolve) => setTimeout(resolve, lookIntervalMs));
   }
-  throw new Error(`Waited ${timeoutMs} ms in vain${last === undefined ? "" : `: ${String(last)}`}`);
+  throw new Error(`Waited ${timeoutMs} ms in vain${last === undefined ? "" : `: ${last.message}`}`);
 }

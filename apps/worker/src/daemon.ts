@@ -92,13 +92,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     onReady(info, loadMs) {
       if (config.modelRef === undefined) modelName = info.modelName;
-      log.info({ model: modelName, load_ms: Math.round(loadMs), context_size: info.contextSize, slots: info.slots }, "model_ready");
+      log.info(
+        { model: modelName, load_ms: Math.round(loadMs), context_size: info.contextSize, slots: info.slots },
+        "model_ready",
+      );
       state.apply("loaded");
       loading.set({ type: "ready", model: modelName });
       const enginePid = supervisor.pid;
       if (!announced) {
         const pids = enginePid === undefined ? {} : { engine_pid: enginePid };
-        print({ type: "ready", url: server.url, pid: process.pid, ...pids, model: modelName, backend: info.backend, load_ms: loadMs });
+        print({
+          type: "ready",
+          url: server.url,
+          pid: process.pid,
+          ...pids,
+          model: modelName,
+          backend: info.backend,
+          load_ms: loadMs,
+        });
       }
       announced = true;
       dispatcher.onEngineReady();
@@ -163,7 +174,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     dispatcher,
     registry,
     loading,
-    view: { ...report, openApi: () => workerOpenApi(config.version), collect: () => report.collect(metrics, registry, app.streams) },
+    view: {
+      ...report,
+      openApi: () => workerOpenApi(config.version),
+      collect: () => report.collect(metrics, registry, app.streams),
+    },
   });
 
   state.onChange((name, was) => {
@@ -175,7 +190,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let reporter: Reporter | undefined;
   const server = await listen(app, config.host, config.port, config);
   print({ type: "listening", url: server.url, pid: process.pid });
-  log.info({ url: server.url, version: config.version, backend: config.backend, local_mode: config.localMode }, "listening");
+  log.info(
+    { url: server.url, version: config.version, backend: config.backend, local_mode: config.localMode },
+    "listening",
+  );
   if (config.backend === "fake") log.warn("The backend is fake: there is no model, and every answer is canned.");
   state.apply("listening", "the model is loading");
   supervisor.start();

@@ -1,2 +1,6 @@
 export * from "./lib/backend.ts";
+export * from "./lib/engine.ts";
+export * from "./lib/fake-backend.ts";
+export { expectedFakeText, type FakeSampling } from "./lib/fake-model.ts";
 export * from "./lib/messages.ts";
+export * from "./lib/step-gate.ts";

@@ -1,3 +1,4 @@
+export { backendContract, type BackendContractOptions } from "./lib/backend-contract.ts";
 export { listPortsOf as listListeningPorts } from "@waggle/ports";
 export { createFakeClock, type FakeClock } from "./lib/fake-clock.ts";
 export { expectNoLeaks } from "./lib/leaks.ts";

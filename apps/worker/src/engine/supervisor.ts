@@ -174,7 +174,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (wasReady) options.onLost(death.reason, death.message);
     if (!everReady) options.onGaveUp(death.message, true);
     else if (deathTimes.length >= options.crashLoopDeaths) {
-      options.onGaveUp(`The engine died ${deathTimes.length} times within a minute. The last time: ${death.message}`, false);
+      options.onGaveUp(
+        `The engine died ${deathTimes.length} times within a minute. The last time: ${death.message}`,
+        false,
+      );
     } else restart = clock.setTimeout(start, backoff.next());
   }
 

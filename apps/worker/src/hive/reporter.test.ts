@@ -26,7 +26,12 @@ beforeEach(() => {
     hive: stubHive(),
     workerId: "w",
     intervalMs: 30_000,
-    log: createLogger({ level: "info", format: "json", name: "t", destination: { write: (line: string) => void lines.push(line) } }),
+    log: createLogger({
+      level: "info",
+      format: "json",
+      name: "t",
+      destination: { write: (line: string) => void lines.push(line) },
+    }),
     registration: () => ({ worker_id: "w" }) as Registration,
     heartbeat: (seq) => ({ seq, state }) as Heartbeat,
     onHeartbeat: () => {},

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { WaggleError, errorKinds, workerRoutes } from "@waggle/protocol";
 import { Hono } from "hono";
+import { routePath } from "hono/route";
 import { limitBody } from "./body.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import { createGate } from "./gate.ts";
@@ -38,7 +39,9 @@ export function createApp(options: AppOptions): App {
   for (const [name, route] of Object.entries(workerRoutes)) {
     app.on(route.method.toUpperCase(), route.path, (c) => handlers[name as keyof typeof workerRoutes](c));
   }
-  app.notFound((c) => errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)));
+  app.notFound((c) =>
+    errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),
+  );
   app.onError((thrown, c) => {
     const error = WaggleError.from(thrown);
     if (error.code === "internal") c.get("log").error({ err: error.cause ?? error }, "request_failed");
@@ -52,7 +55,10 @@ function errorResponse(c: AppContext, error: WaggleError): Response {
   if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
   if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
-  return c.body(JSON.stringify(error.toBody()), error.status as 400, { "content-type": "application/json", ...headers });
+  return c.body(JSON.stringify(error.toBody()), error.status as 400, {
+    "content-type": "application/json",
+    ...headers,
+  });
 }
 
 function requestIdOf(c: AppContext): string {
@@ -62,7 +68,7 @@ function requestIdOf(c: AppContext): string {
 
 /** The route's pattern, never the path itself: a metric must not have as many labels as there are jobs. */
 function routeName(c: AppContext): string {
-  const path = c.req.routePath;
+  const path = routePath(c, -1);
   return path === "*" || path === "/*" ? "none" : path;
 }
 

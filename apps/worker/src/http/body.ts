@@ -31,6 +31,9 @@ function parseJson(text: string): unknown {
   } catch (error) {
     // The parser quotes the body in its message, and a body holds prompts: only the position may leave.
     const place = /position \d+/.exec(error instanceof Error ? error.message : "")?.[0];
-    throw new WaggleError("invalid_argument", `Cannot read the body: not JSON${place === undefined ? "" : ` at ${place}`}.`);
+    throw new WaggleError(
+      "invalid_argument",
+      `Cannot read the body: not JSON${place === undefined ? "" : ` at ${place}`}.`,
+    );
   }
 }

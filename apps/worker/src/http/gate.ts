@@ -39,7 +39,10 @@ function checkHost(c: AppContext, access: HttpAccess): void {
   if (!access.localMode && access.allowedHosts.length === 0) return;
   const name = hostName(c.req.header("host") ?? "");
   if ((access.localMode && loopbackNames.has(name)) || access.allowedHosts.includes(name)) return;
-  throw new WaggleError("forbidden", `Cannot answer for the host "${name.slice(0, 100)}": it is not one of this worker's names.`);
+  throw new WaggleError(
+    "forbidden",
+    `Cannot answer for the host "${name.slice(0, 100)}": it is not one of this worker's names.`,
+  );
 }
 
 /** Returns the origin to allow by name; undefined when the browser does not need to be told. */
@@ -50,7 +53,10 @@ function checkOrigin(c: AppContext, access: HttpAccess): string | undefined {
   // A proxy may have taken the TLS off, so both schemes of our own host are ours.
   if (origin === `http://${host}` || origin === `https://${host}`) return undefined;
   if (access.allowedOrigins.includes(origin)) return origin;
-  throw new WaggleError("forbidden", `Cannot answer the origin "${origin.slice(0, 100)}": allow it with --allowed-origin.`);
+  throw new WaggleError(
+    "forbidden",
+    `Cannot answer the origin "${origin.slice(0, 100)}": allow it with --allowed-origin.`,
+  );
 }
 
 function preflight(c: AppContext): Response {

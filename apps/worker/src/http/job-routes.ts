@@ -11,7 +11,11 @@ import type { StreamCounter } from "./stream-counter.ts";
 
 export type Handler = (c: AppContext) => Response | Promise<Response>;
 
-const SessionIdSchema = z.string().min(1).max(128).regex(/^[A-Za-z0-9._:-]+$/);
+const SessionIdSchema = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9._:-]+$/);
 
 export function createJobRoutes(options: AppOptions, streams: StreamCounter): Record<JobRouteName, Handler> {
   const { dispatcher, registry } = options;
@@ -30,7 +34,8 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
   function find(c: AppContext): Job {
     const id = c.req.param("id") ?? "";
     const job = registry.get(c.get("client"), id);
-    if (job === undefined) throw new WaggleError("not_found", `Cannot find job "${id.slice(0, 128)}": unknown or forgotten.`);
+    if (job === undefined)
+      throw new WaggleError("not_found", `Cannot find job "${id.slice(0, 128)}": unknown or forgotten.`);
     return job;
   }
 
@@ -61,7 +66,8 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
       const job = find(c);
       const after = resumePoint(c);
       // Its end has been read: 204 is what tells EventSource to stop reconnecting.
-      if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken) return c.body(null, 204);
+      if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken)
+        return c.body(null, 204);
       return stream(c, job, after ?? -1);
     },
     getJob(c) {
@@ -78,7 +84,8 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
     },
     async cancelSession(c) {
       const parsed = SessionIdSchema.safeParse(c.req.param("id"));
-      if (!parsed.success) throw new WaggleError("invalid_argument", 'Cannot read the session id in the path: field "session_id".');
+      if (!parsed.success)
+        throw new WaggleError("invalid_argument", 'Cannot read the session id in the path: field "session_id".');
       const job = dispatcher.sessionJob(c.get("client"), parsed.data);
       if (job === undefined) return c.json({ session_id: parsed.data, cancelled: false });
       dispatcher.cancel(job, "client");

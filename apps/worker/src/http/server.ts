@@ -36,7 +36,7 @@ export class PortTakenError extends Error {
 
 /** @throws PortTakenError naming the holder where it can be found; other errors as they are */
 export async function listen(app: App, host: string, port: number, limits: ServerLimits): Promise<ListeningServer> {
-  const listener = getRequestListener((request, env) => app.fetch(request, env as never), {
+  const listener = getRequestListener((request, env) => app.fetch(request, env), {
     hostname: host,
     overrideGlobalObjects: false,
     errorHandler: () => malformedRequest(),
@@ -100,7 +100,10 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 /** What the HTTP parser let through but no URL can be made of. */
 function malformedRequest(): Response {
-  const error = new WaggleError("invalid_argument", "Cannot read the request: its target or its Host header is malformed.");
+  const error = new WaggleError(
+    "invalid_argument",
+    "Cannot read the request: its target or its Host header is malformed.",
+  );
   return Response.json(error.toBody(), { status: error.status });
 }
 

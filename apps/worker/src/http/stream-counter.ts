@@ -29,9 +29,13 @@ export function createStreamCounter(maxPerClient: number): StreamCounter {
   return {
     check(client) {
       if ((perClient.get(client) ?? 0) < maxPerClient) return;
-      throw new WaggleError("resource_exhausted", `Cannot open another stream: this client holds ${maxPerClient} already.`, {
-        retryAfterS: 1,
-      });
+      throw new WaggleError(
+        "resource_exhausted",
+        `Cannot open another stream: this client holds ${maxPerClient} already.`,
+        {
+          retryAfterS: 1,
+        },
+      );
     },
     count(client, stream) {
       let counted = true;

@@ -157,9 +157,13 @@ describe("sessions", () => {
     gate.open();
     const events = await readAll(heir);
     expect(old.state).toEqual({ name: "cancelled", by: "superseded" });
-    expect(textOfEvents(events)).toBe(expectedFakeText({ kind: "text", text: "B [eog:3]" }, { temperature: 0, seed: 42, ignore_eos: false }, 100));
+    expect(textOfEvents(events)).toBe(
+      expectedFakeText({ kind: "text", text: "B [eog:3]" }, { temperature: 0, seed: 42, ignore_eos: false }, 100),
+    );
     await bystander.ended.promise;
-    const lines = worker.logLines.filter((line) => line["session"] === "s").map((line) => `${line["msg"]} ${line["job"]}`);
+    const lines = worker.logLines
+      .filter((line) => line["session"] === "s")
+      .map((line) => `${String(line["msg"])} ${String(line["job"])}`);
     const order = ["stream_end", "prev_stream_finished_cleanly", "stream_start"];
     const seen = lines.filter((line) => order.some((word) => line.startsWith(word)));
     expect(seen).toEqual([
@@ -174,10 +178,17 @@ describe("sessions", () => {
   it("let the newest of a burst answer and cancel all others", async () => {
     const gate = startGated({ slots: 1 });
     const burst: Job[] = [];
-    for (const name of ["1", "2", "3", "4", "5"]) burst.push(await submit({ prompt: `${name} [eog:2]`, session_id: "s" }));
+    for (const name of ["1", "2", "3", "4", "5"])
+      burst.push(await submit({ prompt: `${name} [eog:2]`, session_id: "s" }));
     gate.open();
     await Promise.all(burst.map((job) => job.ended.promise));
-    expect(burst.map((job) => job.state.name)).toEqual(["cancelled", "cancelled", "cancelled", "cancelled", "finished"]);
+    expect(burst.map((job) => job.state.name)).toEqual([
+      "cancelled",
+      "cancelled",
+      "cancelled",
+      "cancelled",
+      "finished",
+    ]);
     expect(worker.logLines.filter((line) => line["msg"] === "stream_start")).toHaveLength(2);
     expect(worker.dispatcher.waiting).toBe(0);
   });
@@ -254,7 +265,6 @@ describe("admission", () => {
     const reader = open(third);
     expect(await readUntil(reader, "queued")).toMatchObject([{ type: "queued", position: 2 }]);
     gate.open();
-    await second.log;
     await untilRunning(second);
     clock.advance(1_000);
     expect(await readUntil(reader, "queued")).toMatchObject([{ type: "queued", position: 1 }]);
@@ -408,7 +418,11 @@ describe("leaving", () => {
 
   it("by abort ends everything at once", async () => {
     startGated({ slots: 1 });
-    const jobs = [await submit({ prompt: "A" }), await submit({ prompt: "B" }), await submit({ prompt: "C", session_id: "s" })];
+    const jobs = [
+      await submit({ prompt: "A" }),
+      await submit({ prompt: "B" }),
+      await submit({ prompt: "C", session_id: "s" }),
+    ];
     worker.dispatcher.abort(new WaggleError("unavailable", "leaving"));
     expect(jobs.map((job) => job.state.name)).toEqual(["failed", "failed", "failed"]);
     await worker.dispatcher.idle();

@@ -1,24 +1,23 @@
 // Owns the way of a job from acceptance to its one terminal event, and is the only one to change a job. It never awaits a client, and
 // nothing in it waits under a lock: each function runs to its end in one turn, but for the one question to the engine before acceptance.
-import { randomUUID } from "node:crypto";
-import { deferred } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import type { GenerateRequest, StatusEvent } from "@waggle/protocol";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { createChecks } from "./checks.ts";
 import { engineJobOf } from "./engine-job.ts";
 import { createJobTimers } from "./job-timers.ts";
-import { isFinal, transition } from "./job.ts";
+import { createEndings, failureOf } from "./endings.ts";
+import { isFinal } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { createJob, sessionKeyOf } from "./new-job.ts";
+import type { Submission } from "./new-job.ts";
 import { createPositions } from "./positions.ts";
+import { createProgress } from "./progress.ts";
 import type { JobRegistry } from "./registry.ts";
-import { createReader } from "./reader.ts";
+import { createReaders } from "./readers.ts";
 import type { Reader } from "./reader.ts";
-import { createReplayLog } from "./replay-log.ts";
-import { streamKeys, terminalEventOf } from "./summaries.ts";
 import { createWaitingLine } from "./waiting-line.ts";
 
 /** Milliseconds and bytes; each is a flag of the worker. */
@@ -55,14 +54,6 @@ export interface DispatcherOptions {
   readonly model: () => string;
 }
 
-export interface Submission {
-  readonly request: GenerateRequest;
-  readonly client: string;
-  readonly trace: string;
-  /** The answer to this request is the stream itself. */
-  readonly direct: boolean;
-}
-
 export interface Dispatcher {
   /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable; then nothing has changed and nobody was disturbed */
   submit(submission: Submission): Promise<Job>;
@@ -97,10 +88,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const timers = createJobTimers(clock);
   const checks = createChecks({ send: (command) => engine.send(command), clock, timeoutMs: checkTimeoutMs });
   const positions = createPositions({ clock, positionOf: position });
+  const progress = createProgress({ lifecycle, clock, model: options.model });
+  const endings = createEndings({
+    registry,
+    sessions: options.sessions,
+    line,
+    timers,
+    lifecycle,
+    clock,
+    forceAfterMs: limits.supersedeTimeoutMs,
+    cancelInEngine: (job) => engine.send({ type: "cancel", jobId: job.uid }),
+    onEnded(cleanly) {
+      positions.changed();
+      if (!cleanly) pump();
+    },
+  });
+  const readers = createReaders({ clock, timers, endings, lifecycle, limits });
   /** What the engine holds, by uid: also jobs whose end was forced while it still cleans up after them. */
   const inEngine = new Map<string, Job>();
   let refusal: WaggleError | undefined;
-  let idleWaiters: (() => void)[] = [];
   let serial = 0;
 
   // ---- admission ----------------------------------------------------------------------------------------------------
@@ -111,14 +117,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (engine.ready) await checks.ask(engineJobOf(uid, submission.request, submission.client));
     // The world may have moved while the engine was asked; from here on nothing waits.
     refuseEarly(submission);
-    const job = createJob(submission, uid);
+    const job = createJob(submission, uid, clock.now(), limits.replayBufferBytes);
     admit(job);
     registry.add(job);
     lifecycle.accepted(job);
     startTimers(job);
     pump();
     positions.follow(job);
-    if (!engine.ready) appendStatus(job, "loading");
+    if (!engine.ready) progress.status(job, "loading");
     return job;
   }
 
@@ -129,35 +135,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       throw new WaggleError("conflict", `Cannot accept job ${request.job_id}: that job_id is taken.`);
     }
     // Who supersedes takes a place that is already taken, so a full queue is none of its business.
-    if (line.full && holderOf(sessionKeyOf(submission)) === undefined) throw line.refusal();
-  }
-
-  function createJob(submission: Submission, uid: string): Job {
-    const { request, client, trace, direct } = submission;
-    return {
-      uid,
-      id: request.job_id ?? `job-${randomUUID()}`,
-      client,
-      trace,
-      request,
-      sessionKey: sessionKeyOf(submission),
-      direct,
-      log: createReplayLog(limits.replayBufferBytes),
-      acceptedAt: clock.now(),
-      ended: deferred<void>(),
-      state: { name: "queued" },
-      place: "queue",
-      ticket: uid,
-      ending: undefined,
-      successor: undefined,
-      predecessor: undefined,
-      startedAt: undefined,
-      firstTokenAt: undefined,
-      endedAt: undefined,
-      counts: { promptTokens: 0, cachedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 },
-      readers: 0,
-      timers: new Map(),
-    };
+    if (line.full && holderOf(sessionKeyOf(client, request.session_id)) === undefined) throw line.refusal();
   }
 
   /** Finds the job its place: in the queue, or where the job of its session stands that it supersedes. */
@@ -166,7 +144,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (old === undefined) line.join(job);
     else {
       line.replace(old, job);
-      requestEnd(old, { type: "cancelled", by: "superseded" });
+      endings.request(old, { type: "cancelled", by: "superseded" });
     }
     if (job.sessionKey !== undefined) sessions.claim(job.sessionKey, job.uid);
   }
@@ -216,188 +194,72 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const over = isFinal(job.state.name);
     switch (event.type) {
       case "started":
-        if (!over) onStarted(job, event);
+        if (!over) progress.started(job, event);
         return;
       case "token":
-        if (!over) onToken(job, event);
+        if (!over) progress.token(job, event);
         return;
       case "finished":
         if (!over) job.counts = countsOf(event);
-        leaveEngine(job, { type: "finished", reason: event.reason });
+        letGo(job, { type: "finished", reason: event.reason });
         return;
       case "cancelled":
         lifecycle.cancelled(event.steps);
         if (!over) job.counts = countsOf(event);
-        leaveEngine(job, job.ending ?? { type: "failed", code: "internal", message: "The engine dropped the job." });
+        letGo(job, job.ending ?? { type: "failed", code: "internal", message: "The engine dropped the job." });
         return;
       case "failed":
-        leaveEngine(job, { type: "failed", code: event.code, message: event.message, details: event.details });
+        letGo(job, { type: "failed", code: event.code, message: event.message, details: event.details });
         return;
     }
   }
 
-  function onStarted(job: Job, event: Extract<JobEvent, { type: "started" }>): void {
-    job.state = transition(job.state, { type: "started", slot: event.slot });
-    job.startedAt = clock.now();
-    job.counts.promptTokens = event.promptTokens;
-    job.counts.cachedTokens = event.cachedTokens;
-    lifecycle.started(job);
-    appendStatus(job, "thinking");
-    job.log.append({
-      type: "started",
-      ...streamKeys(job),
-      model: options.model(),
-      prompt_tokens: event.promptTokens,
-      cached_tokens: event.cachedTokens,
-      queue_ms: Math.max(0, Math.round((job.startedAt - job.acceptedAt) * 1000) / 1000),
-    });
-  }
-
-  function onToken(job: Job, event: Extract<JobEvent, { type: "token" }>): void {
-    const { counts } = job;
-    if (job.firstTokenAt === undefined) {
-      job.firstTokenAt = clock.now();
-      job.state = transition(job.state, { type: "first_token" });
-      counts.prefillMs = event.tMs;
-      lifecycle.firstToken(job, event.n);
-    } else {
-      lifecycle.nextToken(event.n, event.tMs - counts.prefillMs - counts.decodeMs);
-      counts.decodeMs = event.tMs - counts.prefillMs;
-    }
-    counts.completionTokens += event.n;
-    job.log.append({
-      type: "token",
-      ...streamKeys(job),
-      index: event.index,
-      text: event.text,
-      t_ms: event.tMs,
-      ...(event.n > 1 ? { n: event.n } : {}),
-    });
-  }
-
-  /** The engine has let go of the job's slot. */
-  function leaveEngine(job: Job, outcome: Outcome): void {
+  function letGo(job: Job, outcome: Outcome): void {
     inEngine.delete(job.uid);
-    job.place = "left";
-    if (!isFinal(job.state.name)) finalize(job, outcome, true);
-    line.settle(job);
-  }
-
-  // ---- ending -------------------------------------------------------------------------------------------------------
-
-  /** The first end that is asked for counts. What the engine holds ends when it lets go, or is forced after a while. */
-  function requestEnd(job: Job, outcome: Outcome): void {
-    if (isFinal(job.state.name) || job.ending !== undefined) return;
-    job.ending = outcome;
-    if (job.place === "engine") {
-      engine.send({ type: "cancel", jobId: job.uid });
-      timers.set(job, "force", limits.supersedeTimeoutMs, () => {
-        finalize(job, outcome, false);
-        pump();
-      });
-    } else {
-      line.leave(job);
-      finalize(job, outcome, true);
-    }
-  }
-
-  /** The one place where a job ends. `cleanly`: its slot is free, or it never had one. */
-  function finalize(job: Job, outcome: Outcome, cleanly: boolean): void {
-    job.state = transition(job.state, outcome);
-    job.endedAt = clock.now();
-    timers.clearAll(job);
-    job.log.append(terminalEventOf(job, outcome, job.endedAt));
-    if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
-    lifecycle.ended(job, outcome);
-    registry.retire(job);
-    const heir = line.promoteHeir(job);
-    if (heir !== undefined) lifecycle.predecessorLeft(heir, cleanly);
-    job.ended.resolve();
-    positions.changed();
-    tellIdle();
+    endings.conclude(job, outcome);
   }
 
   function onEngineLost(error: WaggleError): void {
     checks.abandon();
     const held = [...inEngine.values()];
     inEngine.clear();
-    const unbegun = held.filter((job) => job.state.name === "queued" && job.ending === undefined);
-    line.putBack(unbegun);
+    line.putBack(held.filter((job) => job.state.name === "queued" && job.ending === undefined));
     for (const job of held) {
-      if (job.place !== "engine") continue;
-      job.place = "left";
-      if (!isFinal(job.state.name)) finalize(job, job.ending ?? failureOf(error), true);
-      line.settle(job);
+      if (job.place === "engine") endings.conclude(job, job.ending ?? failureOf(error));
     }
-    for (const job of registry.liveJobs()) appendStatus(job, "loading");
+    for (const job of registry.liveJobs()) progress.status(job, "loading");
   }
 
   function endWaiting(error: WaggleError): void {
-    for (const job of registry.liveJobs()) if (job.place !== "engine") requestEnd(job, failureOf(error));
+    for (const job of registry.liveJobs()) if (job.place !== "engine") endings.request(job, failureOf(error));
   }
 
-  function tellIdle(): void {
-    if (registry.liveCount > 0) return;
-    const waiters = idleWaiters;
-    idleWaiters = [];
-    for (const resolve of waiters) resolve();
-  }
-
-  // ---- readers and timers -------------------------------------------------------------------------------------------
-
-  function openReader(job: Job, after: number, onStalled: () => void): Reader {
-    job.readers += 1;
-    timers.clear(job, "unclaimed");
-    timers.clear(job, "grace");
-    return createReader({
-      log: job.log,
-      streamId: job.id,
-      sessionId: job.request.session_id,
-      after,
-      clock,
-      pingIntervalMs: limits.pingIntervalMs,
-      stallTimeoutMs: limits.readerStallTimeoutMs,
-      onCutOff: lifecycle.readerCutOff,
-      onStalled,
-      onClose: () => {
-        job.readers -= 1;
-        if (job.readers === 0) onLastReaderGone(job);
-      },
-    });
-  }
-
-  function onLastReaderGone(job: Job): void {
-    if (isFinal(job.state.name) || job.request.on_disconnect === "continue") return;
-    const end = (): void => requestEnd(job, { type: "cancelled", by: "disconnect" });
-    if (job.direct) end();
-    else timers.set(job, "grace", limits.reconnectGraceMs, end);
-  }
+  // ---- odds and ends ------------------------------------------------------------------------------------------------
 
   function startTimers(job: Job): void {
     const { deadline_ms: deadlineMs, on_disconnect: onDisconnect } = job.request;
     if (deadlineMs !== undefined) {
       const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
-      timers.set(job, "deadline", deadlineMs, () => requestEnd(job, { type: "failed", code: "deadline_exceeded", message }));
+      timers.set(job, "deadline", deadlineMs, () =>
+        endings.request(job, { type: "failed", code: "deadline_exceeded", message }),
+      );
     }
     if (onDisconnect === "continue") return;
-    timers.set(job, "unclaimed", limits.unclaimedTimeoutMs, () => requestEnd(job, { type: "cancelled", by: "unclaimed" }));
+    timers.set(job, "unclaimed", limits.unclaimedTimeoutMs, () =>
+      endings.request(job, { type: "cancelled", by: "unclaimed" }),
+    );
   }
 
   function position(job: Job): number | undefined {
     return isFinal(job.state.name) ? undefined : (line.position(job) ?? 0);
   }
 
-  function appendStatus(job: Job, status: StatusEvent["status"]): void {
-    lifecycle.status(job, status);
-    job.log.append({ type: "status", ...streamKeys(job), status });
-  }
-
   return {
     submit,
     position,
-    cancel: (job, by) => requestEnd(job, { type: "cancelled", by }),
-    sessionJob: (client, sessionId) => holderOf(`${client} ${sessionId}`),
-    openReader,
+    cancel: (job, by) => endings.request(job, { type: "cancelled", by }),
+    sessionJob: (client, sessionId) => holderOf(sessionKeyOf(client, sessionId)),
+    openReader: readers.open,
     onEngineEvent,
     onEngineReady: pump,
     onEngineLost,
@@ -408,12 +270,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     abort(error) {
       refusal = error;
       endWaiting(error);
-      for (const job of registry.liveJobs()) finalize(job, job.ending ?? failureOf(error), true);
+      for (const job of registry.liveJobs()) endings.force(job, error);
     },
-    idle() {
-      if (registry.liveCount === 0) return Promise.resolve();
-      return new Promise((resolve) => idleWaiters.push(resolve));
-    },
+    idle: endings.idle,
     get waiting() {
       return line.length;
     },
@@ -425,15 +284,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       registry.clear();
     },
   };
-}
-
-/** Sessions of different clients never meet. Ids hold no spaces (protocol), so no two keys are alike by accident. */
-function sessionKeyOf({ request, client }: Submission): string | undefined {
-  return request.session_id === undefined ? undefined : `${client} ${request.session_id}`;
-}
-
-function failureOf({ code, message }: WaggleError): Outcome {
-  return { type: "failed", code, message };
 }
 
 function countsOf({ promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs }: Job["counts"]): Job["counts"] {

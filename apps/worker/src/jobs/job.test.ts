@@ -20,7 +20,10 @@ describe("job state", () => {
 
   it("can be cancelled or fail in every phase that is not final", () => {
     for (const state of [queued, prefill, decode]) {
-      expect(transition(state, { type: "cancelled", by: "superseded" })).toEqual({ name: "cancelled", by: "superseded" });
+      expect(transition(state, { type: "cancelled", by: "superseded" })).toEqual({
+        name: "cancelled",
+        by: "superseded",
+      });
       expect(transition(state, { type: "failed", code: "deadline_exceeded", message: "late" }).name).toBe("failed");
     }
   });
@@ -34,7 +37,9 @@ describe("job state", () => {
       { type: "failed", code: "internal", message: "x" },
     ];
     for (const state of finals) for (const event of events) expect(() => transition(state, event)).toThrow("Illegal");
-    expect(() => transition(prefill, { type: "started", slot: 0 })).toThrow("Illegal job transition: started while prefill");
+    expect(() => transition(prefill, { type: "started", slot: 0 })).toThrow(
+      "Illegal job transition: started while prefill",
+    );
     expect(() => transition(decode, { type: "first_token" })).toThrow("Illegal");
     expect(() => transition(queued, { type: "finished", reason: "stop" })).toThrow("Illegal");
   });

@@ -14,7 +14,10 @@ describe("random schedules", () => {
     const totals: Record<string, number> = {};
     for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
       const { counts } = await simulate(seed, metrics).catch((error: unknown) => {
-        throw new Error(`Repeat this schedule with WAGGLE_SIM_SEED=${seed} WAGGLE_SIM_RUNS=1: ${(error as Error).message}`, { cause: error });
+        throw new Error(
+          `Repeat this schedule with WAGGLE_SIM_SEED=${seed} WAGGLE_SIM_RUNS=1: ${(error as Error).message}`,
+          { cause: error },
+        );
       });
       for (const [what, number] of Object.entries(counts)) totals[what] = (totals[what] ?? 0) + number;
     }

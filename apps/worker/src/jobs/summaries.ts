@@ -18,11 +18,11 @@ export function usageOf(job: Job): Usage {
 export function timingsOf(job: Job, endedAt: number): Timings {
   const { prefillMs, decodeMs, completionTokens } = job.counts;
   return {
-    queue_ms: round((job.startedAt ?? endedAt) - job.acceptedAt),
-    prefill_ms: round(prefillMs),
-    decode_ms: round(decodeMs),
-    total_ms: round(endedAt - job.acceptedAt),
-    tokens_per_second: decodeMs > 0 ? round(((completionTokens - 1) * 1000) / decodeMs) : 0,
+    queue_ms: roundMs((job.startedAt ?? endedAt) - job.acceptedAt),
+    prefill_ms: roundMs(prefillMs),
+    decode_ms: roundMs(decodeMs),
+    total_ms: roundMs(endedAt - job.acceptedAt),
+    tokens_per_second: decodeMs > 0 ? roundMs(((completionTokens - 1) * 1000) / decodeMs) : 0,
   };
 }
 
@@ -78,6 +78,7 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
   };
 }
 
-function round(ms: number): number {
+/** To the microsecond; a clock that was read twice may be a hair behind itself. */
+export function roundMs(ms: number): number {
   return Math.max(0, Math.round(ms * 1000) / 1000);
 }

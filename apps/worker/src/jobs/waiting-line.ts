@@ -37,8 +37,11 @@ export function createWaitingLine(queue: AdmissionQueue<Job>): WaitingLine {
 
   function refusal(reason: "full" | "client_share" = "full"): WaggleError {
     const retryAfterS = queue.retryAfterS();
-    const what = reason === "full" ? `the queue is full (${queue.capacity})` : "this client's share of the queue is full";
-    return new WaggleError("resource_exhausted", `Cannot accept the job: ${what}. Retry in ${retryAfterS} s.`, { retryAfterS });
+    const what =
+      reason === "full" ? `the queue is full (${queue.capacity})` : "this client's share of the queue is full";
+    return new WaggleError("resource_exhausted", `Cannot accept the job: ${what}. Retry in ${retryAfterS} s.`, {
+      retryAfterS,
+    });
   }
 
   /** A share of the service passes on with the place: superseding must not make a client look as if it ran less. */

@@ -104,7 +104,12 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   let running: Promise<void> = Promise.resolve();
   let slots: readonly SlotStatus[] = [];
 
-  const registry = createJobRegistry({ clock, replayWindowMs: 60_000, replayTotalBytes: 1 << 24, endedJobsKept: 1_000 });
+  const registry = createJobRegistry({
+    clock,
+    replayWindowMs: 60_000,
+    replayTotalBytes: 1 << 24,
+    endedJobsKept: 1_000,
+  });
   const queue = createAdmissionQueue<Job>({ capacity: options.queueCapacity ?? 8, now: () => clock.now() });
   const sessions = createSessionRegistry();
   const dispatcher = createDispatcher({

@@ -51,6 +51,14 @@ describe("createScope", () => {
     expect(released).toHaveBeenCalledOnce();
   });
 
+  it("answers every close with the same promise, so that all who ask wait for the whole", async () => {
+    const scope = createScope();
+    scope.defer(() => Promise.reject(new Error("broken")));
+    const closing = scope.close();
+    expect(scope.close()).toBe(closing);
+    await expect(closing).rejects.toBeInstanceOf(AggregateError);
+  });
+
   it("takes nothing in once it is closing", async () => {
     const scope = createScope();
     const closing = scope.close();

@@ -10,7 +10,9 @@ export interface Schema<T> {
     | { readonly success: true; readonly data: T }
     | {
         readonly success: false;
-        readonly error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] };
+        readonly error: {
+          readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+        };
       };
 }
 
@@ -63,7 +65,8 @@ export async function errorOf(response: Response, what: string): Promise<WaggleE
   const retryAfterS = retryAfterOf(response);
   const retry = retryAfterS === undefined ? {} : { retryAfterS };
   const body = ErrorBodySchema.safeParse(parseOrNothing(await readText(response)));
-  if (!body.success) return new WaggleError(codeOf(response.status), `${what} was answered with ${response.status}`, retry);
+  if (!body.success)
+    return new WaggleError(codeOf(response.status), `${what} was answered with ${response.status}`, retry);
   const { code, message, details } = body.data.error;
   return new WaggleError(code, message, details === undefined ? retry : { ...retry, details });
 }
@@ -82,5 +85,7 @@ function parseOrNothing(text: string): unknown {
 }
 
 function codeOf(status: number): ErrorCode {
-  return errorCodes.find((code) => errorKinds[code].status === status) ?? (status >= 500 ? "internal" : "invalid_argument");
+  return (
+    errorCodes.find((code) => errorKinds[code].status === status) ?? (status >= 500 ? "internal" : "invalid_argument")
+  );
 }

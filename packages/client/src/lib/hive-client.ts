@@ -50,7 +50,7 @@ export function createHiveClient(options: ClientOptions): HiveClient {
     },
     events: ({ signal } = {}) => {
       const call = { accept: "text/event-stream" };
-      return streamOf((abort) => http.open(hiveRoutes.heartbeatStream, abort, call), feed, signal);
+      return streamOf((lifetime) => http.open(hiveRoutes.heartbeatStream, { ...call, signal: lifetime }), feed, signal);
     },
     setFault: (body, call) => http.json(hiveRoutes.setFault, { body, ...call }),
     fault: (call) => http.json(hiveRoutes.getFault, call),

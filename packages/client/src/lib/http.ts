@@ -37,8 +37,8 @@ export type AnyRoute = Pick<Route, "method" | "path">;
 export interface Http {
   json<T>(route: JsonRoute<T>, call?: Call): Promise<T>;
   text(route: AnyRoute, call?: Call): Promise<string>;
-  /** The answer once its headers are there. Its body lives until it ends or the controller aborts. */
-  open(route: AnyRoute, abort: AbortController, call?: Omit<Call, "signal">): Promise<Response>;
+  /** The answer once its headers are there. After a rejection the caller aborts the signal, which ends a request that is too slow. */
+  open(route: AnyRoute, call: Call & { readonly signal: AbortSignal }): Promise<Response>;
 }
 
 export function createHttp(options: ClientOptions & { readonly token?: string }): Http {
@@ -85,13 +85,11 @@ export function createHttp(options: ClientOptions & { readonly token?: string })
   return {
     json: (route, call = {}) => request(route, call, (response) => readJson(response, route.response, nameOf(route))),
     text: (route, call = {}) => request(route, call, readText),
-    open: async (route, abort, call = {}) => {
+    open: async (route, call) => {
       try {
-        return await withTimeout(send(route, call, abort.signal), requestTimeoutMs, "The headers did not come in time");
+        return await withTimeout(send(route, call, call.signal), requestTimeoutMs, "The headers did not come in time");
       } catch (error) {
-        const thrown = failure(error, abort.signal);
-        abort.abort(thrown);
-        throw thrown;
+        throw failure(error, call.signal);
       }
     },
   };
@@ -107,7 +105,10 @@ function reasonOf(error: unknown): string {
 function parseBaseUrl(text: string): { readonly origin: string; readonly prefix: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-    throw new WaggleError("invalid_argument", "Cannot use the base URL: it must be http or https, without a user and password");
+    throw new WaggleError(
+      "invalid_argument",
+      "Cannot use the base URL: it must be http or https, without a user and password",
+    );
   }
   return { origin: url.origin, prefix: url.origin + url.pathname.replace(/\/+$/, "") };
 }

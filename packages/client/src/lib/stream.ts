@@ -24,7 +24,7 @@ export interface StreamShape<T> {
  * for the event that is pending.
  */
 export function streamOf<T>(
-  open: (abort: AbortController) => Promise<Response>,
+  open: (signal: AbortSignal) => Promise<Response>,
   shape: StreamShape<T>,
   signal: AbortSignal | undefined,
 ): AsyncIterable<T> {
@@ -32,13 +32,13 @@ export function streamOf<T>(
 }
 
 function createIterator<T>(
-  open: (abort: AbortController) => Promise<Response>,
+  open: (signal: AbortSignal) => Promise<Response>,
   shape: StreamShape<T>,
   signal: AbortSignal | undefined,
 ): AsyncIterator<T, undefined> {
   const abort = new AbortController();
   const unlisten = signal === undefined ? () => {} : onAbort(signal, () => abort.abort(signal.reason));
-  const events = readEvents(open, abort, shape);
+  const events = readEvents(() => open(abort.signal), shape);
   let over = false;
 
   function finish(): IteratorResult<T, undefined> {
@@ -70,12 +70,8 @@ function createIterator<T>(
   };
 }
 
-async function* readEvents<T>(
-  open: (abort: AbortController) => Promise<Response>,
-  abort: AbortController,
-  shape: StreamShape<T>,
-): AsyncGenerator<T, undefined> {
-  const response = await open(abort);
+async function* readEvents<T>(open: () => Promise<Response>, shape: StreamShape<T>): AsyncGenerator<T, undefined> {
+  const response = await open();
   // 204: there is nothing after the index that was asked for.
   if (response.body === null) return;
   let lastIndex = shape.after ?? -1;

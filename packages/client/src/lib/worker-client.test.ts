@@ -263,7 +263,12 @@ describe("an error", () => {
   it("of the worker arrives whole", async () => {
     const error = new WaggleError("resource_exhausted", "The queue is full.", { details: { capacity: 4 } });
     const client = await clientOf((_, response) => sendJson(response, 429, error.toBody(), { "retry-after": "7" }));
-    const expected = { code: "resource_exhausted", message: "The queue is full.", details: { capacity: 4 }, retryAfterS: 7 };
+    const expected = {
+      code: "resource_exhausted",
+      message: "The queue is full.",
+      details: { capacity: 4 },
+      retryAfterS: 7,
+    };
     await expect(client.createJob({ prompt: "hi" })).rejects.toMatchObject(expected);
     await expect(collect(client.inference({ prompt: "hi" }))).resolves.toMatchObject({ events: [], error: expected });
     await expect(client.createJob({ prompt: "hi" })).rejects.toBeInstanceOf(WaggleError);
@@ -296,7 +301,10 @@ describe("an error", () => {
     server.close();
     await once(server, "close");
     const client = createWorkerClient({ baseUrl });
-    const expected = { code: "unavailable", message: expect.stringMatching(`^Cannot reach ${baseUrl}: .*ECONNREFUSED`) as string };
+    const expected = {
+      code: "unavailable",
+      message: expect.stringMatching(`^Cannot reach ${baseUrl}: .*ECONNREFUSED`) as string,
+    };
     await expect(client.info()).rejects.toMatchObject(expected);
     await expect(collect(client.loading() as AsyncIterable<never>)).resolves.toMatchObject({ error: expected });
   });
@@ -334,8 +342,11 @@ describe("an error", () => {
   });
 
   it("is made of a redirect, which is never followed", async () => {
-    const client = await clientOf((_, response) => response.writeHead(307, { location: "/elsewhere" }).end());
-    await expect(client.info()).rejects.toMatchObject({ code: "unavailable" });
+    const client = await clientOf((request, response) => {
+      if (request.url === "/v1/slots") response.writeHead(307, { location: "/elsewhere" }).end();
+      else sendJson(response, 200, { slots: [] });
+    });
+    await expect(client.slots()).rejects.toMatchObject({ code: "unavailable" });
   });
 });
 

@@ -75,16 +75,20 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     streamJob: (id, { after, ndjson, signal } = {}) => {
       const call = { params: { id }, query: { after }, accept: acceptOf(ndjson) };
       const shape = { ...generation, after, ndjson: ndjson === true };
-      return streamOf((abort) => http.open(workerRoutes.streamJob, abort, call), shape, signal);
+      return streamOf((lifetime) => http.open(workerRoutes.streamJob, { ...call, signal: lifetime }), shape, signal);
     },
     inference: (body, { ndjson, signal } = {}) => {
       const call = { body, accept: acceptOf(ndjson) };
       const shape = { ...generation, ndjson: ndjson === true };
-      return streamOf((abort) => http.open(workerRoutes.inference, abort, call), shape, signal);
+      return streamOf((lifetime) => http.open(workerRoutes.inference, { ...call, signal: lifetime }), shape, signal);
     },
     loading: ({ signal } = {}) => {
       const call = { accept: acceptOf(false) };
-      return streamOf((abort) => http.open(workerRoutes.loadingProgress, abort, call), loading, signal);
+      return streamOf(
+        (lifetime) => http.open(workerRoutes.loadingProgress, { ...call, signal: lifetime }),
+        loading,
+        signal,
+      );
     },
   };
 }

@@ -79,7 +79,7 @@ export interface StepStats {
 }
 
 export type EngineEvent =
-  | { readonly type: "loading"; readonly progress: number }
+  | { readonly type: "loading"; readonly stage: "downloading" | "loading"; readonly progress: number }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
   | { readonly type: "checked"; readonly jobId: string; readonly promptTokens: number }

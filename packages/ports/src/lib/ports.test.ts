@@ -56,7 +56,8 @@ describe("findPortHolder", () => {
 describe("listPortsOf", () => {
   it("lists each port once, ascending, over several processes", async () => {
     const own = [await listen("127.0.0.1"), await listen("127.0.0.1")];
-    const script = 'const s = require("net").createServer().listen(0, "127.0.0.1", () => console.log(s.address().port))';
+    const script =
+      'const s = require("net").createServer().listen(0, "127.0.0.1", () => console.log(s.address().port))';
     const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
     const [line] = (await once(child.stdout, "data")) as [Buffer];
     const port = Number(String(line));

@@ -123,7 +123,11 @@ function parameter(where: string, name: string, description: string, required: b
 
 /** Registers a schema and everything it names under `components.schemas` and returns a reference, or the schema inline when it has no id. */
 function componentRef(schema: z.ZodType, io: "input" | "output", components: Record<string, Json>): Json {
-  const { $defs, $schema: _, ...root } = z.toJSONSchema(schema, {
+  const {
+    $defs,
+    $schema: _,
+    ...root
+  } = z.toJSONSchema(schema, {
     io,
     unrepresentable: "any",
     override: ({ jsonSchema }) => {

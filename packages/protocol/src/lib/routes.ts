@@ -13,7 +13,14 @@ import {
   RegistrationSchema,
 } from "./hive.ts";
 import { JobAcceptedSchema, JobStatusSchema, SessionCancelledSchema } from "./jobs.ts";
-import { HealthSchema, LivenessSchema, LoadingEventSchema, ReadinessSchema, SlotsSchema, WorkerInfoSchema } from "./worker.ts";
+import {
+  HealthSchema,
+  LivenessSchema,
+  LoadingEventSchema,
+  ReadinessSchema,
+  SlotsSchema,
+  WorkerInfoSchema,
+} from "./worker.ts";
 
 export interface Route {
   readonly method: "get" | "post" | "put" | "delete";
@@ -59,7 +66,7 @@ export const workerRoutes = {
     stream: StreamEventSchema,
     query: { after: "Resume after this token index; an integer from -1." },
     headers: { "last-event-id": "The same, as EventSource sends it.", accept: "application/x-ndjson for NDJSON." },
-    errors: ["invalid_argument", "not_found"],
+    errors: ["invalid_argument", "not_found", "resource_exhausted"],
   },
   getJob: {
     method: "get",
@@ -117,7 +124,7 @@ export const workerRoutes = {
     summary: "Loading progress from 0 to 1, then ready or failed.",
     status: 200,
     stream: LoadingEventSchema,
-    errors: [],
+    errors: ["resource_exhausted"],
   },
   livez: {
     method: "get",
@@ -172,7 +179,7 @@ export const hiveRoutes = {
     request: RegistrationSchema,
     status: 200,
     response: HiveWorkerSchema,
-    errors: ["invalid_argument", "payload_too_large"],
+    errors: ["invalid_argument", "payload_too_large", "resource_exhausted"],
   },
   heartbeat: {
     method: "post",
@@ -220,7 +227,7 @@ export const hiveRoutes = {
     summary: "A snapshot, then registrations, heartbeats and changes of liveness as they happen.",
     status: 200,
     stream: HiveEventSchema,
-    errors: [],
+    errors: ["resource_exhausted"],
   },
   getFault: {
     method: "get",

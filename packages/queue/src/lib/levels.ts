@@ -11,7 +11,7 @@ export interface Entry<T> {
 }
 
 /** One flow's entries of one priority, in order of arrival; never empty. */
-export interface Line<T> {
+interface Line<T> {
   readonly flow: Flow;
   readonly entries: Entry<T>[];
 }

@@ -51,6 +51,20 @@ describe("NDJSON", () => {
     await expect(reading).rejects.toMatchObject({ reason: "limit", line: 1 });
   });
 
+  it("does not wait for the end of a line that is too long", async () => {
+    let pieces = 0;
+    async function* endless(): AsyncIterable<Uint8Array> {
+      for (; pieces < 1_000; pieces += 1) yield Buffer.from("x");
+    }
+    await expect(collect(parseNdjson(endless(), { maxLineBytes: 19 }))).rejects.toMatchObject({ reason: "limit" });
+    expect(pieces).toBeLessThan(30);
+  });
+
+  it("measures each line for itself", async () => {
+    const lines = Array.from({ length: 10 }, (_, i) => `line ${i}`);
+    expect(await collect(parseNdjson(chunks(...lines.map(encodeNdjson)), { maxLineBytes: 19 }))).toEqual(lines);
+  });
+
   it("refuses what has no JSON", () => {
     expect(() => encodeNdjson(undefined)).toThrow("undefined has no JSON");
     expect(() => encodeNdjson(1n)).toThrow(TypeError);

@@ -57,7 +57,7 @@ describe("parseSse", () => {
     let cancelled = false;
     async function* source(): AsyncIterable<Uint8Array> {
       try {
-        yield* chunks("data: good\n\n", ...parts, "data: more\n\n", "data: more\n\n");
+        yield* chunks("data: good\n\n", ...parts);
       } finally {
         cancelled = true;
       }
@@ -70,6 +70,11 @@ describe("parseSse", () => {
     await expect(reading).rejects.toThrow("a frame is larger than 20 bytes");
     expect(seen).toEqual([{ data: "good" }]);
     expect(cancelled).toBe(true);
+  });
+
+  it("measures each frame for itself", async () => {
+    const frames = Array.from({ length: 10 }, (_, i) => ({ data: `frame ${i}` }));
+    expect(await collect(parseSse(chunks(...frames.map(encodeSse)), { maxFrameBytes: 20 }))).toEqual(frames);
   });
 
   it("takes a frame of exactly the limit", async () => {

@@ -27,30 +27,29 @@ interface Creation {
  */
 export function expectNoLeaks(): () => Promise<void> {
   const creations = new Map<number, Creation>();
+  let own = false;
   const hook = createHook({
     init(id, kind, _trigger, resource) {
-      if (!isResource(resource)) return;
+      if (own || !isResource(resource)) return;
       creations.set(id, { resource: new WeakRef(resource), kind, stack: new Error(kind).stack ?? "" });
     },
     destroy: (id) => void creations.delete(id),
   }).enable();
-  return async () => {
-    try {
-      await waitForNone(() => [...creations.values()].filter((each) => each.resource.deref()?.hasRef() === true));
-    } finally {
-      hook.disable();
-    }
+  const left = (): Creation[] => [...creations.values()].filter(({ resource }) => resource.deref()?.hasRef() === true);
+  /** The timer of this wait is not for the check to find; it is created before `sleep` returns. */
+  const pause = (): Promise<void> => {
+    own = true;
+    const paused = sleep(pollIntervalMs);
+    own = false;
+    return paused;
   };
-}
-
-async function waitForNone(left: () => readonly Creation[]): Promise<void> {
-  const deadline = performance.now() + graceMs;
-  while (left().length > 0) {
-    if (performance.now() >= deadline)
-      throw new Error(`Resources were left behind: ${left().map(describe).join(", ")}`);
-    // Not ref'd, or this timer itself would be found.
-    await sleep(pollIntervalMs, { ref: false });
-  }
+  return async () => {
+    const deadline = performance.now() + graceMs;
+    while (left().length > 0 && performance.now() < deadline) await pause();
+    hook.disable();
+    const described = left().map(describe);
+    if (described.length > 0) throw new Error(`Resources were left behind: ${described.join(", ")}`);
+  };
 }
 
 function isResource(resource: object): resource is Resource {

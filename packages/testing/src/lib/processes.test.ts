@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
 import { TimeoutError } from "@waggle/async";
 import { listDescendants, parseProcStat, parsePs, processAlive, waitForGone } from "./processes.ts";
@@ -43,12 +44,17 @@ describe("processes", () => {
   });
 
   it.runIf(process.platform === "linux")("takes a zombie for gone", async () => {
-    // `true` ends at once, and the shell has become `cat`, which collects no children.
-    const child = spawn("sh", ["-c", "true & echo $!; exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
+    // The shell becomes `cat`, which collects no children; it echoes once it has. Then the other one may end.
+    const child = spawn("sh", ["-c", "cat <&3 & echo $!; exec cat"], { stdio: ["pipe", "pipe", "inherit", "pipe"] });
     started.push(child);
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
-    await waitForGone([Number(line.toString())], 5_000);
-    expect(process.kill(Number(line.toString()), 0)).toBe(true);
+    const [input, output, , gate] = child.stdio as unknown as [Writable, Readable, null, Writable];
+    const [line] = (await once(output, "data")) as [Buffer];
+    input.write("echo");
+    await once(output, "data");
+    gate.end();
+    const zombie = Number(line.toString());
+    await waitForGone([zombie], 5_000);
+    expect(process.kill(zombie, 0)).toBe(true);
     expect(await listDescendants(child.pid ?? 0)).toEqual([]);
   });
 

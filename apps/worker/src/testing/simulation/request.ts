@@ -8,11 +8,21 @@ const plain = GenerateRequestSchema.parse({ prompt: "x", temperature: 0, seed: 1
 
 /** @param contextSize tokens; some prompts are longer than that, and must be refused */
 export function randomRequest(random: Random, contextSize: number): GenerateRequest {
-  const marker = random.pick(["", "[eog:0]", `[eog:${random.below(12)}]`, "[unicode]", `[unicode][eog:${random.below(20)}]`, `[fail:${random.below(8)}]`]);
+  const marker = random.pick([
+    "",
+    "[eog:0]",
+    `[eog:${random.below(12)}]`,
+    "[unicode]",
+    `[unicode][eog:${random.below(20)}]`,
+    `[fail:${random.below(8)}]`,
+  ]);
   const filler = "bees and trees and ".repeat(8).slice(0, 1 + random.below(random.chance(0.05) ? 150 : 30));
   return {
     ...plain,
-    prompt: `${random.pick(["", "You are a bee. "])}${marker}${filler}`.slice(0, random.chance(0.05) ? 200 : contextSize - 4),
+    prompt: `${random.pick(["", "You are a bee. "])}${marker}${filler}`.slice(
+      0,
+      random.chance(0.05) ? 200 : contextSize - 4,
+    ),
     temperature: random.pick([0, 0.8]),
     seed: random.below(4),
     priority: random.chance(0.2) ? random.below(21) - 10 : 0,
@@ -45,6 +55,8 @@ export function soloText(request: GenerateRequest, completionTokens: number): st
 /** The same, cut before the first stop string. */
 export function stoppedText(request: GenerateRequest, completionTokens: number): string {
   const text = soloText(request, completionTokens);
-  const starts = stopStringsOf(request).map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+  const starts = stopStringsOf(request)
+    .map((stop) => text.indexOf(stop))
+    .filter((at) => at >= 0);
   return starts.length === 0 ? text : text.slice(0, Math.min(...starts));
 }

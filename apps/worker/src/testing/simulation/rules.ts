@@ -1,6 +1,6 @@
 // Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
 import { isFinal } from "../../jobs/job.ts";
-import type { Job } from "../../jobs/job.ts";
+import type { Job, Outcome } from "../../jobs/job.ts";
 import type { JobLimits } from "../../jobs/dispatcher.ts";
 import type { InlineWorker } from "../inline-worker.ts";
 import type { Witness } from "./witness.ts";
@@ -27,7 +27,8 @@ export function createRules({ worker, slots, limits, now, fault }: RulesOptions)
   /** What was live when it was last looked at: whatever ended since then may still be owed its reason. */
   const active = new Set<Witness>();
   const newestOfSession = new Map<string, Witness>();
-  const endingSince = new Map<Witness, number>();
+  /** The end that each job was asked for first, and when. */
+  const endings = new Map<Witness, { readonly outcome: Outcome; readonly sinceMs: number }>();
 
   const holds = (condition: boolean, message: () => string): void => {
     if (!condition) fault(message());
@@ -56,24 +57,36 @@ export function createRules({ worker, slots, limits, now, fault }: RulesOptions)
 
   function checkEnding(witness: Witness): void {
     const { job } = witness;
-    if (job.ending === undefined || witness.outcome !== undefined) return void endingSince.delete(witness);
+    if (job.ending === undefined || witness.outcome !== undefined) return;
+    const asked = endings.get(witness) ?? { outcome: job.ending, sinceMs: now() };
+    endings.set(witness, asked);
+    const agoMs = now() - asked.sinceMs;
+    holds(job.ending === asked.outcome, () => `${nameOf(witness)} was to end by ${reasonOf(asked.outcome)} first`);
     holds(job.place === "engine", () => `${nameOf(witness)} is to end and still waits in ${job.place}`);
-    const since = endingSince.get(witness) ?? now();
-    endingSince.set(witness, since);
-    holds(now() - since <= limits.supersedeTimeoutMs, () => `${nameOf(witness)} was to end ${now() - since} ms ago`);
+    holds(agoMs < limits.supersedeTimeoutMs, () => `${nameOf(witness)} was to end ${agoMs} ms ago`);
   }
 
   function checkPlaces(witnesses: readonly Witness[], engineReady: boolean): void {
-    const count = (...places: Job["place"][]): number => witnesses.filter(({ job }) => places.includes(job.place)).length;
+    const count = (...places: Job["place"][]): number =>
+      witnesses.filter(({ job }) => places.includes(job.place)).length;
     const waiting = count("queue", "next", "successor");
     holds(queue.depth <= queue.capacity, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
-    holds(queue.depth === count("queue"), () => `the queue holds ${queue.depth}, and ${count("queue")} jobs believe it`);
+    holds(
+      queue.depth === count("queue"),
+      () => `the queue holds ${queue.depth}, and ${count("queue")} jobs believe it`,
+    );
     holds(dispatcher.waiting === waiting, () => `${dispatcher.waiting} are said to wait, and ${waiting} do`);
     holds(dispatcher.running <= slots, () => `${dispatcher.running} jobs run in ${slots} slots`);
-    holds(dispatcher.running >= count("engine"), () => `${count("engine")} jobs run, and ${dispatcher.running} are said to`);
+    holds(
+      dispatcher.running >= count("engine"),
+      () => `${count("engine")} jobs run, and ${dispatcher.running} are said to`,
+    );
     holds(count("left") === 0, () => "a job has left without an end");
     const idle = engineReady && dispatcher.running < slots;
-    holds(!idle || count("queue", "next") === 0, () => `a slot is idle while ${count("queue", "next")} jobs wait for one`);
+    holds(
+      !idle || count("queue", "next") === 0,
+      () => `a slot is idle while ${count("queue", "next")} jobs wait for one`,
+    );
   }
 
   function checkPositions(witnesses: readonly Witness[]): void {
@@ -139,4 +152,15 @@ export function createRules({ worker, slots, limits, now, fault }: RulesOptions)
 
 export function nameOf({ job, number }: Witness): string {
   return `job ${number} (${job.uid}, ${job.state.name} in ${job.place})`;
+}
+
+function reasonOf(outcome: Outcome): string {
+  switch (outcome.type) {
+    case "finished":
+      return outcome.reason;
+    case "failed":
+      return outcome.code;
+    case "cancelled":
+      return outcome.by;
+  }
 }

@@ -42,6 +42,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   const contextSize = 40 + random.below(80);
   const limits: JobLimits = { ...testLimits, replayBufferBytes: random.chance(0.2) ? 700 : 1 << 20 };
   const loadLater = random.chance(0.2);
+  /** How often something that is under way is delivered between two actions. */
+  const promptness = random.pick([0.2, 0.6, 1]);
   const wire = createWire({ late: random.chance(0.5), fault });
   const worker = createInlineWorker({
     slots,
@@ -187,8 +189,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   }
 
   function crashOrLoad(): void {
-    if (loaded) crash();
-    else load();
+    if (!loaded) load();
+    else if (random.chance(0.2)) crash();
   }
 
   function load(): void {
@@ -201,7 +203,11 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     note("the engine dies");
     count("engine deaths");
     if (random.chance(0.5)) wire.deliver(wire.underWay);
-    const before = rules.live.map((witness) => ({ witness, began: witness.job.startedAt !== undefined, ends: witness.job.ending }));
+    const before = rules.live.map((witness) => ({
+      witness,
+      began: witness.job.startedAt !== undefined,
+      ends: witness.job.ending,
+    }));
     for (const { witness, began } of before) if (began) witness.reasons.add("engine_failed");
     const backend = worker.backend();
     loaded = false;
@@ -229,7 +235,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     const waiting = rules.live.filter(({ job }) => job.place !== "engine");
     for (const { reasons } of rules.live) reasons.add("unavailable");
     dispatcher.refuse(new WaggleError("unavailable", "The worker is leaving."));
-    for (const witness of waiting) if (witness.outcome === undefined) fault(`${nameOf(witness)} waits though the worker leaves`);
+    for (const witness of waiting)
+      if (witness.outcome === undefined) fault(`${nameOf(witness)} waits though the worker leaves`);
     drained ??= false;
     void dispatcher.idle().then(() => {
       drained = true;
@@ -248,14 +255,14 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   // ---- the schedule -------------------------------------------------------------------------------------------------
 
   const actions: readonly [number, () => void][] = [
-    [22, submit],
+    [18, submit],
     [12, open],
     [16, useVisitor],
     [6, cancel],
     [3, cancelSession],
-    [loaded ? 2 : 8, crashOrLoad],
+    [8, crashOrLoad],
     [10, advance],
-    [26, () => wire.step(1 + random.below(4))],
+    [30, () => wire.step(1 + random.below(10))],
   ];
   const total = actions.reduce((sum, [weight]) => sum + weight, 0);
 
@@ -269,7 +276,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
 
   /** Lets the event loop go on a little, or not at all. */
   async function pass(): Promise<void> {
-    wire.deliver(random.below(3));
+    if (random.chance(promptness)) wire.deliver(1 + random.below(3));
     if (random.chance(0.2)) return;
     if (random.chance(0.3)) for (let ticks = random.below(6); ticks > 0; ticks -= 1) await undefined;
     else await turn();
@@ -305,14 +312,23 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       count(witness.outcome ?? "never ended");
     }
     const { queue, registry, sessions } = worker;
-    const left = { live: registry.liveCount, waiting: dispatcher.waiting, running: dispatcher.running, queued: queue.depth, sessions: sessions.size };
+    const left = {
+      live: registry.liveCount,
+      waiting: dispatcher.waiting,
+      running: dispatcher.running,
+      queued: queue.depth,
+      sessions: sessions.size,
+    };
     for (const [what, number] of Object.entries(left)) if (number !== 0) fault(`${number} ${what} are left in the end`);
     if (worker.slots().some(({ state }) => state !== "idle")) fault("a slot is not idle in the end");
     if (drained === false) fault("the worker was told to leave and never became idle");
     checkSessionLog(worker.logLines, witnesses, fault);
     clock.advance(replayWindowMs);
     if (registry.endedCount > 0 || registry.replayBytes > 0) fault(`${registry.endedCount} jobs are kept for ever`);
+    for (const { job } of witnesses)
+      if (registry.has(job.client, job.id)) fault(`the id ${job.id} is never free again`);
     if (clock.pending > 0) fault(`${clock.pending} timers are left`);
+    for (const { msg } of worker.logLines) if (typeof msg === "string" && msg.startsWith("prev_stream_")) count(msg);
     counts["most cancel steps"] = wire.mostCancelSteps;
   }
 
@@ -326,7 +342,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   await close();
   conclude();
   if (faults.length > 0) inspect();
-  for (const { number, outcome, tokens } of witnesses) note(`job ${number}: ${outcome}, "${tokens.map(({ text }) => text).join("")}"`);
+  for (const { number, outcome, tokens } of witnesses)
+    note(`job ${number}: ${outcome}, "${tokens.map(({ text }) => text).join("")}"`);
   await worker.close();
   return { counts, history };
 }

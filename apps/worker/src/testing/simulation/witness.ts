@@ -87,20 +87,24 @@ export function createWitness(job: Job, number: number, fault: (message: string)
     if (job.state.name === "finished") return concludeFinished(text, contextSize);
     const reason = outcome.split(" ")[1] as Reason;
     const rowFailed = reason === "engine_failed" && (job.request.prompt ?? "").includes("[fail:");
-    if (!rowFailed && !reasons.has(reason)) accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
+    if (!rowFailed && !reasons.has(reason))
+      accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
     const whole = soloText(job.request, contextSize);
     const soFar = soloText(job.request, job.counts.completionTokens);
-    if (!whole.startsWith(text) && !soFar.startsWith(text)) accuse(`said "${text}", which is no beginning of "${whole}"`);
+    if (!whole.startsWith(text) && !soFar.startsWith(text))
+      accuse(`said "${text}", which is no beginning of "${whole}"`);
   }
 
   function concludeFinished(text: string, contextSize: number): void {
     const { completionTokens } = job.counts;
     const due = stoppedText(job.request, completionTokens);
     if (text !== due) accuse(`said "${text}" instead of "${due}"`);
-    const full = completionTokens === job.request.max_tokens || promptTokens(job.request) + completionTokens >= contextSize;
+    const full =
+      completionTokens === job.request.max_tokens || promptTokens(job.request) + completionTokens >= contextSize;
     if (outcome === "finished length" && !full) accuse(`ran out of room after ${completionTokens} tokens`);
     const eog = /\[eog:(\d+)\]/.exec(job.request.prompt ?? "")?.[1];
-    const ended = (eog !== undefined && completionTokens === Number(eog) + 1) || due !== soloText(job.request, completionTokens);
+    const ended =
+      (eog !== undefined && completionTokens === Number(eog) + 1) || due !== soloText(job.request, completionTokens);
     if (outcome === "finished stop" && !ended) accuse(`stopped after ${completionTokens} tokens`);
   }
 

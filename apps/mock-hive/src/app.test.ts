@@ -1,0 +1,354 @@
+import { EventEmitter, once } from "node:events";
+import { connect, type AddressInfo } from "node:net";
+import { setImmediate } from "node:timers/promises";
+import { serve, type HttpBindings } from "@hono/node-server";
+import { systemClock } from "@waggle/async";
+import { ErrorBodySchema, HiveWorkerSchema, hiveRoutes, type Heartbeat, type Registration } from "@waggle/protocol";
+import { createLogger } from "@waggle/telemetry";
+import { describe, expect, it } from "vitest";
+import { createHiveApp, maxBodyBytes, type HiveEnv } from "./app.ts";
+import { createFaults } from "./faults.ts";
+import { createFeed, feedBacklogLimit, feedReadersLimit } from "./feed.ts";
+import { createWorkerRegistry, workersLimit } from "./workers.ts";
+
+const state = {
+  worker_id: "w1",
+  url: "http://127.0.0.1:7701",
+  model: "m",
+  state: "ready" as const,
+  slots: { total: 2, busy: 0 },
+  queue: { depth: 0, capacity: 8 },
+  version: "0.1.0",
+};
+const registration: Registration = { ...state, interval_ms: 3_600_000 };
+const heartbeat = (seq: number, worker_id = "w1"): Heartbeat => ({
+  ...state,
+  worker_id,
+  timestamp: "2026-11-02T10:00:00.000Z",
+  health_status: "healthy",
+  seq,
+});
+
+interface Call {
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+  readonly env?: HiveEnv["Bindings"];
+}
+
+function createHive() {
+  const logged: string[] = [];
+  const log = createLogger({
+    level: "error",
+    format: "json",
+    name: "test",
+    destination: { write: (line) => void logged.push(line) },
+  });
+  const feed = createFeed({ clock: systemClock });
+  const registry = createWorkerRegistry({
+    clock: systemClock,
+    wallClock: () => Date.UTC(2026, 10, 2),
+    heartbeatsKept: 5,
+    onEvent: feed.publish,
+  });
+  const faults = createFaults({ onForget: () => registry.forgetAll() });
+  const app = createHiveApp({ registry, faults, feed, log });
+
+  async function call(method: string, path: string, { body, headers = {}, signal, env = {} }: Call = {}) {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const init = { method, headers: { host: "localhost:7700", ...headers }, ...(signal ? { signal } : {}) };
+    return app.request(path, body === undefined ? init : { ...init, body: text }, env);
+  }
+  const register = (changes: Partial<Registration> = {}) => {
+    const whole = { ...registration, ...changes };
+    return call("PUT", `/v1/workers/${whole.worker_id}`, { body: whole });
+  };
+  const beat = (seq: number, worker_id?: string) => call("POST", "/v1/heartbeat", { body: heartbeat(seq, worker_id) });
+  return { app, call, register, beat, feed, registry, logged };
+}
+
+async function codeOf(response: Response): Promise<string> {
+  const { error } = ErrorBodySchema.parse(await response.json());
+  return `${response.status} ${error.code}`;
+}
+
+describe("the worker's routes", () => {
+  it("register, beat and leave", async () => {
+    const { register, beat, call } = createHive();
+    const registered = await register();
+    expect(registered.status).toBe(200);
+    expect(HiveWorkerSchema.parse(await registered.json())).toMatchObject({ worker_id: "w1", liveness: "alive" });
+    expect((await beat(0)).status).toBe(204);
+    const worker = HiveWorkerSchema.parse(await (await call("GET", "/v1/workers/w1")).json());
+    expect(worker).toMatchObject({ heartbeats: 1, last_heartbeat: { seq: 0 } });
+    expect((await call("DELETE", "/v1/workers/w1")).status).toBe(204);
+    expect(await (await call("GET", "/v1/workers")).json()).toEqual({ workers: [] });
+  });
+
+  it("answer 404 for a worker that is not registered", async () => {
+    const { beat, call } = createHive();
+    expect(await codeOf(await beat(0))).toBe("404 not_found");
+    expect(await codeOf(await call("DELETE", "/v1/workers/w1"))).toBe("404 not_found");
+    expect(await codeOf(await call("GET", "/v1/workers/w1"))).toBe("404 not_found");
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["nothing", ""],
+    ["a wrong type", { ...registration, slots: "two" }],
+    ["another worker's id", { ...registration, worker_id: "w2" }],
+    ["an id with a slash", { ...registration, worker_id: "../w1" }],
+    ["an interval of zero", { ...registration, interval_ms: 0 }],
+  ])("refuse %s", async (_, body) => {
+    const { call } = createHive();
+    expect(await codeOf(await call("PUT", "/v1/workers/w1", { body }))).toBe("400 invalid_argument");
+  });
+
+  it("refuse more workers than the limit, but never one that is listed", async () => {
+    const { register, registry } = createHive();
+    for (let i = 0; i < workersLimit; i += 1) registry.register({ ...registration, worker_id: `w${i}` });
+    expect(await codeOf(await register({ worker_id: "one-more" }))).toBe("429 resource_exhausted");
+    expect((await register()).status).toBe(200);
+  });
+
+  it("refuse a body over the limit, announced or not", async () => {
+    const { call } = createHive();
+    const body = JSON.stringify({ ...registration, padding: "x".repeat(maxBodyBytes) });
+    expect(await codeOf(await call("PUT", "/v1/workers/w1", { body }))).toBe("413 payload_too_large");
+    const headers = { "content-length": String(body.length) };
+    expect(await codeOf(await call("POST", "/v1/heartbeat", { body, headers }))).toBe("413 payload_too_large");
+  });
+});
+
+describe("the observer's routes", () => {
+  it("list the last heartbeats, of all or of one, newest last", async () => {
+    const { register, beat, call } = createHive();
+    await register();
+    await register({ worker_id: "w2" });
+    for (const seq of [0, 1, 2, 3]) {
+      await beat(seq, "w1");
+      await beat(seq, "w2");
+    }
+    const seqs = async (query: string): Promise<string[]> => {
+      const { heartbeats } = (await (await call("GET", `/v1/heartbeats${query}`)).json()) as {
+        heartbeats: Heartbeat[];
+      };
+      return heartbeats.map(({ worker_id, seq }) => `${worker_id}:${seq}`);
+    };
+    expect(await seqs("")).toEqual(["w2:1", "w1:2", "w2:2", "w1:3", "w2:3"]);
+    expect(await seqs("?worker_id=w1")).toEqual(["w1:2", "w1:3"]);
+    expect(await seqs("?worker_id=w1&limit=1")).toEqual(["w1:3"]);
+    expect(await seqs("?worker_id=nobody")).toEqual([]);
+  });
+
+  it.each(["0", "-1", "many", "1.5", ""])("refuse the limit %j", async (limit) => {
+    const { call } = createHive();
+    expect(await codeOf(await call("GET", `/v1/heartbeats?limit=${limit}`))).toBe("400 invalid_argument");
+  });
+
+  it.each([
+    ["text/event-stream", "text/event-stream", (text: string) => text.replace(/^event: \w+\ndata: /, "")],
+    ["application/x-ndjson", "application/x-ndjson", (text: string) => text],
+  ])("stream a snapshot, then what happens, as %s", async (accept, contentType, unwrap) => {
+    const { register, beat, call, feed } = createHive();
+    await register();
+    const response = await call("GET", "/v1/heartbeats/stream", { headers: { accept } });
+    expect(response.headers.get("content-type")).toBe(contentType);
+    expect(response.headers.get("cache-control")).toBe("no-cache, no-transform");
+    await beat(0);
+    await call("DELETE", "/v1/workers/w1");
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    const types: string[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const { value } = await reader.read();
+      types.push((JSON.parse(unwrap(new TextDecoder().decode(value))) as { type: string }).type);
+    }
+    expect(types).toEqual(["snapshot", "heartbeat", "deregistered"]);
+    expect(feed.readers).toBe(1);
+    await reader.cancel();
+    expect(feed.readers).toBe(0);
+  });
+
+  it("refuse a HEAD for the stream, and more readers than the limit", async () => {
+    const { call, feed } = createHive();
+    expect((await call("HEAD", "/v1/heartbeats/stream")).status).toBe(404);
+    expect(feed.readers).toBe(0);
+    for (let i = 0; i < feedReadersLimit; i += 1) feed.open({ type: "snapshot", at: "", workers: [] }, () => {});
+    expect(await codeOf(await call("GET", "/v1/heartbeats/stream"))).toBe("429 resource_exhausted");
+  });
+
+  it("cut the connection of a reader that does not read", async () => {
+    const { call, feed } = createHive();
+    let destroyed = 0;
+    const outgoing = { destroy: () => (destroyed += 1) } as unknown as HttpBindings["outgoing"];
+    await call("GET", "/v1/heartbeats/stream", { env: { outgoing } });
+    const event = { type: "deregistered", at: "", worker_id: "w1" } as const;
+    for (let sent = 1; sent < feedBacklogLimit; sent += 1) feed.publish(event);
+    expect(destroyed).toBe(0);
+    feed.publish(event);
+    expect(destroyed).toBe(1);
+    expect(feed.readers).toBe(0);
+  });
+});
+
+describe("a real connection", () => {
+  it("is destroyed when its reader never reads", async () => {
+    const { app, feed } = createHive();
+    const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
+    await once(server, "listening");
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    socket.write("GET /v1/heartbeats/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await once(socket, "readable");
+    const bigEvent = { type: "deregistered", at: "", worker_id: "x".repeat(64 * 1024) } as const;
+    for (let i = 0; i < 10 * feedBacklogLimit && feed.readers > 0; i += 1) {
+      feed.publish(bigEvent);
+      await setImmediate();
+    }
+    expect(feed.readers).toBe(0);
+    // The close arrives behind what the system has buffered.
+    socket.resume();
+    await once(socket, "close");
+    server.close();
+    await once(server, "close");
+  });
+});
+
+describe("every route", () => {
+  const routes = Object.entries(hiveRoutes).map(([name, { method, path }]) => [name, method, path] as const);
+
+  it.each(routes)("%s is checked for Host and Origin, only liveness is not", async (name, method, path) => {
+    const { call } = createHive();
+    const foreign = [{ host: "evil.example" }, { origin: "https://evil.example" }, { origin: "null" }, { host: "" }];
+    for (const headers of foreign) {
+      const response = await call(method.toUpperCase(), path.replace(":id", "w1"), { headers });
+      expect(response.status).toBe(name === "livez" ? 200 : 403);
+    }
+  });
+
+  it.each([
+    ["localhost", undefined, 200],
+    ["LOCALHOST:7700", "http://localhost:7700", 200],
+    ["127.0.0.1:7700", "http://127.0.0.1:7700", 200],
+    ["[::1]:7700", "http://[::1]:7700", 200],
+    ["127.0.0.1:7700", "http://localhost:7700", 403],
+    ["127.0.0.1:7700", "http://127.0.0.1:8000", 403],
+    ["127.0.0.1:7700", "https://127.0.0.1:7700", 403],
+    ["localhost.evil.example", undefined, 403],
+    ["127.0.0.1.evil.example:7700", undefined, 403],
+    ["[::1]evil", undefined, 403],
+    ["10.0.0.1", undefined, 403],
+  ])("with Host %s and Origin %s answers %i", async (host, origin, status) => {
+    const { call } = createHive();
+    const headers = origin === undefined ? { host } : { host, origin };
+    expect((await call("GET", "/v1/workers", { headers })).status).toBe(status);
+  });
+
+  it.each([
+    ["GET", "/nope"],
+    ["GET", "/"],
+    ["POST", "/v1/workers"],
+    ["PATCH", "/v1/faults"],
+    ["OPTIONS", "/v1/workers"],
+    ["DELETE", "/livez"],
+    ["GET", "/v1/workers/"],
+  ])("else (%s %s) is a typed 404", async (method, path) => {
+    const { call } = createHive();
+    expect(await codeOf(await call(method, path))).toBe("404 not_found");
+  });
+
+  it("hides a defect behind a typed 500 and logs its cause", async () => {
+    const { call, registry, logged } = createHive();
+    registry.list = () => {
+      throw new Error("a secret defect");
+    };
+    const response = await call("GET", "/v1/workers");
+    const body = await response.text();
+    expect(response.status).toBe(500);
+    expect(body).toContain('"code":"internal"');
+    expect(body).not.toContain("secret");
+    expect(logged.join("")).toContain("a secret defect");
+  });
+});
+
+describe("a fault", () => {
+  const set = (call: ReturnType<typeof createHive>["call"], body: unknown): Promise<Response> =>
+    call("PUT", "/v1/faults", { body });
+
+  it("is none at first, and what was set until it is changed", async () => {
+    const { call, register } = createHive();
+    expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "none" });
+    expect(await (await set(call, { fault: "500" })).json()).toEqual({ fault: "500" });
+    expect(await codeOf(await register())).toBe("500 internal");
+    expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "500" });
+    await set(call, { fault: "none" });
+    expect((await register()).status).toBe(200);
+  });
+
+  it("ends after its count, of workers' requests only", async () => {
+    const { call, register, beat } = createHive();
+    await set(call, { fault: "500", count: 2 });
+    expect((await call("GET", "/v1/workers")).status).toBe(200);
+    expect((await register()).status).toBe(500);
+    expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "500", count: 1 });
+    expect((await call("DELETE", "/v1/workers/w1")).status).toBe(500);
+    expect((await register()).status).toBe(200);
+    expect((await beat(0)).status).toBe(204);
+  });
+
+  it("forget empties the registry once", async () => {
+    const { call, register, beat } = createHive();
+    await register();
+    expect(await (await set(call, { fault: "forget" })).json()).toEqual({ fault: "none" });
+    expect(await codeOf(await beat(0))).toBe("404 not_found");
+    expect((await register()).status).toBe(200);
+    expect((await beat(1)).status).toBe(204);
+  });
+
+  it("delay answers, only later", async () => {
+    const { call, register } = createHive();
+    await set(call, { fault: "delay", delay_ms: 60 });
+    const before = performance.now();
+    expect((await register()).status).toBe(200);
+    expect(performance.now() - before).toBeGreaterThan(50);
+  });
+
+  it("drop and delay let go of a client that gives up, and it has no effect", async () => {
+    const { call, registry } = createHive();
+    for (const fault of [{ fault: "drop" }, { fault: "delay", delay_ms: 600_000 }]) {
+      await set(call, fault);
+      const client = new AbortController();
+      const pending = call("PUT", "/v1/workers/w1", { body: registration, signal: client.signal });
+      void setImmediate().then(() => client.abort());
+      await pending;
+    }
+    expect(registry.list()).toEqual([]);
+  });
+
+  it("refuse destroys the connection and does not read", async () => {
+    const { call, registry } = createHive();
+    await set(call, { fault: "refuse" });
+    const outgoing = Object.assign(new EventEmitter(), {
+      destroyed: false,
+      destroy: () => (outgoing.destroyed = true),
+    });
+    const env = { outgoing: outgoing as unknown as HttpBindings["outgoing"] };
+    await call("PUT", "/v1/workers/w1", { body: registration, env });
+    expect(outgoing.destroyed).toBe(true);
+    expect(registry.list()).toEqual([]);
+  });
+
+  it.each([
+    { fault: "explode" },
+    { fault: "delay" },
+    { fault: "drop", delay_ms: 5 },
+    { fault: "none", count: 1 },
+    { fault: "forget", count: 1 },
+    { fault: "500", count: 0 },
+    { fault: "500", novelty: 1 },
+    {},
+  ])("that makes no sense is refused: %j", async (fault) => {
+    const { call } = createHive();
+    expect(await codeOf(await set(call, fault))).toBe("400 invalid_argument");
+    expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "none" });
+  });
+});

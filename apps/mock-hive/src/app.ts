@@ -1,0 +1,175 @@
+// Owns the hive's HTTP surface: every route of the table, its checks, its errors in the one shape. State lives in workers, faults, feed.
+import type { HttpBindings } from "@hono/node-server";
+import { sleep } from "@waggle/async";
+import {
+  FaultSchema,
+  HeartbeatSchema,
+  hiveRoutes,
+  invalidArgument,
+  ndjsonHeaders,
+  RegistrationSchema,
+  sseHeaders,
+  WaggleError,
+  type Route,
+} from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import { Hono, type Context, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { z } from "zod";
+import type { Faults } from "./faults.ts";
+import type { Feed } from "./feed.ts";
+import { feedBody } from "./feed-body.ts";
+import { checkHostAndOrigin } from "./gate.ts";
+import type { WorkerRegistry } from "./workers.ts";
+
+export const maxBodyBytes: number = 64 * 1024;
+
+/** Node's own request and response, which are absent when a test calls the app without a server. */
+export type HiveEnv = { Bindings: Partial<HttpBindings> };
+
+export interface HiveAppOptions {
+  readonly registry: WorkerRegistry;
+  readonly faults: Faults;
+  readonly feed: Feed;
+  readonly log: Logger;
+}
+
+type RouteName = keyof typeof hiveRoutes;
+type Handler = (context: Context<HiveEnv>) => Response | Promise<Response>;
+
+/** Where faults apply: what workers send, and not what an observer asks. */
+const workersRoutes: readonly RouteName[] = ["register", "heartbeat", "deregister"];
+
+const HeartbeatsQuerySchema = z.object({
+  worker_id: z.string().optional(),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, "must be an integer from 1 to 999999")
+    .default("100")
+    .transform(Number),
+});
+
+export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
+  const { log } = options;
+  const app = new Hono<HiveEnv>();
+  app.onError((error) => {
+    const known = WaggleError.from(error);
+    if (known.cause !== undefined) log.error({ err: known.cause }, "A request failed");
+    return errorResponse(known);
+  });
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    return errorResponse(new WaggleError("not_found", `Cannot find the route ${method} ${path.slice(0, 200)}.`));
+  });
+  const openPaths = Object.values<Route>(hiveRoutes).flatMap(({ open, path }) => (open === true ? [path] : []));
+  app.use(async (context, next) => {
+    if (!openPaths.includes(context.req.path)) checkHostAndOrigin(context.req.raw.headers);
+    await next();
+  });
+  const handlers = createHandlers(options);
+  const limitBody = bodyLimit({
+    maxSize: maxBodyBytes,
+    onError: () => {
+      throw new WaggleError("payload_too_large", `Cannot read the body: it is larger than ${maxBodyBytes} bytes.`);
+    },
+  });
+  for (const [name, route] of Object.entries(hiveRoutes) as [RouteName, Route][]) {
+    if (workersRoutes.includes(name)) app.on(route.method, route.path, misbehave(options.faults));
+    app.on(route.method, route.path, limitBody, handlers[name]);
+  }
+  return app;
+}
+
+function createHandlers({ registry, faults, feed }: HiveAppOptions): Record<RouteName, Handler> {
+  return {
+    register: async (context) => {
+      const registration = await readBody(context, RegistrationSchema);
+      if (registration.worker_id !== context.req.param("id")) {
+        throw new WaggleError("invalid_argument", 'Cannot accept field "worker_id": it is not the one in the path.');
+      }
+      return Response.json(registry.register(registration));
+    },
+    heartbeat: async (context) => {
+      registry.heartbeat(await readBody(context, HeartbeatSchema));
+      return new Response(null, { status: 204 });
+    },
+    deregister: (context) => {
+      registry.deregister(context.req.param("id") ?? "");
+      return new Response(null, { status: 204 });
+    },
+    workers: () => Response.json({ workers: registry.list() }),
+    worker: (context) => Response.json(registry.get(context.req.param("id") ?? "")),
+    heartbeats: (context) => {
+      const query = HeartbeatsQuerySchema.safeParse(context.req.query());
+      if (!query.success) throw invalidArgument(query.error, "query");
+      const { worker_id: workerId, limit } = query.data;
+      return Response.json({ heartbeats: registry.heartbeats({ workerId, limit }) });
+    },
+    heartbeatStream: (context) => {
+      // Nobody would ever read a HEAD's stream.
+      if (context.req.method === "HEAD") throw new WaggleError("not_found", "Cannot answer HEAD: this is a stream.");
+      const ndjson = context.req.header("accept")?.includes("application/x-ndjson") === true;
+      const items = feed.open(registry.snapshot(), () => context.env.outgoing?.destroy());
+      return new Response(feedBody(items, ndjson), { headers: ndjson ? ndjsonHeaders : sseHeaders });
+    },
+    getFault: () => Response.json(faults.current()),
+    setFault: async (context) => Response.json(faults.set(await readBody(context, FaultSchema))),
+    livez: () => Response.json({ live: true }),
+  };
+}
+
+/** Does to a worker's request what the fault in force says. */
+function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
+  return async (context, next) => {
+    const { fault, delay_ms: delayMs = 0 } = faults.take();
+    const { signal } = context.req.raw;
+    switch (fault) {
+      case "none":
+      case "forget":
+        return next();
+      case "500":
+        throw new WaggleError("internal", "The hive fails because it was told to.");
+      case "refuse":
+        context.env.outgoing?.destroy();
+        return nobodyIsLeft();
+      case "drop":
+        context.env.incoming?.resume();
+        await aborted(signal);
+        return nobodyIsLeft();
+      case "delay":
+        await sleep(delayMs, { signal, ref: false }).catch(() => {});
+        return signal.aborted ? nobodyIsLeft() : next();
+    }
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** What a handler returns when the connection is gone; nobody gets it. */
+function nobodyIsLeft(): Response {
+  return new Response(null, { status: 499 });
+}
+
+async function readBody<T>(context: Context<HiveEnv>, schema: z.ZodType<T>): Promise<T> {
+  const body = schema.safeParse(parseJson(await context.req.text()));
+  if (!body.success) throw invalidArgument(body.error, "body");
+  return body.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new WaggleError("invalid_argument", "Cannot read the body: it is not JSON.");
+  }
+}
+
+export function errorResponse(error: WaggleError): Response {
+  const headers = error.retryAfterS === undefined ? {} : { "retry-after": String(error.retryAfterS) };
+  return Response.json(error.toBody(), { status: error.status, headers });
+}

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError, parseConfig } from "./config.ts";
+
+describe("parseConfig", () => {
+  const defaults = { port: 7700, host: "127.0.0.1", logLevel: "info", logFormat: "pretty", heartbeatsKept: 1000 };
+
+  it("has defaults for everything", () => {
+    expect(parseConfig([], {})).toEqual({ kind: "run", config: defaults });
+  });
+
+  it("takes a flag before its variable, and an empty variable as unset", () => {
+    const env = { WAGGLE_HIVE_PORT: "1", WAGGLE_HIVE_LOG_LEVEL: "debug", WAGGLE_HIVE_HOST: "" };
+    const config = { ...defaults, port: 0, logLevel: "debug" };
+    expect(parseConfig(["--port", "0"], env)).toEqual({ kind: "run", config });
+  });
+
+  it.each([
+    [["--port", "99999"], {}, "Cannot use --port 99999: must be an integer from 0 to 65535"],
+    [["--port", "-1"], {}, "Cannot use --port -1: "],
+    [["--heartbeats-kept", "0"], {}, "Cannot use --heartbeats-kept 0: "],
+    [[], { WAGGLE_HIVE_HEARTBEATS_KEPT: "x" }, "Cannot use --heartbeats-kept x (from WAGGLE_HIVE_HEARTBEATS_KEPT): "],
+    [["--host", "0.0.0.0"], {}, "Cannot use --host 0.0.0.0: the hive has no authentication"],
+    [["--log-level", "loud"], {}, "Cannot use --log-level loud: must be one of trace"],
+    [["--log-format", "xml"], {}, "Cannot use --log-format xml: must be one of pretty, json"],
+    [["--colour"], {}, "Cannot start: unknown option '--colour'"],
+    [["--port"], {}, "Cannot start: option '--port <number>' argument missing"],
+    [["extra"], {}, "Cannot start: too many arguments"],
+  ])("refuses %j with %j", (argv, env, message) => {
+    expect(() => parseConfig(argv, env)).toThrow(ConfigError);
+    expect(() => parseConfig(argv, env)).toThrow(message);
+  });
+
+  it("names every flag that is wrong", () => {
+    expect(() => parseConfig(["--port", "x", "--host", "y"], {})).toThrow(/--port x.*\n.*--host y/);
+  });
+});

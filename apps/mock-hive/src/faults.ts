@@ -1,0 +1,46 @@
+// Owns which fault is in force and for how many more requests. What a fault does to a request is app's.
+import { WaggleError, type Fault } from "@waggle/protocol";
+
+export interface Faults {
+  /**
+   * Puts a fault in force and answers with what is in force then: after `forget`, which takes effect at once, that is none.
+   * @throws WaggleError invalid_argument when the fault does not take a field, or needs one
+   */
+  set(fault: Fault): Fault;
+  current(): Fault;
+  /** The fault for one request, which is counted. */
+  take(): Fault;
+}
+
+const noFault: Fault = { fault: "none" };
+
+export function createFaults(options: { readonly onForget: () => void }): Faults {
+  let current = noFault;
+
+  return {
+    set(fault) {
+      check(fault);
+      current = fault.fault === "forget" ? noFault : fault;
+      if (fault.fault === "forget") options.onForget();
+      return current;
+    },
+    current: () => current,
+    take() {
+      const taken = current;
+      if (taken.count !== undefined) current = taken.count > 1 ? { ...taken, count: taken.count - 1 } : noFault;
+      return taken;
+    },
+  };
+}
+
+function check({ fault, delay_ms, count }: Fault): void {
+  if ((fault === "delay") !== (delay_ms !== undefined)) {
+    throw new WaggleError(
+      "invalid_argument",
+      'Cannot set the fault: "delay" needs delay_ms, and no other fault takes it.',
+    );
+  }
+  if (count !== undefined && (fault === "none" || fault === "forget")) {
+    throw new WaggleError("invalid_argument", `Cannot set the fault: "${fault}" takes no count.`);
+  }
+}

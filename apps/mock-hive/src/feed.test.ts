@@ -1,0 +1,78 @@
+import { createFakeClock } from "@waggle/testing";
+import type { HiveEvent } from "@waggle/protocol";
+import { expect, it } from "vitest";
+import { createFeed, feedBacklogLimit, pingIntervalMs, type FeedItem } from "./feed.ts";
+
+const snapshot: HiveEvent = { type: "snapshot", at: "", workers: [] };
+const event = (worker_id: string): HiveEvent => ({ type: "deregistered", at: "", worker_id });
+const never = (): void => expect.unreachable("The reader was cut off");
+
+async function take(reader: AsyncIterator<FeedItem>, count: number): Promise<unknown[]> {
+  const items: unknown[] = [];
+  for (let i = 0; i < count; i += 1) items.push((await reader.next()).value);
+  return items;
+}
+
+it("gives each reader its first event and all that follow", async () => {
+  const feed = createFeed({ clock: createFakeClock() });
+  const early = feed.open(snapshot, never);
+  feed.publish(event("a"));
+  const late = feed.open(snapshot, never);
+  feed.publish(event("b"));
+  expect(await take(early, 3)).toEqual([snapshot, event("a"), event("b")]);
+  expect(await take(late, 2)).toEqual([snapshot, event("b")]);
+});
+
+it("pings while there are readers, and has no timer without", async () => {
+  const clock = createFakeClock();
+  const feed = createFeed({ clock });
+  expect(clock.pending).toBe(0);
+  const one = feed.open(snapshot, never);
+  const two = feed.open(snapshot, never);
+  clock.advance(2 * pingIntervalMs);
+  expect(await take(one, 3)).toEqual([snapshot, { type: "ping" }, { type: "ping" }]);
+  await one.return?.();
+  expect(clock.pending).toBe(1);
+  await two.return?.();
+  expect(clock.pending).toBe(0);
+  expect(feed.readers).toBe(0);
+});
+
+it("cuts off a reader that falls behind, and no other", async () => {
+  const feed = createFeed({ clock: createFakeClock() });
+  let cutOff = 0;
+  const slow = feed.open(snapshot, () => (cutOff += 1));
+  const quick = feed.open(snapshot, never);
+  await take(quick, 1);
+  for (let i = 0; i < feedBacklogLimit; i += 1) {
+    feed.publish(event(`w${i}`));
+    expect(await take(quick, 1)).toEqual([event(`w${i}`)]);
+  }
+  expect(cutOff).toBe(1);
+  expect(feed.readers).toBe(1);
+  await expect(take(slow, feedBacklogLimit + 1)).rejects.toMatchObject({ code: "slow_consumer" });
+});
+
+it("ends every reader when it closes, also one that waits", async () => {
+  const clock = createFakeClock();
+  const feed = createFeed({ clock });
+  const waiting = feed.open(snapshot, never);
+  const behind = feed.open(snapshot, never);
+  await take(waiting, 1);
+  const pending = waiting.next();
+  feed.close();
+  expect(await pending).toEqual({ done: true, value: undefined });
+  expect(await take(behind, 2)).toEqual([snapshot, undefined]);
+  expect([feed.readers, clock.pending]).toEqual([0, 0]);
+});
+
+it("lets a reader leave in the middle of a wait", async () => {
+  const feed = createFeed({ clock: createFakeClock() });
+  const reader = feed.open(snapshot, never);
+  await take(reader, 1);
+  const pending = reader.next();
+  await reader.return?.();
+  expect(await pending).toEqual({ done: true, value: undefined });
+  feed.publish(event("a"));
+  expect(feed.readers).toBe(0);
+});

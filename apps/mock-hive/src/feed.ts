@@ -1,0 +1,90 @@
+// Owns the fan-out of hive events to their readers, each with a bounded buffer of its own. It knows no HTTP and no text format.
+import { createChannel, type Channel, type Clock, type TimerHandle } from "@waggle/async";
+import { WaggleError, type HiveEvent } from "@waggle/protocol";
+
+/** Most readers at a time; a further one is refused. */
+export const feedReadersLimit = 64;
+/** Most events that wait for one reader; at the next one it is cut off. */
+export const feedBacklogLimit = 1_024;
+export const pingIntervalMs = 15_000;
+
+/** A ping keeps a quiet connection open. */
+export type FeedItem = HiveEvent | { readonly type: "ping" };
+
+export interface Feed {
+  /**
+   * A reader that gets `first`, then everything published from now on, until it returns or the feed closes. One that falls behind by
+   * more than `feedBacklogLimit` is cut off: `onCutOff` is called at once, and its iterator ends with `slow_consumer`.
+   * @throws WaggleError resource_exhausted at `feedReadersLimit`
+   */
+  open(first: HiveEvent, onCutOff: () => void): AsyncIterator<FeedItem, undefined>;
+  publish(event: HiveEvent): void;
+  readonly readers: number;
+  /** Ends every reader's stream after what is buffered for it. */
+  close(): void;
+}
+
+interface Reader {
+  readonly channel: Channel<FeedItem>;
+  readonly onCutOff: () => void;
+}
+
+export function createFeed(options: { readonly clock: Clock }): Feed {
+  const readers = new Set<Reader>();
+  let pingTimer: TimerHandle | undefined;
+
+  function deliver(item: FeedItem): void {
+    for (const reader of readers) {
+      if (reader.channel.send(item)) continue;
+      leave(reader);
+      reader.channel.fail(new WaggleError("slow_consumer", `This reader fell ${feedBacklogLimit} events behind.`));
+      reader.onCutOff();
+    }
+  }
+
+  function leave(reader: Reader): void {
+    readers.delete(reader);
+    if (readers.size > 0) return;
+    pingTimer?.cancel();
+    pingTimer = undefined;
+  }
+
+  function ping(): void {
+    pingTimer = options.clock.setTimeout(ping, pingIntervalMs);
+    deliver({ type: "ping" });
+  }
+
+  return {
+    open(first, onCutOff) {
+      if (readers.size >= feedReadersLimit) {
+        throw new WaggleError(
+          "resource_exhausted",
+          `Cannot open the stream: ${feedReadersLimit} readers are there already.`,
+        );
+      }
+      const reader = { channel: createChannel<FeedItem>({ capacity: feedBacklogLimit }), onCutOff };
+      reader.channel.send(first);
+      readers.add(reader);
+      pingTimer ??= options.clock.setTimeout(ping, pingIntervalMs);
+      const items = reader.channel[Symbol.asyncIterator]();
+      return {
+        next: () => items.next(),
+        return: async () => {
+          leave(reader);
+          await items.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+    publish: deliver,
+    get readers() {
+      return readers.size;
+    },
+    close() {
+      for (const reader of readers) {
+        leave(reader);
+        reader.channel.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,206 @@
+import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { withTimeout } from "@waggle/async";
+import { createHiveClient, type HiveClient } from "@waggle/client";
+import { listPortsOf } from "@waggle/ports";
+import { StdoutLineSchema, type Heartbeat, type HiveEvent, type Registration } from "@waggle/protocol";
+import { afterEach, describe, expect, it } from "vitest";
+
+const source = ["--conditions=source", "--import", "tsx", new URL("main.ts", import.meta.url).pathname];
+const startTimeoutMs = 20_000;
+
+const state = {
+  worker_id: "w1",
+  url: "http://127.0.0.1:7701",
+  model: "m",
+  state: "ready" as const,
+  slots: { total: 2, busy: 0 },
+  queue: { depth: 0, capacity: 8 },
+  version: "0.1.0",
+};
+const registration: Registration = { ...state, interval_ms: 100 };
+const heartbeat: Heartbeat = { ...state, timestamp: "2026-11-02T10:00:00.000Z", health_status: "healthy", seq: 0 };
+
+const children: ChildProcess[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+});
+
+function start(args: readonly string[], stdio: StdioOptions = ["ignore", "pipe", "pipe"]): ChildProcess {
+  const child = spawn(process.execPath, [...source, ...args], { stdio });
+  children.push(child);
+  return child;
+}
+
+/** The exit code, or the signal that ended it. */
+async function exitOf(child: ChildProcess, ms = 5_000): Promise<unknown> {
+  if (child.exitCode !== null) return child.exitCode;
+  const [code, signal] = await withTimeout(once(child, "exit"), ms, "The hive did not leave");
+  return code ?? signal;
+}
+
+async function startHive(...args: string[]): Promise<{ child: ChildProcess; url: string; hive: HiveClient }> {
+  const child = start(["--port", "0", ...args], ["pipe", "pipe", "pipe", "ipc"]);
+  const lines = createInterface(child.stdout as Readable);
+  const [line] = (await withTimeout(once(lines, "line"), startTimeoutMs, "The hive did not start")) as [string];
+  const { url, pid } = StdoutLineSchema.parse(JSON.parse(line));
+  expect(pid).toBe(child.pid);
+  return { child, url, hive: createHiveClient({ baseUrl: url }) };
+}
+
+async function next(events: AsyncIterator<HiveEvent>): Promise<HiveEvent> {
+  const { done, value } = await withTimeout(events.next(), 5_000, "No event came");
+  if (done === true) throw new Error("The feed has ended");
+  return value;
+}
+
+async function isFree(url: string): Promise<boolean> {
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return false;
+  } catch {
+    return true;
+  } finally {
+    socket.destroy();
+  }
+}
+
+describe("the hive's process", () => {
+  it("serves a worker's life, tells it on the feed, and leaves on SIGTERM with the feed open", async () => {
+    const { child, url, hive } = await startHive("--log-format", "json");
+    expect(await listPortsOf([child.pid as number])).toEqual([Number(new URL(url).port)]);
+    const feed = hive.events()[Symbol.asyncIterator]();
+    expect(await next(feed)).toMatchObject({ type: "snapshot", workers: [] });
+    await hive.register(registration);
+    expect(await next(feed)).toMatchObject({ type: "registered", worker: { worker_id: "w1", liveness: "alive" } });
+    await hive.heartbeat(heartbeat);
+    expect(await next(feed)).toMatchObject({ type: "heartbeat", heartbeat: { seq: 0 } });
+    expect(await hive.heartbeats({ workerId: "w1", limit: 1 })).toEqual([heartbeat]);
+    // Nobody beats any more, and liveness follows by itself.
+    expect(await next(feed)).toMatchObject({ type: "liveness", was: "alive", liveness: "stale" });
+    expect(await next(feed)).toMatchObject({ type: "liveness", was: "stale", liveness: "gone" });
+    expect(await hive.worker("w1")).toMatchObject({ liveness: "gone", heartbeats: 1 });
+
+    const log = text(child.stderr as Readable);
+    child.kill("SIGTERM");
+    const before = performance.now();
+    expect(await exitOf(child)).toBe(0);
+    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(await isFree(url)).toBe(true);
+    expect(await withTimeout(feed.next(), 5_000, "The feed did not end")).toEqual({ done: true, value: undefined });
+    expect(await log).toContain('"reason":"SIGTERM"');
+  });
+
+  it("leaves within a second on SIGINT, although clients hang in faults and one does not read", async () => {
+    const { child, url, hive } = await startHive();
+    const reader = request(`${url}/v1/heartbeats/stream`).on("error", () => {});
+    reader.end();
+    const [response] = (await once(reader, "response")) as [Readable];
+    response.pause();
+    const failures: Promise<unknown>[] = [];
+    for (const fault of [{ fault: "drop" }, { fault: "delay", delay_ms: 60_000 }] as const) {
+      await hive.setFault({ ...fault, count: 1 });
+      failures.push(hive.register(registration).catch((error: unknown) => error));
+      // In force until a request has taken it.
+      while ((await hive.fault()).fault !== "none") continue;
+    }
+    child.kill("SIGINT");
+    const before = performance.now();
+    expect(await exitOf(child)).toBe(0);
+    expect(performance.now() - before).toBeLessThan(1_000);
+    for (const failure of failures) expect(await failure).toMatchObject({ code: "unavailable" });
+    reader.destroy();
+  });
+
+  it("misbehaves over real connections as it is told to", async () => {
+    const { hive, url } = await startHive();
+    const impatient = createHiveClient({ baseUrl: url, requestTimeoutMs: 100 });
+    const unavailable = { code: "unavailable" };
+    await hive.setFault({ fault: "refuse", count: 1 });
+    await expect(hive.register(registration)).rejects.toMatchObject(unavailable);
+    await hive.setFault({ fault: "drop", count: 1 });
+    await expect(impatient.register(registration)).rejects.toMatchObject(unavailable);
+    await hive.setFault({ fault: "delay", delay_ms: 60_000, count: 1 });
+    await expect(impatient.register(registration)).rejects.toMatchObject(unavailable);
+    expect(await hive.workers()).toEqual([]);
+    await hive.setFault({ fault: "500", count: 1 });
+    await expect(hive.register(registration)).rejects.toMatchObject({ code: "internal" });
+    await hive.register(registration);
+    await hive.setFault({ fault: "forget" });
+    await expect(hive.heartbeat(heartbeat)).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("goes on when stdin ends and when nobody reads its output, and follows its parent's channel", async () => {
+    const { child, hive } = await startHive("--log-level", "debug");
+    child.stdin?.end();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    await hive.register(registration);
+    await hive.heartbeat(heartbeat);
+    expect((await hive.worker("w1")).heartbeats).toBe(1);
+    child.disconnect();
+    expect(await exitOf(child)).toBe(0);
+  });
+
+  it("answers what is no proper request with a typed error, and stays", async () => {
+    const { url, hive } = await startHive();
+    const raw = async (head: string): Promise<string> => {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1");
+      socket.end(`${head}\r\n\r\n`);
+      return withTimeout(text(socket), 5_000, "No answer");
+    };
+    expect(await raw("GET /v1/workers HTTP/1.0")).toMatch(/ 403 [^]*"code":"forbidden"/);
+    expect(await raw("GET /v1/workers HTTP/1.1\r\nHost: a b\r\nConnection: close")).toMatch(
+      / 400 [^]*"code":"invalid_argument"/,
+    );
+    expect(await raw("GET http://evil.example/v1/workers HTTP/1.1\r\nHost: evil.example\r\nConnection: close")).toMatch(
+      / 403 /,
+    );
+    expect(await raw("nonsense")).toMatch(/ 400 /);
+    expect(await hive.workers()).toEqual([]);
+  });
+
+  it("names the holder of a taken port and exits 69", async () => {
+    const holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const { port } = holder.address() as AddressInfo;
+    const child = start(["--port", String(port)]);
+    const log = await text(child.stderr as Readable);
+    expect(await exitOf(child, startTimeoutMs)).toBe(69);
+    expect(log).toContain(`Cannot listen on 127.0.0.1:${port}: the port is held by process ${process.pid} (`);
+    holder.close();
+    await once(holder, "close");
+  });
+
+  it("exits 64 for a flag that is wrong, with nothing on stdout", async () => {
+    const child = start(["--host", "0.0.0.0"]);
+    const [out, log] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)]);
+    expect(await exitOf(child)).toBe(64);
+    expect(out).toBe("");
+    expect(log).toMatch(/^waggle-hive: Cannot use --host 0\.0\.0\.0: the hive has no authentication/);
+  });
+
+  it("has a bin that prints version and help", async () => {
+    const bin = new URL("../bin/waggle-hive.js", import.meta.url).pathname;
+    for (const [flag, expected] of [
+      ["--version", /^\d+\.\d+\.\d+\n$/],
+      ["--help", /--heartbeats-kept <number>/],
+    ] as const) {
+      const child = spawn(process.execPath, [bin, flag], { stdio: ["ignore", "pipe", "inherit"] });
+      children.push(child);
+      const printed = text(child.stdout);
+      expect(await exitOf(child, startTimeoutMs)).toBe(0);
+      expect(await printed).toMatch(expected);
+    }
+  });
+});

@@ -1,0 +1,115 @@
+// Owns the hive as a whole while it runs: registry, faults, feed and the socket; how it starts and how it closes.
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener, RequestError } from "@hono/node-server";
+import { systemClock } from "@waggle/async";
+import { findPortHolder } from "@waggle/ports";
+import { WaggleError, type HiveEvent } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import { createHiveApp, errorResponse } from "./app.ts";
+import { createFaults } from "./faults.ts";
+import { createFeed } from "./feed.ts";
+import { createWorkerRegistry } from "./workers.ts";
+
+/** Most connections at a time; further ones are closed at once. */
+const connectionsLimit = 2_000;
+/** How long answers may take to finish once the hive closes. */
+const closeGraceMs = 250;
+
+/** The port is taken; the message names the process that holds it, where that can be found. */
+export class PortTakenError extends Error {
+  override readonly name = "PortTakenError";
+}
+
+export interface HiveOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly heartbeatsKept: number;
+  readonly log: Logger;
+}
+
+export interface Hive {
+  readonly url: string;
+  /** Ends the feed's readers, then every connection; the port is free afterwards. Takes little longer than 250 ms at most. */
+  close(): Promise<void>;
+}
+
+/** @throws PortTakenError, or the system's own error when the address cannot be used */
+export async function startHive(options: HiveOptions): Promise<Hive> {
+  const { log, heartbeatsKept } = options;
+  const clock = systemClock;
+  const feed = createFeed({ clock });
+  const onEvent = (event: HiveEvent): void => {
+    logEvent(log, event);
+    feed.publish(event);
+  };
+  const registry = createWorkerRegistry({ clock, wallClock: Date.now, heartbeatsKept, onEvent });
+  const faults = createFaults({ onForget: () => registry.forgetAll() });
+  const app = createHiveApp({ registry, faults, feed, log });
+  const answer = getRequestListener(app.fetch, {
+    // Only HTTP/1.0 may leave Host out; the check in front of the routes then refuses it.
+    hostname: "unknown",
+    errorHandler: (error) => errorResponse(error instanceof RequestError ? unreadable(error) : WaggleError.from(error)),
+  });
+  const server = createServer((request, response) => void answer(request, response));
+  server.maxConnections = connectionsLimit;
+  await listen(server, options);
+
+  return {
+    url: urlOf(server),
+    async close() {
+      registry.close();
+      feed.close();
+      const closed = once(server, "close");
+      server.close();
+      const force = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}
+
+async function listen(server: Server, { host, port }: HiveOptions): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    const holder = await findPortHolder(port);
+    const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
+    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}`, { cause: error });
+  }
+}
+
+function unreadable(cause: RequestError): WaggleError {
+  return new WaggleError("invalid_argument", "Cannot read the request: its URL or Host is invalid.", { cause });
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+function logEvent(log: Logger, event: HiveEvent): void {
+  switch (event.type) {
+    case "snapshot":
+      return;
+    case "heartbeat":
+      log.debug(
+        { worker: event.heartbeat.worker_id, seq: event.heartbeat.seq, state: event.heartbeat.state },
+        "heartbeat",
+      );
+      return;
+    case "registered":
+      log.info({ worker: event.worker.worker_id, url: event.worker.url, model: event.worker.model }, "registered");
+      return;
+    case "liveness":
+      log.info({ worker: event.worker_id, liveness: event.liveness, was: event.was }, "liveness");
+      return;
+    case "deregistered":
+    case "forgotten":
+      log.info({ worker: event.worker_id }, event.type);
+  }
+}

@@ -1,0 +1,232 @@
+import { createFakeClock } from "@waggle/testing";
+import type { Heartbeat, HiveEvent, Registration } from "@waggle/protocol";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createWorkerRegistry, goneWorkersLimit, workersLimit } from "./workers.ts";
+
+const report = (worker_id: string) => ({
+  worker_id,
+  url: "http://127.0.0.1:7701",
+  model: "m",
+  state: "ready" as const,
+  slots: { total: 2, busy: 0 },
+  queue: { depth: 0, capacity: 8 },
+  version: "0.1.0",
+});
+const registration = (worker_id = "w1", interval_ms = 1_000): Registration => ({ ...report(worker_id), interval_ms });
+const heartbeat = (worker_id = "w1", seq = 0): Heartbeat => ({
+  ...report(worker_id),
+  timestamp: "2026-11-02T10:00:00.000Z",
+  health_status: "healthy",
+  seq,
+});
+
+function createRegistry(heartbeatsKept = 10) {
+  const clock = createFakeClock();
+  const events: HiveEvent[] = [];
+  const registry = createWorkerRegistry({
+    clock,
+    wallClock: () => Date.UTC(2026, 10, 2) + clock.now(),
+    heartbeatsKept,
+    onEvent: (event) => events.push(event),
+  });
+  const livenessOf = (id = "w1"): string => registry.get(id).liveness;
+  /** The events since the last call, in short. */
+  const news = (): string[] =>
+    events.splice(0).map((event) => {
+      switch (event.type) {
+        case "snapshot":
+          return "snapshot";
+        case "registered":
+          return `${event.worker.worker_id} registered`;
+        case "heartbeat":
+          return `${event.heartbeat.worker_id} heartbeat`;
+        case "liveness":
+          return `${event.worker_id} ${event.was}->${event.liveness}`;
+        case "deregistered":
+        case "forgotten":
+          return `${event.worker_id} ${event.type}`;
+      }
+    });
+  return { clock, registry, livenessOf, news };
+}
+
+describe("liveness", () => {
+  it("is stale after three missed intervals and gone after six, each told once", () => {
+    const { clock, registry, livenessOf, news } = createRegistry();
+    registry.register(registration());
+    clock.advance(2_999);
+    expect(livenessOf()).toBe("alive");
+    clock.advance(1);
+    expect(livenessOf()).toBe("stale");
+    clock.advance(2_999);
+    expect(livenessOf()).toBe("stale");
+    clock.advance(1);
+    expect(livenessOf()).toBe("gone");
+    clock.advance(1_000_000);
+    expect(news()).toEqual(["w1 registered", "w1 alive->stale", "w1 stale->gone"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("counts from the last heartbeat", () => {
+    const { clock, registry, livenessOf } = createRegistry();
+    registry.register(registration());
+    for (let i = 0; i < 5; i += 1) {
+      clock.advance(2_500);
+      registry.heartbeat(heartbeat());
+    }
+    expect(livenessOf()).toBe("alive");
+    clock.advance(2_999);
+    expect(livenessOf()).toBe("alive");
+    clock.advance(1);
+    expect(livenessOf()).toBe("stale");
+  });
+
+  it.each(["heartbeat", "registration"])("returns from gone with a %s", (how) => {
+    const { clock, registry, livenessOf, news } = createRegistry();
+    registry.register(registration());
+    clock.advance(6_000);
+    news();
+    if (how === "heartbeat") registry.heartbeat(heartbeat());
+    else registry.register(registration());
+    expect(livenessOf()).toBe("alive");
+    expect(news()[0]).toBe("w1 gone->alive");
+    clock.advance(3_000);
+    expect(livenessOf()).toBe("stale");
+  });
+
+  it("jumps to gone when nobody looked for long, as after a suspended machine", () => {
+    const { clock, registry, news } = createRegistry();
+    registry.register(registration("slow", 10_000));
+    registry.register(registration("fast", 100));
+    clock.advance(60_000);
+    expect(news().slice(2)).toEqual(["fast alive->stale", "fast stale->gone", "slow alive->stale", "slow stale->gone"]);
+  });
+
+  it("follows a shorter interval from its registration on", () => {
+    const { clock, registry, livenessOf } = createRegistry();
+    registry.register(registration("w1", 60_000));
+    registry.register(registration("w1", 1_000));
+    clock.advance(3_000);
+    expect(livenessOf()).toBe("stale");
+  });
+
+  it("never takes more than one timer, and none once closed", () => {
+    const { clock, registry } = createRegistry();
+    for (let i = 0; i < 20; i += 1) registry.register(registration(`w${i}`, 1_000 - i));
+    for (let i = 0; i < 20; i += 1) registry.heartbeat(heartbeat(`w${i}`));
+    expect(clock.pending).toBe(1);
+    registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it("is what the time since the last sign of life says, whatever happens in whatever order", () => {
+    const step = fc.record({
+      id: fc.constantFrom("a", "b", "c"),
+      act: fc.constantFrom("register", "heartbeat", "deregister", "wait"),
+      ms: fc.integer({ min: 0, max: 4_000 }),
+      interval: fc.constantFrom(100, 700, 1_000),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { clock, registry } = createRegistry();
+        const model = new Map<string, { seen: number; interval: number }>();
+        for (const { id, act, ms, interval } of steps) {
+          const known = model.get(id);
+          if (act === "wait") clock.advance(ms);
+          else if (act === "register") {
+            registry.register(registration(id, interval));
+            model.set(id, { seen: clock.now(), interval });
+          } else if (known !== undefined && act === "heartbeat") {
+            registry.heartbeat(heartbeat(id));
+            known.seen = clock.now();
+          } else if (known !== undefined) {
+            registry.deregister(id);
+            model.delete(id);
+          }
+          const expected = [...model].map(([worker, { seen, interval }]) => {
+            const missed = (clock.now() - seen) / interval;
+            return `${worker} ${missed >= 6 ? "gone" : missed >= 3 ? "stale" : "alive"}`;
+          });
+          const actual = registry.list().map(({ worker_id, liveness }) => `${worker_id} ${liveness}`);
+          expect(actual.sort()).toEqual(expected.sort());
+          expect(clock.pending).toBeLessThanOrEqual(1);
+        }
+      }),
+    );
+  });
+});
+
+describe("the registry", () => {
+  it("shows what the worker said last", () => {
+    const { clock, registry } = createRegistry();
+    registry.register({ ...registration(), backend: "fake" });
+    clock.advance(500);
+    registry.heartbeat({ ...heartbeat("w1", 7), state: "draining", slots: { total: 2, busy: 1 } });
+    expect(registry.get("w1")).toEqual({
+      ...report("w1"),
+      state: "draining",
+      slots: { total: 2, busy: 1 },
+      interval_ms: 1_000,
+      liveness: "alive",
+      registered_at: "2026-11-02T00:00:00.000Z",
+      last_seen_at: "2026-11-02T00:00:00.500Z",
+      heartbeats: 1,
+      last_heartbeat: { ...heartbeat("w1", 7), state: "draining", slots: { total: 2, busy: 1 } },
+    });
+  });
+
+  it("takes a second registration as the same worker", () => {
+    const { clock, registry, news } = createRegistry();
+    registry.register(registration());
+    registry.heartbeat(heartbeat());
+    clock.advance(500);
+    const worker = registry.register({ ...registration(), model: "other" });
+    expect(worker).toMatchObject({ model: "other", heartbeats: 1, registered_at: "2026-11-02T00:00:00.000Z" });
+    expect(registry.list()).toEqual([worker]);
+    expect(news()).toEqual(["w1 registered", "w1 heartbeat", "w1 registered"]);
+  });
+
+  it("does not know a worker that left or was forgotten", () => {
+    const { registry, news } = createRegistry();
+    for (const id of ["a", "b", "c"]) registry.register(registration(id));
+    registry.deregister("b");
+    expect(() => registry.heartbeat(heartbeat("b"))).toThrow(expect.objectContaining({ code: "not_found" }));
+    expect(() => registry.deregister("b")).toThrow(expect.objectContaining({ code: "not_found" }));
+    registry.forgetAll();
+    expect(registry.list()).toEqual([]);
+    expect(() => registry.heartbeat(heartbeat("a"))).toThrow(expect.objectContaining({ code: "not_found" }));
+    expect(news().slice(3)).toEqual(["b deregistered", "a forgotten", "c forgotten"]);
+  });
+
+  it("keeps the last heartbeats only", () => {
+    const { registry } = createRegistry(3);
+    registry.register(registration());
+    for (let seq = 0; seq < 5; seq += 1) registry.heartbeat(heartbeat("w1", seq));
+    expect(registry.heartbeats({ limit: 10 }).map(({ seq }) => seq)).toEqual([2, 3, 4]);
+    expect(registry.get("w1").heartbeats).toBe(5);
+  });
+
+  it("forgets the worker that has been gone longest when too many are", () => {
+    const { clock, registry, news } = createRegistry();
+    for (let i = 0; i <= goneWorkersLimit; i += 1) {
+      registry.register(registration(`w${i}`));
+      clock.advance(1);
+    }
+    registry.heartbeat(heartbeat("w0"));
+    clock.advance(10_000);
+    expect(news().filter((line) => line.endsWith("forgotten"))).toEqual(["w1 forgotten"]);
+    expect(registry.list()).toHaveLength(goneWorkersLimit);
+    expect(registry.get("w0").liveness).toBe("gone");
+  });
+
+  it("refuses a worker over the limit", () => {
+    const { registry } = createRegistry();
+    for (let i = 0; i < workersLimit; i += 1) registry.register(registration(`w${i}`));
+    expect(() => registry.register(registration("more"))).toThrow(
+      expect.objectContaining({ code: "resource_exhausted" }),
+    );
+    registry.deregister("w0");
+    expect(registry.register(registration("more")).worker_id).toBe("more");
+  });
+});

@@ -1,0 +1,227 @@
+// Owns the registry: which workers there are, how alive each is, and their last heartbeats. Time and timers come from the clocks it is
+// given; it knows no HTTP.
+import type { Clock, TimerHandle } from "@waggle/async";
+import {
+  goneAfterIntervals,
+  staleAfterIntervals,
+  WaggleError,
+  type Heartbeat,
+  type HiveEvent,
+  type HiveWorker,
+  type LivenessState,
+  type Registration,
+} from "@waggle/protocol";
+
+/** Most workers in the registry, in whatever state; a further one is refused. */
+export const workersLimit = 1_000;
+/** Most gone workers that stay listed; the one that has been gone longest is forgotten first. */
+export const goneWorkersLimit = 100;
+
+export interface WorkerRegistryOptions {
+  readonly clock: Clock;
+  /** Milliseconds since 1970, for the timestamps that others read. */
+  readonly wallClock: () => number;
+  /** Over all workers. */
+  readonly heartbeatsKept: number;
+  readonly onEvent: (event: HiveEvent) => void;
+}
+
+export interface WorkerRegistry {
+  /**
+   * Idempotent: a worker that is listed keeps its first registration time and its count of heartbeats.
+   * @throws WaggleError resource_exhausted at `workersLimit`
+   */
+  register(registration: Registration): HiveWorker;
+  /** @throws WaggleError not_found when the worker is not listed: it must register again */
+  heartbeat(heartbeat: Heartbeat): void;
+  /** @throws WaggleError not_found */
+  deregister(workerId: string): void;
+  /** @throws WaggleError not_found */
+  get(workerId: string): HiveWorker;
+  /** In the order of their first registration. */
+  list(): HiveWorker[];
+  /** The last `limit` ones, newest last. */
+  heartbeats(filter: { readonly workerId?: string | undefined; readonly limit: number }): Heartbeat[];
+  /** Drops every worker; their next heartbeats are unknown. */
+  forgetAll(): void;
+  snapshot(): HiveEvent;
+  /** Cancels the timer; liveness changes no more. */
+  close(): void;
+}
+
+interface Entry {
+  readonly registeredAt: string;
+  /** What the worker said of itself last, registering or by heartbeat. */
+  report: Registration | Heartbeat;
+  intervalMs: number;
+  liveness: LivenessState;
+  /** On the monotonic clock. */
+  seenAt: number;
+  lastSeenAt: string;
+  heartbeats: number;
+  lastHeartbeat?: Heartbeat;
+}
+
+export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegistry {
+  const { clock, onEvent } = options;
+  const entries = new Map<string, Entry>();
+  const kept: Heartbeat[] = [];
+  let timer: (TimerHandle & { readonly dueAt: number }) | undefined;
+
+  const timestamp = (): string => new Date(options.wallClock()).toISOString();
+
+  function entryOf(workerId: string): Entry {
+    const entry = entries.get(workerId);
+    if (entry === undefined) {
+      throw new WaggleError("not_found", `Cannot find worker ${workerId.slice(0, 128)}: it is not registered here.`);
+    }
+    return entry;
+  }
+
+  /** The worker was heard of just now. */
+  function see(entry: Entry, report: Registration | Heartbeat): void {
+    entry.report = report;
+    entry.seenAt = clock.now();
+    entry.lastSeenAt = timestamp();
+    changeLiveness(entry, "alive");
+    arm(deadlineOf(entry));
+  }
+
+  function changeLiveness(entry: Entry, liveness: LivenessState): void {
+    const was = entry.liveness;
+    if (was === liveness) return;
+    entry.liveness = liveness;
+    onEvent({ type: "liveness", at: timestamp(), worker_id: entry.report.worker_id, liveness, was });
+  }
+
+  /** One timer, for the next deadline of all. One that a heartbeat has made too early finds nothing to do and arms the next. */
+  function arm(dueAt: number): void {
+    if (dueAt === Infinity || (timer !== undefined && timer.dueAt <= dueAt)) return;
+    timer?.cancel();
+    timer = { dueAt, ...clock.setTimeout(sweep, Math.max(0, dueAt - clock.now())) };
+  }
+
+  function sweep(): void {
+    timer = undefined;
+    const now = clock.now();
+    for (const entry of entries.values()) if (deadlineOf(entry) <= now) changeLiveness(entry, livenessAt(entry, now));
+    forgetLongestGone();
+    arm(Math.min(...[...entries.values()].map(deadlineOf)));
+  }
+
+  function forgetLongestGone(): void {
+    const gone = [...entries.values()].filter(({ liveness }) => liveness === "gone");
+    gone.sort((a, b) => goneAt(a) - goneAt(b));
+    for (const { report } of gone.slice(0, Math.max(0, gone.length - goneWorkersLimit))) forget(report.worker_id);
+  }
+
+  function forget(workerId: string): void {
+    entries.delete(workerId);
+    onEvent({ type: "forgotten", at: timestamp(), worker_id: workerId });
+  }
+
+  function add(report: Registration): Entry {
+    if (entries.size >= workersLimit) {
+      throw new WaggleError(
+        "resource_exhausted",
+        `Cannot register the worker: ${workersLimit} are registered already.`,
+      );
+    }
+    const at = timestamp();
+    const entry: Entry = {
+      registeredAt: at,
+      report,
+      intervalMs: report.interval_ms,
+      liveness: "alive",
+      seenAt: clock.now(),
+      lastSeenAt: at,
+      heartbeats: 0,
+    };
+    entries.set(report.worker_id, entry);
+    return entry;
+  }
+
+  const list = (): HiveWorker[] => [...entries.values()].map(toWorker);
+
+  return {
+    register(registration) {
+      const entry = entries.get(registration.worker_id) ?? add(registration);
+      entry.intervalMs = registration.interval_ms;
+      see(entry, registration);
+      const worker = toWorker(entry);
+      onEvent({ type: "registered", at: timestamp(), worker });
+      return worker;
+    },
+    heartbeat(heartbeat) {
+      const entry = entryOf(heartbeat.worker_id);
+      entry.heartbeats += 1;
+      entry.lastHeartbeat = heartbeat;
+      see(entry, heartbeat);
+      kept.push(heartbeat);
+      if (kept.length > options.heartbeatsKept) kept.shift();
+      onEvent({ type: "heartbeat", at: timestamp(), heartbeat });
+    },
+    deregister(workerId) {
+      entryOf(workerId);
+      entries.delete(workerId);
+      onEvent({ type: "deregistered", at: timestamp(), worker_id: workerId });
+    },
+    get: (workerId) => toWorker(entryOf(workerId)),
+    list,
+    heartbeats: ({ workerId, limit }) =>
+      kept.filter((heartbeat) => workerId === undefined || heartbeat.worker_id === workerId).slice(-limit),
+    forgetAll() {
+      for (const workerId of entries.keys()) forget(workerId);
+    },
+    snapshot: () => ({ type: "snapshot", at: timestamp(), workers: list() }),
+    close() {
+      timer?.cancel();
+      timer = undefined;
+    },
+  };
+}
+
+function staleAt({ seenAt, intervalMs }: Entry): number {
+  return seenAt + staleAfterIntervals * intervalMs;
+}
+
+function goneAt({ seenAt, intervalMs }: Entry): number {
+  return seenAt + goneAfterIntervals * intervalMs;
+}
+
+/** When, without a further sign of life, the worker's liveness changes next. */
+function deadlineOf(entry: Entry): number {
+  switch (entry.liveness) {
+    case "alive":
+      return staleAt(entry);
+    case "stale":
+      return goneAt(entry);
+    case "gone":
+      return Infinity;
+  }
+}
+
+function livenessAt(entry: Entry, now: number): LivenessState {
+  if (now >= goneAt(entry)) return "gone";
+  return now >= staleAt(entry) ? "stale" : "alive";
+}
+
+function toWorker(entry: Entry): HiveWorker {
+  const { worker_id, url, model, state, backend, slots, queue, version } = entry.report;
+  return {
+    worker_id,
+    url,
+    model,
+    state,
+    slots,
+    queue,
+    version,
+    ...(backend === undefined ? {} : { backend }),
+    interval_ms: entry.intervalMs,
+    liveness: entry.liveness,
+    registered_at: entry.registeredAt,
+    last_seen_at: entry.lastSeenAt,
+    heartbeats: entry.heartbeats,
+    ...(entry.lastHeartbeat === undefined ? {} : { last_heartbeat: entry.lastHeartbeat }),
+  };
+}

@@ -1,0 +1,58 @@
+// Owns who reads a job: readers come and go, and when the last one is gone, the job's own wish decides what becomes of it.
+import type { Clock } from "@waggle/async";
+import type { Endings } from "./endings.ts";
+import type { JobTimers } from "./job-timers.ts";
+import { isFinal } from "./job.ts";
+import type { Job } from "./job.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { createReader } from "./reader.ts";
+import type { Reader } from "./reader.ts";
+
+export interface ReadersOptions {
+  readonly clock: Clock;
+  readonly timers: JobTimers;
+  readonly endings: Endings;
+  readonly lifecycle: Lifecycle;
+  readonly limits: {
+    readonly pingIntervalMs: number;
+    readonly readerStallTimeoutMs: number;
+    readonly reconnectGraceMs: number;
+  };
+}
+
+export interface Readers {
+  /** @param onStalled called when the reader must be cut off without having asked for more; must destroy its connection */
+  open(job: Job, after: number, onStalled: () => void): Reader;
+}
+
+export function createReaders({ clock, timers, endings, lifecycle, limits }: ReadersOptions): Readers {
+  function onLastGone(job: Job): void {
+    if (isFinal(job.state.name) || job.request.on_disconnect === "continue") return;
+    const end = (): void => endings.request(job, { type: "cancelled", by: "disconnect" });
+    if (job.direct) end();
+    else timers.set(job, "grace", limits.reconnectGraceMs, end);
+  }
+
+  return {
+    open(job, after, onStalled) {
+      job.readers += 1;
+      timers.clear(job, "unclaimed");
+      timers.clear(job, "grace");
+      return createReader({
+        log: job.log,
+        streamId: job.id,
+        sessionId: job.request.session_id,
+        after,
+        clock,
+        pingIntervalMs: limits.pingIntervalMs,
+        stallTimeoutMs: limits.readerStallTimeoutMs,
+        onCutOff: lifecycle.readerCutOff,
+        onStalled,
+        onClose() {
+          job.readers -= 1;
+          if (job.readers === 0) onLastGone(job);
+        },
+      });
+    },
+  };
+}

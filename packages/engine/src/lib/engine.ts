@@ -1,0 +1,206 @@
+// Owns the engine: commands in, events out, the step loop between them. It knows no process, socket or file, and never waits for a reader.
+import { WaggleError } from "@waggle/protocol";
+import type { Backend } from "./backend.ts";
+import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages.ts";
+import { createOutbox } from "./outbox.ts";
+import { createPreparer, failureOf, type PreparedJob } from "./prepare.ts";
+import type { ScheduleLimits } from "./schedule.ts";
+import { createSlots, releaseSlot } from "./slots.ts";
+import { createStepLoop, type WaitingJob } from "./step-loop.ts";
+import { createThreadGovernor } from "./threads.ts";
+
+export interface EngineLimits {
+  /** Most prompt tokens in a step while somebody decodes. */
+  readonly prefillBudget: number;
+  /** Most prompt tokens in a step while nobody decodes; four times `prefillBudget` where absent. A step never exceeds the batch size. */
+  readonly prefillBudgetIdle?: number;
+  /** Most submitted jobs without a slot; one more fails with resource_exhausted. */
+  readonly maxWaiting: number;
+  /** Most checked jobs whose tokens are kept until they are submitted. */
+  readonly maxPrepared: number;
+}
+
+export const defaultEngineLimits: EngineLimits = { prefillBudget: 128, maxWaiting: 64, maxPrepared: 64 };
+
+export interface EngineOptions {
+  readonly backend: Backend;
+  readonly limits: EngineLimits;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: () => number;
+  /** 32 random bits, for jobs that leave the seed to us. */
+  readonly random32: () => number;
+  /** Takes an event at once and must not throw. It may give the engine a command. */
+  readonly emit: (event: EngineEvent) => void;
+  /** Computes with so many threads whatever the passes take; without it the backend's own count is the start and the most. */
+  readonly pinnedThreads?: number;
+}
+
+export interface Engine {
+  /** Takes a command at any time. Running jobs feel it at the next boundary between two steps, all else at once. */
+  handle(command: EngineCommand): void;
+  /** Runs jobs until `shutdown`, or until the backend breaks: then the last event is `broken`. Never rejects; call it once. */
+  run(): Promise<void>;
+  /** Slots that are not idle. */
+  readonly busySlots: number;
+}
+
+/** @throws Error when the backend's batch cannot hold one token of each slot */
+export function createEngine(options: EngineOptions): Engine {
+  const { backend, limits, emit } = options;
+  const slots = createSlots(backend.info.slots);
+  const waiting = new Map<string, WaitingJob>();
+  const outbox = createOutbox(slots, emit);
+  const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
+  const loop = createStepLoop({
+    backend,
+    slots,
+    waiting,
+    limits: scheduleLimits(limits, backend),
+    outbox,
+    now: options.now,
+    ...threading(options),
+  });
+  let over = false;
+
+  function check(job: EngineJob): void {
+    prepare(
+      job,
+      (prepared) => {
+        preparer.keep(prepared);
+        emit({ type: "checked", jobId: job.jobId, promptTokens: prepared.prompt.length });
+      },
+      (thrown) => emit({ type: "check_failed", jobId: job.jobId, failure: failureOf(thrown) }),
+    );
+  }
+
+  function submit(job: EngineJob): void {
+    const { jobId } = job;
+    if (waiting.has(jobId) || slots.some((slot) => slot.sequence?.jobId === jobId)) {
+      emit({ type: "log", level: "error", message: `Ignored a submission: job ${jobId} is here already` });
+      return;
+    }
+    if (waiting.size >= limits.maxWaiting) {
+      const message = `Cannot take the job: ${waiting.size} others wait for a slot already.`;
+      tell({ type: "failed", jobId, code: "resource_exhausted", message });
+      return;
+    }
+    const entry: WaitingJob = { prepared: preparer.take(job) };
+    waiting.set(jobId, entry);
+    if (entry.prepared !== undefined) loop.wake();
+    else prepareWaiting(job, entry);
+  }
+
+  function prepareWaiting(job: EngineJob, entry: WaitingJob): void {
+    prepare(
+      job,
+      (prepared) => {
+        entry.prepared = prepared;
+        loop.wake();
+      },
+      (thrown) => {
+        // It may have been cancelled meanwhile, and even be here again.
+        if (waiting.get(job.jobId) !== entry) return;
+        waiting.delete(job.jobId);
+        tell({ type: "failed", jobId: job.jobId, ...failureOf(thrown) });
+      },
+    );
+  }
+
+  function prepare(job: EngineJob, done: (prepared: PreparedJob) => void, refused: (thrown: unknown) => void): void {
+    void preparer.prepare(job).then(
+      (prepared) => {
+        if (!over) done(prepared);
+      },
+      (thrown: unknown) => {
+        if (over) return;
+        if (!(thrown instanceof WaggleError)) {
+          emit({ type: "log", level: "error", message: `Cannot prepare job ${job.jobId}: ${messageOf(thrown)}` });
+        }
+        refused(thrown);
+      },
+    );
+  }
+
+  function cancel(jobId: string): void {
+    if (waiting.delete(jobId)) {
+      const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 };
+      tell({ type: "cancelled", jobId, steps: 0, ...counts });
+      return;
+    }
+    const slot = slots.find((candidate) => candidate.sequence?.jobId === jobId);
+    if (slot === undefined) return;
+    releaseSlot(slot, { kind: "cancelled", atPass: loop.passes });
+    loop.wake();
+  }
+
+  function tell(event: JobEvent): void {
+    outbox.add(event);
+    outbox.flush();
+  }
+
+  return {
+    handle(command) {
+      if (over) return;
+      switch (command.type) {
+        case "check":
+          return check(command.job);
+        case "submit":
+          return submit(command.job);
+        case "cancel":
+          return cancel(command.jobId);
+        case "shutdown":
+          return loop.leave();
+      }
+    },
+    async run() {
+      try {
+        await loop.run();
+      } catch (thrown) {
+        outbox.flush();
+        emit({ type: "broken", message: messageOf(thrown) });
+      } finally {
+        over = true;
+      }
+    },
+    get busySlots() {
+      return slots.filter((slot) => slot.state !== "idle").length;
+    },
+  };
+}
+
+function scheduleLimits({ prefillBudget, prefillBudgetIdle }: EngineLimits, { info }: Backend): ScheduleLimits {
+  if (info.batchSize < info.slots) {
+    throw new Error(`Cannot run ${info.slots} slots: a step carries ${info.batchSize} tokens at most`);
+  }
+  return { batchSize: info.batchSize, prefillBudget, prefillBudgetIdle: prefillBudgetIdle ?? 4 * prefillBudget };
+}
+
+/** Who says how many threads compute: the operator for good, or a governor after each pass. */
+function threading({ backend, pinnedThreads, emit }: EngineOptions): {
+  threads: number;
+  afterPass: (pass: { tokens: number; passMs: number }) => number;
+} {
+  const { info } = backend;
+  if (pinnedThreads !== undefined) {
+    const threads = Math.min(pinnedThreads, info.maxThreads);
+    if (threads !== info.threads) backend.setThreads(threads);
+    return { threads, afterPass: () => threads };
+  }
+  const governor = createThreadGovernor({ start: info.threads, max: info.maxThreads });
+  return {
+    threads: governor.threads,
+    afterPass(pass) {
+      const before = governor.threads;
+      const threads = governor.observe(pass);
+      if (threads !== before) {
+        backend.setThreads(threads);
+        emit({ type: "log", level: "info", message: `Compute with ${threads} threads instead of ${before}` });
+      }
+      return threads;
+    },
+  };
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

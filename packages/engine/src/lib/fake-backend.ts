@@ -1,0 +1,203 @@
+// Owns a Backend that computes nothing, for tests and load: a real port over the fake model, which also refuses what the port forbids.
+import { deferred } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { Backend, BackendInfo, RowResult, SlotSampling, StepRow, Token } from "./backend.ts";
+import {
+  createFakeSampler,
+  emptyContext,
+  extendContext,
+  fakeTokenBytes,
+  fakeVocabularySize,
+  isFakeEndOfGeneration,
+  tokenizeFake,
+  type FakeSampler,
+} from "./fake-model.ts";
+import { countTokens } from "./schedule.ts";
+
+export interface FakeBackendOptions {
+  readonly slots: number;
+  readonly contextSize: number;
+  /** Most tokens in a step; 512 by default. */
+  readonly batchSize?: number;
+  /** How long a step takes; by default a turn of the event loop, so that whatever else waits there gets its share. */
+  readonly stepDelayMs?: number;
+  /** Each step waits for it. */
+  readonly gate?: () => Promise<void>;
+  /** The step with this number, counted from 1, rejects. */
+  readonly failAtStep?: number;
+  /** The step with this number, counted from 1, ends only when the backend is disposed of. */
+  readonly hangAtStep?: number;
+  /** What the backend says it computes with, and its most; 1 by default. */
+  readonly threads?: number;
+}
+
+export interface FakeBackend extends Backend {
+  /** Steps that have begun. */
+  readonly steps: number;
+  /** What the slot's KV cache really holds. */
+  heldTokens(slot: number): readonly Token[];
+}
+
+interface FakeSlot {
+  readonly held: Token[];
+  /** The context's hash after each held token, so that a kept prefix costs nothing. */
+  readonly hashes: number[];
+  /** Present while a job is bound. */
+  sampling: SlotSampling | undefined;
+  sampler: FakeSampler | undefined;
+  last: Token | undefined;
+}
+
+/** @throws Error, as a rejection of the call at fault, when its user breaks the Backend port's contract */
+export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
+  const info = fakeInfo(options);
+  const slots = Array.from({ length: options.slots }, emptySlot);
+  const disposal = deferred<void>();
+  let steps = 0;
+  let stepping = false;
+
+  function slotAt(id: number, action: string): FakeSlot {
+    const slot = slots[id];
+    if (slot === undefined) throw refusal(action, `there is no slot ${id}`);
+    if (disposal.settled) throw refusal(action, "the backend is gone");
+    if (stepping) throw refusal(action, "a step is running");
+    return slot;
+  }
+
+  function checkRows(rows: readonly StepRow[]): void {
+    if (rows.length === 0) throw refusal("step", "there are no rows");
+    const tokens = countTokens(rows);
+    if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
+    let previous = -1;
+    for (const row of rows) {
+      if (row.slot <= previous) throw refusal("step", `slot ${row.slot} comes after slot ${previous}`);
+      checkRow(row, slotAt(row.slot, "step"));
+      previous = row.slot;
+    }
+  }
+
+  function checkRow(row: StepRow, slot: FakeSlot): void {
+    if (slot.sampling === undefined) throw refusal("step", `slot ${row.slot} has no job`);
+    if (row.kind === "decode" && slot.last === undefined) throw refusal("step", `slot ${row.slot} has sampled nothing`);
+    if (row.kind === "prefill" && slot.last !== undefined) throw refusal("step", `slot ${row.slot} decodes already`);
+    if (row.kind === "prefill" && row.tokens.length === 0)
+      throw refusal("step", `the row of slot ${row.slot} is empty`);
+    const length = slot.held.length + countTokens([row]);
+    if (length > info.contextSize) throw refusal("step", `slot ${row.slot} would hold ${length} tokens`);
+  }
+
+  async function pause(): Promise<void> {
+    if (steps === options.failAtStep) throw new Error(`Fake backend failed at step ${steps}, as asked`);
+    if (steps === options.hangAtStep) {
+      await disposal.promise;
+      throw refusal("step", "the backend is gone");
+    }
+    if (options.gate !== undefined) await options.gate();
+    await new Promise<void>((resolve) => {
+      if (options.stepDelayMs === undefined || options.stepDelayMs === 0) setImmediate(resolve);
+      else setTimeout(resolve, options.stepDelayMs);
+    });
+  }
+
+  return {
+    info,
+    tokenize: tokenizeFake,
+    checkSampling,
+    tokenBytes: fakeTokenBytes,
+    isEndOfGeneration: isFakeEndOfGeneration,
+    get steps() {
+      return steps;
+    },
+    heldTokens: (id) => [...(slots[id]?.held ?? [])],
+
+    async begin(id, keepTokens, sampling) {
+      const slot = slotAt(id, "begin");
+      if (slot.sampling !== undefined) throw refusal("begin", `slot ${id} has a job`);
+      if (keepTokens > slot.held.length) {
+        throw refusal("begin", `slot ${id} holds ${slot.held.length} tokens and cannot keep ${keepTokens}`);
+      }
+      slot.held.length = slot.hashes.length = keepTokens;
+      slot.sampling = sampling;
+    },
+
+    async step(rows) {
+      checkRows(rows);
+      steps += 1;
+      stepping = true;
+      try {
+        await pause();
+      } finally {
+        stepping = false;
+      }
+      return rows.map((row) => compute(slotAt(row.slot, "step"), row));
+    },
+
+    async end(id) {
+      const slot = slotAt(id, "end");
+      if (slot.sampling === undefined) throw refusal("end", `slot ${id} has no job`);
+      slot.sampling = slot.sampler = slot.last = undefined;
+    },
+
+    setThreads(threads) {
+      if (threads < 1 || threads > info.maxThreads) throw refusal("set threads", `${threads} is out of range`);
+    },
+
+    async dispose() {
+      disposal.resolve();
+    },
+  };
+}
+
+function fakeInfo(options: FakeBackendOptions): BackendInfo {
+  const { slots, contextSize, batchSize = 512, threads = 1 } = options;
+  return {
+    backend: "fake",
+    modelName: "waggle-fake",
+    contextSize,
+    trainedContextSize: contextSize,
+    slots,
+    batchSize,
+    parameters: 0,
+    modelBytes: 0,
+    device: "fake",
+    threads,
+    maxThreads: threads,
+    build: "fake",
+  };
+}
+
+function emptySlot(): FakeSlot {
+  return { held: [], hashes: [], sampling: undefined, sampler: undefined, last: undefined };
+}
+
+/** Enough of a check to have something to fail: a grammar without a root, a bias on a token that does not exist. */
+async function checkSampling(sampling: SlotSampling): Promise<void> {
+  if (sampling.grammar !== undefined && !/^\s*root\s*::=/m.test(sampling.grammar)) {
+    throw new WaggleError("invalid_argument", 'Cannot accept field "grammar": it has no rule named root.');
+  }
+  const unknown = Object.keys(sampling.logit_bias ?? {}).find((token) => Number(token) >= fakeVocabularySize);
+  if (unknown !== undefined) {
+    throw new WaggleError("invalid_argument", `Cannot accept field "logit_bias": the model has no token ${unknown}.`);
+  }
+}
+
+function compute(slot: FakeSlot, row: StepRow): RowResult {
+  if (row.kind === "prefill") for (const token of row.tokens) feed(slot, token);
+  else if (slot.last !== undefined) feed(slot, slot.last);
+  if (row.kind === "prefill" && !row.sample) return { kind: "none" };
+  if (slot.sampling === undefined) throw refusal("sample", "no job is bound");
+  slot.sampler ??= createFakeSampler(slot.held, slot.sampling);
+  const token = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
+  if (token === undefined) return { kind: "failed", message: "The row failed, as the prompt asked." };
+  slot.last = token;
+  return { kind: "token", token };
+}
+
+function feed(slot: FakeSlot, token: Token): void {
+  slot.hashes.push(extendContext(slot.hashes.at(-1) ?? emptyContext, token));
+  slot.held.push(token);
+}
+
+function refusal(action: string, reason: string): Error {
+  return new Error(`Cannot ${action} on the fake backend: ${reason}`);
+}

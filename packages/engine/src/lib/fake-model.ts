@@ -1,0 +1,143 @@
+// Owns the model that is none: a pure function from the tokens of a context to the next one, so that a test can say what an answer will be.
+import type { PromptInput, SlotSampling, Token } from "./backend.ts";
+
+/** Tokens below this are bytes. */
+const byteTokens = 256;
+const beginOfText = 256;
+const endOfGeneration = 257;
+const endOfMessage = 258;
+const roleTokens = { system: 259, user: 260, assistant: 261 } as const;
+const firstWordToken = 262;
+
+/** All different: a word is a token. */
+const words = (
+  "a bee the hive honey clover finds and dances to her sisters in morning sun where wild thyme grows so they fly over meadow " +
+  "bring nectar home it is warm there comb fills slowly one small drop after another until winter comes"
+)
+  .split(" ")
+  .map((word) => ` ${word}`);
+
+/** With the marker `[unicode]` the model speaks these, a byte per token, so that most tokens are parts of characters. */
+const unicodeWords = ["né", "für", "蜜蜂", "🐝", "мёд", "👩‍🌾", " ", "ş"];
+
+const encoder = new TextEncoder();
+const unicodeWordBytes = unicodeWords.map((word) => encoder.encode(word));
+const tokenTexts: readonly Uint8Array[] = Array.from({ length: firstWordToken + words.length }, (_, token) => {
+  if (token < byteTokens) return Uint8Array.of(token);
+  return encoder.encode(words[token - firstWordToken] ?? "");
+});
+
+const wordTokens = new Map(words.map((word, i) => [word, firstWordToken + i]));
+
+export const fakeVocabularySize = tokenTexts.length;
+
+/**
+ * A word of the model's own, with the space before it, is one token, so that an answer comes back as the tokens it was made of; of all
+ * other text each byte is one. A conversation is framed in control tokens, which no text can contain.
+ */
+export function tokenizeFake(input: PromptInput): Token[] {
+  if (input.kind === "text") return [beginOfText, ...tokenizeText(input.text)];
+  const turns = input.messages.flatMap(({ role, content }) => [
+    roleTokens[role],
+    ...tokenizeText(content),
+    endOfMessage,
+  ]);
+  return [beginOfText, ...turns, roleTokens.assistant];
+}
+
+function tokenizeText(text: string): Token[] {
+  return text.split(/(?= )/).flatMap((piece) => wordTokens.get(piece) ?? [...encoder.encode(piece)]);
+}
+
+/** @throws RangeError for what is no token of this model */
+export function fakeTokenBytes(token: Token): Uint8Array {
+  const bytes = tokenTexts[token];
+  if (bytes === undefined)
+    throw new RangeError(`Cannot render token ${token}: the vocabulary has ${fakeVocabularySize}`);
+  return bytes;
+}
+
+export function isFakeEndOfGeneration(token: Token): boolean {
+  return token === endOfGeneration;
+}
+
+/** Hash of no tokens at all. */
+export const emptyContext = 0x9e3779b9;
+
+/** The hash of a context with one more token: everything the model knows, so that one wrong token in a cache changes all that follows. */
+export function extendContext(hash: number, token: Token): number {
+  let mixed = Math.imul(hash ^ token, 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+/** What the fake takes to heart of all sampling: greedy text is the context's alone, any other the seed's as well. */
+export type FakeSampling = Pick<SlotSampling, "temperature" | "seed" | "ignore_eos">;
+
+export interface FakeSampler {
+  /** The next token after a context with this hash; undefined where the marker `[fail:N]` lets the row fail. */
+  next(contextHash: number): Token | undefined;
+}
+
+/**
+ * Samples for one job. Markers anywhere in the prompt direct it, the last of a kind counts: `[eog:N]` ends the generation after N tokens,
+ * `[fail:N]` lets the job's row fail after N tokens, `[unicode]` gives characters that span tokens. Without `[eog:N]` it never ends.
+ */
+export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
+  const markers = readMarkers(prompt);
+  const eogAfter = sampling.ignore_eos ? Infinity : markers.eogAfter;
+  const salt = sampling.temperature === 0 ? 0 : sampling.seed;
+  let pending: Token[] = [];
+  let count = 0;
+  return {
+    next(contextHash) {
+      count += 1;
+      if (count > markers.failAfter) return undefined;
+      if (count > eogAfter) return endOfGeneration;
+      const rest = pending.shift();
+      if (rest !== undefined) return rest;
+      const choice = extendContext(contextHash, salt);
+      if (!markers.unicode) return firstWordToken + (choice % words.length);
+      const [first = 0, ...others] = unicodeWordBytes[choice % unicodeWordBytes.length] ?? [];
+      pending = others;
+      return first;
+    },
+  };
+}
+
+/** The whole text of an answer of at most `maxTokens` model tokens, as if it had the fake model and the context to itself. */
+export function expectedFakeText(input: PromptInput, sampling: FakeSampling, maxTokens: number): string {
+  const prompt = tokenizeFake(input);
+  const sampler = createFakeSampler(prompt, sampling);
+  let hash = prompt.reduce(extendContext, emptyContext);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  for (let i = 0; i < maxTokens; i++) {
+    const token = sampler.next(hash);
+    if (token === undefined || isFakeEndOfGeneration(token)) break;
+    text += decoder.decode(fakeTokenBytes(token), { stream: true });
+    hash = extendContext(hash, token);
+  }
+  return text + decoder.decode();
+}
+
+interface Markers {
+  readonly eogAfter: number;
+  readonly failAfter: number;
+  readonly unicode: boolean;
+}
+
+function readMarkers(prompt: readonly Token[]): Markers {
+  if (!prompt.includes("[".charCodeAt(0))) return { eogAfter: Infinity, failAfter: Infinity, unicode: false };
+  const text = new TextDecoder().decode(Uint8Array.from(prompt.filter((token) => token < byteTokens)));
+  return {
+    eogAfter: lastNumber(text, /\[eog:(\d+)\]/g),
+    failAfter: lastNumber(text, /\[fail:(\d+)\]/g),
+    unicode: text.includes("[unicode]"),
+  };
+}
+
+function lastNumber(text: string, marker: RegExp): number {
+  const match = [...text.matchAll(marker)].at(-1);
+  return match === undefined ? Infinity : Number(match[1]);
+}

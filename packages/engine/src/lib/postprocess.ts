@@ -1,0 +1,86 @@
+// Owns what the results of a pass mean: caches grow, tokens become text, jobs end. It changes slots and computes nothing.
+import type { Backend, RowResult, StepRow } from "./backend.ts";
+import type { JobEvent } from "./messages.ts";
+import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
+
+/**
+ * Takes in one pass that ended at `atMs`; returns what there is to tell, in slot order. A slot that was released while the pass ran keeps
+ * what was computed and loses what was sampled. Jobs that end here leave their slots releasing.
+ * @throws Error when the results do not fit the rows: the backend is broken
+ */
+export function postprocess(
+  slots: readonly Slot[],
+  rows: readonly StepRow[],
+  results: readonly RowResult[],
+  model: Pick<Backend, "tokenBytes" | "isEndOfGeneration">,
+  atMs: number,
+): JobEvent[] {
+  if (results.length !== rows.length) {
+    throw new Error(
+      `Cannot use the results of a step: ${rows.length} rows went in and ${results.length} results came out`,
+    );
+  }
+  const events: JobEvent[] = [];
+  rows.forEach((row, i) => {
+    const slot = slots[row.slot];
+    const result = results[i];
+    if (slot === undefined || result === undefined) throw new Error(`Cannot use the result of row ${i}: no such slot`);
+    growCache(slot, row);
+    applyResult(slot, row, result, model, atMs, events);
+  });
+  return events;
+}
+
+/** What a row fed is in the KV cache now; that always leaves out the token sampled last. */
+function growCache(slot: Slot, row: StepRow): void {
+  if (row.kind === "decode") slot.cached.push(sequenceOf(slot).lastToken);
+  else for (const token of row.tokens) slot.cached.push(token);
+}
+
+function applyResult(
+  slot: Slot,
+  row: StepRow,
+  result: RowResult,
+  model: Pick<Backend, "tokenBytes" | "isEndOfGeneration">,
+  atMs: number,
+  events: JobEvent[],
+): void {
+  if (result.kind === "failed") {
+    // Nobody knows what a failed row has left in the cache, so nobody gets any of it.
+    slot.cached.length = 0;
+    releaseSlot(slot, { kind: "failed", failure: { code: "engine_failed", message: result.message } });
+    return;
+  }
+  const samples = row.kind === "decode" || row.sample;
+  if (samples !== (result.kind === "token")) {
+    throw new Error(`Cannot use the result of slot ${slot.id}: a token ${samples ? "is missing" : "came unasked"}`);
+  }
+  if (result.kind !== "token" || slot.state === "releasing") return;
+
+  if (row.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
+  const { token } = result;
+  const sampled = { token, bytes: model.tokenBytes(token), endOfGeneration: model.isEndOfGeneration(token) };
+  const { event, finish } = sequenceOf(slot).accept(sampled, atMs);
+  if (event !== undefined) events.push(event);
+  if (finish !== undefined) releaseSlot(slot, { kind: "finished", reason: finish });
+}
+
+/** The events with which the job in a releasing slot ends: what its text still held back, then its one terminal event. */
+export function endingEvents(slot: Slot, passes: number, atMs: number): JobEvent[] {
+  const sequence = sequenceOf(slot);
+  const { jobId } = sequence;
+  const ending = slot.ending;
+  if (ending === undefined) throw new Error(`Cannot end job ${jobId}: slot ${slot.id} is ${slot.state}`);
+  const rest = sequence.flush(atMs);
+  const terminal = ((): JobEvent => {
+    switch (ending.kind) {
+      case "finished":
+        return { type: "finished", jobId, reason: ending.reason, ...sequence.totals(atMs) };
+      case "cancelled":
+        return { type: "cancelled", jobId, steps: passes - ending.atPass, ...sequence.totals(atMs) };
+      case "failed":
+        return { type: "failed", jobId, ...ending.failure };
+    }
+  })();
+  return rest === undefined ? [terminal] : [rest, terminal];
+}

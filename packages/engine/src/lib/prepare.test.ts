@@ -1,0 +1,94 @@
+import { SamplingSchema } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import { createFakeBackend } from "./fake-backend.ts";
+import type { EngineJob } from "./messages.ts";
+import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
+
+function job(given: Partial<EngineJob> = {}): EngineJob {
+  return { jobId: "a", prompt: "Hello", stop: [], cacheScope: "alice", sampling: SamplingSchema.parse({}), ...given };
+}
+
+function preparer(given: { maxPrepared?: number; random32?: () => number } = {}): Preparer {
+  const backend = createFakeBackend({ slots: 1, contextSize: 10 });
+  return createPreparer({ backend, maxPrepared: 2, random32: () => 7, ...given });
+}
+
+describe("preparing", () => {
+  test("gives tokens, and a seed to those who left it open", async () => {
+    expect(await preparer().prepare(job())).toMatchObject({ prompt: { length: 6 }, sampling: { seed: 7 } });
+    expect(await preparer({ random32: () => -1 }).prepare(job())).toMatchObject({ sampling: { seed: 4_294_967_295 } });
+    const seeded = job({ sampling: SamplingSchema.parse({ seed: 3 }) });
+    expect(await preparer().prepare(seeded)).toMatchObject({ sampling: { seed: 3 } });
+  });
+
+  test("takes a conversation", async () => {
+    const { prompt: _, ...rest } = job();
+    const prepared = await preparer().prepare({ ...rest, messages: [{ role: "user", content: "Hi" }] });
+    expect(prepared.prompt).toHaveLength(6);
+  });
+
+  test("refuses a prompt that leaves no room for an answer, with both numbers", async () => {
+    await expect(preparer().prepare(job({ prompt: "12345678" }))).resolves.toBeDefined();
+    const refused = preparer().prepare(job({ prompt: "123456789" }));
+    await expect(refused).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: "Cannot accept the prompt: it has 10 tokens, and the context holds 10, the answer included.",
+      details: { n_prompt_tokens: 10, n_ctx: 10 },
+    });
+  });
+
+  test("refuses a prompt without tokens, which would wait for its first pass forever", async () => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => [] };
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));
+    await expect(refused).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("no tokens"),
+    });
+  });
+
+  test("refuses a hopelessly long prompt without tokenizing it", async () => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(
+      job({ prompt: " ".repeat(10 * maxCharsPerToken) }),
+    );
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
+  });
+
+  test("refuses what the model cannot sample by", async () => {
+    const refused = preparer().prepare(job({ sampling: SamplingSchema.parse({ grammar: "nonsense" }) }));
+    await expect(refused).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining('"grammar"'),
+    });
+  });
+});
+
+describe("keeping", () => {
+  test("hands a checked job out once, as it was submitted", async () => {
+    const jobs = preparer();
+    jobs.keep(await jobs.prepare(job()));
+    expect(jobs.take(job({ maxTokens: 3 }))).toMatchObject({ prompt: { length: 6 }, job: { maxTokens: 3 } });
+    expect(jobs.take(job())).toBeUndefined();
+  });
+
+  test("never hands one job's prompt to another with its id", async () => {
+    const jobs = preparer();
+    jobs.keep(await jobs.prepare(job()));
+    expect(jobs.take(job({ prompt: "World" }))).toBeUndefined();
+  });
+
+  test("forgets the oldest beyond its limit", async () => {
+    const jobs = preparer();
+    for (const jobId of ["a", "b", "c"]) jobs.keep(await jobs.prepare(job({ jobId })));
+    expect(jobs.take(job({ jobId: "a" }))).toBeUndefined();
+    expect(jobs.take(job({ jobId: "b" }))).toBeDefined();
+    expect(jobs.take(job({ jobId: "c" }))).toBeDefined();
+  });
+});
+
+test("a failure tells a client nothing about a defect of ours", () => {
+  expect(failureOf(new Error("/secret/path"))).toEqual({
+    code: "internal",
+    message: "Something went wrong inside the daemon; its log has the cause.",
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, test } from "vitest";
+import { createSequence, type SampledToken, type Sequence, type SequenceOptions } from "./sequence.ts";
+
+const encoder = new TextEncoder();
+const piece = (text: string, token = 1): SampledToken => ({
+  token,
+  bytes: encoder.encode(text),
+  endOfGeneration: false,
+});
+const bytes = (...values: number[]): SampledToken => ({
+  token: 2,
+  bytes: Uint8Array.from(values),
+  endOfGeneration: false,
+});
+const eog: SampledToken = { token: 0, bytes: new Uint8Array(), endOfGeneration: true };
+
+function sequence(given: Partial<SequenceOptions> = {}): Sequence {
+  return createSequence({
+    jobId: "a",
+    stop: [],
+    ignoreEos: false,
+    promptTokens: 5,
+    cachedTokens: 2,
+    maxTokens: undefined,
+    contextSize: 100,
+    startedAtMs: 1000,
+    ...given,
+  });
+}
+
+describe("token events", () => {
+  test("carry text, a gapless index and the time since the start, in whole microseconds", () => {
+    const job = sequence();
+    expect(job.accept(piece("one"), 1000.12345)).toEqual({
+      event: { type: "token", jobId: "a", index: 0, text: "one", tMs: 0.123, n: 1 },
+      finish: undefined,
+    });
+    expect(job.accept(piece(" two"), 1002).event).toMatchObject({ index: 1, text: " two", tMs: 2 });
+  });
+
+  test("count the tokens that had no text of their own", () => {
+    const job = sequence();
+    expect(job.accept(bytes(0xf0, 0x9f), 1001).event).toBeUndefined();
+    expect(job.accept(bytes(0x90), 1002).event).toBeUndefined();
+    expect(job.accept(bytes(0x9d), 1003).event).toMatchObject({ index: 0, text: "🐝", n: 3, tMs: 3 });
+    expect(job.accept(piece("!"), 1004).event).toMatchObject({ index: 1, n: 1 });
+  });
+});
+
+describe("a sequence finishes", () => {
+  test("at the end of generation, with what was held back", () => {
+    const job = sequence({ stop: ["END"] });
+    job.accept(piece("so EN"), 1001);
+    expect(job.accept(eog, 1002)).toMatchObject({ event: { text: "EN", n: 1 }, finish: "stop" });
+    expect(job.completionTokens).toBe(2);
+  });
+
+  test("not at the end of generation when that is to be ignored", () => {
+    expect(sequence({ ignoreEos: true }).accept(eog, 1001)).toEqual({ event: undefined, finish: undefined });
+  });
+
+  test("at a stop string, with the text before it", () => {
+    const job = sequence({ stop: ["END"] });
+    expect(job.accept(piece("one E"), 1001)).toMatchObject({ event: { text: "one " }, finish: undefined });
+    expect(job.accept(piece("ND two"), 1002)).toEqual({ event: undefined, finish: "stop" });
+    expect(job.flush(1003)).toBeUndefined();
+  });
+
+  test("at max_tokens, with an unfinished character as U+FFFD", () => {
+    const job = sequence({ maxTokens: 2 });
+    expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
+    expect(job.accept(bytes(0x62, 0xe2), 1002)).toMatchObject({ event: { text: "b\uFFFD", n: 1 }, finish: "length" });
+  });
+
+  test("at max_tokens with stop when the last token ends the generation or completes a stop string", () => {
+    expect(sequence({ maxTokens: 1 }).accept(eog, 1001).finish).toBe("stop");
+    expect(sequence({ maxTokens: 1, stop: ["b"] }).accept(piece("ab"), 1001)).toMatchObject({
+      event: { text: "a" },
+      finish: "stop",
+    });
+  });
+
+  test("when prompt and answer fill the context", () => {
+    const job = sequence({ promptTokens: 97, maxTokens: 50 });
+    expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
+    expect(job.accept(piece("b"), 1002).finish).toBeUndefined();
+    expect(job.accept(piece("c"), 1003).finish).toBe("length");
+  });
+});
+
+describe("an end from outside", () => {
+  test("lets the held-back text go", () => {
+    const job = sequence({ stop: ["END"] });
+    job.accept(piece("E"), 1001);
+    job.accept(piece("N"), 1002);
+    expect(job.flush(1004)).toMatchObject({ index: 0, text: "EN", n: 2, tMs: 4 });
+    expect(job.flush(1005)).toBeUndefined();
+  });
+});
+
+test("the last token is known once there is one", () => {
+  const job = sequence();
+  expect(() => job.lastToken).toThrow("no token yet");
+  job.accept(piece("x", 42), 1001);
+  expect(job.lastToken).toBe(42);
+});
+
+describe("totals", () => {
+  test("split the time at the first token", () => {
+    const job = sequence();
+    job.accept(piece("a"), 1003);
+    job.accept(piece("b"), 1007);
+    expect(job.totals(1009)).toEqual({
+      promptTokens: 5,
+      cachedTokens: 2,
+      completionTokens: 2,
+      prefillMs: 3,
+      decodeMs: 4,
+    });
+  });
+
+  test("of a job that ends in its prefill count all time as prefill", () => {
+    expect(sequence().totals(1006)).toMatchObject({ completionTokens: 0, prefillMs: 6, decodeMs: 0 });
+  });
+});

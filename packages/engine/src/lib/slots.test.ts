@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import type { EngineJob } from "./messages.ts";
+import { createSequence } from "./sequence.ts";
+import {
+  bindSlot,
+  createSlots,
+  freeSlot,
+  releaseSlot,
+  sequenceOf,
+  slotStatus,
+  transition,
+  type Slot,
+  type SlotEvent,
+  type SlotState,
+} from "./slots.ts";
+
+const legal: Record<SlotState, Partial<Record<SlotEvent, SlotState>>> = {
+  idle: { bind: "prefilling" },
+  prefilling: { prompt_computed: "decoding", release: "releasing" },
+  decoding: { release: "releasing" },
+  releasing: { released: "idle" },
+};
+const states = Object.keys(legal) as SlotState[];
+const events: SlotEvent[] = ["bind", "prompt_computed", "release", "released"];
+
+describe("transition", () => {
+  for (const state of states) {
+    for (const event of events) {
+      const next = legal[state][event];
+      test(`${state} meets ${event}: ${next ?? "refused"}`, () => {
+        if (next === undefined) expect(() => transition(state, event)).toThrow(`it is ${state}`);
+        else expect(transition(state, event)).toBe(next);
+      });
+    }
+  }
+});
+
+describe("a slot", () => {
+  function boundSlot(): Slot {
+    const [slot] = createSlots(1);
+    if (slot === undefined) throw new Error("no slot");
+    slot.cached = [1, 2, 3, 4];
+    const job = { jobId: "a", stop: [], cacheScope: "alice", sessionId: "s" } as unknown as EngineJob;
+    const sequence = createSequence({
+      jobId: "a",
+      stop: [],
+      ignoreEos: false,
+      promptTokens: 5,
+      cachedTokens: 2,
+      maxTokens: undefined,
+      contextSize: 16,
+      startedAtMs: 0,
+    });
+    bindSlot(slot, { job, prompt: [1, 2, 7, 8, 9], sampling: {} as never }, 2, sequence);
+    return slot;
+  }
+
+  test("keeps only the prefix its job shares, and takes the job's scope and session", () => {
+    const slot = boundSlot();
+    expect(slot).toMatchObject({ state: "prefilling", cached: [1, 2], cacheScope: "alice", sessionId: "s" });
+    expect(slotStatus(slot)).toEqual({ id: 0, state: "prefilling", job_id: "a", prompt_tokens: 5, tokens: 0 });
+  });
+
+  test("keeps its cache, scope and session when it is freed", () => {
+    const slot = boundSlot();
+    releaseSlot(slot, { kind: "cancelled", atPass: 3 });
+    freeSlot(slot, 4);
+    expect(slot).toMatchObject({ cached: [1, 2], cacheScope: "alice", sessionId: "s", lastUsed: 4 });
+    expect(slotStatus(slot)).toEqual({ id: 0, state: "idle", prompt_tokens: 0, tokens: 0 });
+    expect(() => sequenceOf(slot)).toThrow("no job is bound");
+  });
+
+  test("the first ending stands", () => {
+    const slot = boundSlot();
+    releaseSlot(slot, { kind: "finished", reason: "stop" });
+    releaseSlot(slot, { kind: "cancelled", atPass: 3 });
+    expect(slot.ending).toEqual({ kind: "finished", reason: "stop" });
+  });
+});

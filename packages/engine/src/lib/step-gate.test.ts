@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { createStepGate } from "./step-gate.ts";
+
+async function isSettled(promise: Promise<void>): Promise<boolean> {
+  const pending = Symbol("pending");
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
+}
+
+test("holds a step until it is let through", async () => {
+  const gate = createStepGate();
+  const pass = gate.pass();
+  await gate.held();
+  expect(await isSettled(pass)).toBe(false);
+  gate.step();
+  await pass;
+});
+
+test("lets steps through that come later, no more than allowed", async () => {
+  const gate = createStepGate();
+  const held = gate.held();
+  gate.step(2);
+  await gate.pass();
+  await gate.pass();
+  expect(await isSettled(held)).toBe(false);
+  const third = gate.pass();
+  await held;
+  expect(await isSettled(third)).toBe(false);
+});
+
+test("holds nothing once it is open", async () => {
+  const gate = createStepGate();
+  const held = gate.pass();
+  gate.open();
+  await held;
+  await gate.pass();
+});

@@ -1,0 +1,125 @@
+// Owns an engine on the fake backend for tests: it runs, its events are kept, and it is gone when the test is.
+import { SamplingSchema, type Sampling } from "@waggle/protocol";
+import { onTestFinished } from "vitest";
+import type { Backend } from "../lib/backend.ts";
+import { createEngine, defaultEngineLimits, type Engine, type EngineLimits } from "../lib/engine.ts";
+import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../lib/fake-backend.ts";
+import { expectedFakeText } from "../lib/fake-model.ts";
+import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../lib/messages.ts";
+import { createStepGate, type StepGate } from "../lib/step-gate.ts";
+
+export interface EngineHarness {
+  readonly engine: Engine;
+  readonly backend: FakeBackend;
+  readonly gate: StepGate;
+  readonly events: readonly EngineEvent[];
+  /** What `run()` returned. */
+  readonly running: Promise<void>;
+  /** All events of a job so far. */
+  of(jobId: string): JobEvent[];
+  textOf(jobId: string): string;
+  /** Resolves with the first event, past or to come, of which this is true. */
+  until<E extends EngineEvent>(matches: (event: EngineEvent) => event is E): Promise<E>;
+  /** Resolves with the job's first event of these types. */
+  untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]): Promise<Extract<JobEvent, { type: T }>>;
+}
+
+export interface EngineHarnessOptions extends Partial<FakeBackendOptions> {
+  readonly limits?: Partial<EngineLimits>;
+  /** Passes wait for the test's `gate.step()`. */
+  readonly gated?: boolean;
+  readonly pinnedThreads?: number;
+  readonly now?: () => number;
+  /** Hears each event in the middle of `emit`. */
+  readonly onEvent?: (event: EngineEvent, engine: Engine) => void;
+  /** Replaces parts of the backend. */
+  readonly wrap?: (backend: FakeBackend) => Backend;
+}
+
+/** Starts an engine with two slots of 256 tokens, or what the options say. */
+export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
+  const gate = createStepGate();
+  if (options.gated !== true) gate.open();
+  const fake = createFakeBackend({ slots: 2, contextSize: 256, gate: gate.pass, ...options });
+  const events: EngineEvent[] = [];
+  const watchers = new Set<() => void>();
+  const engine: Engine = createEngine({
+    backend: options.wrap?.(fake) ?? fake,
+    limits: { ...defaultEngineLimits, ...options.limits },
+    now: options.now ?? (() => performance.now()),
+    random32: () => 99,
+    emit(event) {
+      events.push(event);
+      for (const watcher of watchers) watcher();
+      options.onEvent?.(event, engine);
+    },
+    ...(options.pinnedThreads === undefined ? {} : { pinnedThreads: options.pinnedThreads }),
+  });
+  const running = engine.run();
+  onTestFinished(async () => {
+    engine.handle({ type: "shutdown" });
+    gate.open();
+    await running;
+  });
+
+  function of(jobId: string): JobEvent[] {
+    return events
+      .flatMap((event) => (event.type === "step" ? event.events : []))
+      .filter((event) => event.jobId === jobId);
+  }
+  function watch<T>(find: () => T | undefined): Promise<T> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const found = find();
+        if (found === undefined) return;
+        watchers.delete(look);
+        resolve(found);
+      };
+      watchers.add(look);
+      look();
+    });
+  }
+  return {
+    engine,
+    backend: fake,
+    gate,
+    events,
+    running,
+    of,
+    textOf: (jobId) =>
+      of(jobId)
+        .map((event) => (event.type === "token" ? event.text : ""))
+        .join(""),
+    until: (matches) => watch(() => events.find(matches)),
+    untilJob: <T extends JobEvent["type"]>(jobId: string, ...types: T[]) =>
+      watch(() => of(jobId).find((event) => (types as string[]).includes(event.type))) as Promise<
+        Extract<JobEvent, { type: T }>
+      >,
+  };
+}
+
+/** Greedy unless the test says otherwise. */
+export function sampling(given: Partial<Sampling> = {}): Sampling {
+  return SamplingSchema.parse({ temperature: 0, ...given });
+}
+
+export function job(jobId: string, prompt: string, given: Partial<EngineJob> = {}): EngineJob {
+  return { jobId, prompt, stop: [], cacheScope: "alice", sampling: sampling(), maxTokens: 8, ...given };
+}
+
+/** What the model says to this prompt, were it alone with it. */
+export function expectedText(prompt: string, tokens: number, given: Partial<Sampling> = {}): string {
+  return expectedFakeText({ kind: "text", text: prompt }, sampling(given), tokens);
+}
+
+export type StepEvent = Extract<EngineEvent, { type: "step" }>;
+
+export function isType<T extends EngineEvent["type"]>(
+  type: T,
+): (event: EngineEvent) => event is Extract<EngineEvent, { type: T }> {
+  return (event): event is Extract<EngineEvent, { type: T }> => event.type === type;
+}
+
+export function statsOf(events: readonly EngineEvent[]): StepStats[] {
+  return events.flatMap((event) => (event.type === "step" && event.stats !== undefined ? [event.stats] : []));
+}

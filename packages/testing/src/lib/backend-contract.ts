@@ -1,0 +1,224 @@
+// Owns what every Backend must do, as tests that run on the fake and on the real one. It drives the port itself, without the engine.
+import type { Backend, RowResult, SlotSampling, StepRow, Token } from "@waggle/engine";
+import { SamplingSchema, WaggleError } from "@waggle/protocol";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+export interface BackendContractOptions {
+  /**
+   * How many sampled tokens two ways to the same answer must agree on; 16 by default. A real model may be asked for fewer where another
+   * shape of batch rounds differently and tips a near tie.
+   */
+  readonly comparedTokens?: number;
+}
+
+/** One slot's work: a prompt, fed in chunks, and then so many tokens, fewer if the generation ends. */
+interface Work {
+  readonly slot: number;
+  readonly prompt: readonly Token[];
+  readonly count: number;
+  readonly chunk?: number;
+  readonly keepTokens?: number;
+  readonly sampling?: SlotSampling;
+}
+
+const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
+const story = "Once upon a time there was a little bee. One day the bee went to the garden";
+const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
+
+/**
+ * Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite makes one backend and
+ * disposes of it.
+ */
+export function backendContract(
+  name: string,
+  makeBackend: () => Promise<Backend>,
+  { comparedTokens = 16 }: BackendContractOptions = {},
+): void {
+  describe(`${name} keeps the Backend port's contract`, () => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await makeBackend();
+    });
+    afterAll(() => backend.dispose());
+
+    const tokensOf = (text: string): readonly Token[] => backend.tokenize({ kind: "text", text });
+    const count = comparedTokens;
+    /** What slot 0 answers to the story from cold, all in one chunk. */
+    const coldAnswer = async (): Promise<Token[]> => {
+      const [answer = []] = await generate(backend, [{ slot: 0, prompt: tokensOf(story), count }]);
+      return answer;
+    };
+
+    test("info is coherent", () => {
+      const { info } = backend;
+      expect(info.slots).toBeGreaterThanOrEqual(2);
+      expect(info.batchSize).toBeGreaterThanOrEqual(Math.max(128, info.slots));
+      expect(info.contextSize).toBeGreaterThanOrEqual(256);
+      expect(info.threads).toBeLessThanOrEqual(info.maxThreads);
+    });
+
+    test.each([
+      "Once upon a time",
+      " leading and  double spaces",
+      "two\nlines\ttabbed",
+      "Grüße, 蜂 🐝 — naïve",
+      "1 < 2 &amp; [x] > 0",
+    ])("the bytes of its tokens make up %j", (text) => {
+      const bytes = tokensOf(text).flatMap((token) => [...backend.tokenBytes(token)]);
+      const rendered = new TextDecoder().decode(Uint8Array.from(bytes));
+      // SentencePiece models put a space before the first word.
+      expect([text, ` ${text}`]).toContain(rendered);
+    });
+
+    test("a conversation becomes tokens that hold its messages as plain text", () => {
+      const content = "What does <|user|> or </s> mean?";
+      const tokens = backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      const bytes = tokens.flatMap((token) => [...backend.tokenBytes(token)]);
+      expect(new TextDecoder().decode(Uint8Array.from(bytes))).toContain(content);
+      expect(tokens.some((token) => backend.isEndOfGeneration(token) && backend.tokenBytes(token).length > 0)).toBe(
+        false,
+      );
+    });
+
+    test("plain sampling passes the check, what the model cannot do is refused by field", async () => {
+      await expect(backend.checkSampling(greedy)).resolves.toBeUndefined();
+      const refused = async (sampling: SlotSampling, field: string): Promise<void> => {
+        const error: unknown = await backend.checkSampling(sampling).catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(WaggleError);
+        expect(error).toMatchObject({ code: "invalid_argument", message: expect.stringContaining(field) });
+      };
+      await refused({ ...greedy, grammar: "this is no grammar" }, "grammar");
+      await refused({ ...greedy, logit_bias: { "999999999": 1 } }, "logit_bias");
+    });
+
+    test("a step yields what its rows ask for, in their order", async () => {
+      const prompt = tokensOf(story);
+      await backend.begin(0, 0, greedy);
+      await backend.begin(1, 0, greedy);
+      const first = await backend.step([
+        { kind: "prefill", slot: 0, tokens: prompt.slice(0, 3), sample: false },
+        { kind: "prefill", slot: 1, tokens: prompt, sample: true },
+      ]);
+      expect(first.map(({ kind }) => kind)).toEqual(["none", "token"]);
+      const second = await backend.step([
+        { kind: "prefill", slot: 0, tokens: prompt.slice(3), sample: true },
+        { kind: "decode", slot: 1 },
+      ]);
+      expect(second.map(({ kind }) => kind)).toEqual(["token", "token"]);
+      expect(tokenOf(second[0]), "both slots had the same prompt").toBe(tokenOf(first[1]));
+      await backend.end(0);
+      await backend.end(1);
+    });
+
+    test("the same greedy answer comes twice, from any slot", async () => {
+      const answer = await coldAnswer();
+      expect(answer).toHaveLength(count);
+      expect(await coldAnswer()).toEqual(answer);
+      const slot = backend.info.slots - 1;
+      expect(await generate(backend, [{ slot, prompt: tokensOf(story), count }])).toEqual([answer]);
+    });
+
+    test("a prompt in chunks gives the same greedy answer", async () => {
+      const answer = await coldAnswer();
+      expect(await generate(backend, [{ slot: 0, prompt: tokensOf(story), count, chunk: 7 }])).toEqual([answer]);
+    });
+
+    test("a kept prefix gives the same greedy answer", async () => {
+      const answer = await coldAnswer();
+      const prompt = tokensOf(story);
+      for (const keepTokens of [prompt.length - 1, 5]) {
+        expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens }])).toEqual([answer]);
+      }
+    });
+
+    test("after the end a slot holds the prompt and all sampled tokens but the last", async () => {
+      const answer = await coldAnswer();
+      const longer = [...tokensOf(story), ...answer, ...answer.slice(0, 2)];
+      const fresh = await generate(backend, [{ slot: 1, prompt: longer, count }]);
+      const keepTokens = tokensOf(story).length + answer.length - 1;
+      expect(await generate(backend, [{ slot: 0, prompt: longer, count, keepTokens }])).toEqual(fresh);
+    });
+
+    test("a job that ends in mid-prompt leaves what it fed to the next", async () => {
+      const answer = await coldAnswer();
+      const prompt = tokensOf(story);
+      await backend.begin(0, 0, greedy);
+      await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 6), sample: false }]);
+      await backend.end(0);
+      expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens: 6 }])).toEqual([answer]);
+    });
+
+    test("neighbours in a batch do not change an answer", async () => {
+      const answer = await coldAnswer();
+      const [alone] = await generate(backend, [{ slot: 1, prompt: tokensOf(otherStory), count }]);
+      const together = await generate(backend, [
+        { slot: 0, prompt: tokensOf(story), count, chunk: 9 },
+        { slot: 1, prompt: tokensOf(otherStory), count, chunk: 4 },
+      ]);
+      expect(together).toEqual([answer, alone]);
+    });
+
+    test("a seed repeats an answer, and another gives another", async () => {
+      const answers: Token[][] = [];
+      for (const seed of [7, 7, 8]) {
+        const sampling: SlotSampling = {
+          ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }),
+          seed,
+        };
+        answers.push(...(await generate(backend, [{ slot: 0, prompt: tokensOf(story), count: 24, sampling }])));
+      }
+      expect(answers[1]).toEqual(answers[0]);
+      expect(answers[2]).not.toEqual(answers[0]);
+    });
+
+    test("ignore_eos keeps the generation going", async () => {
+      const sampling = { ...greedy, ignore_eos: true };
+      const [answer = []] = await generate(backend, [{ slot: 0, prompt: tokensOf(story), count: 120, sampling }]);
+      expect(answer).toHaveLength(120);
+    });
+
+    test("threads may change between steps", async () => {
+      backend.setThreads(backend.info.maxThreads);
+      await coldAnswer();
+      backend.setThreads(1);
+      expect(await coldAnswer()).toHaveLength(count);
+      backend.setThreads(backend.info.threads);
+    });
+  });
+}
+
+/** Runs these slots side by side, as the step loop would; returns the sampled tokens of each. Works come in ascending slot order. */
+async function generate(backend: Backend, works: readonly Work[]): Promise<Token[][]> {
+  const running = works.map((work) => ({ work, fed: work.keepTokens ?? 0, sampled: [] as Token[] }));
+  for (const { work } of running) await backend.begin(work.slot, work.keepTokens ?? 0, work.sampling ?? greedy);
+  for (;;) {
+    const taking = running.filter(({ work, sampled }) => !hasEnded(backend, work, sampled));
+    if (taking.length === 0) break;
+    const rows = taking.map(({ work, fed }) => nextRow(work, fed));
+    const results = await backend.step(rows);
+    expect(results).toHaveLength(rows.length);
+    taking.forEach((each, i) => {
+      const row = rows[i];
+      if (row?.kind === "prefill") each.fed += row.tokens.length;
+      if (row?.kind === "decode" || row?.sample === true) each.sampled.push(tokenOf(results[i]));
+    });
+  }
+  for (const { work } of running) await backend.end(work.slot);
+  return running.map(({ sampled }) => sampled);
+}
+
+function hasEnded(backend: Backend, work: Work, sampled: readonly Token[]): boolean {
+  const last = sampled.at(-1);
+  return sampled.length >= work.count || (last !== undefined && backend.isEndOfGeneration(last));
+}
+
+function nextRow({ slot, prompt, chunk = prompt.length }: Work, fed: number): StepRow {
+  if (fed >= prompt.length) return { kind: "decode", slot };
+  const tokens = prompt.slice(fed, fed + chunk);
+  return { kind: "prefill", slot, tokens, sample: fed + tokens.length === prompt.length };
+}
+
+function tokenOf(result: RowResult | undefined): Token {
+  if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
+  return result.token;
+}
