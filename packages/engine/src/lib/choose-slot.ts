@@ -3,8 +3,9 @@ import type { Token } from "./backend.ts";
 import type { Slot } from "./slots.ts";
 
 /**
- * What one more hole in the batch costs, in prompt tokens. llama.cpp splits a batch where the slot numbers do, so a hole is another
- * forward pass in each step for as long as it lasts; a shorter prefix than this is computed sooner than that is paid.
+ * What one more hole in the batch costs, in prompt tokens. llama.cpp splits a batch where the slot numbers do, so a
+ * hole is another forward pass in each step for as long as it lasts; a shorter prefix than this is computed sooner
+ * than that is paid.
  */
 export const holeCostTokens = 32;
 
@@ -21,15 +22,18 @@ export interface SlotSeeker {
 
 export interface SlotChoice<S> {
   readonly slot: S;
-  /** How much of the slot's cache the job keeps: always less than its prompt, since sampling needs one computed token. */
+  /**
+   * How much of the slot's cache the job keeps: always less than its prompt, since sampling needs one computed token.
+   */
   readonly keepTokens: number;
 }
 
 /**
  * The idle slot that suits this prompt best, or undefined when none is idle.
  *
- * A session returns to the slot that still holds its conversation. Otherwise the saved tokens count against the holes that the choice
- * makes; where that is equal the slot unused for longest goes, so that others' conversations stay warm, and then the lowest.
+ * A session returns to the slot that still holds its conversation. Otherwise the saved tokens count against the holes
+ * that the choice makes; where that is equal the slot unused for longest goes, so that others' conversations stay
+ * warm, and then the lowest.
  */
 export function chooseSlot<S extends CandidateSlot>(
   slots: readonly S[],

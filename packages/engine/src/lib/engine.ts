@@ -1,4 +1,5 @@
-// Owns the engine: commands in, events out, the step loop between them. It knows no process, socket or file, and never waits for a reader.
+// Owns the engine: commands in, events out, the step loop between them. It knows no process, socket or file, and
+// never waits for a reader.
 import { WaggleError } from "@waggle/protocol";
 import type { Backend } from "./backend.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages.ts";
@@ -12,7 +13,10 @@ import { createThreadGovernor } from "./threads.ts";
 export interface EngineLimits {
   /** Most prompt tokens in a step while somebody decodes. */
   readonly prefillBudget: number;
-  /** Most prompt tokens in a step while nobody decodes; four times `prefillBudget` where absent. A step never exceeds the batch size. */
+  /**
+   * Most prompt tokens in a step while nobody decodes; four times `prefillBudget` where absent. A step never exceeds
+   * the batch size.
+   */
   readonly prefillBudgetIdle?: number;
   /** Most submitted jobs without a slot; one more fails with resource_exhausted. */
   readonly maxWaiting: number;
@@ -31,14 +35,20 @@ export interface EngineOptions {
   readonly random32: () => number;
   /** Takes an event at once and must not throw. It may give the engine a command. */
   readonly emit: (event: EngineEvent) => void;
-  /** Computes with so many threads whatever the passes take; without it the backend's own count is the start and the most. */
+  /**
+   * Computes with so many threads whatever the passes take; without it the backend's own count is the start and the
+   * most.
+   */
   readonly pinnedThreads?: number;
 }
 
 export interface Engine {
   /** Takes a command at any time. Running jobs feel it at the next boundary between two steps, all else at once. */
   handle(command: EngineCommand): void;
-  /** Runs jobs until `shutdown`, or until the backend breaks: then the last event is `broken`. Never rejects; call it once. */
+  /**
+   * Runs jobs until `shutdown`, or until the backend breaks: then the last event is `broken`. Never rejects; call it
+   * once.
+   */
   run(): Promise<void>;
   /** Slots that are not idle. */
   readonly busySlots: number;

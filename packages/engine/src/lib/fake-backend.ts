@@ -1,4 +1,5 @@
-// Owns a Backend that computes nothing, for tests and load: a real port over the fake model, which also refuses what the port forbids.
+// Owns a Backend that computes nothing, for tests and load: a real port over the fake model, which also refuses what
+// the port forbids.
 import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Backend, BackendInfo, RowResult, SlotSampling, StepRow, Token } from "./backend.ts";

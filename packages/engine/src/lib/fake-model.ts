@@ -1,4 +1,5 @@
-// Owns the model that is none: a pure function from the tokens of a context to the next one, so that a test can say what an answer will be.
+// Owns the model that is none: a pure function from the tokens of a context to the next one, so that a test can say
+// what an answer will be.
 import type { PromptInput, SlotSampling, Token } from "./backend.ts";
 
 /** Tokens below this are bytes. */
@@ -17,7 +18,9 @@ const words = (
   .split(" ")
   .map((word) => ` ${word}`);
 
-/** With the marker `[unicode]` the model speaks these, a byte per token, so that most tokens are parts of characters. */
+/**
+ * With the marker `[unicode]` the model speaks these, a byte per token, so that most tokens are parts of characters.
+ */
 const unicodeWords = ["né", "für", "蜜蜂", "🐝", "мёд", "👩‍🌾", " ", "ş"];
 
 const encoder = new TextEncoder();
@@ -32,8 +35,9 @@ const wordTokens = new Map(words.map((word, i) => [word, firstWordToken + i]));
 export const fakeVocabularySize = tokenTexts.length;
 
 /**
- * A word of the model's own, with the space before it, is one token, so that an answer comes back as the tokens it was made of; of all
- * other text each byte is one. A conversation is framed in control tokens, which no text can contain.
+ * A word of the model's own, with the space before it, is one token, so that an answer comes back as the tokens it
+ * was made of; of all other text each byte is one. A conversation is framed in control tokens, which no text can
+ * contain.
  */
 export function tokenizeFake(input: PromptInput): Token[] {
   if (input.kind === "text") return [beginOfText, ...tokenizeText(input.text)];
@@ -64,7 +68,10 @@ export function isFakeEndOfGeneration(token: Token): boolean {
 /** Hash of no tokens at all. */
 export const emptyContext = 0x9e3779b9;
 
-/** The hash of a context with one more token: everything the model knows, so that one wrong token in a cache changes all that follows. */
+/**
+ * The hash of a context with one more token: everything the model knows, so that one wrong token in a cache changes
+ * all that follows.
+ */
 export function extendContext(hash: number, token: Token): number {
   let mixed = Math.imul(hash ^ token, 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
@@ -80,8 +87,9 @@ export interface FakeSampler {
 }
 
 /**
- * Samples for one job. Markers anywhere in the prompt direct it, the last of a kind counts: `[eog:N]` ends the generation after N tokens,
- * `[fail:N]` lets the job's row fail after N tokens, `[unicode]` gives characters that span tokens. Without `[eog:N]` it never ends.
+ * Samples for one job. Markers anywhere in the prompt direct it, the last of a kind counts: `[eog:N]` ends the
+ * generation after N tokens, `[fail:N]` lets the job's row fail after N tokens, `[unicode]` gives characters that
+ * span tokens. Without `[eog:N]` it never ends.
  */
 export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
   const markers = readMarkers(prompt);
@@ -105,7 +113,10 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
   };
 }
 
-/** The whole text of an answer of at most `maxTokens` model tokens, as if it had the fake model and the context to itself. */
+/**
+ * The whole text of an answer of at most `maxTokens` model tokens, as if it had the fake model and the context to
+ * itself.
+ */
 export function expectedFakeText(input: PromptInput, sampling: FakeSampling, maxTokens: number): string {
   const prompt = tokenizeFake(input);
   const sampler = createFakeSampler(prompt, sampling);

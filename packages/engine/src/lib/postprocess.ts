@@ -1,11 +1,13 @@
-// Owns what the results of a pass mean: caches grow, tokens become text, jobs end. It changes slots and computes nothing.
+// Owns what the results of a pass mean: caches grow, tokens become text, jobs end. It changes slots and computes
+// nothing.
 import type { Backend, RowResult, StepRow } from "./backend.ts";
 import type { JobEvent } from "./messages.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
 /**
- * Takes in one pass that ended at `atMs`; returns what there is to tell, in slot order. A slot that was released while the pass ran keeps
- * what was computed and loses what was sampled. Jobs that end here leave their slots releasing.
+ * Takes in one pass that ended at `atMs`; returns what there is to tell, in slot order. A slot that was released
+ * while the pass ran keeps what was computed and loses what was sampled. Jobs that end here leave their slots
+ * releasing.
  * @throws Error when the results do not fit the rows: the backend is broken
  */
 export function postprocess(
@@ -65,7 +67,9 @@ function applyResult(
   if (finish !== undefined) releaseSlot(slot, { kind: "finished", reason: finish });
 }
 
-/** The events with which the job in a releasing slot ends: what its text still held back, then its one terminal event. */
+/**
+ * The events with which the job in a releasing slot ends: what its text still held back, then its one terminal event.
+ */
 export function endingEvents(slot: Slot, passes: number, atMs: number): JobEvent[] {
   const sequence = sequenceOf(slot);
   const { jobId } = sequence;

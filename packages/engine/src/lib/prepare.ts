@@ -4,8 +4,8 @@ import type { Backend, PromptInput, SlotSampling, Token } from "./backend.ts";
 import type { EngineJob, JobFailure } from "./messages.ts";
 
 /**
- * No tokenizer packs more text than this into its tokens, on average over a prompt that makes sense. Tokenizing holds up every stream,
- * so a text that is hopelessly long is refused by its length alone.
+ * No tokenizer packs more text than this into its tokens, on average over a prompt that makes sense. Tokenizing holds
+ * up every stream, so a text that is hopelessly long is refused by its length alone.
  */
 export const maxCharsPerToken = 64;
 

@@ -1,4 +1,5 @@
-// Owns what one step carries: who decodes, and how the prefilling slots share the step's token budget. Pure; it starts nothing.
+// Owns what one step carries: who decodes, and how the prefilling slots share the step's token budget. Pure; it
+// starts nothing.
 import type { StepRow, Token } from "./backend.ts";
 import type { SlotState } from "./slots.ts";
 
@@ -21,8 +22,9 @@ export interface SchedulableSlot {
 /**
  * The rows of the next step, in ascending slot order; none when there is nothing to compute.
  *
- * Every decoding slot takes part. The prompt budget is shared evenly between prefilling slots, and what a short prompt leaves goes to
- * the others. `turn` (a step counter) says with whom the sharing begins, so that tokens which do not divide go round.
+ * Every decoding slot takes part. The prompt budget is shared evenly between prefilling slots, and what a short
+ * prompt leaves goes to the others. `turn` (a step counter) says with whom the sharing begins, so that tokens which
+ * do not divide go round.
  */
 export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits, turn: number): StepRow[] {
   const decoding = slots.filter((slot) => slot.state === "decoding").length;
@@ -54,8 +56,8 @@ function prefillRow(slot: SchedulableSlot, count: number): StepRow {
 }
 
 /**
- * Shares `budget` between these wants so that nobody gets more than they want, and nobody who wants more gets less than another, give or
- * take one. That one goes round with `turn`.
+ * Shares `budget` between these wants so that nobody gets more than they want, and nobody who wants more gets less
+ * than another, give or take one. That one goes round with `turn`.
  */
 export function shareBudget(budget: number, wants: readonly number[], turn: number): number[] {
   const shares = wants.map(() => 0);

@@ -1,4 +1,5 @@
-// Owns a running job: its text, its counts and the decision to end. It is told tokens and times, and knows no slot or backend.
+// Owns a running job: its text, its counts and the decision to end. It is told tokens and times, and knows no slot or
+// backend.
 import type { Token } from "./backend.ts";
 import type { JobEvent, JobTotals } from "./messages.ts";
 import { createTextAssembler } from "./text.ts";

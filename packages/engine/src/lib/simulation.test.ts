@@ -1,4 +1,5 @@
-// Random schedules of submissions and cancels on the fake backend. Each has a seed, which the failure names and which repeats it.
+// Random schedules of submissions and cancels on the fake backend. Each has a seed, which the failure names and which
+// repeats it.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { Backend, Token } from "./backend.ts";
@@ -60,7 +61,10 @@ interface JobRecord {
   cancelledAt: number | undefined;
 }
 
-/** Runs one engine through the random schedule of this seed and checks what must hold meanwhile; returns what became of the jobs. */
+/**
+ * Runs one engine through the random schedule of this seed and checks what must hold meanwhile; returns what became
+ * of the jobs.
+ */
 async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const random = createRandom(seed);
   const slots = 1 + random.below(5);

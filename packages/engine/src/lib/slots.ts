@@ -1,4 +1,5 @@
-// Owns a slot: its states, what its KV cache holds, and the job bound to it. Every change of state passes through transition().
+// Owns a slot: its states, what its KV cache holds, and the job bound to it. Every change of state passes through
+// transition().
 import type { SlotStateName, SlotStatus } from "@waggle/protocol";
 import type { Token } from "./backend.ts";
 import type { JobFailure } from "./messages.ts";
@@ -84,7 +85,10 @@ export function bindSlot(slot: Slot, prepared: PreparedJob, keepTokens: number, 
   slot.sequence = sequence;
 }
 
-/** Takes the slot out of all further steps. The first ending stands: a job that has finished can no longer be cancelled. */
+/**
+ * Takes the slot out of all further steps. The first ending stands: a job that has finished can no longer be
+ * cancelled.
+ */
 export function releaseSlot(slot: Slot, ending: Ending): void {
   if (slot.state === "releasing") return;
   slot.state = transition(slot.state, "release");

@@ -1,4 +1,5 @@
-// Owns the loop: at a boundary slots are freed and given away, then one forward pass runs. Between passes it awaits the backend only.
+// Owns the loop: at a boundary slots are freed and given away, then one forward pass runs. Between passes it awaits
+// the backend only.
 import { deferred } from "@waggle/async";
 import type { Backend, StepRow } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";

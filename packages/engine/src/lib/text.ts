@@ -1,9 +1,10 @@
-// Owns the way from token bytes to text that may be shown: whole characters only, and nothing that could still become a stop string.
+// Owns the way from token bytes to text that may be shown: whole characters only, and nothing that could still become
+// a stop string.
 
 export interface TextAssembler {
   /**
-   * Takes a token's bytes and returns the text that is certain now. `stopped` once a stop string is complete: the text then ends before
-   * it, and nothing more will come.
+   * Takes a token's bytes and returns the text that is certain now. `stopped` once a stop string is complete: the
+   * text then ends before it, and nothing more will come.
    */
   push(bytes: Uint8Array): { readonly text: string; readonly stopped: boolean };
   /** The generation has ended: what was held back comes out, an unfinished character as U+FFFD. */
@@ -11,11 +12,12 @@ export interface TextAssembler {
 }
 
 /**
- * Text of one job. The stop string that is complete first ends it; of two that are complete at once, the longer. Where the tokens'
- * borders lie makes no difference to the text.
+ * Text of one job. The stop string that is complete first ends it; of two that are complete at once, the longer.
+ * Where the tokens' borders lie makes no difference to the text.
  */
 export function createTextAssembler(stopStrings: readonly string[]): TextAssembler {
-  // Decoded text never holds half a surrogate pair, so a stop string that does can never match, and would cut a character in two.
+  // Decoded text never holds half a surrogate pair, so a stop string that does can never match, and would cut a
+  // character in two.
   const stops = stopStrings.filter((stop) => stop !== "" && !/\p{Surrogate}/u.test(stop));
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let held = "";

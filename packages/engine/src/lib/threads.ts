@@ -1,6 +1,7 @@
-// Owns how many threads compute: it hears how long real passes took and falls back when they collapse. It knows no clock or backend.
+// Owns how many threads compute: it hears how long real passes took and falls back when they collapse. It knows no
+// clock or backend.
 
-/** A pass that takes this many times what it should is a collapse, not noise; a full context costs a small model about 3. */
+/** A pass that takes this many times what it should has collapsed; a full context alone may cost three times. */
 const collapseFactor = 4;
 /** More threads that take this many times what fewer have taken are no gain. */
 const noGainFactor = 1.5;
@@ -13,7 +14,10 @@ const firstProbeAfterPasses = 256;
 const maxProbeAfterPasses = 16_384;
 /** Passes that more threads have to survive before the attempt counts as a success. */
 const probationPasses = 64;
-/** How fast best times are forgotten, per pass: contexts grow and machines change, but not much within the passes of a collapse. */
+/**
+ * How fast best times are forgotten, per pass: contexts grow and machines change, but not much within the passes of a
+ * collapse.
+ */
 const agingPerPass = 1.002;
 
 export interface ThreadGovernorOptions {
@@ -30,8 +34,8 @@ export interface ThreadGovernor {
 }
 
 /**
- * Every pass waits at barriers for its slowest thread. When something else wants a core, that is a scheduler's time slice each time, and
- * many threads are not a little slower but many times; fewer threads then win by far.
+ * Every pass waits at barriers for its slowest thread. When something else wants a core, that is a scheduler's time
+ * slice each time, and many threads are not a little slower but many times; fewer threads then win by far.
  */
 export function createThreadGovernor({ start, max }: ThreadGovernorOptions): ThreadGovernor {
   const ceiling = Math.max(1, Math.min(start, max));
@@ -94,7 +98,10 @@ export function createThreadGovernor({ start, max }: ThreadGovernorOptions): Thr
   };
 }
 
-/** The longest that a pass with `threads` may take, judging by what it took with more (as if work divided perfectly) and with fewer. */
+/**
+ * The longest that a pass with `threads` may take, judging by what it took with more (as if work divided perfectly)
+ * and with fewer.
+ */
 function longestMs(best: ReadonlyMap<number, number>, threads: number): number {
   let longest = Infinity;
   for (const [count, ms] of best) {

@@ -1,12 +1,13 @@
-// Owns what every Backend must do, as tests that run on the fake and on the real one. It drives the port itself, without the engine.
+// Owns what every Backend must do, as tests that run on the fake and on the real one. It drives the port itself,
+// without the engine.
 import type { Backend, RowResult, SlotSampling, StepRow, Token } from "@waggle/engine";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 export interface BackendContractOptions {
   /**
-   * How many sampled tokens two ways to the same answer must agree on; 16 by default. A real model may be asked for fewer where another
-   * shape of batch rounds differently and tips a near tie.
+   * How many sampled tokens two ways to the same answer must agree on; 16 by default. A real model may be asked for
+   * fewer where another shape of batch rounds differently and tips a near tie.
    */
   readonly comparedTokens?: number;
 }
@@ -26,8 +27,8 @@ const story = "Once upon a time there was a little bee. One day the bee went to 
 const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
 
 /**
- * Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite makes one backend and
- * disposes of it.
+ * Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite
+ * makes one backend and disposes of it.
  */
 export function backendContract(
   name: string,
@@ -187,7 +188,10 @@ export function backendContract(
   });
 }
 
-/** Runs these slots side by side, as the step loop would; returns the sampled tokens of each. Works come in ascending slot order. */
+/**
+ * Runs these slots side by side, as the step loop would; returns the sampled tokens of each. Works come in ascending
+ * slot order.
+ */
 async function generate(backend: Backend, works: readonly Work[]): Promise<Token[][]> {
   const running = works.map((work) => ({ work, fed: work.keepTokens ?? 0, sampled: [] as Token[] }));
   for (const { work } of running) await backend.begin(work.slot, work.keepTokens ?? 0, work.sampling ?? greedy);
