@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { WaggleError, errorKinds, workerRoutes } from "@waggle/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
-import { limitBody } from "./body.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import { createGate } from "./gate.ts";
 import { createJobRoutes } from "./job-routes.ts";
@@ -35,7 +34,6 @@ export function createApp(options: AppOptions): App {
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
   app.use(createGate(options.access));
-  app.use(limitBody(options.limits.maxBodyBytes));
   for (const [name, route] of Object.entries(workerRoutes)) {
     app.on(route.method.toUpperCase(), route.path, (c) => handlers[name as keyof typeof workerRoutes](c));
   }

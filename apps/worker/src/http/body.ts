@@ -1,27 +1,35 @@
 // Owns how a request body becomes a validated value, or an invalid_argument that names what was wrong.
 import { WaggleError, invalidArgument } from "@waggle/protocol";
-import { bodyLimit } from "hono/body-limit";
-import type { MiddlewareHandler } from "hono";
 import type { z } from "zod";
-import type { AppContext, AppEnv } from "./context.ts";
+import type { AppContext } from "./context.ts";
 
-export function limitBody(maxBytes: number): MiddlewareHandler<AppEnv> {
-  return bodyLimit({
-    maxSize: maxBytes,
-    onError: () => {
-      throw new WaggleError("payload_too_large", `Cannot accept the body: it is larger than ${maxBytes} bytes.`, {
-        details: { max_bytes: maxBytes },
-      });
-    },
-  });
-}
-
-/** @throws WaggleError invalid_argument */
-export async function readBody<S extends z.ZodType>(c: AppContext, schema: S): Promise<z.output<S>> {
-  const text = await c.req.text();
+/** @throws WaggleError payload_too_large, as soon as that is certain; invalid_argument */
+export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
+  const text = await readText(c, maxBytes);
   const result = schema.safeParse(parseJson(text));
   if (!result.success) throw invalidArgument(result.error);
   return result.data;
+}
+
+/** Not Hono's own limit: that wraps the request anew, which the Node adapter's requests do not survive. */
+async function readText(c: AppContext, maxBytes: number): Promise<string> {
+  if (Number(c.req.header("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const { body } = c.req.raw;
+  if (body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function tooLarge(maxBytes: number): WaggleError {
+  return new WaggleError("payload_too_large", `Cannot accept the body: it is larger than ${maxBytes} bytes.`, {
+    details: { max_bytes: maxBytes },
+  });
 }
 
 function parseJson(text: string): unknown {

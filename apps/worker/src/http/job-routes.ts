@@ -21,7 +21,7 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
   const { dispatcher, registry } = options;
 
   async function submit(c: AppContext, direct: boolean): Promise<Job> {
-    const request = await readBody(c, GenerateRequestSchema);
+    const request = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
     if (direct) streams.check(c.get("client"));
     try {
       return await dispatcher.submit({ request, client: c.get("client"), trace: c.get("requestId"), direct });

@@ -43,6 +43,8 @@ export interface InlineWorkerOptions {
   readonly clock?: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open">;
   readonly limits?: Partial<JobLimits>;
+  /** Of ended jobs that can be replayed; 1,000 by default. */
+  readonly endedJobsKept?: number;
   readonly access?: Partial<HttpAccess>;
   readonly maxBodyBytes?: number;
   readonly maxStreamsPerClient?: number;
@@ -58,7 +60,7 @@ export interface InlineWorker {
   readonly app: App;
   readonly dispatcher: Dispatcher;
   readonly registry: JobRegistry;
-  readonly queue: Pick<AdmissionQueue<Job>, "depth" | "capacity" | "ids">;
+  readonly queue: AdmissionQueue<Job>;
   readonly sessions: Pick<SessionRegistry, "size">;
   readonly backend: () => FakeBackend;
   readonly state: WorkerState;
@@ -108,7 +110,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     clock,
     replayWindowMs: 60_000,
     replayTotalBytes: 1 << 24,
-    endedJobsKept: 1_000,
+    endedJobsKept: options.endedJobsKept ?? 1_000,
   });
   const queue = createAdmissionQueue<Job>({ capacity: options.queueCapacity ?? 8, now: () => clock.now() });
   const sessions = createSessionRegistry();

@@ -15,15 +15,16 @@ export interface Rules {
 }
 
 export interface RulesOptions {
-  readonly worker: Pick<InlineWorker, "dispatcher" | "queue" | "sessions">;
+  readonly worker: Pick<InlineWorker, "dispatcher" | "queue" | "registry" | "sessions">;
   readonly slots: number;
+  readonly endedJobsKept: number;
   readonly limits: JobLimits;
   readonly now: () => number;
   readonly fault: (message: string) => void;
 }
 
-export function createRules({ worker, slots, limits, now, fault }: RulesOptions): Rules {
-  const { dispatcher, queue, sessions } = worker;
+export function createRules({ worker, slots, endedJobsKept, limits, now, fault }: RulesOptions): Rules {
+  const { dispatcher, queue, registry, sessions } = worker;
   /** What was live when it was last looked at: whatever ended since then may still be owed its reason. */
   const active = new Set<Witness>();
   const newestOfSession = new Map<string, Witness>();
@@ -132,6 +133,8 @@ export function createRules({ worker, slots, limits, now, fault }: RulesOptions)
         if (witness.outcome !== undefined) active.delete(witness);
       }
       const witnesses = live();
+      holds(registry.liveCount === witnesses.length, () => `${registry.liveCount} jobs are registered as live`);
+      holds(registry.endedCount <= endedJobsKept, () => `${registry.endedCount} ended jobs are kept`);
       checkPlaces(witnesses, engineReady);
       checkPositions(witnesses);
       checkSessions(witnesses);

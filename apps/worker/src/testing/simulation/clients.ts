@@ -1,0 +1,170 @@
+// Owns what clients do in a simulation: submit, read, leave, come back, cancel.
+import { WaggleError } from "@waggle/protocol";
+import type { Job } from "../../jobs/job.ts";
+import { isRefusedByModel, randomRequest } from "./request.ts";
+import { nameOf } from "./rules.ts";
+import { createVisitor } from "./visitor.ts";
+import type { Visitor } from "./visitor.ts";
+import { createWitness } from "./witness.ts";
+import type { Witness } from "./witness.ts";
+import type { World } from "./world.ts";
+
+export interface Clients {
+  submit(): void;
+  open(): void;
+  /** Somebody who reads, or did, goes on, leaves or comes back. */
+  visit(): void;
+  cancel(): void;
+  cancelSession(): void;
+  /** Submissions that have neither been accepted nor refused. */
+  readonly undecided: number;
+}
+
+/** From now on the worker's registry tells of each job at the moment of its acceptance. */
+export function createClients(world: World): Clients {
+  const { random, clock, worker, rules, limits, contextSize, witnesses, visitors, note, count, fault } = world;
+  const { dispatcher, registry } = worker;
+  let submissions = 0;
+  let undecided = 0;
+  const { add } = registry;
+  registry.add = (job) => {
+    add(job);
+    accept(job);
+  };
+
+  function submit(): void {
+    const request = randomRequest(random, contextSize);
+    const client = random.pick(["alice", "alice", "bob"]);
+    const direct = random.chance(0.4);
+    const trace = `t${(submissions += 1)}`;
+    note(`submit ${trace} ${client} ${direct ? "direct " : ""}${shortOf(request)}`);
+    undecided += 1;
+    void dispatcher.submit({ request, client, trace, direct }).then(
+      (job) => {
+        undecided -= 1;
+        const witness = witnesses.find((each) => each.job === job);
+        if (witness === undefined) fault(`${trace} was accepted and is not registered`);
+        else if (direct) attach(witness, -1).setEager();
+      },
+      (thrown: unknown) => {
+        undecided -= 1;
+        refuse(trace, thrown, request);
+      },
+    );
+  }
+
+  function accept(job: Job): void {
+    if (world.refusing) fault(`${job.trace} was accepted though the worker refuses`);
+    const witness = createWitness(job, witnesses.length + 1, fault);
+    witnesses.push(witness);
+    note(`accepted ${job.trace} as ${nameOf(witness)}`);
+    if (isRefusedByModel(job.request, contextSize)) witness.reasons.add("invalid_argument");
+    rules.watch(witness);
+  }
+
+  function refuse(trace: string, thrown: unknown, request: Job["request"]): void {
+    const error = thrown instanceof WaggleError ? thrown : undefined;
+    const code = error?.code ?? "internal";
+    note(`refused ${trace}: ${code}`);
+    count(`refused ${code}`);
+    const fits: Partial<Record<typeof code, boolean>> = {
+      invalid_argument: isRefusedByModel(request, contextSize),
+      conflict: request.job_id !== undefined,
+      unavailable: world.refusing,
+      resource_exhausted: isRetryAfter(error?.retryAfterS),
+    };
+    if (fits[code] !== true) fault(`${trace} was refused with ${code}: ${String(thrown)}`);
+  }
+
+  function attach(witness: Witness, after: number): Visitor {
+    const visitor = createVisitor({
+      witness,
+      after,
+      open: (from, onStalled) => dispatcher.openReader(witness.job, from, onStalled),
+      now: clock.now,
+      stallTimeoutMs: limits.readerStallTimeoutMs,
+      fault,
+      onCutOff: (how) => count(`reader ${how}`),
+    });
+    visitors.push(visitor);
+    return visitor;
+  }
+
+  /** Only what is still registered can be opened. */
+  function isThere({ job }: Witness): boolean {
+    return registry.get(job.client, job.id) === job;
+  }
+
+  function cancelWitness(witness: Witness): void {
+    const { job, outcome, reasons } = witness;
+    if (outcome === undefined) {
+      reasons.add("client");
+      count(`cancel in ${job.place} ${job.state.name}`);
+    }
+    dispatcher.cancel(job, "client");
+  }
+
+  return {
+    submit,
+    open() {
+      const witness = random.pickAny(witnesses.slice(-8));
+      if (witness === undefined || !isThere(witness)) return;
+      const after = random.chance(0.5) ? -1 : random.below(witness.tokens.length + 2) - 1;
+      note(`open job ${witness.number} after ${after}`);
+      const visitor = attach(witness, after);
+      if (random.chance(0.7)) visitor.setEager();
+    },
+    visit() {
+      const visitor = random.pickAny(visitors.slice(-8));
+      if (visitor === undefined) return;
+      const { witness } = visitor;
+      if (visitor.attached) {
+        const leaves = random.chance(0.4);
+        note(`${leaves ? "leave" : "pull"} job ${witness.number}`);
+        if (leaves) visitor.leave();
+        else visitor.pull();
+      } else if (!visitor.done && isThere(witness)) {
+        note(`resume job ${witness.number}`);
+        count("resumed");
+        visitor.resume();
+        if (visitor.eager || random.chance(0.5)) visitor.setEager();
+      }
+    },
+    cancel() {
+      const witness = random.pickAny(random.chance(0.8) ? rules.live : witnesses);
+      if (witness === undefined) return;
+      note(`cancel ${nameOf(witness)}`);
+      cancelWitness(witness);
+    },
+    cancelSession() {
+      const job = dispatcher.sessionJob(random.pick(["alice", "bob"]), random.pick(["s1", "s2"]));
+      const witness = witnesses.find((each) => each.job === job);
+      if (witness === undefined) return;
+      note(`cancel the session of ${nameOf(witness)}`);
+      cancelWitness(witness);
+    },
+    get undecided() {
+      return undecided;
+    },
+  };
+}
+
+function isRetryAfter(seconds: number | undefined): boolean {
+  return seconds !== undefined && Number.isInteger(seconds) && seconds >= 1 && seconds <= 60;
+}
+
+/** What differs from job to job. */
+function shortOf(request: Job["request"]): string {
+  const { prompt, max_tokens, stop, session_id, priority, deadline_ms, on_disconnect, job_id, grammar } = request;
+  return JSON.stringify({
+    prompt,
+    max_tokens,
+    stop,
+    session_id,
+    priority,
+    deadline_ms,
+    on_disconnect,
+    job_id,
+    grammar,
+  });
+}

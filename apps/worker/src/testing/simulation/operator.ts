@@ -1,0 +1,75 @@
+// Owns what happens to the worker in a simulation: its engine dies and comes back, it is told to leave, time passes.
+import { WaggleError } from "@waggle/protocol";
+import { nameOf } from "./rules.ts";
+import type { World } from "./world.ts";
+
+export interface Operator {
+  crash(): void;
+  load(): void;
+  /** Refuse new jobs and end those that wait: the first half of a drain. */
+  refuse(): void;
+  abort(): void;
+  /** The engine is there. */
+  readonly loaded: boolean;
+  /** False when the worker was told to leave and has not become idle. */
+  readonly drained: boolean;
+}
+
+export function createOperator(world: World, loadedAtStart: boolean): Operator {
+  const { random, worker, wire, rules, note, count, fault } = world;
+  const { dispatcher } = worker;
+  let loaded = loadedAtStart;
+  let drained = true;
+
+  return {
+    crash() {
+      note("the engine dies");
+      count("engine deaths");
+      if (random.chance(0.5)) wire.deliver(wire.underWay);
+      const before = rules.live.map((witness) => ({ witness, began: witness.job.startedAt !== undefined }));
+      for (const { witness, began } of before) if (began) witness.reasons.add("engine_failed");
+      const backend = worker.backend();
+      loaded = false;
+      worker.kill();
+      wire.cut();
+      void backend.dispose();
+      for (const { witness, began } of before) {
+        if (began && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
+      }
+      if (dispatcher.running > 0) fault(`${dispatcher.running} jobs run without an engine`);
+    },
+    load() {
+      note("the engine is ready");
+      loaded = true;
+      worker.load();
+    },
+    refuse() {
+      note("refuse new jobs");
+      world.refusing = true;
+      const waiting = rules.live.filter(({ job }) => job.place !== "engine");
+      for (const { reasons } of waiting) reasons.add("unavailable");
+      dispatcher.refuse(new WaggleError("unavailable", "The worker is leaving."));
+      for (const witness of waiting) {
+        if (witness.outcome === undefined) fault(`${nameOf(witness)} waits though the worker leaves`);
+      }
+      drained = false;
+      void dispatcher.idle().then(() => {
+        drained = true;
+        if (rules.live.length > 0) fault(`the worker is idle with ${rules.live.length} live jobs`);
+      });
+    },
+    abort() {
+      note("abort");
+      world.refusing = true;
+      for (const { reasons } of rules.live) reasons.add("unavailable");
+      dispatcher.abort(new WaggleError("unavailable", "The worker leaves now."));
+      for (const witness of rules.live) fault(`${nameOf(witness)} outlives the abort`);
+    },
+    get loaded() {
+      return loaded;
+    },
+    get drained() {
+      return drained;
+    },
+  };
+}

@@ -1,0 +1,156 @@
+// Owns the other dialect: OpenAI's requests as its clients send them. Unknown fields are ignored, as those clients expect; what is known
+// is checked as strictly as on the native routes. Shapes after OpenAI's API reference (chat completions, completions, embeddings, models).
+import { z } from "zod";
+import { requestLimits } from "./generate.ts";
+
+/** Most choices of one request, and most alternatives that `top_logprobs` asks for. */
+export const openAiLimits = {
+  choices: 16,
+  topLogprobs: 20,
+  tools: 128,
+  toolNameChars: 64,
+  embeddingInputs: 256,
+} as const;
+
+const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
+
+const TextPartSchema = z.object({ type: z.literal("text"), text: z.string() });
+const ContentSchema = z.union([z.string(), z.array(TextPartSchema, "only text parts are supported")]);
+
+export const ToolCallSchema = z
+  .object({
+    id: z.string().max(requestLimits.idChars),
+    type: z.literal("function"),
+    function: z.object({ name: z.string(), arguments: z.string() }),
+  })
+  .meta({ id: "ToolCall" });
+export type ToolCall = z.infer<typeof ToolCallSchema>;
+
+export const ChatMessageSchema = z
+  .discriminatedUnion("role", [
+    z.object({ role: z.literal("system"), content: ContentSchema }),
+    z.object({ role: z.literal("developer"), content: ContentSchema }),
+    z.object({ role: z.literal("user"), content: ContentSchema }),
+    z.object({
+      role: z.literal("assistant"),
+      content: nullish(ContentSchema),
+      reasoning_content: nullish(z.string()),
+      tool_calls: nullish(z.array(ToolCallSchema)),
+    }),
+    z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: z.string() }),
+  ])
+  .meta({ id: "ChatMessage" });
+export type ChatMessage = z.infer<typeof ChatMessageSchema>;
+
+export const ToolSchema = z
+  .object({
+    type: z.literal("function"),
+    function: z.object({
+      name: z
+        .string()
+        .min(1)
+        .max(openAiLimits.toolNameChars)
+        .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
+      description: nullish(z.string()),
+      parameters: nullish(z.record(z.string(), z.unknown())),
+      strict: nullish(z.boolean()),
+    }),
+  })
+  .meta({ id: "Tool" });
+export type Tool = z.infer<typeof ToolSchema>;
+
+export const ToolChoiceSchema = z.union([
+  z.enum(["none", "auto", "required"]),
+  z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) }),
+]);
+export type ToolChoice = z.infer<typeof ToolChoiceSchema>;
+
+export const ResponseFormatSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text") }),
+  z.object({ type: z.literal("json_object") }),
+  z.object({
+    type: z.literal("json_schema"),
+    json_schema: z.object({
+      name: z.string().max(openAiLimits.toolNameChars).optional(),
+      description: nullish(z.string()),
+      schema: z.record(z.string(), z.unknown()),
+      strict: nullish(z.boolean()),
+    }),
+  }),
+]);
+export type ResponseFormat = z.infer<typeof ResponseFormatSchema>;
+
+/** What both completion routes take, with OpenAI's names; the local extensions are llama-server's. */
+const completionShape = {
+  model: nullish(z.string().max(requestLimits.modelChars)),
+  stream: nullish(z.boolean()),
+  stream_options: nullish(z.object({ include_usage: nullish(z.boolean()) })),
+  n: nullish(z.int().min(1).max(openAiLimits.choices)),
+  temperature: nullish(z.number().min(0).max(2)),
+  top_p: nullish(z.number().min(0).max(1)),
+  seed: nullish(z.int()),
+  stop: nullish(
+    z.union([
+      z.string().min(1).max(requestLimits.stopChars),
+      z.array(z.string().min(1).max(requestLimits.stopChars)).max(requestLimits.stopStrings),
+    ]),
+  ),
+  presence_penalty: nullish(z.number().min(-2).max(2)),
+  frequency_penalty: nullish(z.number().min(-2).max(2)),
+  logit_bias: nullish(z.record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))),
+  user: nullish(z.string()),
+  top_k: nullish(z.int().min(0).max(1_000_000)),
+  min_p: nullish(z.number().min(0).max(1)),
+  repeat_penalty: nullish(z.number().min(0.01).max(10)),
+  grammar: nullish(z.string().min(1).max(requestLimits.grammarChars)),
+  cache_prompt: nullish(z.boolean()),
+  ignore_eos: nullish(z.boolean()),
+};
+
+export const ChatCompletionRequestSchema = z
+  .object({
+    ...completionShape,
+    messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
+    max_tokens: nullish(z.int().min(1).max(requestLimits.maxTokens)),
+    max_completion_tokens: nullish(z.int().min(1).max(requestLimits.maxTokens)),
+    logprobs: nullish(z.boolean()),
+    top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
+    response_format: nullish(ResponseFormatSchema),
+    tools: nullish(z.array(ToolSchema).max(openAiLimits.tools)),
+    tool_choice: nullish(ToolChoiceSchema),
+    parallel_tool_calls: nullish(z.boolean()),
+  })
+  .meta({ id: "ChatCompletionRequest" });
+export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
+
+export const CompletionRequestSchema = z
+  .object({
+    ...completionShape,
+    prompt: z.union([
+      z.string().min(1, "must not be empty"),
+      z
+        .array(z.string().min(1))
+        .length(1, "one prompt at a time is supported")
+        .transform(([prompt]) => prompt as string),
+    ]),
+    max_tokens: nullish(z.int().min(1).max(requestLimits.maxTokens)),
+    logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
+    echo: nullish(z.literal(false, "echo is not supported")),
+    suffix: nullish(z.literal("", "suffix is not supported")),
+    best_of: nullish(z.literal(1, "best_of is not supported")),
+  })
+  .meta({ id: "CompletionRequest" });
+export type CompletionRequest = z.infer<typeof CompletionRequestSchema>;
+
+export const EmbeddingsRequestSchema = z
+  .object({
+    model: nullish(z.string().max(requestLimits.modelChars)),
+    input: z.union([
+      z.string().min(1, "must not be empty"),
+      z.array(z.string().min(1, "must not be empty")).min(1).max(openAiLimits.embeddingInputs),
+    ]),
+    encoding_format: nullish(z.enum(["float", "base64"])),
+    dimensions: nullish(z.int().positive()),
+  })
+  .meta({ id: "EmbeddingsRequest" });
+export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;

@@ -1,0 +1,86 @@
+// What only a real socket shows: bodies of every framing, malformed HTTP, and connections that break.
+import { connect } from "node:net";
+import { request } from "node:http";
+import { ErrorBodySchema } from "@waggle/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
+
+let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
+beforeAll(async () => {
+  worker = await spawnFakeWorker(["--max-body", "64KiB", "--fake-step-delay", "5"]);
+});
+afterAll(killDaemons);
+
+/** Sends a body in chunks, without its length. */
+function postChunked(path: string, chunks: readonly string[]): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const call = request(`${worker.url}${path}`, { method: "POST" }, (response) => {
+      let text = "";
+      response.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    call.once("error", reject);
+    for (const chunk of chunks) call.write(chunk);
+    call.end();
+  });
+}
+
+function raw(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(worker.url).port), "127.0.0.1", () => socket.write(text));
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+    socket.once("close", () => resolve(answer));
+    socket.once("error", reject);
+  });
+}
+
+describe("bodies", () => {
+  it("in chunks are as good as with a length", async () => {
+    const { status, text } = await postChunked("/v1/inference", ['{"prompt":', '"hello ', '[eog:2]"}']);
+    expect(status).toBe(200);
+    expect(text).toContain('"finish_reason":"stop"');
+  });
+
+  it("that are too large are refused with or without a length, and the answer arrives", async () => {
+    const large = JSON.stringify({ prompt: "x".repeat(20_000_000) });
+    const announced = await fetch(`${worker.url}/v1/jobs`, { method: "POST", body: large });
+    expect(announced.status).toBe(413);
+    expect(ErrorBodySchema.parse(await announced.json()).error.code).toBe("payload_too_large");
+    const chunked = await postChunked("/v1/jobs", [large.slice(0, 40_000), large.slice(40_000, 100_000)]);
+    expect(chunked.status).toBe(413);
+  });
+
+  it("on routes that take none do no harm", async () => {
+    const response = await fetch(`${worker.url}/v1/jobs/nobody`, { method: "DELETE", body: "{}" });
+    expect(response.status).toBe(404);
+  });
+});
+
+describe("malformed HTTP", () => {
+  it.each([
+    ["garbage", "GARBAGE\r\n\r\n", 400],
+    ["a negative length", "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400],
+    ["a Host that is none", "GET /v1/info HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400],
+    ["huge headers", `GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: ${"x".repeat(40_000)}\r\n\r\n`, 413],
+  ])("gets its typed error: %s", async (_, text, status) => {
+    const answer = await raw(text);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    const body = answer.slice(answer.indexOf("\r\n\r\n") + 4);
+    expect(ErrorBodySchema.parse(JSON.parse(body)).error.code).toMatch(/invalid_argument|payload_too_large/);
+  });
+});
+
+describe("a client that leaves", () => {
+  it("frees the slot", async () => {
+    const abort = new AbortController();
+    const body = JSON.stringify({ prompt: "endless", job_id: "left" });
+    const response = await fetch(`${worker.url}/v1/inference`, { method: "POST", body, signal: abort.signal });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    abort.abort();
+    await worker.logged((line) => line["msg"] === "stream_end" && line["job"] === "left");
+    expect(await worker.client.job("left")).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
+    expect((await worker.client.slots()).every((slot) => slot.state === "idle")).toBe(true);
+  });
+});
