@@ -118,22 +118,34 @@ describe("several at once", () => {
     }
     stop.abort();
     await Promise.all(busy);
+    // The median: one slow answer on a busy machine says nothing about the handler.
     expect(times.sort((a, b) => a - b)[2]).toBeLessThan(100);
   });
 });
 
 describe("before the model is there", () => {
-  it("POST /v1/jobs answers within 100 ms, and the job runs once it is", async () => {
+  it("a job is accepted, and runs once it is", async () => {
     const early = await spawnDaemon("worker", ["--local-mode", "--port", "0"]);
     const client = createWorkerClient({ baseUrl: early.url });
-    const startedAt = performance.now();
     const job = await client.createJob({ prompt: "Once upon a time", max_tokens: 5 });
-    const took = performance.now() - startedAt;
     const loadedAlready = early.lines.some((line) => line.type === "ready");
     const events = await collect(client.streamJob(job.job_id));
     expect(loadedAlready).toBe(false);
-    expect(took).toBeLessThan(100);
+    expect(events[0]).toMatchObject({ type: "status", status: "loading" });
     expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
+  });
+
+  it("POST /v1/jobs answers within 100 ms", async () => {
+    const flags = ["--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "20000"];
+    const client = createWorkerClient({ baseUrl: (await spawnDaemon("worker", flags)).url });
+    const times: number[] = [];
+    for (let count = 0; count < 9; count += 1) {
+      const startedAt = performance.now();
+      await client.createJob({ prompt: "Once upon a time" });
+      times.push(performance.now() - startedAt);
+    }
+    // The median: one slow answer on a busy machine says nothing about the handler.
+    expect(times.sort((a, b) => a - b)[4]).toBeLessThan(100);
   });
 });
 
