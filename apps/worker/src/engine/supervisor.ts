@@ -144,6 +144,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         awaitLoading();
         break;
       case "checked":
+      case "answer":
       case "check_failed":
         break;
     }

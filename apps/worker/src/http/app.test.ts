@@ -246,6 +246,19 @@ describe("network mode", () => {
     expect((await call("GET", "/metrics")).status).toBe(401);
   });
 
+  it("hands out its pages without one, to its own names only, and nothing that lies beside them", async () => {
+    start({ access: { ...access, allowedHosts: ["chat.example"] } });
+    for (const path of ["/", "/status"]) {
+      const page = await call("GET", path, { host: "chat.example" });
+      expect(page.headers.get("content-type")).toContain("text/html");
+      expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+      expect((await call("GET", path, { host: "evil.example" })).status).toBe(403);
+    }
+    expect((await call("POST", "/", { host: "chat.example" })).status).toBe(401);
+    expect((await call("GET", "/assets/none.js", { host: "chat.example" })).status).toBe(404);
+    expect((await call("GET", "/metrics", { host: "chat.example" })).status).toBe(401);
+  });
+
   it("lets probes in without one", async () => {
     start({ access });
     for (const path of ["/livez", "/readyz", "/health"]) {

@@ -9,6 +9,7 @@ import { createJobRoutes } from "./job-routes.ts";
 import type { Handler } from "./job-routes.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
+import { createWorkerPages } from "./worker-pages.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
 
 export interface App {
@@ -20,6 +21,7 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const app = new Hono<AppEnv>({ strict: false });
   const streams = createStreamCounter(options.limits.maxStreamsPerClient);
+  const pages = createWorkerPages();
   const handlers: Record<keyof typeof workerRoutes, Handler> = {
     ...createJobRoutes(options, streams),
     ...createWorkerRoutes(options, streams),
@@ -33,10 +35,11 @@ export function createApp(options: AppOptions): App {
     await next();
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
-  app.use(createGate(options.access));
+  app.use(createGate(options.access, pages.owns));
   for (const [name, route] of Object.entries(workerRoutes)) {
     app.on(route.method.toUpperCase(), route.path, (c) => handlers[name as keyof typeof workerRoutes](c));
   }
+  app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
   app.notFound((c) =>
     errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),
   );

@@ -15,7 +15,11 @@ const openPaths: ReadonlySet<string> = new Set(
 /** In local mode everybody is this one client. */
 const localClient = "local";
 
-export function createGate(access: HttpAccess): MiddlewareHandler<AppEnv> {
+/** @param isPage says of a request, by method and path, that it is for a static page: those carry no data, so they need no token */
+export function createGate(
+  access: HttpAccess,
+  isPage: (method: string, path: string) => boolean,
+): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     if (openPaths.has(c.req.path)) {
       c.set("client", localClient);
@@ -30,7 +34,8 @@ export function createGate(access: HttpAccess): MiddlewareHandler<AppEnv> {
     }
     // A preflight carries no token by design, and answers nothing but what the Origin check has decided.
     if (c.req.method === "OPTIONS" && origin !== undefined) return preflight(c);
-    c.set("client", access.localMode ? localClient : authenticate(c, access));
+    const open = access.localMode || isPage(c.req.method, c.req.path);
+    c.set("client", open ? localClient : authenticate(c, access));
     return await next();
   };
 }

@@ -4,6 +4,7 @@ import type { LoadingEvent } from "@waggle/protocol";
 import type { AppContext, AppOptions } from "./context.ts";
 import { formatOf, streamResponse } from "./event-stream.ts";
 import type { Handler } from "./job-routes.ts";
+import { jobUidOf } from "../jobs/job.ts";
 import { pinged } from "./pinged.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
@@ -25,7 +26,7 @@ export function createWorkerRoutes(options: AppOptions, streams: StreamCounter):
     slots(c) {
       const client = c.get("client");
       const slots = view.slots().map(({ job_id: uid, ...slot }) => {
-        const job = uid === undefined ? undefined : registry.live(uid);
+        const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
         // Another client's job shows as busy, not by name.
         return job !== undefined && job.client === client ? { ...slot, job_id: job.id } : slot;
       });

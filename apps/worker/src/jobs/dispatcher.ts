@@ -9,13 +9,16 @@ import { engineJobOf } from "./engine-job.ts";
 import { createJobTimers } from "./job-timers.ts";
 import { createEndings, failureOf } from "./endings.ts";
 import { isFinal } from "./job.ts";
-import type { Job, Outcome } from "./job.ts";
+import type { Job, JobPart, Outcome } from "./job.ts";
+import { totalsOf } from "./totals.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createJob, sessionKeyOf } from "./new-job.ts";
 import type { Submission } from "./new-job.ts";
 import { createPositions } from "./positions.ts";
 import { createProgress } from "./progress.ts";
 import type { JobRegistry } from "./registry.ts";
+import { createQuestions } from "./questions.ts";
+import type { Questions } from "./questions.ts";
 import { createReaders } from "./readers.ts";
 import type { Reader } from "./reader.ts";
 import { createWaitingLine } from "./waiting-line.ts";
@@ -61,6 +64,8 @@ export interface Dispatcher {
   position(job: Job): number | undefined;
   /** Asks for the job's end and returns at once; `job.ended` tells when it is over. Idempotent. */
   cancel(job: Job, by: "client" | "disconnect" | "unclaimed"): void;
+  /** Asks the engine something about the model. */
+  readonly ask: Questions["ask"];
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
   /** @param onStalled called when the reader must be cut off without having asked for more; must destroy its connection */
@@ -87,6 +92,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const line = createWaitingLine(options.queue);
   const timers = createJobTimers(clock);
   const checks = createChecks({ send: (command) => engine.send(command), clock, timeoutMs: checkTimeoutMs });
+  const questions = createQuestions({ send: (command) => engine.send(command), ready: () => engine.ready, clock });
   const positions = createPositions({ clock, positionOf: position });
   const progress = createProgress({ lifecycle, clock, model: options.model });
   const endings = createEndings({
@@ -97,15 +103,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     lifecycle,
     clock,
     forceAfterMs: limits.supersedeTimeoutMs,
-    cancelInEngine: (job) => engine.send({ type: "cancel", jobId: job.uid }),
+    cancelInEngine(job) {
+      for (const { uid } of job.parts) if (inEngine.has(uid)) engine.send({ type: "cancel", jobId: uid });
+    },
     onEnded(cleanly) {
       positions.changed();
       if (!cleanly) pump();
     },
   });
   const readers = createReaders({ clock, timers, endings, lifecycle, limits });
-  /** What the engine holds, by uid: also jobs whose end was forced while it still cleans up after them. */
-  const inEngine = new Map<string, Job>();
+  /** What the engine holds, by uid: also of jobs whose end was forced while it still cleans up after them. */
+  const inEngine = new Map<string, { readonly job: Job; readonly part: JobPart }>();
   let refusal: WaggleError | undefined;
   let serial = 0;
 
@@ -114,7 +122,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function submit(submission: Submission): Promise<Job> {
     const uid = `j${(serial += 1)}`;
     refuseEarly(submission);
-    if (engine.ready) await checks.ask(engineJobOf(uid, submission.request, submission.client));
+    if (engine.ready) await checks.ask(engineJobOf(uid, submission));
     // The world may have moved while the engine was asked; from here on nothing waits.
     refuseEarly(submission);
     const job = createJob(submission, uid, clock.now(), limits.replayBufferBytes);
@@ -133,6 +141,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (refusal !== undefined) throw refusal;
     if (request.job_id !== undefined && registry.has(client, request.job_id)) {
       throw new WaggleError("conflict", `Cannot accept job ${request.job_id}: that job_id is taken.`);
+    }
+    const choices = submission.extras?.choices ?? 1;
+    if (choices > engine.slots) {
+      throw new WaggleError(
+        "invalid_argument",
+        `Cannot accept field "n": ${choices} choices need more than the ${engine.slots} slots.`,
+      );
     }
     // Who supersedes takes a place that is already taken, so a full queue is none of its business.
     if (line.full && holderOf(sessionKeyOf(client, request.session_id)) === undefined) throw line.refusal();
@@ -162,8 +177,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     while (engine.ready && inEngine.size < engine.slots) {
       const job = line.take();
       if (job === undefined) break;
-      inEngine.set(job.uid, job);
-      engine.send({ type: "submit", job: engineJobOf(job.uid, job.request, job.client) });
+      if (inEngine.size + job.parts.length > engine.slots) {
+        // All its choices begin together, so it waits for the slots it lacks, and nobody overtakes it.
+        line.putBack([job]);
+        break;
+      }
+      for (const part of job.parts) {
+        inEngine.set(part.uid, { job, part });
+        engine.send({ type: "submit", job: engineJobOf(part.uid, job, part.choice) });
+      }
       positions.changed();
     }
   }
@@ -173,6 +195,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "checked":
       case "check_failed":
         checks.answer(event);
+        break;
+      case "answer":
+        questions.answer(event);
         break;
       case "step":
         for (const jobEvent of event.events) onJobEvent(jobEvent);
@@ -188,40 +213,50 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function onJobEvent(event: JobEvent): void {
-    const job = inEngine.get(event.jobId);
-    if (job === undefined) return;
+    const entry = inEngine.get(event.jobId);
+    if (entry === undefined) return;
+    const { job, part } = entry;
     // Its end was forced: all that is left to hear is that the engine has let go.
     const over = isFinal(job.state.name);
     switch (event.type) {
       case "started":
-        if (!over) progress.started(job, event);
+        if (!over && job.startedAt === undefined) progress.started(job, event);
         return;
       case "token":
-        if (!over) progress.token(job, event);
+        if (!over) progress.token(job, part.choice, event);
         return;
       case "finished":
-        if (!over) job.counts = countsOf(event);
-        letGo(job, { type: "finished", reason: event.reason });
+        part.reason = event.reason;
+        part.counts = event;
+        letGo(job, part, { type: "finished", reason: event.reason });
         return;
       case "cancelled":
         lifecycle.cancelled(event.steps);
-        if (!over) job.counts = countsOf(event);
-        letGo(job, job.ending ?? { type: "failed", code: "internal", message: "The engine dropped the job." });
+        part.counts = event;
+        letGo(job, part, job.ending ?? { type: "failed", code: "internal", message: "The engine dropped the job." });
         return;
       case "failed":
-        letGo(job, { type: "failed", code: event.code, message: event.message, details: event.details });
+        letGo(job, part, { type: "failed", code: event.code, message: event.message, details: event.details });
         return;
     }
   }
 
-  function letGo(job: Job, outcome: Outcome): void {
-    inEngine.delete(job.uid);
-    endings.conclude(job, outcome);
+  /** The engine has let go of one part. The job is over with its last one; a part that fails takes the others with it. */
+  function letGo(job: Job, part: JobPart, outcome: Outcome): void {
+    inEngine.delete(part.uid);
+    if (job.parts.some(({ uid }) => inEngine.has(uid))) {
+      if (outcome.type !== "finished") endings.request(job, outcome);
+      return;
+    }
+    if (!isFinal(job.state.name)) job.counts = totalsOf(job);
+    const allFinished = job.parts.every(({ reason }) => reason !== undefined);
+    endings.conclude(job, allFinished ? outcome : (job.ending ?? outcome));
   }
 
   function onEngineLost(error: WaggleError): void {
     checks.abandon();
-    const held = [...inEngine.values()];
+    questions.abandon();
+    const held = [...new Set([...inEngine.values()].map(({ job }) => job))];
     inEngine.clear();
     line.putBack(held.filter((job) => job.state.name === "queued" && job.ending === undefined));
     for (const job of held) {
@@ -258,6 +293,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     submit,
     position,
     cancel: (job, by) => endings.request(job, { type: "cancelled", by }),
+    ask: questions.ask,
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf(client, sessionId)),
     openReader: readers.open,
     onEngineEvent,
@@ -284,8 +320,4 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       registry.clear();
     },
   };
-}
-
-function countsOf({ promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs }: Job["counts"]): Job["counts"] {
-  return { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs };
 }

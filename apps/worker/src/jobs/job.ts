@@ -1,5 +1,6 @@
 // Owns what a job is and the one pure function that changes its state.
 import type { Deferred, TimerHandle } from "@waggle/async";
+import type { TemplateMessage, TemplateTool } from "@waggle/engine";
 import type { CancelledBy, ErrorCode, FinishReason, GenerateRequest, JobStateName } from "@waggle/protocol";
 import type { ReplayLog } from "./replay-log.ts";
 
@@ -66,6 +67,27 @@ export interface JobCounts {
   decodeMs: number;
 }
 
+/** What only the OpenAI routes can ask for, beside the request that both dialects share. */
+export interface JobExtras {
+  /** Instead of the request's own messages: with tool calls and their results. */
+  readonly messages?: readonly TemplateMessage[];
+  readonly tools?: readonly TemplateTool[];
+  readonly topLogprobs?: number;
+  /** Sequences that run side by side, each with a seed of its own; 1 by default. */
+  readonly choices?: number;
+}
+
+/** One sequence of a job: what the engine knows as a job of its own. */
+export interface JobPart {
+  /** The engine's name for it. The first one's is the job's own. */
+  readonly uid: string;
+  readonly choice: number;
+  /** Set when it came to its own end. */
+  reason: FinishReason | undefined;
+  /** What the engine counted, once it is over. */
+  counts: JobCounts | undefined;
+}
+
 /** Created by the dispatcher alone and changed by it alone. Times are the daemon clock's milliseconds. */
 export interface Job {
   /** Unique in this process; the engine's name for it. */
@@ -77,6 +99,9 @@ export interface Job {
   /** The request id it came with, for the log. */
   readonly trace: string;
   readonly request: GenerateRequest;
+  readonly extras: JobExtras;
+  /** One for each choice; all run at once. */
+  readonly parts: readonly JobPart[];
   readonly sessionKey: string | undefined;
   /** Its stream is the answer to the request itself, so a disconnect is final at once. */
   readonly direct: boolean;
@@ -103,3 +128,8 @@ export interface Job {
 }
 
 export type JobTimer = "deadline" | "unclaimed" | "grace" | "force" | "forget";
+
+/** The job's uid from a part's. */
+export function jobUidOf(partUid: string): string {
+  return partUid.split(".", 1)[0] ?? partUid;
+}

@@ -2,11 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import type { GenerateRequest } from "@waggle/protocol";
-import type { Job } from "./job.ts";
+import type { Job, JobExtras } from "./job.ts";
 import { createReplayLog } from "./replay-log.ts";
 
 export interface Submission {
   readonly request: GenerateRequest;
+  readonly extras?: JobExtras;
   readonly client: string;
   readonly trace: string;
   /** The answer to this request is the stream itself. */
@@ -19,13 +20,20 @@ export function sessionKeyOf(client: string, sessionId: string | undefined): str
 }
 
 export function createJob(submission: Submission, uid: string, now: number, replayBufferBytes: number): Job {
-  const { request, client, trace, direct } = submission;
+  const { request, extras = {}, client, trace, direct } = submission;
   return {
     uid,
     id: request.job_id ?? `job-${randomUUID()}`,
     client,
     trace,
     request,
+    extras,
+    parts: Array.from({ length: extras.choices ?? 1 }, (_, choice) => ({
+      uid: choice === 0 ? uid : `${uid}.${choice}`,
+      choice,
+      reason: undefined,
+      counts: undefined,
+    })),
     sessionKey: sessionKeyOf(client, request.session_id),
     direct,
     log: createReplayLog(replayBufferBytes),

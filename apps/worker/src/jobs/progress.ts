@@ -1,7 +1,7 @@
 // Owns what a job's stream says while it runs: from the slot to the last token.
 import type { Clock } from "@waggle/async";
-import type { JobEvent } from "@waggle/engine";
-import type { StatusEvent } from "@waggle/protocol";
+import type { JobEvent, LogprobEntry } from "@waggle/engine";
+import type { Logprob, StatusEvent } from "@waggle/protocol";
 import { transition } from "./job.ts";
 import type { Job } from "./job.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -10,7 +10,7 @@ import { roundMs, streamKeys } from "./summaries.ts";
 export interface Progress {
   status(job: Job, status: StatusEvent["status"]): void;
   started(job: Job, event: Extract<JobEvent, { type: "started" }>): void;
-  token(job: Job, event: Extract<JobEvent, { type: "token" }>): void;
+  token(job: Job, choice: number, event: Extract<JobEvent, { type: "token" }>): void;
 }
 
 export function createProgress(options: {
@@ -43,7 +43,7 @@ export function createProgress(options: {
         queue_ms: roundMs(job.startedAt - job.acceptedAt),
       });
     },
-    token(job, event) {
+    token(job, choice, event) {
       const { counts } = job;
       if (job.firstTokenAt === undefined) {
         job.firstTokenAt = clock.now();
@@ -51,18 +51,25 @@ export function createProgress(options: {
         counts.prefillMs = event.tMs;
         lifecycle.firstToken(job, event.n);
       } else {
-        lifecycle.nextToken(event.n, event.tMs - counts.prefillMs - counts.decodeMs);
-        counts.decodeMs = event.tMs - counts.prefillMs;
+        lifecycle.nextToken(event.n, Math.max(0, event.tMs - counts.prefillMs - counts.decodeMs));
+        counts.decodeMs = Math.max(counts.decodeMs, event.tMs - counts.prefillMs);
       }
       counts.completionTokens += event.n;
       job.log.append({
         type: "token",
         ...streamKeys(job),
-        index: event.index,
+        // With several choices their tokens interleave, and the stream counts them all.
+        index: job.log.nextToken,
         text: event.text,
         t_ms: event.tMs,
         ...(event.n > 1 ? { n: event.n } : {}),
+        ...(job.parts.length > 1 ? { choice } : {}),
+        ...(event.logprobs === undefined ? {} : { logprobs: event.logprobs.map(copyLogprob) }),
       });
     },
   };
+}
+
+function copyLogprob({ bytes, logprob, top }: LogprobEntry): Logprob {
+  return { bytes: [...bytes], logprob, top: top.map((entry) => ({ bytes: [...entry.bytes], logprob: entry.logprob })) };
 }

@@ -49,6 +49,9 @@ export function terminalEventOf(job: Job, outcome: Outcome, endedAt: number): Te
     ...(outcome.type === "finished"
       ? { finish_reason: outcome.reason }
       : { finish_reason: "cancelled" as const, cancelled_by: outcome.by }),
+    ...(job.parts.length > 1
+      ? { choices: job.parts.map(({ reason }) => ({ finish_reason: reason ?? ("cancelled" as const) })) }
+      : {}),
     usage: usageOf(job),
     timings: timingsOf(job, endedAt),
   };

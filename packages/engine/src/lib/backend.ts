@@ -1,5 +1,5 @@
 // Owns the Backend port: what the step loop needs from whatever computes. It knows slots and tokens, never jobs, HTTP or time.
-import type { Message, Sampling } from "@waggle/protocol";
+import type { Sampling } from "@waggle/protocol";
 
 export type Token = number;
 
@@ -22,13 +22,50 @@ export interface BackendInfo {
   readonly build: string;
 }
 
+/** A message as chat templates take it, with the field names that they know. */
+export interface TemplateMessage {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly content: string;
+  /** What the assistant thought before it spoke; templates of models that think ask for it. */
+  readonly reasoning_content?: string;
+  readonly tool_calls?: readonly TemplateToolCall[];
+  readonly tool_call_id?: string;
+}
+
+export interface TemplateToolCall {
+  readonly id: string;
+  readonly type: "function";
+  /** Arguments parsed: templates print them as they like. */
+  readonly function: { readonly name: string; readonly arguments: unknown };
+}
+
+/** A tool on offer, in OpenAI's shape: that is what templates expect. */
+export interface TemplateTool {
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly description?: string; readonly parameters?: unknown };
+}
+
 export type PromptInput =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "messages"; readonly messages: readonly Message[] };
+  | {
+      readonly kind: "messages";
+      readonly messages: readonly TemplateMessage[];
+      readonly tools?: readonly TemplateTool[];
+    };
+
+/** Natural logarithms of probabilities in the model's raw distribution: before any sampling setting. */
+export interface TokenLogprobs {
+  /** Of the token that was sampled. */
+  readonly logprob: number;
+  /** The most probable tokens, exactly as many as asked for, most probable first. */
+  readonly top: readonly { readonly token: Token; readonly logprob: number }[];
+}
 
 /** How a job samples. The seed is final: -1 has been replaced by 32 random bits. */
 export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly seed: number;
+  /** Return logprobs with each token, with so many alternatives; undefined: none, which is a good deal cheaper. */
+  readonly topLogprobs?: number;
 }
 
 /** One slot's share of a step. */
@@ -40,7 +77,7 @@ export type StepRow =
 
 export type RowResult =
   | { readonly kind: "none" }
-  | { readonly kind: "token"; readonly token: Token }
+  | { readonly kind: "token"; readonly token: Token; readonly logprobs?: TokenLogprobs }
   /** This row alone failed (a grammar that allows nothing, say); the others are good. */
   | { readonly kind: "failed"; readonly message: string };
 
@@ -53,6 +90,25 @@ export interface Backend {
    * @throws WaggleError invalid_argument when the template cannot render these messages
    */
   tokenize(input: PromptInput): readonly Token[];
+
+  /**
+   * Text as tokens and nothing added but what is asked for. Synchronous.
+   * @param addSpecial put BOS before it where the model wants one
+   * @param parseSpecial read the text of control tokens as control tokens
+   */
+  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): readonly Token[];
+
+  /**
+   * A conversation as the text that `tokenize` would make tokens of.
+   * @throws WaggleError invalid_argument when the template cannot render these messages
+   */
+  renderMessages(input: PromptInput & { kind: "messages" }): string;
+
+  /**
+   * One vector for each text, of the model's embedding width, normalised to length 1. Runs beside the steps, never within one.
+   * @throws WaggleError invalid_argument when the model cannot embed, or a text is longer than the context
+   */
+  embed(texts: readonly string[]): Promise<readonly { readonly vector: readonly number[]; readonly tokens: number }[]>;
 
   /**
    * Checks what only the model can: the grammar compiles, the biased tokens exist.

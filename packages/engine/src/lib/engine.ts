@@ -3,6 +3,7 @@
 import { WaggleError } from "@waggle/protocol";
 import type { Backend } from "./backend.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages.ts";
+import { answer } from "./answer.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPreparer, failureOf, type PreparedJob } from "./prepare.ts";
 import type { ScheduleLimits } from "./schedule.ts";
@@ -158,6 +159,11 @@ export function createEngine(options: EngineOptions): Engine {
           return submit(command.job);
         case "cancel":
           return cancel(command.jobId);
+        case "ask":
+          void answer(backend, command.question).then((reply) => {
+            if (!over) emit({ type: "answer", id: command.id, answer: reply });
+          });
+          return;
         case "shutdown":
           return loop.leave();
       }

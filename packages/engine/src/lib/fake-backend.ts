@@ -2,15 +2,18 @@
 // the port forbids.
 import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import type { Backend, BackendInfo, RowResult, SlotSampling, StepRow, Token } from "./backend.ts";
+import type { Backend, BackendInfo, RowResult, SlotSampling, StepRow, Token, TokenLogprobs } from "./backend.ts";
 import {
   createFakeSampler,
   emptyContext,
   extendContext,
+  fakeBeginOfText,
   fakeTokenBytes,
   fakeVocabularySize,
   isFakeEndOfGeneration,
+  renderFake,
   tokenizeFake,
+  tokenizeFakeText,
   type FakeSampler,
 } from "./fake-model.ts";
 import { countTokens } from "./schedule.ts";
@@ -103,6 +106,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   return {
     info,
     tokenize: tokenizeFake,
+    tokenizeText: (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
+    renderMessages: renderFake,
+    embed: () => Promise.reject(new WaggleError("invalid_argument", "Cannot embed: the fake backend has no model.")),
     checkSampling,
     tokenBytes: fakeTokenBytes,
     isEndOfGeneration: isFakeEndOfGeneration,
@@ -191,7 +197,18 @@ function compute(slot: FakeSlot, row: StepRow): RowResult {
   const token = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
   if (token === undefined) return { kind: "failed", message: "The row failed, as the prompt asked." };
   slot.last = token;
-  return { kind: "token", token };
+  const { topLogprobs } = slot.sampling;
+  return { kind: "token", token, ...(topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) }) };
+}
+
+/** The fake is certain: the token it chose has all the probability but a trace, which its neighbours share. */
+function fakeLogprobs(token: Token, count: number): TokenLogprobs {
+  const others = Array.from({ length: Math.max(0, count - 1) }, (_, i) => ({
+    token: (token + i + 1) % fakeVocabularySize,
+    logprob: -10 - i,
+  }));
+  const chosen = { token, logprob: -0.01 };
+  return { logprob: chosen.logprob, top: count === 0 ? [] : [chosen, ...others] };
 }
 
 function feed(slot: FakeSlot, token: Token): void {

@@ -7,8 +7,8 @@ const byteTokens = 256;
 const beginOfText = 256;
 const endOfGeneration = 257;
 const endOfMessage = 258;
-const roleTokens = { system: 259, user: 260, assistant: 261 } as const;
-const firstWordToken = 262;
+const roleTokens = { system: 259, user: 260, assistant: 261, tool: 262 } as const;
+const firstWordToken = 263;
 
 /** All different: a word is a token. */
 const words = (
@@ -32,6 +32,14 @@ const tokenTexts: readonly Uint8Array[] = Array.from({ length: firstWordToken + 
 
 const wordTokens = new Map(words.map((word, i) => [word, firstWordToken + i]));
 
+export const fakeBeginOfText = beginOfText;
+
+/** What a conversation looks like as text; the fake's control tokens have no text of their own, so roles stand for them. */
+export function renderFake(input: PromptInput & { kind: "messages" }): string {
+  const tools = (input.tools ?? []).map((tool) => `tool: ${JSON.stringify(tool)}\n`);
+  return [...tools, ...input.messages.map(({ role, content }) => `${role}: ${content}\n`), "assistant:"].join("");
+}
+
 export const fakeVocabularySize = tokenTexts.length;
 
 /**
@@ -40,16 +48,18 @@ export const fakeVocabularySize = tokenTexts.length;
  * contain.
  */
 export function tokenizeFake(input: PromptInput): Token[] {
-  if (input.kind === "text") return [beginOfText, ...tokenizeText(input.text)];
+  if (input.kind === "text") return [beginOfText, ...tokenizeFakeText(input.text)];
+  const tools = (input.tools ?? []).flatMap((tool) => [roleTokens.tool, ...tokenizeFakeText(JSON.stringify(tool))]);
   const turns = input.messages.flatMap(({ role, content }) => [
     roleTokens[role],
-    ...tokenizeText(content),
+    ...tokenizeFakeText(content),
     endOfMessage,
   ]);
-  return [beginOfText, ...turns, roleTokens.assistant];
+  return [beginOfText, ...tools, ...turns, roleTokens.assistant];
 }
 
-function tokenizeText(text: string): Token[] {
+/** Text alone: no control tokens, no BOS. */
+export function tokenizeFakeText(text: string): Token[] {
   return text.split(/(?= )/).flatMap((piece) => wordTokens.get(piece) ?? [...encoder.encode(piece)]);
 }
 

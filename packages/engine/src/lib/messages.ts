@@ -1,15 +1,18 @@
 // Owns what passes between the worker and its engine, which usually lives in a child process: plain data, one message per step.
-import type { ErrorCode, Message, Sampling, SlotStatus } from "@waggle/protocol";
-import type { BackendInfo } from "./backend.ts";
+import type { ErrorCode, Sampling, SlotStatus } from "@waggle/protocol";
+import type { BackendInfo, TemplateMessage, TemplateTool, Token } from "./backend.ts";
 
 /** A job as the engine sees it. */
 export interface EngineJob {
   readonly jobId: string;
   readonly prompt?: string;
-  readonly messages?: readonly Message[];
+  readonly messages?: readonly TemplateMessage[];
+  readonly tools?: readonly TemplateTool[];
   readonly maxTokens?: number;
   readonly stop: readonly string[];
   readonly sampling: Sampling;
+  /** Send logprobs with the tokens, with so many alternatives each. */
+  readonly topLogprobs?: number;
   /** Jobs share cached prefixes within one scope only: it is the API token's name. */
   readonly cacheScope: string;
   readonly sessionId?: string;
@@ -22,8 +25,31 @@ export type EngineCommand =
   | { readonly type: "submit"; readonly job: EngineJob }
   /** Answered by a `cancelled` job event as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
+  /** A question about the model that is no job; answered by `answer` with the same id, between two steps. */
+  | { readonly type: "ask"; readonly id: string; readonly question: EngineQuestion }
   /** Leave now; running jobs are lost. */
   | { readonly type: "shutdown" };
+
+export type EngineQuestion =
+  | { readonly kind: "tokenize"; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
+  | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
+  | { readonly kind: "render"; readonly messages: readonly TemplateMessage[]; readonly tools?: readonly TemplateTool[] }
+  | { readonly kind: "embed"; readonly texts: readonly string[] };
+
+export type EngineAnswer =
+  /** `pieces` are the bytes of each token, base64. */
+  | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces: readonly string[] }
+  | { readonly kind: "detokenize"; readonly text: string }
+  | { readonly kind: "render"; readonly prompt: string }
+  | { readonly kind: "embed"; readonly vectors: readonly (readonly number[])[]; readonly tokens: number }
+  | { readonly kind: "failed"; readonly failure: JobFailure };
+
+/** One model token with its logprobs, as OpenAI shows it. Bytes as numbers, 0 to 255. */
+export interface LogprobEntry {
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+  readonly top: readonly { readonly bytes: readonly number[]; readonly logprob: number }[];
+}
 
 export interface JobFailure {
   readonly code: ErrorCode;
@@ -60,6 +86,8 @@ export type JobEvent =
       readonly tMs: number;
       /** Model tokens in it. */
       readonly n: number;
+      /** Of the model tokens in it, where they were asked for. */
+      readonly logprobs?: readonly LogprobEntry[];
     }
   | ({ readonly type: "finished"; readonly jobId: string; readonly reason: "stop" | "length" } & JobTotals)
   /** `steps`: forward passes that ended between the cancel command and the slot being free; 0 or 1. */
@@ -83,6 +111,7 @@ export type EngineEvent =
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
   | { readonly type: "checked"; readonly jobId: string; readonly promptTokens: number }
+  | { readonly type: "answer"; readonly id: string; readonly answer: EngineAnswer }
   | { readonly type: "check_failed"; readonly jobId: string; readonly failure: JobFailure }
   /** After every forward pass, and after a boundary that changed something without one (then `stats` is absent). */
   | {

@@ -1,7 +1,7 @@
 // Owns what the results of a pass mean: caches grow, tokens become text, jobs end. It changes slots and computes
 // nothing.
-import type { Backend, RowResult, StepRow } from "./backend.ts";
-import type { JobEvent } from "./messages.ts";
+import type { Backend, RowResult, StepRow, Token, TokenLogprobs } from "./backend.ts";
+import type { JobEvent, LogprobEntry } from "./messages.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
 /**
@@ -61,10 +61,28 @@ function applyResult(
 
   if (row.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
   const { token } = result;
-  const sampled = { token, bytes: model.tokenBytes(token), endOfGeneration: model.isEndOfGeneration(token) };
+  const sampled = {
+    token,
+    bytes: model.tokenBytes(token),
+    endOfGeneration: model.isEndOfGeneration(token),
+    ...(result.logprobs === undefined ? {} : { logprobs: describeLogprobs(token, result.logprobs, model) }),
+  };
   const { event, finish } = sequenceOf(slot).accept(sampled, atMs);
   if (event !== undefined) events.push(event);
   if (finish !== undefined) releaseSlot(slot, { kind: "finished", reason: finish });
+}
+
+function describeLogprobs(
+  token: Token,
+  { logprob, top }: TokenLogprobs,
+  model: Pick<Backend, "tokenBytes">,
+): LogprobEntry {
+  const bytesOf = (other: Token): number[] => [...model.tokenBytes(other)];
+  return {
+    bytes: bytesOf(token),
+    logprob,
+    top: top.map((entry) => ({ bytes: bytesOf(entry.token), logprob: entry.logprob })),
+  };
 }
 
 /**

@@ -44,7 +44,11 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
       const prompt = backend.tokenize(input);
       checkLength(prompt.length, contextSize, "");
       const { seed } = job.sampling;
-      const sampling = { ...job.sampling, seed: seed === -1 ? random32() >>> 0 : seed };
+      const sampling = {
+        ...job.sampling,
+        seed: seed === -1 ? random32() >>> 0 : seed,
+        ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
+      };
       await backend.checkSampling(sampling);
       return { job, prompt, sampling };
     },
@@ -75,7 +79,7 @@ export function failureOf(thrown: unknown): JobFailure {
 function promptOf(job: EngineJob): PromptInput {
   return job.messages === undefined
     ? { kind: "text", text: job.prompt ?? "" }
-    : { kind: "messages", messages: job.messages };
+    : { kind: "messages", messages: job.messages, ...(job.tools === undefined ? {} : { tools: job.tools }) };
 }
 
 function countChars(input: PromptInput): number {
@@ -96,5 +100,7 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
 
 /** A client may use the id of a refused job for another one, which must not run with the first one's prompt. */
 function isSameRequest(a: EngineJob, b: EngineJob): boolean {
-  return JSON.stringify([a.prompt, a.messages, a.sampling]) === JSON.stringify([b.prompt, b.messages, b.sampling]);
+  const facts = (job: EngineJob): string =>
+    JSON.stringify([job.prompt, job.messages, job.tools, job.sampling, job.topLogprobs]);
+  return facts(a) === facts(b);
 }

@@ -1,7 +1,7 @@
 // Owns a running job: its text, its counts and the decision to end. It is told tokens and times, and knows no slot or
 // backend.
 import type { Token } from "./backend.ts";
-import type { JobEvent, JobTotals } from "./messages.ts";
+import type { JobEvent, JobTotals, LogprobEntry } from "./messages.ts";
 import { createTextAssembler } from "./text.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
@@ -22,6 +22,7 @@ export interface SampledToken {
   readonly token: Token;
   readonly bytes: Uint8Array;
   readonly endOfGeneration: boolean;
+  readonly logprobs?: LogprobEntry;
 }
 
 export interface Accepted {
@@ -52,6 +53,8 @@ export function createSequence(options: SequenceOptions): Sequence {
   let eventIndex = 0;
   /** Tokens that no event has counted yet. */
   let uncounted = 0;
+  /** Of the tokens that no event has counted yet. */
+  let logprobs: LogprobEntry[] = [];
   let firstTokenAtMs: number | undefined;
   let lastTokenAtMs = startedAtMs;
 
@@ -60,7 +63,11 @@ export function createSequence(options: SequenceOptions): Sequence {
     // What is flushed may be the rest of a token that an earlier event has counted; an event still never counts none.
     const n = Math.max(1, uncounted);
     uncounted = 0;
-    return { type: "token", jobId, index: eventIndex++, text, tMs: roundMs(atMs - startedAtMs), n };
+    const event = { type: "token" as const, jobId, index: eventIndex++, text, tMs: roundMs(atMs - startedAtMs), n };
+    if (logprobs.length === 0) return event;
+    const entries = logprobs;
+    logprobs = [];
+    return { ...event, logprobs: entries };
   }
 
   return {
@@ -73,7 +80,7 @@ export function createSequence(options: SequenceOptions): Sequence {
       return lastToken;
     },
 
-    accept({ token, bytes, endOfGeneration }, atMs) {
+    accept({ token, bytes, endOfGeneration, logprobs: entry }, atMs) {
       lastToken = token;
       completionTokens += 1;
       firstTokenAtMs ??= atMs;
@@ -81,6 +88,7 @@ export function createSequence(options: SequenceOptions): Sequence {
 
       const ends = endOfGeneration && !options.ignoreEos;
       if (!ends) uncounted += 1;
+      if (!ends && entry !== undefined) logprobs.push(entry);
       const pushed = ends ? { text: "", stopped: false } : assembler.push(bytes);
       if (pushed.stopped) return { event: tokenEvent(pushed.text, atMs), finish: "stop" };
       if (!ends && completionTokens < maxTokens) return { event: tokenEvent(pushed.text, atMs), finish: undefined };

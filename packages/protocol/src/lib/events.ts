@@ -36,6 +36,18 @@ export type FinishReason = z.infer<typeof FinishReasonSchema>;
 export const CancelledBySchema = z.enum(["client", "superseded", "disconnect", "unclaimed"]);
 export type CancelledBy = z.infer<typeof CancelledBySchema>;
 
+const BytesSchema = z.array(z.int().min(0).max(255)).describe("The token's bytes; may be part of a character.");
+
+/** Natural logarithms of probabilities in the model's raw distribution. */
+export const LogprobSchema = z
+  .object({
+    bytes: BytesSchema,
+    logprob: z.number(),
+    top: z.array(z.object({ bytes: BytesSchema, logprob: z.number() })).describe("Most probable first."),
+  })
+  .meta({ id: "Logprob" });
+export type Logprob = z.infer<typeof LogprobSchema>;
+
 export const QueuedEventSchema = z
   .object({
     type: z.literal("queued"),
@@ -73,6 +85,8 @@ export const TokenEventSchema = z
     text: z.string().describe("Whole characters only."),
     t_ms: z.number().nonnegative().describe("When the engine produced it, in ms from started."),
     n: z.int().min(2).optional().describe("Model tokens in this event, where more than one."),
+    choice: z.int().nonnegative().optional().describe("Of a job with several choices: which one."),
+    logprobs: z.array(LogprobSchema).optional().describe("Of the model tokens in this event, where asked for."),
   })
   .meta({ id: "TokenEvent" });
 
@@ -82,6 +96,10 @@ export const EndEventSchema = z
     ...streamShape,
     finish_reason: FinishReasonSchema,
     cancelled_by: CancelledBySchema.optional(),
+    choices: z
+      .array(z.object({ finish_reason: FinishReasonSchema }))
+      .optional()
+      .describe("Of a job with several choices: how each ended."),
     usage: UsageSchema,
     timings: TimingsSchema,
   })

@@ -1,0 +1,66 @@
+// Owns questions to the engine about the model that are no jobs: tokens of a text, a rendered conversation, embeddings.
+import { deferred } from "@waggle/async";
+import type { Clock, Deferred } from "@waggle/async";
+import type { EngineAnswer, EngineCommand, EngineEvent, EngineQuestion } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+
+/** An engine that steps answers within one; one that does not is the watchdog's business, not the client's. */
+const answerTimeoutMs = 60_000;
+/** Questions that may wait at once. */
+const maxWaiting = 256;
+
+type AnswerTo<K extends EngineQuestion["kind"]> = Extract<EngineAnswer, { kind: K }>;
+
+export interface Questions {
+  /** @throws WaggleError the engine's own; unavailable when there is none or it dies; resource_exhausted when too many wait */
+  ask<K extends EngineQuestion["kind"]>(question: Extract<EngineQuestion, { kind: K }>): Promise<AnswerTo<K>>;
+  answer(event: Extract<EngineEvent, { type: "answer" }>): void;
+  /** The engine is gone. */
+  abandon(): void;
+}
+
+export interface QuestionsOptions {
+  readonly send: (command: EngineCommand) => void;
+  readonly ready: () => boolean;
+  readonly clock: Clock;
+}
+
+export function createQuestions({ send, ready, clock }: QuestionsOptions): Questions {
+  const waiting = new Map<string, Deferred<EngineAnswer>>();
+  let serial = 0;
+
+  function unavailable(why: string): WaggleError {
+    return new WaggleError("unavailable", `Cannot ask the model: ${why}.`, { retryAfterS: 1 });
+  }
+
+  return {
+    async ask(question) {
+      if (!ready()) throw unavailable("it is not loaded");
+      if (waiting.size >= maxWaiting) {
+        throw new WaggleError("resource_exhausted", "Cannot ask the model: too many questions wait.", {
+          retryAfterS: 1,
+        });
+      }
+      const id = `q${(serial += 1)}`;
+      const answered = deferred<EngineAnswer>();
+      waiting.set(id, answered);
+      const timer = clock.setTimeout(() => answered.reject(unavailable("it did not answer in time")), answerTimeoutMs);
+      send({ type: "ask", id, question });
+      try {
+        const answer = await answered.promise;
+        if (answer.kind === "failed") {
+          const { code, message, details } = answer.failure;
+          throw new WaggleError(code, message, details === undefined ? {} : { details });
+        }
+        return answer as AnswerTo<typeof question.kind>;
+      } finally {
+        timer.cancel();
+        waiting.delete(id);
+      }
+    },
+    answer: (event) => waiting.get(event.id)?.resolve(event.answer),
+    abandon() {
+      for (const answered of waiting.values()) answered.reject(unavailable("the engine died"));
+    },
+  };
+}
