@@ -167,7 +167,7 @@ describe("leaving", () => {
 
   it("survives that nobody reads its stdout any more", async () => {
     const root = new URL("../", import.meta.url).pathname;
-    const entry = ["--conditions=source", "--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
+    const entry = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
     const args = [...entry, "--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "1500"];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
     const listening = await new Promise<string>((resolve) =>

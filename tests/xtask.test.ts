@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "..");
-const source = ["--conditions=source", "--import", "tsx", "tools/xtask/src/main.ts"];
+const source = ["--conditions=waggle-source", "--import", "tsx", "tools/xtask/src/main.ts"];
 
 const xtask = (...args: string[]) =>
   execa(process.execPath, [...source, ...args], { cwd: root, reject: false, all: true });

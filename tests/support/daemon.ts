@@ -59,7 +59,7 @@ export async function spawnDaemon(
   const timeoutMs = options.timeoutMs ?? 30_000;
   const child = spawn(
     process.execPath,
-    ["--conditions=source", "--import", import.meta.resolve("tsx"), entries[which], "--log-format", "json", ...args],
+    ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), entries[which], "--log-format", "json", ...args],
     { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnv(), ...options.env } },
   );
   running.add(child);
@@ -139,7 +139,7 @@ export async function runDaemon(
 ): Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }> {
   const child = spawn(
     process.execPath,
-    ["--conditions=source", "--import", import.meta.resolve("tsx"), entries[which], ...args],
+    ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), entries[which], ...args],
     { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnv(), ...options.env } },
   );
   running.add(child);

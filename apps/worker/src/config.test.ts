@@ -65,6 +65,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   watchdogTimeoutMs: ["50ms", 50, "30", 30_000, "-1"],
   crashLoopDeaths: ["1", 1, "100", 100, "0"],
   supersedeTimeoutMs: ["0s", 0, "1m", 60_000, "2 s"],
+  collectTimeoutMs: ["1s", 1_000, "4m", 240_000, "0.5s"],
   unclaimedTimeoutMs: ["50ms", 50, "1h", 3_600_000, "soon"],
   reconnectGraceMs: ["0", 0, "250ms", 250, "1d"],
   replayWindowMs: ["0", 0, "60", 60_000, "25h"],

@@ -6,4 +6,6 @@ export * from "./lib/worker.ts";
 export * from "./lib/hive.ts";
 export * from "./lib/stdout.ts";
 export * from "./lib/routes.ts";
+export * from "./lib/openai.ts";
+export * from "./lib/openai-routes.ts";
 export * from "./lib/openapi.ts";

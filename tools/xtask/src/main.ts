@@ -1,1 +1,29 @@
-console.log('xtask');
+// Owns the command line of xtask: which commands there are, and how a failure of theirs is told. What they do is theirs.
+import { Command } from "commander";
+import { addCheck } from "./commands/check.ts";
+import { addDev } from "./commands/dev.ts";
+import { addDocs } from "./commands/docs.ts";
+import { addEngineBuild } from "./commands/engine-build.ts";
+import { addFleet } from "./commands/fleet.ts";
+import { addModelsSynth } from "./commands/models-synth.ts";
+import { addPorts } from "./commands/ports.ts";
+import { addWorkerBench } from "./commands/worker-bench.ts";
+import { addWorkerChaos } from "./commands/worker-chaos.ts";
+import { addWorkerTest } from "./commands/worker-test.ts";
+
+const program = new Command("xtask").description("Runs, tests and checks this repository.").showHelpAfterError();
+const commands = [
+  ...[addWorkerTest, addWorkerChaos, addWorkerBench, addDev, addFleet, addPorts],
+  ...[addModelsSynth, addEngineBuild, addCheck, addDocs],
+];
+for (const add of commands) add(program);
+
+// Whoever read our output has gone (`xtask … | head`); so do we, and the children with us.
+process.stdout.on("error", () => process.exit(1));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`xtask: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -59,6 +59,14 @@ export const limitOptions = {
     schema: duration("0s", "1m"),
     default: "2s",
   },
+  collectTimeoutMs: {
+    flag: "collect-timeout",
+    value: "duration",
+    group: "Limits",
+    help: "longest an answer may take that is not streamed",
+    schema: duration("1s", "24h"),
+    default: "240s",
+  },
   unclaimedTimeoutMs: {
     flag: "unclaimed-timeout",
     value: "duration",

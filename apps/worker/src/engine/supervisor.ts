@@ -235,7 +235,7 @@ function enginePath(): string {
 }
 
 function engineExecArgv(): string[] {
-  return fromSource() ? ["--conditions=source", "--import", import.meta.resolve("tsx")] : [];
+  return fromSource() ? ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")] : [];
 }
 
 function fromSource(): boolean {
@@ -248,5 +248,8 @@ function engineEnv(inherited: SupervisorOptions["env"]): NodeJS.ProcessEnv {
     ...env,
     // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).
     UV_THREADPOOL_SIZE: "1",
+    // A build with OpenMP spins at barriers this long before it sleeps. Longer is no faster when the machine is quiet, and when neighbours
+    // want the cores it is what makes two threads collapse.
+    GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
   };
 }

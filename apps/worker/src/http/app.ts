@@ -1,16 +1,21 @@
 // Owns the HTTP application: the route table meets its handlers, and every error leaves through one funnel.
 import { randomUUID } from "node:crypto";
-import { WaggleError, errorKinds, workerRoutes } from "@waggle/protocol";
+import { WaggleError, errorKinds, openAiRoutes, pathsOf, workerRoutes } from "@waggle/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import { createGate } from "./gate.ts";
 import { createJobRoutes } from "./job-routes.ts";
 import type { Handler } from "./job-routes.ts";
+import { openAiError } from "./openai/errors.ts";
+import { createOpenAiRoutes } from "./openai/routes.ts";
+import type { OpenAiRouteName } from "./openai/routes.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 import { createWorkerPages } from "./worker-pages.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
+
+const openAiPaths = Object.values(openAiRoutes).flatMap(pathsOf);
 
 export interface App {
   readonly fetch: Hono<AppEnv>["fetch"];
@@ -35,9 +40,20 @@ export function createApp(options: AppOptions): App {
     await next();
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
+  for (const path of openAiPaths) {
+    app.use(path, async (c, next) => {
+      c.set("openAi", true);
+      await next();
+    });
+  }
   app.use(createGate(options.access, pages.owns));
   for (const [name, route] of Object.entries(workerRoutes)) {
     app.on(route.method.toUpperCase(), route.path, (c) => handlers[name as keyof typeof workerRoutes](c));
+  }
+  const openAiHandlers = createOpenAiRoutes(options, streams);
+  for (const [name, route] of Object.entries(openAiRoutes)) {
+    const handler: Handler = (c) => openAiHandlers[name as OpenAiRouteName](c);
+    for (const path of pathsOf(route)) app.on(route.method.toUpperCase(), path, handler);
   }
   app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
   app.notFound((c) =>
@@ -56,7 +72,7 @@ function errorResponse(c: AppContext, error: WaggleError): Response {
   if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
   if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
-  return c.body(JSON.stringify(error.toBody()), error.status as 400, {
+  return c.body(JSON.stringify(c.get("openAi") ? openAiError(error) : error.toBody()), error.status as 400, {
     "content-type": "application/json",
     ...headers,
   });

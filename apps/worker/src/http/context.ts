@@ -18,6 +18,8 @@ export interface AppEnv {
     requestId: string;
     /** The name of the API token, or `local`. */
     client: string;
+    /** The request came on one of OpenAI's routes, whose errors have a shape of their own. */
+    openAi: boolean;
     log: Logger;
   };
 }
@@ -27,6 +29,8 @@ export type AppContext = Context<AppEnv>;
 export interface HttpLimits {
   readonly maxBodyBytes: number;
   readonly maxStreamsPerClient: number;
+  /** Longest that an answer may take which is not streamed. */
+  readonly collectTimeoutMs: number;
   readonly pingIntervalMs: number;
 }
 

@@ -14,6 +14,10 @@ export function formatOf(c: AppContext): StreamFormat {
   return (c.req.header("accept") ?? "").includes("application/x-ndjson") ? "ndjson" : "sse";
 }
 
+export function headersOf(format: StreamFormat): Readonly<Record<string, string>> {
+  return format === "sse" ? sseHeaders : ndjsonHeaders;
+}
+
 /** A connection that can be ended so that no client takes what it got for complete. */
 export interface Connection {
   /** After what was written so far has left, or a moment later. */
@@ -35,7 +39,11 @@ export function connectionOf(env: Partial<HttpBindings> | undefined): Connection
 }
 
 /** Chunks of text, pulled one at a time; `return()` is called when the client leaves. */
-export function streamResponse(c: AppContext, chunks: AsyncIterator<string>, format: StreamFormat): Response {
+export function streamResponse(
+  c: AppContext,
+  chunks: AsyncIterator<string>,
+  headers: Readonly<Record<string, string>>,
+): Response {
   const encoder = new TextEncoder();
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -51,7 +59,6 @@ export function streamResponse(c: AppContext, chunks: AsyncIterator<string>, for
     // Nothing is read ahead: what the socket does not take stays in the replay log, where it is bounded.
     { highWaterMark: 0 },
   );
-  const headers = format === "sse" ? sseHeaders : ndjsonHeaders;
   // Naming the encoding keeps the adapter from peeking into the stream before it sends the headers.
   return c.body(stream, 200, { ...headers, "transfer-encoding": "chunked" });
 }
@@ -86,8 +93,8 @@ export function eventChunks({ events, format, endId, connection }: EventChunksOp
   };
 }
 
-/** Without a socket, as in tests, the stream errors instead. */
-async function breakOff(events: AsyncIterator<unknown>, connection: Connection | undefined): Promise<never> {
+/** For the pull after an error frame. Without a socket, as in tests, the stream errors instead. */
+export async function breakOff(events: AsyncIterator<unknown>, connection: Connection | undefined): Promise<never> {
   await events.return?.();
   if (connection === undefined) throw new Error("The stream ended with an error event.");
   connection.breakOff();

@@ -1,21 +1,14 @@
 // Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
-import { WaggleError, GenerateRequestSchema, routePath, workerRoutes } from "@waggle/protocol";
-import { z } from "zod";
+import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { Job } from "../jobs/job.ts";
 import { isFinal } from "../jobs/job.ts";
 import { acceptedOf, statusOf } from "../jobs/summaries.ts";
 import { readBody } from "./body.ts";
 import type { AppContext, AppOptions } from "./context.ts";
-import { connectionOf, eventChunks, formatOf, streamResponse } from "./event-stream.ts";
+import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "./event-stream.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
 export type Handler = (c: AppContext) => Response | Promise<Response>;
-
-const SessionIdSchema = z
-  .string()
-  .min(1)
-  .max(128)
-  .regex(/^[A-Za-z0-9._:-]+$/);
 
 export function createJobRoutes(options: AppOptions, streams: StreamCounter): Record<JobRouteName, Handler> {
   const { dispatcher, registry } = options;
@@ -47,7 +40,7 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
     const reader = dispatcher.openReader(job, after, () => connection?.destroy());
     const counted = streams.count(client, reader);
     const chunks = eventChunks({ events: counted, format, endId: () => job.log.nextToken, connection });
-    return streamResponse(c, chunks, format);
+    return streamResponse(c, chunks, headersOf(format));
   }
 
   return {

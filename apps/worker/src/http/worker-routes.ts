@@ -2,7 +2,7 @@
 import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/sse";
 import type { LoadingEvent } from "@waggle/protocol";
 import type { AppContext, AppOptions } from "./context.ts";
-import { formatOf, streamResponse } from "./event-stream.ts";
+import { formatOf, headersOf, streamResponse } from "./event-stream.ts";
 import type { Handler } from "./job-routes.ts";
 import { jobUidOf } from "../jobs/job.ts";
 import { pinged } from "./pinged.ts";
@@ -36,7 +36,7 @@ export function createWorkerRoutes(options: AppOptions, streams: StreamCounter):
       const client = c.get("client");
       streams.check(client);
       const format = formatOf(c);
-      return streamResponse(c, streams.count(client, loadingChunks(options, format)), format);
+      return streamResponse(c, streams.count(client, loadingChunks(options, format)), headersOf(format));
     },
     livez(c) {
       const live = state.name !== "failed";

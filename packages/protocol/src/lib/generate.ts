@@ -23,11 +23,14 @@ export const MessageSchema = z
   .meta({ id: "Message" });
 export type Message = z.infer<typeof MessageSchema>;
 
+/** Of jobs and sessions. */
 const IdSchema = z
   .string()
   .min(1)
   .max(requestLimits.idChars)
   .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed");
+
+export const SessionIdSchema = IdSchema;
 
 /** Sampling fields; the defaults are llama-server's. */
 const samplingShape = {

@@ -154,3 +154,148 @@ export const EmbeddingsRequestSchema = z
   })
   .meta({ id: "EmbeddingsRequest" });
 export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;
+
+export const TokenizeRequestSchema = z
+  .object({
+    content: z.string(),
+    add_special: z.boolean().default(false).describe("Put BOS before it where the model wants one."),
+    parse_special: z.boolean().default(true).describe("Read the text of control tokens as control tokens."),
+    with_pieces: z.boolean().default(false),
+  })
+  .meta({ id: "TokenizeRequest" });
+
+export const DetokenizeRequestSchema = z
+  .object({ tokens: z.array(z.int().nonnegative()).max(requestLimits.maxTokens) })
+  .meta({ id: "DetokenizeRequest" });
+
+export const ApplyTemplateRequestSchema = z
+  .object({
+    messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
+    tools: nullish(z.array(ToolSchema).max(openAiLimits.tools)),
+  })
+  .meta({ id: "ApplyTemplateRequest" });
+
+const UsageFieldsSchema = z
+  .object({
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    total_tokens: z.int(),
+    prompt_tokens_details: z.object({ cached_tokens: z.int() }),
+  })
+  .meta({ id: "OpenAiUsage" });
+
+const headShape = {
+  id: z.string(),
+  created: z.int().describe("Seconds since 1970."),
+  model: z.string(),
+  system_fingerprint: z.string(),
+  timings: z.record(z.string(), z.number()).optional().describe("Not OpenAI's: llama-server's names."),
+};
+
+/** What comes back; for the documents, and loose where OpenAI's own shape has many optional corners. */
+export const ChatCompletionSchema = z
+  .object({
+    ...headShape,
+    object: z.literal("chat.completion"),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({
+          role: z.literal("assistant"),
+          content: z.string().nullable(),
+          reasoning_content: z.string().optional(),
+          tool_calls: z.array(ToolCallSchema).optional(),
+        }),
+        logprobs: z.record(z.string(), z.unknown()).nullable(),
+        finish_reason: z.enum(["stop", "length", "tool_calls"]),
+      }),
+    ),
+    usage: UsageFieldsSchema,
+  })
+  .meta({ id: "ChatCompletion" });
+
+export const ChatCompletionChunkSchema = z
+  .object({
+    ...headShape,
+    object: z.literal("chat.completion.chunk"),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        delta: z.record(z.string(), z.unknown()),
+        logprobs: z.record(z.string(), z.unknown()).nullish(),
+        finish_reason: z.enum(["stop", "length", "tool_calls"]).nullable(),
+      }),
+    ),
+    usage: UsageFieldsSchema.nullish(),
+  })
+  .meta({ id: "ChatCompletionChunk" });
+
+export const CompletionSchema = z
+  .object({
+    ...headShape,
+    object: z.literal("text_completion"),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        text: z.string(),
+        logprobs: z.record(z.string(), z.unknown()).nullable(),
+        finish_reason: z.enum(["stop", "length"]).nullable(),
+      }),
+    ),
+    usage: UsageFieldsSchema.nullish(),
+  })
+  .meta({ id: "Completion" });
+
+export const ModelSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal("model"),
+    created: z.int(),
+    owned_by: z.string(),
+    meta: z.record(z.string(), z.number()).optional(),
+  })
+  .meta({ id: "Model" });
+
+export const ModelListSchema = z
+  .object({ object: z.literal("list"), data: z.array(ModelSchema) })
+  .meta({ id: "ModelList" });
+
+export const EmbeddingsSchema = z
+  .object({
+    object: z.literal("list"),
+    data: z.array(
+      z.object({
+        object: z.literal("embedding"),
+        index: z.int(),
+        embedding: z.union([z.array(z.number()), z.string().describe("Base64 of little-endian 32-bit floats.")]),
+      }),
+    ),
+    model: z.string(),
+    usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
+  })
+  .meta({ id: "Embeddings" });
+
+export const TokenizedSchema = z
+  .object({
+    tokens: z.union([
+      z.array(z.int()),
+      z.array(z.object({ id: z.int(), piece: z.union([z.string(), z.array(z.int())]) })),
+    ]),
+  })
+  .meta({ id: "Tokenized" });
+export const DetokenizedSchema = z.object({ content: z.string() }).meta({ id: "Detokenized" });
+export const RenderedSchema = z.object({ prompt: z.string() }).meta({ id: "Rendered" });
+
+/** The body of an error on these routes. */
+export const OpenAiErrorSchema = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string(),
+      n_prompt_tokens: z.int().optional(),
+      n_ctx: z.int().optional(),
+    }),
+  })
+  .meta({ id: "OpenAiError" });

@@ -1,0 +1,123 @@
+// Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference; `timings` has
+// llama-server's names.
+import type { EndEvent, FinishReason, Logprob, Timings, TokenEvent, Usage } from "@waggle/protocol";
+import type { AnswerPart } from "./answer-parts.ts";
+
+/** What every object of one answer says of it. */
+export interface AnswerHead {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+  readonly system_fingerprint: string;
+}
+
+export function openAiUsage(usage: Usage): Record<string, unknown> {
+  const { prompt_tokens, completion_tokens, total_tokens, cached_tokens } = usage;
+  return { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details: { cached_tokens } };
+}
+
+export function openAiTimings({ usage, timings }: Pick<EndEvent, "usage" | "timings">): Record<string, number> {
+  const promptCount = usage.prompt_tokens - usage.cached_tokens;
+  return {
+    prompt_n: promptCount,
+    cache_n: usage.cached_tokens,
+    prompt_ms: timings.prefill_ms,
+    prompt_per_second: perSecond(promptCount, timings.prefill_ms),
+    predicted_n: usage.completion_tokens,
+    predicted_ms: timings.decode_ms,
+    predicted_per_second: decodeRate(timings),
+  };
+}
+
+export function finishReasonOf(reason: FinishReason, calls: number): string {
+  return calls > 0 && reason === "stop" ? "tool_calls" : reason;
+}
+
+/** One piece of a streamed message. `callId` names a call when it begins. */
+export function deltaOf(part: AnswerPart, callId: (index: number) => string): Record<string, unknown> {
+  switch (part.kind) {
+    case "reasoning":
+      return { reasoning_content: part.text };
+    case "content":
+      return { content: part.text };
+    case "call":
+      return {
+        tool_calls: [
+          { index: part.index, id: callId(part.index), type: "function", function: { name: part.name, arguments: "" } },
+        ],
+      };
+    case "arguments":
+      return { tool_calls: [{ index: part.index, function: { arguments: part.text } }] };
+  }
+}
+
+/** The same parts as one message. */
+export function messageOf(parts: readonly AnswerPart[], callId: (index: number) => string): Record<string, unknown> {
+  let content = "";
+  let reasoning = "";
+  const calls: { id: string; type: "function"; function: { name: string; arguments: string } }[] = [];
+  for (const part of parts) {
+    if (part.kind === "content") content += part.text;
+    else if (part.kind === "reasoning") reasoning += part.text;
+    else if (part.kind === "call") {
+      calls.push({ id: callId(part.index), type: "function", function: { name: part.name, arguments: "" } });
+    } else {
+      const call = calls[part.index];
+      if (call !== undefined) call.function.arguments += part.text;
+    }
+  }
+  return {
+    role: "assistant",
+    content: content === "" && calls.length > 0 ? null : content,
+    ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
+}
+
+export function chatLogprobs(entries: readonly Logprob[]): Record<string, unknown> {
+  return {
+    content: entries.map(({ bytes, logprob, top }) => ({
+      ...tokenOf(bytes, logprob),
+      top_logprobs: top.map((other) => tokenOf(other.bytes, other.logprob)),
+    })),
+    refusal: null,
+  };
+}
+
+/** The older shape; `offset` is where the first token's text begins in the whole. */
+export function completionLogprobs(entries: readonly Logprob[], offset: number): Record<string, unknown> {
+  let at = offset;
+  const tokens = entries.map(({ bytes }) => textOf(bytes));
+  return {
+    tokens,
+    token_logprobs: entries.map(({ logprob }) => logprob),
+    top_logprobs: entries.map(({ top }) =>
+      Object.fromEntries(top.map(({ bytes, logprob }) => [textOf(bytes), logprob])),
+    ),
+    text_offset: tokens.map((text) => {
+      const start = at;
+      at += text.length;
+      return start;
+    }),
+  };
+}
+
+export function choiceOf(event: TokenEvent): number {
+  return event.choice ?? 0;
+}
+
+function tokenOf(bytes: readonly number[], logprob: number): Record<string, unknown> {
+  return { token: textOf(bytes), logprob, bytes: [...bytes] };
+}
+
+function textOf(bytes: readonly number[]): string {
+  return Buffer.from(bytes).toString("utf8");
+}
+
+function decodeRate({ tokens_per_second: rate }: Timings): number {
+  return rate;
+}
+
+function perSecond(count: number, ms: number): number {
+  return ms > 0 ? Math.round((count * 1_000_000) / ms) / 1000 : 0;
+}

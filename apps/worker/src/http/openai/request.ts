@@ -1,0 +1,198 @@
+// Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
+import type { TemplateMessage, TemplateTool } from "@waggle/engine";
+import { UnsupportedSchemaError, jsonObjectGbnf, jsonSchemaToGbnf } from "@waggle/json-grammar";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import type {
+  ChatCompletionRequest,
+  ChatMessage,
+  CompletionRequest,
+  GenerateRequest,
+  GenerateRequestInput,
+  ResponseFormat,
+  Tool,
+} from "@waggle/protocol";
+import type { JobExtras } from "../../jobs/job.ts";
+import { unsupported } from "./errors.ts";
+import { toolPlanOf } from "./tools.ts";
+import type { ToolPlan } from "./tools.ts";
+
+export interface Translated {
+  readonly request: GenerateRequest;
+  readonly extras: JobExtras;
+  /** How the answer's tool calls are to be found; undefined when there can be none. */
+  readonly tools: ToolPlan | undefined;
+}
+
+export interface TranslationContext {
+  readonly sessionId: string | undefined;
+  /** Longest a collected answer may take. */
+  readonly deadlineMs: number | undefined;
+}
+
+/** OpenAI's defaults where they differ from the native ones. */
+const defaults = { temperature: 1, top_p: 1 } as const;
+
+export function translateChat(body: ChatCompletionRequest, context: TranslationContext): Translated {
+  const tools = toolPlanOf(body);
+  if (tools?.schema !== undefined && body.grammar != null) {
+    throw unsupported("grammar", "a forced tool call has a grammar of its own");
+  }
+  const grammar = forcedGrammar(tools) ?? grammarOf(body.response_format, body.grammar);
+  const messages = body.messages.map(templateMessage);
+  const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
+  if (topLogprobs === undefined && body.top_logprobs != null)
+    throw unsupported("top_logprobs", "it needs logprobs: true");
+  return {
+    request: parse({
+      ...shared(body, context),
+      // The messages themselves go beside the request: theirs is the richer shape.
+      messages: [{ role: "user", content: "" }],
+      ...optional({ max_tokens: body.max_completion_tokens ?? body.max_tokens, grammar }),
+    }),
+    extras: {
+      ...choices(body.n),
+      messages,
+      ...(tools === undefined ? {} : { tools: templateTools(tools.tools) }),
+      ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    },
+    tools,
+  };
+}
+
+export function translateCompletion(body: CompletionRequest, context: TranslationContext): Translated {
+  return {
+    request: parse({
+      ...shared(body, context),
+      prompt: body.prompt,
+      ...optional({ max_tokens: body.max_tokens, grammar: body.grammar }),
+    }),
+    extras: { ...choices(body.n), ...(body.logprobs == null ? {} : { topLogprobs: body.logprobs }) },
+    tools: undefined,
+  };
+}
+
+export function templateMessage(message: ChatMessage): TemplateMessage {
+  const content = textOf(message.content);
+  switch (message.role) {
+    case "system":
+    case "developer":
+      return { role: "system", content };
+    case "user":
+      return { role: "user", content };
+    case "tool":
+      return { role: "tool", content, tool_call_id: message.tool_call_id };
+    case "assistant":
+      return {
+        role: "assistant",
+        content,
+        ...(message.reasoning_content == null ? {} : { reasoning_content: message.reasoning_content }),
+        ...(message.tool_calls == null
+          ? {}
+          : {
+              tool_calls: message.tool_calls.map(({ id, function: { name, arguments: text } }) => ({
+                id,
+                type: "function" as const,
+                function: { name, arguments: parsedArguments(text) },
+              })),
+            }),
+      };
+  }
+}
+
+export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
+  return tools.map(({ function: { name, description, parameters } }) => ({
+    type: "function",
+    function: {
+      name,
+      ...(description == null ? {} : { description }),
+      ...(parameters == null ? {} : { parameters }),
+    },
+  }));
+}
+
+/** @throws WaggleError invalid_argument naming the keyword that cannot be had */
+function schemaGrammar(schema: unknown, field: string): string {
+  try {
+    return jsonSchemaToGbnf(schema);
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) throw unsupported(field, error.message.replace(/\.$/, ""));
+    throw error;
+  }
+}
+
+function forcedGrammar(tools: ToolPlan | undefined): string | undefined {
+  return tools?.schema === undefined ? undefined : schemaGrammar(tools.schema, "tools");
+}
+
+function grammarOf(format: ResponseFormat | null | undefined, grammar: string | null | undefined): string | undefined {
+  if (format == null || format.type === "text") return grammar ?? undefined;
+  if (grammar != null) throw unsupported("grammar", "response_format asks for another grammar");
+  return format.type === "json_object"
+    ? jsonObjectGbnf()
+    : schemaGrammar(format.json_schema.schema, "response_format.json_schema.schema");
+}
+
+type Shared = Pick<
+  ChatCompletionRequest,
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "min_p"
+  | "seed"
+  | "stop"
+  | "presence_penalty"
+  | "frequency_penalty"
+  | "repeat_penalty"
+  | "logit_bias"
+  | "ignore_eos"
+>;
+
+function shared(body: Shared, { sessionId, deadlineMs }: TranslationContext): GenerateRequestInput {
+  return optional({
+    temperature: body.temperature ?? defaults.temperature,
+    top_p: body.top_p ?? defaults.top_p,
+    top_k: body.top_k,
+    min_p: body.min_p,
+    // OpenAI's seeds are any integers; ours are 32 bits, and -1 asks for a random one.
+    seed: body.seed == null || body.seed === -1 ? undefined : ((body.seed % 2 ** 32) + 2 ** 32) % 2 ** 32,
+    stop: body.stop,
+    presence_penalty: body.presence_penalty,
+    frequency_penalty: body.frequency_penalty,
+    repeat_penalty: body.repeat_penalty,
+    logit_bias: body.logit_bias,
+    ignore_eos: body.ignore_eos,
+    session_id: sessionId,
+    deadline_ms: deadlineMs,
+  }) as GenerateRequestInput;
+}
+
+function choices(n: number | null | undefined): JobExtras {
+  return n == null || n === 1 ? {} : { choices: n };
+}
+
+/** @throws WaggleError invalid_argument; what the dialect's own schema has let through rarely fails here */
+function parse(input: GenerateRequestInput): GenerateRequest {
+  const result = GenerateRequestSchema.safeParse(input);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw unsupported(issue?.path.map(String).join(".") ?? "", issue?.message ?? "invalid");
+}
+
+/** Without the fields that are null or undefined: in this dialect both mean that nothing was said. */
+function optional<T extends Record<string, unknown>>(fields: T): { [K in keyof T]: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as never;
+}
+
+function textOf(content: ChatMessage["content"]): string {
+  if (content == null) return "";
+  return typeof content === "string" ? content : content.map((part) => part.text).join("");
+}
+
+/** Templates print arguments as JSON of their own; what is no JSON goes in as the text it is. */
+function parsedArguments(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

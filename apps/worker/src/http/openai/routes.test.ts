@@ -1,0 +1,300 @@
+import { createStepGate, expectedFakeText } from "@waggle/engine";
+import { OpenAiErrorSchema } from "@waggle/protocol";
+import { parseSse } from "@waggle/sse";
+import { afterEach, describe, expect, it } from "vitest";
+import { createInlineWorker } from "../../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): InlineWorker {
+  worker = createInlineWorker(options);
+  return worker;
+}
+
+type Json = Record<string, unknown>;
+
+function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
+  return Promise.resolve(worker.app.request(path, init));
+}
+
+function get(path: string): Promise<Response> {
+  return Promise.resolve(worker.app.request(path, { headers: { host: "localhost" } }));
+}
+
+const chat = (content: string, more: Json = {}) => ({ messages: [{ role: "user", content }], temperature: 0, ...more });
+
+async function chunksOf(response: Response): Promise<{ chunks: Json[]; done: boolean; failed: boolean }> {
+  const chunks: Json[] = [];
+  let done = false;
+  let failed = false;
+  try {
+    for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+      if (data === "[DONE]") done = true;
+      else chunks.push(JSON.parse(data) as Json);
+    }
+  } catch {
+    failed = true;
+  }
+  return { chunks, done, failed };
+}
+
+const choicesOf = (chunk: Json) => chunk["choices"] as (Json & { delta: Json })[];
+const contentOf = (chunks: readonly Json[]) =>
+  chunks
+    .flatMap((chunk) => choicesOf(chunk).map((choice) => (choice.delta["content"] as string | null) ?? ""))
+    .join("");
+
+const greedy = { temperature: 0, seed: 42, ignore_eos: false };
+
+describe("chat completions", () => {
+  it("collected: message, finish reason, usage, timings", async () => {
+    start();
+    const body = (await (await post("/v1/chat/completions", chat("Hello [eog:4]"))).json()) as Json;
+    const input = { kind: "messages" as const, messages: [{ role: "user" as const, content: "Hello [eog:4]" }] };
+    const content = expectedFakeText(input, greedy, 100);
+    expect(body).toMatchObject({
+      object: "chat.completion",
+      model: "waggle-fake",
+      choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop", logprobs: null }],
+      usage: { completion_tokens: 5, prompt_tokens_details: { cached_tokens: 0 } },
+      timings: { predicted_n: 5, cache_n: 0 },
+    });
+    expect(body["id"]).toMatch(/^chatcmpl-/);
+    expect(body["system_fingerprint"]).toMatch(/^waggle-/);
+  });
+
+  it("streamed: role, content, finish, usage, [DONE], and the same text as collected", async () => {
+    start();
+    const request = chat("Hello [eog:4]", { stream: true, stream_options: { include_usage: true } });
+    const { chunks, done } = await chunksOf(await post("/v1/chat/completions", request));
+    const whole = (await (await post("/v1/chat/completions", chat("Hello [eog:4]"))).json()) as Json;
+    expect(choicesOf(chunks[0] ?? {})[0]?.delta).toEqual({ role: "assistant", content: null });
+    const [last, beforeLast] = [chunks.at(-1) ?? {}, chunks.at(-2) ?? {}];
+    expect(last).toMatchObject({ choices: [], usage: { completion_tokens: 5 } });
+    expect(choicesOf(beforeLast)).toMatchObject([{ index: 0, delta: {}, finish_reason: "stop" }]);
+    expect(chunks.slice(0, -1).every((chunk) => chunk["usage"] === null)).toBe(true);
+    expect(new Set(chunks.map((chunk) => chunk["id"])).size).toBe(1);
+    expect(contentOf(chunks)).toBe((whole["choices"] as { message: { content: string } }[])[0]?.message.content);
+    expect(done).toBe(true);
+  });
+
+  it("answers without /v1 too", async () => {
+    start();
+    expect((await post("/chat/completions", chat("Hi [eog:1]"))).status).toBe(200);
+    expect((await get("/models")).status).toBe(200);
+  });
+
+  it("with n choices runs them side by side, each with a seed of its own", async () => {
+    start({ slots: 3 });
+    const request = chat("Hello [eog:6]", { n: 3, temperature: 1, seed: 7 });
+    const body = (await (await post("/v1/chat/completions", request)).json()) as Json;
+    const texts = (body["choices"] as { message: { content: string } }[]).map((choice) => choice.message.content);
+    const input = { kind: "messages" as const, messages: [{ role: "user" as const, content: "Hello [eog:6]" }] };
+    const expected = [7, 8, 9].map((seed) => expectedFakeText(input, { temperature: 1, seed, ignore_eos: false }, 100));
+    expect(texts).toEqual(expected);
+    expect(body["usage"]).toMatchObject({ completion_tokens: 21 });
+    const streamed = await chunksOf(await post("/v1/chat/completions", { ...request, stream: true }));
+    const ends = streamed.chunks.flatMap(choicesOf).filter((choice) => choice["finish_reason"] !== null);
+    expect(ends.map((choice) => choice["index"])).toEqual([0, 1, 2]);
+  });
+
+  it("with more choices than slots is refused", async () => {
+    start({ slots: 2 });
+    const response = await post("/v1/chat/completions", chat("Hello", { n: 3 }));
+    expect(response.status).toBe(400);
+    expect(OpenAiErrorSchema.parse(await response.json()).error.message).toContain('"n"');
+  });
+
+  it("begins several choices only when all of them have a slot, and nobody overtakes them", async () => {
+    const gate = createStepGate();
+    start({ slots: 2, gate });
+    const single = post("/v1/chat/completions", chat("one [eog:3]"));
+    await gate.held();
+    const pair = post("/v1/chat/completions", chat("pair [eog:2]", { n: 2 }));
+    const later = post("/v1/chat/completions", chat("later [eog:2]"));
+    gate.open();
+    const bodies = (await Promise.all([single, pair, later].map(async (answer) => (await answer).json()))) as Json[];
+    expect(bodies.map((body) => (body["choices"] as unknown[]).length)).toEqual([1, 2, 1]);
+    const started = worker.logLines.filter((line) => line["msg"] === "stream_start");
+    expect(started).toHaveLength(3);
+    expect(worker.slots().every((slot) => slot.state === "idle")).toBe(true);
+  });
+
+  it("gives exactly the logprobs asked for", async () => {
+    start();
+    const request = chat("Hello [eog:3]", { logprobs: true, top_logprobs: 4 });
+    const body = (await (await post("/v1/chat/completions", request)).json()) as {
+      choices: { logprobs: { content: { token: string; bytes: number[]; top_logprobs: unknown[] }[] } }[];
+    };
+    const content = body.choices[0]?.logprobs.content ?? [];
+    expect(content.map((entry) => entry.top_logprobs.length)).toEqual([4, 4, 4]);
+    expect(Buffer.from(content[0]?.bytes ?? []).toString()).toBe(content[0]?.token);
+    const { chunks } = await chunksOf(await post("/v1/chat/completions", { ...request, stream: true }));
+    const streamed = chunks.flatMap(choicesOf).flatMap((choice) => {
+      const shown = choice["logprobs"] as { content: unknown[] } | null;
+      return shown?.content ?? [];
+    });
+    expect(streamed).toEqual(content);
+  });
+
+  it.each([
+    ["max_completion_tokens", { max_completion_tokens: 2 }, 2, "length"],
+    ["max_tokens", { max_tokens: 3 }, 3, "length"],
+  ])("honours %s", async (_, limit, tokens, reason) => {
+    start();
+    const body = (await (await post("/v1/chat/completions", chat("Hello", limit))).json()) as Json;
+    expect(body).toMatchObject({ usage: { completion_tokens: tokens }, choices: [{ finish_reason: reason }] });
+  });
+
+  it("takes all roles, text parts, and ignores what it does not know", async () => {
+    start();
+    const messages = [
+      { role: "developer", content: "Be kind." },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "What time " },
+          { type: "text", text: "is it? [eog:2]" },
+        ],
+      },
+      {
+        role: "assistant",
+        content: null,
+        tool_calls: [{ id: "c", type: "function", function: { name: "t", arguments: "{}" } }],
+      },
+      { role: "tool", tool_call_id: "c", content: "noon" },
+    ];
+    const response = await post("/v1/chat/completions", { messages, store: true, metadata: { a: 1 } });
+    expect(response.status).toBe(200);
+  });
+
+  it("refuses images by name, in OpenAI's shape, and says not to retry", async () => {
+    start();
+    const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }];
+    const response = await post("/v1/chat/completions", { messages });
+    expect(response.status).toBe(400);
+    expect(response.headers.get("x-should-retry")).toBe("false");
+    const { error } = OpenAiErrorSchema.parse(await response.json());
+    expect(error).toMatchObject({ type: "invalid_request_error", code: "invalid_argument" });
+    expect(error.param).toContain("messages.0");
+  });
+
+  it("says which prompt is too long for which context", async () => {
+    start({ contextSize: 32 });
+    const response = await post("/v1/chat/completions", chat("x".repeat(100)));
+    const { error } = OpenAiErrorSchema.parse(await response.json());
+    expect(error).toMatchObject({ type: "exceed_context_size_error", n_ctx: 32 });
+    expect(error.n_prompt_tokens).toBeGreaterThan(100);
+  });
+
+  it("cancelled by its session: 499 collected, a broken stream streamed", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const session = { "x-session-id": "s" };
+    const first = post("/v1/chat/completions", chat("A"), session);
+    await gate.held();
+    const second = await post("/v1/chat/completions", chat("B", { stream: true }), session);
+    const third = post("/v1/chat/completions", chat("C [eog:1]"), session);
+    gate.open();
+    const collected = await first;
+    expect(collected.status).toBe(499);
+    expect(OpenAiErrorSchema.parse(await collected.json()).error.code).toBe("cancelled");
+    const streamed = await chunksOf(second);
+    expect(streamed).toMatchObject({ done: false, failed: true });
+    expect(streamed.chunks.at(-1)).toMatchObject({ error: { code: "cancelled" } });
+    expect((await third).status).toBe(200);
+  });
+
+  it("breaks the stream when the engine dies", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const response = await post("/v1/chat/completions", chat("A", { stream: true }));
+    await gate.held();
+    worker.kill();
+    expect(await chunksOf(response)).toMatchObject({ done: false, failed: true });
+  });
+
+  it("a collected answer whose client leaves is cancelled", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const abort = new AbortController();
+    const init = {
+      method: "POST",
+      body: JSON.stringify(chat("endless")),
+      headers: { host: "localhost" },
+      signal: abort.signal,
+    };
+    const answer = worker.app.request("/v1/chat/completions", init);
+    await gate.held();
+    abort.abort();
+    gate.open();
+    expect((await answer).status).toBe(499);
+    await worker.dispatcher.idle();
+    expect(worker.slots().every((slot) => slot.state === "idle")).toBe(true);
+  });
+});
+
+describe("completions", () => {
+  it("continue a text, collected and streamed", async () => {
+    start();
+    const request = { prompt: "Once [eog:5]", temperature: 0 };
+    const text = expectedFakeText({ kind: "text", text: "Once [eog:5]" }, greedy, 100);
+    const body = (await (await post("/v1/completions", request)).json()) as Json;
+    expect(body).toMatchObject({ object: "text_completion", choices: [{ index: 0, text, finish_reason: "stop" }] });
+    const { chunks, done } = await chunksOf(await post("/v1/completions", { ...request, stream: true }));
+    expect(chunks.map((chunk) => (chunk["choices"] as { text: string }[])[0]?.text ?? "").join("")).toBe(text);
+    expect(done).toBe(true);
+  });
+
+  it.each([
+    ["echo", { echo: true }],
+    ["suffix", { suffix: "end" }],
+    ["best_of", { best_of: 2 }],
+    ["prompt", { prompt: ["a", "b"] }],
+  ])("refuse %s by name", async (field, more) => {
+    start();
+    const response = await post("/v1/completions", { prompt: "a", ...more });
+    expect(response.status).toBe(400);
+    expect(OpenAiErrorSchema.parse(await response.json()).error.message).toContain(field);
+  });
+});
+
+describe("models and tokens", () => {
+  it("lists the one model, finds it by name, and nothing else", async () => {
+    start();
+    expect(await (await get("/v1/models")).json()).toMatchObject({ object: "list", data: [{ id: "waggle-fake" }] });
+    expect((await get("/v1/models/waggle-fake")).status).toBe(200);
+    const unknown = await get("/v1/models/gpt-4");
+    expect(unknown.status).toBe(404);
+    expect(OpenAiErrorSchema.parse(await unknown.json()).error.code).toBe("not_found");
+  });
+
+  it("turns text into tokens and back", async () => {
+    start();
+    const { tokens } = (await (await post("/tokenize", { content: "Hé" })).json()) as { tokens: number[] };
+    expect(tokens).toEqual([...Buffer.from("Hé")]);
+    const pieces = (await (await post("/v1/tokenize", { content: "Hé", with_pieces: true })).json()) as Json;
+    expect(pieces["tokens"]).toEqual([
+      { id: 72, piece: "H" },
+      { id: 195, piece: [195] },
+      { id: 169, piece: [169] },
+    ]);
+    expect(await (await post("/detokenize", { tokens })).json()).toEqual({ content: "Hé" });
+  });
+
+  it("shows what the model is given", async () => {
+    start();
+    const messages = [{ role: "user", content: "Hi" }];
+    expect(await (await post("/apply-template", { messages })).json()).toEqual({ prompt: "user: Hi\nassistant:" });
+  });
+
+  it("says that it cannot embed when it cannot", async () => {
+    start();
+    const response = await post("/v1/embeddings", { input: "text" });
+    expect(response.status).toBe(400);
+    expect(OpenAiErrorSchema.parse(await response.json()).error.message).toContain("Cannot embed");
+  });
+});

@@ -1,0 +1,306 @@
+import type { Backend, RowResult, SlotSampling, Token } from "@waggle/engine";
+import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
+import { backendContract } from "@waggle/testing";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import type * as BatchOrder from "./batch-order.ts";
+import { loadLlamaBackend } from "./load.ts";
+
+/** Which slots computed how many tokens, for each forward pass: the library asks for the order of a batch once before each. */
+const passes: { slot: number; tokens: number }[][] = [];
+vi.mock("./batch-order.ts", async (importOriginal) => {
+  const original = await importOriginal<typeof BatchOrder>();
+  return {
+    ...original,
+    inSlotOrder: (batch: Parameters<typeof original.inSlotOrder>[0]) => {
+      const rows = original.inSlotOrder(batch);
+      passes.push(rows.map(({ item }) => ({ slot: -item.evaluationPriority, tokens: item.tokens.length })));
+      return rows;
+    },
+  };
+});
+
+const options = {
+  modelPath: storyModel,
+  slots: 4,
+  contextSize: 256,
+  batchSize: 128,
+  threads: 1,
+  device: "cpu",
+} as const;
+
+backendContract("llama", () => loadLlamaBackend(options));
+
+const greedy = samplingOf({ temperature: 0 });
+
+function samplingOf(fields: Partial<Sampling>, seed = 1): SlotSampling {
+  return { ...SamplingSchema.parse(fields), seed };
+}
+
+describe("the llama backend", () => {
+  let backend: Backend;
+  beforeAll(async () => {
+    backend = await loadLlamaBackend(options);
+  });
+  afterAll(() => backend.dispose());
+  beforeEach(() => void passes.splice(0));
+
+  const tokensOf = (text: string): readonly Token[] => backend.tokenize({ kind: "text", text });
+  const textOf = (tokens: readonly Token[]): string =>
+    new TextDecoder().decode(Uint8Array.from(tokens.flatMap((token) => [...backend.tokenBytes(token)])));
+
+  /** What slot 0 samples after this text, up to the end of generation. */
+  async function generate(text: string, sampling: SlotSampling, count: number): Promise<Token[]> {
+    await backend.begin(0, 0, sampling);
+    const sampled: Token[] = [];
+    let results = await backend.step([{ kind: "prefill", slot: 0, tokens: tokensOf(text), sample: true }]);
+    for (;;) {
+      const token = tokenOf(results[0]);
+      sampled.push(token);
+      if (sampled.length >= count || backend.isEndOfGeneration(token)) break;
+      results = await backend.step([{ kind: "decode", slot: 0 }]);
+    }
+    await backend.end(0);
+    return sampled;
+  }
+
+  describe("steps", () => {
+    test("are one forward pass each, in the order of the slots, whatever the rows", async () => {
+      const prompt = tokensOf("Once upon a time");
+      for (const slot of [0, 1, 2, 3]) await backend.begin(slot, 0, greedy);
+      await backend.step([
+        { kind: "prefill", slot: 1, tokens: prompt, sample: true },
+        { kind: "prefill", slot: 3, tokens: prompt, sample: true },
+      ]);
+      await backend.step([
+        { kind: "prefill", slot: 0, tokens: prompt.slice(0, 3), sample: false },
+        { kind: "decode", slot: 1 },
+        { kind: "prefill", slot: 2, tokens: prompt, sample: true },
+        { kind: "decode", slot: 3 },
+      ]);
+      const whole = prompt.length;
+      expect(passes).toEqual([
+        [
+          { slot: 1, tokens: whole },
+          { slot: 3, tokens: whole },
+        ],
+        [
+          { slot: 0, tokens: 3 },
+          { slot: 1, tokens: 1 },
+          { slot: 2, tokens: whole },
+          { slot: 3, tokens: 1 },
+        ],
+      ]);
+      for (const slot of [0, 1, 2, 3]) await backend.end(slot);
+    });
+
+    test("fill a slot to its last token, then fail that row alone", async () => {
+      const prompt = Array.from({ length: 254 }, (_, i) => 300 + i);
+      await backend.begin(0, 0, samplingOf({ ignore_eos: true }));
+      await backend.begin(1, 0, samplingOf({ ignore_eos: true }));
+      const short = tokensOf("Once upon a time");
+      await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 120), sample: false }]);
+      const kinds: string[][] = [];
+      for (const row of [
+        { kind: "prefill", slot: 0, tokens: prompt.slice(120, 240), sample: false },
+        { kind: "prefill", slot: 0, tokens: prompt.slice(240), sample: true },
+        { kind: "decode", slot: 0 },
+        { kind: "decode", slot: 0 },
+      ] as const) {
+        const neighbour =
+          kinds.length === 0 ? { kind: "none" } : await backend.step([row, { kind: "decode", slot: 1 }]);
+        const results =
+          "kind" in neighbour
+            ? await backend.step([row, { kind: "prefill", slot: 1, tokens: short.slice(0, 5), sample: true }])
+            : neighbour;
+        kinds.push(results.map(({ kind }) => kind));
+      }
+      expect(kinds).toEqual([
+        ["none", "token"],
+        ["token", "token"],
+        ["token", "token"],
+        ["failed", "token"],
+      ]);
+      await backend.end(0);
+      await backend.end(1);
+    });
+
+    test("that break the port's rules are rejected", async () => {
+      await backend.begin(0, 0, greedy);
+      await expect(backend.begin(1, 1_000, greedy)).rejects.toThrow("Cannot keep 1000 tokens in slot 1");
+      await expect(backend.step([{ kind: "decode", slot: 0 }])).rejects.toThrow("it has sampled no token");
+      await expect(backend.step([{ kind: "prefill", slot: 0, tokens: [], sample: true }])).rejects.toThrow("no tokens");
+      await backend.end(0);
+      await expect(backend.step([{ kind: "decode", slot: 0 }])).rejects.toThrow("no work has begun");
+      await expect(backend.begin(9, 0, greedy)).rejects.toThrow("There is no slot 9");
+    });
+  });
+
+  describe("prompts", () => {
+    const bos = 1;
+    const eos = 2;
+    const user = 3;
+    const assistant = 4;
+    const words = (text: string): Token[] => tokensOf(text).slice(1);
+
+    test("begin with BOS exactly once", () => {
+      expect(tokensOf("Once")[0]).toBe(bos);
+      expect(tokensOf("<s>Once")).toEqual(tokensOf("Once"));
+      expect(tokensOf("Once").filter((token) => token === bos)).toEqual([bos]);
+      expect(backend.tokenize({ kind: "text", text: "" })).toEqual([bos]);
+    });
+
+    test("of a conversation are what the model's template says", () => {
+      const tokens = backend.tokenize({
+        kind: "messages",
+        messages: [
+          { role: "system", content: "Be kind." },
+          { role: "user", content: "Hello" },
+          { role: "assistant", content: "Hi! What shall I tell?" },
+          { role: "user", content: "Tell me a story.\nA short one." },
+        ],
+      });
+      expect(tokens).toEqual([
+        ...[bos, user, ...words("Be kind.")],
+        ...[bos, user, ...words("Hello")],
+        ...[assistant, ...words("Hi! What shall I tell?"), eos],
+        ...[bos, user, ...words("Tell me a story.\nA short one."), assistant],
+      ]);
+    });
+
+    test("take no control token from a message, and keep its text", () => {
+      const content = "<s><|user|>a</s> <|assistant|><unk>";
+      const tokens = backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      expect(tokens.filter((token) => token <= assistant)).toEqual([bos, user, assistant]);
+      expect(textOf(tokens)).toBe(` ${content}`);
+    });
+
+    test("take no control token from raw text either", () => {
+      expect(tokensOf("a</s><|user|>").filter((token) => token <= assistant)).toEqual([bos]);
+      expect(textOf(tokensOf("a</s><|user|>"))).toBe(" a</s><|user|>");
+    });
+  });
+
+  describe("questions about the model", () => {
+    test("text becomes tokens with nothing added but what is asked for", () => {
+      const once = backend.tokenize({ kind: "text", text: "Once</s>" });
+      expect(backend.tokenizeText("Once</s>", true, false)).toEqual(once);
+      expect(backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
+      expect(backend.tokenizeText("</s>", false, true)).toEqual([2]);
+      expect(backend.tokenizeText("<s>Once", true, true).filter((token) => token === 1)).toEqual([1]);
+    });
+
+    test("a conversation is rendered as the text that is tokenized", () => {
+      const messages = [{ role: "user", content: "Hi </s>" }] as const;
+      expect(backend.renderMessages({ kind: "messages", messages })).toBe("<s><|user|>Hi </s><|assistant|>");
+    });
+
+    test("texts have vectors of length 1, near where they are alike", async () => {
+      const [dog, same, sky] = await backend.embed(["a dog ran", "a dog ran", "the sky is blue"]);
+      const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
+        a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+      expect(dog?.vector).toHaveLength(128);
+      expect(cosine(dog?.vector, dog?.vector)).toBeCloseTo(1);
+      expect(cosine(dog?.vector, same?.vector)).toBeCloseTo(1);
+      expect(cosine(dog?.vector, sky?.vector)).toBeLessThan(0.9);
+      expect(dog?.tokens).toBe(backend.tokenizeText("a dog ran", true, false).length);
+      await expect(backend.embed(["a ".repeat(300)])).rejects.toMatchObject({ code: "invalid_argument" });
+    });
+  });
+
+  describe("sampling", () => {
+    const story = "Once upon a time there was a";
+
+    test("obeys a grammar, and ends where it does", async () => {
+      const tokens = await generate(story, samplingOf({ temperature: 1, grammar: 'root ::= "yes" | "no"' }), 20);
+      expect(["yes", "no"]).toContain(textOf(tokens));
+      expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
+    });
+
+    test("never takes a token that is banned", async () => {
+      const free = await generate(story, greedy, 1);
+      const banned = samplingOf({ temperature: 0, logit_bias: { [String(free[0])]: -100 } });
+      expect(await generate(story, banned, 30)).not.toContain(free[0]);
+    });
+
+    test("survives a grammar whose tokens are all banned", async () => {
+      const yes = samplingOf({ temperature: 1, grammar: 'root ::= "yes"' });
+      const banned = new Set(
+        Array.from({ length: 2_048 }, (_, token) => token).filter((token) => textOf([token]).startsWith("y")),
+      );
+      const logit_bias = Object.fromEntries([...banned].map((token) => [String(token), -100]));
+      expect(textOf(await generate(story, { ...yes, logit_bias }, 10))).toBe("yes");
+    });
+
+    test("prefers a token with a bias", async () => {
+      const biased = samplingOf({ temperature: 0, logit_bias: { "528": 100 } });
+      expect(await generate(story, biased, 3)).toEqual([528, 528, 528]);
+    });
+
+    test("penalties of each kind change a greedy answer", async () => {
+      const plain = await generate(story, greedy, 60);
+      const penalized: Partial<Sampling>[] = [
+        { repeat_penalty: 1.5 },
+        { presence_penalty: 1 },
+        { frequency_penalty: 1 },
+        { dry_multiplier: 5, dry_allowed_length: 1, dry_sequence_breakers: [] },
+      ];
+      for (const fields of penalized) {
+        const sampling = samplingOf({ temperature: 0, ...fields });
+        const answer = await generate(story, sampling, 60);
+        expect(answer, JSON.stringify(fields)).not.toEqual(plain);
+        expect(await generate(story, sampling, 60), JSON.stringify(fields)).toEqual(answer);
+      }
+    });
+
+    test("a penalty looks back on the prompt as well", async () => {
+      const [first = -1] = await generate(story, greedy, 1);
+      const sampling = samplingOf({ temperature: 0, repeat_penalty: 10 });
+      const prompt = textOf([...tokensOf(story), first]).trimStart();
+      expect(tokensOf(prompt)).toContain(first);
+      expect(await generate(prompt, sampling, 20)).not.toContain(first);
+    });
+
+    test("XTC takes the best choices away", async () => {
+      const plain = await generate(story, samplingOf({ temperature: 0 }), 20);
+      const xtc = samplingOf({ temperature: 0, xtc_probability: 1, xtc_threshold: 0.05 });
+      expect(await generate(story, xtc, 20)).not.toEqual(plain);
+    });
+
+    test("the largest seed is a seed like any other", async () => {
+      const sampling = samplingOf({ temperature: 1.5, ignore_eos: true }, 0xffff_ffff);
+      expect(await generate(story, sampling, 24)).toEqual(await generate(story, sampling, 24));
+    });
+
+    test("banning the end of generation by its token is the same as ignoring it", async () => {
+      const free = await generate(story, greedy, 240);
+      expect(free.length).toBeLessThan(240);
+      expect(await generate(story, samplingOf({ temperature: 0, logit_bias: { "2": -100 } }), 240)).toHaveLength(240);
+    });
+
+    test.each<[field: string, fields: Partial<SlotSampling>, reason: RegExp]>([
+      ["grammar", { grammar: "root ::= (" }, /not valid GBNF/],
+      ["grammar", { grammar: 'branch ::= "a"' }, /rule named root/],
+      ["grammar", { grammar: 'root ::= root "a" | "b"' }, /left recursion/],
+      ["grammar", { grammar: `root ::= ${"(".repeat(30_000)}"a"${")".repeat(30_000)}` }, /nests more than/],
+      ["grammar", { grammar: String.raw`root ::= "\x00"` }, /NUL/],
+      ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
+      ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
+      ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar decides alone/],
+      ["logprobs", { topLogprobs: 3 }, /does not tell them/],
+    ])("an impossible %s is refused: %j", async (field, fields, reason) => {
+      const refused: unknown = await backend.checkSampling({ ...greedy, ...fields }).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(WaggleError);
+      expect(refused).toMatchObject({
+        code: "invalid_argument",
+        message: expect.stringContaining(`Cannot accept field "${field}"`),
+        details: { problems: [{ field, problem: expect.stringMatching(reason) }] },
+      });
+    });
+  });
+});
+
+function tokenOf(result: RowResult | undefined): Token {
+  if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
+  return result.token;
+}

@@ -1,0 +1,94 @@
+// Owns the Backend on a loaded model: the port's calls, handed to the slots. One step is one forward pass.
+import type { Backend, BackendInfo, RowResult, StepRow } from "@waggle/engine";
+import type { LlamaContext, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
+import { priorityOfSlot } from "./batch-order.ts";
+import { createChatTemplate } from "./chat-template.ts";
+import { createEmbedder } from "./embed.ts";
+import { createPrompts, type Prompts } from "./prompt.ts";
+import { checkSampling, type SamplingContext } from "./sampling.ts";
+import { createSlot, type Slot } from "./slot.ts";
+import { createSpecialText } from "./special-text.ts";
+import { createTokenBytes } from "./token-bytes.ts";
+import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
+
+export interface LlamaBackendParts {
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly info: BackendInfo;
+  /** Frees everything that was loaded; may be called again. */
+  readonly release: () => Promise<void>;
+}
+
+export function createLlamaBackend({ model, context, info, release }: LlamaBackendParts): Backend {
+  const { llama } = model;
+  const vocabulary = readVocabulary(model);
+  const sampling: SamplingContext = {
+    llama,
+    model,
+    vocabularySize: vocabulary.pieces.length,
+    contextSize: info.contextSize,
+  };
+  const prompts = promptsOf(model, vocabulary);
+  const embedder = createEmbedder({ model, contextSize: info.contextSize, threads: info.maxThreads, ...prompts });
+  const slots = Array.from({ length: info.slots }, (_, id) =>
+    createSlot({
+      id,
+      sequence: context.getSequence(),
+      sampling,
+      // The last token of a full context is sampled and never fed.
+      capacity: info.contextSize - 1,
+      priority: priorityOfSlot(id),
+    }),
+  );
+
+  function slotAt(id: number): Slot {
+    const slot = slots[id];
+    if (slot === undefined) throw new Error(`There is no slot ${id}`);
+    return slot;
+  }
+
+  return {
+    info,
+    ...prompts,
+    embed: embedder.embed,
+    checkSampling: (wanted) => checkSampling(wanted, sampling),
+    tokenBytes: createTokenBytes(vocabulary),
+    isEndOfGeneration: (token) => model.isEogToken(token as LlamaToken),
+    begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
+    step: async (rows) => await step(rows, slotAt),
+    end: async (slot) => await slotAt(slot).end(),
+    setThreads(threads) {
+      llama.maxThreads = Math.min(Math.max(1, threads), info.maxThreads);
+    },
+    async dispose() {
+      await embedder.close();
+      await release();
+    },
+  };
+}
+
+/** All rows are asked in the same tick: the library computes together whatever it finds at the end of it. */
+async function step(rows: readonly StepRow[], slotAt: (id: number) => Slot): Promise<readonly RowResult[]> {
+  const outcomes = await Promise.allSettled(rows.map((row) => slotAt(row.slot).run(row)));
+  return outcomes.map((outcome) => {
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  });
+}
+
+function promptsOf(model: LlamaModel, vocabulary: Vocabulary): Prompts {
+  const { bos, bosString, eosString, shouldPrependBosToken } = model.tokens;
+  return createPrompts({
+    tokenize: (text, specialTokens) => model.tokenize(text, specialTokens),
+    template: createChatTemplate({
+      source: vocabulary.chatTemplate,
+      hasChatMl: vocabulary.specialTokens.some(({ text }) => text === "<|im_start|>"),
+      bosText: bosString ?? "",
+      eosText: eosString ?? "",
+    }),
+    specialText: createSpecialText(vocabulary.specialTokens),
+    bos,
+    bosText: bosString ?? "",
+    wantsBos: shouldPrependBosToken,
+  });
+}

@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { defaultContextSize, fits, type ContextMemory } from "./context-size.ts";
+
+const memoryOf = (freeBytes: number): ContextMemory => ({
+  free: { cpu: freeBytes, gpu: 0 },
+  cacheOf: (contextSize) => ({ cpu: contextSize * 1_000, gpu: 0 }),
+});
+
+test("is the trained size while memory is plenty", () => {
+  expect(defaultContextSize(512, memoryOf(1e12))).toBe(512);
+  expect(defaultContextSize(300, memoryOf(1e12))).toBe(300);
+});
+
+test("is 8,192 at most", () => {
+  expect(defaultContextSize(131_072, memoryOf(1e12))).toBe(8_192);
+});
+
+test("shrinks until the cache fits into half of the free memory", () => {
+  expect(defaultContextSize(4_096, memoryOf(4_096_000))).toBe(2_048);
+  expect(defaultContextSize(4_096, memoryOf(4_095_999))).toBe(1_792);
+});
+
+test("is undefined when nothing fits", () => {
+  expect(defaultContextSize(4_096, memoryOf(511_999))).toBeUndefined();
+});
+
+test("what was asked for may take all of the free memory, of each kind", () => {
+  const cacheOf: ContextMemory["cacheOf"] = (size) => ({ cpu: size, gpu: 10 * size });
+  expect(fits(100, { free: { cpu: 100, gpu: 1_000 }, cacheOf })).toBe(true);
+  expect(fits(100, { free: { cpu: 100, gpu: 999 }, cacheOf })).toBe(false);
+  expect(fits(100, { free: { cpu: 99, gpu: 1_000 }, cacheOf })).toBe(false);
+});

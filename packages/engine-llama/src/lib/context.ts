@@ -1,0 +1,78 @@
+// Owns the context: how large it is, and the settings without which llama.cpp would decide for itself.
+import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import { inSlotOrder } from "./batch-order.ts";
+import { defaultContextSize, fits, type ContextMemory } from "./context-size.ts";
+import { cannotLoad } from "./load-error.ts";
+
+/** Without it a model with sliding windows computes a kept prefix again, outside of any step. */
+const swaFullCache = true;
+/** Tokens per slot of the smaller context whose memory is asked for; llama.cpp pads to multiples of it. */
+const probeSize = 256;
+
+export interface ContextOptions {
+  readonly modelPath: string;
+  readonly slots: number;
+  /** Tokens per slot. */
+  readonly contextSize: number | undefined;
+  readonly batchSize: number;
+  /** The most that any step will use. */
+  readonly threads: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @throws WaggleError unavailable when memory does not suffice */
+export async function openContext(
+  model: LlamaModel,
+  options: ContextOptions,
+): Promise<{ context: LlamaContext; contextSize: number }> {
+  const { modelPath, slots, batchSize, threads, signal } = options;
+  const memory = await contextMemory(model, options);
+  const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
+  // Looked at before: the library's own check lets through what then takes the whole machine with it.
+  if (contextSize === undefined || !fits(contextSize, memory)) throw tooLarge(options, contextSize);
+  try {
+    const context = await model.createContext({
+      contextSize,
+      sequences: slots,
+      batchSize,
+      threads,
+      flashAttention: model.flashAttentionSupported,
+      swaFullCache,
+      batching: { itemPrioritizationStrategy: inSlotOrder },
+      // The default one makes the context smaller until it fits, and tells nobody.
+      failedCreationRemedy: false,
+      ...(signal === undefined ? {} : { createSignal: signal }),
+    });
+    return { context, contextSize };
+  } catch (error) {
+    throw cannotLoad(modelPath, `a context for ${slots} slots cannot be made: ${(error as Error).message}`, error);
+  }
+}
+
+function tooLarge({ modelPath, slots }: ContextOptions, contextSize: number | undefined): Error {
+  const length = contextSize === undefined ? "even the smallest length" : `${contextSize} tokens`;
+  return cannotLoad(modelPath, `memory does not suffice for ${slots} slots of ${length}`);
+}
+
+/** What a token costs is the difference between two small contexts; asked about an absurd one, the library's estimate does not come back. */
+async function contextMemory(model: LlamaModel, { slots, batchSize }: ContextOptions): Promise<ContextMemory> {
+  const estimate = (contextSize: number): Promise<{ cpuRam: number; gpuVram: number }> =>
+    model.fileInsights.estimateContextResourceRequirementsV2({
+      contextSize,
+      sequences: slots,
+      batchSize,
+      modelGpuLayers: model.gpuLayers,
+      flashAttention: model.flashAttentionSupported,
+      swaFullCache,
+    });
+  const small = await estimate(probeSize);
+  const large = await estimate(2 * probeSize);
+  const bytesPerToken = {
+    cpu: (large.cpuRam - small.cpuRam) / probeSize,
+    gpu: (large.gpuVram - small.gpuVram) / probeSize,
+  };
+  return {
+    free: { cpu: process.availableMemory(), gpu: (await model.llama.getVramState()).free },
+    cacheOf: (contextSize) => ({ cpu: bytesPerToken.cpu * contextSize, gpu: bytesPerToken.gpu * contextSize }),
+  };
+}

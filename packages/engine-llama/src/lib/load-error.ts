@@ -1,0 +1,58 @@
+// Owns how a failure to load a model is worded: always the file, then one reason that a person can act on.
+import { WaggleError } from "@waggle/protocol";
+
+/** Most lines of llama.cpp's own complaints that are kept while a model loads. */
+const maxErrorLines = 64;
+
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  ENOTDIR: "no such file",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EISDIR: "a directory, not a file",
+  ELOOP: "too many symbolic links",
+  ENAMETOOLONG: "the path is too long",
+};
+
+export function cannotLoad(modelPath: string, reason: string, cause?: unknown): WaggleError {
+  return new WaggleError("unavailable", `Cannot load model ${modelPath}: ${reason}`, { cause });
+}
+
+/** What the operating system had against a file, in plain words. */
+export function fileReason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return fileReasons[code ?? ""] ?? message;
+}
+
+export interface ErrorLines {
+  add(line: string): void;
+  /** llama.cpp's own reason, once its lines have arrived. They come from another thread, after the failure that they explain. */
+  reason(): Promise<string | undefined>;
+}
+
+/** Listens to llama.cpp's error log while a model loads: its exceptions say only that something failed. */
+export function createErrorLines(): ErrorLines {
+  const lines: string[] = [];
+  return {
+    add(line) {
+      if (lines.length < maxErrorLines) lines.push(...line.split("\n").filter((part) => part.trim() !== ""));
+    },
+
+    async reason() {
+      for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return reasonIn(lines);
+    },
+  };
+}
+
+/** The last line that gives a reason; the ones that only repeat that loading failed are passed over. */
+export function reasonIn(lines: readonly string[]): string | undefined {
+  for (const line of lines.toReversed()) {
+    const reason = /error loading model(?: \w+)?: (.+)$/.exec(line)?.[1];
+    if (reason === undefined) continue;
+    // The loader repeats the path, and the message around it names it already.
+    if (!reason.includes("failed to load model from")) return reason.replace(/^\w+: /, "").trim();
+  }
+  const detail = lines.toReversed().find((line) => !/failed to (load|read key|initialize)/i.test(line));
+  return detail?.replace(/^\w+: /, "").trim();
+}

@@ -1,0 +1,131 @@
+// Owns loading: from a path and a few numbers to a Backend, or to one error that says why not. What was loaded before a failure is freed.
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
+import { createScope, type Scope } from "@waggle/async";
+import type { Backend, BackendInfo } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import { createLlamaBackend } from "./backend.ts";
+import { openContext } from "./context.ts";
+import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
+import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
+import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
+
+const defaultBatchSize = 512;
+
+export interface LlamaBackendOptions {
+  readonly modelPath: string;
+  /** Jobs that run at the same time. */
+  readonly slots: number;
+  /** Tokens per slot; by default what the model was trained on, 8,192 at most, and less where memory is short. */
+  readonly contextSize?: number;
+  /** To begin with; `setThreads` changes it. */
+  readonly threads: number;
+  /** Most tokens in a step; 512 by default, and never less than one for each slot. */
+  readonly batchSize?: number;
+  readonly device: LlamaDevice;
+  /** From 0 to 1. */
+  readonly onProgress?: (progress: number) => void;
+  /** What llama.cpp has to say, from warnings up. */
+  readonly log?: (level: LogLevel, message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** @throws WaggleError unavailable, with a message that names the file and the reason; the signal's reason when it aborts */
+export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Backend> {
+  const { modelPath, signal, log } = options;
+  const header = readGgufHeader(modelPath);
+  refuseEncoders(header, modelPath);
+  signal?.throwIfAborted();
+
+  const errors = createErrorLines();
+  const scope = createScope();
+  try {
+    return await load(options, header, scope, errors);
+  } catch (error) {
+    const reason = await errors.reason();
+    await scope.close().catch((failure: unknown) => log?.("error", String(failure)));
+    signal?.throwIfAborted();
+    throw error instanceof WaggleError ? error : cannotLoad(modelPath, reason ?? (error as Error).message, error);
+  }
+}
+
+async function load(
+  options: LlamaBackendOptions,
+  header: GgufHeader,
+  scope: Scope,
+  errors: ErrorLines,
+): Promise<Backend> {
+  const { modelPath, slots, device, onProgress, log, signal } = options;
+  const maxThreads = Math.max(availableParallelism(), options.threads);
+  const llama = scope.use(
+    await openLlama(device, maxThreads, (level, message) => {
+      if (level === "error") errors.add(message);
+      log?.(level, message);
+    }),
+  );
+  log?.("info", `llama.cpp runs from the ${buildOf(llama)} build`);
+  const model = scope.use(
+    await llama.loadModel({
+      modelPath,
+      gpuLayers: llama.gpu === false ? 0 : "auto",
+      ...(onProgress === undefined ? {} : { onLoadProgress: onProgress }),
+      ...(signal === undefined ? {} : { loadSignal: signal }),
+    }),
+  );
+  warnOfStretching(options, model);
+  const { context, contextSize } = await openContext(model, {
+    modelPath,
+    slots,
+    contextSize: options.contextSize,
+    batchSize: Math.max(options.batchSize ?? defaultBatchSize, slots),
+    threads: maxThreads,
+    signal,
+  });
+  scope.use(context);
+  const info = describe({ options, header, llama, model, context, contextSize, maxThreads });
+  const backend = createLlamaBackend({ model, context, info, release: () => scope.close() });
+  backend.setThreads(options.threads);
+  return backend;
+}
+
+/** Models that only embed or that need an encoder first: llama.cpp loads them and cannot continue a text with them. */
+function refuseEncoders({ architecture }: GgufHeader, modelPath: string): void {
+  if (!/bert|embed|^t5|^clip$|^wavtokenizer/.test(architecture)) return;
+  throw cannotLoad(modelPath, `a model of architecture ${architecture} does not generate text`);
+}
+
+function warnOfStretching({ contextSize, log }: LlamaBackendOptions, { trainContextSize }: LlamaModel): void {
+  if (contextSize === undefined || contextSize <= trainContextSize) return;
+  log?.(
+    "warn",
+    `A context of ${contextSize} tokens is more than the ${trainContextSize} that the model was trained on`,
+  );
+}
+
+interface Loaded {
+  readonly options: LlamaBackendOptions;
+  readonly header: GgufHeader;
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly contextSize: number;
+  readonly maxThreads: number;
+}
+
+function describe({ options, header, llama, model, context, contextSize, maxThreads }: Loaded): BackendInfo {
+  return {
+    backend: "llama",
+    modelName: header.name ?? basename(options.modelPath),
+    contextSize,
+    trainedContextSize: model.trainContextSize,
+    slots: options.slots,
+    batchSize: context.batchSize,
+    parameters: model.fileInsights.totalParameters,
+    modelBytes: model.size,
+    device: llama.gpu === false ? "cpu" : llama.gpu,
+    threads: options.threads,
+    maxThreads,
+    build: buildOf(llama),
+  };
+}

@@ -1,0 +1,74 @@
+import type { SlotSampling } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { createLogitSampler } from "./logit-sampler.ts";
+
+const logits = new Map([
+  [5, 3],
+  [6, 2],
+  [7, 1],
+  [8, -1],
+]);
+const totalWeight = [0, -1, -2, -4].reduce((sum, x) => sum + Math.exp(x), 0);
+
+function sampler(more: Partial<SlotSampling>, recent: readonly number[] = [], banned: readonly number[] = []) {
+  const sampling = { ...SamplingSchema.parse({}), min_p: 0, top_p: 1, top_k: 0, seed: 1, topLogprobs: 2, ...more };
+  return createLogitSampler({ sampling, recent: () => recent, banned: (token) => banned.includes(token) });
+}
+
+function frequencies(more: Partial<SlotSampling>, recent: readonly number[] = []): Map<number, number> {
+  const one = sampler(more, recent);
+  const counts = new Map<number, number>();
+  for (let i = 0; i < 20_000; i += 1) {
+    const token = one.sample(logits, totalWeight)?.token ?? -1;
+    counts.set(token, (counts.get(token) ?? 0) + 1 / 20_000);
+  }
+  return counts;
+}
+
+describe("logit sampler", () => {
+  it("tells logprobs of the raw distribution, whatever is sampled", () => {
+    const { logprobs } = sampler({ temperature: 0, logit_bias: { "7": 50 } }).sample(logits, totalWeight) ?? {};
+    expect(logprobs?.top.map(({ token }) => token)).toEqual([5, 6]);
+    expect(logprobs?.top[0]?.logprob).toBeCloseTo(Math.log(1 / totalWeight), 10);
+    expect(logprobs?.logprob).toBeCloseTo(Math.log(Math.exp(-2) / totalWeight), 10);
+  });
+
+  it("draws in proportion to the probabilities, sharpened by the temperature", () => {
+    const plain = frequencies({ temperature: 1 });
+    expect(plain.get(5)).toBeCloseTo(1 / totalWeight, 1);
+    expect(plain.get(6)).toBeCloseTo(Math.exp(-1) / totalWeight, 1);
+    expect(frequencies({ temperature: 0.3 }).get(5) ?? 0).toBeGreaterThan(0.9);
+  });
+
+  it("cuts off by top-k, top-p and min-p", () => {
+    expect([...frequencies({ temperature: 1, top_k: 2 }).keys()].sort((a, b) => a - b)).toEqual([5, 6]);
+    expect([...frequencies({ temperature: 1, top_p: 0.5 }).keys()]).toEqual([5]);
+    expect([...frequencies({ temperature: 2, min_p: 0.3 }).keys()].sort((a, b) => a - b)).toEqual([5, 6]);
+  });
+
+  it("honours biases, bans and penalties", () => {
+    expect(sampler({ temperature: 0, logit_bias: { "5": -100 } }).sample(logits, totalWeight)?.token).toBe(6);
+    expect(sampler({ temperature: 0 }, [], [5, 6]).sample(logits, totalWeight)?.token).toBe(7);
+    expect(sampler({ temperature: 0, presence_penalty: 2 }, [5]).sample(logits, totalWeight)?.token).toBe(6);
+    expect(sampler({ temperature: 0, frequency_penalty: 1.2 }, [5, 5, 6]).sample(logits, totalWeight)?.token).toBe(7);
+    expect(sampler({ temperature: 0, repeat_penalty: 4 }, [5]).sample(logits, totalWeight)?.token).toBe(6);
+    expect(sampler({ temperature: 0 }, [], [5, 6, 7, 8]).sample(logits, totalWeight)).toBeUndefined();
+  });
+
+  it("repeats itself with the same seed", () => {
+    const run = (seed: number) => {
+      const one = sampler({ temperature: 1, seed });
+      return Array.from({ length: 20 }, () => one.sample(logits, totalWeight)?.token);
+    };
+    expect(run(9)).toEqual(run(9));
+    expect(run(9)).not.toEqual(run(10));
+  });
+
+  it("asks for all logits only where it must", () => {
+    expect(sampler({ temperature: 0.8, top_k: 40 }).needed).toBe(56);
+    expect(sampler({ temperature: 0, top_k: 0, topLogprobs: 20 }).needed).toBe(20);
+    expect(sampler({ temperature: 1, top_k: 0 }).needed).toBeUndefined();
+    expect(sampler({ temperature: 1, top_k: 40, presence_penalty: 1 }).needed).toBeUndefined();
+  });
+});

@@ -1,0 +1,131 @@
+// Owns sampling in our own hands, for jobs that want logprobs: the library tells raw logits only where it does not sample. Pure. The
+// order of the filters is llama.cpp's: bias, penalties, top-k, top-p, min-p, temperature.
+import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+
+export interface LogitSamplerOptions {
+  readonly sampling: SlotSampling;
+  /** What the penalties look back on, as it is at each sampling. */
+  readonly recent: () => readonly Token[];
+  /** Tokens that must not come. */
+  readonly banned: (token: Token) => boolean;
+}
+
+export interface LogitSampler {
+  /** How many of the most probable tokens' logits are needed; undefined: all of them. */
+  readonly needed: number | undefined;
+  /**
+   * @param logits raw, most probable first
+   * @param totalWeight the sum of exp(logit - greatest logit) over the whole vocabulary
+   * @returns undefined when nothing is left to sample
+   */
+  sample(
+    logits: ReadonlyMap<Token, number>,
+    totalWeight: number,
+  ): { readonly token: Token; readonly logprobs: TokenLogprobs } | undefined;
+}
+
+/** Of so many tokens that are left out, the most probable ones may be banned: that many more are fetched. */
+const spareLogits = 16;
+
+export function createLogitSampler({ sampling, recent, banned }: LogitSamplerOptions): LogitSampler {
+  const { topLogprobs = 0 } = sampling;
+  const bias = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, value]) => [Number(id), value]));
+  const penalised =
+    sampling.repeat_penalty !== 1 || sampling.presence_penalty !== 0 || sampling.frequency_penalty !== 0;
+  // Greedy needs one, a cut-off at k needs k; whatever can lift a token from below needs all.
+  const wanted = sampling.temperature === 0 ? 1 : sampling.top_k;
+  const reorders = penalised || bias.size > 0 || wanted === 0;
+  const random = createRandom(sampling.seed);
+
+  function candidates(logits: ReadonlyMap<Token, number>): [Token, number][] {
+    const entries = [...logits].filter(([token]) => !banned(token) && (bias.get(token) ?? 0) > -100);
+    if (!reorders) return entries;
+    const counts = penalised ? countOf(recent().slice(-sampling.repeat_last_n)) : new Map<Token, number>();
+    return entries
+      .map(([token, logit]): [Token, number] => [
+        token,
+        penalise(logit + (bias.get(token) ?? 0), counts.get(token) ?? 0),
+      ])
+      .sort((a, b) => b[1] - a[1]);
+  }
+
+  /** After llama.cpp's penalties sampler. */
+  function penalise(logit: number, count: number): number {
+    if (count === 0) return logit;
+    const repeated = logit <= 0 ? logit * sampling.repeat_penalty : logit / sampling.repeat_penalty;
+    return repeated - count * sampling.frequency_penalty - sampling.presence_penalty;
+  }
+
+  function choose(all: readonly [Token, number][]): Token | undefined {
+    if (sampling.temperature === 0) return all[0]?.[0];
+    let rest = withProbabilities(sampling.top_k > 0 ? all.slice(0, sampling.top_k) : all, 1);
+    rest = keepMass(rest, sampling.top_p);
+    const least = (rest[0]?.probability ?? 0) * sampling.min_p;
+    rest = rest.filter(({ probability }) => probability >= least);
+    return draw(
+      withProbabilities(
+        rest.map(({ token, logit }) => [token, logit]),
+        sampling.temperature,
+      ),
+      random(),
+    );
+  }
+
+  return {
+    needed: reorders ? undefined : Math.max(wanted + spareLogits, topLogprobs),
+    sample(logits, totalWeight) {
+      const token = choose(candidates(logits));
+      if (token === undefined) return undefined;
+      const [greatest = 0] = logits.values();
+      const logprobOf = (logit: number): number => logit - greatest - Math.log(totalWeight);
+      const top = [...logits].slice(0, topLogprobs).map(([id, logit]) => ({ token: id, logprob: logprobOf(logit) }));
+      return { token, logprobs: { logprob: logprobOf(logits.get(token) ?? -Infinity), top } };
+    },
+  };
+}
+
+interface Candidate {
+  readonly token: Token;
+  readonly logit: number;
+  readonly probability: number;
+}
+
+function withProbabilities(entries: readonly (readonly [Token, number])[], temperature: number): Candidate[] {
+  const greatest = entries[0]?.[1] ?? 0;
+  const weights = entries.map(([, logit]) => Math.exp((logit - greatest) / temperature));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return entries.map(([token, logit], i) => ({ token, logit, probability: (weights[i] ?? 0) / total }));
+}
+
+/** The most probable ones that together have this mass; always at least one. */
+function keepMass(candidates: readonly Candidate[], mass: number): Candidate[] {
+  let sum = 0;
+  const end = candidates.findIndex(({ probability }) => (sum += probability) >= mass);
+  return candidates.slice(0, end === -1 ? candidates.length : end + 1);
+}
+
+function draw(candidates: readonly Candidate[], at: number): Token | undefined {
+  let sum = 0;
+  for (const { token, probability } of candidates) {
+    sum += probability;
+    if (at < sum) return token;
+  }
+  return candidates.at(-1)?.token;
+}
+
+function countOf(tokens: readonly Token[]): Map<Token, number> {
+  const counts = new Map<Token, number>();
+  for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
+  return counts;
+}
+
+/** Numbers from 0 to below 1; the same seed gives the same ones (mulberry32, Tommy Ettinger, public domain). */
+function createRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

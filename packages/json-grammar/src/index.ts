@@ -1,0 +1,3 @@
+export { UnsupportedSchemaError } from "./lib/errors.ts";
+export { defaultGrammarLimits, freeFormDepth, numberDigits, type GrammarLimits } from "./lib/limits.ts";
+export { jsonObjectGbnf, jsonSchemaToGbnf, type JsonSchemaToGbnfOptions } from "./lib/json-grammar.ts";

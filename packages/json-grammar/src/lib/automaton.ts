@@ -1,0 +1,87 @@
+// Owns the automaton of a language: finitely many states, each with what may come next, and none that leads nowhere.
+import { anyChar, hasChar, uniteSets, type CharSet } from "./char-set.ts";
+import type { Language, Languages } from "./languages.ts";
+
+export interface Edge {
+  readonly set: CharSet;
+  readonly to: number;
+}
+
+export interface State {
+  /** Whether the text may end here. */
+  readonly accepting: boolean;
+  /** Their sets have no character in common. */
+  readonly edges: readonly Edge[];
+}
+
+/** Derivatives that one automaton may take, for each of its states: classes of characters, mostly. */
+const derivativesPerState = 100;
+
+/**
+ * Deterministic; state 0 is the start. From every state an accepting one can be reached; no states at all when the language has no text.
+ * Undefined when it needs more than `maxStates`.
+ */
+export function buildAutomaton(languages: Languages, start: Language, maxStates: number): readonly State[] | undefined {
+  const classes = charClasses(languages.sets);
+  if (classes.length > derivativesPerState * maxStates) return undefined;
+  const numbers = new Map<Language, number>([[start, 0]]);
+  const states: State[] = [];
+  let derivatives = 0;
+  for (const language of numbers.keys()) {
+    derivatives += classes.length;
+    if (numbers.size > maxStates || derivatives > derivativesPerState * maxStates) return undefined;
+    const sets = new Map<Language, CharSet[]>();
+    for (const set of classes) {
+      const next = languages.derive(language, set[0]?.[0] ?? 0);
+      if (next !== languages.none) sets.set(next, [...(sets.get(next) ?? []), set]);
+    }
+    const edges = [...sets].map(([next, parts]): Edge => {
+      const to = numbers.get(next) ?? numbers.size;
+      numbers.set(next, to);
+      return { set: uniteSets(...parts), to };
+    });
+    states.push({ accepting: language.nullable, edges });
+  }
+  return withoutDeadEnds(states);
+}
+
+/** The characters, parted so that no set divides a part. */
+function charClasses(sets: readonly CharSet[]): readonly CharSet[] {
+  const borders = new Set([anyChar, ...sets].flatMap((set) => set.flatMap(([first, last]) => [first, last + 1])));
+  const sorted = [...borders].toSorted((a, b) => a - b);
+  const classes = new Map<string, CharSet>();
+  for (const [index, first] of sorted.entries()) {
+    const last = (sorted[index + 1] ?? 0) - 1;
+    if (last < first || !hasChar(anyChar, first)) continue;
+    const members = sets.flatMap((set, number) => (hasChar(set, first) ? [number] : [])).join(",");
+    classes.set(members, [...(classes.get(members) ?? []), [first, last]]);
+  }
+  return [...classes.values()];
+}
+
+function withoutDeadEnds(states: readonly State[]): readonly State[] {
+  const useful = findUseful(states);
+  if (!useful.has(0)) return [];
+  const numbers = new Map([...states.keys()].filter((state) => useful.has(state)).map((state, index) => [state, index]));
+  return [...numbers.keys()].map((number) => {
+    const { accepting, edges } = states[number] ?? { accepting: false, edges: [] };
+    return {
+      accepting,
+      edges: edges.flatMap(({ set, to }) => {
+        const target = numbers.get(to);
+        return target === undefined ? [] : [{ set, to: target }];
+      }),
+    };
+  });
+}
+
+/** The states from which the text can end, found backwards from those where it may. */
+function findUseful(states: readonly State[]): ReadonlySet<number> {
+  const sources = new Map<number, number[]>();
+  for (const [from, { edges }] of states.entries()) {
+    for (const { to } of edges) sources.set(to, [...(sources.get(to) ?? []), from]);
+  }
+  const useful = new Set<number>([...states.keys()].filter((state) => states[state]?.accepting));
+  for (const state of useful) for (const source of sources.get(state) ?? []) useful.add(source);
+  return useful;
+}

@@ -1,0 +1,126 @@
+// Owns the way from a schema to an expression: conditions to types to rules, each combination of schemas once.
+import { arrayExpression } from "./arrays.ts";
+import type { CompileContext } from "./compile-context.ts";
+import { expandConditions, type Condition, type Conjunction, type Union } from "./conjunction.ts";
+import { areDisjoint } from "./disjoint.ts";
+import { UnsupportedSchemaError } from "./errors.ts";
+import { choice, isEmpty, isNever, literal, never, reference, type Expression } from "./expression.ts";
+import { fixedExpression, fixedValueFilter, readFixedValues } from "./fixed-values.ts";
+import { anyArray, anyBoolean, anyObject, anyValue } from "./free-form.ts";
+import type { Grammar } from "./grammar.ts";
+import { constrains, type JsonType } from "./keywords.ts";
+import { numberExpression, readNumberConstraints } from "./numbers.ts";
+import { objectExpression } from "./objects.ts";
+import { ruleName } from "./rule-name.ts";
+import type { SchemaDocument } from "./schema-document.ts";
+import { refuse, type SchemaPart } from "./schema-part.ts";
+import { readStringConstraints, stringExpression } from "./strings.ts";
+import { writtenTypes } from "./types.ts";
+
+/** What it may cost to look at one schema, in the steps that are counted. */
+const stepsPerSchema = 20;
+
+export interface SchemaCompiler extends CompileContext {
+  /** The first schema that turned out to allow no value, if any: the likely reason when the whole allows none. */
+  readonly contradiction: string | undefined;
+}
+
+/** @throws UnsupportedSchemaError from `compile`, at the first keyword that cannot be compiled */
+export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar): SchemaCompiler {
+  const { limits } = grammar;
+  const known = new Map<string, Expression>();
+  let depth = 0;
+  let contradiction: string | undefined;
+
+  function compile(conditions: readonly Condition[]): Expression {
+    grammar.spend(stepsPerSchema);
+    const conjunction = expandConditions(document, conditions, limits);
+    const { impossible, parts, unions } = conjunction;
+    if (impossible) return never;
+    if (parts.length === 0 && unions.length === 0) return anyValue(grammar);
+    const key = JSON.stringify([parts.map(({ path }) => path).toSorted(), unions.map(({ at }) => at).toSorted()]);
+    return known.get(key) ?? compileNew(key, conjunction);
+  }
+
+  function compileNew(key: string, conjunction: Conjunction): Expression {
+    const path = conjunction.parts[0]?.path ?? conjunction.unions[0]?.owner.path ?? "";
+    if (depth === limits.schemaDepth) throw tooLarge(path, `is more than ${limits.schemaDepth} schemas deep`);
+    if (known.size === limits.schemaNodes) throw tooLarge(path, `combines more than ${limits.schemaNodes} schemas`);
+    const name = grammar.reserve(ruleName(path), path);
+    // Known before it is compiled: a schema may contain itself.
+    known.set(key, reference(name));
+    depth += 1;
+    const expression = compileConjunction(conjunction, name);
+    depth -= 1;
+    if (isNever(expression)) contradiction ??= path;
+    const defined = grammar.define(name, expression);
+    const compiled = isWord(expression) ? expression : defined;
+    known.set(key, compiled);
+    return compiled;
+  }
+
+  function compileConjunction({ parts, unions }: Conjunction, name: string): Expression {
+    const [first, ...others] = unions;
+    if (first === undefined) return compileParts(parts, name);
+    if (first.keyword === "oneOf") requireDisjoint(first);
+    const rest: readonly Condition[] = [
+      ...parts.map(({ path }) => ({ kind: "own" as const, at: path })),
+      ...others.map(({ at }) => ({ kind: "union" as const, at })),
+    ];
+    return choice(...first.options.map((at) => compile([...rest, { kind: "schema", at }])));
+  }
+
+  /** A value that fits two schemas would break oneOf, and a grammar cannot say "not the other". */
+  function requireDisjoint({ owner, options }: Union): void {
+    const conditions = options.map((at): Condition[] => [{ kind: "schema", at }]);
+    for (const [index, one] of conditions.entries()) {
+      for (const other of conditions.slice(0, index)) {
+        if (areDisjoint(document, grammar, one, other)) continue;
+        const reason = "is supported only where its schemas exclude each other, by type or by the const of a required property";
+        throw refuse(owner, "oneOf", reason);
+      }
+    }
+  }
+
+  function compileParts(parts: readonly SchemaPart[], name: string): Expression {
+    const values = readFixedValues(parts, limits);
+    if (values === undefined) return choice(...[...writtenTypes(parts)].map((type) => compileType(parts, type, name)));
+    return choice(...values.filter(fixedValueFilter(grammar, parts)).map(fixedExpression));
+  }
+
+  function compileType(parts: readonly SchemaPart[], type: JsonType, name: string): Expression {
+    switch (type) {
+      case "string":
+        return stringExpression(grammar, readStringConstraints(parts, limits), `${name}-text`);
+      case "number":
+      case "integer":
+        return numberExpression(grammar, readNumberConstraints(parts, type === "integer"), name);
+      case "boolean":
+        return anyBoolean(grammar);
+      case "null":
+        return literal("null");
+      case "object":
+        return parts.some((part) => constrains(part, type)) ? objectExpression(self, parts, name) : anyObject(grammar);
+      case "array":
+        return parts.some((part) => constrains(part, type)) ? arrayExpression(self, parts, name) : anyArray(grammar);
+    }
+  }
+
+  const self: SchemaCompiler = {
+    grammar,
+    compile,
+    get contradiction() {
+      return contradiction;
+    },
+  };
+  return self;
+}
+
+/** So short that a rule of its own would say less. */
+function isWord(expression: Expression): boolean {
+  return expression.kind === "reference" || expression.kind === "literal" || isEmpty(expression) || isNever(expression);
+}
+
+function tooLarge(path: string, reason: string): UnsupportedSchemaError {
+  return new UnsupportedSchemaError(path, "schema", reason);
+}

@@ -1,0 +1,89 @@
+// Owns "all of these at once": schemas that bear on the same value, with $ref and allOf resolved into one list.
+import { isConstraining, refuseUnsupported } from "./keywords.ts";
+import type { GrammarLimits } from "./limits.ts";
+import type { SchemaDocument } from "./schema-document.ts";
+import { has, listOf, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
+
+/** One thing that a value has to fulfil. */
+export type Condition =
+  /** The whole schema at this pointer. */
+  | { readonly kind: "schema"; readonly at: string }
+  /** The schema at this pointer without what it combines. */
+  | { readonly kind: "own"; readonly at: string }
+  /** One of the schemas in the anyOf or oneOf at this pointer. */
+  | { readonly kind: "union"; readonly at: string };
+
+export interface Union {
+  /** Pointer to the keyword. */
+  readonly at: string;
+  readonly owner: SchemaPart;
+  readonly keyword: "anyOf" | "oneOf";
+  /** Pointers to the schemas. */
+  readonly options: readonly string[];
+}
+
+export interface Conjunction {
+  /** A schema `false` is among them: no value fulfils all. */
+  readonly impossible: boolean;
+  /** Those that ask for something themselves. What a schema refers to comes before the schema. */
+  readonly parts: readonly SchemaPart[];
+  readonly unions: readonly Union[];
+}
+
+/** @throws UnsupportedSchemaError for a keyword that is refused, and for a $ref or allOf that leads back to itself */
+export function expandConditions(
+  document: SchemaDocument,
+  conditions: readonly Condition[],
+  limits: GrammarLimits,
+): Conjunction {
+  const parts = new Map<string, SchemaPart>();
+  const unions = new Map<string, Union>();
+  const done = new Set<string>();
+  let impossible = false;
+
+  function addSchema(at: string, trail: readonly string[]): void {
+    if (done.has(at)) return;
+    const schema = document.at(at);
+    if (schema === false) impossible = true;
+    if (typeof schema === "boolean") return;
+    refuseUnsupported(schema);
+    if (trail.length > limits.schemaDepth) throw refuse(schema, "$ref", `is more than ${limits.schemaDepth} schemas deep`);
+    if (has(schema, "$ref")) {
+      const target = document.target(schema);
+      if (target === at || trail.includes(target)) throw refuse(schema, "$ref", "leads back to itself");
+      addSchema(target, [...trail, at]);
+    }
+    for (const option of optionsOf(schema, "allOf")) addSchema(option, [...trail, at]);
+    for (const keyword of ["anyOf", "oneOf"] as const) if (has(schema, keyword)) addUnion(schema, keyword);
+    addOwn(schema);
+    done.add(at);
+  }
+
+  function addOwn(schema: SchemaPart): void {
+    if (isConstraining(schema)) parts.set(schema.path, schema);
+  }
+
+  function addUnion(owner: SchemaPart, keyword: Union["keyword"]): void {
+    const at = pathOf(owner, keyword);
+    unions.set(at, { at, owner, keyword, options: optionsOf(owner, keyword) });
+  }
+
+  function optionsOf(schema: SchemaPart, keyword: string): readonly string[] {
+    const options = listOf(schema, keyword, limits.alternatives);
+    if (options?.length === 0) throw refuse(schema, keyword, "must have an entry");
+    return options?.map((_, index) => pathOf(schema, keyword, index)) ?? [];
+  }
+
+  for (const { kind, at } of conditions) {
+    if (kind === "schema") {
+      addSchema(at, []);
+      continue;
+    }
+    const keyword = at.endsWith("/anyOf") ? "anyOf" : "oneOf";
+    const owner = document.at(kind === "own" ? at : at.slice(0, -keyword.length - 1));
+    if (typeof owner === "boolean") continue;
+    if (kind === "own") addOwn(owner);
+    else addUnion(owner, keyword);
+  }
+  return { impossible, parts: [...parts.values()], unions: [...unions.values()] };
+}

@@ -1,0 +1,66 @@
+// Owns the grammar of any JSON value, nested to a fixed depth.
+import { choice, literal, oneOf, optional, repeat, sequence, type Expression } from "./expression.ts";
+import type { Grammar } from "./grammar.ts";
+import { blank, comma, quoted, stringChar } from "./json-text.ts";
+import { anyChar } from "./char-set.ts";
+import { freeFormDepth, numberDigits } from "./limits.ts";
+
+const digit = oneOf("09");
+
+export function anyString(grammar: Grammar): Expression {
+  return grammar.shared("string", "string", () => quoted(repeat(stringChar(grammar, anyChar), 0, Infinity)));
+}
+
+export function anyInteger(grammar: Grammar): Expression {
+  return grammar.shared("integer", "integer", () =>
+    choice(literal("0"), sequence(optional(literal("-")), oneOf("19"), repeat(digit, 0, numberDigits.integer - 1))),
+  );
+}
+
+export function anyNumber(grammar: Grammar): Expression {
+  return grammar.shared("number", "number", () =>
+    sequence(
+      optional(literal("-")),
+      choice(literal("0"), sequence(oneOf("19"), repeat(digit, 0, numberDigits.integer - 1))),
+      optional(sequence(literal("."), repeat(digit, 1, numberDigits.fraction))),
+      optional(sequence(oneOf("E", "e"), optional(oneOf("+", "-")), repeat(digit, 1, numberDigits.exponent))),
+    ),
+  );
+}
+
+export function anyBoolean(grammar: Grammar): Expression {
+  return grammar.shared("boolean", "boolean", () => choice(literal("true"), literal("false")));
+}
+
+export function anyValue(grammar: Grammar): Expression {
+  return freeForm(grammar, "value", 0);
+}
+
+export function anyObject(grammar: Grammar): Expression {
+  return freeForm(grammar, "object", 0);
+}
+
+export function anyArray(grammar: Grammar): Expression {
+  return freeForm(grammar, "array", 0);
+}
+
+/** Rules of their own for each depth: a grammar cannot count. */
+function freeForm(grammar: Grammar, kind: "value" | "object" | "array", depth: number): Expression {
+  const name = depth === 0 ? kind : `${kind}-${depth}`;
+  return grammar.shared(`any ${name}`, name, () => {
+    if (kind === "object") return listOf(grammar, "{", freeFormMember(grammar, depth + 1), "}");
+    if (kind === "array") return listOf(grammar, "[", freeForm(grammar, "value", depth + 1), "]");
+    const scalar = [anyString(grammar), anyNumber(grammar), anyBoolean(grammar), literal("null")];
+    if (depth === freeFormDepth) return choice(...scalar);
+    return choice(freeForm(grammar, "object", depth), freeForm(grammar, "array", depth), ...scalar);
+  });
+}
+
+function freeFormMember(grammar: Grammar, depth: number): Expression {
+  return sequence(anyString(grammar), literal(":"), blank(grammar), freeForm(grammar, "value", depth));
+}
+
+function listOf(grammar: Grammar, open: string, item: Expression, close: string): Expression {
+  const items = sequence(item, repeat(sequence(comma(grammar), item), 0, Infinity));
+  return sequence(literal(open), optional(items), literal(close));
+}

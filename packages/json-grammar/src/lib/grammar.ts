@@ -1,0 +1,145 @@
+// Owns the rules of one grammar: their names, their number, and the one text they become.
+import { checkRules } from "./check-rules.ts";
+import { UnsupportedSchemaError } from "./errors.ts";
+import { isNever, reference, repeat, sequence, choice, type Expression } from "./expression.ts";
+import type { GrammarLimits } from "./limits.ts";
+import { isAtom, printRule } from "./print.ts";
+import { pruneRules } from "./prune-rules.ts";
+
+/** The reader of GBNF takes no higher count. */
+const highestCount = 2_000;
+/** What a higher count is made of. */
+const blockLength = 256;
+const longestName = 60;
+
+export type Rules = ReadonlyMap<string, Expression>;
+
+export interface Grammar {
+  readonly limits: GrammarLimits;
+  /** Counts steps of work. @throws UnsupportedSchemaError when they are too many */
+  spend(steps: number): void;
+  /** A free rule name that reads like `hint`; `path` is that of the schema which the rule stands for. */
+  reserve(hint: string, path?: string): string;
+  /** Gives a reserved name its meaning. @throws UnsupportedSchemaError at the limits of the grammar's size */
+  define(name: string, expression: Expression): Expression;
+  /** The rule that was built for this key, built now if there is none. */
+  shared(key: string, hint: string, build: (name: string) => Expression): Expression;
+  /** `item` from `min` to `max` times, each as exact as `repeat` and as large as it needs to be. */
+  counted(item: Expression, min: number, max: number, hint: string): Expression;
+  /**
+   * The grammar, beginning with `root`; rules that can match nothing, or that nothing reaches, are gone.
+   * Undefined when the root itself can match nothing.
+   */
+  print(root: string): string | undefined;
+}
+
+export function createGrammar(limits: GrammarLimits): Grammar {
+  const rules = new Map<string, Expression>();
+  /** By name, also those that are reserved only: how many there are that begin like it. */
+  const names = new Map<string, number>();
+  const paths = new Map<string, string>();
+  const sharedRules = new Map<string, Expression>();
+  let chars = 0;
+  let expandedRepetitions = 0;
+  let spentSteps = 0;
+
+  function spend(steps: number): void {
+    spentSteps += steps;
+    if (spentSteps > limits.steps) throw tooLarge(`takes more than ${limits.steps} steps to compile`);
+  }
+
+  function reserve(hint: string, path?: string): string {
+    const base = hint.replaceAll(/[^A-Za-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(-longestName) || "rule";
+    let name = base;
+    let count = names.get(base) ?? 0;
+    for (; names.has(name); name = `${base}-${count}`) count += 1;
+    names.set(name, 1).set(base, Math.max(count, 1));
+    if (path !== undefined) paths.set(name, path);
+    return name;
+  }
+
+  function define(name: string, expression: Expression): Expression {
+    chars += printRule(name, expression).length;
+    expandedRepetitions += repetitionsOf(expression);
+    if (chars > limits.grammarChars) throw tooLarge(`makes a grammar of more than ${limits.grammarChars} characters`);
+    if (expandedRepetitions > limits.expandedRepetitions) {
+      throw tooLarge(`makes a grammar with more than ${limits.expandedRepetitions} counted repetitions`);
+    }
+    rules.set(name, expression);
+    return isNever(expression) ? expression : reference(name);
+  }
+
+  function shared(key: string, hint: string, build: (name: string) => Expression): Expression {
+    const known = sharedRules.get(key);
+    if (known !== undefined) return known;
+    const name = reserve(hint);
+    const rule = define(name, build(name));
+    sharedRules.set(key, rule);
+    return rule;
+  }
+
+  function atom(item: Expression, hint: string): Expression {
+    return isAtom(item) || isNever(item) ? item : define(reserve(hint), item);
+  }
+
+  function counted(item: Expression, min: number, max: number, hint: string): Expression {
+    const uncounted = (min === 0 || min === 1) && (max === 1 || max === Infinity);
+    if (uncounted) return repeat(item, min, max);
+    const one = atom(item, hint);
+    if (min <= highestCount && (max <= highestCount || max === Infinity)) return repeat(one, min, max);
+    if (isNever(one)) return repeat(one, min, max);
+    const block = atom(repeat(one, blockLength, blockLength), `${hint}-block`);
+    const rest = max === Infinity ? repeat(one, 0, Infinity) : upTo(one, block, max - min);
+    return sequence(exactly(one, block, min), rest);
+  }
+
+  return {
+    limits,
+    spend,
+    reserve,
+    define,
+    shared,
+    counted,
+    print: (root) => {
+      const useful = pruneRules(rules, root);
+      if (useful === undefined) return undefined;
+      checkRules(useful, paths, limits);
+      return [...useful].map(([name, expression]) => printRule(name, expression)).join("");
+    },
+  };
+}
+
+function exactly(one: Expression, block: Expression, count: number): Expression {
+  const blocks = Math.floor(count / blockLength);
+  return sequence(repeat(block, blocks, blocks), repeat(one, count % blockLength, count % blockLength));
+}
+
+function upTo(one: Expression, block: Expression, count: number): Expression {
+  const blocks = Math.floor(count / blockLength);
+  if (blocks === 0) return repeat(one, 0, count);
+  return choice(
+    sequence(repeat(block, 0, blocks - 1), repeat(one, 0, blockLength - 1)),
+    sequence(repeat(block, blocks, blocks), repeat(one, 0, count % blockLength)),
+  );
+}
+
+function repetitionsOf(expression: Expression): number {
+  switch (expression.kind) {
+    case "sequence":
+      return expression.items.reduce((sum, item) => sum + repetitionsOf(item), 0);
+    case "choice":
+      return expression.options.reduce((sum, option) => sum + repetitionsOf(option), 0);
+    case "repeat": {
+      const count = expression.max === Infinity ? expression.min + 1 : expression.max;
+      return count + repetitionsOf(expression.item);
+    }
+    case "literal":
+    case "class":
+    case "reference":
+      return 0;
+  }
+}
+
+function tooLarge(reason: string): UnsupportedSchemaError {
+  return new UnsupportedSchemaError("", "schema", reason);
+}

@@ -1,0 +1,37 @@
+// Owns the two grammars that others ask for. Pure: the same schema gives the same text.
+import { createSchemaCompiler } from "./compile-schema.ts";
+import { UnsupportedSchemaError } from "./errors.ts";
+import { anyObject } from "./free-form.ts";
+import { createGrammar } from "./grammar.ts";
+import { defaultGrammarLimits, type GrammarLimits } from "./limits.ts";
+import { createDocument } from "./schema-document.ts";
+
+const root = "root";
+
+export interface JsonSchemaToGbnfOptions {
+  readonly limits?: Partial<GrammarLimits>;
+}
+
+/**
+ * The schema as GBNF, llama.cpp's language of grammars; its start is the rule `root`. Every text of the grammar is JSON and valid for the
+ * schema. Not every valid value has a text: members come in their declared order, for one.
+ * @param schema JSON Schema (2020-12, as parsed from JSON), within one document
+ * @throws UnsupportedSchemaError when the grammar could not keep that promise, when no value is valid, or at a limit
+ */
+export function jsonSchemaToGbnf(schema: unknown, options: JsonSchemaToGbnfOptions = {}): string {
+  const grammar = createGrammar({ ...defaultGrammarLimits, ...options.limits });
+  const compiler = createSchemaCompiler(createDocument(schema), grammar);
+  const start = compiler.compile([{ kind: "schema", at: "" }]);
+  const isNamed = start.kind === "reference" && start.rule === root;
+  if (!isNamed) grammar.define(root, start);
+  const text = grammar.print(root);
+  if (text === undefined) throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "allows no value");
+  return text;
+}
+
+/** Any JSON object, nested to `freeFormDepth`, as GBNF. */
+export function jsonObjectGbnf(): string {
+  const grammar = createGrammar(defaultGrammarLimits);
+  grammar.define(root, anyObject(grammar));
+  return grammar.print(root) ?? "";
+}

@@ -1,0 +1,48 @@
+// Owns reading the keywords for objects: which members there can be, and what bears on each of them.
+import type { Condition } from "./conjunction.ts";
+import type { GrammarLimits } from "./limits.ts";
+import { has, isRecord, listOf, namesOf, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+
+/** Names in the order in which they are written: declared ones first. */
+export function memberNames(parts: readonly SchemaPart[], limits: GrammarLimits): readonly string[] {
+  const declared = parts.flatMap((part) => namesOf(part, "properties", limits.alternatives));
+  return [...new Set([...declared, ...requiredNames(parts, limits)])];
+}
+
+export function requiredNames(parts: readonly SchemaPart[], limits: GrammarLimits): readonly string[] {
+  const names = parts.flatMap((part) => {
+    const required = listOf(part, "required", limits.alternatives) ?? [];
+    return required.map((name) => {
+      if (typeof name !== "string") throw refuse(part, "required", "must be an array of strings");
+      return name;
+    });
+  });
+  return [...new Set(names)];
+}
+
+/** Everything that bears on the member of this name. */
+export function propertyConditions(parts: readonly SchemaPart[], name: string): readonly Condition[] {
+  return parts.flatMap((part) => {
+    if (declares(part, name)) return [{ kind: "schema" as const, at: pathOf(part, "properties", name) }];
+    return additionalConditions(part);
+  });
+}
+
+/**
+ * Everything that bears on members that no part declares. Undefined when there are to be none: a schema that lists its properties
+ * means these, unless it says otherwise.
+ */
+export function extraConditions(parts: readonly SchemaPart[]): readonly Condition[] | undefined {
+  const isOpen = parts.some((part) => has(part, "additionalProperties")) || !parts.some((part) => has(part, "properties"));
+  return isOpen ? parts.flatMap(additionalConditions) : undefined;
+}
+
+function declares(part: SchemaPart, name: string): boolean {
+  const properties = valueOf(part, "properties");
+  return isRecord(properties) && Object.hasOwn(properties, name);
+}
+
+function additionalConditions(part: SchemaPart): readonly Condition[] {
+  if (!has(part, "additionalProperties")) return [];
+  return [{ kind: "schema", at: pathOf(part, "additionalProperties") }];
+}

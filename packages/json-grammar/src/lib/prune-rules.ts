@@ -1,0 +1,85 @@
+// Owns the removal of dead ends: a model that is led into a rule without an end could never leave it.
+import { choice, never, reference, repeat, sequence, type Expression } from "./expression.ts";
+import type { Rules } from "./grammar.ts";
+
+/**
+ * The rules that `root` reaches and that can match some finite text, `root` first. Undefined when `root` cannot: a schema that
+ * always requires itself once more, say.
+ */
+export function pruneRules(rules: Rules, root: string): Rules | undefined {
+  const finite = findFinite(rules);
+  if (!finite.has(root)) return undefined;
+  const kept = new Map<string, Expression>();
+  const waiting = [root];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const expression = rules.get(name);
+    if (expression === undefined || kept.has(name)) continue;
+    const useful = replaceReferences(expression, (rule) => (finite.has(rule) ? reference(rule) : never));
+    kept.set(name, useful);
+    waiting.push(...referencesOf(useful).toReversed());
+  }
+  return kept;
+}
+
+/** Grows the set until nothing is added. Either direction settles a chain of rules in one pass, so both are taken in turn. */
+function findFinite(rules: Rules): Set<string> {
+  const finite = new Set<string>();
+  const order = [...rules];
+  for (let size = -1; finite.size !== size;) {
+    size = finite.size;
+    for (const [name, expression] of [...order, ...order.toReversed()]) {
+      if (!finite.has(name) && isFinite(expression, finite)) finite.add(name);
+    }
+  }
+  return finite;
+}
+
+function isFinite(expression: Expression, finite: ReadonlySet<string>): boolean {
+  switch (expression.kind) {
+    case "reference":
+      return finite.has(expression.rule);
+    case "sequence":
+      return expression.items.every((item) => isFinite(item, finite));
+    case "choice":
+      return expression.options.some((option) => isFinite(option, finite));
+    case "repeat":
+      return expression.min === 0 || isFinite(expression.item, finite);
+    case "literal":
+      return true;
+    case "class":
+      return true;
+  }
+}
+
+/** The same expression with every reference replaced; what then matches nothing goes, together with what needs it. */
+function replaceReferences(expression: Expression, replace: (rule: string) => Expression): Expression {
+  switch (expression.kind) {
+    case "reference":
+      return replace(expression.rule);
+    case "sequence":
+      return sequence(...expression.items.map((item) => replaceReferences(item, replace)));
+    case "choice":
+      return choice(...expression.options.map((option) => replaceReferences(option, replace)));
+    case "repeat":
+      return repeat(replaceReferences(expression.item, replace), expression.min, expression.max);
+    case "literal":
+    case "class":
+      return expression;
+  }
+}
+
+function referencesOf(expression: Expression): readonly string[] {
+  switch (expression.kind) {
+    case "reference":
+      return [expression.rule];
+    case "sequence":
+      return expression.items.flatMap(referencesOf);
+    case "choice":
+      return expression.options.flatMap(referencesOf);
+    case "repeat":
+      return referencesOf(expression.item);
+    case "literal":
+    case "class":
+      return [];
+  }
+}

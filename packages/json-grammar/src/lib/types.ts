@@ -1,0 +1,62 @@
+// Owns which JSON types a value may have: the types a schema names, or those that its keywords speak of.
+import { constrains, jsonTypes, typeKeywords, type ConstrainedType, type JsonType } from "./keywords.ts";
+import { has, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+
+const allTypes: ReadonlySet<JsonType> = new Set(["object", "array", "string", "number", "boolean", "null"]);
+
+/** The types that every part allows, in the order of the first; undefined when no part names any. */
+export function namedTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> | undefined {
+  const [first, ...others] = parts.filter((part) => has(part, "type")).map(readTypes);
+  if (first === undefined) return undefined;
+  return others.reduce(commonTypes, first);
+}
+
+/**
+ * The types that a grammar writes. A schema that names none means the types its keywords speak of; by the letter, a string would be
+ * valid for a schema that has nothing but properties.
+ */
+export function writtenTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> {
+  const named = namedTypes(parts);
+  if (named !== undefined) return named;
+  const families = (Object.keys(typeKeywords) as ConstrainedType[]).filter((type) =>
+    parts.some((part) => constrains(part, type)),
+  );
+  return families.length > 0 ? new Set(families) : allTypes;
+}
+
+/** An integer is a number as well. */
+export function commonTypes(a: ReadonlySet<JsonType>, b: ReadonlySet<JsonType>): ReadonlySet<JsonType> {
+  const common = [...a].flatMap((type): JsonType[] => {
+    if (b.has(type)) return [type];
+    if ((type === "integer" && b.has("number")) || (type === "number" && b.has("integer"))) return ["integer"];
+    return [];
+  });
+  return new Set(common);
+}
+
+export function typeOfValue(value: unknown): JsonType {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  switch (typeof value) {
+    case "string":
+      return "string";
+    case "boolean":
+      return "boolean";
+    case "number":
+      return Number.isInteger(value) ? "integer" : "number";
+    default:
+      return "object";
+  }
+}
+
+function readTypes(part: SchemaPart): ReadonlySet<JsonType> {
+  const value = valueOf(part, "type");
+  const names: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const types = names.map((name) => {
+    const type = jsonTypes.find((known) => known === name);
+    if (type === undefined) throw refuse(part, "type", `must be one or more of ${jsonTypes.join(", ")}`);
+    return type;
+  });
+  if (types.length === 0) throw refuse(part, "type", "must have an entry");
+  return new Set(types.includes("number") ? types.filter((type) => type !== "integer") : types);
+}

@@ -1,0 +1,121 @@
+// Owns the route table of the other dialect. Each route answers under `/v1` and without it, as llama-server's do.
+import {
+  ApplyTemplateRequestSchema,
+  ChatCompletionChunkSchema,
+  ChatCompletionRequestSchema,
+  ChatCompletionSchema,
+  CompletionRequestSchema,
+  CompletionSchema,
+  DetokenizeRequestSchema,
+  DetokenizedSchema,
+  EmbeddingsRequestSchema,
+  EmbeddingsSchema,
+  ModelListSchema,
+  ModelSchema,
+  RenderedSchema,
+  TokenizeRequestSchema,
+  TokenizedSchema,
+} from "./openai.ts";
+import type { ErrorCode } from "./errors.ts";
+import type { Route } from "./routes.ts";
+
+const submitErrors = [
+  "invalid_argument",
+  "payload_too_large",
+  "resource_exhausted",
+  "cancelled",
+  "engine_failed",
+  "unavailable",
+  "deadline_exceeded",
+] as const satisfies readonly ErrorCode[];
+const askErrors = [
+  "invalid_argument",
+  "payload_too_large",
+  "resource_exhausted",
+  "unavailable",
+] as const satisfies readonly ErrorCode[];
+const sessionHeader = {
+  "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
+} as const;
+
+export const openAiRoutes = {
+  models: {
+    method: "get",
+    path: "/v1/models",
+    summary: "The one model that this worker serves.",
+    status: 200,
+    response: ModelListSchema,
+    errors: [],
+  },
+  model: {
+    method: "get",
+    path: "/v1/models/:id",
+    summary: "The model by its name.",
+    status: 200,
+    response: ModelSchema,
+    errors: ["not_found"],
+  },
+  chatCompletions: {
+    method: "post",
+    path: "/v1/chat/completions",
+    summary: "Answer a conversation. With stream: true as chunks, then [DONE]; any model name is served.",
+    request: ChatCompletionRequestSchema,
+    status: 200,
+    response: ChatCompletionSchema,
+    stream: ChatCompletionChunkSchema,
+    headers: sessionHeader,
+    errors: submitErrors,
+  },
+  completions: {
+    method: "post",
+    path: "/v1/completions",
+    summary: "Continue a text.",
+    request: CompletionRequestSchema,
+    status: 200,
+    response: CompletionSchema,
+    stream: CompletionSchema,
+    headers: sessionHeader,
+    errors: submitErrors,
+  },
+  embeddings: {
+    method: "post",
+    path: "/v1/embeddings",
+    summary: "A vector for each text.",
+    request: EmbeddingsRequestSchema,
+    status: 200,
+    response: EmbeddingsSchema,
+    errors: askErrors,
+  },
+  tokenize: {
+    method: "post",
+    path: "/tokenize",
+    summary: "Text to tokens.",
+    request: TokenizeRequestSchema,
+    status: 200,
+    response: TokenizedSchema,
+    errors: askErrors,
+  },
+  detokenize: {
+    method: "post",
+    path: "/detokenize",
+    summary: "Tokens to text.",
+    request: DetokenizeRequestSchema,
+    status: 200,
+    response: DetokenizedSchema,
+    errors: askErrors,
+  },
+  applyTemplate: {
+    method: "post",
+    path: "/apply-template",
+    summary: "A conversation as the text that the model is given.",
+    request: ApplyTemplateRequestSchema,
+    status: 200,
+    response: RenderedSchema,
+    errors: askErrors,
+  },
+} as const satisfies Record<string, Route>;
+
+/** Both paths of a route: with `/v1` and without. */
+export function pathsOf(route: Pick<Route, "path">): readonly [string, string] {
+  return route.path.startsWith("/v1/") ? [route.path, route.path.slice(3)] : [`/v1${route.path}`, route.path];
+}

@@ -1,0 +1,120 @@
+// Shows what every page owes to everybody, whoever looks and with whatever: no errors, no strangers, enough contrast, little weight.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { launchBrowser, visit } from "./support/browser.ts";
+import type { Watched } from "./support/browser.ts";
+import { chatPage } from "./support/chat-page.ts";
+import { inspectPage } from "./support/inspect-page.ts";
+
+const pageWeightLimitBytes = 200_000;
+const dist = new URL("../../apps/chat/dist/", import.meta.url);
+
+let browser: Browser;
+let workerUrl: string;
+let hiveUrl: string;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  hiveUrl = (await spawnDaemon("hive", ["--port", "0"])).url;
+  workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+
+/** Each page with something on it. */
+const scenes: Readonly<Record<string, (options: Parameters<typeof visit>[2]) => Promise<Watched>>> = {
+  welcome: async (options) => {
+    const visited = await visit(browser, workerUrl, options);
+    await visited.page.locator(".suggestion").nth(2).waitFor();
+    return visited;
+  },
+  chat: async (options) => {
+    const visited = await visit(browser, workerUrl, options);
+    await chatPage(visited.page).send("hello [eog:40]");
+    await chatPage(visited.page).phase("done");
+    return visited;
+  },
+  settings: async (options) => {
+    const visited = await visit(browser, workerUrl, options);
+    await visited.page.getByRole("button", { name: "Settings" }).click();
+    await visited.page.getByLabel("Temperature").waitFor();
+    return visited;
+  },
+  hive: async (options) => {
+    const visited = await visit(browser, hiveUrl, options);
+    await visited.page.locator("[data-worker=bee-1]").waitFor();
+    return visited;
+  },
+  status: async (options) => {
+    const visited = await visit(browser, `${workerUrl}/status`, options);
+    await visited.page.getByText("0 of 8 busy").waitFor();
+    return visited;
+  },
+};
+
+const looks = {
+  light: { colorScheme: "light", viewport: { width: 1_200, height: 800 } },
+  dark: { colorScheme: "dark", viewport: { width: 1_200, height: 800 } },
+  "phone, dark": { colorScheme: "dark", viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true },
+} as const;
+
+describe.each(Object.keys(scenes))("%s", (name) => {
+  it.each(Object.keys(looks))("in %s", async (look) => {
+    const scene = scenes[name];
+    if (scene === undefined) throw new Error(`There is no scene ${name}`);
+    const { page, context, complaints, requests } = await scene(looks[look as keyof typeof looks]);
+    const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
+    expect(lowContrast).toEqual([]);
+    expect(nameless).toEqual([]);
+    expect(overflow).toBe(0);
+    expect(complaints).toEqual([]);
+    expect(requests.filter((url) => new URL(url).origin !== new URL(page.url()).origin)).toEqual([]);
+    await context.close();
+  });
+});
+
+it("switches its colours by hand, and remembers the choice", async () => {
+  const { page, context } = await visit(browser, workerUrl, { colorScheme: "light" });
+  const background = (): Promise<string> =>
+    page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await background();
+  await page.getByRole("button", { name: "Colours: system" }).click();
+  await page.getByRole("button", { name: "Colours: light" }).click();
+  await page.getByRole("button", { name: "Colours: dark" }).waitFor();
+  const dark = await background();
+  expect(dark).not.toBe(light);
+  await page.goto(`${workerUrl}/status`);
+  await page.getByRole("button", { name: "Colours: dark" }).waitFor();
+  expect(await background()).toBe(dark);
+  await context.close();
+});
+
+it.each(["chat", "hive", "status"])("weighs little: %s", (page) => {
+  const html = readFileSync(new URL(`${page}.html`, dist));
+  const assets = [...html.toString().matchAll(/(?:src|href)="\/([^"]+)"/g)].map((match) => match[1] ?? "");
+  const imported = assets.flatMap((asset) => importsOf(asset));
+  const files = new Set([...assets, ...imported]);
+  const bytes = [...files].reduce((sum, file) => sum + gzipSync(readFileSync(new URL(file, dist))).byteLength, 0);
+  expect(files.size).toBeGreaterThan(2);
+  expect(bytes + gzipSync(html).byteLength).toBeLessThan(pageWeightLimitBytes);
+});
+
+it("has a compressed form of every file it serves", () => {
+  const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /\.(js|css|html)$/.test(name),
+  );
+  expect(files.length).toBeGreaterThan(3);
+  for (const file of files) expect(existsSync(new URL(`${file}.br`, dist))).toBe(true);
+});
+
+/** What a script imports, and what that imports. */
+function importsOf(asset: string): string[] {
+  if (!asset.endsWith(".js")) return [];
+  const text = readFileSync(new URL(asset, dist), "utf8");
+  const names = [...text.matchAll(/(?:from|import)\s*["']\.\/([^"']+\.js)["']/g)].map((match) => `assets/${match[1]}`);
+  return [...names, ...names.flatMap((name) => importsOf(name))];
+}

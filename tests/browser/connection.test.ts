@@ -1,0 +1,153 @@
+// Shows that an answer survives what happens to connections, pages and workers, and says so when it cannot.
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { waitUntil } from "../support/wait.ts";
+import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { chatPage } from "./support/chat-page.ts";
+import { openProxy } from "./support/cuttable-proxy.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await killDaemons();
+});
+
+/** `[eog:60]` ends an answer with its 61st token, which is the end itself and has no text. */
+const slow = ["--fake-step-delay", "30ms"];
+
+/** The whole answer as the worker keeps it for replay. */
+async function replayed(url: string, streamPath: string): Promise<string> {
+  const response = await fetch(url + streamPath, { headers: { accept: "application/x-ndjson" } });
+  const events = (await response.text()).split("\n").filter((line) => line !== "");
+  return events.map((line) => (JSON.parse(line) as { text?: string }).text ?? "").join("");
+}
+
+async function streamsOpen(url: string): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^waggle_streams_open (\d+)/m.exec(metrics)?.[1]);
+}
+
+it("picks the stream up again after a reload in mid-stream, with no word lost or twice", async () => {
+  const worker = await spawnFakeWorker(slow);
+  const { page, complaints } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  const opened = page.waitForRequest((request) => request.url().endsWith("/stream"));
+  await chat.send("go on [eog:80]");
+  const streamPath = new URL((await opened).url()).pathname;
+  await chat.phase("streaming");
+  const resumed = page.waitForRequest((request) => request.url().endsWith("/stream"));
+  await page.reload();
+  expect(new URL((await resumed).url()).pathname).toBe(streamPath);
+  expect(await page.locator(".bubble").count()).toBe(1);
+  await chat.phase("done");
+  expect(await chat.text()).toBe((await replayed(worker.url, streamPath)).trim());
+  expect(complaints).toEqual([]);
+});
+
+it("resumes after the last token when the connection is lost, and says so meanwhile", async () => {
+  const worker = await spawnFakeWorker(slow);
+  await using proxy = await openProxy(worker.url);
+  const { page } = await visit(browser, proxy.url);
+  const chat = chatPage(page);
+  const opened = page.waitForRequest((request) => request.url().endsWith("/stream"));
+  await chat.send("go on [eog:120]");
+  const streamPath = new URL((await opened).url()).pathname;
+  await chat.phase("streaming");
+  proxy.refuse = true;
+  proxy.cut();
+  await page.getByText("Reconnecting…").waitFor();
+  const resumed = page.waitForRequest((request) => request.url().endsWith("/stream"));
+  proxy.refuse = false;
+  const headers = await (await resumed).allHeaders();
+  expect(Number(headers["last-event-id"])).toBeGreaterThanOrEqual(0);
+  await chat.phase("done");
+  expect(await page.getByText("Reconnecting…").count()).toBe(0);
+  expect(await chat.text()).toBe((await replayed(worker.url, streamPath)).trim());
+});
+
+it("loses nothing while the page is away: the worker goes on, and the page catches up", async () => {
+  const worker = await spawnFakeWorker(slow);
+  const first = await visit(browser, worker.url);
+  await chatPage(first.page).send("go on [eog:60]");
+  await chatPage(first.page).phase("streaming");
+  const address = first.page.url();
+  await first.page.close();
+  const job = await worker.logged((line) => line["msg"] === "stream_end");
+  expect(job).toBeDefined();
+  const again = chatPage((await openTab(first.context, address)).page);
+  await again.phase("done");
+  await again.lastAnswer.getByText(/^61 tokens/).waitFor();
+});
+
+it("shows an answer as broken when its worker is killed, and Retry works when it is back", async () => {
+  const worker = await spawnFakeWorker(slow);
+  const { page } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  await chat.send("go on [eog:90]");
+  await chat.phase("streaming");
+  worker.signal("SIGKILL");
+  await page.getByText("Reconnecting…").waitFor();
+  const said = await chat.text();
+  await chat.phase("broken", 40_000);
+  await page.getByText("Cannot reach the worker: it does not answer.").waitFor();
+  expect(await chat.text()).toContain(said);
+  await spawnFakeWorker(["--port", new URL(worker.url).port]);
+  await page.getByRole("button", { name: "Retry" }).click();
+  await chat.phase("done");
+  await chat.lastAnswer.getByText(/^91 tokens/).waitFor();
+  expect(await page.getByRole("alert").count()).toBe(0);
+  expect(await chat.answers.count()).toBe(1);
+});
+
+it("shows an answer as broken, with the reason, when its engine dies under it", async () => {
+  const worker = await spawnFakeWorker([...slow, "--fake-crash-at-step", "60"]);
+  const { page } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  await chat.send("go on");
+  await chat.phase("broken");
+  expect(await chat.text()).not.toBe("");
+  expect(await page.getByRole("alert").innerText()).toMatch(/engine/i);
+  await waitUntil(async () => (await fetch(`${worker.url}/readyz`)).ok);
+  await page.getByRole("button", { name: "Retry" }).click();
+  await chat.phase("streaming");
+  await chat.stop();
+});
+
+it("disturbs nobody with a message that is refused: the answer before it goes on", async () => {
+  const worker = await spawnFakeWorker([...slow, "--slots", "1", "--context-size", "512"]);
+  const { page } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  await chat.send("go on");
+  await chat.phase("streaming");
+  await chat.send("too long ".repeat(100));
+  await chat.phase("broken");
+  expect(await page.getByRole("alert").innerText()).toContain("512");
+  const answer = page.locator(".answer").first();
+  const length = (await answer.innerText()).length;
+  await waitUntil(async () => (await answer.innerText()).length > length);
+  await page.keyboard.press("Escape");
+});
+
+it("holds one long-lived connection in a tab at most, also with two answers on their way", async () => {
+  const worker = await spawnFakeWorker(slow);
+  const { page } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  await chat.send("one [eog:120]");
+  await chat.phase("streaming");
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await chat.send("two [eog:60]");
+  await chat.phase("streaming");
+  for (let i = 0; i < 10; i++) {
+    expect(await streamsOpen(worker.url)).toBeLessThanOrEqual(1);
+    await page.waitForTimeout(50);
+  }
+  await chat.phase("done");
+  await page.getByRole("button", { name: "one [eog:120]", exact: true }).click();
+  await chat.phase("done");
+  await chat.lastAnswer.getByText(/^121 tokens/).waitFor();
+});

@@ -1,0 +1,36 @@
+// Owns how a test handles the chat as a visitor does: by what is written and what can be pressed.
+import type { Locator, Page } from "playwright-core";
+
+export interface ChatPage {
+  readonly page: Page;
+  readonly box: Locator;
+  readonly answers: Locator;
+  readonly lastAnswer: Locator;
+  send(text: string): Promise<void>;
+  /** The last answer's text, once there is some. */
+  text(): Promise<string>;
+  /** Resolves when the last answer is in this phase. */
+  phase(name: "waiting" | "thinking" | "streaming" | "done" | "stopped" | "broken", timeoutMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function chatPage(page: Page): ChatPage {
+  const box = page.getByRole("textbox", { name: "Message", exact: true });
+  const answers = page.locator(".answer");
+  const lastAnswer = answers.last();
+  return {
+    page,
+    box,
+    answers,
+    lastAnswer,
+    async send(text) {
+      await box.fill(text);
+      await box.press("Enter");
+    },
+    text: async () => (await lastAnswer.locator(".markdown").innerText()).trim(),
+    async phase(name, timeoutMs = 20_000) {
+      await page.locator(`.turn:last-child[data-phase=${name}]`).waitFor({ timeout: timeoutMs });
+    },
+    stop: () => page.getByRole("button", { name: "Stop" }).click(),
+  };
+}

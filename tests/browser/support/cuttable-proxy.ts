@@ -1,0 +1,44 @@
+// Owns a wire that a test can cut: TCP to a daemon, byte for byte, until the connections are broken off.
+import { createConnection, createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+
+export interface CuttableProxy extends AsyncDisposable {
+  readonly url: string;
+  /** Breaks off every connection; new ones are taken, or broken off at once while `refuse` is on. */
+  cut(): void;
+  refuse: boolean;
+}
+
+export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
+  const target = new URL(targetUrl);
+  const open = new Set<Socket>();
+  const server = createServer((inward) => {
+    if (proxy.refuse) return void inward.destroy();
+    const outward = createConnection(Number(target.port), target.hostname);
+    for (const [socket, other] of [
+      [inward, outward],
+      [outward, inward],
+    ] as const) {
+      open.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        open.delete(socket);
+        other.destroy();
+      });
+      socket.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const proxy: CuttableProxy = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    refuse: false,
+    cut() {
+      for (const socket of open) socket.resetAndDestroy();
+    },
+    async [Symbol.asyncDispose]() {
+      proxy.cut();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return proxy;
+}

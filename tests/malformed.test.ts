@@ -1,0 +1,106 @@
+// Ten thousand requests that nobody should send, over real connections to one worker. None may crash it, none is an internal error, every
+// refusal has the one shape and repeats nothing of what it refuses; and afterwards the worker is as it was.
+//   WAGGLE_FUZZ_SEED=… repeats a run; fast-check prints the seed and the path of a failure.
+import { ErrorBodySchema } from "@waggle/protocol";
+import type { StreamEvent } from "@waggle/protocol";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
+import { brokenBytes, brokenRequest, canary } from "./support/malformed-requests.ts";
+import type { BrokenRequest } from "./support/malformed-requests.ts";
+import { createProber } from "./support/probe.ts";
+import type { Answer, Prober } from "./support/probe.ts";
+import { waitUntil } from "./support/wait.ts";
+
+const seed = Number(process.env["WAGGLE_FUZZ_SEED"] ?? 20_261);
+/** Sent at the same time; each batch is one property run. */
+const batch = 50;
+const parsedRuns = 180;
+const rawRuns = 20;
+
+let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
+let prober: Prober;
+const statuses: Record<string, number> = {};
+
+beforeAll(async () => {
+  worker = await spawnFakeWorker([
+    ...["--context-size", "256", "--queue-capacity", "256", "--max-body", "64KiB", "--request-timeout", "2s"],
+    ...["--unclaimed-timeout", "200ms", "--replay-window", "500ms", "--ended-jobs-kept", "64"],
+  ]);
+  prober = createProber(worker.url, batch);
+});
+afterAll(async () => {
+  prober.close();
+  await killDaemons();
+});
+
+/** Checks an answer; a failure shows what it was the answer to. */
+function judge(answer: Answer | undefined, sent: Uint8Array | BrokenRequest): void {
+  try {
+    check(answer);
+  } catch (error) {
+    const what = sent instanceof Uint8Array ? latin1(sent) : JSON.stringify({ ...sent, body: latin1(sent.body) });
+    throw new Error(`${what.slice(0, 2_000)}\n  was answered by\n${JSON.stringify(answer)}`, { cause: error });
+  }
+}
+
+function check(answer: Answer | undefined): void {
+  const { status = 0, contentType = "", body = "" } = answer ?? {};
+  statuses[status] = (statuses[status] ?? 0) + 1;
+  if (answer === undefined) return;
+  // Pages that were not built say so; they are none of the routes under test.
+  if (contentType.startsWith("text/html")) return;
+  expect(status).toBeGreaterThanOrEqual(100);
+  expect(status).toBeLessThan(500);
+  // An answer to HEAD has no body, and neither has what Node refuses before anybody is asked.
+  if (status < 400 || body === "") return;
+  expect(contentType).toContain("application/json");
+  const { error } = ErrorBodySchema.parse(JSON.parse(body));
+  expect(error.code).not.toBe("internal");
+  expect(body).not.toContain(canary);
+  expect(body).not.toMatch(/node_modules|\.ts\b|\bat .*:\d+:\d+/);
+}
+
+function latin1(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString("latin1");
+}
+
+describe("ten thousand malformed requests", () => {
+  it(`${parsedRuns * batch} that a client library lets through: no 500, and one shape of error`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(brokenRequest, { minLength: batch, maxLength: batch }), async (requests) => {
+        await Promise.all(requests.map(async (request) => judge(await prober.send(request), request)));
+      }),
+      { seed, numRuns: parsedRuns, endOnFailure: true },
+    );
+    // Not all of them at one gate: the schema, the paths, the gate, the size, and a few that are sound after all.
+    for (const status of [200, 202, 400, 403, 404, 413])
+      expect(statuses[status], `status ${status}`).toBeGreaterThan(10);
+  });
+
+  it(`${rawRuns * batch} that only a socket can send: answered or cut off`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(brokenBytes, { minLength: batch, maxLength: batch }), async (messages) => {
+        await Promise.all(messages.map(async (bytes) => judge(await prober.sendRaw(bytes), bytes)));
+      }),
+      { seed, numRuns: rawRuns, endOnFailure: true },
+    );
+  });
+
+  it("leave the worker as it was: the same processes, idle slots, no open stream, and it serves", async () => {
+    const health = await worker.client.health();
+    expect(health).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
+    await waitUntil(async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
+    await waitUntil(async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()));
+    await waitUntil(async () => /^waggle_jobs_registered 0$/m.test(await worker.client.metrics()));
+    // Also of answers that nobody was there to take.
+    expect(await worker.client.metrics()).not.toContain('status="500"');
+    const events: StreamEvent[] = [];
+    for await (const event of worker.client.inference({ prompt: "still there? [eog:5]" })) events.push(event);
+    expect(events.filter((event) => event.type === "token")).toHaveLength(5);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
+    expect(worker.logLines().filter((line) => line["level"] === "error" || line["level"] === "fatal")).toEqual([]);
+    expect(worker.log()).not.toContain(canary);
+    expect(() => process.kill(worker.pid, 0)).not.toThrow();
+  });
+});

@@ -1,0 +1,80 @@
+// Owns the command check: everything that can be known about the code without running it, in one go.
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import type { Command } from "commander";
+import { painter } from "../lib/report.ts";
+import { repositoryPath } from "../lib/repository.ts";
+import { tidyProblems } from "../lib/tidy.ts";
+
+interface Check {
+  readonly name: string;
+  /** Resolves with what is wrong, or with nothing. */
+  run(root: string): Promise<string>;
+}
+
+const toolTimeoutMs = 300_000;
+
+const checks: readonly Check[] = [
+  { name: "types", run: types },
+  // Pages live in a browser, with other globals than the rest has.
+  { name: "types of the pages", run: tool("tsc", "--pretty", "false", "-p", "apps/chat") },
+  { name: "types of their tests", run: tool("tsc", "--pretty", "false", "-p", "tests/browser") },
+  { name: "lint and arrows", run: tool("oxlint", "--type-aware") },
+  { name: "format", run: tool("oxfmt", "--check") },
+  { name: "unused code", run: tool("knip", "--no-progress") },
+  { name: "tidy", run: async (root) => tidyProblems(root).join("\n") },
+];
+
+const nameWidth = 20;
+const linesShown = 80;
+
+export function addCheck(program: Command): void {
+  program
+    .command("check")
+    .description("types, lint with the import arrows, format, unused code, tidiness, generated documents")
+    .action(check);
+}
+
+async function check(): Promise<void> {
+  const paint = painter(process.stdout);
+  const root = repositoryPath("");
+  const outcomes = checks.map(async ({ name, run }) => {
+    const startedAt = performance.now();
+    const problems = await run(root).catch((error: unknown) => `Cannot run it: ${String(error)}`);
+    const seconds = `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`;
+    const mark = problems === "" ? paint("green", "✓") : paint("red", "✗");
+    process.stdout.write(`  ${mark} ${name.padEnd(nameWidth)}${seconds.padStart(7)}\n`);
+    return { name, problems };
+  });
+  const failed = (await Promise.all(outcomes)).filter(({ problems }) => problems !== "");
+  for (const { name, problems } of failed) process.stdout.write(`\n${paint("bold", name)}\n${shortened(problems)}\n`);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+/** One mistake can make hundreds of lines; the first ones tell it. */
+function shortened(problems: string): string {
+  const lines = problems.trimEnd().split("\n");
+  const more = lines.length - linesShown;
+  return more > 0 ? [...lines.slice(0, linesShown), `… and ${more} lines more`].join("\n") : lines.join("\n");
+}
+
+/** The root's project, and those with a tsconfig.json of their own: what runs in a browser. */
+async function types(root: string): Promise<string> {
+  const projects = [
+    ".",
+    ...["apps", "tests"].flatMap((area) => readdirSync(join(root, area)).map((name) => `${area}/${name}`)),
+  ];
+  const own = projects.filter((path) => existsSync(join(root, path, "tsconfig.json")));
+  const problems = await Promise.all(own.map((path) => tool("tsc", "--noEmit", "--pretty", "false", "-p", path)(root)));
+  return problems.filter((text) => text !== "").join("\n");
+}
+
+/** A tool from node_modules; its output is what is wrong when it does not exit with 0. */
+function tool(file: string, ...flags: readonly string[]): Check["run"] {
+  return async (root) => {
+    const options = { cwd: root, preferLocal: true, all: true, reject: false, timeout: toolTimeoutMs } as const;
+    const { exitCode, all, shortMessage } = await execa(file, flags, options);
+    return exitCode === 0 ? "" : (all ?? "") || shortMessage || `${file} failed`;
+  };
+}

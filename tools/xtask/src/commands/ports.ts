@@ -1,0 +1,102 @@
+// Owns the command ports: who listens where, and freeing what xtask itself started. It never touches anybody else's process.
+import { findPortHolder, listPortsOf } from "@waggle/ports";
+import type { Command } from "commander";
+import { killGroup } from "../lib/process-group.ts";
+import { familyOf, listProcesses, type ProcessEntry } from "../lib/processes.ts";
+import { liveRecords, type RunRecord } from "../lib/run-records.ts";
+
+interface Row {
+  readonly port: number | undefined;
+  readonly pid: number;
+  readonly holder: string;
+}
+
+const commandWidth = 90;
+
+export function addPorts(program: Command): void {
+  program
+    .command("ports")
+    .description("who listens on the ports of what xtask started or, with ports given, who listens on those")
+    .argument("[port...]", "look at these ports, whoever holds them")
+    .option("--free", "end what xtask started; with ports given, only what of it holds one of them")
+    .action(ports);
+}
+
+async function ports(given: readonly string[], { free }: { readonly free?: true }): Promise<void> {
+  const wanted = given.map(parsePort);
+  const table = await listProcesses();
+  const records = liveRecords(table);
+  const ours = await Promise.all(
+    records.flatMap((record) => record.started.map((started) => groupOf(record, started, table))),
+  );
+  if (free) return freeGroups(ours, wanted);
+  const rows = wanted.length === 0 ? ours.flatMap(({ rows }) => rows) : await holders(wanted, ours);
+  print(rows, wanted.length === 0 ? "xtask has started nothing that still runs." : "Nobody listens there.");
+}
+
+interface OurGroup {
+  readonly leader: number;
+  readonly rows: readonly Row[];
+}
+
+async function groupOf(
+  record: RunRecord,
+  started: RunRecord["started"][number],
+  table: readonly ProcessEntry[],
+): Promise<OurGroup> {
+  const family = familyOf(table, [started.pid]);
+  const rows = await Promise.all(
+    family.map(async ({ pid }): Promise<Row[]> => {
+      const holder = `${started.name} of xtask ${record.xtaskPid}`;
+      return (await listPortsOf([pid])).map((port) => ({ port, pid, holder }));
+    }),
+  );
+  const bound = rows.flat();
+  const silent: Row = { port: undefined, pid: started.pid, holder: `${started.name} of xtask ${record.xtaskPid}` };
+  return { leader: started.pid, rows: bound.length > 0 ? bound : [silent] };
+}
+
+async function holders(wanted: readonly number[], ours: readonly OurGroup[]): Promise<Row[]> {
+  const known = ours.flatMap(({ rows }) => rows);
+  const found = await Promise.all(
+    wanted.map(async (port): Promise<Row[]> => {
+      const mine = known.find((row) => row.port === port);
+      if (mine !== undefined) return [mine];
+      const holder = await findPortHolder(port);
+      return holder === undefined ? [] : [{ port, pid: holder.pid, holder: holder.command.slice(0, commandWidth) }];
+    }),
+  );
+  return found.flat();
+}
+
+async function freeGroups(ours: readonly OurGroup[], wanted: readonly number[]): Promise<void> {
+  const chosen = ours.filter(
+    ({ rows }) => wanted.length === 0 || rows.some(({ port }) => port !== undefined && wanted.includes(port)),
+  );
+  for (const { leader, rows } of chosen) {
+    killGroup(leader);
+    process.stdout.write(`ended process group ${leader} (${rows[0]?.holder ?? ""})\n`);
+  }
+  const freed = chosen.flatMap(({ rows }) => rows.map(({ port }) => port));
+  for (const port of wanted.filter((candidate) => !freed.includes(candidate))) {
+    const holder = await findPortHolder(port);
+    if (holder === undefined) continue;
+    process.stdout.write(`left alone: port ${port} is held by process ${holder.pid}, which xtask did not start\n`);
+    process.exitCode = 1;
+  }
+  if (chosen.length === 0 && wanted.length === 0) process.stdout.write("xtask has started nothing that still runs.\n");
+}
+
+function print(rows: readonly Row[], nothing: string): void {
+  if (rows.length === 0) process.stdout.write(`${nothing}\n`);
+  else process.stdout.write(`${"port".padEnd(8)}${"pid".padEnd(10)}held by\n`);
+  for (const { port, pid, holder } of rows) {
+    process.stdout.write(`${String(port ?? "-").padEnd(8)}${String(pid).padEnd(10)}${holder}\n`);
+  }
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new Error(`Cannot look at port ${text}: it must be a number from 1 to 65535`);
+}

@@ -1,0 +1,76 @@
+// Owns the command worker:chaos: its options, what it prints, its exit code, and that nothing it started outlives it.
+import { randomInt } from "node:crypto";
+import type { Command as Program } from "commander";
+import { chaosGroups } from "../lib/chaos/groups.ts";
+import { runChaos, type ChaosOptions } from "../lib/chaos/run.ts";
+import { createChaosReport, silentChaosReport } from "../lib/chaos/show.ts";
+import { createLeftoverCheck } from "../lib/leftovers.ts";
+import { createProcessGroups } from "../lib/process-group.ts";
+import { onEnding } from "../lib/signals.ts";
+
+interface Flags {
+  readonly only?: readonly string[];
+  readonly seed?: string;
+  readonly long?: true;
+  readonly json?: true;
+  readonly workerFlags?: string;
+}
+
+const mostSeed = 2_147_483_647;
+
+export function addWorkerChaos(program: Program): void {
+  program
+    .command("worker:chaos")
+    .description(
+      "break clients, engines, hives and workers while streams run, and check that every stream still ends as it must",
+    )
+    .option("--only <group...>", `run these groups alone: ${chaosGroups.map(({ name }) => name).join(", ")}`)
+    .option("--seed <n>", "repeat the chances of an earlier run (default: a random one, which is shown)")
+    .option("--long", "soak: many more rounds, for half an hour or so")
+    .option("--json", "print one JSON object and nothing else")
+    // For tests of this test: a worker that is set up to break a rule.
+    .addOption(program.createOption("--worker-flags <json>", "").hideHelp())
+    .action(workerChaos);
+}
+
+async function workerChaos(flags: Flags): Promise<void> {
+  const report = flags.json ? silentChaosReport : createChaosReport(process.stdout);
+  const groups = createProcessGroups();
+  const ending = onEnding(() => groups.killAll());
+  try {
+    const options: ChaosOptions = {
+      ...optionsOf(flags),
+      groups,
+      leftovers: createLeftoverCheck(),
+      interrupted: ending.signal,
+    };
+    const result = await runChaos(options, report);
+    if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    process.exitCode = result.ok ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`worker:chaos: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = ending.exitCode ?? 64;
+  } finally {
+    groups.killAll();
+    ending.dispose();
+  }
+}
+
+function optionsOf(flags: Flags): Omit<ChaosOptions, "groups" | "leftovers" | "interrupted"> {
+  const seed = flags.seed === undefined ? randomInt(mostSeed) : Number(flags.seed);
+  if (!Number.isInteger(seed) || seed < 0 || seed > mostSeed) {
+    throw new Error(`Cannot use --seed ${flags.seed}: it must be an integer from 0 to ${mostSeed}`);
+  }
+  return {
+    only: flags.only ?? [],
+    seed,
+    long: flags.long === true,
+    workerFlags: flags.workerFlags === undefined ? [] : (JSON.parse(flags.workerFlags) as readonly string[]),
+    env: withoutSettings(process.env),
+  };
+}
+
+/** The settings of whoever runs this must not reach the workers. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_")));
+}

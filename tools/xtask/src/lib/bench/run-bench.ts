@@ -1,0 +1,136 @@
+// Owns the order of a benchmark: each case on each target in turn, round by round, so that what disturbs the machine disturbs both.
+import { loadavg } from "node:os";
+import { figureNames, type FigureName, type Figures } from "./figures.ts";
+import type { LoadClient } from "./load-client.ts";
+import { usageOf } from "./process-usage.ts";
+import type { PromptMaker } from "./prompts.ts";
+import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Stage } from "./scenario.ts";
+import { compare, type Comparison } from "./statistics.ts";
+import type { Target } from "./target.ts";
+
+export interface RunBenchOptions extends ScenarioOptions {
+  readonly ours: Target;
+  readonly theirs: Target | undefined;
+  readonly scenarios: readonly Scenario[];
+  readonly rounds: number;
+  readonly client: LoadClient;
+  readonly prompts: PromptMaker;
+  readonly signal: AbortSignal;
+  readonly onRow: (row: BenchRow) => void;
+  /** What is played now. */
+  readonly onPlay: (what: string) => void;
+}
+
+export interface BenchRow {
+  readonly scenario: string;
+  readonly label: string;
+  readonly figures: Partial<Record<FigureName, Comparison>>;
+  /** One for each round, in order. */
+  readonly ours: readonly Figures[];
+  readonly theirs: readonly Figures[];
+  /** Runnable processes of the machine, over the last minute, when the case ended. */
+  readonly loadAverage: number;
+  /** Why it was not played. */
+  readonly skipped?: string;
+}
+
+/** A stream for each purpose of a round has a seed of its own. */
+const purposesPerRound = 10_000;
+const warmUpPromptTokens = 32;
+const warmUpTokens = 32;
+
+export async function runBench(options: RunBenchOptions): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  let played = 0;
+  await warmUp(options);
+  for (const scenario of options.scenarios) {
+    for (const benchCase of scenario.cases(options)) {
+      options.signal.throwIfAborted();
+      // Apart by more than the rounds of any case, so that no case finds another's prompts in a cache.
+      const row = await playCase(options, scenario, benchCase, (played += 1) * (options.rounds + 1) * purposesPerRound);
+      rows.push(row);
+      options.onRow(row);
+    }
+  }
+  return rows;
+}
+
+/** The first streams read the model into memory and compile code; nobody counts them. */
+async function warmUp(options: RunBenchOptions): Promise<void> {
+  for (const target of [options.ours, ...(options.theirs === undefined ? [] : [options.theirs])]) {
+    options.onPlay(`${target.name} warms up`);
+    await sideBySide(stageOf(options, target, 0, 0), options.slots, warmUpPromptTokens, warmUpTokens);
+  }
+}
+
+async function playCase(
+  options: RunBenchOptions,
+  scenario: Scenario,
+  benchCase: BenchCase,
+  firstSeed: number,
+): Promise<BenchRow> {
+  const targets = options.theirs === undefined ? [options.ours] : [options.ours, options.theirs];
+  const row = { scenario: scenario.name, label: benchCase.label };
+  const cramped = targets.find(({ contextSize }) => (contextSize ?? Infinity) < benchCase.contextTokens);
+  if (cramped !== undefined) {
+    const skipped = `${cramped.name} has ${cramped.contextSize} tokens of context, and it takes ${benchCase.contextTokens}`;
+    return { ...row, figures: {}, ours: [], theirs: [], loadAverage: currentLoad(), skipped };
+  }
+
+  const figures = new Map<Target, Figures[]>(targets.map((target) => [target, []]));
+  using _disturbance = benchCase.disturb?.() ?? { [Symbol.dispose]: () => {} };
+  for (const target of targets) {
+    options.onPlay(`${scenario.name}, ${benchCase.label}: ${target.name} prepares`);
+    await benchCase.prepare?.(stageOf(options, target, 0, firstSeed));
+  }
+  for (let round = 1; round <= options.rounds; round++) {
+    // Who goes first changes, so that neither always follows the other's heat.
+    for (const target of round % 2 === 1 ? targets : targets.toReversed()) {
+      options.onPlay(`${scenario.name}, ${benchCase.label}: round ${round} of ${options.rounds}, ${target.name}`);
+      figures.get(target)?.push(await measured(target, benchCase, stageOf(options, target, round, firstSeed)));
+    }
+  }
+  const ours = figures.get(options.ours) ?? [];
+  const theirs = (options.theirs && figures.get(options.theirs)) ?? [];
+  return { ...row, figures: comparisons(ours, theirs), ours, theirs, loadAverage: currentLoad() };
+}
+
+function stageOf(options: RunBenchOptions, target: Target, round: number, firstSeed: number): Stage {
+  const roundSeed = firstSeed + round * purposesPerRound;
+  let asked = 0;
+  return {
+    prompts: options.prompts,
+    targetName: target.name,
+    round,
+    signal: options.signal,
+    seed: (purpose) => roundSeed + purpose,
+    generate: (wanted, onArrival) =>
+      options.client.generate(target, { ...wanted, seed: roundSeed + asked++ }, onArrival),
+  };
+}
+
+async function measured(target: Target, benchCase: BenchCase, stage: Stage): Promise<Figures> {
+  const before = await usageOf(target.pid);
+  const figures = await benchCase.play(stage);
+  const after = await usageOf(target.pid);
+  if (before === undefined || after === undefined) return figures;
+  const tokens = figures.completionTokens ?? 0;
+  return {
+    ...figures,
+    ...(tokens > 0 ? { cpuMsPerToken: (after.cpuMs - before.cpuMs) / tokens } : {}),
+    rssMiB: after.rssMiB,
+    ...(benchCase.watchesMemory === true ? { rssGainMiB: after.rssMiB - before.rssMiB } : {}),
+  };
+}
+
+function comparisons(ours: readonly Figures[], theirs: readonly Figures[]): Partial<Record<FigureName, Comparison>> {
+  const entries = figureNames.flatMap((name) => {
+    const [mine, other] = [ours, theirs].map((rounds) => rounds.flatMap((figures) => figures[name] ?? []));
+    return mine === undefined || mine.length === 0 ? [] : [[name, compare(mine, other ?? [])] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function currentLoad(): number {
+  return loadavg()[0] ?? 0;
+}

@@ -1,0 +1,58 @@
+// Owns what is known of a server under load: where it is, what it speaks, and which processes it is made of.
+import { findPortHolder } from "@waggle/ports";
+import { nativeDialect, openAiChatDialect, openAiDialect, type Dialect } from "./dialects.ts";
+
+export interface Target {
+  readonly name: string;
+  /** Without a path. */
+  readonly url: string;
+  readonly dialect: Dialect;
+  /** The leader of its processes; undefined on another machine. */
+  readonly pid: number | undefined;
+  /** What it says of itself, in words. */
+  readonly about: string;
+  /** Tokens of context of a slot, where it says so. */
+  readonly contextSize: number | undefined;
+}
+
+const askTimeoutMs = 5_000;
+
+/**
+ * Finds out what listens there: a Waggle worker says so itself, everything else is taken to speak OpenAI's language.
+ * @param address a server, or its /v1/chat/completions to be asked there
+ */
+export async function openTarget(name: string, address: string): Promise<Target> {
+  const { origin, pathname, port } = new URL(address);
+  const pid = (await findPortHolder(Number(port)))?.pid;
+  const info = await ask(`${origin}/v1/info`);
+  if (info !== undefined && "worker_id" in info) {
+    const { engine_build, threads, slots, context_size } = info;
+    return {
+      name,
+      url: origin,
+      dialect: nativeDialect,
+      pid,
+      about: `Waggle, ${String(engine_build)} engine, ${String(threads)} threads, ${String(slots)} slots`,
+      contextSize: Number(context_size),
+    };
+  }
+  const props = await ask(`${origin}/props`);
+  const settings = props?.["default_generation_settings"] as { n_ctx?: number } | undefined;
+  return {
+    name,
+    url: origin,
+    dialect: pathname.endsWith(openAiChatDialect.path) ? openAiChatDialect : openAiDialect,
+    pid,
+    about: props === undefined ? "an OpenAI-compatible server" : `llama-server, ${String(props["total_slots"])} slots`,
+    contextSize: settings?.n_ctx,
+  };
+}
+
+async function ask(url: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(askTimeoutMs) });
+    return response.ok ? ((await response.json()) as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

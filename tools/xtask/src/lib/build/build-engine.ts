@@ -1,0 +1,69 @@
+// Owns the way to an engine built on this machine: there already, kept from before, or compiled now.
+import { join } from "node:path";
+import type { ProcessGroups } from "../process-group.ts";
+import { repositoryPath } from "../repository.ts";
+import { compileEngine } from "./compile.ts";
+import { buildFolder, buildName, findEnginePackage, isBuilt, type EnginePackage } from "./engine-package.ts";
+import { placeBuild, removeBuild } from "./place-build.ts";
+import { checkToolchain } from "./toolchain.ts";
+import { hasOpenMp, tryBuild } from "./trial.ts";
+import { openWorkshop } from "./workshop.ts";
+
+export interface BuildEngineOptions {
+  /** Compile even if there is a build. */
+  readonly force: boolean;
+  readonly groups: ProcessGroups;
+  /** There is nothing to take: it is compiled, which takes minutes. */
+  readonly onCompiling: () => void;
+  readonly onProgress: (share: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface EngineBuild {
+  readonly how: "found" | "restored" | "built";
+  readonly release: string;
+  readonly folder: string;
+  readonly openMp: boolean;
+}
+
+/**
+ * A new node_modules has no build in it, so a copy is kept in .waggle, by the library's version and the machine's kind.
+ * @throws ToolchainError when there is nothing to compile with; Error when it does not compile or load
+ */
+export async function buildEngine(options: BuildEngineOptions): Promise<EngineBuild> {
+  const engine = findEnginePackage();
+  const { folder, release } = engine;
+  const target = buildFolder(folder);
+  const kept = keptFolder(engine);
+  const done = (how: EngineBuild["how"]): EngineBuild => ({ how, release, folder: target, openMp: hasOpenMp(target) });
+
+  if (!options.force && isBuilt(target)) return done("found");
+  if (!options.force && isBuilt(kept)) {
+    placeBuild(kept, target);
+    await tryBuild(folder);
+    return done("restored");
+  }
+  checkToolchain(process.env["PATH"] ?? "");
+  options.onCompiling();
+  const workshop = openWorkshop(engine, repositoryPath(".waggle/engine-builds"));
+  try {
+    await compileEngine({ ...options, workshop, release });
+    await tryBuild(workshop.folder);
+    const built = buildFolder(workshop.folder);
+    placeBuild(built, kept);
+    placeBuild(built, target);
+  } finally {
+    options.groups.killAll();
+    workshop.dispose();
+  }
+  return done("built");
+}
+
+/** Back to the prebuilt binary. What is kept stays, so that it can be restored. */
+export function removeEngineBuild(): void {
+  removeBuild(buildFolder(findEnginePackage().folder));
+}
+
+function keptFolder({ version }: EnginePackage): string {
+  return repositoryPath(join(".waggle/engine-builds", `node-llama-cpp-${version}-${buildName()}`));
+}

@@ -1,0 +1,120 @@
+// Tests what surrounds a build from source: what is missing, how far it is, and that a build is put in place whole.
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { buildShare } from "./compile.ts";
+import { buildName, findEnginePackage, isBuilt } from "./engine-package.ts";
+import { placeBuild } from "./place-build.ts";
+import { checkToolchain, ToolchainError } from "./toolchain.ts";
+import { openWorkshop } from "./workshop.ts";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-build-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe("checkToolchain", () => {
+  function install(...names: string[]): void {
+    for (const name of names) {
+      writeFileSync(join(folder, name), "");
+      chmodSync(join(folder, name), 0o755);
+    }
+  }
+
+  it("names all that is missing and how to install it", () => {
+    install("make", "git");
+    expect(() => checkToolchain(folder, "linux")).toThrow(/cmake, a C\+\+ compiler\. .*apt install cmake/);
+    expect(() => checkToolchain(folder, "darwin")).toThrow(/brew install cmake/);
+  });
+
+  it("is content with any one compiler", () => {
+    install("make", "git", "cmake", "clang++");
+    expect(() => checkToolchain(folder, "linux")).not.toThrow();
+    chmodSync(join(folder, "clang++"), 0o644);
+    expect(() => checkToolchain(folder, "linux")).toThrow(ToolchainError);
+  });
+
+  it("refuses systems on which it was never tried", () => {
+    expect(() => checkToolchain(folder, "win32")).toThrow(/win32 is not supported/);
+  });
+});
+
+describe("buildShare", () => {
+  it("reads make's percentages and nothing else", () => {
+    expect(buildShare("[  7%] Building CXX object x.o")).toBe(0.07);
+    expect(buildShare("[100%] Built target llama")).toBe(1);
+    expect(buildShare("warning: 50% of it")).toBeUndefined();
+  });
+});
+
+describe("findEnginePackage", () => {
+  it("finds the package and the release that it carries", () => {
+    const { folder: found, version, release } = findEnginePackage();
+    expect(existsSync(join(found, "dist/cli/cli.js"))).toBe(true);
+    expect(version).toMatch(/^\d+\.\d+/);
+    expect(release).not.toBe("");
+  });
+});
+
+describe("buildName", () => {
+  it("is the library's own", () => {
+    expect(buildName("linux", "x64")).toBe("linux-x64");
+    expect(buildName("darwin", "arm64")).toBe("mac-arm64");
+  });
+});
+
+describe("placeBuild", () => {
+  function makeBuild(name: string, text: string): string {
+    const path = join(folder, name);
+    mkdirSync(join(path, "Release"), { recursive: true });
+    writeFileSync(join(path, "Release/llama-addon.node"), text);
+    writeFileSync(join(path, "buildDone.status"), "");
+    writeFileSync(join(path, "leftover.o"), "");
+    return path;
+  }
+
+  it("puts a build where there was none, and over an old one", () => {
+    const to = join(folder, "deep/linux-x64");
+    placeBuild(makeBuild("a", "first"), to);
+    expect(isBuilt(to)).toBe(true);
+    placeBuild(makeBuild("b", "second"), to);
+    expect(readFileSync(join(to, "Release/llama-addon.node"), "utf8")).toBe("second");
+    expect(readdirSync(join(folder, "deep"))).toEqual(["linux-x64"]);
+    expect(readdirSync(to).toSorted()).toEqual(["Release", "buildDone.status"]);
+  });
+
+  it("leaves the old one when the new one is not whole", () => {
+    const to = join(folder, "deep/linux-x64");
+    placeBuild(makeBuild("a", "first"), to);
+    const broken = makeBuild("b", "second");
+    rmSync(join(broken, "buildDone.status"));
+    expect(() => placeBuild(broken, to)).toThrow(/Cannot put the engine's build into/);
+    expect(readFileSync(join(to, "Release/llama-addon.node"), "utf8")).toBe("first");
+    expect(readdirSync(join(folder, "deep"))).toEqual(["linux-x64"]);
+  });
+});
+
+describe("openWorkshop", () => {
+  it("copies the package without its builds, links what it needs, and is gone when it is closed", () => {
+    const installed = join(folder, "store/node_modules/node-llama-cpp");
+    mkdirSync(join(installed, "llama/localBuilds/linux-x64"), { recursive: true });
+    writeFileSync(join(installed, "package.json"), "{}");
+    mkdirSync(join(folder, "store/node_modules/dependency"));
+    const workshop = openWorkshop({ folder: installed, version: "1", release: "r" }, join(folder, "work"));
+    expect(readFileSync(join(workshop.folder, "package.json"), "utf8")).toBe("{}");
+    expect(existsSync(join(workshop.folder, "llama/localBuilds"))).toBe(false);
+    expect(existsSync(join(workshop.folder, "../dependency"))).toBe(true);
+    workshop.dispose();
+    expect(readdirSync(join(folder, "work"))).toEqual([]);
+    expect(existsSync(join(folder, "store/node_modules/dependency"))).toBe(true);
+  });
+});

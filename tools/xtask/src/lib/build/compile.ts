@@ -1,0 +1,50 @@
+// Owns one run of the library's own build: its command, its progress, and the lines that explain a failure.
+import type { ProcessGroups } from "../process-group.ts";
+import { wayOut } from "../daemons.ts";
+import { until } from "../until.ts";
+import type { Workshop } from "./workshop.ts";
+
+export interface CompileOptions {
+  readonly workshop: Workshop;
+  readonly release: string;
+  readonly groups: ProcessGroups;
+  /** @param share from 0 to 1 */
+  readonly onProgress: (share: number) => void;
+  readonly signal: AbortSignal;
+}
+
+const tailLines = 30;
+/** Three minutes on two cores; a small board may need an hour. */
+const buildLimitMs = 2 * 3_600_000;
+
+/** @throws Error with the end of the build's output when it fails; the signal's reason */
+export async function compileEngine({ workshop, release, groups, onProgress, signal }: CompileOptions): Promise<void> {
+  const tail: string[] = [];
+  const onLine = (line: string): void => {
+    const share = buildShare(line);
+    if (share !== undefined) onProgress(share);
+    if (line.trim() === "") return;
+    tail.push(line);
+    if (tail.length > tailLines) tail.shift();
+  };
+  const build = await groups.start({
+    name: "engine build",
+    command: [
+      process.execPath,
+      workshop.cli,
+      ...["source", "download", "--release", release, "--gpu", "false", "--noUsageExample"],
+    ],
+    env: process.env,
+    onStdoutLine: onLine,
+    onLogLine: onLine,
+  });
+  const exit = await until(build.exited, AbortSignal.any([signal, AbortSignal.timeout(buildLimitMs)]));
+  if (exit.code === 0) return;
+  throw new Error(`Cannot build the engine: the build ${wayOut(exit)}. It said last:\n${tail.join("\n")}`);
+}
+
+/** The share that a line of make's output tells: "[ 42%] Building CXX object …". */
+export function buildShare(line: string): number | undefined {
+  const percent = /^\[\s*(\d+)%\]/.exec(line)?.[1];
+  return percent === undefined ? undefined : Number(percent) / 100;
+}

@@ -1,0 +1,53 @@
+// Owns the question whether this machine can compile, and what to say when it cannot.
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+interface Tool {
+  readonly name: string;
+  /** Any one of these will do. */
+  readonly commands: readonly string[];
+}
+
+const tools: readonly Tool[] = [
+  { name: "cmake", commands: ["cmake"] },
+  { name: "a C++ compiler", commands: ["c++", "g++", "clang++"] },
+  { name: "make", commands: ["make"] },
+  { name: "git", commands: ["git"] },
+];
+
+const remedies: Partial<Record<NodeJS.Platform, string>> = {
+  linux:
+    "Debian and Ubuntu: apt install cmake g++ make git; Fedora: dnf install cmake gcc-c++ make git; Alpine: apk add cmake g++ make git",
+  darwin: "macOS: xcode-select --install, then brew install cmake libomp",
+};
+
+/** Something to build with is missing: the machine is at fault, and no second try helps. */
+export class ToolchainError extends Error {
+  override readonly name = "ToolchainError";
+}
+
+/**
+ * @param path the PATH variable
+ * @throws ToolchainError naming all that is missing and how to install it
+ */
+export function checkToolchain(path: string, platform: NodeJS.Platform = process.platform): void {
+  const remedy = remedies[platform];
+  if (remedy === undefined) throw new ToolchainError(`Cannot build the engine: ${platform} is not supported`);
+  const folders = path.split(delimiter).filter((folder) => folder !== "");
+  const missing = tools.filter(({ commands }) => !commands.some((command) => isInstalled(command, folders)));
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name).join(", ");
+  throw new ToolchainError(`Cannot build the engine: not installed: ${names}. ${remedy}`);
+}
+
+function isInstalled(command: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => {
+    const path = join(folder, command);
+    try {
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  });
+}

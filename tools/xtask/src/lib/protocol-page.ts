@@ -1,0 +1,97 @@
+// Owns docs/protocol.md: the wire in tables for people, made from the same route tables, schemas and error table as the code.
+import {
+  errorKinds,
+  exitCodes,
+  hiveOpenApi,
+  hiveRoutes,
+  workerOpenApi,
+  workerRoutes,
+  type Route,
+} from "@waggle/protocol";
+import { schemaSection, table, type JsonSchema } from "./schema-tables.ts";
+
+const introduction = `# The wire
+
+<!-- Written by \`pnpm xtask docs\` from packages/protocol. Do not edit it: \`pnpm check\` compares the two. -->
+
+What a worker and a hive say and understand. JSON is in snake_case. Native routes refuse unknown fields with 400. The same contract as
+OpenAPI 3.1 is in [openapi.json](openapi.json) (the worker also serves it at \`/openapi.json\`) and [openapi-hive.json](openapi-hive.json).`;
+
+const gateNote =
+  "Routes marked open answer without a token, whatever the Host. Every other one may also answer `unauthenticated` and `forbidden`.";
+
+const streamProse = `## A stream
+
+Server-sent events: \`event: <type>\`, \`id: <index>\` on tokens (an \`end\` carries one past the last token's), and the JSON of the event as
+\`data\`. With \`Accept: application/x-ndjson\` the same objects come one a line, and pings are empty lines.
+
+The order is \`(queued | status)* started (token | status)* (end [DONE] | error)\`; a job may end before it started. There is exactly one
+\`end\` or \`error\`. Token indexes are gapless from 0. After an \`error\` the connection is destroyed, never closed cleanly, so that no client
+takes a broken stream for a finished one. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.`;
+
+/** The whole page. It ends with a newline. */
+export function protocolPage(version: string): string {
+  const worker = schemasOf(workerOpenApi(version));
+  const hive = schemasOf(hiveOpenApi(version));
+  const isEvent = (name: string): boolean => name.endsWith("Event");
+  const workerNames = Object.keys(worker);
+  const sections = [
+    introduction,
+    `## Routes of the worker\n\n${routeTable(workerRoutes)}\n\n${gateNote}`,
+    `## Routes of the hive\n\n${routeTable(hiveRoutes)}\n\nEvery route that is not open may also answer \`forbidden\`.`,
+    streamProse,
+    ...workerNames.filter(isEvent).map((name) => schemaSection(name, worker[name] ?? {})),
+    "## What the worker takes and answers",
+    ...workerNames.filter((name) => !isEvent(name)).map((name) => schemaSection(name, worker[name] ?? {})),
+    "## What the hive takes and answers",
+    ...Object.keys(hive)
+      .filter((name) => !(name in worker))
+      .map((name) => schemaSection(name, hive[name] ?? {})),
+    `## Errors\n\nEvery answer that is not 2xx has the body [Error](#error).\n\n${errorTable()}`,
+    `## Exit codes of the daemons\n\n${table(["code", "meaning"], exitCodeRows())}`,
+  ];
+  return `${sections.join("\n\n")}\n`;
+}
+
+function schemasOf(document: Record<string, unknown>): Record<string, JsonSchema> {
+  return (document as { components: { schemas: Record<string, JsonSchema> } }).components.schemas;
+}
+
+function routeTable(routes: Readonly<Record<string, Route>>): string {
+  const rows = Object.values(routes).map((route) => [
+    `\`${route.method.toUpperCase()} ${route.path}\`${route.open === true ? " (open)" : ""}`,
+    [route.summary, ...parameters(route)].join(" "),
+    answer(route),
+    route.errors.join(", "),
+  ]);
+  return table(["route", "what it does", "answer", "errors"], rows);
+}
+
+function parameters(route: Route): string[] {
+  const query = Object.entries(route.query ?? {}).map(([name, text]) => `\`?${name}=\`: ${text}`);
+  const headers = Object.entries(route.headers ?? {}).map(([name, text]) => `\`${name}\`: ${text}`);
+  return [...query, ...headers];
+}
+
+function answer(route: Route): string {
+  const body = route.stream ?? route.response;
+  const id = body?.meta()?.id;
+  const name = id === undefined ? (route.contentType ?? "") : `[${id}](#${id.toLowerCase()})`;
+  return `${route.status} ${route.stream === undefined ? "" : "stream of "}${name}`.trim();
+}
+
+function errorTable(): string {
+  const rows = Object.entries(errorKinds).map(([code, { status, type, retryable, when }]) => [
+    `\`${code}\``,
+    code === "slow_consumer" ? "stream only" : String(status),
+    `\`${type}\``,
+    retryable ? "yes" : "no",
+    when,
+  ]);
+  return table(["code", "HTTP", "type", "retry", "when"], rows);
+}
+
+function exitCodeRows(): string[][] {
+  const words = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return Object.entries(exitCodes).map(([name, code]) => [String(code), words(name)]);
+}

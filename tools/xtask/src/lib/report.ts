@@ -1,0 +1,113 @@
+// Owns how a run of worker:test looks on a terminal. It decides nothing.
+import { styleText } from "node:util";
+import type { Spread } from "./statistics.ts";
+import type { WorkerTestResult } from "./worker-test-result.ts";
+
+export interface Report {
+  /** A step that has just succeeded. */
+  step(name: string, detail: string): void;
+  prompt(text: string): void;
+  /** A piece of the answer, shown as it arrives. */
+  token(text: string): void;
+  answerEnded(): void;
+  failure(message: string): void;
+  /** Lines of a child's log. */
+  log(title: string, lines: readonly string[]): void;
+  note(text: string): void;
+  table(result: WorkerTestResult): void;
+}
+
+const nameWidth = 24;
+const detailWidth = 56;
+const margin = "    ";
+
+export function createReport(out: NodeJS.WriteStream): Report {
+  const paint = painter(out);
+  const startedAt = performance.now();
+  let lastAt = startedAt;
+  let inAnswer = false;
+  let atStart = false;
+
+  function line(text: string): void {
+    if (inAnswer) out.write("\n");
+    inAnswer = false;
+    out.write(`${text}\n`);
+  }
+
+  return {
+    step(name, detail) {
+      const tookMs = performance.now() - lastAt;
+      lastAt = performance.now();
+      const took = `${tookMs.toFixed(0)} ms`.padStart(9);
+      line(`  ${paint("green", "✓")} ${name.padEnd(nameWidth)}${detail.padEnd(detailWidth)}${paint("gray", took)}`);
+    },
+    prompt(text) {
+      line(`\n  ${paint("cyan", "▸")} ${paint("bold", text)}`);
+      out.write(margin);
+      inAnswer = true;
+      atStart = true;
+    },
+    token(text) {
+      const shown = printable(atStart ? text.trimStart() : text);
+      out.write(shown.replaceAll("\n", `\n${margin}`));
+      atStart = false;
+    },
+    answerEnded() {
+      line("");
+      lastAt = performance.now();
+    },
+    failure: (message) => line(`  ${paint("red", "✗")} ${message}`),
+    log(title, lines) {
+      line(paint("gray", `    ${title}`));
+      for (const text of lines) line(paint("gray", `    | ${text}`));
+    },
+    note: (text) => line(`  ${text}`),
+    table(result) {
+      line("");
+      for (const [name, value] of rows(result)) line(`  ${name.padEnd(nameWidth + 2)}${value}`);
+      const verdict = result.ok ? paint("green", "PASSED") : paint("red", "FAILED");
+      line(`\n  ${verdict} in ${(result.duration_ms / 1_000).toFixed(1)} s`);
+    },
+  };
+}
+
+/** For `--json`: says nothing. */
+export const silentReport: Report = {
+  step: () => {},
+  prompt: () => {},
+  token: () => {},
+  answerEnded: () => {},
+  failure: () => {},
+  log: () => {},
+  note: () => {},
+  table: () => {},
+};
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Colours for a terminal that takes them, plain text for a file or a pipe. */
+export function painter(out: NodeJS.WriteStream): (style: Style, text: string) => string {
+  const coloured = out.isTTY && out.hasColors();
+  return (style, text) => (coloured ? styleText(style, text) : text);
+}
+
+/** A model's text may hold anything; nothing of it may command the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, "\u{FFFD}");
+}
+
+function rows(result: WorkerTestResult): [string, string][] {
+  return [
+    ["tokens", `${result.tokens}${result.done ? "" : " (the stream did not complete)"}`],
+    ["first token", result.ttft_ms === null ? "never" : `${result.ttft_ms.toFixed(1)} ms`],
+    ["between tokens", spread(result.itl_ms)],
+    ["tokens a second", result.tokens_per_second.toFixed(1)],
+    ["arrival against t_ms", spread(result.arrival_lag_ms)],
+    ["heartbeats", `${result.heartbeats}${result.registered ? "" : " (never registered)"}`],
+    ["left behind", `${result.processes_left} processes, ports ${result.ports_free ? "free" : "still bound"}`],
+  ];
+}
+
+function spread({ p50, p95, max }: Spread): string {
+  return `p50 ${p50.toFixed(1)} ms   p95 ${p95.toFixed(1)} ms   max ${max.toFixed(1)} ms`;
+}

@@ -1,0 +1,112 @@
+// Tests a made-up model's file: its numbers, its vocabulary, and that what its header promises is there.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fromHalf, quantizeQ8, toHalf } from "./numbers.ts";
+import { shapeNamed, type ModelShape } from "./shapes.ts";
+import { makeVocabulary } from "./vocabulary.ts";
+import { writeModel } from "./write-model.ts";
+
+describe("toHalf", () => {
+  it("gives back every half float", () => {
+    const all = Array.from({ length: 0x7c00 }, (_, bits) => bits);
+    expect(all.filter((bits) => toHalf(fromHalf(bits)) !== bits)).toEqual([]);
+    expect(all.filter((bits) => toHalf(-fromHalf(bits)) !== (bits | 0x8000))).toEqual([]);
+  });
+
+  it("rounds to the nearest, and to the even one of two", () => {
+    expect(fromHalf(toHalf(1 + 2 ** -11))).toBe(1);
+    expect(fromHalf(toHalf(1 + 3 * 2 ** -11))).toBe(1 + 2 ** -9);
+    expect(fromHalf(toHalf(1 + 1.1 * 2 ** -11))).toBe(1 + 2 ** -10);
+    expect(fromHalf(toHalf(70_000))).toBe(Infinity);
+    expect(fromHalf(toHalf(65_519))).toBe(65_504);
+    expect(fromHalf(toHalf(1e-9))).toBe(0);
+    expect(fromHalf(toHalf(Number.NaN))).toBeNaN();
+  });
+});
+
+describe("quantizeQ8", () => {
+  it("keeps each weight to half a step of its block", () => {
+    const weights = Float32Array.from({ length: 32 }, (_, index) => Math.cos(index) * 0.05);
+    const bytes = Buffer.alloc(34);
+    quantizeQ8(weights, 0, bytes, 0);
+    const scale = fromHalf(bytes.readUInt16LE(0));
+    weights.forEach((weight, index) => {
+      expect(Math.abs(bytes.readInt8(2 + index) * scale - weight)).toBeLessThan(scale * 0.56);
+    });
+  });
+
+  it("takes a block of zeros", () => {
+    const bytes = Buffer.alloc(34, 1);
+    quantizeQ8(new Float32Array(32), 0, bytes, 0);
+    expect(bytes.equals(Buffer.alloc(34))).toBe(true);
+  });
+});
+
+describe("makeVocabulary", () => {
+  const { pieces, scores, types } = makeVocabulary(32_000);
+
+  it("has as many different pieces as were asked for, all of the bytes among them", () => {
+    expect(new Set(pieces).size).toBe(32_000);
+    expect(scores).toHaveLength(32_000);
+    expect(types.filter((type) => type === 6)).toHaveLength(256);
+  });
+
+  it("has for every word the shorter one from which it is merged, with a higher score", () => {
+    const ids = new Map(pieces.map((piece, id) => [piece, id]));
+    const words = [...ids].filter(([piece]) => piece.startsWith("\u2581") && piece.length > 1);
+    const orphans = words.filter(([piece, id]) => {
+      const [shorter, letter] = [piece.slice(0, -1), piece.slice(-1)];
+      return (ids.get(shorter) ?? Infinity) > id || !ids.has(letter);
+    });
+    expect(words.length).toBeGreaterThan(30_000);
+    expect(orphans).toEqual([]);
+  });
+
+  it("refuses a size that does not hold the alphabet", () => {
+    expect(() => makeVocabulary(100)).toThrow(/at least/);
+  });
+});
+
+describe("writeModel", () => {
+  const shape: ModelShape = {
+    ...{ name: "t", like: "none", layers: 2, width: 64, heads: 4, kvHeads: 2, feedForward: 96 },
+    ...{ vocabulary: 400, context: 128 },
+  };
+  let folder: string;
+  beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-synth-"))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function write(path: string, seed = 1, signal = new AbortController().signal): Promise<{ readonly bytes: number }> {
+    return writeModel({ shape, quantization: "q8_0", path, seed, signal, onProgress: () => {} });
+  }
+
+  it("writes a file as long as its header says, the same for the same seed", async () => {
+    const [a, b, c] = ["a", "b", "c"].map((name) => join(folder, "deep", `${name}.gguf`)) as [string, string, string];
+    const { bytes } = await write(a);
+    await write(b);
+    await write(c, 2);
+    expect(statSync(a).size).toBe(bytes);
+    expect(readFileSync(a).subarray(0, 8).toString("hex")).toBe("4747554603000000");
+    expect(readFileSync(a).equals(readFileSync(b))).toBe(true);
+    expect(readFileSync(a).equals(readFileSync(c))).toBe(false);
+  });
+
+  it("leaves nothing when it is interrupted", async () => {
+    await expect(write(join(folder, "x.gguf"), 1, AbortSignal.abort(new Error("Enough")))).rejects.toThrow("Enough");
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("names the path that it cannot write", async () => {
+    writeFileSync(join(folder, "file"), "");
+    await expect(write(join(folder, "file/x.gguf"))).rejects.toThrow(/Cannot write .*\/file\/x\.gguf: /);
+  });
+});
+
+describe("shapeNamed", () => {
+  it("knows the shapes and names them when asked for another", () => {
+    expect(shapeNamed("135m").layers).toBe(30);
+    expect(() => shapeNamed("9t")).toThrow(/one of 15m, 135m/);
+  });
+});

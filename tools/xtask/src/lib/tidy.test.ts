@@ -1,0 +1,36 @@
+// Tests the rules of the house on texts that keep and that break them.
+import { describe, expect, it } from "vitest";
+import { fileProblems, indexProblems, readmeProblems } from "./tidy.ts";
+
+const readme = "# @waggle/x\n\nWhat it is.\n\n## Use\n\n```ts\nlet a = 1;\n```\n\n## Limits\n\n## Not for\n";
+
+describe("a README", () => {
+  it("has the four headings and one snippet", () => {
+    expect(readmeProblems("p", readme, "x")).toEqual([]);
+    expect(readmeProblems("p", readme, "y")).toHaveLength(1);
+    expect(readmeProblems("p", readme.replace("## Limits\n", ""), "x")).toHaveLength(1);
+    expect(readmeProblems("p", readme.replace("```ts", "```"), "x")).toHaveLength(1);
+    expect(readmeProblems("p", `${readme}\n## More\n`, "x")).toHaveLength(1);
+  });
+});
+
+describe("an index", () => {
+  it("re-exports from lib and does nothing else", () => {
+    expect(indexProblems("p", '// Why.\nexport * from "./lib/a.ts";\nexport {\n  b,\n} from "./lib/b.ts";\n')).toEqual(
+      [],
+    );
+    expect(indexProblems("p", 'export type { C } from "./lib/c.ts";\n')).toEqual([]);
+    expect(indexProblems("p", "export const a = 1;\n")).toHaveLength(1);
+    expect(indexProblems("p", 'export * from "../../y/src/index.ts";\n')).toHaveLength(1);
+  });
+});
+
+describe("a source file", () => {
+  it("opens with a comment and has a name that says something", () => {
+    expect(fileProblems("packages/x/src/lib/a.ts", "// Owns a.\nexport {};\n")).toEqual([]);
+    expect(fileProblems("packages/x/src/lib/a.ts", "export {};\n// Owns a.\n")).toHaveLength(1);
+    expect(fileProblems("packages/x/src/index.ts", "export {};\n")).toEqual([]);
+    expect(fileProblems("packages/x/src/lib/string-utils.ts", "// Owns a.\n")).toHaveLength(1);
+    expect(fileProblems("packages/x/src/lib/outils.ts", "// Owns a.\n")).toEqual([]);
+  });
+});

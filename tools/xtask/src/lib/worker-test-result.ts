@@ -1,0 +1,70 @@
+// Owns what `worker:test --json` prints, and how the figures come from what was recorded.
+import type { Realness } from "./realness.ts";
+import type { StreamRecord } from "./stream-rules.ts";
+import { round, spreadOf, type Spread } from "./statistics.ts";
+
+/** Durations in milliseconds. Figures that need tokens are null or zero when none arrived. */
+export interface WorkerTestResult {
+  readonly ok: boolean;
+  readonly failures: readonly string[];
+  /** Model tokens that arrived. */
+  readonly tokens: number;
+  readonly done: boolean;
+  readonly text: string;
+  readonly ttft_ms: number | null;
+  readonly itl_ms: Spread;
+  readonly tokens_per_second: number;
+  readonly arrival_lag_ms: Spread;
+  readonly heartbeats: number;
+  readonly registered: boolean;
+  readonly ports_free: boolean;
+  /** How many. */
+  readonly processes_left: number;
+  readonly duration_ms: number;
+}
+
+export interface StreamFigures extends Pick<
+  WorkerTestResult,
+  "tokens" | "done" | "text" | "ttft_ms" | "itl_ms" | "tokens_per_second" | "arrival_lag_ms"
+> {}
+
+/** All from arrivals at our end of the wire. */
+export function figuresOf(record: StreamRecord, { lagMs }: Realness): StreamFigures {
+  const arrivals = record.tokens.map(({ arrivalMs }) => arrivalMs);
+  const [first] = arrivals;
+  const gaps = arrivals.slice(1).map((arrival, index) => arrival - (arrivals[index] ?? 0));
+  const decodeMs = gaps.reduce((sum, gap) => sum + gap, 0);
+  return {
+    tokens: record.modelTokens,
+    done: record.done,
+    text: record.text,
+    ttft_ms: first === undefined ? null : round(first),
+    itl_ms: spreadOf(gaps),
+    tokens_per_second: decodeMs === 0 ? 0 : round((record.modelTokens - 1) / (decodeMs / 1_000)),
+    arrival_lag_ms: lagMs,
+  };
+}
+
+export const noFigures: StreamFigures = {
+  tokens: 0,
+  done: false,
+  text: "",
+  ttft_ms: null,
+  itl_ms: spreadOf([]),
+  tokens_per_second: 0,
+  arrival_lag_ms: spreadOf([]),
+};
+
+/** The result when the options could not be used, so that nothing was started. */
+export function failedBeforeStart(failure: string): WorkerTestResult {
+  return {
+    ok: false,
+    failures: [failure],
+    ...noFigures,
+    heartbeats: 0,
+    registered: false,
+    ports_free: true,
+    processes_left: 0,
+    duration_ms: 0,
+  };
+}
