@@ -1,0 +1,99 @@
+// Owns the pictures of the pages in docs/images: real daemons at work, photographed in light, dark and phone width. Run it with
+//   npx --yes pnpm@12.21.0 --filter @waggle/tests shots
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+import { killDaemons, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
+import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { setup as buildPages } from "./support/build-pages.ts";
+import { chatPage } from "./support/chat-page.ts";
+
+const folder = fileURLToPath(new URL("../../docs/images/", import.meta.url));
+const wide = { width: 1_200, height: 800 };
+const phone = { width: 390, height: 800 };
+/** Long enough for the plots to have something to show. */
+const workMs = 40_000;
+const prompts = [
+  "Tell me a story about a dog and a ball.",
+  "Write a short story with the words rabbit, castle and rain.",
+  "Tell me a story about a little bee.",
+  "Tell me a story about two friends and a boat.",
+];
+
+/** Asks for stories until told to stop, a changing number at a time. */
+function keepBusy(url: string, widths: readonly number[], signal: AbortSignal): Promise<unknown> {
+  const ask = async (lane: number): Promise<void> => {
+    for (let round = 0; !signal.aborted; round++) {
+      const width = widths[round % widths.length] ?? 1;
+      if (lane >= width) await new Promise((resolve) => setTimeout(resolve, 1_500));
+      else await tellStory(url, prompts[(lane + round) % prompts.length] ?? "", signal);
+    }
+  };
+  return Promise.allSettled(Array.from({ length: Math.max(...widths) }, (_, lane) => ask(lane)));
+}
+
+async function tellStory(url: string, content: string, signal: AbortSignal): Promise<void> {
+  const body = JSON.stringify({ messages: [{ role: "user", content }], max_tokens: 400 });
+  const response = await fetch(`${url}/v1/inference`, { method: "POST", body, signal });
+  await response.text();
+}
+
+async function photograph(page: Page, name: string, fullPage: boolean): Promise<void> {
+  for (const [look, colorScheme, size] of [
+    ["light", "light", wide],
+    ["dark", "dark", wide],
+    ["phone", "light", phone],
+  ] as const) {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: `${folder}${name}-${look}.png`, fullPage });
+  }
+}
+
+async function photographChat(page: Page): Promise<void> {
+  const chat = chatPage(page);
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByLabel("Temperature").fill("0.5");
+  await page.getByLabel("Seed").fill("7");
+  await page.getByRole("button", { name: "Save" }).click();
+  await chat.send(prompts[1] ?? "");
+  await chat.phase("done", 60_000);
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await chat.send("Hello");
+  await chat.phase("done", 60_000);
+  await chat.send(prompts[0] ?? "");
+  await chat.phase("done", 60_000);
+  await page.mouse.move(0, 0);
+  await photograph(page, "chat", false);
+}
+
+await buildPages();
+await mkdir(folder, { recursive: true });
+const browser = await launchBrowser();
+const resting = new AbortController();
+try {
+  const hive = await spawnDaemon("hive", ["--port", "0"]);
+  const flags = ["--hive-url", hive.url, "--heartbeat-interval", "1s", "--threads", "1", "--worker-id"];
+  const first = await spawnModelWorker([...flags, "bee-1"]);
+  await photographChat((await visit(browser, first.url, { viewport: wide })).page);
+  const second = await spawnModelWorker([...flags, "bee-2"]);
+  const third = await spawnModelWorker([...flags, "bee-3"]);
+  const hivePage = await visit(browser, hive.url, { viewport: wide });
+  const statusPage = await openTab(hivePage.context, `${first.url}/status`);
+  const work = Promise.all([
+    keepBusy(first.url, [2, 6, 5, 3], resting.signal),
+    keepBusy(second.url, [1, 3], resting.signal),
+  ]);
+  await hivePage.page.waitForTimeout(workMs);
+  third.signal("SIGKILL");
+  await hivePage.page.locator("[data-worker=bee-3][data-liveness=gone]").waitFor();
+  await photograph(statusPage.page, "status", true);
+  await photograph(hivePage.page, "hive", true);
+  resting.abort();
+  await work;
+} finally {
+  resting.abort();
+  await browser.close();
+  await killDaemons();
+}
