@@ -34,7 +34,7 @@ else printTable(streams, rounds, results);
 async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   const readers = startScript("readers");
   const worker = await startWorker(scenario.flags);
-  const bareProcess = startScript("bare-server");
+  const bareProcess = startScript("bare");
   try {
     const recording = await record(worker.port, scenario.tokens);
     const setup: BareSetup = { recording, slots: scenario.bareSlots, stepDelayMs: scenario.stepDelayMs };

@@ -32,7 +32,10 @@ it("runs a hive that knows each of its workers, and ends them all", async () => 
 });
 
 it("refuses a number of workers that makes no sense", async () => {
-  const { exitCode, stderr } = await execa(process.execPath, [...command, "--workers", "0"], { cwd: root, reject: false });
+  const { exitCode, stderr } = await execa(process.execPath, [...command, "--workers", "0"], {
+    cwd: root,
+    reject: false,
+  });
   expect(exitCode).not.toBe(0);
   expect(stderr).toContain("from 1 to 32");
 });

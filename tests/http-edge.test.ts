@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { ErrorBodySchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
+import { waitUntil } from "./support/wait.ts";
 
 let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
 beforeAll(async () => {
@@ -62,16 +63,40 @@ describe("malformed HTTP", () => {
     ["garbage", "GARBAGE\r\n\r\n", 400],
     ["a negative length", "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400],
     ["a Host that is none", "GET /v1/info HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400],
+    ["no Host", "GET /v1/info HTTP/1.1\r\nConnection: close\r\n\r\n", 403],
+    ["a strange Expect", "GET /v1/info HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nConnection: close\r\n\r\n", 400],
     ["huge headers", `GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: ${"x".repeat(40_000)}\r\n\r\n`, 413],
   ])("gets its typed error: %s", async (_, text, status) => {
     const answer = await raw(text);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     const body = answer.slice(answer.indexOf("\r\n\r\n") + 4);
-    expect(ErrorBodySchema.parse(JSON.parse(body)).error.code).toMatch(/invalid_argument|payload_too_large/);
+    expect(ErrorBodySchema.parse(JSON.parse(body)).error.code).toMatch(/invalid_argument|payload_too_large|forbidden/);
+  });
+});
+
+describe("a HEAD on a stream", () => {
+  it("tells the headers and leaves no reader behind", async () => {
+    const { job_id: id } = await worker.client.createJob({ prompt: "endless", on_disconnect: "continue" });
+    for (const path of [`/v1/jobs/${id}/stream`, "/v1/loading/progress"]) {
+      const response = await fetch(`${worker.url}${path}`, { method: "HEAD" });
+      expect(response.headers.get("content-type")).toBe("text/event-stream");
+    }
+    expect(await worker.client.metrics()).toMatch(/^waggle_streams_open 0$/m);
+    await worker.client.cancelJob(id);
   });
 });
 
 describe("a client that leaves", () => {
+  it("in the middle of its body is nobody's error but its own", async () => {
+    const call = request(`${worker.url}/v1/jobs`, { method: "POST", headers: { "content-length": "1000" } });
+    call.on("error", () => {});
+    call.write('{"prompt": "half');
+    await waitUntil(async () => (await worker.client.metrics()).includes("waggle_http_requests_total"));
+    call.destroy();
+    await worker.client.info();
+    expect(worker.log()).not.toContain("request_failed");
+  });
+
   it("frees the slot", async () => {
     const abort = new AbortController();
     const body = JSON.stringify({ prompt: "endless", job_id: "left" });

@@ -274,7 +274,12 @@ describe("the openai client when things go wrong", () => {
 
 describe("the Vercel AI SDK", () => {
   const model = () =>
-    createOpenAICompatible({ name: "waggle", baseURL: `${worker.url}/v1`, supportsStructuredOutputs: true, includeUsage: true })("tiny");
+    createOpenAICompatible({
+      name: "waggle",
+      baseURL: `${worker.url}/v1`,
+      supportsStructuredOutputs: true,
+      includeUsage: true,
+    })("tiny");
 
   it("streams text", async () => {
     const result = streamText({ model: model(), prompt: "Tell me a story.", maxOutputTokens: 40 });

@@ -8,6 +8,10 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const scripts = {
+  bare: new URL("./bare-server.ts", import.meta.url),
+  readers: new URL("./readers.ts", import.meta.url),
+};
 const startTimeoutMs = 60_000;
 
 export interface Served {
@@ -36,10 +40,10 @@ export async function startWorker(flags: readonly string[]): Promise<Served> {
   throw new Error("Cannot start the worker: it left before it was ready");
 }
 
-/** One of the scripts beside this file, with a channel to it. */
-export function startScript(name: "bare-server" | "readers"): ChildProcess {
+/** One of the scripts, with a channel to it. */
+export function startScript(name: keyof typeof scripts): ChildProcess {
   const execArgv = ["--import", import.meta.resolve("tsx")];
-  return fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [], { execArgv, stdio: "inherit" });
+  return fork(fileURLToPath(scripts[name]), [], { execArgv, stdio: "inherit" });
 }
 
 export function served(child: ChildProcess, port: number): Served {

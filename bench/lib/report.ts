@@ -37,7 +37,7 @@ export function summarize(
 function sideOf(rounds: readonly Measured[]): Side {
   const costs = rounds.map(({ cpuMs, tokens }) => round((cpuMs * 1000) / tokens));
   return {
-    us_per_token: median(costs),
+    us_per_token: round(median(costs)),
     us_per_token_rounds: costs,
     tokens_per_second: round(median(rounds.map(({ tokens, wallMs }) => (tokens * 1000) / wallMs))),
     bytes_per_token: round(median(rounds.map(({ bytes, tokens }) => bytes / tokens))),

@@ -59,7 +59,15 @@ export async function spawnDaemon(
   const timeoutMs = options.timeoutMs ?? 30_000;
   const child = spawn(
     process.execPath,
-    ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), entries[which], "--log-format", "json", ...args],
+    [
+      "--conditions=waggle-source",
+      "--import",
+      import.meta.resolve("tsx"),
+      entries[which],
+      "--log-format",
+      "json",
+      ...args,
+    ],
     { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnv(), ...options.env } },
   );
   running.add(child);

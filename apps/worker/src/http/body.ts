@@ -18,10 +18,15 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
   if (body === null) return "";
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) throw tooLarge(maxBytes);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof WaggleError) throw error;
+    throw new WaggleError("invalid_argument", "Cannot read the body: it broke off.", { cause: error });
   }
   return Buffer.concat(chunks).toString("utf8");
 }

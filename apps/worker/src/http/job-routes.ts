@@ -33,10 +33,12 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
   }
 
   function stream(c: AppContext, job: Job, after: number): Response {
+    const format = formatOf(c);
+    // Nobody reads on a HEAD: a reader would wait for ever, and would count as one.
+    if (c.req.method === "HEAD") return c.body(null, 200, headersOf(format));
     const client = c.get("client");
     streams.check(client);
     const connection = connectionOf(c.env);
-    const format = formatOf(c);
     const reader = dispatcher.openReader(job, after, () => connection?.destroy());
     const counted = streams.count(client, reader);
     const chunks = eventChunks({ events: counted, format, endId: () => job.log.nextToken, connection });

@@ -1,6 +1,6 @@
 // Owns the listening socket: opening it, and closing it so that nothing is left.
 import { createServer } from "node:http";
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
@@ -41,6 +41,8 @@ export async function listen(app: App, host: string, port: number, limits: Serve
     overrideGlobalObjects: false,
     errorHandler: () => malformedRequest(),
   });
+  /** The newest answer on each connection. */
+  const answers = new WeakMap<Duplex, ServerResponse>();
   const server = createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -48,11 +50,27 @@ export async function listen(app: App, host: string, port: number, limits: Serve
       requestTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, longestCheckIntervalMs),
       keepAliveTimeout: keepAliveTimeoutMs,
+      // A request without one is refused by the gate, in our own words.
+      requireHostHeader: false,
     },
-    (incoming, outgoing) => void listener(incoming, outgoing),
+    (incoming, outgoing) => {
+      answers.set(incoming.socket, outgoing);
+      void listener(incoming, outgoing);
+    },
   );
   server.maxConnections = limits.maxConnections;
-  server.on("clientError", refuseUnparsed);
+  server.on("clientError", (error, socket) => {
+    // In the middle of an answer another one would be taken for a part of it.
+    const answer = answers.get(socket);
+    if (answer?.headersSent === true && !answer.writableEnded) socket.destroy();
+    else refuseUnparsed(error, socket);
+  });
+  server.on("checkExpectation", (_, outgoing: ServerResponse) => {
+    const error = new WaggleError("invalid_argument", 'Cannot fulfil the header "Expect".');
+    const body = JSON.stringify(error.toBody());
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    outgoing.writeHead(error.status, headers).end(body);
+  });
   await bind(server, host, port);
   const closed = new Promise<void>((resolve) => server.once("close", resolve));
   return {

@@ -33,9 +33,11 @@ export function createWorkerRoutes(options: AppOptions, streams: StreamCounter):
       return c.json({ slots });
     },
     loadingProgress(c) {
+      const format = formatOf(c);
+      // Nobody reads on a HEAD.
+      if (c.req.method === "HEAD") return c.body(null, 200, headersOf(format));
       const client = c.get("client");
       streams.check(client);
-      const format = formatOf(c);
       return streamResponse(c, streams.count(client, loadingChunks(options, format)), headersOf(format));
     },
     livez(c) {

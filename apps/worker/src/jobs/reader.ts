@@ -89,14 +89,16 @@ export function createReader(options: ReaderOptions): Reader {
       if (!closed && !finished) timer ??= clock.setTimeout(stalled, options.stallTimeoutMs);
       return;
     }
-    deliver(collect());
+    // A reader that resumes beyond the newest token has not missed anything.
+    if (hasMore()) deliver(collect());
   }
 
   function deliver(batch: readonly StreamEvent[]): void {
     const resolve = pending;
     pending = undefined;
     clearTimer();
-    if (!finished && hasMore()) timer = clock.setTimeout(stalled, options.stallTimeoutMs);
+    // After the last batch too: until the next pull nobody knows that it was taken.
+    if (finished || hasMore()) timer = clock.setTimeout(stalled, options.stallTimeoutMs);
     resolve?.({ done: false, value: batch });
   }
 
