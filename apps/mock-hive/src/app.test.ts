@@ -245,7 +245,8 @@ describe("every route", () => {
 
   it.each([
     ["GET", "/nope"],
-    ["GET", "/"],
+    ["POST", "/"],
+    ["GET", "/assets/none.js"],
     ["POST", "/v1/workers"],
     ["PATCH", "/v1/faults"],
     ["OPTIONS", "/v1/workers"],
@@ -254,6 +255,14 @@ describe("every route", () => {
   ])("else (%s %s) is a typed 404", async (method, path) => {
     const { call } = createHive();
     expect(await codeOf(await call(method, path))).toBe("404 not_found");
+  });
+
+  it("has a page at / that loads its own files alone, and not under a foreign name", async () => {
+    const { call } = createHive();
+    const page = await call("GET", "/");
+    expect(page.headers.get("content-type")).toContain("text/html");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect((await call("GET", "/", { headers: { host: "evil.example" } })).status).toBe(403);
   });
 
   it("hides a defect behind a typed 500 and logs its cause", async () => {

@@ -20,6 +20,7 @@ import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
 import { feedBody } from "./feed-body.ts";
 import { checkHostAndOrigin } from "./gate.ts";
+import { createHivePages } from "./hive-pages.ts";
 import type { WorkerRegistry } from "./workers.ts";
 
 export const maxBodyBytes: number = 64 * 1024;
@@ -77,6 +78,8 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
     if (workersRoutes.includes(name)) app.on(route.method, route.path, misbehave(options.faults));
     app.on(route.method, route.path, limitBody, handlers[name]);
   }
+  const pages = createHivePages();
+  app.get("*", async (context, next) => (await pages.answer(context.req.raw)) ?? (await next()));
   return app;
 }
 

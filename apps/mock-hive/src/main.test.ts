@@ -11,7 +11,7 @@ import { listPortsOf } from "@waggle/ports";
 import { StdoutLineSchema, type Heartbeat, type HiveEvent, type Registration } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 
-const source = ["--conditions=source", "--import", "tsx", new URL("main.ts", import.meta.url).pathname];
+const source = ["--conditions=waggle-source", "--import", "tsx", new URL("main.ts", import.meta.url).pathname];
 const startTimeoutMs = 20_000;
 
 const state = {

@@ -72,6 +72,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     replayTotalBytes: config.replayTotalBytes,
     endedJobsKept: config.endedJobsKept,
   });
+  const lifecycle = createLifecycle({ log, metrics, model: () => modelName });
   const supervisor = createSupervisor({
     start: engineStartOf(config, modelPath),
     env: options.env,
@@ -147,7 +148,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       },
       send: (command) => supervisor.send(command),
     },
-    lifecycle: createLifecycle({ log, metrics, model: () => modelName }),
+    lifecycle,
     clock,
     limits: config,
     model: () => modelName,
@@ -163,6 +164,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     url: () => config.advertiseUrl ?? server.url,
     model: () => modelName,
     slots: () => slots,
+    tokens: () => lifecycle.tokens,
   });
   const app = createApp({
     access: { ...config, tokens: options.tokens },

@@ -23,6 +23,8 @@ export interface ReportOptions {
   readonly model: () => string;
   /** As the engine told last; empty before it told anything. */
   readonly slots: () => readonly SlotStatus[];
+  /** Model tokens generated so far. */
+  readonly tokens: () => number;
 }
 
 export interface Report {
@@ -37,6 +39,16 @@ export interface Report {
 
 export function createReport(options: ReportOptions): Report {
   const { config, state, dispatcher, supervisor, clock } = options;
+
+  let last = { tokens: 0, at: options.startedAt };
+
+  /** Since the heartbeat before. */
+  function tokensPerSecond(): number {
+    const now = { tokens: options.tokens(), at: clock.now() };
+    const rate = now.at > last.at ? ((now.tokens - last.tokens) * 1000) / (now.at - last.at) : 0;
+    last = now;
+    return Math.round(rate * 10) / 10;
+  }
 
   function slots(): readonly SlotStatus[] {
     const told = options.slots();
@@ -111,6 +123,7 @@ export function createReport(options: ReportOptions): Report {
       timestamp: new Date().toISOString(),
       health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
       seq,
+      tokens_per_second: tokensPerSecond(),
     }),
     collect(metrics, registry, streams) {
       metrics.setState(state.name, WorkerStateSchema.options);

@@ -19,6 +19,8 @@ export interface Lifecycle {
   ended(job: Job, outcome: Outcome): void;
   predecessorLeft(heir: Job, cleanly: boolean): void;
   readerCutOff(): void;
+  /** Model tokens generated so far, by all jobs. */
+  readonly tokens: number;
 }
 
 export function createLifecycle({ log, metrics, model }: LifecycleOptions): Lifecycle {
@@ -28,7 +30,15 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
     model: model(),
     job: job.id,
   });
+  let generated = 0;
+  const count = (tokens: number): void => {
+    generated += tokens;
+    metrics.tokensGenerated.inc(tokens);
+  };
   return {
+    get tokens() {
+      return generated;
+    },
     accepted(job) {
       metrics.jobsAccepted.inc();
       log.debug(keys(job), "stream_accepted");
@@ -43,11 +53,11 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       log.debug({ ...keys(job), status }, "stream_status");
     },
     firstToken(job, tokens) {
-      metrics.tokensGenerated.inc(tokens);
+      count(tokens);
       metrics.ttftSeconds.observe(((job.firstTokenAt ?? job.acceptedAt) - job.acceptedAt) / 1000);
     },
     nextToken(tokens, sincePreviousMs) {
-      metrics.tokensGenerated.inc(tokens);
+      count(tokens);
       metrics.itlSeconds.observe(sincePreviousMs / 1000);
     },
     cancelled: (steps) => metrics.cancelSteps.observe(steps),

@@ -287,7 +287,6 @@ describe("the llama backend", () => {
       ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
       ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
       ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar decides alone/],
-      ["logprobs", { topLogprobs: 3 }, /does not tell them/],
     ])("an impossible %s is refused: %j", async (field, fields, reason) => {
       const refused: unknown = await backend.checkSampling({ ...greedy, ...fields }).catch((error: unknown) => error);
       expect(refused).toBeInstanceOf(WaggleError);
