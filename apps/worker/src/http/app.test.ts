@@ -1,5 +1,5 @@
 import { createStepGate } from "@waggle/engine";
-import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, workerRoutes } from "@waggle/protocol";
+import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, openAiRoutes, workerRoutes } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -300,6 +300,16 @@ describe("the worker about itself", () => {
       expect((await call("GET", path)).status).toBe(200);
     }
     expect(Object.keys(workerRoutes)).toHaveLength(14);
+  });
+
+  it("shows every route on a page without scripts", async () => {
+    start();
+    const page = await (await call("GET", "/reference")).text();
+    for (const { path } of [...Object.values(workerRoutes), ...Object.values(openAiRoutes)]) {
+      expect(page).toContain(path.replace(":id", "{id}"));
+    }
+    expect(page).not.toContain("<script");
+    expect((await call("GET", "/reference.css")).headers.get("content-type")).toContain("text/css");
   });
 
   it("tells progress, then ready, and ends", async () => {

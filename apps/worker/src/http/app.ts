@@ -10,12 +10,15 @@ import type { Handler } from "./job-routes.ts";
 import { openAiError } from "./openai/errors.ts";
 import { createOpenAiRoutes } from "./openai/routes.ts";
 import type { OpenAiRouteName } from "./openai/routes.ts";
+import { referenceHeaders, referencePage, referencePaths, referenceStyle } from "./reference-page.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 import { createWorkerPages } from "./worker-pages.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
 
 const openAiPaths = Object.values(openAiRoutes).flatMap(pathsOf);
+
+const referenceTargets: ReadonlySet<string> = new Set(Object.values(referencePaths));
 
 export interface App {
   readonly fetch: Hono<AppEnv>["fetch"];
@@ -46,7 +49,8 @@ export function createApp(options: AppOptions): App {
       await next();
     });
   }
-  app.use(createGate(options.access, pages.owns));
+  const isReference = (method: string, path: string): boolean => method === "GET" && referenceTargets.has(path);
+  app.use(createGate(options.access, (method, path) => pages.owns(method, path) || isReference(method, path)));
   for (const [name, route] of Object.entries(workerRoutes)) {
     app.on(route.method.toUpperCase(), route.path, (c) => handlers[name as keyof typeof workerRoutes](c));
   }
@@ -55,6 +59,10 @@ export function createApp(options: AppOptions): App {
     const handler: Handler = (c) => openAiHandlers[name as OpenAiRouteName](c);
     for (const path of pathsOf(route)) app.on(route.method.toUpperCase(), path, handler);
   }
+  app.get(referencePaths.page, (c) => c.html(referencePage(options.view.openApi()), 200, referenceHeaders));
+  app.get(referencePaths.style, (c) =>
+    c.body(referenceStyle, 200, { ...referenceHeaders, "content-type": "text/css" }),
+  );
   app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
   app.notFound((c) =>
     errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { ErrorBodySchema, errorKinds } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
+import { openAiRoutes } from "./openai-routes.ts";
+import { OpenAiErrorSchema } from "./openai.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 
@@ -14,7 +16,14 @@ export interface OpenApiOptions {
   readonly title: string;
   readonly version: string;
   readonly description: string;
+  readonly groups: readonly RouteGroup[];
+}
+
+/** Routes whose errors have one shape. */
+export interface RouteGroup {
+  readonly tag: string;
   readonly routes: Readonly<Record<string, Route>>;
+  readonly error: z.ZodType;
 }
 
 export function openApiDocument(options: OpenApiOptions): Json {
@@ -22,12 +31,14 @@ export function openApiDocument(options: OpenApiOptions): Json {
   const schemaOf = (schema: z.ZodType, io: "input" | "output"): Json => componentRef(schema, io, components);
 
   const paths: Record<string, Record<string, Json>> = {};
-  for (const [operationId, route] of Object.entries(options.routes)) {
-    const path = route.path.replace(/:([a-z_]+)/g, "{$1}");
-    paths[path] ??= {};
-    paths[path][route.method] = operation(operationId, route, schemaOf);
+  for (const { tag, routes, error } of options.groups) {
+    const errorRef = schemaOf(error, "output");
+    for (const [operationId, route] of Object.entries(routes)) {
+      const path = route.path.replace(/:([a-z_]+)/g, "{$1}");
+      paths[path] ??= {};
+      paths[path][route.method] = { tags: [tag], ...operation(operationId, route, errorRef, schemaOf) };
+    }
   }
-  schemaOf(ErrorBodySchema, "output");
   return {
     openapi: "3.1.0",
     info: { title: options.title, version: options.version, description: options.description },
@@ -44,8 +55,12 @@ export function workerOpenApi(version: string): Json {
   return openApiDocument({
     title: "Waggle worker",
     version,
-    description: "An LLM inference worker: jobs in, tokens out over server-sent events.",
-    routes: workerRoutes,
+    description:
+      "An LLM inference worker: jobs in, tokens out over server-sent events. The routes in OpenAI's dialect answer under /v1 and without it.",
+    groups: [
+      { tag: "Native", routes: workerRoutes, error: ErrorBodySchema },
+      { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema },
+    ],
   });
 }
 
@@ -54,13 +69,14 @@ export function hiveOpenApi(version: string): Json {
     title: "Waggle hive",
     version,
     description: "Registration, heartbeats and liveness of workers.",
-    routes: hiveRoutes,
+    groups: [{ tag: "Hive", routes: hiveRoutes, error: ErrorBodySchema }],
   });
 }
 
 function operation(
   operationId: string,
   route: Route,
+  errorRef: Json,
   schemaOf: (schema: z.ZodType, io: "input" | "output") => Json,
 ): Json {
   const parameters = [
@@ -83,23 +99,25 @@ function operation(
         }),
     responses: {
       [route.status]: { description: "Success.", ...content(route, schemaOf) },
-      ...errorResponses(route),
+      ...errorResponses(route, errorRef),
     },
   };
 }
 
 function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "output") => Json): Json {
+  const types: Json = {};
   if (route.stream !== undefined) {
     const schema = schemaOf(route.stream, "output");
-    return { content: { "text/event-stream": { schema }, "application/x-ndjson": { schema } } };
+    types["text/event-stream"] = { schema };
+    // A route that also answers whole speaks OpenAI's dialect, which knows no NDJSON.
+    if (route.response === undefined) types["application/x-ndjson"] = { schema };
   }
-  if (route.response !== undefined) {
-    return { content: { "application/json": { schema: schemaOf(route.response, "output") } } };
-  }
-  return route.contentType === undefined ? {} : { content: { [route.contentType]: {} } };
+  if (route.response !== undefined) types["application/json"] = { schema: schemaOf(route.response, "output") };
+  if (route.contentType !== undefined) types[route.contentType] = {};
+  return Object.keys(types).length === 0 ? {} : { content: types };
 }
 
-function errorResponses(route: Route): Json {
+function errorResponses(route: Route, errorRef: Json): Json {
   const codes = route.open === true ? route.errors : [...route.errors, ...gateErrors];
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {
@@ -111,7 +129,7 @@ function errorResponses(route: Route): Json {
       status,
       {
         description: group.map((code) => `${code}: ${errorKinds[code].when}`).join(" "),
-        content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+        content: { "application/json": { schema: errorRef } },
       },
     ]),
   );

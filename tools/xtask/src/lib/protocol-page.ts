@@ -4,6 +4,7 @@ import {
   exitCodes,
   hiveOpenApi,
   hiveRoutes,
+  openAiRoutes,
   workerOpenApi,
   workerRoutes,
   type Route,
@@ -38,6 +39,7 @@ export function protocolPage(version: string): string {
   const sections = [
     introduction,
     `## Routes of the worker\n\n${routeTable(workerRoutes)}\n\n${gateNote}`,
+    `## Routes in OpenAI's dialect\n\nThey answer under \`/v1\` and without it; unknown fields are ignored.\n\n${routeTable(openAiRoutes)}`,
     `## Routes of the hive\n\n${routeTable(hiveRoutes)}\n\nEvery route that is not open may also answer \`forbidden\`.`,
     streamProse,
     ...workerNames.filter(isEvent).map((name) => schemaSection(name, worker[name] ?? {})),

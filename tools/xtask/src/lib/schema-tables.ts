@@ -1,6 +1,6 @@
 // Owns how a JSON schema is told in words: one table row a field. It knows no route.
 export interface JsonSchema {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly description?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
@@ -38,8 +38,9 @@ export function schemaSection(name: string, schema: JsonSchema): string {
 }
 
 function variantTable(schema: JsonSchema): string {
-  const tag = schema.properties?.["type"]?.const;
-  return `**\`${String(tag)}\`**\n\n${fieldTable(schema, ["type"])}`;
+  const [name, tag] = Object.entries(schema.properties ?? {}).find(([, { const: fixed }]) => fixed !== undefined) ?? [];
+  if (name === undefined) return typeText(schema);
+  return `**\`${String(tag?.const)}\`**\n\n${fieldTable(schema, [name])}`;
 }
 
 function fieldTable(schema: JsonSchema, leftOut: readonly string[] = []): string {
@@ -71,7 +72,7 @@ function typeText(schema: JsonSchema): string {
     case "number":
       return `${schema.type}${bounds(schema.minimum, schema.maximum)}`;
     default:
-      return schema.type ?? "any";
+      return typeof schema.type === "string" ? schema.type : (schema.type ?? ["any"]).join(" or ");
   }
 }
 

@@ -74,6 +74,6 @@ export function countFigures(answers: readonly Answer[]): Figures {
   };
 }
 
-export function sum(values: readonly number[]): number {
+function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

@@ -39,7 +39,7 @@ export function buildFolder(packageFolder: string): string {
 }
 
 /** The library's own mark of a build that was finished. */
-export const doneMark = "buildDone.status";
+const doneMark = "buildDone.status";
 
 /** What the library needs of a build; the rest is the compiler's. */
 export const buildParts = ["Release", doneMark] as const;

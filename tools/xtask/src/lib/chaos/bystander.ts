@@ -1,5 +1,5 @@
 // Owns the bystander: a long stream in a slot of its own that must not notice what happens to its neighbours.
-import type { ChaosWorker } from "./chaos-worker.ts";
+import { told, type ChaosWorker } from "./chaos-worker.ts";
 import type { Facts } from "./facts.ts";
 import type { LiveStream } from "./live-stream.ts";
 import type { Stage } from "./stage.ts";
@@ -36,7 +36,7 @@ export async function startBystander(stage: Stage, worker: ChaosWorker): Promise
     },
     async leave() {
       stream.leave();
-      await worker.log.line("the bystander's end", (line) => line["msg"] === "stream_end" && line["job"] === jobId);
+      await worker.log.line("the bystander's end", told("stream_end", jobId));
     },
   };
 }

@@ -3,9 +3,9 @@ import { sleep } from "@waggle/async";
 import { phases, type Phase } from "./cancel-phases.ts";
 import { exitOf, type ChaosWorker } from "./chaos-worker.ts";
 import { freshTarget } from "./cancel-routes.ts";
-import type { Matrix } from "./cancel-matrix.ts";
 import type { Facts } from "./facts.ts";
 import type { LiveStream } from "./live-stream.ts";
+import type { Matrix } from "./matrix.ts";
 import { isAlive } from "./process-look.ts";
 import type { Stage } from "./stage.ts";
 import { errorOf } from "./stream-events.ts";
@@ -36,15 +36,8 @@ interface AbortCase {
 }
 
 async function runAbort(stage: Stage, matrix: Matrix, { how, drainTimeout, secondSignal }: AbortCase): Promise<void> {
-  const flags = [
-    "--slots",
-    String(2 * ways.length),
-    "--prefill-budget",
-    "16",
-    "--fake-step-delay",
-    String(stepDelayMs),
-  ];
-  await using worker = await stage.startWorker([...flags, "--drain-timeout", drainTimeout]);
+  const flags = `--slots ${2 * ways.length} --prefill-budget 16 --fake-step-delay ${stepDelayMs}`;
+  await using worker = await stage.startWorker(`${flags} --drain-timeout ${drainTimeout}`);
   const enginePid = worker.enginePid();
   const targets = await openAll(worker, [phases.decode, phases.prefill, phases.queued]);
   await stage.check(`the worker leaves (${how})`, async (facts) => {
@@ -85,7 +78,7 @@ async function runningGoOn(targets: readonly Aborted[]): Promise<void> {
 }
 
 async function runLoadingAbort(stage: Stage, matrix: Matrix): Promise<void> {
-  await using worker = await stage.startWorker(["--fake-load-delay", "1h", "--load-timeout", "1h"], { loading: true });
+  await using worker = await stage.startWorker("--fake-load-delay 1h --load-timeout 1h", { loading: true });
   const targets = await openAll(worker, [phases.loading]);
   await stage.check("the worker leaves while it loads", async (facts) => {
     // One signal is enough: a drain does not wait for jobs that have not begun.
@@ -98,7 +91,8 @@ async function runLoadingAbort(stage: Stage, matrix: Matrix): Promise<void> {
 async function judgeAll(stage: Stage, matrix: Matrix, targets: readonly Aborted[], how: string): Promise<void> {
   for (const { phase, way, stream } of targets) {
     const held = await stage.check(`${phase.name} by abort, ${how} (${way})`, (facts) => judge(phase, stream, facts));
-    note(matrix, phase, held);
+    // There is no metric to read any more: the engine is gone with the worker.
+    matrix.note(phase.name, "abort", held ? "gone" : matrix.failedMark);
   }
 }
 
@@ -108,10 +102,4 @@ async function judge(phase: Phase, stream: LiveStream, facts: Facts): Promise<vo
   facts.equal("the error it ended with", errorOf(over.terminal), "unavailable");
   facts.equal("how the connection ended", over.how, "broken");
   facts.expect(phase.endedHere(stream.events), `the job was no longer in ${phase.name}`);
-}
-
-/** There is no metric to read any more: the engine is gone with the worker. */
-function note(matrix: Matrix, phase: Phase, held: boolean): void {
-  const key = `${phase.name} abort`;
-  matrix.set(key, held && matrix.get(key) !== "✗" ? "gone" : "✗");
 }

@@ -96,7 +96,7 @@ export function told(message: string, job: string): (line: LogLine) => boolean {
   return (line) => line["msg"] === message && line["job"] === job;
 }
 
-export function timeOf(line: LogLine): number {
+function timeOf(line: LogLine): number {
   return Date.parse(String(line["time"]));
 }
 

@@ -30,10 +30,10 @@ interface Memory {
 }
 
 export async function runCycles(stage: Stage): Promise<void> {
-  const nodeFlags = ["--expose-gc", "--import", repositoryPath("tools/xtask/src/lib/chaos/collect-on-signal.ts")];
-  const flags = ["--slots", "4", "--fake-step-delay", "4", "--prefill-budget", "64", "--queue-capacity", "64"];
-  const brevity = ["--replay-window", "50ms", "--reconnect-grace", "20ms", "--unclaimed-timeout", "200ms"];
-  await using worker = await stage.startWorker([...flags, ...brevity], { nodeFlags });
+  const nodeFlags = ["--expose-gc", "--import", repositoryPath("tools/xtask/src/testing/collect-on-signal.ts")];
+  const flags = "--slots 4 --fake-step-delay 4 --prefill-budget 64 --queue-capacity 64";
+  const brevity = "--replay-window 50ms --reconnect-grace 20ms --unclaimed-timeout 200ms";
+  await using worker = await stage.startWorker(`${flags} ${brevity}`, { nodeFlags });
   const cycles = stage.long ? cyclesLong : cyclesShort;
   if (!stage.long) await settle(stage, worker, warmUp);
   const memory: Memory[] = [];
@@ -73,7 +73,8 @@ async function comeAndGo({ random }: Stage, { url }: ChaosWorker): Promise<void>
     session_id: `s${random.between(1, 20)}`,
   };
   const stay = sleep(random.next() * longestStayMs).then(() => leaving.abort());
-  await visit(url, request, random.next() < 0.5, leaving.signal).catch(() => {});
+  // Not awaited: it ends when the client leaves, or fails then, and either way is what a client that has gone does not hear.
+  visit(url, request, random.next() < 0.5, leaving.signal).catch(() => {});
   await stay;
 }
 

@@ -11,7 +11,8 @@ import { freshId, inference, jobs } from "./ways.ts";
 export interface Death {
   /** As the metric and the log call it. */
   readonly reason: "signal" | "hung";
-  readonly die: (enginePid: number) => void;
+  /** Sent to the engine. */
+  readonly signal: NodeJS.Signals;
   /** Time that may pass before the worker can know. */
   readonly noticeMs: number;
   /** What a job that waited must say, where that is known: on the fake backend. */
@@ -23,7 +24,7 @@ export const slotsUnderLoad = 8;
 const waitingJobs = 4;
 const waitingTokens = 20;
 /** A loaded machine may take this much longer to start the second engine than it took for the first. */
-const loadSlackMs = 3_000;
+const loadSlackMs = 5_000;
 
 export async function checkDeath(worker: ChaosWorker, death: Death, facts: Facts): Promise<void> {
   const running = await openRunning(worker, slotsUnderLoad);
@@ -34,7 +35,7 @@ export async function checkDeath(worker: ChaosWorker, death: Death, facts: Facts
   const from = worker.log.lines.length;
   const dead = worker.enginePid();
   const elapsed = stopwatch();
-  death.die(dead);
+  process.kill(dead, death.signal);
 
   for (const stream of running) await checkFailed(stream, facts);
   facts.number("last_error_ms", elapsed());

@@ -17,6 +17,7 @@ const failures = 1;
 const failuresLong = 3;
 /** Longer than the waits between the attempts of an outage, 0 + 2 + 4 s, and the time-outs of the attempts themselves. */
 const recoveryLimitMs = 20_000;
+const outageLimitMs = 2 * recoveryLimitMs;
 const startLimitMs = 60_000;
 const roundsLong = 5;
 
@@ -29,46 +30,27 @@ interface Hive {
 export async function runHiveOutages(stage: Stage): Promise<void> {
   let hive = await startHive(stage, "0");
   try {
-    const flags = ["--hive-url", `http://127.0.0.1:${hive.port}`, "--worker-id", workerId, "--fake-step-delay", "10"];
-    const pace = ["--heartbeat-interval", heartbeatInterval, "--hive-timeout", hiveTimeout];
-    await using worker = await stage.startWorker([
-      ...flags,
-      ...pace,
-      "--context-size",
-      "65536",
-      "--replay-buffer",
-      "64MiB",
-    ]);
+    const flags = `--hive-url http://127.0.0.1:${hive.port} --worker-id ${workerId} --hive-timeout ${hiveTimeout}`;
+    const pace = `--heartbeat-interval ${heartbeatInterval} --fake-step-delay 10`;
+    await using worker = await stage.startWorker(`${flags} ${pace} --context-size 65536 --replay-buffer 64MiB`);
     const bystander = await startBystander(stage, worker);
     await stage.check("the worker registers and sends heartbeats", async (facts) => {
       await beats(hive.client);
       facts.number("interval_ms", (await hive.client.worker(workerId)).interval_ms);
     });
+    const scene = { worker, bystander, hive: () => hive.client };
     for (let round = 0; round < (stage.long ? roundsLong : 1); round += 1) {
       for (const outage of outagesOf(stage)) {
-        await stage.check(
-          outage.name,
-          (facts) => checkOutage({ worker, bystander, hive: hive.client }, outage, facts),
-          recoveryLimitMs * 2,
-        );
+        await stage.check(outage.name, (facts) => checkOutage(scene, outage, facts), outageLimitMs);
       }
+      const restart = async (): Promise<void> => {
+        hive = await startHive(stage, hive.port);
+      };
+      const goAndComeBack = { gone: hive.daemon, restart };
       await stage.check(
         "the hive goes, and comes back on the same port",
-        async (facts) => {
-          const gone = await worker.metrics();
-          killGroup(hive.daemon.group.pid);
-          await waitFor("the hive to be gone", hive.daemon.group.exited);
-          await poll("a heartbeat to fail", async () =>
-            (await failed(worker)) > gone.sum("waggle_heartbeats_total", { outcome: "failed" }) ? true : undefined,
-          );
-          await bystander.checkUndisturbed(facts);
-          hive = await startHive(stage, hive.port);
-          const elapsed = stopwatch();
-          await beats(hive.client);
-          facts.number("recovered_ms", elapsed());
-          await bystander.checkUndisturbed(facts);
-        },
-        recoveryLimitMs * 2,
+        (facts) => checkRestart(scene, goAndComeBack, facts),
+        outageLimitMs,
       );
     }
     await bystander.leave();
@@ -104,28 +86,51 @@ function outagesOf({ long }: Stage): readonly Outage[] {
 interface Scene {
   readonly worker: ChaosWorker;
   readonly bystander: Bystander;
-  readonly hive: HiveClient;
+  /** The one that runs now. */
+  readonly hive: () => HiveClient;
 }
 
-async function checkOutage({ worker, bystander, hive }: Scene, outage: Outage, facts: Facts): Promise<void> {
-  const counted = async (): Promise<number> =>
-    (await worker.metrics()).sum("waggle_heartbeats_total", { outcome: outage.seenAs });
-  const before = await counted();
+async function checkOutage(scene: Scene, { fault, seenAs, times }: Outage, facts: Facts): Promise<void> {
+  const { worker, bystander, hive } = scene;
+  const before = await heartbeats(worker, seenAs);
   const elapsed = stopwatch();
-  await hive.setFault(outage.fault);
-  const noticed = async (): Promise<true | undefined> =>
-    (await counted()) >= before + outage.times ? true : undefined;
-  await poll(`the worker to count ${outage.times} heartbeats as ${outage.seenAs}`, noticed, recoveryLimitMs);
+  await hive().setFault(fault);
+  await counted(worker, seenAs, before + times);
   facts.number("noticed_ms", elapsed());
   await bystander.checkUndisturbed(facts);
-  await beats(hive);
+  await beats(hive());
   facts.number("recovered_ms", elapsed());
   await bystander.checkUndisturbed(facts);
   facts.equal("whether the worker is ready", (await worker.client.ready()).ready, true);
 }
 
-async function failed(worker: ChaosWorker): Promise<number> {
-  return (await worker.metrics()).sum("waggle_heartbeats_total", { outcome: "failed" });
+interface GoAndComeBack {
+  readonly gone: Daemon;
+  readonly restart: () => Promise<void>;
+}
+
+async function checkRestart(scene: Scene, { gone, restart }: GoAndComeBack, facts: Facts): Promise<void> {
+  const { worker, bystander, hive } = scene;
+  const before = await heartbeats(worker, "failed");
+  killGroup(gone.group.pid);
+  await waitFor("the hive to be gone", gone.group.exited);
+  await counted(worker, "failed", before + 1);
+  await bystander.checkUndisturbed(facts);
+  await restart();
+  const elapsed = stopwatch();
+  await beats(hive());
+  facts.number("recovered_ms", elapsed());
+  await bystander.checkUndisturbed(facts);
+}
+
+async function heartbeats(worker: ChaosWorker, outcome: Outage["seenAs"]): Promise<number> {
+  return (await worker.metrics()).sum("waggle_heartbeats_total", { outcome });
+}
+
+/** Resolves when the worker has counted so many heartbeats with this outcome. */
+async function counted(worker: ChaosWorker, outcome: Outage["seenAs"], due: number): Promise<void> {
+  const look = async (): Promise<true | undefined> => ((await heartbeats(worker, outcome)) >= due ? true : undefined);
+  await poll(`the worker to count ${due} heartbeats as ${outcome}`, look, recoveryLimitMs);
 }
 
 /** Resolves when the hive knows the worker and two more heartbeats of it have come. */
@@ -147,5 +152,6 @@ async function startHive(stage: Stage, port: string): Promise<Hive> {
   const command = [...sourceCommand("mock-hive"), "--port", port, "--log-format", "json"] as const;
   const daemon = await startDaemon(stage.groups, { name: "hive", command, env: stage.env });
   const { url } = await waitFor("the hive's port", daemon.listening, startLimitMs);
+  await stage.leftovers.observe([daemon.group.pid]);
   return { daemon, client: createHiveClient({ baseUrl: url }), port: new URL(url).port };
 }

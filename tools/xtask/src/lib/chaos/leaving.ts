@@ -23,7 +23,7 @@ const lanes = 2;
 
 interface Departure {
   readonly name: string;
-  readonly flags: readonly string[];
+  readonly flags: string;
   /** Whether the running streams are ones that end by themselves. */
   readonly brief: boolean;
   readonly exitCode: number;
@@ -35,7 +35,7 @@ interface Departure {
 const departures: readonly Departure[] = [
   {
     name: "SIGTERM under load drains",
-    flags: [],
+    flags: "",
     brief: true,
     exitCode: 0,
     finishes: true,
@@ -43,7 +43,7 @@ const departures: readonly Departure[] = [
   },
   {
     name: "SIGINT twice within 300 ms is one, and drains",
-    flags: [],
+    flags: "",
     brief: true,
     exitCode: 0,
     finishes: true,
@@ -56,7 +56,7 @@ const departures: readonly Departure[] = [
   },
   {
     name: "a second SIGTERM aborts",
-    flags: [],
+    flags: "",
     brief: false,
     exitCode: exitTerminated,
     finishes: false,
@@ -64,7 +64,7 @@ const departures: readonly Departure[] = [
   },
   {
     name: "a second SIGINT aborts",
-    flags: [],
+    flags: "",
     brief: false,
     exitCode: exitInterrupted,
     finishes: false,
@@ -72,7 +72,7 @@ const departures: readonly Departure[] = [
   },
   {
     name: "the drain's time runs out",
-    flags: ["--drain-timeout", "200ms"],
+    flags: "--drain-timeout 200ms",
     brief: false,
     exitCode: exitTerminated,
     finishes: false,
@@ -98,8 +98,7 @@ export async function runLeaving(stage: Stage): Promise<void> {
 
 async function checkDeparture(stage: Stage, departure: Departure): Promise<void> {
   const { name, flags, brief, exitCode, finishes } = departure;
-  const fixed = ["--slots", String(slots), "--fake-step-delay", String(stepDelayMs)];
-  await using worker = await stage.startWorker([...fixed, ...flags]);
+  await using worker = await stage.startWorker(`--slots ${slots} --fake-step-delay ${stepDelayMs} ${flags}`);
   await stage.check(name, async (facts) => {
     const request = { prompt: "Tell me while you leave.", seed: 3, ...(brief ? { max_tokens: answerTokens } : {}) };
     const text = brief ? await stage.uncutText({ ...request, max_tokens: answerTokens }) : undefined;
@@ -151,7 +150,7 @@ async function checkFinished(stream: LiveStream, text: string | undefined, facts
 
 /** EPIPE: whoever read its lines has gone. That is no reason to go as well. */
 async function checkClosedStdout(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker(["--fake-step-delay", "1"], { stdoutClosed: true });
+  await using worker = await stage.startWorker("--fake-step-delay 1", { stdoutClosed: true });
   await stage.check("a closed stdout is no crash", async (facts) => {
     const request = { prompt: "Still there?", seed: 4, max_tokens: answerTokens };
     const stream = await inference.open(worker, { ...request, job_id: freshId("epipe") });

@@ -26,7 +26,7 @@ const rssGrowthAllowedMb = 96;
 const bytesPerMb = 1_048_576;
 
 export async function runOverload(stage: Stage): Promise<void> {
-  const flags = ["--slots", String(slots), "--queue-capacity", String(queueCapacity), "--fake-step-delay", "5"];
+  const flags = `--slots ${slots} --queue-capacity ${queueCapacity} --fake-step-delay 5`;
   await using worker = await stage.startWorker(flags);
   const rss = async (): Promise<number> => (await worker.metrics()).sum("process_resident_memory_bytes") / bytesPerMb;
   const requests = await briefRequests(stage);

@@ -18,7 +18,7 @@ const cutsLong = 200;
 const cutsInARow = 4;
 
 export async function runResume(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker(["--slots", "4", "--fake-step-delay", "1"]);
+  await using worker = await stage.startWorker("--slots 4 --fake-step-delay 1");
   const text = await stage.uncutText({ prompt, seed: 7, max_tokens: tokens });
   for (let cut = 0; cut < (stage.long ? cutsLong : cutsShort); cut += 1) {
     const at = stage.random.between(0, events - 1);

@@ -23,15 +23,8 @@ const bytesPerMb = 1_048_576;
 const readersLong = 20;
 
 export async function runSlowReaders(stage: Stage): Promise<void> {
-  const limits = [
-    "--replay-buffer",
-    `${replayBufferBytes}`,
-    "--reader-stall-timeout",
-    `${stallTimeoutMs}ms`,
-    "--replay-window",
-    "0s",
-  ];
-  await using worker = await stage.startWorker(["--slots", "4", "--context-size", String(endlessTokens), ...limits]);
+  const limits = `--replay-buffer ${replayBufferBytes} --reader-stall-timeout ${stallTimeoutMs}ms --replay-window 0s`;
+  await using worker = await stage.startWorker(`--slots 4 --context-size ${endlessTokens} ${limits}`);
   for (let reader = 0; reader < (stage.long ? readersLong : 1); reader += 1) {
     await stage.check(
       "a reader that never reads is cut off",

@@ -35,15 +35,17 @@ export interface StartOptions extends Pick<WorkerSpec, "loading" | "stdoutClosed
 export interface Stage {
   readonly long: boolean;
   readonly random: Random;
-  /** A worker on the fake backend, logging JSON, ready unless asked otherwise. */
-  startWorker(flags: readonly string[], options?: StartOptions): Promise<ChaosWorker>;
+  /** A worker on the fake backend, logging JSON, ready unless asked otherwise. The flags stand in one line, as in a shell. */
+  startWorker(flags: string, options?: StartOptions): Promise<ChaosWorker>;
   /** Runs one check; what it throws is its failure. Resolves with whether it held. */
   check(name: string, run: (facts: Facts) => Promise<void>, limitMs?: number): Promise<boolean>;
   table(table: Table): void;
   /** The answer to this request when nothing disturbs it; `max_tokens` says how much of it. */
   uncutText(request: UncutRequest): Promise<string>;
+  /** For other daemons than workers. */
   readonly groups: ProcessGroups;
   readonly env: NodeJS.ProcessEnv;
+  readonly leftovers: LeftoverCheck;
 }
 
 export type UncutRequest = Required<Pick<GenerateRequestInput, "prompt" | "seed" | "max_tokens">>;
@@ -64,6 +66,7 @@ export function createStage(
     random: createRandom(options.seed, group.name),
     groups: options.groups,
     env: options.env,
+    leftovers: options.leftovers,
     startWorker: (flags, start = {}) => {
       options.interrupted.throwIfAborted();
       return until(launch(options, flags, start), options.interrupted);
@@ -88,11 +91,13 @@ export function createStage(
   };
 }
 
-async function launch(options: StageOptions, flags: readonly string[], start: StartOptions): Promise<ChaosWorker> {
+async function launch(options: StageOptions, flags: string, start: StartOptions): Promise<ChaosWorker> {
   const { realModel = false, nodeFlags = [], ...spec } = start;
-  const backend = realModel ? [] : ["--backend", "fake"];
-  const fixed = ["--local-mode", "--port", "0", "--log-format", "json", "--log-level", "info"];
-  const command: Command = [...withNodeFlags(nodeFlags), ...fixed, ...backend, ...flags, ...options.workerFlags];
+  const backend = realModel ? "llama" : "fake";
+  const given = `--local-mode --port 0 --log-format json --log-level info --backend ${backend} ${flags}`
+    .trim()
+    .split(/\s+/);
+  const command: Command = [...withNodeFlags(nodeFlags), ...given, ...options.workerFlags];
   const worker = await startWorker(options.groups, { command, env: options.env, ...spec });
   await options.leftovers.observe([worker.pid]);
   return worker;
@@ -110,7 +115,7 @@ export function createReferences(options: StageOptions): References {
   let worker: Promise<ChaosWorker> | undefined;
 
   async function compute(request: UncutRequest): Promise<string> {
-    worker ??= launch({ ...options, workerFlags: [] }, ["--context-size", "65536", "--replay-buffer", "64MiB"], {});
+    worker ??= launch({ ...options, workerFlags: [] }, "--context-size 65536 --replay-buffer 64MiB", {});
     const { url } = await worker;
     const stream = await openStream({ url: `${url}/v1/inference`, body: request });
     const { how } = await waitFor("an uncut text", stream.over);

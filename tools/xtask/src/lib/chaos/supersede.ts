@@ -4,6 +4,7 @@ import { told, type ChaosWorker } from "./chaos-worker.ts";
 import type { Facts } from "./facts.ts";
 import type { LiveStream } from "./live-stream.ts";
 import type { Stage } from "./stage.ts";
+import { isStarted } from "./stream-events.ts";
 import { stopwatch, waitFor } from "./waits.ts";
 import { freshId, ways, type JobRequest, type Way } from "./ways.ts";
 
@@ -14,7 +15,7 @@ const answerTokens = 20;
 const longRounds = 50;
 
 export async function runSupersede(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker(["--slots", "4", "--fake-step-delay", "10"]);
+  await using worker = await stage.startWorker("--slots 4 --fake-step-delay 10");
   for (const way of ways) {
     for (let round = 0; round < (stage.long ? longRounds : 1); round += 1) {
       await stage.check(`B 50 ms after a long A in one session (${way.name})`, (facts) =>
@@ -59,12 +60,14 @@ async function checkPair(stage: Stage, worker: ChaosWorker, way: Way, facts: Fac
   const b = await brief(stage, session);
   const a = endless(session);
   const first = await way.open(worker, a);
-  await sleep(changeOfMindMs);
+  await Promise.all([sleep(changeOfMindMs), first.event("the slot of A", isStarted)]);
   const elapsed = stopwatch();
   const second = await way.open(worker, b.request);
   await checkSuperseded(first, facts);
   facts.number("a_ended_ms", elapsed());
   await checkAnswered(second, b.text, facts);
+  // The log travels beside the stream and may arrive after it.
+  await worker.log.line("the end of B in the log", told("stream_end", b.request.job_id));
   checkLogOrder(worker, a.job_id, b.request.job_id, facts);
 }
 

@@ -2,7 +2,7 @@
 import { sleep, withTimeout } from "@waggle/async";
 
 /** For anything that a sound worker does within a second or two; generous because the machine may be busy. */
-export const waitLimitMs = 15_000;
+const waitLimitMs = 15_000;
 /** Between two looks at what has no event of its own: /metrics, /v1/slots, /health, the process table. */
 const pollIntervalMs = 20;
 

@@ -23,7 +23,7 @@ export interface GgufTensor {
   readonly bytes: number;
 }
 
-export const ggufAlignment = 32;
+const ggufAlignment = 32;
 
 /** The header with its padding: the first tensor's bytes follow it, and each tensor's are padded to `ggufAlignment`. */
 export function ggufHeader(metadata: ReadonlyMap<string, GgufValue>, tensors: readonly GgufTensor[]): Buffer {
