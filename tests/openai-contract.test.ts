@@ -1,0 +1,266 @@
+// What no single client shows: schemas by the hundred, characters that span tokens, every parameter, and a mix of everything at once.
+import { Ajv } from "ajv";
+import { parseSse } from "@waggle/sse";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker, spawnModelWorker } from "./support/daemon.ts";
+import { waitUntil } from "./support/wait.ts";
+
+let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+beforeAll(async () => {
+  worker = await spawnModelWorker(["--slots", "8", "--queue-capacity", "256"]);
+});
+afterAll(killDaemons);
+
+type Json = Record<string, unknown>;
+interface Answer {
+  readonly choices: { message: { content: string }; text?: string; finish_reason: string }[];
+  readonly usage: { completion_tokens: number };
+}
+
+async function post(path: string, body: Json, url = worker.url): Promise<Response> {
+  return await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) });
+}
+
+async function complete(body: Json): Promise<string> {
+  const response = await post("/v1/completions", { prompt: "Once upon a time", max_tokens: 24, ...body });
+  if (response.status !== 200) throw new Error(await response.text());
+  return ((await response.json()) as Answer).choices[0]?.text ?? "";
+}
+
+/** A small random schema: bounded, so that a model that knows nothing still comes to an end. */
+function randomSchema(random: () => number, depth = 0): Json {
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
+  const kinds = ["string", "integer", "boolean", "enum", "const", "nullable"];
+  const kind = pick(depth < 2 ? [...kinds, "object", "array", "anyOf"] : kinds);
+  switch (kind) {
+    case "string":
+      return pick<Json>([
+        { type: "string", maxLength: 8 },
+        { type: "string", minLength: 2, maxLength: 5 },
+        { type: "string", pattern: "^[a-z]{1,4}-[0-9]{2}$" },
+        { type: "string", format: "date" },
+      ]);
+    case "integer": {
+      const low = Math.floor(random() * 200) - 100;
+      return { type: "integer", minimum: low, maximum: low + Math.floor(random() * 50) };
+    }
+    case "enum":
+      return { enum: ["red", "green", 3, null].slice(0, 1 + Math.floor(random() * 4)) };
+    case "const":
+      return { const: pick(["yes", 7, false]) };
+    case "nullable":
+      return { type: ["integer", "null"], minimum: 0, maximum: 9 };
+    case "array":
+      return { type: "array", items: randomSchema(random, depth + 1), minItems: 1, maxItems: 3 };
+    case "anyOf":
+      return { anyOf: [{ type: "boolean" }, randomSchema(random, depth + 1)] };
+    case "object": {
+      const names = ["alpha", "beta", "gamma", "delta"].slice(0, 1 + Math.floor(random() * 4));
+      const properties = Object.fromEntries(names.map((name) => [name, randomSchema(random, depth + 1)]));
+      const required = names.filter(() => random() < 0.6);
+      return { type: "object", properties, required, additionalProperties: false };
+    }
+    default:
+      return { type: "boolean" };
+  }
+}
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe("JSON schemas", () => {
+  it("are obeyed in 200 of 200 answers", async () => {
+    const ajv = new Ajv({ strict: false, formats: { date: /^\d{4}-\d{2}-\d{2}$/ } });
+    const run = async (seed: number): Promise<string | undefined> => {
+      const schema = randomSchema(seeded(seed));
+      const response = await post("/v1/chat/completions", {
+        messages: [{ role: "user", content: `Tell me about number ${seed}.` }],
+        response_format: { type: "json_schema", json_schema: { name: "x", schema } },
+        max_tokens: 400,
+        temperature: 1,
+        seed,
+      });
+      const body = (await response.json()) as Answer;
+      const content = body.choices?.[0]?.message.content ?? JSON.stringify(body);
+      if (body.choices?.[0]?.finish_reason !== "stop")
+        return `seed ${seed}: ${JSON.stringify(schema)} never ended: ${content}`;
+      return ajv.validate(schema, JSON.parse(content))
+        ? undefined
+        : `seed ${seed}: ${JSON.stringify(schema)} got ${content}`;
+    };
+    const seeds = Array.from({ length: 200 }, (_, i) => i + 1);
+    const failures: string[] = [];
+    // As many at once as there are slots, so that nothing waits for its turn until it is forgotten.
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+          const failure = await run(seed);
+          if (failure !== undefined) failures.push(failure);
+        }
+      }),
+    );
+    expect(failures).toEqual([]);
+  });
+});
+
+describe("Unicode", () => {
+  it("forced through a grammar arrives whole in every delta", async () => {
+    const wanted = "🐝蜂蜜👩‍🌾 мёд é 🇪🇺";
+    const response = await post("/v1/completions", {
+      prompt: "x",
+      stream: true,
+      max_tokens: 200,
+      grammar: `root ::= ${JSON.stringify(wanted)}`,
+    });
+    const deltas: string[] = [];
+    for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+      if (data === "[DONE]") break;
+      deltas.push((JSON.parse(data) as { choices: { text: string }[] }).choices[0]?.text ?? "");
+    }
+    expect(deltas.join("")).toBe(wanted);
+    for (const delta of deltas) {
+      expect(delta).not.toContain("\uFFFD");
+      // Half a surrogate pair would be the end of one delta and the beginning of the next.
+      expect(delta).not.toMatch(/[\uD800-\uDBFF]$|^[\uDC00-\uDFFF]/);
+    }
+    expect(deltas.length).toBeGreaterThan(5);
+  });
+});
+
+/** Each one says what it must do to the text, so that ignoring it would show. */
+describe("parameters are honoured", () => {
+  const base = { temperature: 0.9, seed: 4 };
+
+  it("temperature 0 is greedy whatever the seed", async () => {
+    const [a, b] = [await complete({ temperature: 0, seed: 1 }), await complete({ temperature: 0, seed: 2 })];
+    expect(a).toBe(b);
+  });
+
+  it("seed", async () => {
+    expect(await complete({ ...base, seed: 8 })).toBe(await complete({ ...base, seed: 8 }));
+    expect(await complete({ ...base, seed: 8 })).not.toBe(await complete({ ...base, seed: 9 }));
+  });
+
+  it.each([
+    ["top_k", { top_k: 1 }],
+    ["top_p", { top_p: 0.000_1 }],
+    ["min_p", { min_p: 1 }],
+  ])("%s at its narrowest is greedy", async (_, narrow) => {
+    expect(await complete({ temperature: 1.5, seed: 6, ...narrow })).toBe(await complete({ temperature: 0 }));
+  });
+
+  it.each([
+    ["presence_penalty", { presence_penalty: 2 }],
+    ["frequency_penalty", { frequency_penalty: 2 }],
+    ["repeat_penalty", { repeat_penalty: 3 }],
+  ])("%s keeps a greedy text from repeating itself", async (_, penalty) => {
+    const words = (text: string): number => new Set(text.split(/\s+/)).size;
+    const longer = { temperature: 0, max_tokens: 120 };
+    expect(words(await complete({ ...longer, ...penalty }))).toBeGreaterThan(words(await complete(longer)));
+  });
+
+  it("logit_bias bans a token, and lifts one", async () => {
+    const { tokens } = (await (await post("/tokenize", { content: "banana" })).json()) as { tokens: number[] };
+    const first = tokens.at(-1) as number;
+    const { content } = (await (await post("/detokenize", { tokens: [first] })).json()) as { content: string };
+    const lifted = await complete({ temperature: 0, max_tokens: 3, logit_bias: { [String(first)]: 100 } });
+    expect(lifted).toBe(content.repeat(3));
+    const greedy = await complete({ temperature: 0, max_tokens: 1 });
+    const ids = ((await (await post("/tokenize", { content: greedy })).json()) as { tokens: number[] }).tokens;
+    const banned = await complete({
+      temperature: 0,
+      max_tokens: 1,
+      logit_bias: Object.fromEntries(ids.map((id) => [id, -100])),
+    });
+    expect(banned).not.toBe(greedy);
+  });
+
+  it("max_tokens, stop, grammar, ignore_eos", async () => {
+    expect((await complete({ ...base, max_tokens: 1 })).length).toBeLessThan((await complete(base)).length);
+    expect(await complete({ ...base, grammar: 'root ::= "yes" | "no"' })).toMatch(/^(yes|no)$/);
+    const whole = await complete({ temperature: 0 });
+    expect(await complete({ temperature: 0, stop: [whole.slice(5, 10)] })).toBe(whole.slice(0, 5));
+    const request = { prompt: "Once", max_tokens: 480, temperature: 0.7, seed: 3 };
+    const natural = (await (await post("/v1/completions", request)).json()) as Answer;
+    const endless = (await (await post("/v1/completions", { ...request, ignore_eos: true })).json()) as Answer;
+    expect(natural.choices[0]?.finish_reason).toBe("stop");
+    expect(endless.choices[0]?.finish_reason).toBe("length");
+    expect(endless.usage.completion_tokens).toBe(480);
+  });
+});
+
+describe("everything at once", () => {
+  it("gives nobody another's answer, and leaves all slots idle", async () => {
+    const fake = await spawnFakeWorker(["--slots", "8", "--queue-capacity", "256", "--fake-step-delay", "1"]);
+    const alone = new Map<string, string>();
+    const bodyOf = (marker: number): Json => ({
+      prompt: `marker ${marker} [eog:${10 + (marker % 7)}]`,
+      temperature: 0,
+    });
+
+    async function textOf(marker: number, route: number, signal?: AbortSignal): Promise<string> {
+      const { prompt, temperature } = bodyOf(marker);
+      const chat = { messages: [{ role: "user", content: prompt }], temperature };
+      const requests: [string, Json][] = [
+        ["/v1/completions", { prompt, temperature }],
+        ["/v1/completions", { prompt, temperature, stream: true }],
+        ["/v1/chat/completions", chat],
+        ["/v1/chat/completions", { ...chat, stream: true }],
+        ["/v1/inference", { prompt, temperature }],
+        ["/v1/inference", { ...chat }],
+      ];
+      const [path, body] = requests[route % requests.length] as [string, Json];
+      const init = { method: "POST", body: JSON.stringify(body), ...(signal === undefined ? {} : { signal }) };
+      const response = await fetch(`${fake.url}${path}`, init);
+      if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+      if (response.headers.get("content-type")?.startsWith("application/json") === true) {
+        const answer = (await response.json()) as Answer;
+        return answer.choices[0]?.text ?? answer.choices[0]?.message.content ?? "";
+      }
+      let text = "";
+      for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+        if (data === "[DONE]") return text;
+        const event = JSON.parse(data) as {
+          text?: string;
+          choices?: { text?: string; delta?: { content?: string | null } }[];
+        };
+        text += event.text ?? event.choices?.[0]?.text ?? event.choices?.[0]?.delta?.content ?? "";
+      }
+      throw new Error("The stream ended without [DONE]");
+    }
+
+    for (let i = 0; i < 100; i += 1) alone.set(`${i}`, await textOf(i, i));
+    const random = seeded(1);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 100 }, async (_, i) => {
+        if (i % 5 !== 0) return (await textOf(i, i)) === alone.get(`${i}`) ? "right" : "wrong";
+        const abort = new AbortController();
+        const timer = setTimeout(() => abort.abort(), random() * 200);
+        try {
+          return (await textOf(i, i, abort.signal)) === alone.get(`${i}`) ? "right" : "wrong";
+        } catch (error) {
+          if (abort.signal.aborted) return "aborted";
+          throw error;
+        } finally {
+          clearTimeout(timer);
+        }
+      }),
+    );
+    const counts = new Map<string, number>();
+    for (const outcome of outcomes) {
+      const name = outcome.status === "fulfilled" ? outcome.value : String(outcome.reason);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    const { right = 0, aborted = 0, ...others } = Object.fromEntries(counts);
+    expect(others).toEqual({});
+    expect(right + aborted).toBe(100);
+    expect(right).toBeGreaterThanOrEqual(80);
+    await waitUntil(async () => (await fake.client.slots()).every((slot) => slot.state === "idle"));
+    expect((await fake.client.health()).queue.depth).toBe(0);
+  });
+});
