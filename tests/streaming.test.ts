@@ -60,6 +60,18 @@ describe("the embedded model", () => {
     expect(events.at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
+  it("answers after a JSON schema", async () => {
+    const schema = {
+      type: "object",
+      properties: { age: { type: "integer", minimum: 1, maximum: 9 } },
+      required: ["age"],
+    };
+    const text = textOf(
+      await collect(worker.client.inference({ prompt: "Once", json_schema: schema, max_tokens: 60 })),
+    );
+    expect((JSON.parse(text) as { age: number }).age).toBeGreaterThanOrEqual(1);
+  });
+
   it("refuses a prompt longer than its context with both numbers", async () => {
     const refused = worker.client.createJob({ prompt: "word ".repeat(2_000) });
     await expect(refused).rejects.toMatchObject({ code: "invalid_argument", details: { n_ctx: 512 } });

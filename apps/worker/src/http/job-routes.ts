@@ -6,6 +6,7 @@ import { acceptedOf, statusOf } from "../jobs/summaries.ts";
 import { readBody } from "./body.ts";
 import type { AppContext, AppOptions } from "./context.ts";
 import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "./event-stream.ts";
+import { withSchemaGrammar } from "./fields.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
 export type Handler = (c: AppContext) => Response | Promise<Response>;
@@ -14,7 +15,7 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
   const { dispatcher, registry } = options;
 
   async function submit(c: AppContext, direct: boolean): Promise<Job> {
-    const request = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
+    const request = withSchemaGrammar(await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes));
     if (direct) streams.check(c.get("client"));
     try {
       return await dispatcher.submit({ request, client: c.get("client"), trace: c.get("requestId"), direct });

@@ -90,6 +90,12 @@ export const GenerateRequestSchema = z
       .optional()
       .describe("Up to 4 strings that end the text; they are not part of it."),
     ...samplingShape,
+    json_schema: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe(
+        "The answer is JSON valid for this schema. Not together with grammar; unsupported keywords are refused by name.",
+      ),
     session_id: IdSchema.optional().describe("One stream at a time for each; a new job supersedes the old one."),
     priority: z.int().min(-10).max(10).default(0).describe("Higher first."),
     deadline_ms: z.int().min(1).max(requestLimits.deadlineMs).optional().describe("Counted from acceptance."),
@@ -98,6 +104,10 @@ export const GenerateRequestSchema = z
       .default("cancel")
       .describe("What happens when the last reader is gone."),
     job_id: IdSchema.optional().describe("The client's own; refused with conflict while it is taken."),
+  })
+  .refine((request) => request.grammar === undefined || request.json_schema === undefined, {
+    message: "a grammar and a json_schema exclude each other",
+    path: ["json_schema"],
   })
   .refine((request) => (request.prompt === undefined) !== (request.messages === undefined), {
     message: "exactly one of prompt and messages is required",

@@ -31,10 +31,3 @@ function firstField(problems: unknown): string | null {
   const [first] = Array.isArray(problems) ? (problems as { field?: unknown }[]) : [];
   return typeof first?.field === "string" && first.field !== "" ? first.field : null;
 }
-
-/** A wish that we understand and cannot fulfil. */
-export function unsupported(field: string, why: string): WaggleError {
-  return new WaggleError("invalid_argument", `Cannot accept field "${field}": ${why}.`, {
-    details: { problems: [{ field, problem: why }] },
-  });
-}

@@ -1,6 +1,6 @@
 // Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
 import type { TemplateMessage, TemplateTool } from "@waggle/engine";
-import { UnsupportedSchemaError, jsonObjectGbnf, jsonSchemaToGbnf } from "@waggle/json-grammar";
+import { jsonObjectGbnf } from "@waggle/json-grammar";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type {
   ChatCompletionRequest,
@@ -12,7 +12,7 @@ import type {
   Tool,
 } from "@waggle/protocol";
 import type { JobExtras } from "../../jobs/job.ts";
-import { unsupported } from "./errors.ts";
+import { schemaGrammar, unsupported } from "../fields.ts";
 import { toolPlanOf } from "./tools.ts";
 import type { ToolPlan } from "./tools.ts";
 
@@ -108,16 +108,6 @@ export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
       ...(parameters == null ? {} : { parameters }),
     },
   }));
-}
-
-/** @throws WaggleError invalid_argument naming the keyword that cannot be had */
-function schemaGrammar(schema: unknown, field: string): string {
-  try {
-    return jsonSchemaToGbnf(schema);
-  } catch (error) {
-    if (error instanceof UnsupportedSchemaError) throw unsupported(field, error.message.replace(/\.$/, ""));
-    throw error;
-  }
 }
 
 function forcedGrammar(tools: ToolPlan | undefined): string | undefined {

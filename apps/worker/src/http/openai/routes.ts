@@ -19,7 +19,7 @@ import type { AnswerHead } from "./answer.ts";
 import { collectAnswer, streamAnswer } from "./completions.ts";
 import { chatDialect, completionDialect } from "./dialects.ts";
 import type { Dialect, DialectOptions } from "./dialects.ts";
-import { unsupported } from "./errors.ts";
+import { unsupported } from "../fields.ts";
 import { templateMessage, templateTools, translateChat, translateCompletion } from "./request.ts";
 import type { Translated } from "./request.ts";
 
