@@ -62,7 +62,9 @@ function charClasses(sets: readonly CharSet[]): readonly CharSet[] {
 function withoutDeadEnds(states: readonly State[]): readonly State[] {
   const useful = findUseful(states);
   if (!useful.has(0)) return [];
-  const numbers = new Map([...states.keys()].filter((state) => useful.has(state)).map((state, index) => [state, index]));
+  const numbers = new Map(
+    [...states.keys()].filter((state) => useful.has(state)).map((state, index) => [state, index]),
+  );
   return [...numbers.keys()].map((number) => {
     const { accepting, edges } = states[number] ?? { accepting: false, edges: [] };
     return {

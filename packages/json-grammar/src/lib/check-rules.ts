@@ -76,7 +76,10 @@ function beginningsOf(expression: Expression, nullable: ReadonlySet<string>): Be
 }
 
 function join(all: readonly Beginnings[]): Beginnings {
-  return { rules: all.flatMap(({ rules }) => rules), terminals: all.reduce((sum, { terminals }) => sum + terminals, 0) };
+  return {
+    rules: all.flatMap(({ rules }) => rules),
+    terminals: all.reduce((sum, { terminals }) => sum + terminals, 0),
+  };
 }
 
 function findNullable(rules: Rules): Set<string> {

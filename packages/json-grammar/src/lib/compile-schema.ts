@@ -76,7 +76,8 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
     for (const [index, one] of conditions.entries()) {
       for (const other of conditions.slice(0, index)) {
         if (areDisjoint(document, grammar, one, other)) continue;
-        const reason = "is supported only where its schemas exclude each other, by type or by the const of a required property";
+        const reason =
+          "is supported only where its schemas exclude each other, by type or by the const of a required property";
         throw refuse(owner, "oneOf", reason);
       }
     }

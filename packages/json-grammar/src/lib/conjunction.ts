@@ -47,7 +47,8 @@ export function expandConditions(
     if (schema === false) impossible = true;
     if (typeof schema === "boolean") return;
     refuseUnsupported(schema);
-    if (trail.length > limits.schemaDepth) throw refuse(schema, "$ref", `is more than ${limits.schemaDepth} schemas deep`);
+    if (trail.length > limits.schemaDepth)
+      throw refuse(schema, "$ref", `is more than ${limits.schemaDepth} schemas deep`);
     if (has(schema, "$ref")) {
       const target = document.target(schema);
       if (target === at || trail.includes(target)) throw refuse(schema, "$ref", "leads back to itself");

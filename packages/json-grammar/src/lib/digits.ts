@@ -28,8 +28,12 @@ function positiveDecimals(low: bigint, high: bigint, places: number): Expression
   const [lowWhole, highWhole] = [low / unit, high / unit];
   const zeros = "0".repeat(places);
   const nines = "9".repeat(places);
-  const lowPlaces = String(low % unit).padStart(places, "0").slice(0, places);
-  const highPlaces = String(high % unit).padStart(places, "0").slice(0, places);
+  const lowPlaces = String(low % unit)
+    .padStart(places, "0")
+    .slice(0, places);
+  const highPlaces = String(high % unit)
+    .padStart(places, "0")
+    .slice(0, places);
   if (lowWhole === highWhole) return sequence(naturals(lowWhole, lowWhole), fraction(lowPlaces, highPlaces));
   const first = lowPlaces === zeros ? lowWhole : lowWhole + 1n;
   const last = highPlaces === nines ? highWhole : highWhole - 1n;

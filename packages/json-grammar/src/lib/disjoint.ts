@@ -17,7 +17,7 @@ const stepsPerComparison = 50;
 
 /**
  * Whether nothing that a grammar writes for one of them is valid for the other: by their types, by their fixed values, or by a property
- * that both require and for which the same holds.
+ * for which the same holds and that one of them requires: the other's objects lack it, or have it with a value that does not fit.
  */
 export function areDisjoint(
   document: SchemaDocument,
@@ -34,11 +34,10 @@ export function areDisjoint(
   grammar.spend(stepsPerComparison);
   if (haveDisjointTypes(left, right, limits) || haveDisjointValues(left, right, limits)) return true;
   if (depth === deepestDiscriminator || !isObject(left, limits) || !isObject(right, limits)) return false;
-  const required = new Set(requiredNames(right, limits));
-  return requiredNames(left, limits).some((name) => {
-    if (!required.has(name)) return false;
-    return areDisjoint(document, grammar, propertyConditions(left, name), propertyConditions(right, name), depth + 1);
-  });
+  const names = new Set([...requiredNames(left, limits), ...requiredNames(right, limits)]);
+  return [...names].some((name) =>
+    areDisjoint(document, grammar, propertyConditions(left, name), propertyConditions(right, name), depth + 1),
+  );
 }
 
 /** Types that both name: one that names none is valid for any, whatever is written for it. */

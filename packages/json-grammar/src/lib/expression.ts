@@ -33,7 +33,9 @@ export function charClass(set: CharSet): Expression {
 
 /** One ASCII character, written as ranges and single ones: `oneOf("09", "_")`. */
 export function oneOf(...ranges: readonly string[]): Expression {
-  return charClass(charSet(ranges.map((range): CharRange => [range.charCodeAt(0), range.charCodeAt(range.length - 1)])));
+  return charClass(
+    charSet(ranges.map((range): CharRange => [range.charCodeAt(0), range.charCodeAt(range.length - 1)])),
+  );
 }
 
 export function reference(rule: string): Expression {

@@ -19,7 +19,10 @@ export interface FixedValue {
 }
 
 /** The values that every enum and const of the parts names, in the order of the first; undefined when there is none. */
-export function readFixedValues(parts: readonly SchemaPart[], limits: GrammarLimits): readonly FixedValue[] | undefined {
+export function readFixedValues(
+  parts: readonly SchemaPart[],
+  limits: GrammarLimits,
+): readonly FixedValue[] | undefined {
   const lists = parts.flatMap((part) => [
     ...(has(part, "const") ? [[fixedValue(part, "const", valueOf(part, "const"), limits)]] : []),
     ...(has(part, "enum") ? [enumValues(part, limits)] : []),

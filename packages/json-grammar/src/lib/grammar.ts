@@ -49,7 +49,11 @@ export function createGrammar(limits: GrammarLimits): Grammar {
   }
 
   function reserve(hint: string, path?: string): string {
-    const base = hint.replaceAll(/[^A-Za-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(-longestName) || "rule";
+    const base =
+      hint
+        .replaceAll(/[^A-Za-z0-9]+/g, "-")
+        .replaceAll(/^-+|-+$/g, "")
+        .slice(-longestName) || "rule";
     let name = base;
     let count = names.get(base) ?? 0;
     for (; names.has(name); name = `${base}-${count}`) count += 1;

@@ -25,13 +25,20 @@ describe("jsonSchemaToGbnf", () => {
   });
 
   it("gives the same text for the same schema", () => {
-    const once = fc.sample(typedSchemas, { numRuns: 20, seed: 7 }).map((typed) => jsonSchemaToGbnf(withDefinitions(typed)));
-    const again = fc.sample(typedSchemas, { numRuns: 20, seed: 7 }).map((typed) => jsonSchemaToGbnf(withDefinitions(typed)));
+    const once = fc
+      .sample(typedSchemas, { numRuns: 20, seed: 7 })
+      .map((typed) => jsonSchemaToGbnf(withDefinitions(typed)));
+    const again = fc
+      .sample(typedSchemas, { numRuns: 20, seed: 7 })
+      .map((typed) => jsonSchemaToGbnf(withDefinitions(typed)));
     expect(again).toEqual(once);
   });
 
   it("allows one blank after a colon or a comma, and no other white space", () => {
-    const { acceptsText } = compileSchema({ type: "array", items: { type: "object", properties: { a: { type: "null" } } } });
+    const { acceptsText } = compileSchema({
+      type: "array",
+      items: { type: "object", properties: { a: { type: "null" } } },
+    });
     expect(acceptsText('[{"a": null}, {}]')).toBe(true);
     expect(acceptsText('[{"a":  null}]')).toBe(false);
     expect(acceptsText('[ {"a":null}]')).toBe(false);
@@ -72,7 +79,10 @@ describe("jsonObjectGbnf", () => {
 
   it("has any object, down to its depth", () => {
     const accepts = (value: unknown): boolean => matchGbnf(grammar, JSON.stringify(value)).accepted;
-    fc.assert(fc.property(fc.dictionary(fc.string({ unit: "binary" }), plainJson, { noNullPrototype: true }), accepts), { numRuns: 200 });
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ unit: "binary" }), plainJson, { noNullPrototype: true }), accepts),
+      { numRuns: 200 },
+    );
     const nest = (depth: number): unknown => (depth === 0 ? {} : { a: nest(depth - 1) });
     expect(accepts(nest(freeFormDepth - 1))).toBe(true);
     expect(accepts(nest(freeFormDepth))).toBe(false);
@@ -81,4 +91,11 @@ describe("jsonObjectGbnf", () => {
 });
 
 /** Without the numbers whose digits or exponents a grammar does not write. */
-const plainJson = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.integer()), fc.constant({ a: [{}] }));
+const plainJson = fc.oneof(
+  fc.string(),
+  fc.integer(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.array(fc.integer()),
+  fc.constant({ a: [{}] }),
+);

@@ -25,7 +25,8 @@ export function jsonSchemaToGbnf(schema: unknown, options: JsonSchemaToGbnfOptio
   const isNamed = start.kind === "reference" && start.rule === root;
   if (!isNamed) grammar.define(root, start);
   const text = grammar.print(root);
-  if (text === undefined) throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "allows no value");
+  if (text === undefined)
+    throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "leaves no value to write");
   return text;
 }
 

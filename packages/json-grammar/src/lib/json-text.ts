@@ -1,5 +1,15 @@
 // Owns how JSON spells strings and fixed values, as grammar expressions: compact, as JSON.stringify writes them.
-import { anyChar, charSet, charsOf, hasChar, intersectSets, sameSet, setKey, subtractSet, type CharSet } from "./char-set.ts";
+import {
+  anyChar,
+  charSet,
+  charsOf,
+  hasChar,
+  intersectSets,
+  sameSet,
+  setKey,
+  subtractSet,
+  type CharSet,
+} from "./char-set.ts";
 import { charClass, choice, literal, oneOf, optional, sequence, type Expression } from "./expression.ts";
 import type { Grammar } from "./grammar.ts";
 
@@ -31,11 +41,6 @@ export function comma(grammar: Grammar): Expression {
 
 export function quoted(content: Expression): Expression {
   return sequence(quote, content, quote);
-}
-
-/** A fixed string with its quotes. */
-export function stringLiteral(text: string): Expression {
-  return literal(JSON.stringify(text));
 }
 
 /** `"name":` and the blank that may follow. */

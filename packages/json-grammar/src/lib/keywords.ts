@@ -16,32 +16,32 @@ export type ConstrainedType = keyof typeof typeKeywords;
 const constraints: readonly string[] = ["type", "enum", "const", ...Object.values(typeKeywords).flat()];
 
 /** Refused, unless the value is one that asks for nothing. Whatever is in none of these lists is an annotation and ignored. */
-const refused: Readonly<Record<string, (value: unknown) => boolean>> = {
-  not: (value) => value === false,
-  if: () => false,
-  then: () => false,
-  else: () => false,
-  dependencies: isEmptyRecord,
-  dependentRequired: isEmptyRecord,
-  dependentSchemas: isEmptyRecord,
-  patternProperties: isEmptyRecord,
-  propertyNames: (value) => value === true || (isRecord(value) && Object.keys(value).every(isAnyName(value))),
-  minProperties: (value) => value === 0,
-  maxProperties: () => false,
-  uniqueItems: (value) => value === false,
-  additionalItems: () => false,
-  contains: () => false,
-  minContains: () => false,
-  maxContains: () => false,
-  unevaluatedProperties: (value) => value === true,
-  unevaluatedItems: (value) => value === true,
-  $dynamicRef: () => false,
-  $recursiveRef: () => false,
-};
+const refused: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+  ["not", (value: unknown) => value === false],
+  ["if", asksAlways],
+  ["then", asksAlways],
+  ["else", asksAlways],
+  ["dependencies", isEmptyRecord],
+  ["dependentRequired", isEmptyRecord],
+  ["dependentSchemas", isEmptyRecord],
+  ["patternProperties", isEmptyRecord],
+  ["propertyNames", isAnyName],
+  ["minProperties", (value: unknown) => value === 0],
+  ["maxProperties", asksAlways],
+  ["uniqueItems", (value: unknown) => value === false],
+  ["additionalItems", asksAlways],
+  ["contains", asksAlways],
+  ["minContains", asksAlways],
+  ["maxContains", asksAlways],
+  ["unevaluatedProperties", (value: unknown) => value === true],
+  ["unevaluatedItems", (value: unknown) => value === true],
+  ["$dynamicRef", asksAlways],
+  ["$recursiveRef", asksAlways],
+]);
 
 /** @throws UnsupportedSchemaError for the first keyword that no grammar here can promise */
 export function refuseUnsupported(part: SchemaPart): void {
-  for (const [keyword, asksNothing] of Object.entries(refused)) {
+  for (const [keyword, asksNothing] of refused) {
     if (has(part, keyword) && !asksNothing(valueOf(part, keyword))) throw refuse(part, keyword, "is not supported");
   }
 }
@@ -55,11 +55,16 @@ export function constrains(part: SchemaPart, type: ConstrainedType): boolean {
   return typeKeywords[type].some((keyword) => has(part, keyword));
 }
 
+function asksAlways(): boolean {
+  return false;
+}
+
 function isEmptyRecord(value: unknown): boolean {
   return isRecord(value) && Object.keys(value).length === 0;
 }
 
 /** `{"type": "string"}` is what generators write for a record: every name is a string. */
-function isAnyName(schema: Readonly<Record<string, unknown>>): (keyword: string) => boolean {
-  return (keyword) => keyword === "type" && schema[keyword] === "string";
+function isAnyName(value: unknown): boolean {
+  if (!isRecord(value)) return value === true;
+  return Object.entries(value).every(([keyword, asked]) => keyword === "type" && asked === "string");
 }

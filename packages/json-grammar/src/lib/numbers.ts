@@ -10,6 +10,8 @@ import { numberOf, refuse, type SchemaPart } from "./schema-part.ts";
 interface Bound {
   readonly value: number;
   readonly exclusive: boolean;
+  readonly part: SchemaPart;
+  readonly keyword: string;
 }
 
 export interface NumberConstraints {
@@ -40,7 +42,7 @@ export function readNumberConstraints(parts: readonly SchemaPart[], integer: boo
 
 function bound(part: SchemaPart, keyword: string, exclusive: boolean): readonly Bound[] {
   const value = numberOf(part, keyword);
-  return value === undefined ? [] : [{ value, exclusive }];
+  return value === undefined ? [] : [{ value, exclusive, part, keyword }];
 }
 
 /** Tells whether a number of an enum fulfils the keywords beside it. */
@@ -52,15 +54,16 @@ export function numberFilter({ integer, low, high }: NumberConstraints): (value:
   };
 }
 
-/** Never, when no number of the digits that a grammar writes fulfils them. */
+/**
+ * Never, when no number of the digits that a grammar writes fulfils them.
+ * @throws UnsupportedSchemaError when all that do are too large to be told apart
+ */
 export function numberExpression(grammar: Grammar, constraints: NumberConstraints, hint: string): Expression {
   const { integer } = constraints;
   if (constraints.low === undefined && constraints.high === undefined) {
     return integer ? anyInteger(grammar) : anyNumber(grammar);
   }
-  // Bounds like those of a 32-bit float say nothing about the digits that are usual, and would leave none after the point.
-  const low = integer || (constraints.low?.value ?? 0) > -usual ? constraints.low : undefined;
-  const high = integer || (constraints.high?.value ?? 0) < usual ? constraints.high : undefined;
+  const { low, high } = integer ? constraints : withoutFarBounds(constraints);
   const places = integer ? 0 : placesFor([low, high].map((end) => end?.value ?? 0));
   const [first, last] = [lowest(low, high, places), highest(high, low, places)];
   if (first > last) return never;
@@ -68,6 +71,15 @@ export function numberExpression(grammar: Grammar, constraints: NumberConstraint
   return grammar.shared(`${kind} ${first} ${last} ${places}`, `${hint}-${kind}`, () =>
     integer ? integersBetween(first, last) : decimalsBetween(first, last, places),
   );
+}
+
+/** Bounds like those of a 32-bit float say nothing about the usual digits, and would leave none of them after the point. */
+function withoutFarBounds({ low, high }: NumberConstraints): Pick<NumberConstraints, "low" | "high"> {
+  const isUsual = (low?.value ?? 0) < usual && (high?.value ?? 0) > -usual;
+  return {
+    low: isUsual && low !== undefined && low.value <= -usual ? undefined : low,
+    high: isUsual && high !== undefined && high.value >= usual ? undefined : high,
+  };
 }
 
 /** So many places that no two numbers near a bound are the same to who reads them: 15 digits survive in a double. */
@@ -78,7 +90,7 @@ function placesFor(ends: readonly number[]): number {
 
 function lowest(low: Bound | undefined, high: Bound | undefined, places: number): bigint {
   if (low === undefined) return floorToPlaces(high !== undefined && high.value < -usual ? -farthest : -usual, places);
-  if (low.value > farthest) return floorToPlaces(farthest, places) + 1n;
+  if (low.value > farthest) throw refuse(low.part, low.keyword, `is farther from 0 than ${farthest}`);
   const value = clamp(low.value);
   const start = ceilToPlaces(value, places);
   return low.exclusive && value === low.value && hasPlaces(value, places) ? start + 1n : start;
@@ -89,7 +101,7 @@ function highest(high: Bound | undefined, low: Bound | undefined, places: number
 }
 
 function negate(end: Bound | undefined): Bound | undefined {
-  return end === undefined ? undefined : { value: -end.value, exclusive: end.exclusive };
+  return end === undefined ? undefined : { ...end, value: -end.value };
 }
 
 function clamp(value: number): number {

@@ -10,6 +10,9 @@ import { createLanguages } from "./languages.ts";
 import { extraConditions, memberNames, propertyConditions, requiredNames } from "./properties.ts";
 import { refuse, type SchemaPart } from "./schema-part.ts";
 
+/** What each character of a name may cost where other names have to differ from it, in the steps that are counted. */
+const stepsPerChar = 10;
+
 interface Member {
   readonly name: string;
   readonly required: boolean;
@@ -70,6 +73,7 @@ function extraMember(
 }
 
 function otherName(grammar: Grammar, parts: readonly SchemaPart[], names: readonly string[], rule: string): Expression {
+  grammar.spend(names.reduce((steps, name) => steps + name.length * stepsPerChar, 0));
   const languages = createLanguages(grammar.spend);
   const taken = names.map((name) => languages.concat(Array.from(name, (char) => languages.set(charsOf(char)))));
   const other = languages.complement(languages.union(taken));

@@ -44,7 +44,9 @@ export function isPredictive(language: Language): boolean {
       case "concat":
         return checkRow(partsOf(part), follow);
       case "union": {
-        const starting = part.options.map((option) => (option.nullable ? withFollow(option, follow) : startsOf(option)));
+        const starting = part.options.map((option) =>
+          option.nullable ? withFollow(option, follow) : startsOf(option),
+        );
         return areDisjoint(starting) && part.options.every((option) => check(option, follow));
       }
       case "repeat": {

@@ -33,7 +33,8 @@ export function propertyConditions(parts: readonly SchemaPart[], name: string): 
  * means these, unless it says otherwise.
  */
 export function extraConditions(parts: readonly SchemaPart[]): readonly Condition[] | undefined {
-  const isOpen = parts.some((part) => has(part, "additionalProperties")) || !parts.some((part) => has(part, "properties"));
+  const isOpen =
+    parts.some((part) => has(part, "additionalProperties")) || !parts.some((part) => has(part, "properties"));
   return isOpen ? parts.flatMap(additionalConditions) : undefined;
 }
 

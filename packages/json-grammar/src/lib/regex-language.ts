@@ -31,7 +31,8 @@ function restOf(languages: Languages, syntax: RegexSyntax, next: Rest): Rest {
       return (atStart) => languages.union(options.map((option) => option(atStart)));
     }
     case "repeat": {
-      if (syntax.max > 1) throw new RegexError("has an anchor or a lookahead within a repetition, which is not supported");
+      if (syntax.max > 1)
+        throw new RegexError("has an anchor or a lookahead within a repetition, which is not supported");
       const item = restOf(languages, syntax.item, next);
       if (syntax.max === 0) return next;
       return syntax.min === 1 ? item : (atStart) => languages.union([item(atStart), next(atStart)]);

@@ -1,7 +1,15 @@
 // Owns what a rule is called: a reader of the grammar should find the schema that it came from.
 
 /** Keywords that say nothing about what a schema is. */
-const silent: ReadonlySet<string> = new Set(["properties", "$defs", "definitions", "allOf", "anyOf", "oneOf", "prefixItems"]);
+const silent: ReadonlySet<string> = new Set([
+  "properties",
+  "$defs",
+  "definitions",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "prefixItems",
+]);
 const spoken: ReadonlyMap<string, string> = new Map([
   ["items", "item"],
   ["additionalProperties", "extra"],
@@ -11,6 +19,8 @@ const spoken: ReadonlyMap<string, string> = new Map([
 export function ruleName(pointer: string): string {
   if (pointer === "") return "root";
   const keys = pointer.split("/").slice(1);
-  const words = keys.map((key) => (silent.has(key) ? "" : /^\d+$/.test(key) ? String(Number(key) + 1) : (spoken.get(key) ?? key)));
+  const words = keys.map((key) =>
+    silent.has(key) ? "" : /^\d+$/.test(key) ? String(Number(key) + 1) : (spoken.get(key) ?? key),
+  );
   return words.filter((word) => word !== "").join("-");
 }

@@ -55,7 +55,8 @@ export function listOf(part: SchemaPart, keyword: string, longest: number): read
   if (value === undefined) return undefined;
   if (!Array.isArray(value)) throw refuse(part, keyword, "must be an array");
   if (value.length > longest) throw refuse(part, keyword, `has more than ${longest} entries`);
-  return value;
+  const list: readonly unknown[] = value;
+  return list;
 }
 
 export function namesOf(part: SchemaPart, keyword: string, most: number): readonly string[] {

@@ -78,7 +78,7 @@ export function stringFilter(grammar: Grammar, constraints: StringConstraints): 
 function patternExpression(grammar: Grammar, constraints: StringConstraints, name: string): Expression {
   const { rules, minLength, maxLength } = constraints;
   const { limits } = grammar;
-  for (const longest of lengthsToTry(maxLength, minLength)) {
+  for (const longest of lengthsToTry(maxLength, minLength, limits)) {
     const languages = createLanguages(grammar.spend);
     const language = languages.intersection(rules.map((rule) => ruleLanguage(languages, rule, limits)));
     const bounded = boundLength(languages, language, minLength, longest);
@@ -90,13 +90,12 @@ function patternExpression(grammar: Grammar, constraints: StringConstraints, nam
   throw new UnsupportedSchemaError(first?.path ?? "", first?.keyword ?? "pattern", reason);
 }
 
-/** Counting costs states, so a length too great to count is halved until it fits: shorter texts are just as valid. */
-function lengthsToTry(maxLength: number, minLength: number): readonly number[] {
+/** Each character counted costs a state at least, so a length that needs too many is halved until it fits: shorter texts are just as valid. */
+function lengthsToTry(maxLength: number, minLength: number, limits: GrammarLimits): readonly number[] {
   const lengths = [maxLength];
-  for (let length = maxLength; length !== Infinity && length / 2 >= Math.max(minLength, 1); ) {
-    length = Math.floor(length / 2);
-    lengths.push(length);
-  }
+  if (maxLength === Infinity) return lengths;
+  const halves = Math.min(Math.floor(maxLength / 2), limits.patternStates);
+  for (let length = halves; length >= Math.max(minLength, 1); length = Math.floor(length / 2)) lengths.push(length);
   return lengths;
 }
 

@@ -18,7 +18,7 @@ export interface CompiledSchema {
   expectValid(count: number, seed?: number): void;
 }
 
-const ajv = new Ajv2020({ strict: false, addUsedSchema: false, logger: false });
+const ajv = new Ajv2020({ strict: false, logger: false });
 formats.default(ajv);
 
 export function compileSchema(schema: unknown): CompiledSchema {

@@ -132,7 +132,8 @@ function readBody(body: string): GbnfItem {
       return ({ t: "\t", n: "\n", r: "\r" }[letter] ?? letter).charCodeAt(0);
     }
     const char = body[at] ?? "";
-    if (char === "" || char === "\\" || char < " " || char > "~") throw new Error(`Bad character at ${body.slice(at, at + 20)}`);
+    if (char === "" || char === "\\" || char < " " || char > "~")
+      throw new Error(`Bad character at ${body.slice(at, at + 20)}`);
     at += 1;
     return char.charCodeAt(0);
   }

@@ -21,7 +21,10 @@ const patterns = [
   "^.{2,5}$",
 ];
 
-const anything: TypedSchema = { schema: {}, values: fc.constantFrom<unknown>(null, true, 0, -1.5, "x", [], {}, [1, { a: [] }]) };
+const anything: TypedSchema = {
+  schema: {},
+  values: fc.constantFrom<unknown>(null, true, 0, -1.5, "x", [], {}, [1, { a: [] }]),
+};
 
 const strings: fc.Arbitrary<TypedSchema> = fc.oneof(
   fc.tuple(fc.nat(6), fc.nat(12)).map(([minLength, more]) => ({
@@ -33,13 +36,22 @@ const strings: fc.Arbitrary<TypedSchema> = fc.oneof(
     schema: { type: "string", pattern },
     values: fc.stringMatching(new RegExp(pattern, "u")),
   })),
-  fc.tuple(fc.constantFrom(...patterns), fc.integer({ min: 5, max: 12 })).map(([pattern, maxLength]) => ({
-    schema: { pattern, maxLength, minLength: 3 },
-    values: fc.stringMatching(new RegExp(pattern, "u")).filter((text) => [...text].length >= 3 && [...text].length <= maxLength),
-  })).filter(({ schema }) => schema.pattern !== "^\\d{3}-\\d{4}$" || schema.maxLength >= 8),
+  fc
+    .tuple(fc.constantFrom(...patterns), fc.integer({ min: 5, max: 12 }))
+    .map(([pattern, maxLength]) => ({
+      schema: { pattern, maxLength, minLength: 3 },
+      values: fc
+        .stringMatching(new RegExp(pattern, "u"))
+        .filter((text) => [...text].length >= 3 && [...text].length <= maxLength),
+    }))
+    .filter(({ schema }) => schema.pattern !== "^\\d{3}-\\d{4}$" || schema.maxLength >= 8),
 );
 
-const bounds = fc.oneof(fc.integer({ min: -200, max: 200 }), fc.integer({ min: -1e9, max: 1e9 }), fc.constantFrom(0, 9, 10, 99, 100));
+const bounds = fc.oneof(
+  fc.integer({ min: -200, max: 200 }),
+  fc.integer({ min: -1e9, max: 1e9 }),
+  fc.constantFrom(0, 9, 10, 99, 100),
+);
 
 const integers: fc.Arbitrary<TypedSchema> = fc.oneof(
   fc.constant<TypedSchema>({ schema: { type: "integer" }, values: fc.integer() }),
@@ -47,8 +59,14 @@ const integers: fc.Arbitrary<TypedSchema> = fc.oneof(
     schema: { type: "integer", minimum, maximum: minimum + more },
     values: fc.integer({ min: minimum, max: minimum + more }),
   })),
-  bounds.map((low) => ({ schema: { type: "integer", exclusiveMinimum: low }, values: fc.nat(5_000).map((more) => low + 1 + more) })),
-  bounds.map((high) => ({ schema: { type: "integer", maximum: high + 0.5 }, values: fc.nat(5_000).map((less) => high - less) })),
+  bounds.map((low) => ({
+    schema: { type: "integer", exclusiveMinimum: low },
+    values: fc.nat(5_000).map((more) => low + 1 + more),
+  })),
+  bounds.map((high) => ({
+    schema: { type: "integer", maximum: high + 0.5 },
+    values: fc.nat(5_000).map((less) => high - less),
+  })),
 );
 
 const hundredths = fc.integer({ min: -100_000, max: 100_000 });
@@ -71,7 +89,10 @@ const numbers: fc.Arbitrary<TypedSchema> = fc.oneof(
 
 const fixed: fc.Arbitrary<TypedSchema> = fc.oneof(
   fc
-    .uniqueArray(fc.constantFrom<unknown>("red", "grün", 'q"', 1, 2.5, -3, true, null, "with\nline"), { minLength: 1, maxLength: 5 })
+    .uniqueArray(fc.constantFrom<unknown>("red", "grün", 'q"', 1, 2.5, -3, true, null, "with\nline"), {
+      minLength: 1,
+      maxLength: 5,
+    })
     .map((values) => ({ schema: { enum: values }, values: fc.constantFrom(...values) })),
   fc.jsonValue({ maxDepth: 2 }).map((value) => ({ schema: { const: value }, values: fc.constant(value) })),
   fc.constantFrom<TypedSchema>(
@@ -87,7 +108,10 @@ const fixed: fc.Arbitrary<TypedSchema> = fc.oneof(
 const definitions = {
   tree: {
     type: "object",
-    properties: { value: { type: "integer" }, children: { type: "array", items: { $ref: "#/$defs/tree" }, maxItems: 3 } },
+    properties: {
+      value: { type: "integer" },
+      children: { type: "array", items: { $ref: "#/$defs/tree" }, maxItems: 3 },
+    },
     required: ["value"],
     additionalProperties: false,
   },
@@ -136,13 +160,18 @@ function objectOf(list: readonly Property[], additionalProperties?: unknown): Ty
 
 function membersOf(list: readonly Property[]): fc.Arbitrary<Record<string, unknown>> {
   const members = list.map(({ name, type, required }) =>
-    fc.tuple(type.values, required ? fc.constant(true) : fc.boolean()).map(([value, present]) => (present ? [[name, value] as const] : [])),
+    fc
+      .tuple(type.values, required ? fc.constant(true) : fc.boolean())
+      .map(([value, present]) => (present ? [[name, value] as const] : [])),
   );
   return fc.tuple(...members).map((parts) => Object.fromEntries(parts.flat()));
 }
 
 function withExtras(object: TypedSchema, extra: TypedSchema): TypedSchema {
-  const extras = fc.dictionary(fc.constantFrom("x", "extra", "abcd", "nam"), extra.values, { maxKeys: 2, noNullPrototype: true });
+  const extras = fc.dictionary(fc.constantFrom("x", "extra", "abcd", "nam"), extra.values, {
+    maxKeys: 2,
+    noNullPrototype: true,
+  });
   return {
     schema: object.schema,
     values: fc.tuple(object.values, extras).map(([members, more]) => ({ ...(members as object), ...more })),

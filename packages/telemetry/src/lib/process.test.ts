@@ -30,7 +30,7 @@ function start(format: "json" | "pretty", body: string, env: Record<string, stri
   const code = `const { createLogger, createWorkerMetrics } = await import(${index});
     const logger = createLogger({ level: "info", format: "${format}", name: "child" });
     ${body}`;
-  const args = ["--conditions=source", "--import", "tsx", "--input-type=module", "--eval", code];
+  const args = ["--conditions=waggle-source", "--import", "tsx", "--input-type=module", "--eval", code];
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, ...env },

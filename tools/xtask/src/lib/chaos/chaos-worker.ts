@@ -21,7 +21,7 @@ export interface WorkerSpec {
 export interface ChaosWorker extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
-  /** Milliseconds from the engine's start to the model being ready, the first time; 0 while it loads. */
+  /** Milliseconds from the engine's start to the model being ready, the first time; NaN while it loads. */
   readonly firstLoadMs: number;
   readonly client: WorkerClient;
   readonly log: LogWatch;
@@ -59,8 +59,7 @@ export async function startWorker(groups: ProcessGroups, spec: WorkerSpec): Prom
     url,
     pid: group.pid,
     get firstLoadMs() {
-      const [start, ready] = [named("engine_start"), named("model_ready")].map((fits) => log.lines.find(fits));
-      return start === undefined || ready === undefined ? 0 : timeOf(ready) - timeOf(start);
+      return timeBetween(log.lines.find(named("engine_start")), log.lines.find(named("model_ready")));
     },
     client,
     log,
@@ -96,8 +95,9 @@ export function told(message: string, job: string): (line: LogLine) => boolean {
   return (line) => line["msg"] === message && line["job"] === job;
 }
 
-function timeOf(line: LogLine): number {
-  return Date.parse(String(line["time"]));
+/** Milliseconds by the log's own clock; NaN where one of the two is missing, which is within no limit. */
+export function timeBetween(earlier: LogLine | undefined, later: LogLine | undefined): number {
+  return Date.parse(String(later?.["time"])) - Date.parse(String(earlier?.["time"]));
 }
 
 /** The exit within the limit, and how long it took. @throws TimeoutError */

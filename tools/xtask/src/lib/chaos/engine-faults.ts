@@ -30,10 +30,10 @@ async function runDeaths(stage: Stage): Promise<void> {
     // A new worker for each round: one whose engines keep dying starts them later and later.
     await using worker = await stage.startWorker(flags);
     await stage.check(`kill -9 of the engine under ${slotsUnderLoad} streams`, (facts) =>
-      checkDeath(worker, { reason: "signal", signal: "SIGKILL", noticeMs: 0, textOf }, facts),
+      checkDeath(worker, { reason: "signal", signal: "SIGKILL", textOf }, facts),
     );
     await stage.check(`SIGSTOP of the engine under ${slotsUnderLoad} streams`, (facts) =>
-      checkDeath(worker, { reason: "hung", signal: "SIGSTOP", noticeMs: watchdogMs, textOf }, facts),
+      checkDeath(worker, { reason: "hung", signal: "SIGSTOP", textOf }, facts),
     );
     await stage.check("kill -9 of the worker leaves no engine", (facts) => checkOrphan(worker, facts));
   }

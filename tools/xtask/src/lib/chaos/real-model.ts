@@ -46,7 +46,7 @@ export async function runRealModel(stage: Stage): Promise<void> {
     return checkWatched(worker, body, cutAt, facts);
   });
   await stage.check(`kill -9 of the engine under ${slotsUnderLoad} streams`, (facts) =>
-    checkDeath(worker, { reason: "signal", signal: "SIGKILL", noticeMs: 0 }, facts),
+    checkDeath(worker, { reason: "signal", signal: "SIGKILL" }, facts),
   );
 }
 

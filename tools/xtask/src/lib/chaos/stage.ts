@@ -54,7 +54,8 @@ export interface References {
   uncutText(request: UncutRequest): Promise<string>;
 }
 
-const checkLimitMs = 30_000;
+/** For checks that need no limit of their own; each wait in them has one too. */
+const checkLimitMs = 60_000;
 
 export function createStage(
   options: StageOptions,

@@ -1,0 +1,97 @@
+// Owns how an answer is shown: what is being waited for, its text, its figures, and what went wrong with it.
+import type { VNode } from "preact";
+import { CopyButton } from "../parts/copy-button.tsx";
+import { Icon } from "../parts/icons.tsx";
+import { Markdown } from "../parts/markdown.tsx";
+import { isLive } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import { describeLine, milliseconds, rate } from "./words.ts";
+
+export interface AnswerTurnProps {
+  readonly answer: Answer;
+  readonly isLast: boolean;
+  readonly onRetry: (answerId: string) => void;
+}
+
+export function AnswerTurn({ answer, isLast, onRetry }: AnswerTurnProps): VNode {
+  const live = isLive(answer);
+  const wait = waitingWords(answer);
+  return (
+    <li class="turn answer" data-phase={answer.phase}>
+      <h3 class="visually-hidden">Answer</h3>
+      {(answer.leftOut ?? 0) > 0 && (
+        <p class="small muted">{`Earlier messages left out, because the context is full: ${answer.leftOut}.`}</p>
+      )}
+      {answer.text !== "" && <Markdown text={answer.text} />}
+      {wait !== undefined && (
+        <p class="waiting muted" role="status">
+          <span class="live-dot pulse" /> {wait}
+        </p>
+      )}
+      {answer.problem !== undefined && (
+        <div class="notice bad spread" role="alert">
+          <span>{answer.problem.message}</span>
+          <RetryButton answer={answer} onRetry={onRetry} named />
+        </div>
+      )}
+      <div class="turn-tools">
+        {!live && answer.text !== "" && <CopyButton text={answer.text} label="Copy answer" />}
+        {!live && isLast && answer.problem === undefined && <RetryButton answer={answer} onRetry={onRetry} />}
+        <Figures answer={answer} />
+      </div>
+    </li>
+  );
+}
+
+/** Undefined while tokens come or nothing does any more. */
+function waitingWords(answer: Answer): string | undefined {
+  if (answer.reconnecting === true) return "Reconnecting…";
+  switch (answer.phase) {
+    case "sending":
+      return "Sending…";
+    case "waiting":
+      return `Waiting (${describeLine(answer.position ?? 1)})`;
+    case "loading":
+      return "Loading the model…";
+    case "thinking":
+      return "Thinking…";
+    case "streaming":
+    case "done":
+    case "stopped":
+    case "broken":
+      return undefined;
+  }
+}
+
+function Figures({ answer }: { readonly answer: Answer }): VNode | null {
+  const figures = [
+    answer.phase === "stopped" ? "Stopped" : undefined,
+    answer.cutShort === true ? "Cut off: no room for more" : undefined,
+    answer.tokens > 0 ? `${answer.tokens} ${answer.tokens === 1 ? "token" : "tokens"}` : undefined,
+    answer.tokensPerSecond === undefined ? undefined : `${rate(answer.tokensPerSecond)} tokens/s`,
+    answer.ttftMs === undefined ? undefined : `first token after ${milliseconds(answer.ttftMs)}`,
+  ].filter((figure) => figure !== undefined);
+  if (figures.length === 0) return null;
+  return <span class="figures small muted numbers">{figures.join(" · ")}</span>;
+}
+
+interface RetryProps {
+  readonly answer: Answer;
+  readonly onRetry: (answerId: string) => void;
+  readonly named?: boolean;
+}
+
+function RetryButton({ answer, onRetry, named = false }: RetryProps): VNode {
+  return (
+    <button
+      type="button"
+      class={named ? "button tiny" : "button icon tiny quiet"}
+      aria-label={named ? undefined : "Answer again"}
+      title={named ? undefined : "Answer again"}
+      onClick={() => onRetry(answer.id)}
+    >
+      <Icon name="retry" />
+      {named && "Retry"}
+    </button>
+  );
+}

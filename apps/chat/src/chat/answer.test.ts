@@ -1,0 +1,85 @@
+// Shows what each event does to an answer, and above all what it does not do.
+import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { applyEvent, broken, newAnswer, revived, stopped, withReconnecting } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+
+const start = newAnswer("turn-1", "job-1", 1_000);
+const token = (index: number, text: string, more: Partial<TokenEvent> = {}): TokenEvent => ({
+  type: "token",
+  stream_id: "job-1",
+  index,
+  text,
+  t_ms: index * 100,
+  ...more,
+});
+const end = (more: Partial<EndEvent> = {}): EndEvent => ({
+  type: "end",
+  stream_id: "job-1",
+  finish_reason: "stop",
+  usage: { prompt_tokens: 1, completion_tokens: 3, total_tokens: 4, cached_tokens: 0 },
+  timings: { queue_ms: 0, prefill_ms: 1, decode_ms: 2, total_ms: 3, tokens_per_second: 42 },
+  ...more,
+});
+const after = (...events: readonly StreamEvent[]): Answer =>
+  events.reduce((answer, event) => applyEvent(answer, event, 1_250), start);
+
+describe("an answer", () => {
+  it("waits, thinks, streams, and ends with the worker's figures", () => {
+    const waiting = after({ type: "queued", stream_id: "job-1", position: 3 });
+    expect(waiting).toMatchObject({ phase: "waiting", position: 3 });
+    const thinking = applyEvent(waiting, { type: "status", stream_id: "job-1", status: "thinking" }, 0);
+    expect(thinking).toMatchObject({ phase: "thinking" });
+    expect(thinking.position).toBeUndefined();
+    expect(after(token(0, "a"), token(1, "b", { n: 2 }))).toMatchObject({
+      phase: "streaming",
+      text: "ab",
+      tokens: 3,
+      ttftMs: 250,
+    });
+    expect(after(token(0, "a"), end())).toMatchObject({ phase: "done", tokens: 3, tokensPerSecond: 42 });
+  });
+
+  it("tells a live rate once there is half a second of it", () => {
+    expect(after(token(0, "a"), token(1, "b")).tokensPerSecond).toBeUndefined();
+    const events = Array.from({ length: 11 }, (_, i) => token(i, "a"));
+    expect(after(...events).tokensPerSecond).toBeCloseTo(10);
+  });
+
+  it("takes nothing of another stream, and no token twice", () => {
+    expect(after(token(0, "old", { stream_id: "job-0" }))).toBe(start);
+    expect(after(token(0, "a"), token(0, "a")).text).toBe("a");
+  });
+
+  it("takes nothing after a stop, and keeps what was said", () => {
+    const said = stopped(after(token(0, "a")));
+    expect(applyEvent(said, token(1, "b"), 0)).toBe(said);
+    expect(said).toMatchObject({ phase: "stopped", text: "a" });
+    expect(said.problem).toBeUndefined();
+  });
+
+  it("is stopped, not broken, when the worker says cancelled", () => {
+    const superseded = after(token(0, "a"), end({ finish_reason: "cancelled", cancelled_by: "superseded" }));
+    expect(superseded).toMatchObject({ phase: "stopped", text: "a" });
+  });
+
+  it("is broken by an error, with its reason, and can live again", () => {
+    const error = after(token(0, "a"), {
+      type: "error",
+      stream_id: "job-1",
+      code: "engine_failed",
+      message: "The engine died.",
+      retryable: true,
+    });
+    expect(error).toMatchObject({ phase: "broken", problem: { code: "engine_failed", message: "The engine died." } });
+    expect(revived(error)).toMatchObject({ phase: "streaming", text: "a", lastIndex: 0 });
+    expect(revived(error).problem).toBeUndefined();
+  });
+
+  it("says that it reconnects only while it lives", () => {
+    expect(withReconnecting(start, true).reconnecting).toBe(true);
+    expect(withReconnecting(withReconnecting(start, true), false).reconnecting).toBeUndefined();
+    const ended = broken(start, { code: "internal", message: "" });
+    expect(withReconnecting(ended, true)).toBe(ended);
+  });
+});

@@ -1,0 +1,135 @@
+// Owns an answer: what is known of it, and how each event of its stream changes that. Pure; it knows no network and no page.
+import type { StreamEvent } from "@waggle/protocol";
+import type { Problem } from "../wire/problem.ts";
+
+export type AnswerPhase =
+  | "sending"
+  | "waiting"
+  | "loading"
+  | "thinking"
+  | "streaming"
+  /** Ended by itself. */
+  | "done"
+  /** Ended by the visitor, or by the next message. */
+  | "stopped"
+  | "broken";
+
+export interface Answer {
+  readonly role: "assistant";
+  readonly id: string;
+  /** The page's own, and the stream's id: every event is checked against it. */
+  readonly jobId: string;
+  readonly phase: AnswerPhase;
+  readonly text: string;
+  /** Of the last token event; -1 before the first. */
+  readonly lastIndex: number;
+  /** Milliseconds since 1970. */
+  readonly sentAt: number;
+  /** In line; 1 is next. */
+  readonly position?: number;
+  /** The connection is lost and being sought again. */
+  readonly reconnecting?: boolean;
+  readonly ttftMs?: number;
+  /** `t_ms` of the first token. */
+  readonly firstTokenMs?: number;
+  readonly tokens: number;
+  readonly tokensPerSecond?: number;
+  readonly promptTokens?: number;
+  /** The answer ran into its limit of tokens. */
+  readonly cutShort?: boolean;
+  /** Earlier messages that were left out because the context cannot hold them. */
+  readonly leftOut?: number;
+  readonly problem?: Problem;
+}
+
+export function newAnswer(id: string, jobId: string, sentAt: number): Answer {
+  return { role: "assistant", id, jobId, phase: "sending", text: "", lastIndex: -1, sentAt, tokens: 0 };
+}
+
+/** Whether more is to come. */
+export function isLive(answer: Answer): boolean {
+  return answer.phase !== "done" && answer.phase !== "stopped" && answer.phase !== "broken";
+}
+
+/** The answer after one event. An event of another stream, or after the end, changes nothing. */
+export function applyEvent(answer: Answer, event: StreamEvent, now: number): Answer {
+  if (event.stream_id !== answer.jobId || !isLive(answer)) return answer;
+  switch (event.type) {
+    case "queued":
+      if (answer.text !== "") return answer;
+      return event.position === 0
+        ? { ...without(answer, "position"), phase: "thinking" }
+        : { ...answer, phase: "waiting", position: event.position };
+    case "status":
+      if (answer.text !== "" || event.status === "continued") return answer;
+      return { ...without(answer, "position"), phase: event.status };
+    case "started":
+      return {
+        ...without(answer, "position"),
+        phase: beforeText(answer, "thinking"),
+        promptTokens: event.prompt_tokens,
+      };
+    case "token":
+      return applyToken(answer, event, now);
+    case "end":
+      return {
+        ...without(answer, "position"),
+        phase: event.finish_reason === "cancelled" ? "stopped" : "done",
+        cutShort: event.finish_reason === "length",
+        tokens: event.usage.completion_tokens,
+        ...(event.timings.tokens_per_second > 0 ? { tokensPerSecond: event.timings.tokens_per_second } : {}),
+      };
+    case "error":
+      return broken(answer, {
+        code: event.code,
+        message: event.message,
+        ...(event.details === undefined ? {} : { details: event.details }),
+      });
+  }
+}
+
+function applyToken(answer: Answer, event: Extract<StreamEvent, { type: "token" }>, now: number): Answer {
+  if (event.index <= answer.lastIndex) return answer;
+  const firstTokenMs = answer.firstTokenMs ?? event.t_ms;
+  const tokens = answer.tokens + (event.n ?? 1);
+  const spanMs = event.t_ms - firstTokenMs;
+  return {
+    ...without(answer, "position"),
+    phase: "streaming",
+    text: answer.text + event.text,
+    lastIndex: event.index,
+    ttftMs: answer.ttftMs ?? Math.max(0, now - answer.sentAt),
+    firstTokenMs,
+    tokens,
+    // Half a second of tokens is the least that makes a rate worth showing.
+    ...(spanMs >= 500 ? { tokensPerSecond: ((tokens - 1) * 1_000) / spanMs } : {}),
+  };
+}
+
+function beforeText(answer: Answer, phase: AnswerPhase): AnswerPhase {
+  return answer.text === "" ? phase : answer.phase;
+}
+
+export function broken(answer: Answer, problem: Problem): Answer {
+  return { ...without(without(answer, "position"), "reconnecting"), phase: "broken", problem };
+}
+
+/** What was said stays. */
+export function stopped(answer: Answer): Answer {
+  return { ...without(without(answer, "position"), "reconnecting"), phase: "stopped" };
+}
+
+/** The same answer, live again after its stream was given up. */
+export function revived(answer: Answer): Answer {
+  return { ...without(answer, "problem"), phase: answer.text === "" ? "sending" : "streaming" };
+}
+
+export function withReconnecting(answer: Answer, reconnecting: boolean): Answer {
+  if (!isLive(answer) || (answer.reconnecting ?? false) === reconnecting) return answer;
+  return reconnecting ? { ...answer, reconnecting } : without(answer, "reconnecting");
+}
+
+function without(answer: Answer, key: "position" | "reconnecting" | "problem"): Answer {
+  const { [key]: _, ...rest } = answer;
+  return rest;
+}

@@ -1,0 +1,117 @@
+// Owns the chat page's frame: the list of conversations, the bar on top, what is said, and the box to say something in.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+import { Brand } from "../parts/brand.tsx";
+import { Icon } from "../parts/icons.tsx";
+import { ThemeSwitch } from "../parts/theme-switch.tsx";
+import { TokenDialog } from "../parts/token-dialog.tsx";
+import type { Api } from "../wire/api.ts";
+import type { Chat } from "./chat.ts";
+import { Composer } from "./composer.tsx";
+import { liveAnswer, titleOf } from "./conversation.ts";
+import type { Conversations } from "./conversations.ts";
+import { SettingsDialog } from "./settings-dialog.tsx";
+import { Sidebar } from "./sidebar.tsx";
+import { Transcript } from "./transcript.tsx";
+import { Welcome } from "./welcome.tsx";
+import type { WorkerAbout } from "./worker-about.ts";
+import { WorkerBadge } from "./worker-badge.tsx";
+
+export interface AppProps {
+  readonly api: Api;
+  readonly chat: Chat;
+  readonly conversations: Conversations;
+  readonly about: WorkerAbout;
+}
+
+export function App({ api, chat, conversations, about }: AppProps): VNode {
+  const sidebarOpen = useSignal(false);
+  const settingsOpen = useSignal(false);
+  const current = conversations.current.value;
+  const live = liveAnswer(current) !== undefined;
+  const title = titleOf(current);
+
+  useEffect(() => {
+    document.title = current.turns.length === 0 ? "Waggle" : `${title} · Waggle`;
+  }, [title, current.turns.length === 0]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key !== "Escape" || document.querySelector("dialog[open]") !== null) return;
+      if (sidebarOpen.value) sidebarOpen.value = false;
+      else chat.stop();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [chat]);
+
+  function show(id: string | undefined): void {
+    sidebarOpen.value = false;
+    chat.show(id);
+    document.getElementById("message")?.focus();
+  }
+
+  return (
+    <div class={sidebarOpen.value ? "chat with-sidebar" : "chat"}>
+      <a
+        class="skip button"
+        href="#message"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("message")?.focus();
+        }}
+      >
+        Skip to the message box
+      </a>
+      <Sidebar conversations={conversations} onShow={show} onRemove={chat.remove} />
+      <button
+        class="shade"
+        hidden={!sidebarOpen.value}
+        aria-label="Close the list"
+        onClick={() => (sidebarOpen.value = false)}
+      />
+      <header class="topbar">
+        <button
+          type="button"
+          class="button icon quiet only-narrow"
+          aria-label="Conversations"
+          aria-expanded={sidebarOpen.value}
+          onClick={() => (sidebarOpen.value = !sidebarOpen.value)}
+        >
+          <Icon name="menu" />
+        </button>
+        <span class="only-narrow">
+          <Brand title="Waggle" href="/" />
+        </span>
+        <div class="grow">
+          <WorkerBadge about={about} />
+        </div>
+        <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
+          <Icon name="sliders" />
+          <span class="only-wide">Settings</span>
+          <span class="visually-hidden only-narrow">Settings</span>
+        </button>
+        <a class="button icon quiet" href="/status" aria-label="Worker status" title="Worker status">
+          <Icon name="pulse" />
+        </a>
+        <ThemeSwitch />
+      </header>
+      <main>
+        {current.turns.length === 0 ? (
+          <Welcome about={about} onSend={chat.send} />
+        ) : (
+          <Transcript key={current.id} conversation={current} chat={chat} />
+        )}
+      </main>
+      <Composer key={`composer-${current.id}`} live={live} onSend={chat.send} onStop={chat.stop} />
+      {settingsOpen.value && (
+        <SettingsDialog
+          settings={current.settings}
+          onSave={chat.configure}
+          onClose={() => (settingsOpen.value = false)}
+        />
+      )}
+      <TokenDialog api={api} />
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+// Owns the start of the chat page: its parts are made and joined here, and nowhere else.
+import { mount } from "../parts/mount.tsx";
+import { createApi } from "../wire/api.ts";
+import { App } from "./app.tsx";
+import { createChat } from "./chat.ts";
+import "./chat.css";
+import { createConversations } from "./conversations.ts";
+import { createStorage } from "./storage.ts";
+import { createWorkerAbout } from "./worker-about.ts";
+
+const api = createApi();
+const storage = createStorage();
+const conversations = createConversations(storage);
+const about = createWorkerAbout(api);
+const chat = createChat({ api, conversations, about, saveSettings: storage.saveSettings });
+
+/** The address names the conversation, so that a reload, a bookmark and the back button find it. */
+function showAddressed(): void {
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (id !== conversations.current.peek().id) chat.show(id === "" ? undefined : id);
+}
+
+showAddressed();
+conversations.current.subscribe(({ id, turns }) => {
+  const hash = turns.length === 0 ? "" : `#${encodeURIComponent(id)}`;
+  if (location.hash !== hash) history.replaceState(null, "", hash === "" ? location.pathname : hash);
+});
+addEventListener("hashchange", showAddressed);
+addEventListener("pagehide", conversations.flush);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "hidden") conversations.flush();
+});
+
+about.refresh();
+mount(<App api={api} chat={chat} conversations={conversations} about={about} />);

@@ -1,0 +1,20 @@
+// Owns what a first-time visitor may click: prompts that suit the model.
+
+/** The embedded model tells short stories to small children, and nothing else. */
+const storyModel = /tiny.?stories/i;
+
+const stories = [
+  "Tell me a story about a dog and a ball.",
+  "Write a short story with the words rabbit, castle and rain.",
+  "Who are you?",
+] as const;
+
+const anything = [
+  "Explain how bees tell each other where the flowers are.",
+  "Write a short poem about rain on a tin roof.",
+  "Suggest three names for a small bakery by the sea.",
+] as const;
+
+export function suggestionsFor(model: string | undefined): readonly string[] {
+  return model !== undefined && storyModel.test(model) ? stories : anything;
+}

@@ -1,0 +1,92 @@
+// Owns what has been said in a conversation, and that the newest stays in sight unless the visitor has scrolled away.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { Icon } from "../parts/icons.tsx";
+import { AnswerTurn } from "./answer-turn.tsx";
+import type { Chat } from "./chat.ts";
+import { liveAnswer } from "./conversation.ts";
+import type { Conversation, Turn } from "./conversation.ts";
+import { MessageTurn } from "./message-turn.tsx";
+
+/** Closer to the end than this counts as being there. */
+const nearEndPx = 48;
+
+export function Transcript({
+  conversation,
+  chat,
+}: {
+  readonly conversation: Conversation;
+  readonly chat: Chat;
+}): VNode {
+  const scroller = useRef<HTMLDivElement>(null);
+  const atEnd = useSignal(true);
+  const lastId = conversation.turns.at(-1)?.id;
+
+  function scrollToEnd(): void {
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+  }
+
+  useLayoutEffect(() => {
+    if (atEnd.peek()) scrollToEnd();
+  }, [conversation]);
+  useLayoutEffect(() => {
+    if (scroller.current === null) return;
+    // A phone that is turned, or a keyboard that opens, must not hide the newest.
+    const observer = new ResizeObserver(() => {
+      if (atEnd.peek()) scrollToEnd();
+    });
+    observer.observe(scroller.current);
+    return () => observer.disconnect();
+  }, [atEnd]);
+  useLayoutEffect(() => {
+    atEnd.value = true;
+    scrollToEnd();
+  }, [lastId]);
+
+  return (
+    <>
+      <div
+        class="transcript"
+        ref={scroller}
+        role="log"
+        aria-label="Conversation"
+        aria-busy={liveAnswer(conversation) !== undefined}
+        tabIndex={0}
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          atEnd.value = scrollHeight - scrollTop - clientHeight < nearEndPx;
+        }}
+      >
+        <ol class="turns">
+          {conversation.turns.map((turn) => (
+            <TurnItem key={turn.id} turn={turn} isLast={turn.id === lastId} chat={chat} />
+          ))}
+        </ol>
+      </div>
+      {!atEnd.value && (
+        <button type="button" class="button icon to-end" aria-label="To the newest" onClick={scrollToEnd}>
+          <Icon name="down" />
+        </button>
+      )}
+    </>
+  );
+}
+
+interface TurnProps {
+  readonly turn: Turn;
+  readonly isLast: boolean;
+  readonly chat: Chat;
+}
+
+/** Drawn again only when the turn itself has changed: a long conversation costs no more than its last answer. */
+function TurnItem({ turn, isLast, chat }: TurnProps): VNode {
+  return useMemo(
+    () =>
+      turn.role === "user" ? (
+        <MessageTurn turn={turn} onResend={chat.resend} />
+      ) : (
+        <AnswerTurn answer={turn} isLast={isLast} onRetry={chat.retry} />
+      ),
+    [turn, isLast, chat],
+  );
+}

@@ -1,0 +1,17 @@
+// Shows how positions and figures read.
+import { expect, it } from "vitest";
+import { describeLine, milliseconds, rate } from "./words.ts";
+
+it.each([
+  [1, "next in line"],
+  [2, "2nd in line"],
+  [3, "3rd in line"],
+  [4, "4th in line"],
+  [11, "11th in line"],
+  [22, "22nd in line"],
+])("position %i is %s", (position, words) => expect(describeLine(position)).toBe(words));
+
+it("tells rates and times in as many digits as matter", () => {
+  expect([rate(3.456), rate(85.4), rate(1_234.5)]).toEqual(["3.5", "85", "1,235"]);
+  expect([milliseconds(84.6), milliseconds(1_500)]).toEqual(["85 ms", "1.5 s"]);
+});

@@ -1,0 +1,25 @@
+// Owns how positions and figures are put into words.
+
+const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
+const suffixes: Readonly<Record<Intl.LDMLPluralRule, string>> = {
+  zero: "th",
+  one: "st",
+  two: "nd",
+  few: "rd",
+  many: "th",
+  other: "th",
+};
+
+/** "next in line", "3rd in line". */
+export function describeLine(position: number): string {
+  return position === 1 ? "next in line" : `${position}${suffixes[ordinals.select(position)]} in line`;
+}
+
+/** Three digits at most, and never a second one behind the point. */
+export function rate(perSecond: number): string {
+  return perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond).toLocaleString("en");
+}
+
+export function milliseconds(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}

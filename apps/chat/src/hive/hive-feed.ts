@@ -1,0 +1,53 @@
+// Owns the connection to the hive: its feed, opened again when it is lost, and the heartbeats from before. The one long-lived connection.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import type { Heartbeat, HiveEvent } from "@waggle/protocol";
+import type { Api } from "../wire/api.ts";
+import { readFrames } from "../wire/frames.ts";
+import { waitToRetry } from "../wire/retry-wait.ts";
+import { addHistory, applyHiveEvent, emptyHive, samplesLimit } from "./hive-view.ts";
+import type { HiveView } from "./hive-view.ts";
+
+const retryDelayMs = 2_000;
+/** Heartbeats fetched for the small plots, over all workers. */
+const historyLimit = 10 * samplesLimit;
+
+export interface HiveFeed {
+  readonly view: ReadonlySignal<HiveView>;
+  readonly connection: ReadonlySignal<"opening" | "open" | "lost">;
+}
+
+export function followHive(api: Api): HiveFeed {
+  const view = signal(emptyHive);
+  const connection = signal<"opening" | "open" | "lost">("opening");
+  const never = new AbortController().signal;
+
+  async function readOnce(): Promise<void> {
+    const reading = new AbortController();
+    const response = await api.request("/v1/heartbeats/stream", { signal: reading.signal });
+    if (!response.ok) return;
+    connection.value = "open";
+    for await (const event of readFrames(response, reading)) {
+      view.value = applyHiveEvent(view.value, event as HiveEvent, Date.now());
+      if ((event as HiveEvent).type === "snapshot") void fetchHistory();
+    }
+  }
+
+  async function fetchHistory(): Promise<void> {
+    const response = await api.request(`/v1/heartbeats?limit=${historyLimit}`).catch(() => undefined);
+    if (response?.ok !== true) return;
+    const { heartbeats } = (await response.json()) as { heartbeats: Heartbeat[] };
+    view.value = addHistory(view.value, heartbeats);
+  }
+
+  async function readForEver(): Promise<never> {
+    for (;;) {
+      await readOnce().catch(() => {});
+      connection.value = "lost";
+      await waitToRetry(retryDelayMs, never);
+    }
+  }
+
+  void readForEver();
+  return { view, connection };
+}

@@ -1,0 +1,73 @@
+// Shows how the hive's events become cards and a timeline, also across a lost connection.
+import type { Heartbeat, HiveWorker } from "@waggle/protocol";
+import { expect, it } from "vitest";
+import { addHistory, applyHiveEvent, emptyHive, samplesLimit } from "./hive-view.ts";
+import type { HiveView } from "./hive-view.ts";
+
+const at = "2026-11-20T10:00:00.000Z";
+const shape = {
+  url: "http://127.0.0.1:1",
+  model: "m",
+  state: "ready" as const,
+  slots: { total: 8, busy: 0 },
+  queue: { depth: 0, capacity: 64 },
+  version: "0",
+  worker_id: "bee",
+};
+const worker: HiveWorker = {
+  ...shape,
+  interval_ms: 1_000,
+  liveness: "alive",
+  registered_at: at,
+  last_seen_at: at,
+  heartbeats: 0,
+};
+const heartbeat = (seq: number, timestamp = at): Heartbeat => ({
+  ...shape,
+  slots: { total: 8, busy: 5 },
+  timestamp,
+  health_status: "healthy",
+  seq,
+  tokens_per_second: 77,
+});
+const now = Date.parse(at) - 5_000;
+const happenings = (view: HiveView): string[] => view.timeline.map(({ what }) => what);
+const joined = applyHiveEvent(emptyHive, { type: "snapshot", at, workers: [worker] }, now);
+
+it("begins with what the hive lists, and knows how the two clocks differ", () => {
+  expect(happenings(joined)).toEqual(["joined"]);
+  expect(joined.clockOffsetMs).toBe(5_000);
+});
+
+it("tells stale, gone and back, newest first", () => {
+  const change = (view: HiveView, liveness: "alive" | "stale" | "gone", was: "alive" | "stale" | "gone"): HiveView =>
+    applyHiveEvent(view, { type: "liveness", at, worker_id: "bee", liveness, was }, now);
+  const back = change(change(change(joined, "stale", "alive"), "gone", "stale"), "alive", "gone");
+  expect(happenings(back)).toEqual(["back", "gone", "stale", "joined"]);
+});
+
+it("takes figures from heartbeats, and remembers so many", () => {
+  let view = joined;
+  for (let seq = 0; seq < samplesLimit + 5; seq++) {
+    view = applyHiveEvent(view, { type: "heartbeat", at, heartbeat: heartbeat(seq) }, now);
+  }
+  const card = view.workers.get("bee");
+  expect(card).toMatchObject({ tokensPerSecond: 77, worker: { slots: { busy: 5 } } });
+  expect(card?.samples).toHaveLength(samplesLimit);
+});
+
+it("puts older heartbeats before those it has seen, and none twice", () => {
+  const seen = applyHiveEvent(joined, { type: "heartbeat", at, heartbeat: heartbeat(1) }, now);
+  const filled = addHistory(seen, [heartbeat(0, "2026-11-20T09:59:59.000Z"), heartbeat(1)]);
+  expect(filled.workers.get("bee")?.samples.map((sample) => sample.at)).toEqual([
+    Date.parse(at) - 1_000,
+    Date.parse(at),
+  ]);
+});
+
+it("tells after a lost connection what has changed meanwhile, and nothing twice", () => {
+  const again = applyHiveEvent(joined, { type: "snapshot", at, workers: [{ ...worker, liveness: "gone" }] }, now);
+  expect(happenings(again)).toEqual(["gone", "joined"]);
+  expect(happenings(applyHiveEvent(again, { type: "snapshot", at, workers: [] }, now))[0]).toBe("left");
+  expect(applyHiveEvent(joined, { type: "snapshot", at, workers: [worker] }, now).timeline).toHaveLength(1);
+});

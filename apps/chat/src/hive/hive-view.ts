@@ -1,0 +1,150 @@
+// Owns what the hive's page knows: the workers, a short history of each, and what happened to them. Pure: events in, a new view out.
+import type { Heartbeat, HiveEvent, HiveWorker, LivenessState } from "@waggle/protocol";
+
+/** Most heartbeats remembered for each worker's small plots. */
+export const samplesLimit = 90;
+/** Most lines in the timeline. */
+const timelineLimit = 200;
+
+export interface Sample {
+  readonly at: number;
+  readonly busy: number;
+  readonly tokensPerSecond: number | undefined;
+}
+
+export interface WorkerView {
+  readonly worker: HiveWorker;
+  readonly tokensPerSecond: number | undefined;
+  readonly samples: readonly Sample[];
+}
+
+export type Happening = "joined" | "restarted" | "stale" | "gone" | "back" | "left" | "forgotten";
+
+export interface TimelineEntry {
+  readonly key: number;
+  /** Milliseconds since 1970, by the hive's clock. */
+  readonly at: number;
+  readonly workerId: string;
+  readonly what: Happening;
+}
+
+export interface HiveView {
+  readonly workers: ReadonlyMap<string, WorkerView>;
+  /** Newest first. */
+  readonly timeline: readonly TimelineEntry[];
+  /** What to add to this browser's clock to have the hive's. */
+  readonly clockOffsetMs: number;
+}
+
+export const emptyHive: HiveView = { workers: new Map(), timeline: [], clockOffsetMs: 0 };
+
+/** @param now this browser's clock, milliseconds since 1970 */
+export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): HiveView {
+  const at = Date.parse(event.at);
+  const timed = { ...view, clockOffsetMs: at - now };
+  switch (event.type) {
+    case "snapshot":
+      return applySnapshot(timed, event.workers, at);
+    case "registered":
+      return applyRegistration(timed, event.worker, at);
+    case "heartbeat":
+      return applyHeartbeat(timed, event.heartbeat, at);
+    case "liveness":
+      return applyLiveness(timed, event.worker_id, event.liveness, at);
+    case "deregistered":
+      return note(withoutWorker(timed, event.worker_id), event.worker_id, "left", at);
+    case "forgotten":
+      return note(withoutWorker(timed, event.worker_id), event.worker_id, "forgotten", at);
+  }
+}
+
+/** Fills the small plots with heartbeats from before the page was opened. */
+export function addHistory(view: HiveView, heartbeats: readonly Heartbeat[]): HiveView {
+  const workers = new Map(view.workers);
+  for (const [id, known] of workers) {
+    const older = heartbeats
+      .filter(({ worker_id }) => worker_id === id)
+      .map((heartbeat) => sampleOf(heartbeat, Date.parse(heartbeat.timestamp)))
+      .filter(({ at }) => at < (known.samples[0]?.at ?? Infinity));
+    workers.set(id, { ...known, samples: [...older, ...known.samples].slice(-samplesLimit) });
+  }
+  return { ...view, workers };
+}
+
+/** The first one, or the one after a lost connection: what has changed meanwhile is told as if it happened now. */
+function applySnapshot(view: HiveView, listed: readonly HiveWorker[], at: number): HiveView {
+  const ids = new Set(listed.map(({ worker_id }) => worker_id));
+  let next = view;
+  for (const id of view.workers.keys()) if (!ids.has(id)) next = note(withoutWorker(next, id), id, "left", at);
+  const byAge = listed.toSorted((a, b) => a.registered_at.localeCompare(b.registered_at));
+  for (const worker of byAge) {
+    const known = next.workers.get(worker.worker_id);
+    const happening = known === undefined ? "joined" : changeOf(known.worker.liveness, worker.liveness);
+    next = withWorker(next, worker);
+    if (happening !== undefined) {
+      next = note(next, worker.worker_id, happening, known === undefined ? Date.parse(worker.registered_at) : at);
+    }
+    if (known === undefined && worker.liveness !== "alive") next = note(next, worker.worker_id, worker.liveness, at);
+  }
+  return next;
+}
+
+function applyRegistration(view: HiveView, worker: HiveWorker, at: number): HiveView {
+  const known = view.workers.get(worker.worker_id);
+  const next = withWorker(view, worker);
+  if (known === undefined) return note(next, worker.worker_id, "joined", at);
+  return note(next, worker.worker_id, changeOf(known.worker.liveness, worker.liveness) ?? "restarted", at);
+}
+
+function applyHeartbeat(view: HiveView, heartbeat: Heartbeat, at: number): HiveView {
+  const known = view.workers.get(heartbeat.worker_id);
+  if (known === undefined) return view;
+  const { url, model, state, slots, queue, version } = heartbeat;
+  const worker: HiveWorker = {
+    ...known.worker,
+    ...{ url, model, state, slots, queue, version },
+    last_seen_at: new Date(at).toISOString(),
+    heartbeats: known.worker.heartbeats + 1,
+    last_heartbeat: heartbeat,
+  };
+  const samples = [...known.samples, sampleOf(heartbeat, at)].slice(-samplesLimit);
+  return put(view, { worker, samples, tokensPerSecond: heartbeat.tokens_per_second });
+}
+
+function applyLiveness(view: HiveView, id: string, liveness: LivenessState, at: number): HiveView {
+  const known = view.workers.get(id);
+  if (known === undefined) return view;
+  const happening = changeOf(known.worker.liveness, liveness);
+  const next = put(view, { ...known, worker: { ...known.worker, liveness } });
+  return happening === undefined ? next : note(next, id, happening, at);
+}
+
+function changeOf(was: LivenessState, is: LivenessState): Happening | undefined {
+  if (was === is) return undefined;
+  return is === "alive" ? "back" : is;
+}
+
+function sampleOf(heartbeat: Heartbeat, at: number): Sample {
+  return { at, busy: heartbeat.slots.busy, tokensPerSecond: heartbeat.tokens_per_second };
+}
+
+function withWorker(view: HiveView, worker: HiveWorker): HiveView {
+  const known = view.workers.get(worker.worker_id);
+  const tokensPerSecond = worker.last_heartbeat?.tokens_per_second;
+  return put(view, { worker, tokensPerSecond, samples: known?.samples ?? [] });
+}
+
+function put(view: HiveView, changed: WorkerView): HiveView {
+  return { ...view, workers: new Map(view.workers).set(changed.worker.worker_id, changed) };
+}
+
+function withoutWorker(view: HiveView, id: string): HiveView {
+  const workers = new Map(view.workers);
+  workers.delete(id);
+  return { ...view, workers };
+}
+
+function note(view: HiveView, workerId: string, what: Happening, at: number): HiveView {
+  const key = (view.timeline[0]?.key ?? 0) + 1;
+  return { ...view, timeline: [{ key, at, workerId, what }, ...view.timeline].slice(0, timelineLimit) };
+}

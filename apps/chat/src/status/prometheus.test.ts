@@ -1,0 +1,29 @@
+// Shows that scrapes are read as they stand, and that quantiles come out of the buckets' growth.
+import { expect, it } from "vitest";
+import { growth, parseScrape, quantile } from "./prometheus.ts";
+
+const text = (counts: readonly [number, number, number]): string =>
+  `# HELP waggle_x Something.\n# TYPE waggle_x histogram\n` +
+  `waggle_x_bucket{le="0.1"} ${counts[0]}\nwaggle_x_bucket{le="1"} ${counts[1]}\nwaggle_x_bucket{le="+Inf"} ${counts[2]}\n` +
+  `waggle_jobs_total{outcome="a b"} 3\nwaggle_up 1\n`;
+
+it("reads names with and without labels", () => {
+  const scrape = parseScrape(text([1, 2, 3]));
+  expect(scrape.get("waggle_up")).toBe(1);
+  expect(scrape.get('waggle_jobs_total{outcome="a b"}')).toBe(3);
+});
+
+it("counts growth from nothing where there was nothing", () => {
+  expect(growth("waggle_up", new Map(), parseScrape(text([0, 0, 0])))).toBe(1);
+});
+
+it("finds a quantile in what was counted between two scrapes, and none when nothing was", () => {
+  const before = parseScrape(text([100, 100, 100]));
+  const after = parseScrape(text([100, 110, 110]));
+  expect(quantile(0.5, "waggle_x", before, after)).toBeCloseTo(0.55);
+  expect(quantile(0.5, "waggle_x", after, after)).toBeUndefined();
+});
+
+it("tells what lies beyond the last bucket as its bound", () => {
+  expect(quantile(0.5, "waggle_x", parseScrape(text([0, 0, 0])), parseScrape(text([0, 0, 4])))).toBe(1);
+});

@@ -1,0 +1,55 @@
+// Owns what the plots show: figures over time, out of scrapes. Pure.
+import { growth, quantile } from "./prometheus.ts";
+import type { TimedScrape } from "./watch-worker.ts";
+
+/** Latencies are told over a window: within two seconds there may be one request, or none. */
+const latencyWindowMs = 30_000;
+
+export type Figure = number | undefined;
+
+export interface StatusSeries {
+  /** Seconds since 1970. */
+  readonly times: readonly number[];
+  readonly tokensPerSecond: readonly Figure[];
+  readonly batchWidth: readonly Figure[];
+  readonly slotsBusy: readonly Figure[];
+  readonly queueDepth: readonly Figure[];
+  /** Milliseconds. */
+  readonly ttftP50: readonly Figure[];
+  readonly ttftP95: readonly Figure[];
+  readonly itlP50: readonly Figure[];
+  readonly itlP95: readonly Figure[];
+  readonly stepP50: readonly Figure[];
+  readonly stepP95: readonly Figure[];
+}
+
+export function seriesOf(scrapes: readonly TimedScrape[]): StatusSeries {
+  const pairs = scrapes.slice(1).map((after, i) => ({ before: scrapes[i] ?? after, after }));
+  const each = (figure: (before: TimedScrape, after: TimedScrape) => Figure): Figure[] =>
+    pairs.map(({ before, after }) => figure(before, after));
+  const latency = (histogram: string, q: number): Figure[] =>
+    pairs.map(({ after }) => {
+      const start = scrapes.find(({ at }) => at >= after.at - latencyWindowMs) ?? after;
+      const seconds = quantile(q, histogram, start.values, after.values);
+      return seconds === undefined ? undefined : seconds * 1_000;
+    });
+  return {
+    times: pairs.map(({ after }) => after.at / 1_000),
+    tokensPerSecond: each(
+      (before, after) =>
+        (growth("waggle_tokens_generated_total", before.values, after.values) * 1_000) / (after.at - before.at),
+    ),
+    batchWidth: each((before, after) => {
+      const steps = growth("waggle_batch_width_count", before.values, after.values);
+      return steps > 0 ? growth("waggle_batch_width_sum", before.values, after.values) / steps : undefined;
+    }),
+    slotsBusy: each((_, after) => after.values.get("waggle_slots_busy")),
+    queueDepth: each((_, after) => after.values.get("waggle_queue_depth")),
+    ttftP50: latency("waggle_ttft_seconds", 0.5),
+    ttftP95: latency("waggle_ttft_seconds", 0.95),
+    itlP50: latency("waggle_itl_seconds", 0.5),
+    itlP95: latency("waggle_itl_seconds", 0.95),
+    stepP50: latency("waggle_step_seconds", 0.5),
+    stepP95: latency("waggle_step_seconds", 0.95),
+  };
+}

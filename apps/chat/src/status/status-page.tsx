@@ -1,0 +1,160 @@
+// Owns the worker's status page: who it is, what its slots do, and how it has been over the last minutes.
+import { useComputed } from "@preact/signals";
+import type { SlotStatus, WorkerInfo } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { Brand } from "../parts/brand.tsx";
+import { ThemeSwitch } from "../parts/theme-switch.tsx";
+import { TokenDialog } from "../parts/token-dialog.tsx";
+import type { Api } from "../wire/api.ts";
+import { Plot } from "./plot.tsx";
+import { seriesOf } from "./series.ts";
+import type { WorkerWatch } from "./watch-worker.ts";
+
+export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: WorkerWatch }): VNode {
+  const info = watch.info.value;
+  return (
+    <>
+      <header class="topbar">
+        <div class="grow">
+          <Brand title="Waggle status" href="/status" />
+        </div>
+        <a class="button tiny" href="/">
+          Chat
+        </a>
+        <ThemeSwitch />
+      </header>
+      <main class="board">
+        {!watch.reachable.value && (
+          <p class="notice bad" role="alert">
+            The worker does not answer. Asking again…
+          </p>
+        )}
+        {info !== undefined && <About info={info} />}
+        <SlotTable slots={watch.slots.value} />
+        <Plots watch={watch} />
+      </main>
+      <TokenDialog api={api} />
+    </>
+  );
+}
+
+function About({ info }: { readonly info: WorkerInfo }): VNode {
+  const facts: readonly (readonly [string, string])[] = [
+    ["Model", info.model],
+    [
+      "Backend",
+      info.backend === "fake" ? "fake: no model" : [info.device, info.engine_build].filter(Boolean).join(", "),
+    ],
+    ["Context", info.context_size === undefined ? "–" : `${info.context_size.toLocaleString("en")} tokens per slot`],
+    ["Parameters", info.parameters === undefined ? "–" : info.parameters.toLocaleString("en")],
+    ["Threads", info.threads === undefined ? "–" : String(info.threads)],
+    ["Up for", duration(info.uptime_ms)],
+    ["Version", info.version],
+  ];
+  const good = info.state === "ready";
+  return (
+    <section class="card" aria-labelledby="about-title">
+      <div class="spread">
+        <h2 id="about-title">{info.worker_id}</h2>
+        <span class={`badge ${good ? "good" : info.state === "failed" ? "bad" : "warn"}`}>{info.state}</span>
+      </div>
+      <dl class="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function SlotTable({ slots }: { readonly slots: readonly SlotStatus[] }): VNode {
+  const busy = slots.filter(({ state }) => state !== "idle").length;
+  return (
+    <section class="card" aria-labelledby="slots-title">
+      <div class="spread">
+        <h2 id="slots-title">Slots</h2>
+        <span class="small muted numbers">{`${busy} of ${slots.length} busy`}</span>
+      </div>
+      <ol class="slots">
+        {slots.map((slot) => (
+          <li class="slot" key={slot.id} data-state={slot.state}>
+            <span class="spread">
+              <strong class="numbers">{slot.id}</strong>
+              <span class="small">{slot.state}</span>
+            </span>
+            <span class="small muted numbers">
+              {slot.state === "idle" ? "–" : `${slot.prompt_tokens} prompt, ${slot.tokens} answer`}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Plots({ watch }: { readonly watch: WorkerWatch }): VNode {
+  const series = useComputed(() => seriesOf(watch.scrapes.value));
+  const figures = series.value;
+  const { times } = figures;
+  return (
+    <section class="plots" aria-label="The last minutes">
+      <Plot
+        title="Throughput"
+        unit="tokens/s"
+        times={times}
+        lines={[{ label: "", colour: "line-a", values: figures.tokensPerSecond }]}
+      />
+      <Plot
+        title="Batch width"
+        unit="rows per step"
+        times={times}
+        lines={[{ label: "", colour: "line-a", values: figures.batchWidth }]}
+      />
+      <Plot
+        title="Slots and queue"
+        unit=""
+        times={times}
+        lines={[
+          { label: "busy", colour: "line-a", values: figures.slotsBusy },
+          { label: "waiting", colour: "line-b", values: figures.queueDepth },
+        ]}
+      />
+      <Plot
+        title="Time to first token"
+        unit="ms"
+        times={times}
+        lines={[
+          { label: "p50", colour: "line-a", values: figures.ttftP50 },
+          { label: "p95", colour: "line-b", values: figures.ttftP95 },
+        ]}
+      />
+      <Plot
+        title="Inter-token latency"
+        unit="ms"
+        times={times}
+        lines={[
+          { label: "p50", colour: "line-a", values: figures.itlP50 },
+          { label: "p95", colour: "line-b", values: figures.itlP95 },
+        ]}
+      />
+      <Plot
+        title="Forward pass"
+        unit="ms"
+        times={times}
+        lines={[
+          { label: "p50", colour: "line-a", values: figures.stepP50 },
+          { label: "p95", colour: "line-b", values: figures.stepP95 },
+        ]}
+      />
+    </section>
+  );
+}
+
+function duration(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return `${Math.floor(ms / 1_000)} s`;
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+}

@@ -1,0 +1,38 @@
+// Owns the build of the pages: one entry for each, no inline code, and every file compressed once, here, and never while serving.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { defineConfig, type Plugin } from "vite";
+
+export default defineConfig({
+  root: import.meta.dirname,
+  // Workspace packages are bundled from their source, so that the pages need no other build first.
+  resolve: { conditions: ["waggle-source", "module", "browser", "production"] },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+    rolldownOptions: { input: ["chat.html", "hive.html", "status.html"] },
+  },
+  plugins: [compressed()],
+  logLevel: "warn",
+});
+
+/** Writes `x.br` and `x.gz` beside each file `x`. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    writeBundle({ dir = "dist" }) {
+      const files = readdirSync(dir, { recursive: true, encoding: "utf8" });
+      for (const file of files.filter((name) => /\.(html|js|css|svg)$/.test(name))) {
+        const bytes = readFileSync(join(dir, file));
+        const params = { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.byteLength };
+        writeFileSync(join(dir, `${file}.br`), brotliCompressSync(bytes, { params }));
+        writeFileSync(join(dir, `${file}.gz`), gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION }));
+      }
+    },
+  };
+}

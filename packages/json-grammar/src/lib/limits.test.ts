@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import { refusal } from "../testing/compiled-schema.ts";
+import { UnsupportedSchemaError } from "./errors.ts";
+import { jsonSchemaToGbnf } from "./json-grammar.ts";
+import { defaultGrammarLimits } from "./limits.ts";
+
+describe("unsupported keywords", () => {
+  it.each([
+    ["not", { type: "null" }],
+    ["if", { type: "null" }],
+    ["then", {}],
+    ["else", {}],
+    ["dependentRequired", { a: ["b"] }],
+    ["dependentSchemas", { a: {} }],
+    ["dependencies", { a: ["b"] }],
+    ["patternProperties", { "^a": {} }],
+    ["propertyNames", { minLength: 2 }],
+    ["minProperties", 1],
+    ["maxProperties", 2],
+    ["uniqueItems", true],
+    ["additionalItems", false],
+    ["contains", {}],
+    ["minContains", 1],
+    ["maxContains", 1],
+    ["unevaluatedProperties", false],
+    ["unevaluatedItems", false],
+    ["$dynamicRef", "#a"],
+    ["$recursiveRef", "#"],
+  ])("%s is refused by name, with the path to it", (keyword, value) => {
+    const error = refusal({ properties: { "a/b": { items: { [keyword]: value } } } });
+    expect(error).toMatchObject({ keyword, path: `/properties/a~1b/items/${keyword}` });
+    expect(String(error)).toContain(`"${keyword}" at /properties/a~1b/items/${keyword} is not supported`);
+  });
+
+  it("are no matter where they ask for nothing", () => {
+    const schema = {
+      type: "array",
+      uniqueItems: false,
+      unevaluatedItems: true,
+      items: { minProperties: 0, patternProperties: {}, not: false },
+    };
+    expect(jsonSchemaToGbnf(schema)).toContain("root ::= ");
+  });
+
+  it.each([[undefined], [null], [5], ["{}"], [[]]])("a schema must not be %j", (schema) => {
+    expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword: "schema", path: "" });
+  });
+
+  it("tells about a deep path with a short message", () => {
+    const error = refusal({ properties: { ["x".repeat(5_000)]: { not: {} } } });
+    expect(error).toBeInstanceOf(UnsupportedSchemaError);
+    expect((error as Error).message.length).toBeLessThan(400);
+  });
+});
+
+function nested(depth: number, wrap: (schema: unknown) => unknown): unknown {
+  let schema: unknown = { type: "null" };
+  for (let i = 0; i < depth; i += 1) schema = wrap(schema);
+  return schema;
+}
+
+function properties(count: number, schemaOf: (index: number) => unknown): object {
+  return {
+    type: "object",
+    properties: Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, schemaOf(index)])),
+  };
+}
+
+const fanOut = Object.fromEntries(
+  Array.from({ length: 31 }, (_, i) => [
+    [`a${i}`, i === 30 ? { type: "null" } : { anyOf: [{ $ref: `#/$defs/b${i}` }, { $ref: `#/$defs/c${i}` }] }],
+    [`b${i}`, { anyOf: [{ $ref: `#/$defs/a${i + 1}` }, { const: 1 }] }],
+    [`c${i}`, { anyOf: [{ $ref: `#/$defs/a${i + 1}` }, { const: 2 }] }],
+  ]).flat(),
+);
+
+describe("limits", () => {
+  it.each([
+    ["schemas deep in each other", nested(10_000, (items) => ({ items }))],
+    ["allOf deep in each other", nested(10_000, (schema) => ({ allOf: [schema] }))],
+    ["anyOf deep in each other", nested(10_000, (schema) => ({ anyOf: [schema, { type: "null" }] }))],
+    ["a value deep in itself", { const: nested(10_000, (value) => [value]) }],
+    [
+      "a long chain of references",
+      { $ref: "#/$defs/0", $defs: Array.from({ length: 3_000 }, (_, i) => ({ $ref: `#/$defs/${i + 1}` })) },
+    ],
+    ["beginnings that double at each step", { $ref: "#/$defs/a0", $defs: fanOut }],
+    [
+      "anyOf multiplied out",
+      {
+        allOf: Array.from({ length: 12 }, (_, i) => ({
+          anyOf: Array.from({ length: 6 }, (_1, j) => ({ properties: { [`p${i}${j}`]: {} } })),
+        })),
+      },
+    ],
+    ["oneOf with thousands to compare", { oneOf: Array.from({ length: 1_500 }, (_, i) => ({ const: i })) }],
+    ["a huge enum", { enum: Array.from({ length: 100_000 }, (_, i) => i) }],
+    ["many counted strings", properties(2_000, (i) => ({ type: "string", maxLength: 1_000 + i }))],
+    ["thousands of properties", properties(4_900, () => ({ type: "integer" }))],
+    ["properties that other names must differ from", { ...properties(4_900, () => ({})), additionalProperties: true }],
+    [
+      "a name as large as a book",
+      { ...properties(1, () => ({})), required: ["x".repeat(300_000)], additionalProperties: true },
+    ],
+    ["counted groups in counted groups", { type: "string", pattern: "^(([a-z]{0,1000},){0,1000}x){0,1000}$" }],
+    ["an exponential automaton", { type: "string", pattern: "^.*a.{20}$" }],
+    [
+      "hundreds of classes",
+      {
+        type: "string",
+        pattern: Array.from({ length: 400 }, (_, i) => `[^${String.fromCharCode(0x4e00 + i)}]`).join(""),
+      },
+    ],
+    [
+      "a row of optional letters",
+      {
+        type: "string",
+        pattern: Array.from({ length: 900 }, (_, i) => `${String.fromCharCode(0x4e00 + i)}?`).join(""),
+      },
+    ],
+    [
+      "many lookaheads",
+      {
+        type: "string",
+        pattern: Array.from({ length: 80 }, (_, i) => `(?=.*${String.fromCharCode(0x4e00 + i)})`).join(""),
+      },
+    ],
+  ])("end %s with a typed error, soon", (_, schema) => {
+    const before = process.cpuUsage();
+    expect(refusal(schema)).toBeInstanceOf(UnsupportedSchemaError);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(5_000);
+  });
+
+  it.each([
+    ["grammarChars", 100],
+    ["repetitions", 9],
+    ["expandedRepetitions", 9],
+    ["schemaDepth", 1],
+    ["schemaNodes", 1],
+    ["patternChars", 5],
+    ["patternStates", 2],
+    ["steps", 50],
+    ["alternatives", 1],
+  ] as const)("%s can be set", (limit, value) => {
+    const schema = {
+      type: "object",
+      properties: {
+        a: { type: "string", maxLength: 10 },
+        b: { type: "string", pattern: "abc.*x" },
+        c: { enum: [1, 2] },
+      },
+    };
+    expect(jsonSchemaToGbnf(schema)).toContain("root ::= ");
+    expect(() => jsonSchemaToGbnf(schema, { limits: { [limit]: value } })).toThrow(UnsupportedSchemaError);
+  });
+
+  it("are all named", () => {
+    expect(Object.values(defaultGrammarLimits).every((limit) => Number.isInteger(limit) && limit > 0)).toBe(true);
+  });
+});

@@ -1,0 +1,116 @@
+// Owns the way from a path to a built file and its answer. It knows no web framework, and nothing of what the pages show.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { contentTypeOf } from "./content-types.ts";
+import { pageHeaders } from "./page-headers.ts";
+import { unbuiltPage } from "./unbuilt-page.ts";
+
+export interface PagesOptions {
+  /** Where the build put the files. It is read at each request, so a build while the daemon runs is seen. */
+  readonly folder: string;
+  /** Path to file: `{ "/": "chat.html" }`. */
+  readonly routes: Readonly<Record<string, string>>;
+}
+
+export interface Pages {
+  /** Whether a request is for a page or one of its files: GET or HEAD, by its path alone, whether or not the file is there. */
+  owns(method: string, path: string): boolean;
+  /**
+   * The answer to a request that `owns` has said yes to: the file, compressed as the client likes it; 304 when it has it; for a page that
+   * is not built, 503 and a page that says which command builds it; undefined for any other file that is not there.
+   */
+  answer(request: Request): Promise<Response | undefined>;
+}
+
+/** Files next to the pages: hashed ones in /assets/, the icon at the top. No dot leads a name, so no path leaves the folder. */
+const filePath = /^\/(assets\/[A-Za-z0-9_-][A-Za-z0-9._-]*|favicon\.svg)$/;
+
+const encodings = [
+  { name: "br", suffix: ".br" },
+  { name: "gzip", suffix: ".gz" },
+] as const;
+
+interface FoundFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly encoding: string | undefined;
+}
+
+export function createPages({ folder, routes }: PagesOptions): Pages {
+  function fileOf(path: string): string | undefined {
+    if (Object.hasOwn(routes, path)) return routes[path];
+    return filePath.test(path) ? path.slice(1) : undefined;
+  }
+
+  return {
+    owns: (method, path) => (method === "GET" || method === "HEAD") && fileOf(path) !== undefined,
+    async answer(request) {
+      const { pathname } = new URL(request.url);
+      const file = fileOf(pathname);
+      const contentType = file === undefined ? undefined : contentTypeOf(file);
+      if (file === undefined || contentType === undefined) return undefined;
+      const found = await find(folder, file, request.headers.get("accept-encoding") ?? "");
+      if (found !== undefined) return fileResponse(request, pathname, contentType, found);
+      return Object.hasOwn(routes, pathname) ? unbuiltResponse(request) : undefined;
+    },
+  };
+}
+
+async function find(folder: string, file: string, acceptEncoding: string): Promise<FoundFile | undefined> {
+  for (const { name, suffix } of encodings) {
+    if (!accepts(acceptEncoding, name)) continue;
+    const bytes = await read(join(folder, file + suffix));
+    if (bytes !== undefined) return { bytes, encoding: name };
+  }
+  const bytes = await read(join(folder, file));
+  return bytes === undefined ? undefined : { bytes, encoding: undefined };
+}
+
+/** Undefined when there is no such file. */
+async function read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
+    throw error;
+  }
+}
+
+/** `br;q=0` is a refusal. */
+function accepts(acceptEncoding: string, name: string): boolean {
+  return acceptEncoding
+    .toLowerCase()
+    .split(",")
+    .map((part) => part.trim().split(/\s*;\s*/))
+    .some(([coding, ...parameters]) => coding === name && !parameters.some((text) => /^q=0(\.0*)?$/.test(text)));
+}
+
+function fileResponse(request: Request, path: string, contentType: string, { bytes, encoding }: FoundFile): Response {
+  const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
+  const headers = new Headers({
+    ...pageHeaders,
+    // The names of assets carry a hash of what is in them; a page is asked for anew each time.
+    "cache-control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+    etag,
+    vary: "accept-encoding",
+  });
+  if (sameTag(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  headers.set("content-type", contentType);
+  headers.set("content-length", String(bytes.byteLength));
+  if (encoding !== undefined) headers.set("content-encoding", encoding);
+  return new Response(request.method === "HEAD" ? null : bytes, { headers });
+}
+
+function sameTag(given: string | null, etag: string): boolean {
+  return (given ?? "").split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+}
+
+function unbuiltResponse(request: Request): Response {
+  const headers = {
+    ...pageHeaders,
+    "cache-control": "no-store",
+    "content-type": "text/html; charset=utf-8",
+  };
+  return new Response(request.method === "HEAD" ? null : unbuiltPage, { status: 503, headers });
+}
