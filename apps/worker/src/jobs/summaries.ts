@@ -5,7 +5,7 @@ import { routePath, workerRoutes } from "@waggle/protocol";
 import { isFinal } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 
-export function usageOf(job: Job): Usage {
+function usageOf(job: Job): Usage {
   const { promptTokens, cachedTokens, completionTokens } = job.counts;
   return {
     prompt_tokens: promptTokens,
@@ -15,7 +15,7 @@ export function usageOf(job: Job): Usage {
   };
 }
 
-export function timingsOf(job: Job, endedAt: number): Timings {
+function timingsOf(job: Job, endedAt: number): Timings {
   const { prefillMs, decodeMs, completionTokens } = job.counts;
   return {
     queue_ms: roundMs((job.startedAt ?? endedAt) - job.acceptedAt),

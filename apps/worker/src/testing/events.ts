@@ -52,7 +52,6 @@ export function readEvents(response: Response): StreamReader {
   };
 }
 
-export const isToken = (event: StreamEvent): boolean => event.type === "token";
 export const isStarted = (event: StreamEvent): boolean => event.type === "started";
 
 export function textOf(events: readonly StreamEvent[]): string {

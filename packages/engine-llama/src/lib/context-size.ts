@@ -1,7 +1,7 @@
 // Owns how large a slot's context is when nobody says. It knows memory as numbers only.
 
 /** Longer contexts are asked for by name: their memory is spent whether or not anybody fills them. */
-export const defaultContextLimit = 8_192;
+const defaultContextLimit = 8_192;
 /** llama.cpp pads contexts to multiples of this. */
 const contextStep = 256;
 /** The cache may take this part of what is free: the rest is for the compute buffers, the worker and the neighbours. */

@@ -134,10 +134,7 @@ describe("combinations", () => {
     ],
     [
       "by a property that one requires",
-      [
-        { properties: { kind: { const: "a" } } },
-        { properties: { kind: { const: "b" } }, required: ["kind"] },
-      ],
+      [{ properties: { kind: { const: "a" } } }, { properties: { kind: { const: "b" } }, required: ["kind"] }],
     ],
     [
       "by a property within a property",

@@ -1,5 +1,6 @@
 // Owns OpenAI's error shape, and which type stands in it.
-import { WaggleError, errorKinds } from "@waggle/protocol";
+import { errorKinds } from "@waggle/protocol";
+import type { WaggleError } from "@waggle/protocol";
 
 export interface OpenAiErrorBody {
   readonly error: {

@@ -1,6 +1,6 @@
 // Tests percentiles, medians and the comparison of rounds.
 import { describe, expect, it } from "vitest";
-import { compare, median, percentile } from "./statistics.ts";
+import { compare, mean, median, percentile } from "./statistics.ts";
 
 describe("percentile", () => {
   it("takes the nearest rank", () => {
@@ -21,6 +21,13 @@ describe("median", () => {
     expect(median([9, 1, 5])).toBe(5);
     expect(median([1, 10, 2, 3])).toBe(2.5);
     expect(median([])).toBeNaN();
+  });
+});
+
+describe("mean", () => {
+  it("is the sum over the count", () => {
+    expect(mean([0, 0, 6])).toBe(2);
+    expect(mean([])).toBeNaN();
   });
 });
 

@@ -14,6 +14,11 @@ export function median(values: readonly number[]): number {
   return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
 }
 
+/** NaN when there are no values. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0) / values.length;
+}
+
 export interface Comparison {
   readonly ours: number;
   readonly theirs: number | undefined;

@@ -76,7 +76,7 @@ function shownRatio(ratio: number | undefined): string {
 /** Points at what is worse by more than noise, and at loads that were not the same. */
 function mark(name: FigureName, ratio: number | undefined): string {
   const { better } = describeFigure(name);
-  if (name === "promptTokens" && ratio !== undefined && ratio !== 1) return "  < not the same prompts";
+  if (name === "promptTokens" && ratio !== undefined && Math.abs(ratio - 1) > 0.01) return "  < not the same prompts";
   if (ratio === undefined || better === undefined) return "";
   return (better === "higher" ? ratio < 0.97 : ratio > 1.03) ? "  <" : "";
 }
