@@ -246,6 +246,8 @@ describe("a first visit", () => {
     const worker = await spawnFakeWorker(slow);
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
+    // Nobody types before the page has come up, and then the cursor is where one writes.
+    await page.waitForFunction(() => document.activeElement instanceof HTMLTextAreaElement);
     await page.keyboard.type(endless);
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.type("and more");
