@@ -47,6 +47,20 @@ describe("types and fixed values", () => {
     expect(compileSchema({ const: { b: 1, a: [true] } }).acceptsText('{"b":1,"a":[true]}')).toBe(true);
   });
 
+  it("parts many fixed values where they differ, so that few ways are open at a time", () => {
+    const values = Array.from({ length: 2_000 }, (_, index) => `value ${index}`);
+    const awkward = ["", "v", "value", "value 1 and more", '"', "\\", "é", "😀", "😁", 1, 12, -1, null, [1], { a: 1 }];
+    const { accepts, widest, expectValid } = compileSchema({ enum: [...values, ...awkward] });
+    expect([...values, ...awkward].filter((value) => !accepts(value))).toEqual([]);
+    expect(["value 2000", "valu", "value ", 2, []].filter(accepts)).toEqual([]);
+    expect(widest('"value 1999"')).toBeLessThan(20);
+    expectValid(200);
+    const growing = Array.from({ length: 100 }, (_, index) => "a".repeat(index));
+    const nested = compileSchema({ enum: growing });
+    expect(growing.filter((value) => !nested.accepts(value))).toEqual([]);
+    expect(nested.accepts("a".repeat(100))).toBe(false);
+  });
+
   it("keeps what is in every enum, whatever the order of members", () => {
     const { accepts } = compileSchema({ allOf: [{ enum: [1, 2, { a: 1, b: 2 }] }, { enum: [2, 3, { b: 2, a: 1 }] }] });
     expect([2, { a: 1, b: 2 }].every(accepts)).toBe(true);
@@ -169,6 +183,26 @@ describe("combinations", () => {
   });
 });
 
+describe("oneOf beside other keywords", () => {
+  const kinds = ["a", "b"].map((kind) => ({ properties: { kind: { const: kind } }, required: ["kind"] }));
+
+  it("is joined with them", () => {
+    compileSchema({ type: "object", properties: { x: { type: "null" } }, oneOf: kinds }).expectValid(30);
+    compileSchema({ type: "object", anyOf: [{ required: ["x"] }, { required: ["y"] }], oneOf: kinds }).expectValid(30);
+  });
+
+  it.each([
+    ["of another type", { minLength: 1, oneOf: kinds }],
+    ["that bring in another type", { anyOf: [{ type: "string" }, { type: "object" }], oneOf: kinds }],
+    [
+      "within its schemas that do",
+      { oneOf: kinds.map((kind) => ({ ...kind, anyOf: [{ type: "string" }, { type: "object" }] })) },
+    ],
+  ])("is refused beside keywords %s", (_, schema) => {
+    expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword: "oneOf" });
+  });
+});
+
 describe("references", () => {
   it("takes local ones, escaped and recursive, and keywords beside them", () => {
     const schema = {
@@ -189,8 +223,9 @@ describe("references", () => {
       properties: { children: { type: "array", items: { $ref: "#" } } },
       required: ["children"],
     };
-    const { accepts, expectValid } = compileSchema(schema);
+    const { accepts, expectValid, text } = compileSchema(schema);
     expect(accepts({ children: [{ children: [] }, { children: [] }] })).toBe(true);
+    expect(text.length).toBeLessThan(200);
     expectValid(50);
   });
 

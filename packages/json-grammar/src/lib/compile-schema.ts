@@ -1,14 +1,15 @@
 // Owns the way from a schema to an expression: conditions to types to rules, each combination of schemas once.
 import { arrayExpression } from "./arrays.ts";
 import type { CompileContext } from "./compile-context.ts";
-import { expandConditions, type Condition, type Conjunction, type Union } from "./conjunction.ts";
+import { expandConditions, type Condition, type Conjunction } from "./conjunction.ts";
 import { areDisjoint } from "./disjoint.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { choice, isEmpty, isNever, literal, never, reference, type Expression } from "./expression.ts";
-import { fixedExpression, fixedValueFilter, readFixedValues } from "./fixed-values.ts";
+import { fixedValueFilter, readFixedValues } from "./fixed-values.ts";
 import { anyArray, anyBoolean, anyObject, anyValue } from "./free-form.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains, type JsonType } from "./keywords.ts";
+import { literalChoice } from "./literal-tree.ts";
 import { numberExpression, readNumberConstraints } from "./numbers.ts";
 import { objectExpression } from "./objects.ts";
 import { ruleName } from "./rule-name.ts";
@@ -62,22 +63,22 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
   function compileConjunction({ parts, unions }: Conjunction, name: string): Expression {
     const [first, ...others] = unions;
     if (first === undefined) return compileParts(parts, name);
-    if (first.keyword === "oneOf") requireDisjoint(first);
     const rest: readonly Condition[] = [
       ...parts.map(({ path }) => ({ kind: "own" as const, at: path })),
       ...others.map(({ at }) => ({ kind: "union" as const, at })),
     ];
-    return choice(...first.options.map((at) => compile([...rest, { kind: "schema", at }])));
+    const options = first.options.map((at): readonly Condition[] => [...rest, { kind: "schema", at }]);
+    if (first.keyword === "oneOf") requireDisjoint(first.owner, options);
+    return choice(...options.map(compile));
   }
 
   /** A value that fits two schemas would break oneOf, and a grammar cannot say "not the other". */
-  function requireDisjoint({ owner, options }: Union): void {
-    const conditions = options.map((at): Condition[] => [{ kind: "schema", at }]);
-    for (const [index, one] of conditions.entries()) {
-      for (const other of conditions.slice(0, index)) {
+  function requireDisjoint(owner: SchemaPart, options: readonly (readonly Condition[])[]): void {
+    for (const [index, one] of options.entries()) {
+      for (const other of options.slice(0, index)) {
         if (areDisjoint(document, grammar, one, other)) continue;
         const reason =
-          "is supported only where its schemas exclude each other, by type or by the const of a required property";
+          "is supported only where types, fixed values or a required property let no value match two of its schemas";
         throw refuse(owner, "oneOf", reason);
       }
     }
@@ -86,7 +87,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
   function compileParts(parts: readonly SchemaPart[], name: string): Expression {
     const values = readFixedValues(parts, limits);
     if (values === undefined) return choice(...[...writtenTypes(parts)].map((type) => compileType(parts, type, name)));
-    return choice(...values.filter(fixedValueFilter(grammar, parts)).map(fixedExpression));
+    return literalChoice(values.filter(fixedValueFilter(grammar, parts)).map(({ json }) => json));
   }
 
   function compileType(parts: readonly SchemaPart[], type: JsonType, name: string): Expression {

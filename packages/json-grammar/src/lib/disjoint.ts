@@ -1,5 +1,5 @@
 // Owns the proof that no value is valid for two schemas. It never guesses: what it cannot prove is not disjoint.
-import { expandConditions, type Condition } from "./conjunction.ts";
+import { expandConditions, type Condition, type Conjunction } from "./conjunction.ts";
 import { equalityKey, readFixedValues } from "./fixed-values.ts";
 import type { Grammar } from "./grammar.ts";
 import type { JsonType } from "./keywords.ts";
@@ -33,7 +33,7 @@ export function areDisjoint(
   const [left, right] = [one.parts, other.parts];
   grammar.spend(stepsPerComparison);
   if (haveDisjointTypes(left, right, limits) || haveDisjointValues(left, right, limits)) return true;
-  if (depth === deepestDiscriminator || !isObject(left, limits) || !isObject(right, limits)) return false;
+  if (depth === deepestDiscriminator || !areObjects(one, limits) || !areObjects(other, limits)) return false;
   const names = new Set([...requiredNames(left, limits), ...requiredNames(right, limits)]);
   return [...names].some((name) =>
     areDisjoint(document, grammar, propertyConditions(left, name), propertyConditions(right, name), depth + 1),
@@ -53,9 +53,10 @@ function haveDisjointValues(a: readonly SchemaPart[], b: readonly SchemaPart[], 
   return !other.some(({ value }) => keys.has(equalityKey(value)));
 }
 
-function isObject(parts: readonly SchemaPart[], limits: GrammarLimits): boolean {
-  const types = validTypes(parts, limits) ?? writtenTypes(parts);
-  return types.size === 1 && types.has("object");
+/** Whether nothing but objects is written. Without a type, an anyOf that is still to be joined could bring in others. */
+function areObjects({ parts, unions }: Conjunction, limits: GrammarLimits): boolean {
+  const types = validTypes(parts, limits) ?? (unions.length === 0 ? writtenTypes(parts) : undefined);
+  return types?.size === 1 && types.has("object");
 }
 
 /** The types of valid values, by the letter. */

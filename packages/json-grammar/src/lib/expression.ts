@@ -73,7 +73,6 @@ export function choice(...parts: readonly Expression[]): Expression {
 
 /** `item` from `min` to `max` times; `max` may be Infinity. */
 export function repeat(item: Expression, min: number, max: number): Expression {
-  if (max < min) return never;
   if (isNever(item)) return min === 0 ? empty : never;
   if (isEmpty(item) || max === 0) return empty;
   if (min === 1 && max === 1) return item;

@@ -1,5 +1,4 @@
 // Owns enum and const: which values they leave, and how those are written.
-import { literal, type Expression } from "./expression.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains } from "./keywords.ts";
 import type { GrammarLimits } from "./limits.ts";
@@ -30,10 +29,6 @@ export function readFixedValues(
   const [first, ...others] = lists.map((list) => new Map(list.map((entry) => [equalityKey(entry.value), entry])));
   if (first === undefined) return undefined;
   return [...first].flatMap(([key, entry]) => (others.every((other) => other.has(key)) ? [entry] : []));
-}
-
-export function fixedExpression(entry: FixedValue): Expression {
-  return literal(entry.json);
 }
 
 /** Tells whether a value fulfils the other keywords of the parts. @throws UnsupportedSchemaError for an object or array that has any */

@@ -52,8 +52,8 @@ export function createGrammar(limits: GrammarLimits): Grammar {
     const base =
       hint
         .replaceAll(/[^A-Za-z0-9]+/g, "-")
-        .replaceAll(/^-+|-+$/g, "")
-        .slice(-longestName) || "rule";
+        .slice(-longestName)
+        .replaceAll(/^-|-$/g, "") || "rule";
     let name = base;
     let count = names.get(base) ?? 0;
     for (; names.has(name); name = `${base}-${count}`) count += 1;

@@ -7,9 +7,6 @@ import { stringChar } from "./json-text.ts";
 import { partsOf, type Language, type Languages } from "./languages.ts";
 import { isPredictive } from "./predictive.ts";
 
-/** States written into one rule, at most. */
-const longestChain = 64;
-
 /** The texts of the language, escaped as a JSON string's content; undefined when that needs too many states. */
 export function languageExpression(
   grammar: Grammar,
@@ -66,12 +63,9 @@ function stateByState(grammar: Grammar, states: readonly State[], name: string):
 /** Undefined for a state that is written where it is entered: an end, or one with a single way in and a single way on. */
 function ruleNames(grammar: Grammar, states: readonly State[], name: string): readonly (string | undefined)[] {
   const entries = countEntries(states);
-  const chains: number[] = [];
   return states.map(({ accepting, edges }, number) => {
-    const chain = chains[number] ?? 0;
-    const isPassage = !accepting && edges.length === 1 && entries[number] === 1 && chain < longestChain;
-    for (const { to } of edges) chains[to] = isPassage ? chain + 1 : 0;
-    return isPassage || (accepting && edges.length === 0) ? undefined : grammar.reserve(name);
+    const isInline = accepting ? edges.length === 0 : edges.length === 1 && entries[number] === 1;
+    return isInline ? undefined : grammar.reserve(name);
   });
 }
 

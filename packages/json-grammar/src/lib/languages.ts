@@ -67,9 +67,13 @@ export function createLanguages(spend: (steps: number) => void): Languages {
   }
 
   function concat(parts: readonly Language[]): Language {
-    const row = parts.flatMap(partsOf);
+    return parts.reduceRight((tail, head) => prepend(head, tail), empty);
+  }
+
+  function prepend(head: Language, tail: Language): Language {
+    const row = partsOf(head);
     spend(row.length);
-    return row.reduceRight((tail, head) => concatTwo(head, tail), empty);
+    return row.reduceRight((rest, part) => concatTwo(part, rest), tail);
   }
 
   /** `head` is no concat itself. */
@@ -177,7 +181,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
         return union(language.options.map((option) => derive(option, char)));
       case "repeat": {
         const rest = repeat(language.item, Math.max(0, language.min - 1), language.max - 1);
-        return concat([derive(language.item, char), rest]);
+        return prepend(derive(language.item, char), rest);
       }
       case "intersection":
         return intersection(language.items.map((item) => derive(item, char)));
@@ -191,7 +195,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
     const options: Language[] = [];
     let rest = language;
     for (; rest.kind === "concat"; rest = rest.tail) {
-      options.push(concat([derive(rest.head, char), rest.tail]));
+      options.push(prepend(derive(rest.head, char), rest.tail));
       if (!rest.head.nullable) return union(options);
     }
     return union([...options, derive(rest, char)]);

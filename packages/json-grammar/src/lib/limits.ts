@@ -16,7 +16,7 @@ export interface GrammarLimits {
   readonly patternChars: number;
   /** States of the automaton that patterns, formats and lengths of one string may need. */
   readonly patternStates: number;
-  /** Steps of work on the whole schema, half a second's worth or so: patterns and combinations can ask for any number. */
+  /** Steps of work on the whole schema, a fraction of a second: patterns and combinations can ask for any number. */
   readonly steps: number;
   /** Ways that a value may begin, since the reader of the grammar follows all of them at once. */
   readonly alternatives: number;
@@ -30,7 +30,7 @@ export const defaultGrammarLimits: GrammarLimits = {
   schemaNodes: 10_000,
   patternChars: 2_048,
   patternStates: 2_000,
-  steps: 1_000_000,
+  steps: 500_000,
   alternatives: 5_000,
 };
 

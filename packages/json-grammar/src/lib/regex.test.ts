@@ -83,6 +83,10 @@ describe("patterns", () => {
     "^\\uD83D\\uDE00$",
     "^.$",
     "^a{0}b$",
+    "^(?:a?|a{3})$",
+    "^(?:a|b{2})?b$",
+    "a?^b",
+    "^[\\^a]+$",
     "\\/|\\.|\\$",
   ])("%s means what it means in JavaScript", (pattern) => {
     const expression = new RegExp(pattern, "u");
@@ -136,6 +140,16 @@ describe("patterns", () => {
   it("stay as they were written where one character tells the way", () => {
     const { text } = compileSchema({ type: "string", pattern: '^[A-Z]{3}(?:-\\d+)?"$' });
     expect(text).toContain(String.raw`"\"" [A-Z]{3} ("-" [0-9]+)? "\\\"\""`);
+  });
+
+  it("leave one way open at a time", () => {
+    expect(compileSchema({ type: "string", pattern: "^(?:aab|aac|aad)$" }).widest('"aac"')).toBe(1);
+    expect(compileSchema({ type: "string", pattern: "^(?:aa?)*b$" }).widest('"aaaaaaaab"')).toBeLessThanOrEqual(2);
+  });
+
+  it("may be long", () => {
+    const row = compileSchema({ type: "string", pattern: `^(?:x${"ab".repeat(450)}c?c|x${"ab".repeat(450)}d)$` });
+    expect(row.accepts(`x${"ab".repeat(450)}d`)).toBe(true);
   });
 
   it("take no more rules than the automaton has states, and no two ways at once", () => {

@@ -41,7 +41,15 @@ describe("strings", () => {
     const schema = { type: "string", minLength, ...(maxLength === undefined ? {} : { maxLength }) };
     const bounded = compileSchema(schema);
     const longest = maxLength ?? minLength + 700;
-    const lengths = [minLength, minLength + 1, Math.floor((minLength + longest) / 2), longest - 1, longest];
+    const lengths = [
+      minLength,
+      minLength + 1,
+      minLength + 255,
+      minLength + 511,
+      Math.floor((minLength + longest) / 2),
+      longest - 1,
+      longest,
+    ];
     for (const char of ["x", "😀", "\n"]) {
       for (const length of lengths.filter((value) => value >= minLength && value <= longest)) {
         expect(bounded.accepts(char.repeat(length)), `${length} characters`).toBe(true);

@@ -12,6 +12,8 @@ export interface CompiledSchema {
   /** Whether the grammar has the value as JSON.stringify writes it. */
   accepts(value: unknown): boolean;
   acceptsText(json: string): boolean;
+  /** Most ways that are open at once while the text is read. */
+  widest(json: string): number;
   /** The same ones for the same seed. */
   samples(count: number, seed?: number): readonly string[];
   /** Fails on the first sample that is no JSON, or not valid for the schema. */
@@ -39,6 +41,7 @@ export function compileSchema(schema: unknown): CompiledSchema {
     text,
     accepts: (value) => acceptsText(JSON.stringify(value)),
     acceptsText,
+    widest: (json) => matchGbnf(grammar, json).widest,
     samples,
     expectValid: (count, seed) => {
       const validate = ajv.compile(schema as object);

@@ -9,7 +9,7 @@ export const requestLimits = {
   stopStrings: 4,
   stopChars: 256,
   maxTokens: 1_048_576,
-  grammarChars: 65_536,
+  grammarChars: 262_144,
   logitBiasEntries: 1_024,
   drySequenceBreakers: 16,
   deadlineMs: 86_400_000,
