@@ -8,6 +8,7 @@ import type { LoadingEvent, SlotStatus, StdoutLine } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
+import { createDownloadProgress } from "./download-progress.ts";
 import { embeddedModelPath } from "./embedded-model.ts";
 import { engineStartOf } from "./engine/engine-start.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
@@ -38,6 +39,8 @@ export interface DaemonOptions {
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
   readonly tokens: () => TokenTable;
+  /** Where a person watches; undefined when nobody does. */
+  readonly terminal: { write(text: string): unknown } | undefined;
   /** Writes one machine-readable line. */
   readonly print: (line: StdoutLine) => void;
 }
@@ -72,6 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     replayTotalBytes: config.replayTotalBytes,
     endedJobsKept: config.endedJobsKept,
   });
+  const download = createDownloadProgress({ model: modelPath, log, terminal: options.terminal });
   const lifecycle = createLifecycle({ log, metrics, model: () => modelName });
   const supervisor = createSupervisor({
     start: engineStartOf(config, modelPath),
@@ -84,7 +88,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     busy: () => dispatcher.running > 0,
     onStart: () => metrics.engineStarts.inc(),
     onEvent(event) {
-      if (event.type === "loading") loading.set({ type: "loading", stage: event.stage, progress: event.progress });
+      if (event.type === "loading") {
+        loading.set({ type: "loading", stage: event.stage, progress: event.progress });
+        if (event.stage === "downloading") download.show(event.progress);
+      }
       if (event.type === "step") {
         slots = event.slots;
         if (event.stats !== undefined) recordStep(metrics, event.stats);

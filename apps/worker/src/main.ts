@@ -37,6 +37,7 @@ async function run(config: WorkerConfig): Promise<void> {
       log,
       metrics: createWorkerMetrics(),
       clock: systemClock,
+      terminal: process.stderr.isTTY && config.logFormat === "pretty" ? process.stderr : undefined,
       tokens: () => table,
       print: (line: StdoutLine) => process.stdout.write(`${JSON.stringify(line)}\n`),
     });
