@@ -97,6 +97,20 @@ describe("a client that leaves", () => {
     expect(worker.log()).not.toContain("request_failed");
   });
 
+  it("before its answer began leaves no reader and no job behind", async () => {
+    const port = Number(new URL(worker.url).port);
+    const body = JSON.stringify({ prompt: "endless" });
+    const head = `POST /v1/inference HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
+    for (let count = 0; count < 40; count += 1) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => socket.write(head + body, () => socket.destroy()));
+        socket.once("close", () => resolve());
+      });
+    }
+    await waitUntil(async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()), 5_000);
+    await waitUntil(async () => (await worker.client.health()).slots.busy === 0, 5_000);
+  });
+
   it("frees the slot", async () => {
     const abort = new AbortController();
     const body = JSON.stringify({ prompt: "endless", job_id: "left" });

@@ -59,21 +59,26 @@ export function streamResponse(
 }
 
 async function writeChunks(outgoing: ServerResponse, chunks: AsyncIterator<string>): Promise<void> {
-  outgoing.once("close", () => void chunks.return?.());
+  const leave = (): void => void chunks.return?.();
+  outgoing.once("close", leave);
   try {
-    for (;;) {
+    // A client may have left before its answer began, and then "close" has been.
+    while (!outgoing.destroyed) {
       const { done, value } = await chunks.next();
-      if (done === true || outgoing.destroyed) break;
+      if (done === true) break;
       if (!outgoing.write(value)) await drained(outgoing);
     }
     outgoing.end();
   } catch {
     // Never a clean end: that would make a whole of a part.
     outgoing.destroy();
+  } finally {
+    leave();
   }
 }
 
 function drained(outgoing: ServerResponse): Promise<void> {
+  if (outgoing.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const settle = (): void => {
       outgoing.off("drain", settle);

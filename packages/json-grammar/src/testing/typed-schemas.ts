@@ -6,6 +6,11 @@ export interface TypedSchema {
   readonly values: fc.Arbitrary<unknown>;
 }
 
+/** Without the names that ajv, the judge, trips over: it calls a value's own `valueOf` and `toString` when it compares. */
+const plainJson = fc
+  .jsonValue({ maxDepth: 2 })
+  .filter((value) => !/"(valueOf|toString|constructor|__proto__)"/.test(JSON.stringify(value)));
+
 /** Awkward ones among them: JSON escapes, JSON Pointer escapes, names that are the beginning of another. */
 const names = ["a", "ab", "abc", "name", "größe", "a/b", "~", 'say "hi"', "", "with space", "type", "required"];
 const patterns = [
@@ -94,7 +99,7 @@ const fixed: fc.Arbitrary<TypedSchema> = fc.oneof(
       maxLength: 5,
     })
     .map((values) => ({ schema: { enum: values }, values: fc.constantFrom(...values) })),
-  fc.jsonValue({ maxDepth: 2 }).map((value) => ({ schema: { const: value }, values: fc.constant(value) })),
+  plainJson.map((value) => ({ schema: { const: value }, values: fc.constant(value) })),
   fc.constantFrom<TypedSchema>(
     { schema: { type: "boolean" }, values: fc.boolean() },
     { schema: { type: "null" }, values: fc.constant(null) },
