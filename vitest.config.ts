@@ -18,6 +18,7 @@ export default defineConfig({
         test: {
           name: "unit",
           pool: "forks",
+          setupFiles: ["vitest.setup.ts"],
           include: ["apps/*/src/**/*.test.ts", "packages/*/src/**/*.test.ts", "tools/*/src/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "**/main.test.ts"],
           testTimeout: 20_000,
@@ -31,6 +32,7 @@ export default defineConfig({
         test: {
           name: "process",
           pool: "forks",
+          setupFiles: ["vitest.setup.ts"],
           // Real daemons compete for the cores they are timed on: one file at a time, and after the unit tests.
           include: ["tests/**/*.test.ts", "{apps,tools}/*/src/**/main.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "tests/browser/**"],
