@@ -1,0 +1,90 @@
+// Answers that are not streamed can be ended in every phase by every route too, within a step, and without touching a neighbour.
+import { createWorkerClient } from "@waggle/client";
+import { OpenAiErrorSchema } from "@waggle/protocol";
+import { afterEach, describe, expect, it } from "vitest";
+import { killDaemons, spawnDaemon } from "./support/daemon.ts";
+import type { Daemon } from "./support/daemon.ts";
+import { waitUntil } from "./support/wait.ts";
+
+afterEach(killDaemons);
+
+type Phase = "loading" | "queued" | "prefill" | "decode";
+type Route = "disconnect" | "DELETE session" | "superseded" | "deadline";
+
+const endless = "never ends";
+/** Some fifty steps of prefill at the smallest budget. */
+const long = `${"x".repeat(3_000)} never ends`;
+
+/** What the client of a collected answer gets; a client that left gets nothing. */
+const statusOf: Readonly<Record<Route, number | undefined>> = {
+  disconnect: undefined,
+  "DELETE session": 499,
+  superseded: 499,
+  deadline: 504,
+};
+
+async function start(phase: Phase, route: Route): Promise<Daemon> {
+  const slots = phase === "queued" ? "1" : "2";
+  const flags = ["--local-mode", "--port", "0", "--backend", "fake", "--slots", slots, "--fake-step-delay", "20"];
+  const load = phase === "loading" ? ["--fake-load-delay", "2500"] : [];
+  const deadline = route === "deadline" ? ["--collect-timeout", "1s"] : [];
+  const worker = await spawnDaemon("worker", [...flags, "--prefill-budget", "16", ...load, ...deadline]);
+  if (phase !== "loading") await worker.line("ready");
+  return worker;
+}
+
+function ask(worker: Daemon, prompt: string, signal: AbortSignal): Promise<Response> {
+  const body = JSON.stringify({ messages: [{ role: "user", content: prompt }] });
+  const headers = { "x-session-id": "s", "x-request-id": "collected" };
+  return fetch(`${worker.url}/v1/chat/completions`, { method: "POST", body, headers, signal });
+}
+
+const cells = (["loading", "queued", "prefill", "decode"] as const).flatMap((phase) =>
+  (["disconnect", "DELETE session", "superseded", "deadline"] as const).map((route) => [phase, route] as const),
+);
+
+describe("a collected answer", () => {
+  it.each(cells)("in %s is ended by %s", async (phase, route) => {
+    const worker = await start(phase, route);
+    const client = createWorkerClient({ baseUrl: worker.url });
+    const neighbour = client.inference({ prompt: "neighbour [eog:100]", temperature: 0 })[Symbol.asyncIterator]();
+    const first = await neighbour.next();
+    expect(first.done).toBe(false);
+    if (phase !== "loading") await waitUntil(async () => (await client.slots()).some((slot) => slot.state !== "idle"));
+
+    const leave = new AbortController();
+    const answer = ask(worker, phase === "prefill" ? long : endless, leave.signal).catch(() => undefined);
+    await waitUntil(async () => await reached(phase));
+    if (route === "disconnect") leave.abort();
+    if (route === "DELETE session") await client.cancelSession("s");
+    const heir = route === "superseded" ? ask(worker, "heir [eog:1]", new AbortController().signal) : undefined;
+
+    const response = await answer;
+    expect(response?.status).toBe(statusOf[route]);
+    if (response !== undefined) {
+      const { code } = OpenAiErrorSchema.parse(await response.json()).error;
+      expect(code).toBe(route === "deadline" ? "deadline_exceeded" : "cancelled");
+    }
+    // The neighbour has its whole answer: 100 tokens, gapless, whatever happened beside it.
+    let tokens = 0;
+    for (let next = await neighbour.next(); next.done !== true; next = await neighbour.next()) {
+      if (next.value.type === "token") expect(next.value.index).toBe(tokens++);
+      if (next.value.type === "end") expect(next.value.finish_reason).toBe("stop");
+    }
+    expect(tokens).toBe(100);
+    if (heir !== undefined && phase !== "loading") expect((await heir).status).toBe(200);
+    await waitUntil(async () => (await client.slots()).every((slot) => slot.state === "idle"));
+    expect((await client.health()).queue.depth).toBe(0);
+    const metrics = await client.metrics();
+    const bucket = (le: string) => new RegExp(`cancel_steps_bucket\\{le="${le}"\\} (\\d+)`).exec(metrics)?.[1];
+    expect(bucket("1")).toBe(bucket("\\+Inf"));
+
+    async function reached(wanted: Phase): Promise<boolean> {
+      if (wanted === "loading") return (await client.health()).queue.depth === 2;
+      if (wanted === "queued") return (await client.health()).queue.depth === 1;
+      // The neighbour decodes; the other one is the answer.
+      const states = (await client.slots()).map((slot) => slot.state).sort((one, other) => one.localeCompare(other));
+      return states.join(" ") === (wanted === "prefill" ? "decoding prefilling" : "decoding decoding");
+    }
+  });
+});
