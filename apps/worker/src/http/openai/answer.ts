@@ -1,6 +1,6 @@
 // Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference; `timings` has
 // llama-server's names.
-import type { EndEvent, FinishReason, Logprob, Timings, TokenEvent, Usage } from "@waggle/protocol";
+import type { EndEvent, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
 import type { AnswerPart } from "./answer-parts.ts";
 
 /** What every object of one answer says of it. */
@@ -25,7 +25,7 @@ export function openAiTimings({ usage, timings }: Pick<EndEvent, "usage" | "timi
     prompt_per_second: perSecond(promptCount, timings.prefill_ms),
     predicted_n: usage.completion_tokens,
     predicted_ms: timings.decode_ms,
-    predicted_per_second: decodeRate(timings),
+    predicted_per_second: timings.tokens_per_second,
   };
 }
 
@@ -112,10 +112,6 @@ function tokenOf(bytes: readonly number[], logprob: number): Record<string, unkn
 
 function textOf(bytes: readonly number[]): string {
   return Buffer.from(bytes).toString("utf8");
-}
-
-function decodeRate({ tokens_per_second: rate }: Timings): number {
-  return rate;
 }
 
 function perSecond(count: number, ms: number): number {
