@@ -43,6 +43,28 @@ const cells = (["loading", "queued", "prefill", "decode"] as const).flatMap((pha
   (["disconnect", "DELETE session", "superseded", "deadline"] as const).map((route) => [phase, route] as const),
 );
 
+describe("a collected answer when the worker leaves", () => {
+  it.each([
+    ["is finished by a drain", 1, 200, 0],
+    ["is told unavailable by an abort", 2, 503, 143],
+  ] as const)("%s", async (_, signals, status, code) => {
+    const worker = await start("decode", "disconnect");
+    const answer = ask(worker, signals === 1 ? "soon over [eog:40]" : endless, new AbortController().signal);
+    await worker.logged((line) => line["msg"] === "stream_start");
+    worker.signal("SIGTERM");
+    await worker.logged((line) => line["to"] === "draining");
+    if (signals === 2) {
+      // Signals within 300 ms are one; the second one is to be another.
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      worker.signal("SIGTERM");
+    }
+    const response = await answer;
+    expect(response.status).toBe(status);
+    if (status === 503) expect(OpenAiErrorSchema.parse(await response.json()).error.code).toBe("unavailable");
+    expect(await worker.exited).toBe(code);
+  });
+});
+
 describe("a collected answer", () => {
   it.each(cells)("in %s is ended by %s", async (phase, route) => {
     const worker = await start(phase, route);

@@ -259,10 +259,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
   }
 
-  /** Streams that have ended still have to reach their readers. */
+  /** What has ended still has to reach its reader: streams, and answers that were collected. */
   async function flushed(): Promise<void> {
     server.stopAccepting();
-    await before(app.streams.idle(), flushTimeoutMs);
+    await before(server.answered(), flushTimeoutMs);
   }
 
   return {

@@ -26,6 +26,8 @@ export interface ListeningServer {
   readonly url: string;
   /** Stops accepting; connections that carry nothing close. */
   stopAccepting(): void;
+  /** Resolves when no answer is under way: streams and all others have left. */
+  answered(): Promise<void>;
   /** Destroys what is still open; resolves when the port is free. */
   close(): Promise<void>;
 }
@@ -41,6 +43,8 @@ export async function listen(app: App, host: string, port: number, limits: Serve
     overrideGlobalObjects: false,
     errorHandler: () => malformedRequest(),
   });
+  const underWay = new Set<ServerResponse>();
+  let waiters: (() => void)[] = [];
   /** The newest answer on each connection. */
   const answers = new WeakMap<Duplex, ServerResponse>();
   const server = createServer(
@@ -55,6 +59,13 @@ export async function listen(app: App, host: string, port: number, limits: Serve
     },
     (incoming, outgoing) => {
       answers.set(incoming.socket, outgoing);
+      underWay.add(outgoing);
+      outgoing.once("close", () => {
+        underWay.delete(outgoing);
+        if (underWay.size > 0) return;
+        for (const resolve of waiters) resolve();
+        waiters = [];
+      });
       void listener(incoming, outgoing);
     },
   );
@@ -78,6 +89,10 @@ export async function listen(app: App, host: string, port: number, limits: Serve
     stopAccepting() {
       if (server.listening) server.close();
       server.closeIdleConnections();
+    },
+    answered() {
+      if (underWay.size === 0) return Promise.resolve();
+      return new Promise((resolve) => waiters.push(resolve));
     },
     async close() {
       if (server.listening) server.close();

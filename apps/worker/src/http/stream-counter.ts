@@ -7,23 +7,17 @@ export interface StreamCounter {
   /** Passes the iterator through and counts it until it ends or is returned. */
   count<T>(client: string, stream: AsyncIterator<T>): AsyncIterator<T>;
   readonly open: number;
-  /** Resolves when none is open. */
-  idle(): Promise<void>;
 }
 
 export function createStreamCounter(maxPerClient: number): StreamCounter {
   const perClient = new Map<string, number>();
   let open = 0;
-  let waiters: (() => void)[] = [];
 
   function add(client: string, change: 1 | -1): void {
     open += change;
     const count = (perClient.get(client) ?? 0) + change;
     if (count === 0) perClient.delete(client);
     else perClient.set(client, count);
-    if (open > 0) return;
-    for (const resolve of waiters) resolve();
-    waiters = [];
   }
 
   return {
@@ -59,10 +53,6 @@ export function createStreamCounter(maxPerClient: number): StreamCounter {
     },
     get open() {
       return open;
-    },
-    idle() {
-      if (open === 0) return Promise.resolve();
-      return new Promise((resolve) => waiters.push(resolve));
     },
   };
 }
