@@ -1,6 +1,7 @@
 // Owns the Backend on a loaded model: the port's calls, handed to the slots. One step is one forward pass.
 import type { Backend, BackendInfo, RowResult, StepRow } from "@waggle/engine";
 import type { LlamaContext, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
+import type { BatchDispatch } from "./batch-dispatch.ts";
 import { priorityOfSlot } from "./batch-order.ts";
 import { createChatTemplate } from "./chat-template.ts";
 import { createEmbedder } from "./embed.ts";
@@ -15,11 +16,12 @@ export interface LlamaBackendParts {
   readonly model: LlamaModel;
   readonly context: LlamaContext;
   readonly info: BackendInfo;
+  readonly dispatch: BatchDispatch;
   /** Frees everything that was loaded; may be called again. */
   readonly release: () => Promise<void>;
 }
 
-export function createLlamaBackend({ model, context, info, release }: LlamaBackendParts): Backend {
+export function createLlamaBackend({ model, context, info, dispatch, release }: LlamaBackendParts): Backend {
   const { llama } = model;
   const vocabulary = readVocabulary(model);
   const sampling: SamplingContext = {
@@ -55,7 +57,10 @@ export function createLlamaBackend({ model, context, info, release }: LlamaBacke
     tokenBytes: createTokenBytes(vocabulary),
     isEndOfGeneration: (token) => model.isEogToken(token as LlamaToken),
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
-    step: async (rows) => await step(rows, slotAt),
+    async step(rows, underway) {
+      dispatch.onNext(underway);
+      return await step(rows, slotAt);
+    },
     end: async (slot) => await slotAt(slot).end(),
     setThreads(threads) {
       llama.maxThreads = Math.min(Math.max(1, threads), info.maxThreads);

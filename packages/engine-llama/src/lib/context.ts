@@ -1,5 +1,6 @@
 // Owns the context: how large it is, and the settings without which llama.cpp would decide for itself.
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { BatchDispatch } from "./batch-dispatch.ts";
 import { inSlotOrder } from "./batch-order.ts";
 import { defaultContextSize, fits, type ContextMemory } from "./context-size.ts";
 import { cannotLoad } from "./load-error.ts";
@@ -17,6 +18,7 @@ export interface ContextOptions {
   readonly batchSize: number;
   /** The most that any step will use. */
   readonly threads: number;
+  readonly dispatch: BatchDispatch;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -25,7 +27,7 @@ export async function openContext(
   model: LlamaModel,
   options: ContextOptions,
 ): Promise<{ context: LlamaContext; contextSize: number }> {
-  const { modelPath, slots, batchSize, threads, signal } = options;
+  const { modelPath, slots, batchSize, threads, dispatch, signal } = options;
   const memory = await contextMemory(model, options);
   const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
   // Looked at before: the library's own check lets through what then takes the whole machine with it.
@@ -38,7 +40,7 @@ export async function openContext(
       threads,
       flashAttention: model.flashAttentionSupported,
       swaFullCache,
-      batching: { itemPrioritizationStrategy: inSlotOrder },
+      batching: { dispatchSchedule: dispatch.schedule, itemPrioritizationStrategy: inSlotOrder },
       // The default one makes the context smaller until it fits, and tells nobody.
       failedCreationRemedy: false,
       ...(signal === undefined ? {} : { createSignal: signal }),

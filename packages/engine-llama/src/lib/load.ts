@@ -5,6 +5,7 @@ import { createScope, type Scope } from "@waggle/async";
 import type { Backend, BackendInfo } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import { createBatchDispatch } from "./batch-dispatch.ts";
 import { createLlamaBackend } from "./backend.ts";
 import { openContext } from "./context.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
@@ -74,17 +75,19 @@ async function load(
     }),
   );
   warnOfStretching(options, model);
+  const dispatch = createBatchDispatch();
   const { context, contextSize } = await openContext(model, {
     modelPath,
     slots,
     contextSize: options.contextSize,
     batchSize: Math.max(options.batchSize ?? defaultBatchSize, slots),
     threads: maxThreads,
+    dispatch,
     signal,
   });
   scope.use(context);
   const info = describe({ options, header, llama, model, context, contextSize, maxThreads });
-  const backend = createLlamaBackend({ model, context, info, release: () => scope.close() });
+  const backend = createLlamaBackend({ model, context, info, dispatch, release: () => scope.close() });
   backend.setThreads(options.threads);
   return backend;
 }

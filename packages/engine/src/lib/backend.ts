@@ -127,8 +127,9 @@ export interface Backend {
   /**
    * One forward pass over all rows, then sampling. Rows come in ascending slot order, one a slot, `batchSize` tokens together at most;
    * results come in the same order. A rejection means that the backend is unusable from now on.
+   * @param underway called once, when the pass computes and leaves this thread free
    */
-  step(rows: readonly StepRow[]): Promise<readonly RowResult[]>;
+  step(rows: readonly StepRow[], underway?: () => void): Promise<readonly RowResult[]>;
 
   /** Ends the slot's work. Its KV cache stays: everything fed so far, which is all tokens but the one sampled last. */
   end(slot: number): Promise<void>;

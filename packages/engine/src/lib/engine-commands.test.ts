@@ -169,14 +169,14 @@ describe("cancelling", () => {
     expect(backend.steps).toBe(0);
   });
 
-  test("from within an event takes none either", async () => {
+  test("from within an event costs the pass that has begun by then", async () => {
     const { engine, of, untilJob } = startEngine({
       onEvent(event, own) {
         if (event.type === "step" && event.stats?.step === 3) own.handle({ type: "cancel", jobId: "a" });
       },
     });
     engine.handle({ type: "submit", job: job("a", "Hello") });
-    expect(await untilJob("a", "cancelled")).toMatchObject({ steps: 0, completionTokens: 3 });
+    expect(await untilJob("a", "cancelled")).toMatchObject({ steps: 1, completionTokens: 3 });
     expect(of("a").filter(({ type }) => type === "token")).toHaveLength(3);
   });
 

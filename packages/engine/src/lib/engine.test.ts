@@ -1,5 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
-import { expectedText, isType, job, sampling, startEngine, statsOf } from "../testing/engine-harness.ts";
+import {
+  expectedText,
+  isType,
+  job,
+  sampling,
+  startEngine,
+  statsOf,
+  type StepEvent,
+} from "../testing/engine-harness.ts";
 import { expectedFakeText } from "./fake-model.ts";
 
 describe("a job", () => {
@@ -70,9 +78,27 @@ describe("a step", () => {
     await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
     const stats = statsOf(events);
     expect(stats.map(({ step }) => step)).toEqual(Array.from({ length: backend.steps }, (_, i) => i + 1));
-    const widest = events.filter((event) => event.type === "step" && event.stats?.decodeRows === 2);
+    const widest = events.filter(isType("step")).filter(({ stats }) => stats?.decodeRows === 2);
     expect(widest.length).toBe(7);
-    for (const event of widest) expect(event).toMatchObject({ events: { length: 2 } });
+    for (const event of widest) expect(event.events.filter(({ type }) => type === "token")).toHaveLength(2);
+    const together = widest.at(-1)?.events.map(({ type }) => type);
+    expect(together, "the ends are in the message of the last tokens").toEqual([
+      "token",
+      "token",
+      "finished",
+      "finished",
+    ]);
+  });
+
+  test("is told while the next one computes", async () => {
+    const { engine, gate, events, until } = startEngine({ gated: true });
+    engine.handle({ type: "submit", job: job("a", "Hello") });
+    await gate.held();
+    gate.step();
+    await until((event): event is StepEvent => event.type === "step" && event.stats?.step === 1);
+    expect(statsOf(events), "before the next one has ended").toHaveLength(1);
+    await gate.held();
+    gate.open();
   });
 
   test("carries a long prompt in chunks while another job decodes, and each in turn alone", async () => {

@@ -127,10 +127,11 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       slot.sampling = sampling;
     },
 
-    async step(rows) {
+    async step(rows, underway) {
       checkRows(rows);
       steps += 1;
       stepping = true;
+      underway?.();
       try {
         await pause();
       } finally {

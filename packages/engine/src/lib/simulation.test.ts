@@ -107,8 +107,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         await backend.begin(slot, keepTokens, sampling);
         interfere();
       },
-      async step(rows) {
-        const results = await backend.step(rows);
+      async step(rows, underway) {
+        const results = await backend.step(rows, underway);
+        passesEnded += 1;
         rows.forEach(({ slot }, i) => {
           if (results[i]?.kind === "failed") ownerBefore[slot] = undefined;
         });
@@ -149,7 +150,6 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   function take(event: EngineEvent): void {
     if (event.type === "broken") throw new Error(event.message);
     if (event.type !== "step") return;
-    if (event.stats !== undefined) passesEnded += 1;
     for (const each of event.events) takeJobEvent(each);
   }
 

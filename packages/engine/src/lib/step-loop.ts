@@ -48,6 +48,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let woken = deferred<void>();
   /** When the last pass ended; undefined while there is nothing to compute. */
   let lastEndMs: number | undefined;
+  /** Of the last pass, until they are sent. */
+  let lastPass: StepStats | undefined;
 
   async function releaseEnded(): Promise<void> {
     // Asked anew each time: a cancel may come while the backend lets go of another slot.
@@ -98,9 +100,12 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   async function runPass(rows: readonly StepRow[]): Promise<void> {
     const startMs = now();
-    const results = await backend.step(rows);
+    // What the last pass brought goes out while this one computes: sending costs as much as a small model's pass.
+    const results = await backend.step(rows, tell);
     const endMs = now();
     passes += 1;
+    // A pass that came to nothing (each row failed at once) was never under way.
+    if (lastPass !== undefined) tell();
     outbox.add(...postprocess(slots, rows, results, backend, endMs));
     const stats: StepStats = {
       step: passes,
@@ -112,11 +117,18 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       threads,
     };
     lastEndMs = endMs;
-    outbox.flush(stats);
+    lastPass = stats;
     threads = options.afterPass(stats);
   }
 
+  function tell(): void {
+    const stats = lastPass;
+    lastPass = undefined;
+    outbox.flush(stats);
+  }
+
   async function rest(): Promise<void> {
+    tell();
     lastEndMs = undefined;
     await woken.promise;
   }
@@ -130,11 +142,11 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         if (woken.settled) woken = deferred();
         await releaseEnded();
         await admitWaiting();
-        outbox.flush();
         const rows = schedule(slots, options.limits, passes);
         if (rows.length > 0) await runPass(rows);
         else await rest();
       }
+      tell();
     },
     wake: () => woken.resolve(),
     leave() {

@@ -111,6 +111,17 @@ export function backendContract(
       await backend.end(1);
     });
 
+    test("a step says once that it is under way, before it has ended", async () => {
+      await backend.begin(0, 0, greedy);
+      const order: string[] = [];
+      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: tokensOf(story), sample: true }];
+      await backend.step(rows, () => order.push("underway"));
+      order.push("ended");
+      await backend.step([{ kind: "decode", slot: 0 }]);
+      await backend.end(0);
+      expect(order).toEqual(["underway", "ended"]);
+    });
+
     test("the same greedy answer comes twice, from any slot", async () => {
       const answer = await coldAnswer();
       expect(answer).toHaveLength(count);
