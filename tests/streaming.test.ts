@@ -86,6 +86,31 @@ describe("the embedded model", () => {
   });
 });
 
+describe("a context that is shifted", () => {
+  it("lets an answer go on far beyond the context, to its max_tokens", async () => {
+    const small = await spawnModelWorker(["--slots", "2", "--context-size", "64"]);
+    const request = { prompt: "Once upon a time", max_tokens: 200, ignore_eos: true, temperature: 0 };
+    const events = await collect(small.client.inference({ ...request, context_shift: true }));
+    const tokens = events.filter((event) => event.type === "token");
+    expect(tokens.map(({ index }) => index)).toEqual(tokens.map((_, index) => index));
+    expect(tokens.reduce((sum, { n = 1 }) => sum + n, 0)).toBe(200);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length", usage: { completion_tokens: 200 } });
+
+    const unshifted = await collect(small.client.inference(request));
+    const end = unshifted.at(-1);
+    expect(end).toMatchObject({ type: "end", finish_reason: "length" });
+    expect(end?.type === "end" && end.usage.total_tokens).toBe(64);
+    expect(textOf(events).startsWith(textOf(unshifted)), "the same until the context is full").toBe(true);
+    const shifts = /^waggle_context_shifts_total (\d+)$/m.exec(await small.client.metrics())?.[1];
+    expect(Number(shifts)).toBeGreaterThanOrEqual(4);
+  });
+
+  it("is refused without max_tokens", async () => {
+    const refused = worker.client.createJob({ prompt: "Once", context_shift: true });
+    await expect(refused).rejects.toMatchObject({ code: "invalid_argument", message: /"max_tokens"/ });
+  });
+});
+
 describe("several at once", () => {
   it("eight requests stream at the same time, in batches of more than seven", async () => {
     const width = async () => {

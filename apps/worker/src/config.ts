@@ -35,6 +35,8 @@ export interface WorkerConfig extends Omit<OptionValues, Computed | `fake${strin
   readonly version: string;
   /** `threads` was given by hand, so it stays. */
   readonly threadsPinned: boolean;
+  /** Most threads that the engine tries by itself. */
+  readonly maxThreads: number;
   /** From the variable alone; with it and `apiTokenFile`, `readTokens` reads all of them again. */
   readonly apiToken: string | undefined;
   /** Tokens that open the door; empty in local mode only. */
@@ -130,10 +132,12 @@ function completeConfig(
     version: machine.version,
     workerId: values.workerId ?? defaultWorkerId(values.port, machine),
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine)),
+    prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     // A core left free: with all of them in use, one busy neighbour makes every pass wait for a time slice (decision
     // 003).
     threads: values.threads ?? Math.max(1, machine.cores - 1),
     threadsPinned: values.threads !== undefined,
+    maxThreads: machine.cores,
     logFormat: values.logFormat ?? (machine.stderrIsTerminal ? "pretty" : "json"),
     clientQueueShare: values.clientQueueShare ?? (tokens.apiTokens.length > 1 ? 0.5 : 1),
     allowedHosts: values.allowedHosts ?? [],

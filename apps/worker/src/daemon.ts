@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { createHiveClient } from "@waggle/client";
 import type { Clock } from "@waggle/async";
-import type { StepStats } from "@waggle/engine";
+import type { EngineEvent, StepStats } from "@waggle/engine";
 import { WaggleError, exitCodes, workerOpenApi } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus, StdoutLine } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
@@ -11,6 +11,7 @@ import type { WorkerConfig } from "./config.ts";
 import { createDownloadProgress } from "./download-progress.ts";
 import { embeddedModelPath } from "./embedded-model.ts";
 import { engineStartOf } from "./engine/engine-start.ts";
+import { choosePrefixFolder } from "./engine/prefix-folder.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
 import type { DeathReason } from "./engine/supervisor.ts";
 import { startReporter } from "./hive/reporter.ts";
@@ -77,8 +78,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const download = createDownloadProgress({ model: modelPath, log, terminal: options.terminal });
   const lifecycle = createLifecycle({ log, metrics, model: () => modelName });
+  const prefixFolder =
+    config.backend === "fake"
+      ? undefined
+      : choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   const supervisor = createSupervisor({
-    start: engineStartOf(config, modelPath),
+    start: engineStartOf(
+      config,
+      modelPath,
+      prefixFolder === undefined ? undefined : { folder: prefixFolder.path, maxBytes: prefixFolder.maxBytes },
+    ),
     env: options.env,
     clock,
     log,
@@ -96,6 +105,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         slots = event.slots;
         if (event.stats !== undefined) recordStep(metrics, event.stats);
       }
+      if (event.type === "prefix_store") recordTransfer(metrics, event);
       dispatcher.onEngineEvent(event);
     },
     onReady(info, loadMs) {
@@ -242,6 +252,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // Whoever still watches the model load is told, and its stream ends like all others.
     if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });
     await Promise.all([reporter?.leave(), supervisor.stop(), flushed()]);
+    prefixFolder?.close();
     await server.close();
     dispatcher.stop();
     state.apply("stopped");
@@ -281,5 +292,13 @@ function recordStep(metrics: WorkerMetrics, stats: StepStats): void {
   metrics.batchWidth.observe(stats.width);
   metrics.stepSeconds.observe(stats.passMs / 1000);
   metrics.stepGapSeconds.observe(stats.gapMs / 1000);
+  metrics.contextShifts.inc(stats.shifts);
   metrics.threads.set(stats.threads);
+}
+
+function recordTransfer(metrics: WorkerMetrics, event: Extract<EngineEvent, { type: "prefix_store" }>): void {
+  metrics.prefixTransfers.inc({ operation: event.operation });
+  metrics.prefixTransferSeconds.observe(event.ms / 1000);
+  metrics.prefixStates.set(event.states);
+  metrics.prefixBytes.set(event.bytes);
 }

@@ -76,7 +76,7 @@ export function createReport(options: ReportOptions): Report {
         ...shared(),
         slots: slotCounts().total,
         local_mode: config.localMode,
-        prefill_budget: config.prefillBudget,
+        prefill_budget: config.prefillBudget ?? null,
         queue_capacity: config.queueCapacity,
         uptime_ms: Math.round(clock.now() - options.startedAt),
         ...(engine === undefined

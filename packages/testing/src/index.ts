@@ -2,3 +2,4 @@ export { backendContract, type BackendContractOptions } from "./lib/backend-cont
 export { createFakeClock, type FakeClock } from "./lib/fake-clock.ts";
 export { expectNoLeaks } from "./lib/leaks.ts";
 export { listDescendants, processAlive, waitForGone } from "./lib/processes.ts";
+export { statesContract } from "./lib/states-contract.ts";

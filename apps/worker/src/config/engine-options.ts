@@ -1,7 +1,7 @@
 // Owns the settings of the model and the engine, and the hidden ones that make the fake backend misbehave in tests.
 import { BackendNameSchema } from "@waggle/protocol";
 import type { OptionRows } from "./option-row.ts";
-import { boolean, duration, integer, oneOf, text } from "./values.ts";
+import { boolean, byteSize, duration, integer, oneOf, text } from "./values.ts";
 
 const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
 
@@ -76,15 +76,31 @@ export const engineOptions = {
     group: "Engine",
     help: "threads of a forward pass, 1 to 512; a given number is kept, come what may",
     schema: integer(1, 512),
-    defaultText: "one core left free, adapted to the times of real steps",
+    defaultText: "one core left free at first, then what real steps of each size show",
   },
   prefillBudget: {
     flag: "prefill-budget",
     value: "tokens",
     group: "Engine",
-    help: "prompt tokens per step while others decode",
+    help: "prompt tokens per step while others decode, four times as many while nobody does",
     schema: integer(16, 8_192),
-    default: "128",
+    defaultText: "what makes a step take four usual ones at most, from the times of real steps",
+  },
+  prefixStoreBytes: {
+    flag: "prefix-store-size",
+    value: "size",
+    group: "Engine",
+    help: "prompts and conversations kept beside the slots, to come back without computing; 0 keeps none",
+    schema: byteSize("0", "1024GiB"),
+    default: "1GiB",
+  },
+  prefixStoreDir: {
+    flag: "prefix-store-dir",
+    value: "folder",
+    group: "Engine",
+    help: "where they are kept, from one worker to the next",
+    schema: text(1, 4_096),
+    defaultText: "in memory, until the worker leaves",
   },
 } as const satisfies OptionRows;
 

@@ -50,6 +50,7 @@ async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void)
     ...(start.contextSize === undefined ? {} : { contextSize: start.contextSize }),
     threads: start.threads,
     device: start.device,
+    ...(start.prefixStore === undefined ? {} : { statesFolder: start.prefixStore.folder }),
     onProgress: report("loading"),
     log: (level, message) => emit({ type: "log", level, message }),
   });

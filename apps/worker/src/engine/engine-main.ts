@@ -39,11 +39,16 @@ async function run(start: EngineStart): Promise<void> {
   }
   engine = createEngine({
     backend,
-    limits: { prefillBudget: start.prefillBudget, maxWaiting, maxPrepared: maxWaiting },
+    limits: {
+      prefillBudget: start.prefillBudget,
+      prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
+      maxWaiting,
+      maxPrepared: maxWaiting,
+    },
     now: () => performance.now(),
     random32: () => randomBytes(4).readUInt32LE(),
     emit,
-    ...(start.threadsPinned ? { pinnedThreads: start.threads } : {}),
+    ...(start.threadsPinned ? { pinnedThreads: start.threads } : { maxThreads: start.maxThreads }),
   });
   emit({ type: "ready", info: backend.info, loadMs: performance.now() - startedAt });
   await engine.run();

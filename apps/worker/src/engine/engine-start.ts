@@ -18,7 +18,11 @@ export interface EngineStart {
   readonly threads: number;
   /** The number of threads was given by hand, so it stays. */
   readonly threadsPinned: boolean;
-  readonly prefillBudget: number;
+  /** Most threads to try when they are not pinned: a container's quota may be less than what the backend would take. */
+  readonly maxThreads: number;
+  readonly prefillBudget: number | undefined;
+  /** Where slot states are kept, and most bytes of them; undefined: nowhere. */
+  readonly prefixStore: { readonly folder: string; readonly maxBytes: number } | undefined;
   readonly fake: FakeEngineOptions;
 }
 
@@ -31,7 +35,11 @@ export interface FakeEngineOptions {
   readonly hangAtStep: number | undefined;
 }
 
-export function engineStartOf(config: WorkerConfig, model: string): EngineStart {
+export function engineStartOf(
+  config: WorkerConfig,
+  model: string,
+  prefixStore: EngineStart["prefixStore"],
+): EngineStart {
   return {
     type: "start",
     backend: config.backend,
@@ -44,7 +52,9 @@ export function engineStartOf(config: WorkerConfig, model: string): EngineStart 
     contextSize: config.contextSize,
     threads: config.threads,
     threadsPinned: config.threadsPinned,
+    maxThreads: config.maxThreads,
     prefillBudget: config.prefillBudget,
+    prefixStore,
     fake: config.fake,
   };
 }

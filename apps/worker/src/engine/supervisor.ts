@@ -146,6 +146,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       case "checked":
       case "answer":
       case "check_failed":
+      case "prefix_store":
         break;
     }
     options.onEvent(event);

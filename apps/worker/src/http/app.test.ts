@@ -167,6 +167,13 @@ describe("what a reviewer tries first", () => {
       "invalid_argument",
       '"temperature"',
     ],
+    [
+      "a shift without an end",
+      () => post("/v1/jobs", { prompt: "a", context_shift: true }),
+      400,
+      "invalid_argument",
+      '"max_tokens"',
+    ],
     ["five stops", () => post("/v1/jobs", { prompt: "a", stop: [..."abcde"] }), 400, "invalid_argument", '"stop"'],
     ["a long prompt", () => post("/v1/jobs", { prompt: "x".repeat(200) }), 400, "invalid_argument", "201"],
     [

@@ -178,8 +178,10 @@ describe("sessions", () => {
   it("let the newest of a burst answer and cancel all others", async () => {
     const gate = startGated({ slots: 1 });
     const burst: Job[] = [];
-    for (const name of ["1", "2", "3", "4", "5"])
+    for (const name of ["1", "2", "3", "4", "5"]) {
       burst.push(await submit({ prompt: `${name} [eog:2]`, session_id: "s" }));
+      await gate.held();
+    }
     gate.open();
     await Promise.all(burst.map((job) => job.ended.promise));
     expect(burst.map((job) => job.state.name)).toEqual([

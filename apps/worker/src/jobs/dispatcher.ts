@@ -208,6 +208,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "load_failed":
       case "broken":
       case "log":
+      case "prefix_store":
         break;
     }
   }

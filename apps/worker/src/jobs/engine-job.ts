@@ -18,6 +18,7 @@ export function engineJobOf(
     ...(extras.tools === undefined ? {} : { tools: extras.tools }),
     ...(extras.topLogprobs === undefined ? {} : { topLogprobs: extras.topLogprobs }),
     ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
+    ...(request.context_shift ? { contextShift: true } : {}),
     stop: stopStringsOf(request),
     sampling: withSeedOf(samplingOf(request), choice),
     // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.

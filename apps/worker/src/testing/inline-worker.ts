@@ -143,7 +143,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     });
     const born: Engine = createEngine({
       backend: newBackend,
-      limits: { prefillBudget: 128, maxWaiting: 64, maxPrepared: 64 },
+      limits: { prefixStoreBytes: 0, maxWaiting: 64, maxPrepared: 64 },
       now: () => clock.now(),
       random32: () => 42,
       emit(event) {
@@ -202,7 +202,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
         version: "0.0.0",
         slots: slotCount,
         local_mode: true,
-        prefill_budget: 128,
+        prefill_budget: null,
         queue_capacity: 8,
         uptime_ms: 0,
       }),

@@ -5,10 +5,14 @@ import type { BatchDispatch } from "./batch-dispatch.ts";
 import { priorityOfSlot } from "./batch-order.ts";
 import { createChatTemplate } from "./chat-template.ts";
 import { createEmbedder } from "./embed.ts";
+import { refuseField } from "./field-error.ts";
 import { createPrompts, type Prompts } from "./prompt.ts";
 import { checkSampling, type SamplingContext } from "./sampling.ts";
+import { shiftProblem } from "./shift-check.ts";
+import { createSlotStates } from "./slot-states.ts";
 import { createSlot, type Slot } from "./slot.ts";
 import { createSpecialText } from "./special-text.ts";
+import type { StateFolder } from "./state-folder.ts";
 import { createTokenBytes } from "./token-bytes.ts";
 import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
 
@@ -17,11 +21,13 @@ export interface LlamaBackendParts {
   readonly context: LlamaContext;
   readonly info: BackendInfo;
   readonly dispatch: BatchDispatch;
+  /** Where slots are saved; undefined: nowhere. */
+  readonly states: StateFolder | undefined;
   /** Frees everything that was loaded; may be called again. */
   readonly release: () => Promise<void>;
 }
 
-export function createLlamaBackend({ model, context, info, dispatch, release }: LlamaBackendParts): Backend {
+export function createLlamaBackend({ model, context, info, dispatch, states, release }: LlamaBackendParts): Backend {
   const { llama } = model;
   const vocabulary = readVocabulary(model);
   const sampling: SamplingContext = {
@@ -51,9 +57,14 @@ export function createLlamaBackend({ model, context, info, dispatch, release }: 
 
   return {
     info,
+    states: states === undefined ? undefined : createSlotStates(slotAt, states),
     ...prompts,
     embed: embedder.embed,
     checkSampling: (wanted) => checkSampling(wanted, sampling),
+    checkShift() {
+      const problem = shiftProblem(model.fileInfo, model.fileInsights);
+      if (problem !== undefined) throw refuseField("context_shift", problem);
+    },
     tokenBytes: createTokenBytes(vocabulary),
     isEndOfGeneration: (token) => model.isEogToken(token as LlamaToken),
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
@@ -61,11 +72,13 @@ export function createLlamaBackend({ model, context, info, dispatch, release }: 
       dispatch.onNext(underway);
       return await step(rows, slotAt);
     },
+    shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
     end: async (slot) => await slotAt(slot).end(),
     setThreads(threads) {
       llama.maxThreads = Math.min(Math.max(1, threads), info.maxThreads);
     },
     async dispose() {
+      await states?.settled();
       await embedder.close();
       await release();
     },

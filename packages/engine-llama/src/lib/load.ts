@@ -11,6 +11,8 @@ import { openContext } from "./context.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
+import { modelFingerprint } from "./model-fingerprint.ts";
+import { openStateFolder, type StateFolder } from "./state-folder.ts";
 
 const defaultBatchSize = 512;
 
@@ -25,6 +27,8 @@ export interface LlamaBackendOptions {
   /** Most tokens in a step; 512 by default, and never less than one for each slot. */
   readonly batchSize?: number;
   readonly device: LlamaDevice;
+  /** Where slot states are kept for later jobs and engines, a folder for each model in it; by default nowhere. */
+  readonly statesFolder?: string;
   /** From 0 to 1. */
   readonly onProgress?: (progress: number) => void;
   /** What llama.cpp has to say, from warnings up. */
@@ -87,9 +91,30 @@ async function load(
   });
   scope.use(context);
   const info = describe({ options, header, llama, model, context, contextSize, maxThreads });
-  const backend = createLlamaBackend({ model, context, info, dispatch, release: () => scope.close() });
+  const states = openStates(options, model, context, llama);
+  const backend = createLlamaBackend({ model, context, info, dispatch, states, release: () => scope.close() });
   backend.setThreads(options.threads);
   return backend;
+}
+
+/** Without states everything works, only slower; so a folder that cannot be used is no reason not to start. */
+function openStates(
+  { modelPath, statesFolder, log }: LlamaBackendOptions,
+  model: LlamaModel,
+  context: LlamaContext,
+  llama: Llama,
+): StateFolder | undefined {
+  if (statesFolder === undefined) return undefined;
+  // Their caches cannot be cut, so a state would only fit the very prompt that it was made from.
+  if (model.fileInsights.isRecurrent || model.fileInsights.isHybrid) return undefined;
+  const { release } = llama.llamaCppRelease;
+  const settings = [release, llama.buildType, String(llama.gpu), String(context.flashAttention)];
+  try {
+    return openStateFolder(statesFolder, modelFingerprint(modelPath, settings));
+  } catch (error) {
+    log?.("warn", `Prefixes are not kept: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 /** Models that only embed or that need an encoder first: llama.cpp loads them and cannot continue a text with them. */

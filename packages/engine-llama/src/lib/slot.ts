@@ -24,7 +24,17 @@ export interface Slot {
   begin(keepTokens: number, sampling: SlotSampling): Promise<void>;
   /** Rejects when the forward pass failed; what concerns this row alone is a `failed` result. */
   run(row: StepRow): Promise<RowResult>;
+  shift(keepTokens: number, discardTokens: number): Promise<void>;
   end(): Promise<void>;
+  /** Writes what the slot holds to this file; returns its bytes. */
+  save(path: string): Promise<number>;
+  /**
+   * Replaces what the slot holds with this file, which must be this model's. False when the file does not begin with
+   * these tokens, or the library refuses it.
+   */
+  load(path: string, tokens: readonly Token[]): Promise<boolean>;
+  /** Forgets everything that the slot holds. */
+  clear(): Promise<void>;
 }
 
 /** What the library's generation and ours with logprobs have in common. */
@@ -39,6 +49,8 @@ interface Work {
   readonly window: PenaltyWindow | undefined;
   /** Present once the prompt is computed. Each `next()` feeds the token sampled last and samples another. */
   generation: Generation | undefined;
+  /** How many of the first tokens held no shift has moved. */
+  unshifted: number;
 }
 
 /** What the library says when it found no token to sample: the pass itself was good. */
@@ -50,6 +62,10 @@ export function createSlot({ id, sequence, sampling: context, capacity, priority
   function currentWork(): Work {
     if (work === undefined) throw new Error(`Cannot step slot ${id}: no work has begun in it`);
     return work;
+  }
+
+  async function erase(start: number, end: number): Promise<void> {
+    await sequence.eraseContextTokenRanges([{ start, end }]);
   }
 
   function hasRoom(tokens: number): boolean {
@@ -110,7 +126,7 @@ export function createSlot({ id, sequence, sampling: context, capacity, priority
     async begin(keepTokens, sampling) {
       const held = sequence.nextTokenIndex;
       if (keepTokens > held) throw new Error(`Cannot keep ${keepTokens} tokens in slot ${id}: it holds ${held}`);
-      await sequence.eraseContextTokenRanges([{ start: keepTokens, end: held }]);
+      await erase(keepTokens, held);
       const window = hasRepeatPenalty(sampling) ? createPenaltyWindow(sampling.repeat_last_n) : undefined;
       window?.push(sequence.contextTokens);
       const options = await evaluateOptions(sampling, window, context);
@@ -119,16 +135,50 @@ export function createSlot({ id, sequence, sampling: context, capacity, priority
         options: { ...options, evaluationPriority: priority, contextShift: noShift },
         window,
         generation: undefined,
+        unshifted: Infinity,
       };
     },
 
     run: (row) => (row.kind === "decode" ? decode() : prefill(asLlamaTokens(row.tokens), row.sample)),
 
+    async shift(keepTokens, discardTokens) {
+      const current = currentWork();
+      const [held, end] = [sequence.nextTokenIndex, keepTokens + discardTokens];
+      // Without a first token the library would compute all the others again, and in one piece.
+      if (keepTokens < 1 || discardTokens < 1 || end > held) {
+        throw new Error(`Cannot forget tokens ${keepTokens} to ${end} in slot ${id}: it holds ${held}`);
+      }
+      await erase(keepTokens, end);
+      current.unshifted = Math.min(current.unshifted, keepTokens);
+    },
+
     async end() {
       // The token sampled last was never fed: the library feeds it when it is asked for the next one.
       await work?.generation?.return();
+      if (work !== undefined && work.unshifted < sequence.nextTokenIndex) {
+        await erase(work.unshifted, sequence.nextTokenIndex);
+      }
       work = undefined;
     },
+
+    async save(path) {
+      const { fileSize } = await sequence.saveStateToFile(path);
+      return fileSize;
+    },
+
+    async load(path, tokens) {
+      if (work !== undefined) throw new Error(`Cannot load a state into slot ${id}: a job works in it`);
+      try {
+        // The file's name says which model it is of.
+        await sequence.loadStateFromFile(path, { acceptRisk: true });
+      } catch {
+        return false;
+      }
+      const held = sequence.contextTokens;
+      return held.length <= capacity && tokens.every((token, i) => held[i] === token);
+    },
+
+    clear: async () => await erase(0, sequence.nextTokenIndex),
   };
 }
 

@@ -81,8 +81,38 @@ export type RowResult =
   /** This row alone failed (a grammar that allows nothing, say); the others are good. */
   | { readonly kind: "failed"; readonly message: string };
 
+/** A slot's KV cache as it was once, kept outside the context. */
+export interface SavedState {
+  readonly id: string;
+  /** What it begins with; it may hold more. */
+  readonly tokens: readonly Token[];
+  /** Whose tokens they are. */
+  readonly cacheScope: string;
+  readonly bytes: number;
+}
+
+/** Slot states that outlive the slot's next job, and the engine. Called between steps only. */
+export interface SlotStates {
+  /** What an earlier engine left of this very model, least recently used first. Nobody has looked at their contents yet. */
+  readonly found: readonly SavedState[];
+  /**
+   * Saves what the slot holds; the slot stays as it is.
+   * @param tokens the first tokens that it holds
+   * @throws Error when it cannot be kept (no space, say); nothing is left behind then
+   */
+  save(slot: number, tokens: readonly Token[], cacheScope: string): Promise<SavedState>;
+  /**
+   * Replaces what the slot holds. False when the state is gone or damaged: then it is removed, and the slot holds
+   * nothing.
+   */
+  load(slot: number, state: SavedState): Promise<boolean>;
+  remove(state: SavedState): void;
+}
+
 export interface Backend {
   readonly info: BackendInfo;
+  /** Absent where slots cannot be saved, or shall not be. */
+  readonly states?: SlotStates | undefined;
 
   /**
    * Text, or a conversation under the model's chat template, as tokens. BOS where the model wants one, and never twice; text of a message
@@ -116,6 +146,12 @@ export interface Backend {
    */
   checkSampling(sampling: SlotSampling): Promise<void>;
 
+  /**
+   * Checks that this model's contexts can be shifted.
+   * @throws WaggleError invalid_argument naming `context_shift` when they cannot
+   */
+  checkShift(): void;
+
   /** The bytes that this token adds to the text; empty for control tokens. May be part of a character. */
   tokenBytes(token: Token): Uint8Array;
 
@@ -131,7 +167,18 @@ export interface Backend {
    */
   step(rows: readonly StepRow[], underway?: () => void): Promise<readonly RowResult[]>;
 
-  /** Ends the slot's work. Its KV cache stays: everything fed so far, which is all tokens but the one sampled last. */
+  /**
+   * Forgets `discardTokens` tokens after the first `keepTokens` in the middle of a slot's work, between two of its decode rows. What
+   * follows moves up by as many positions; the next row goes on after it. What has moved still knows of what was forgotten, which
+   * computing it afresh would not give.
+   * @param keepTokens at least 1; both together at most what the slot holds
+   */
+  shift(slot: number, keepTokens: number, discardTokens: number): Promise<void>;
+
+  /**
+   * Ends the slot's work. Its KV cache stays: everything fed so far, which is all tokens but the one sampled last; after a shift, the
+   * tokens that none has moved.
+   */
   end(slot: number): Promise<void>;
 
   /** Takes effect with the next step. */

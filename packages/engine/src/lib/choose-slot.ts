@@ -1,5 +1,6 @@
 // Owns the choice of a slot for a job: how much computing a cached prefix saves against what a hole in the batch costs.
 import type { Token } from "./backend.ts";
+import { commonPrefix } from "./common-prefix.ts";
 import type { Slot } from "./slots.ts";
 
 /**
@@ -57,10 +58,7 @@ export function chooseSlot<S extends CandidateSlot>(
 /** Never across scopes: how fast an answer begins would tell one client what another has asked. */
 function reusableTokens(slot: CandidateSlot, seeker: SlotSeeker): number {
   if (slot.cacheScope !== seeker.cacheScope) return 0;
-  const limit = Math.min(slot.cached.length, seeker.prompt.length - 1);
-  let length = 0;
-  while (length < limit && slot.cached[length] === seeker.prompt[length]) length += 1;
-  return length;
+  return commonPrefix(slot.cached, seeker.prompt, seeker.prompt.length - 1);
 }
 
 /** The session's own slot, and the prompt goes on from the larger part of what it holds. */

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   expectedText,
   isType,
@@ -109,7 +109,7 @@ describe("a step", () => {
     engine.handle({ type: "submit", job: job("b", prompt) });
     await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
     const mixed = statsOf(events).filter(({ decodeRows, width }) => decodeRows === 1 && width === 2);
-    expect(mixed.map(({ tokens }) => tokens - 1)).toEqual([16, 16, 16, 16, 16, 16, 4]);
+    expect(mixed.map(({ tokens }) => tokens - 1)).toEqual([16, 16, 16, 16, 16, 20]);
     expect(textOf("b")).toBe(expectedText(prompt, 8));
     engine.handle({ type: "submit", job: job("c", "y".repeat(99)) });
     await untilJob("c", "finished");
@@ -169,49 +169,6 @@ describe("slots", () => {
     expect(() => startEngine({ slots: 8, batchSize: 4 })).toThrow(
       "Cannot run 8 slots: a step carries 4 tokens at most",
     );
-  });
-});
-
-describe("threads", () => {
-  test("fall back when passes collapse, and say so", async () => {
-    let ms = 0;
-    let passMs = 1;
-    const setThreads = vi.fn();
-    const { engine, events, until, untilJob } = startEngine({
-      threads: 4,
-      now: () => ms,
-      wrap: (fake) => ({
-        ...fake,
-        setThreads,
-        step(rows) {
-          ms += passMs;
-          return fake.step(rows);
-        },
-      }),
-    });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 20 }) });
-    await untilJob("a", "finished");
-    passMs = 50;
-    engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 20 }) });
-    await untilJob("b", "finished");
-    expect(await until(isType("log"))).toMatchObject({ message: "Compute with 3 threads instead of 4" });
-    expect(setThreads.mock.calls[0]).toEqual([3]);
-    expect(statsOf(events).map(({ threads }) => threads)).toContain(3);
-  });
-
-  test("stay where the operator pinned them", async () => {
-    const setThreads = vi.fn();
-    let ms = 0;
-    const { engine, events, untilJob } = startEngine({
-      threads: 4,
-      pinnedThreads: 2,
-      now: () => (ms += ms < 50 ? 1 : 500),
-      wrap: (fake) => ({ ...fake, setThreads }),
-    });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 100 }) });
-    await untilJob("a", "finished");
-    expect(setThreads.mock.calls).toEqual([[2]]);
-    expect(new Set(statsOf(events).map(({ threads }) => threads))).toEqual(new Set([2]));
   });
 });
 

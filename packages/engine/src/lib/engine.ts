@@ -4,28 +4,35 @@ import { WaggleError } from "@waggle/protocol";
 import type { Backend } from "./backend.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages.ts";
 import { answer } from "./answer.ts";
+import { createBoundary, type WaitingJob } from "./boundary.ts";
 import { createOutbox } from "./outbox.ts";
+import { createPrefillBudget } from "./prefill-budget.ts";
 import { createPreparer, failureOf, type PreparedJob } from "./prepare.ts";
-import type { ScheduleLimits } from "./schedule.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
-import { createStepLoop, type WaitingJob } from "./step-loop.ts";
-import { createThreadGovernor } from "./threads.ts";
+import { createStepLoop, type StepThreads } from "./step-loop.ts";
+import { createThreadGovernor, type ThreadChange } from "./threads.ts";
 
 export interface EngineLimits {
-  /** Most prompt tokens in a step while somebody decodes. */
-  readonly prefillBudget: number;
   /**
-   * Most prompt tokens in a step while nobody decodes; four times `prefillBudget` where absent. A step never exceeds
-   * the batch size.
+   * Most prompt tokens in a step while somebody decodes, and a quarter of the most while nobody does. Where absent, the
+   * times of real steps decide. A step never exceeds the batch size.
    */
-  readonly prefillBudgetIdle?: number;
+  readonly prefillBudget?: number | undefined;
+  /** Most bytes of slot states that the backend keeps for later; 0: none. */
+  readonly prefixStoreBytes: number;
   /** Most submitted jobs without a slot; one more fails with resource_exhausted. */
   readonly maxWaiting: number;
   /** Most checked jobs whose tokens are kept until they are submitted. */
   readonly maxPrepared: number;
 }
 
-export const defaultEngineLimits: EngineLimits = { prefillBudget: 128, maxWaiting: 64, maxPrepared: 64 };
+export const defaultEngineLimits: EngineLimits = {
+  prefixStoreBytes: 2 ** 30,
+  maxWaiting: 64,
+  maxPrepared: 64,
+};
+
+type LogEvent = Extract<EngineEvent, { type: "log" }>;
 
 export interface EngineOptions {
   readonly backend: Backend;
@@ -36,11 +43,10 @@ export interface EngineOptions {
   readonly random32: () => number;
   /** Takes an event at once and must not throw. It may give the engine a command. */
   readonly emit: (event: EngineEvent) => void;
-  /**
-   * Computes with so many threads whatever the passes take; without it the backend's own count is the start and the
-   * most.
-   */
+  /** Computes with so many threads whatever the passes take; without it the backend's own count is the start. */
   readonly pinnedThreads?: number;
+  /** Most threads to try without `pinnedThreads`; the backend's most where absent. */
+  readonly maxThreads?: number;
 }
 
 export interface Engine {
@@ -58,18 +64,33 @@ export interface Engine {
 /** @throws Error when the backend's batch cannot hold one token of each slot */
 export function createEngine(options: EngineOptions): Engine {
   const { backend, limits, emit } = options;
-  const slots = createSlots(backend.info.slots);
+  const { batchSize, slots: slotCount } = backend.info;
+  if (batchSize < slotCount) {
+    throw new Error(`Cannot run ${slotCount} slots: a step carries ${batchSize} tokens at most`);
+  }
+  const slots = createSlots(slotCount);
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
   const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
-  const loop = createStepLoop({
+  const prefillBudget = createPrefillBudget(batchSize, limits.prefillBudget);
+  const boundary = createBoundary({
     backend,
     slots,
     waiting,
-    limits: scheduleLimits(limits, backend),
+    prefixStoreBytes: limits.prefixStoreBytes,
+    tokenMs: () => prefillBudget.tokenMs,
+    outbox,
+    emit,
+    now: options.now,
+  });
+  const loop = createStepLoop({
+    backend,
+    slots,
+    boundary,
+    prefillBudget,
     outbox,
     now: options.now,
-    ...threading(options),
+    threads: threading(options),
   });
   let over = false;
 
@@ -184,37 +205,38 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-function scheduleLimits({ prefillBudget, prefillBudgetIdle }: EngineLimits, { info }: Backend): ScheduleLimits {
-  if (info.batchSize < info.slots) {
-    throw new Error(`Cannot run ${info.slots} slots: a step carries ${info.batchSize} tokens at most`);
-  }
-  return { batchSize: info.batchSize, prefillBudget, prefillBudgetIdle: prefillBudgetIdle ?? 4 * prefillBudget };
-}
-
-/** Who says how many threads compute: the operator for good, or a governor after each pass. */
-function threading({ backend, pinnedThreads, emit }: EngineOptions): {
-  threads: number;
-  afterPass: (pass: { tokens: number; passMs: number }) => number;
-} {
+/** Who says how many threads compute: the operator for good, or a governor before each pass. */
+function threading({ backend, pinnedThreads, maxThreads, emit }: EngineOptions): StepThreads {
   const { info } = backend;
+  let threads = info.threads;
+  const use = (wanted: number): number => {
+    if (wanted !== threads) backend.setThreads(wanted);
+    return (threads = wanted);
+  };
   if (pinnedThreads !== undefined) {
-    const threads = Math.min(pinnedThreads, info.maxThreads);
-    if (threads !== info.threads) backend.setThreads(threads);
-    return { threads, afterPass: () => threads };
+    return { for: () => use(Math.min(pinnedThreads, info.maxThreads)), observe: () => {} };
   }
-  const governor = createThreadGovernor({ start: info.threads, max: info.maxThreads });
+  const max = Math.min(maxThreads ?? info.maxThreads, info.maxThreads);
+  const governor = createThreadGovernor({ start: info.threads, max });
   return {
-    threads: governor.threads,
-    afterPass(pass) {
-      const before = governor.threads;
-      const threads = governor.observe(pass);
-      if (threads !== before) {
-        backend.setThreads(threads);
-        emit({ type: "log", level: "info", message: `Compute with ${threads} threads instead of ${before}` });
-      }
-      return threads;
+    for: (tokens) => use(governor.threadsFor(tokens)),
+    observe(pass) {
+      const change = governor.observe(pass);
+      if (change !== undefined) emit({ type: "log", ...describeChange(change, pass.tokens) });
     },
   };
+}
+
+function describeChange({ kind, threads, before }: ThreadChange, tokens: number): Pick<LogEvent, "level" | "message"> {
+  const message = `Compute with ${threads} thread${threads === 1 ? "" : "s"} instead of ${before}`;
+  switch (kind) {
+    case "fell":
+      return { level: "info", message: `${message}: passes took many times what they should` };
+    case "recovered":
+      return { level: "info", message: `${message}: they are faster again` };
+    case "chose":
+      return { level: "debug", message: `${message} in passes of about ${tokens} tokens: they are faster so` };
+  }
 }
 
 function messageOf(thrown: unknown): string {

@@ -32,6 +32,39 @@ describe("the fake backend holds", () => {
   });
 });
 
+describe("a shift on the fake backend", () => {
+  async function decoding(): Promise<FakeBackend> {
+    const fake = backend();
+    await fake.begin(0, 0, sampling);
+    await fake.step([prefill(0, [1, 2, 3, 4, 5, 6], true)]);
+    return fake;
+  }
+
+  test("forgets the range, and the end all that has moved", async () => {
+    const fake = await decoding();
+    await fake.shift(0, 2, 3);
+    expect(fake.heldTokens(0)).toEqual([1, 2, 6]);
+    await fake.step([decode(0)]);
+    expect(fake.heldTokens(0)).toHaveLength(4);
+    await fake.end(0);
+    expect(fake.heldTokens(0)).toEqual([1, 2]);
+  });
+
+  test("does not change what the slot would say next", async () => {
+    const [shifted, whole] = [await decoding(), await decoding()];
+    await shifted.shift(0, 2, 3);
+    for (let i = 0; i < 3; i++) expect(await shifted.step([decode(0)])).toEqual(await whole.step([decode(0)]));
+  });
+
+  test.each([
+    [0, 1],
+    [1, 0],
+    [2, 5],
+  ])("of %i kept and %i forgotten of six is refused", async (keep, discard) => {
+    await expect((await decoding()).shift(0, keep, discard)).rejects.toThrow("slot 0 holds 6 tokens");
+  });
+});
+
 describe("the fake backend refuses", () => {
   const violations: [string, FakeBackendOptions | object, (fake: FakeBackend) => Promise<unknown>, string][] = [
     ["no rows", {}, (fake) => fake.step([]), "there are no rows"],
@@ -52,6 +85,7 @@ describe("the fake backend refuses", () => {
     ],
     ["more than the context", { contextSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "would hold 3 tokens"],
     ["a job in a busy slot", {}, (fake) => fake.begin(0, 0, sampling), "slot 0 has a job"],
+    ["a shift before a sample", {}, (fake) => fake.shift(0, 1, 1), "slot 0 does not decode"],
     [
       "to keep what it does not hold",
       {},

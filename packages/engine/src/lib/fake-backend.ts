@@ -16,6 +16,7 @@ import {
   tokenizeFakeText,
   type FakeSampler,
 } from "./fake-model.ts";
+import type { FakeStates } from "./fake-states.ts";
 import { countTokens } from "./schedule.ts";
 
 export interface FakeBackendOptions {
@@ -33,6 +34,8 @@ export interface FakeBackendOptions {
   readonly hangAtStep?: number;
   /** What the backend says it computes with, and its most; 1 by default. */
   readonly threads?: number;
+  /** Where slots are saved; one that another backend has used is as if the engine had started anew. */
+  readonly saved?: FakeStates;
 }
 
 export interface FakeBackend extends Backend {
@@ -50,6 +53,8 @@ interface FakeSlot {
   sampling: SlotSampling | undefined;
   sampler: FakeSampler | undefined;
   last: Token | undefined;
+  /** How many of the first held tokens no shift has moved. */
+  unshifted: number;
 }
 
 /** @throws Error, as a rejection of the call at fault, when its user breaks the Backend port's contract */
@@ -105,11 +110,13 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
   return {
     info,
+    states: options.saved?.attach((id) => slotAt(id, "save or load")),
     tokenize: tokenizeFake,
     tokenizeText: (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
     renderMessages: renderFake,
     embed: () => Promise.reject(new WaggleError("invalid_argument", "Cannot embed: the fake backend has no model.")),
     checkSampling,
+    checkShift: () => undefined,
     tokenBytes: fakeTokenBytes,
     isEndOfGeneration: isFakeEndOfGeneration,
     get steps() {
@@ -140,10 +147,22 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       return rows.map((row) => compute(slotAt(row.slot, "step"), row));
     },
 
+    async shift(id, keepTokens, discardTokens) {
+      const slot = slotAt(id, "shift");
+      if (slot.last === undefined) throw refusal("shift", `slot ${id} does not decode`);
+      const ranges = keepTokens >= 1 && discardTokens >= 1 && keepTokens + discardTokens <= slot.held.length;
+      if (!ranges) throw refusal("shift", `slot ${id} holds ${slot.held.length} tokens`);
+      // The hashes that stay know of the tokens that go, as a real cache does; so a reader of it would be found out.
+      for (const list of [slot.held, slot.hashes]) list.splice(keepTokens, discardTokens);
+      slot.unshifted = Math.min(slot.unshifted, keepTokens);
+    },
+
     async end(id) {
       const slot = slotAt(id, "end");
       if (slot.sampling === undefined) throw refusal("end", `slot ${id} has no job`);
       slot.sampling = slot.sampler = slot.last = undefined;
+      slot.held.length = slot.hashes.length = Math.min(slot.held.length, slot.unshifted);
+      slot.unshifted = Infinity;
     },
 
     setThreads(threads) {
@@ -175,7 +194,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
 }
 
 function emptySlot(): FakeSlot {
-  return { held: [], hashes: [], sampling: undefined, sampler: undefined, last: undefined };
+  return { held: [], hashes: [], sampling: undefined, sampler: undefined, last: undefined, unshifted: Infinity };
 }
 
 /** Enough of a check to have something to fail: a grammar without a root, a bias on a token that does not exist. */

@@ -9,6 +9,8 @@ export interface EngineJob {
   readonly messages?: readonly TemplateMessage[];
   readonly tools?: readonly TemplateTool[];
   readonly maxTokens?: number;
+  /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
+  readonly contextShift?: boolean;
   readonly stop: readonly string[];
   readonly sampling: Sampling;
   /** Send logprobs with the tokens, with so many alternatives each. */
@@ -103,6 +105,8 @@ export interface StepStats {
   readonly passMs: number;
   /** From the end of the last step to the start of this one, when work was there all along. */
   readonly gapMs: number;
+  /** Contexts that were shifted before it; llama.cpp does most of that work within the pass. */
+  readonly shifts: number;
   readonly threads: number;
 }
 
@@ -119,6 +123,15 @@ export type EngineEvent =
       readonly events: readonly JobEvent[];
       readonly slots: readonly SlotStatus[];
       readonly stats?: StepStats;
+    }
+  /** A slot's state of so many tokens was saved, loaded or found damaged; how many are kept now, and their bytes. */
+  | {
+      readonly type: "prefix_store";
+      readonly operation: "save" | "load" | "damaged";
+      readonly tokens: number;
+      readonly ms: number;
+      readonly states: number;
+      readonly bytes: number;
     }
   /** The backend broke; the engine is unusable and about to leave. */
   | { readonly type: "broken"; readonly message: string }

@@ -1,4 +1,4 @@
-import { SamplingSchema } from "@waggle/protocol";
+import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { createFakeBackend } from "./fake-backend.ts";
 import type { EngineJob } from "./messages.ts";
@@ -52,6 +52,19 @@ describe("preparing", () => {
       job({ prompt: " ".repeat(10 * maxCharsPerToken) }),
     );
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
+  });
+
+  test("asks whether the model can shift, for a job that wants it", async () => {
+    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
+    const checkShift = (): void => {
+      throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
+    };
+    const picky = createPreparer({ backend: { ...fake, checkShift }, maxPrepared: 1, random32: () => 0 });
+    await expect(picky.prepare(job())).resolves.toBeDefined();
+    await expect(picky.prepare(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("context_shift"),
+    });
   });
 
   test("refuses what the model cannot sample by", async () => {

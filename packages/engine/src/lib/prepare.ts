@@ -16,7 +16,7 @@ export interface PreparedJob {
 }
 
 export interface PreparerOptions {
-  readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling">;
+  readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift">;
   /** Most checked jobs whose tokens are kept for their submission; the oldest goes first. */
   readonly maxPrepared: number;
   /** 32 random bits, for a job that asks for a random seed. */
@@ -49,6 +49,7 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
         seed: seed === -1 ? random32() >>> 0 : seed,
         ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
       };
+      if (job.contextShift === true) backend.checkShift();
       await backend.checkSampling(sampling);
       return { job, prompt, sampling };
     },
@@ -101,6 +102,6 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
 /** A client may use the id of a refused job for another one, which must not run with the first one's prompt. */
 function isSameRequest(a: EngineJob, b: EngineJob): boolean {
   const facts = (job: EngineJob): string =>
-    JSON.stringify([job.prompt, job.messages, job.tools, job.sampling, job.topLogprobs]);
+    JSON.stringify([job.prompt, job.messages, job.tools, job.sampling, job.topLogprobs, job.contextShift]);
   return facts(a) === facts(b);
 }

@@ -1,28 +1,30 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countTokens, schedule, shareBudget, type SchedulableSlot } from "./schedule.ts";
+import { countTokens, notePassedOver, schedule, type SchedulableSlot } from "./schedule.ts";
 
-const limits = { batchSize: 512, prefillBudget: 128, prefillBudgetIdle: 512 };
+const limits = { batchSize: 512, prefillBudget: 128 };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1] });
-const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1] });
+const inSlot = { passedOver: 0, pending: undefined };
+const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1], ...inSlot });
+const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1], ...inSlot });
 const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
   id,
   state: "prefilling",
   prompt: range(length),
   cached: range(done),
+  ...inSlot,
 });
 
-function widths(slots: readonly SchedulableSlot[], turn = 0): string[] {
-  return schedule(slots, limits, turn).map((row) =>
+function widths(slots: readonly SchedulableSlot[], stepLimits = limits): string[] {
+  return schedule(slots, stepLimits).map((row) =>
     row.kind === "decode" ? `${row.slot}:1` : `${row.slot}:${row.tokens.length}${row.sample ? "!" : ""}`,
   );
 }
 
 describe("schedule", () => {
   test("plans nothing for idle and releasing slots", () => {
-    expect(schedule([idle(0), { ...decoding(1), state: "releasing" }], limits, 0)).toEqual([]);
+    expect(schedule([idle(0), { ...decoding(1), state: "releasing" }], limits)).toEqual([]);
   });
 
   test("puts all decoding slots and one chunk of a long prompt into one step, in slot order", () => {
@@ -34,27 +36,55 @@ describe("schedule", () => {
     ]);
   });
 
-  test("spends more on prompts while nobody decodes", () => {
-    expect(widths([idle(0), prefilling(1, 2000)])).toEqual(["1:512"]);
-  });
-
   test("goes on where the cache ends and samples with the last prompt token", () => {
-    const [row] = schedule([prefilling(0, 10, 7)], limits, 0);
+    const [row] = schedule([prefilling(0, 10, 7)], limits);
     expect(row).toEqual({ kind: "prefill", slot: 0, tokens: [7, 8, 9], sample: true });
   });
 
-  test("shares the budget evenly and gives a short prompt's rest to the others", () => {
-    expect(widths([decoding(0), prefilling(1, 1000), prefilling(2, 28), prefilling(3, 1000)])).toEqual([
+  test("ends the shortest prompts first and gives the next one what is left", () => {
+    expect(widths([decoding(0), prefilling(1, 1000), prefilling(2, 28), prefilling(3, 40)])).toEqual([
       "0:1",
-      "1:50",
+      "1:60",
       "2:28!",
-      "3:50",
+      "3:40!",
     ]);
   });
 
+  test("computes equal prompts one after the other, in slot order", () => {
+    expect(widths([0, 1, 2, 3].map((id) => prefilling(id, 100)))).toEqual(["0:100!", "1:28"]);
+  });
+
+  test("finishes a prompt that is nearly done, and begins none with a few tokens", () => {
+    expect(widths([prefilling(0, 160), prefilling(1, 300)])).toEqual(["0:160!"]);
+    expect(widths([prefilling(0, 161), prefilling(1, 300)])).toEqual(["0:128"]);
+    expect(widths([prefilling(0, 121), prefilling(1, 300)])).toEqual(["0:121!"]);
+    expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
+  });
+
+  test("leaves out whoever has not begun", () => {
+    expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:128"]);
+  });
+
+  test("lets nobody be passed over by more tokens than their own prompt has", () => {
+    const long = { ...prefilling(0, 500), passedOver: 0 };
+    let others = 0;
+    for (let step = 0; step < 100 && long.cached.length === 0; step++) {
+      const newcomer = { ...prefilling(1, 100), passedOver: 0 };
+      const rows = schedule([long, newcomer], { batchSize: 512, prefillBudget: 100 });
+      notePassedOver([long, newcomer], rows);
+      for (const row of rows) {
+        if (row.kind === "prefill" && row.slot === 0) long.cached = row.tokens;
+        else others += countTokens([row]);
+      }
+    }
+    expect(long.cached.length).toBeGreaterThan(0);
+    expect(others).toBeLessThanOrEqual(500);
+    expect(others).toBeGreaterThan(300);
+  });
+
   test("holds what decodes first when the batch is small", () => {
-    const small = { batchSize: 4, prefillBudget: 128, prefillBudgetIdle: 512 };
-    const rows = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small, 0);
+    const small = { batchSize: 4, prefillBudget: 128 };
+    const rows = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
     expect(rows.map((row) => row.slot)).toEqual([0, 1, 2, 3]);
     expect(countTokens(rows)).toBe(4);
   });
@@ -75,25 +105,25 @@ describe("schedule", () => {
         fc.record({
           batchSize: fc.integer({ min: 12, max: 64 }),
           prefillBudget: fc.integer({ min: 1, max: 64 }),
-          prefillBudgetIdle: fc.integer({ min: 1, max: 64 }),
         }),
-        fc.nat(100),
-        (drawn, drawnLimits, turn) => {
+        (drawn, drawnLimits) => {
           const slots: SchedulableSlot[] = drawn.map(({ state, length, done }, id) => ({
             id,
             state,
             prompt: range(length),
             cached: range(Math.min(done, length - 1)),
+            passedOver: done,
+            pending: undefined,
           }));
-          const rows = schedule(slots, drawnLimits, turn);
+          const rows = schedule(slots, drawnLimits);
           const ids = rows.map((row) => row.slot);
           expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
           expect(countTokens(rows)).toBeLessThanOrEqual(drawnLimits.batchSize);
           const decodes = rows.filter((row) => row.kind === "decode").map((row) => row.slot);
           expect(decodes).toEqual(slots.filter(({ state }) => state === "decoding").map(({ id }) => id));
-          const budget = decodes.length === 0 ? drawnLimits.prefillBudgetIdle : drawnLimits.prefillBudget;
-          expect(countTokens(rows) - decodes.length).toBeLessThanOrEqual(budget);
-          expect(rows.length > 0).toBe(slots.some(({ state }) => state !== "idle"));
+          expect(countTokens(rows) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.25);
+          const full = decodes.length === drawnLimits.batchSize;
+          expect(rows.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
           for (const row of rows) {
             if (row.kind === "decode") continue;
             const { prompt, cached } = slots[row.slot] ?? idle(0);
@@ -103,32 +133,5 @@ describe("schedule", () => {
         },
       ),
     );
-  });
-});
-
-describe("shareBudget", () => {
-  test("gives nobody more than they want and wastes nothing", () => {
-    fc.assert(
-      fc.property(fc.nat(200), fc.array(fc.nat(60), { maxLength: 12 }), fc.nat(20), (budget, wants, turn) => {
-        const shares = shareBudget(budget, wants, turn);
-        const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
-        expect(sum(shares)).toBe(Math.min(budget, sum(wants)));
-        shares.forEach((share, i) => expect(share).toBeLessThanOrEqual(wants[i] ?? 0));
-        const most = Math.max(0, ...shares);
-        shares.forEach((share, i) => {
-          if (share < (wants[i] ?? 0)) expect(share).toBeGreaterThanOrEqual(most - 1);
-        });
-      }),
-    );
-  });
-
-  test("lets a budget smaller than the number of prompts go round", () => {
-    const totals = [0, 0, 0, 0, 0];
-    for (let turn = 0; turn < 10; turn++) {
-      shareBudget(2, [9, 9, 9, 9, 9], turn).forEach((share, i) => {
-        totals[i] = (totals[i] ?? 0) + share;
-      });
-    }
-    expect(totals).toEqual([4, 4, 4, 4, 4]);
   });
 });

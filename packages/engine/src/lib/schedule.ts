@@ -1,15 +1,13 @@
-// Owns what one step carries: who decodes, and how the prefilling slots share the step's token budget. Pure; it
-// starts nothing.
+// Owns what one step carries: who decodes, and in which order prompts get the step's token budget. Pure; it starts
+// nothing.
 import type { StepRow, Token } from "./backend.ts";
 import type { SlotState } from "./slots.ts";
 
 export interface ScheduleLimits {
   /** Most tokens in one step, over all rows; at least the number of slots. */
   readonly batchSize: number;
-  /** Most prompt tokens in a step in which somebody decodes: what a running stream waits for a newcomer. */
+  /** Most prompt tokens in this step, but for the rest of a prompt that is nearly done. */
   readonly prefillBudget: number;
-  /** Most prompt tokens in a step in which nobody decodes: what a cancel waits. */
-  readonly prefillBudgetIdle: number;
 }
 
 export interface SchedulableSlot {
@@ -17,36 +15,75 @@ export interface SchedulableSlot {
   readonly state: SlotState;
   readonly prompt: readonly Token[];
   readonly cached: readonly Token[];
+  /** Prompt tokens of others that were computed while this prompt waited. */
+  readonly passedOver: number;
+  /** Present until the job in it begins. */
+  readonly pending: object | undefined;
 }
+
+/** A prompt with so little more than the budget left is finished: a row of a few tokens costs far more for each. */
+const lastChunkStretch = 1.25;
+/** A row with fewer tokens is put off, unless it ends its prompt or would be the step's only prompt. */
+const leastChunkTokens = 8;
 
 /**
  * The rows of the next step, in ascending slot order; none when there is nothing to compute.
  *
- * Every decoding slot takes part. The prompt budget is shared evenly between prefilling slots, and what a short
- * prompt leaves goes to the others. `turn` (a step counter) says with whom the sharing begins, so that tokens which
- * do not divide go round.
+ * Every decoding slot takes part. Prompts get the budget one after the other, the shortest rest first: that serves
+ * most of them soonest, and few long rows compute faster than many short ones. A prompt that is passed over counts as
+ * shorter by as much, so nobody waits for more tokens of others than its own prompt has.
  */
-export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits, turn: number): StepRow[] {
+export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): StepRow[] {
   const decoding = slots.filter((slot) => slot.state === "decoding").length;
-  const prefilling = slots.filter((slot) => slot.state === "prefilling");
-  const budget = Math.min(
-    decoding === 0 ? limits.prefillBudgetIdle : limits.prefillBudget,
-    limits.batchSize - decoding,
-  );
-  const shares = shareBudget(
-    budget,
-    prefilling.map((slot) => slot.prompt.length - slot.cached.length),
-    turn,
-  );
-  const shareOf = new Map(prefilling.map((slot, i) => [slot.id, shares[i] ?? 0]));
+  const prefilling = slots.filter(isPrefilling);
+  const shares = shareBudget(prefilling, limits.prefillBudget, limits.batchSize - decoding);
 
   const rows: StepRow[] = [];
   for (const slot of slots) {
-    const share = shareOf.get(slot.id) ?? 0;
+    const share = shares.get(slot.id) ?? 0;
     if (slot.state === "decoding") rows.push({ kind: "decode", slot: slot.id });
     else if (share > 0) rows.push(prefillRow(slot, share));
   }
   return rows;
+}
+
+/** What each of these slots was passed over by, were these rows computed. */
+export function notePassedOver(
+  slots: readonly (SchedulableSlot & { passedOver: number })[],
+  rows: readonly StepRow[],
+): void {
+  const total = rows.reduce((sum, row) => sum + promptTokens(row), 0);
+  if (total === 0) return;
+  const own = new Map(rows.map((row) => [row.slot, promptTokens(row)]));
+  for (const slot of slots) if (isPrefilling(slot)) slot.passedOver += total - (own.get(slot.id) ?? 0);
+}
+
+export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" | "pending">): boolean {
+  return state === "prefilling" && pending === undefined;
+}
+
+function shareBudget(slots: readonly SchedulableSlot[], budget: number, room: number): Map<number, number> {
+  const shares = new Map<number, number>();
+  let left = Math.min(budget, room);
+  let spent = 0;
+  for (const slot of slots.toSorted((a, b) => rank(a) - rank(b))) {
+    const rest = restOf(slot);
+    const share = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
+    if (share < leastChunkTokens && share < rest && shares.size > 0) continue;
+    if (share > 0) shares.set(slot.id, share);
+    spent += share;
+    left -= share;
+    if (left <= 0) break;
+  }
+  return shares;
+}
+
+function rank(slot: SchedulableSlot): number {
+  return restOf(slot) - slot.passedOver;
+}
+
+function restOf({ prompt, cached }: SchedulableSlot): number {
+  return prompt.length - cached.length;
 }
 
 function prefillRow(slot: SchedulableSlot, count: number): StepRow {
@@ -55,25 +92,8 @@ function prefillRow(slot: SchedulableSlot, count: number): StepRow {
   return { kind: "prefill", slot: slot.id, tokens, sample: from + tokens.length === slot.prompt.length };
 }
 
-/**
- * Shares `budget` between these wants so that nobody gets more than they want, and nobody who wants more gets less
- * than another, give or take one. That one goes round with `turn`.
- */
-export function shareBudget(budget: number, wants: readonly number[], turn: number): number[] {
-  const shares = wants.map(() => 0);
-  const open = (i: number): boolean => (shares[i] ?? 0) < (wants[i] ?? 0);
-  let left = budget;
-  let hungry = wants.map((_, i) => (i + turn) % wants.length).filter(open);
-  while (left > 0 && hungry.length > 0) {
-    const each = Math.max(1, Math.floor(left / hungry.length));
-    for (const i of hungry) {
-      const more = Math.min(each, (wants[i] ?? 0) - (shares[i] ?? 0), left);
-      shares[i] = (shares[i] ?? 0) + more;
-      left -= more;
-    }
-    hungry = hungry.filter(open);
-  }
-  return shares;
+function promptTokens(row: StepRow): number {
+  return row.kind === "prefill" ? row.tokens.length : 0;
 }
 
 /** Tokens that these rows feed. */

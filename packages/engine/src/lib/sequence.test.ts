@@ -22,6 +22,7 @@ function sequence(given: Partial<SequenceOptions> = {}): Sequence {
     promptTokens: 5,
     cachedTokens: 2,
     maxTokens: undefined,
+    contextShift: false,
     contextSize: 100,
     startedAtMs: 1000,
     ...given,
@@ -85,6 +86,12 @@ describe("a sequence finishes", () => {
     expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
     expect(job.accept(piece("b"), 1002).finish).toBeUndefined();
     expect(job.accept(piece("c"), 1003).finish).toBe("length");
+  });
+
+  test("not with the context where that is shifted, but at max_tokens", () => {
+    const job = sequence({ promptTokens: 97, maxTokens: 5, contextShift: true });
+    for (let i = 0; i < 4; i++) expect(job.accept(piece("a"), 1001).finish).toBeUndefined();
+    expect(job.accept(piece("b"), 1002).finish).toBe("length");
   });
 });
 

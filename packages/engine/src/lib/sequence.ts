@@ -12,8 +12,9 @@ export interface SequenceOptions {
   readonly ignoreEos: boolean;
   readonly promptTokens: number;
   readonly cachedTokens: number;
-  /** Asked for; the context's end may come first. */
+  /** Asked for; the context's end may come first, unless the context is shifted. */
   readonly maxTokens: number | undefined;
+  readonly contextShift: boolean;
   readonly contextSize: number;
   readonly startedAtMs: number;
 }
@@ -46,7 +47,8 @@ export interface Sequence {
 /** A job from its slot on. Times are milliseconds on one clock; durations come out rounded to microseconds. */
 export function createSequence(options: SequenceOptions): Sequence {
   const { jobId, startedAtMs } = options;
-  const maxTokens = Math.min(options.maxTokens ?? Infinity, options.contextSize - options.promptTokens);
+  const room = options.contextShift ? Infinity : options.contextSize - options.promptTokens;
+  const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
   const assembler = createTextAssembler(options.stop);
   let lastToken: Token | undefined;
   let completionTokens = 0;

@@ -2,14 +2,19 @@
 // repeats it.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { Backend, Token } from "./backend.ts";
+import type { Backend, SlotStates, Token } from "./backend.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "./fake-backend.ts";
 import { expectedFakeText, tokenizeFake } from "./fake-model.ts";
+import { createFakeStates } from "./fake-states.ts";
 import type { EngineEvent, EngineJob, JobEvent } from "./messages.ts";
 
 const schedules = Number(process.env["WAGGLE_SIMULATIONS"] ?? 300);
 const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
+
+/** In all schedules so far. */
+let shifts = 0;
+const transfers = { save: 0, load: 0, damaged: 0 };
 
 interface Random {
   /** A whole number from 0 to below `limit`. */
@@ -49,9 +54,16 @@ function randomJob(random: Random, jobId: string): EngineJob {
     stop,
     sampling,
     cacheScope: random.pick(["alice", "alice", "bob"]),
-    ...(random.chance(0.7) ? { maxTokens: 1 + random.below(24) } : {}),
+    ...randomLength(random),
     ...(random.chance(0.5) ? { sessionId: `s${random.below(3)}` } : {}),
   };
+}
+
+/** To the context's end, less, or far beyond it. */
+function randomLength(random: Random): Pick<EngineJob, "maxTokens" | "contextShift"> {
+  if (random.chance(0.3)) return {};
+  if (random.chance(0.8)) return { maxTokens: 1 + random.below(24) };
+  return { maxTokens: 1 + random.below(400), contextShift: true };
 }
 
 interface JobRecord {
@@ -71,21 +83,28 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const records = new Map<string, JobRecord>();
   /** What each slot truly held before its latest job began, and whose that was; nobody's after a row failed. */
   const heldBefore: (readonly Token[])[] = [];
-  const ownerBefore: (EngineJob | undefined)[] = [];
+  const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
   let toSubmit = 4 + random.below(16);
   let ms = 0;
   let passesEnded = 0;
   let violation: Error | undefined;
 
+  const states = createFakeStates();
   const fake = createFakeBackend({
     slots,
     contextSize: 64 + random.below(64),
     batchSize: slots + random.below(40),
     gate: async () => interfere(),
+    saved: states,
   });
   const engine = createEngine({
     backend: interferedWith(fake),
-    limits: { prefillBudget: 1 + random.below(24), maxWaiting: 6, maxPrepared: 3 },
+    limits: {
+      prefillBudget: 1 + random.below(24),
+      prefixStoreBytes: random.pick([0, 90, 1000, 1000]),
+      maxWaiting: 6,
+      maxPrepared: 3,
+    },
     now: () => (ms += 0.25),
     random32: () => 1,
     emit(event) {
@@ -101,6 +120,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   function interferedWith(backend: FakeBackend): Backend {
     return {
       ...backend,
+      states: backend.states === undefined ? undefined : interferedStates(backend.states),
       async begin(slot, keepTokens, sampling) {
         heldBefore[slot] = backend.heldTokens(slot);
         interfere();
@@ -115,6 +135,12 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         });
         return results;
       },
+      async shift(slot, keepTokens, discardTokens) {
+        shifts += 1;
+        interfere();
+        await backend.shift(slot, keepTokens, discardTokens);
+        interfere();
+      },
       async end(slot) {
         interfere();
         await backend.end(slot);
@@ -122,7 +148,25 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     };
   }
 
+  function interferedStates(inner: SlotStates): SlotStates {
+    return {
+      ...inner,
+      async save(slot, tokens, cacheScope) {
+        interfere();
+        return await inner.save(slot, tokens, cacheScope);
+      },
+      async load(slot, state) {
+        const loaded = await inner.load(slot, state);
+        ownerBefore[slot] = loaded ? state : undefined;
+        interfere();
+        return loaded;
+      },
+    };
+  }
+
   function interfere(): void {
+    if (random.chance(0.01)) states.failSaves(random.chance(0.5));
+    if (random.chance(0.05)) states.damageAll();
     while (toSubmit > 0 && random.chance(0.3)) submit();
     if (random.chance(0.06)) cancel();
   }
@@ -149,6 +193,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
 
   function take(event: EngineEvent): void {
     if (event.type === "broken") throw new Error(event.message);
+    if (event.type === "prefix_store") transfers[event.operation] += 1;
     if (event.type !== "step") return;
     for (const each of event.events) takeJobEvent(each);
   }
@@ -251,6 +296,10 @@ describe("random schedules", () => {
     if (schedules >= 100) {
       for (const type of ["finished", "cancelled", "failed"])
         expect(outcomes[type], type).toBeGreaterThan(schedules / 10);
+      expect(shifts).toBeGreaterThan(schedules / 10);
+      for (const [operation, times] of Object.entries(transfers)) {
+        expect(times, operation).toBeGreaterThan(schedules / 10);
+      }
     }
   });
 });

@@ -2,11 +2,15 @@ import { describe, expect, test } from "vitest";
 import type { EngineJob } from "./messages.ts";
 import { createSequence } from "./sequence.ts";
 import {
+  beginSlot,
   bindSlot,
   createSlots,
   freeSlot,
+  loadSlot,
   releaseSlot,
+  reusablePart,
   sequenceOf,
+  shiftSlot,
   slotStatus,
   transition,
   type Slot,
@@ -36,7 +40,7 @@ describe("transition", () => {
 });
 
 describe("a slot", () => {
-  function boundSlot(): Slot {
+  function boundSlot(begins = true): Slot {
     const [slot] = createSlots(1);
     if (slot === undefined) throw new Error("no slot");
     slot.cached = [1, 2, 3, 4];
@@ -48,10 +52,13 @@ describe("a slot", () => {
       promptTokens: 5,
       cachedTokens: 2,
       maxTokens: undefined,
+      contextShift: false,
       contextSize: 16,
       startedAtMs: 0,
     });
-    bindSlot(slot, { job, prompt: [1, 2, 7, 8, 9], sampling: {} as never }, 2, sequence);
+    const prepared = { job, prompt: [1, 2, 7, 8, 9], sampling: {} as never };
+    bindSlot(slot, { prepared, keepTokens: 2 }, sequence);
+    if (begins) beginSlot(slot, prepared, 2, sequence);
     return slot;
   }
 
@@ -61,6 +68,31 @@ describe("a slot", () => {
     expect(slotStatus(slot)).toEqual({ id: 0, state: "prefilling", job_id: "a", prompt_tokens: 5, tokens: 0 });
   });
 
+  test("keeps its cache as it is until its job begins, also if it never does", () => {
+    const slot = boundSlot(false);
+    const untouched = { cached: [1, 2, 3, 4], cacheScope: undefined, sessionId: undefined };
+    expect(slot).toMatchObject({ state: "prefilling", ...untouched });
+    releaseSlot(slot, { kind: "cancelled", atPass: 3 });
+    freeSlot(slot, 4);
+    expect(slot).toMatchObject({ state: "idle", pending: undefined, ...untouched });
+  });
+
+  test("holds what was loaded into it, or nothing", () => {
+    const slot = boundSlot(false);
+    loadSlot(slot, { id: "x", tokens: [1, 2, 7], cacheScope: "bob", bytes: 3 });
+    expect(slot).toMatchObject({ cached: [1, 2, 7], cacheScope: "bob" });
+    loadSlot(slot, undefined);
+    expect(slot).toMatchObject({ cached: [], cacheScope: undefined });
+  });
+
+  test("offers others what no shift has moved", () => {
+    const slot = boundSlot();
+    slot.cached = [1, 2, 3, 4];
+    expect(reusablePart(slot)).toEqual([1, 2, 3, 4]);
+    slot.unshifted = 3;
+    expect(reusablePart(slot)).toEqual([1, 2, 3]);
+  });
+
   test("keeps its cache, scope and session when it is freed", () => {
     const slot = boundSlot();
     releaseSlot(slot, { kind: "cancelled", atPass: 3 });
@@ -68,6 +100,17 @@ describe("a slot", () => {
     expect(slot).toMatchObject({ cached: [1, 2], cacheScope: "alice", sessionId: "s", lastUsed: 4 });
     expect(slotStatus(slot)).toEqual({ id: 0, state: "idle", prompt_tokens: 0, tokens: 0 });
     expect(() => sequenceOf(slot)).toThrow("no job is bound");
+  });
+
+  test("keeps of a shifted cache what no shift has moved", () => {
+    const slot = boundSlot();
+    slot.cached = [1, 2, 3, 4, 5, 6];
+    shiftSlot(slot, { keep: 2, discard: 3 });
+    expect(slot.cached).toEqual([1, 2, 6]);
+    slot.cached.push(7);
+    releaseSlot(slot, { kind: "finished", reason: "length" });
+    freeSlot(slot, 4);
+    expect(slot).toMatchObject({ cached: [1, 2], unshifted: Infinity });
   });
 
   test("the first ending stands", () => {

@@ -1,7 +1,8 @@
 // Owns a slot: its states, what its KV cache holds, and the job bound to it. Every change of state passes through
 // transition().
 import type { SlotStateName, SlotStatus } from "@waggle/protocol";
-import type { Token } from "./backend.ts";
+import type { SavedState, Token } from "./backend.ts";
+import type { ContextShift } from "./context-shift.ts";
 import type { JobFailure } from "./messages.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Sequence } from "./sequence.ts";
@@ -25,11 +26,23 @@ export type Ending =
   | { readonly kind: "cancelled"; readonly atPass: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
+/** A job that has its slot and has not begun. */
+export interface PendingStart {
+  readonly prepared: PreparedJob;
+  /** How much of the slot's cache is the beginning of its prompt. */
+  readonly keepTokens: number;
+}
+
 export interface Slot {
   readonly id: number;
   state: SlotState;
   /** Exactly what the slot's KV cache holds, also when idle. While prefilling it is the computed part of the prompt. */
   cached: Token[];
+  /**
+   * How many of the first tokens in `cached` no shift has moved: the others still know of tokens that are gone, so no other job may
+   * have them. Infinity before a shift.
+   */
+  unshifted: number;
   /** Whose tokens `cached` are: nobody outside this scope may profit from them. */
   cacheScope: string | undefined;
   sessionId: string | undefined;
@@ -37,6 +50,10 @@ export interface Slot {
   lastUsed: number;
   /** Of the job in it; empty when idle. */
   prompt: readonly Token[];
+  /** Prompt tokens of others that were computed while this prompt waited. */
+  passedOver: number;
+  /** Present until the job in it begins: nothing of it has touched the KV cache. */
+  pending: PendingStart | undefined;
   sequence: Sequence | undefined;
   ending: Ending | undefined;
 }
@@ -66,23 +83,46 @@ export function createSlots(count: number): readonly Slot[] {
     id,
     state: "idle",
     cached: [],
+    unshifted: Infinity,
     cacheScope: undefined,
     sessionId: undefined,
     lastUsed: -1,
     prompt: [],
+    passedOver: 0,
+    pending: undefined,
     sequence: undefined,
     ending: undefined,
   }));
 }
 
-/** Gives the slot to a job whose first `keepTokens` prompt tokens are the first ones in its cache. */
-export function bindSlot(slot: Slot, prepared: PreparedJob, keepTokens: number, sequence: Sequence): void {
+/** Gives the slot to a job; what the slot has cached stays as it is until the job begins. */
+export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence): void {
   slot.state = transition(slot.state, "bind");
-  slot.cached.length = keepTokens;
-  slot.cacheScope = prepared.job.cacheScope;
-  slot.sessionId = prepared.job.sessionId;
-  slot.prompt = prepared.prompt;
+  slot.prompt = pending.prepared.prompt;
+  slot.passedOver = 0;
+  slot.pending = pending;
   slot.sequence = sequence;
+}
+
+/** The job in the slot begins: its first `keepTokens` prompt tokens are the first ones of the slot's cache. */
+export function beginSlot(slot: Slot, { job }: PreparedJob, keepTokens: number, sequence: Sequence): void {
+  slot.pending = undefined;
+  slot.cached.length = keepTokens;
+  slot.cacheScope = job.cacheScope;
+  slot.sessionId = job.sessionId;
+  slot.sequence = sequence;
+}
+
+/** Follows the backend's load of a saved state; undefined: it was damaged, and the slot holds nothing. */
+export function loadSlot(slot: Slot, state: SavedState | undefined): void {
+  slot.cached = [...(state?.tokens ?? [])];
+  slot.cacheScope = state?.cacheScope;
+  slot.sessionId = undefined;
+}
+
+/** What other jobs may have of the slot's cache. */
+export function reusablePart({ cached, unshifted }: Pick<Slot, "cached" | "unshifted">): readonly Token[] {
+  return unshifted < cached.length ? cached.slice(0, unshifted) : cached;
 }
 
 /**
@@ -95,11 +135,20 @@ export function releaseSlot(slot: Slot, ending: Ending): void {
   slot.ending = ending;
 }
 
-/** The slot is anybody's again; what it has cached stays. */
+/** Follows the backend's shift: forgets `discard` tokens after the first `keep`. */
+export function shiftSlot(slot: Slot, { keep, discard }: ContextShift): void {
+  slot.cached.splice(keep, discard);
+  slot.unshifted = Math.min(slot.unshifted, keep);
+}
+
+/** The slot is anybody's again; what it has cached stays, but for what a shift has moved. */
 export function freeSlot(slot: Slot, pass: number): void {
   slot.state = transition(slot.state, "released");
+  slot.cached.length = Math.min(slot.cached.length, slot.unshifted);
+  slot.unshifted = Infinity;
   slot.lastUsed = pass;
   slot.prompt = [];
+  slot.pending = undefined;
   slot.sequence = undefined;
   slot.ending = undefined;
 }

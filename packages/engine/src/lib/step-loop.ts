@@ -1,32 +1,30 @@
-// Owns the loop: at a boundary slots are freed and given away, then one forward pass runs. Between passes it awaits
+// Owns the loop: a boundary is crossed, then one forward pass runs. Between passes it awaits
 // the backend only.
 import { deferred } from "@waggle/async";
 import type { Backend, StepRow } from "./backend.ts";
-import { chooseSlot } from "./choose-slot.ts";
+import type { Boundary } from "./boundary.ts";
+import { contextCapacity, planShift } from "./context-shift.ts";
 import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
-import { endingEvents, postprocess } from "./postprocess.ts";
-import type { PreparedJob } from "./prepare.ts";
-import { countTokens, schedule, type ScheduleLimits } from "./schedule.ts";
-import { createSequence } from "./sequence.ts";
-import { bindSlot, freeSlot, type Slot } from "./slots.ts";
+import { postprocess } from "./postprocess.ts";
+import type { PrefillBudget } from "./prefill-budget.ts";
+import { countTokens, isPrefilling, notePassedOver, schedule } from "./schedule.ts";
+import { shiftSlot, type Slot } from "./slots.ts";
 
-/** A job without a slot. It cannot have one before it is prepared. */
-export interface WaitingJob {
-  prepared: PreparedJob | undefined;
+export interface StepThreads {
+  /** Makes the next pass, which feeds so many tokens, compute with as many threads as it returns. */
+  for(tokens: number): number;
+  observe(stats: StepStats): void;
 }
 
 export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
-  /** By job id, first come first served. */
-  readonly waiting: Map<string, WaitingJob>;
-  readonly limits: ScheduleLimits;
+  readonly boundary: Boundary;
+  readonly prefillBudget: PrefillBudget;
   readonly outbox: Outbox;
   readonly now: () => number;
-  /** Learns from each pass; returns the threads that the next one will have. */
-  readonly afterPass: (stats: StepStats) => number;
-  readonly threads: number;
+  readonly threads: StepThreads;
 }
 
 export interface StepLoop {
@@ -41,64 +39,40 @@ export interface StepLoop {
 }
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
-  const { backend, slots, waiting, outbox, now } = options;
+  const { backend, slots, prefillBudget, outbox, now } = options;
   let passes = 0;
-  let threads = options.threads;
   let leaving = false;
   let woken = deferred<void>();
   /** When the last pass ended; undefined while there is nothing to compute. */
   let lastEndMs: number | undefined;
+  /** Since the last pass. */
+  let shifts = 0;
   /** Of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
 
-  async function releaseEnded(): Promise<void> {
-    // Asked anew each time: a cancel may come while the backend lets go of another slot.
-    for (let slot = findReleasing(); slot !== undefined; slot = findReleasing()) {
-      await backend.end(slot.id);
-      outbox.add(...endingEvents(slot, passes, now()));
-      freeSlot(slot, passes);
+  function plan(): StepRow[] {
+    const decoding = slots.filter(({ state }) => state === "decoding").length;
+    const budget = prefillBudget.tokens({ decoding, prefilling: slots.filter(isPrefilling).length });
+    const rows = schedule(slots, { batchSize: backend.info.batchSize, prefillBudget: budget });
+    notePassedOver(slots, rows);
+    return rows;
+  }
+
+  /** Only a job that asked for it comes so far: any other ends with the token that its full context still gives. */
+  async function shiftFull(): Promise<void> {
+    const { contextSize } = backend.info;
+    for (const slot of slots) {
+      if (slot.state !== "decoding" || slot.cached.length < contextCapacity(contextSize)) continue;
+      const shift = planShift(slot.cached.length, slot.prompt.length, contextSize);
+      await backend.shift(slot.id, shift.keep, shift.discard);
+      shiftSlot(slot, shift);
+      shifts += 1;
     }
-  }
-
-  function findReleasing(): Slot | undefined {
-    return slots.find((slot) => slot.state === "releasing");
-  }
-
-  async function admitWaiting(): Promise<void> {
-    for (let next = findPrepared(); next !== undefined; next = findPrepared()) {
-      const { jobId, cacheScope, sessionId } = next.job;
-      const choice = chooseSlot(slots, { prompt: next.prompt, cacheScope, sessionId });
-      if (choice === undefined) return;
-      waiting.delete(jobId);
-      await begin(next, choice.slot, choice.keepTokens);
-    }
-  }
-
-  function findPrepared(): PreparedJob | undefined {
-    for (const { prepared } of waiting.values()) {
-      if (prepared !== undefined) return prepared;
-    }
-    return undefined;
-  }
-
-  async function begin(prepared: PreparedJob, slot: Slot, keepTokens: number): Promise<void> {
-    const { job, prompt, sampling } = prepared;
-    const counts = { promptTokens: prompt.length, cachedTokens: keepTokens };
-    const sequence = createSequence({
-      ...counts,
-      jobId: job.jobId,
-      stop: job.stop,
-      ignoreEos: sampling.ignore_eos,
-      maxTokens: job.maxTokens,
-      contextSize: backend.info.contextSize,
-      startedAtMs: now(),
-    });
-    bindSlot(slot, prepared, keepTokens, sequence);
-    await backend.begin(slot.id, keepTokens, sampling);
-    outbox.add({ type: "started", jobId: job.jobId, slot: slot.id, ...counts });
   }
 
   async function runPass(rows: readonly StepRow[]): Promise<void> {
+    const tokens = countTokens(rows);
+    const threads = options.threads.for(tokens);
     const startMs = now();
     // What the last pass brought goes out while this one computes: sending costs as much as a small model's pass.
     const results = await backend.step(rows, tell);
@@ -111,14 +85,17 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       step: passes,
       width: rows.length,
       decodeRows: rows.filter((row) => row.kind === "decode").length,
-      tokens: countTokens(rows),
+      tokens,
       passMs: endMs - startMs,
       gapMs: startMs - (lastEndMs ?? startMs),
+      shifts,
       threads,
     };
     lastEndMs = endMs;
     lastPass = stats;
-    threads = options.afterPass(stats);
+    shifts = 0;
+    prefillBudget.observe(stats);
+    options.threads.observe(stats);
   }
 
   function tell(): void {
@@ -140,9 +117,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     async run() {
       while (!leaving) {
         if (woken.settled) woken = deferred();
-        await releaseEnded();
-        await admitWaiting();
-        const rows = schedule(slots, options.limits, passes);
+        await options.boundary.cross(passes);
+        await shiftFull();
+        const rows = plan();
         if (rows.length > 0) await runPass(rows);
         else await rest();
       }

@@ -1,112 +1,114 @@
-// Owns how many threads compute: it hears how long real passes took and falls back when they collapse. It knows no
-// clock or backend.
+// Owns how many threads compute, by the size of the pass: each size finds its own best count from the times of real
+// passes, and a collapse moves all of them. It knows no clock or backend.
+import { createThreadChoice, type ThreadChoice } from "./thread-choice.ts";
 
-/** A pass that takes this many times what it should has collapsed; a full context alone may cost three times. */
-const collapseFactor = 4;
-/** More threads that take this many times what fewer have taken are no gain. */
-const noGainFactor = 1.5;
 /** Collapsed passes, each undoing one good pass, after which fewer threads are tried. */
 const strikesToFallBack = 3;
-/** Part of the threads that a fall-back keeps; always at least one fewer. */
-const keptShare = 0.75;
-/** Good passes before more threads are tried again; doubles with each attempt that fails. */
-const firstProbeAfterPasses = 256;
-const maxProbeAfterPasses = 16_384;
-/** Passes that more threads have to survive before the attempt counts as a success. */
-const probationPasses = 64;
-/**
- * How fast best times are forgotten, per pass: contexts grow and machines change, but not much within the passes of a
- * collapse.
- */
-const agingPerPass = 1.002;
 
 export interface ThreadGovernorOptions {
-  /** The threads to begin with, and never more than that: a free core proves nothing about the next minute. */
+  /** The threads to begin with. */
   readonly start: number;
-  /** Most threads that the backend takes. */
+  /** Most threads that may compute. */
   readonly max: number;
 }
 
-export interface ThreadGovernor {
+export interface ThreadChange {
+  /** Passes collapsed, whatever their size; or that is over; or passes of this size are faster so. */
+  readonly kind: "fell" | "recovered" | "chose";
   readonly threads: number;
-  /** Learns from a pass that fed this many tokens; returns the threads for the next one. */
-  observe(pass: { readonly tokens: number; readonly passMs: number }): number;
+  readonly before: number;
+}
+
+export interface ThreadGovernor {
+  /** For the next pass, when it feeds so many tokens. */
+  threadsFor(tokens: number): number;
+  /** Learns from a pass that was computed as `threadsFor` said; returns what that changed for good, if anything. */
+  observe(pass: {
+    readonly tokens: number;
+    readonly threads: number;
+    readonly passMs: number;
+  }): ThreadChange | undefined;
 }
 
 /**
  * Every pass waits at barriers for its slowest thread. When something else wants a core, that is a scheduler's time
- * slice each time, and many threads are not a little slower but many times; fewer threads then win by far.
+ * slice each time, and many threads are not a little slower but many times; fewer threads then win by far. On a quiet
+ * machine it depends on the pass: a narrow one of a small model is over before a second thread has begun.
  */
 export function createThreadGovernor({ start, max }: ThreadGovernorOptions): ThreadGovernor {
-  const ceiling = Math.max(1, Math.min(start, max));
-  /** Best pass time in ms, per bucket of pass sizes (half a power of two wide) and then per thread count. */
-  const bests = new Map<number, Map<number, number>>();
-  /** Thread counts fallen back from, the latest last. */
-  const higher: number[] = [];
-  let threads = ceiling;
-  let strikes = 0;
-  let goodPasses = 0;
-  let probeAfterPasses = firstProbeAfterPasses;
-  let onProbation = false;
+  const first = Math.max(1, Math.min(start, max));
+  const counts = countsToTry(first, max);
+  /** By size: half a power of two wide, so there are two for each doubling of the batch size. */
+  const choices = new Map<number, ThreadChoice>();
+  const strikes = new Map<number, number>();
+  /** Computed in passes of all sizes. */
+  let computedMs = 0;
+  /** No more than that is known to be safe. */
+  let ceiling = max;
+  let fellAtMs = 0;
+  let recoveredAtMs = 0;
+  let relapses = 0;
 
-  function isCollapsed(tokens: number, passMs: number): boolean {
-    const bucket = Math.round(Math.log2(tokens) * 2);
-    const best = bests.get(bucket) ?? new Map<number, number>();
-    const collapsed = passMs > longestMs(best, threads);
-    for (const [count, ms] of best) best.set(count, ms * agingPerPass);
-    best.set(threads, Math.min(passMs, best.get(threads) ?? Infinity));
-    bests.set(bucket, best);
-    return collapsed;
+  function choiceFor(tokens: number): ThreadChoice {
+    const size = Math.round(Math.log2(tokens) * 2);
+    const choice = choices.get(size) ?? createThreadChoice({ start: beginWith(size), counts });
+    choices.set(size, choice);
+    return choice;
   }
 
-  function fallBack(): void {
-    if (onProbation) probeAfterPasses = Math.min(maxProbeAfterPasses, probeAfterPasses * 2);
-    higher.push(threads);
-    moveTo(Math.max(1, Math.min(threads - 1, Math.floor(threads * keptShare))));
-    onProbation = false;
+  /** What smaller passes gain from, larger ones do. */
+  function beginWith(size: number): number {
+    const smaller = [...choices].filter(([known]) => known < size).map(([, choice]) => choice.settled);
+    return Math.min(ceiling, Math.max(first, ...smaller));
   }
 
-  function probe(previous: number): void {
-    higher.pop();
-    moveTo(previous);
-    onProbation = true;
+  function strike(threads: number, collapsed: boolean): boolean {
+    const count = Math.max(0, (strikes.get(threads) ?? 0) + (collapsed ? 1 : -1));
+    strikes.set(threads, count);
+    return count >= strikesToFallBack;
   }
 
-  function moveTo(next: number): void {
-    threads = next;
-    strikes = 0;
-    goodPasses = 0;
+  function fallBack(before: number, lostMs: number): ThreadChange | undefined {
+    const threads = counts.findLast((count) => count < before);
+    if (threads === undefined) return undefined;
+    // A recovery that did not last as long as the wait for it was none.
+    relapses = computedMs - recoveredAtMs < recoveredAtMs - fellAtMs ? relapses + 1 : 0;
+    fellAtMs = computedMs;
+    ceiling = threads;
+    strikes.clear();
+    for (const choice of choices.values()) {
+      if (choice.settled > threads) choice.fallTo(threads, { lostMs, computedMs, failures: relapses });
+    }
+    return { kind: "fell", threads, before };
+  }
+
+  function chose(threads: number, before: number): ThreadChange {
+    if (threads <= ceiling) return { kind: "chose", threads, before };
+    ceiling = threads;
+    recoveredAtMs = computedMs;
+    return { kind: "recovered", threads, before };
   }
 
   return {
-    get threads() {
-      return threads;
-    },
-    observe({ tokens, passMs }) {
-      const collapsed = isCollapsed(tokens, passMs);
-      strikes = collapsed ? strikes + 1 : Math.max(0, strikes - 1);
-      goodPasses = collapsed ? 0 : goodPasses + 1;
-      if (onProbation && goodPasses >= probationPasses) {
-        onProbation = false;
-        probeAfterPasses = firstProbeAfterPasses;
-      }
-      const previous = higher.at(-1);
-      if (strikes >= strikesToFallBack && threads > 1) fallBack();
-      else if (previous !== undefined && goodPasses >= probeAfterPasses) probe(previous);
-      return threads;
+    threadsFor: (tokens) => choiceFor(tokens).next,
+    observe({ tokens, threads, passMs }) {
+      computedMs += passMs;
+      const choice = choiceFor(tokens);
+      const before = choice.settled;
+      const collapsedByMs = choice.observe({ threads, passMs, computedMs });
+      if (choice.settled !== before) return chose(choice.settled, before);
+      if (collapsedByMs === undefined || !strike(threads, collapsedByMs > 0)) return undefined;
+      return fallBack(threads, strikesToFallBack * collapsedByMs);
     },
   };
 }
 
-/**
- * The longest that a pass with `threads` may take, judging by what it took with more (as if work divided perfectly)
- * and with fewer.
- */
-function longestMs(best: ReadonlyMap<number, number>, threads: number): number {
-  let longest = Infinity;
-  for (const [count, ms] of best) {
-    const allowed = count < threads ? noGainFactor * ms : (collapseFactor * ms * count) / threads;
-    longest = Math.min(longest, allowed);
+/** Powers of two and what lies half-way, besides the first and the most: with many cores, one thread is no difference. */
+function countsToTry(first: number, max: number): number[] {
+  const counts = new Set([first, max]);
+  for (let count = 1; count <= max; count *= 2) {
+    counts.add(count);
+    if (count > 1 && count * 1.5 <= max) counts.add(count * 1.5);
   }
-  return longest;
+  return [...counts].toSorted((a, b) => a - b);
 }

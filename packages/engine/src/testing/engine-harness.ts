@@ -29,6 +29,7 @@ export interface EngineHarnessOptions extends Partial<FakeBackendOptions> {
   /** Passes wait for the test's `gate.step()`. */
   readonly gated?: boolean;
   readonly pinnedThreads?: number;
+  readonly maxThreads?: number;
   readonly now?: () => number;
   /** Hears each event in the middle of `emit`. */
   readonly onEvent?: (event: EngineEvent, engine: Engine) => void;
@@ -54,6 +55,7 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
       options.onEvent?.(event, engine);
     },
     ...(options.pinnedThreads === undefined ? {} : { pinnedThreads: options.pinnedThreads }),
+    ...(options.maxThreads === undefined ? {} : { maxThreads: options.maxThreads }),
   });
   const running = engine.run();
   onTestFinished(async () => {

@@ -82,6 +82,12 @@ export const GenerateRequestSchema = z
       .optional()
       .describe("Any name: a single worker answers with its own."),
     max_tokens: z.int().min(1).max(requestLimits.maxTokens).optional().describe("Default: to the context's end."),
+    context_shift: z
+      .boolean()
+      .default(false)
+      .describe(
+        "At the context's end forget the older half of what follows the prompt's beginning and go on. Needs max_tokens.",
+      ),
     stop: z
       .union([
         z.string().min(1).max(requestLimits.stopChars),
@@ -112,6 +118,10 @@ export const GenerateRequestSchema = z
   .refine((request) => (request.prompt === undefined) !== (request.messages === undefined), {
     message: "exactly one of prompt and messages is required",
     path: ["prompt"],
+  })
+  .refine((request) => !request.context_shift || request.max_tokens !== undefined, {
+    message: "context_shift needs it: nothing else would surely end the answer",
+    path: ["max_tokens"],
   })
   .meta({ id: "GenerateRequest" });
 

@@ -105,6 +105,7 @@ const completionShape = {
   grammar: nullish(z.string().min(1).max(requestLimits.grammarChars)),
   cache_prompt: nullish(z.boolean()),
   ignore_eos: nullish(z.boolean()),
+  context_shift: nullish(z.boolean()),
 };
 
 export const ChatCompletionRequestSchema = z

@@ -24,7 +24,11 @@ export const WorkerInfoSchema = z
     device: z.string().optional().describe("What computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
     engine_build: z.string().optional().describe("prebuilt, or source."),
-    prefill_budget: z.int().positive().describe("Prompt tokens per step, at most."),
+    prefill_budget: z
+      .int()
+      .positive()
+      .nullable()
+      .describe("Prompt tokens per step, at most; null: the times of real steps decide."),
     queue_capacity: z.int().positive(),
     uptime_ms: z.number().nonnegative(),
   })

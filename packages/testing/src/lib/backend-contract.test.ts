@@ -1,4 +1,8 @@
-import { createFakeBackend } from "@waggle/engine";
+import { createFakeBackend, createFakeStates } from "@waggle/engine";
 import { backendContract } from "./backend-contract.ts";
+import { statesContract } from "./states-contract.ts";
 
 backendContract("the fake backend", async () => createFakeBackend({ slots: 3, contextSize: 256 }));
+
+const saved = createFakeStates();
+statesContract("the fake backend", async () => createFakeBackend({ slots: 3, contextSize: 256, saved }));

@@ -20,6 +20,8 @@ interface Work {
   readonly chunk?: number;
   readonly keepTokens?: number;
   readonly sampling?: SlotSampling;
+  /** A slot that holds so many tokens keeps the first ones and forgets half of the others before it goes on. */
+  readonly shift?: { readonly at: number; readonly keep: number };
 }
 
 const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
@@ -189,6 +191,41 @@ export function backendContract(
       expect(answer).toHaveLength(120);
     });
 
+    test("a shifted context goes on, the same each time, and leaves the slot its head", async () => {
+      const { contextSize } = backend.info;
+      const prompt = tokensOf(story);
+      const sampling = { ...greedy, ignore_eos: true };
+      const work = { slot: 0, prompt, count: 2 * contextSize, sampling, shift: { at: contextSize - 1, keep: 8 } };
+      const alone = await coldAnswer();
+      const first = await generate(backend, [work]);
+      expect(first[0]).toHaveLength(2 * contextSize);
+      expect(new Set(first[0]?.slice(contextSize)).size, "no token over and over").toBeGreaterThan(8);
+      expect(await generate(backend, [work]), "the head is all that is kept, and it may be").toEqual(first);
+      await expect(backend.begin(0, 9, greedy)).rejects.toThrow("9");
+      expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens: 8 }])).toEqual([alone]);
+      expect(await coldAnswer()).toEqual(alone);
+    });
+
+    test("a shift does not change a neighbour's answer", async () => {
+      const [prompt, otherPrompt] = [tokensOf(story), tokensOf(otherStory)];
+      const [alone] = await generate(backend, [{ slot: 1, prompt: otherPrompt, count }]);
+      const [, beside] = await generate(backend, [
+        { slot: 0, prompt, count, shift: { at: prompt.length + 3, keep: 4 } },
+        { slot: 1, prompt: otherPrompt, count },
+      ]);
+      expect(beside).toEqual(alone);
+    });
+
+    test("a shift of what is not there is refused", async () => {
+      const prompt = tokensOf(story);
+      await backend.begin(0, 0, greedy);
+      await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
+      await expect(backend.shift(0, 0, 4)).rejects.toThrow("holds");
+      await expect(backend.shift(0, 4, 0)).rejects.toThrow("holds");
+      await expect(backend.shift(0, 4, prompt.length)).rejects.toThrow("holds");
+      await backend.end(0);
+    });
+
     test("threads may change between steps", async () => {
       backend.setThreads(backend.info.maxThreads);
       await coldAnswer();
@@ -204,22 +241,37 @@ export function backendContract(
  * slot order.
  */
 async function generate(backend: Backend, works: readonly Work[]): Promise<Token[][]> {
-  const running = works.map((work) => ({ work, fed: work.keepTokens ?? 0, sampled: [] as Token[] }));
+  const running = works.map((work) => ({
+    work,
+    fed: work.keepTokens ?? 0,
+    held: work.keepTokens ?? 0,
+    sampled: [] as Token[],
+  }));
   for (const { work } of running) await backend.begin(work.slot, work.keepTokens ?? 0, work.sampling ?? greedy);
   for (;;) {
     const taking = running.filter(({ work, sampled }) => !hasEnded(backend, work, sampled));
     if (taking.length === 0) break;
+    for (const each of taking) await shiftWhereDue(backend, each);
     const rows = taking.map(({ work, fed }) => nextRow(work, fed));
     const results = await backend.step(rows);
     expect(results).toHaveLength(rows.length);
     taking.forEach((each, i) => {
       const row = rows[i];
       if (row?.kind === "prefill") each.fed += row.tokens.length;
+      each.held += row?.kind === "prefill" ? row.tokens.length : 1;
       if (row?.kind === "decode" || row?.sample === true) each.sampled.push(tokenOf(results[i]));
     });
   }
   for (const { work } of running) await backend.end(work.slot);
   return running.map(({ sampled }) => sampled);
+}
+
+async function shiftWhereDue(backend: Backend, running: { readonly work: Work; held: number }): Promise<void> {
+  const { slot, shift } = running.work;
+  if (running.held !== shift?.at) return;
+  const discard = Math.floor((shift.at - shift.keep) / 2);
+  await backend.shift(slot, shift.keep, discard);
+  running.held -= discard;
 }
 
 function hasEnded(backend: Backend, work: Work, sampled: readonly Token[]): boolean {

@@ -135,6 +135,7 @@ type Shared = Pick<
   | "repeat_penalty"
   | "logit_bias"
   | "ignore_eos"
+  | "context_shift"
 >;
 
 function shared(body: Shared, { sessionId, deadlineMs }: TranslationContext): GenerateRequestInput {
@@ -151,6 +152,7 @@ function shared(body: Shared, { sessionId, deadlineMs }: TranslationContext): Ge
     repeat_penalty: body.repeat_penalty,
     logit_bias: body.logit_bias,
     ignore_eos: body.ignore_eos,
+    context_shift: body.context_shift,
     session_id: sessionId,
     deadline_ms: deadlineMs,
   }) as GenerateRequestInput;

@@ -190,6 +190,16 @@ describe("chat completions", () => {
     expect(error.n_prompt_tokens).toBeGreaterThan(100);
   });
 
+  it("goes on beyond the context where context_shift is asked for with an end to it", async () => {
+    start({ contextSize: 32 });
+    const asked = { ...chat("Hello", { context_shift: true }), max_tokens: null };
+    const refused = await post("/v1/chat/completions", asked);
+    expect(refused.status).toBe(400);
+    expect(OpenAiErrorSchema.parse(await refused.json()).error.param).toBe("max_tokens");
+    const answered = (await (await post("/v1/chat/completions", { ...asked, max_tokens: 90 })).json()) as Json;
+    expect(answered).toMatchObject({ choices: [{ finish_reason: "length" }], usage: { completion_tokens: 90 } });
+  });
+
   it("cancelled by its session: 499 collected, a broken stream streamed", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });

@@ -1,0 +1,87 @@
+// Owns where slot states lie: in memory where the system has a file system for it, in a folder that is gone when its
+// worker is. The engine makes the folder and what is in it.
+import { randomBytes } from "node:crypto";
+import { accessSync, constants, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Memory as a file system, where Linux has it. */
+const memoryFolder = "/dev/shm";
+/** A container's may be this small, and then it is for something else. */
+const leastMemoryFolderBytes = 256 * 2 ** 20;
+/** Of what is free when the worker starts. */
+const largestShare = { ofFileSystem: 1 / 2, ofMemory: 1 / 4 } as const;
+const prefix = "waggle-prefixes-";
+
+export interface PrefixFolder {
+  readonly path: string;
+  readonly maxBytes: number;
+  /** Removes what is not to outlive the worker. */
+  close(): void;
+}
+
+export interface PrefixFolderOptions {
+  /** Kept from one worker to the next; undefined: a folder for this worker alone. */
+  readonly folder: string | undefined;
+  /** 0: no folder. */
+  readonly maxBytes: number;
+  /** Where a folder of our own may lie, the best first. */
+  readonly parents?: readonly string[];
+}
+
+/** Undefined when there is nowhere to keep anything, or nothing is to be kept. */
+export function choosePrefixFolder(options: PrefixFolderOptions): PrefixFolder | undefined {
+  const { folder, maxBytes, parents = [memoryFolder, tmpdir()] } = options;
+  if (maxBytes === 0) return undefined;
+  if (folder !== undefined) return { path: folder, maxBytes, close: () => {} };
+  const parent = parents.find(isUsable);
+  if (parent === undefined) return undefined;
+  removeLeftovers(parent);
+  const path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`);
+  const bounds = [maxBytes, freeBytes(parent) * largestShare.ofFileSystem];
+  // What lies in a memory folder is memory that nothing else has.
+  if (parent === memoryFolder) bounds.push(process.availableMemory() * largestShare.ofMemory);
+  return {
+    path,
+    maxBytes: Math.floor(Math.min(...bounds)),
+    close: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+function isUsable(parent: string): boolean {
+  try {
+    accessSync(parent, constants.W_OK);
+    return freeBytes(parent) >= leastMemoryFolderBytes;
+  } catch {
+    return false;
+  }
+}
+
+function freeBytes(parent: string): number {
+  const { bavail, bsize } = statfsSync(parent);
+  return bavail * bsize;
+}
+
+/** Of workers that were killed: their folders would take memory until the machine starts anew. */
+function removeLeftovers(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = /^waggle-prefixes-(\d+)-[0-9a-f]{12}$/.exec(name)?.[1];
+    const path = join(parent, name);
+    try {
+      if (pid !== undefined && isGone(Number(pid)) && statSync(path).uid === process.getuid?.()) {
+        rmSync(path, { recursive: true, force: true });
+      }
+    } catch {
+      // Somebody else is removing it.
+    }
+  }
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { shiftProblem, type MemoryKind } from "./shift-check.ts";
+
+const plain: MemoryKind = { isRecurrent: false, isHybrid: false, swaSize: undefined };
+
+function problemOf(architecture: string, rope: object | undefined, kind: Partial<MemoryKind> = {}): string | undefined {
+  const file = { metadata: { general: { architecture } }, architectureMetadata: { rope } };
+  return shiftProblem(file as unknown as Parameters<typeof shiftProblem>[0], { ...plain, ...kind });
+}
+
+test("a plain KV cache can be shifted", () => {
+  expect(problemOf("llama", { dimension_count: 64 })).toBeUndefined();
+  expect(problemOf("gpt2", undefined)).toBeUndefined();
+});
+
+test.each([
+  ["several positions to a token", problemOf("qwen2vl", { dimension_sections: [16, 24, 24, 0] }), "qwen2vl"],
+  ["an architecture that llama.cpp excludes", problemOf("step35", {}), "step35"],
+  ["a recurrent model", problemOf("mamba", undefined, { isRecurrent: true }), "recurrent"],
+  ["a hybrid model", problemOf("jamba", undefined, { isHybrid: true }), "recurrent"],
+  ["sliding windows", problemOf("gemma3", {}, { swaSize: 512 }), "sliding windows"],
+])("%s cannot be", (_, problem, named) => {
+  expect(problem).toContain(named);
+});

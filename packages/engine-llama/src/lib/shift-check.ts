@@ -1,0 +1,29 @@
+// Owns which models' contexts can be shifted. llama.cpp ends the whole process when it cannot, and the library does not tell beforehand,
+// so everything that is not sure to work is refused.
+import type { GgufFileInfo } from "node-llama-cpp";
+
+/** Of `LlamaModel.fileInsights`. */
+export interface MemoryKind {
+  readonly isRecurrent: boolean;
+  readonly isHybrid: boolean;
+  readonly swaSize: number | undefined;
+}
+
+/** Their KV caches refuse to be shifted for reasons of their own (llama.cpp v0.5.0, `get_can_shift`). */
+const unshiftableArchitectures = ["step35", "deepseek4"];
+
+/** Why a context of this model cannot be shifted, as the end of a sentence; undefined when it can. */
+export function shiftProblem(
+  { metadata, architectureMetadata }: Pick<GgufFileInfo, "metadata" | "architectureMetadata">,
+  { isRecurrent, isHybrid, swaSize }: MemoryKind,
+): string | undefined {
+  const { architecture } = metadata.general;
+  // Where a token has several positions, moving it by one number is undefined.
+  const manyPositions = Object.hasOwn(architectureMetadata.rope ?? {}, "dimension_sections");
+  const cannotMove = manyPositions || unshiftableArchitectures.includes(architecture);
+  if (cannotMove) return `a context of architecture ${architecture} cannot be shifted`;
+  // Both have lost what a shift would leave in place, and all of it would be computed again in one piece, with everybody waiting.
+  if (isRecurrent || isHybrid) return "a recurrent model's context cannot be shifted";
+  if (swaSize !== undefined) return "the context of a model with sliding windows cannot be shifted";
+  return undefined;
+}

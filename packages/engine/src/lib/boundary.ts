@@ -1,0 +1,126 @@
+// Owns what happens between two passes: slots are freed and given away, jobs begin with the longest prefix that is
+// cheaper to fetch than to compute. While somebody decodes, one state at most is saved or loaded at a boundary.
+import type { Backend, SavedState } from "./backend.ts";
+import { chooseSlot } from "./choose-slot.ts";
+import { commonPrefix } from "./common-prefix.ts";
+import type { EngineEvent } from "./messages.ts";
+import type { Outbox } from "./outbox.ts";
+import { endingEvents } from "./postprocess.ts";
+import type { PreparedJob } from "./prepare.ts";
+import { findPrefixSource } from "./prefix-source.ts";
+import { createPrefixTransfers } from "./prefix-transfers.ts";
+import { createSequence, type Sequence } from "./sequence.ts";
+import { beginSlot, bindSlot, freeSlot, loadSlot, type Slot } from "./slots.ts";
+
+/** A job without a slot. It cannot have one before it is prepared. */
+export interface WaitingJob {
+  prepared: PreparedJob | undefined;
+}
+
+export interface BoundaryOptions {
+  readonly backend: Backend;
+  readonly slots: readonly Slot[];
+  /** By job id, first come first served. */
+  readonly waiting: Map<string, WaitingJob>;
+  /** Most bytes of saved states. */
+  readonly prefixStoreBytes: number;
+  /** What computing a prompt token takes, in milliseconds; undefined when nobody knows yet. */
+  readonly tokenMs: () => number | undefined;
+  readonly outbox: Outbox;
+  readonly emit: (event: EngineEvent) => void;
+  readonly now: () => number;
+}
+
+export interface Boundary {
+  /** @param passes forward passes that have ended */
+  cross(passes: number): Promise<void>;
+}
+
+export function createBoundary(options: BoundaryOptions): Boundary {
+  const { backend, slots, waiting, outbox, now } = options;
+  const transfers = createPrefixTransfers(options);
+
+  async function releaseEnded(passes: number): Promise<void> {
+    // Asked anew each time: a cancel may come while the backend lets go of another slot.
+    for (let slot = findReleasing(); slot !== undefined; slot = findReleasing()) {
+      if (slot.pending === undefined) await backend.end(slot.id);
+      outbox.add(...endingEvents(slot, passes, now()));
+      freeSlot(slot, passes);
+    }
+  }
+
+  function findReleasing(): Slot | undefined {
+    return slots.find((slot) => slot.state === "releasing");
+  }
+
+  function admitWaiting(): void {
+    for (const [jobId, { prepared }] of waiting) {
+      if (prepared === undefined) continue;
+      const { cacheScope, sessionId } = prepared.job;
+      const choice = chooseSlot(slots, { prompt: prepared.prompt, cacheScope, sessionId });
+      if (choice === undefined) return;
+      waiting.delete(jobId);
+      bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens }, sequenceFor(prepared, 0));
+    }
+  }
+
+  function sequenceFor({ job, prompt, sampling }: PreparedJob, cachedTokens: number): Sequence {
+    return createSequence({
+      jobId: job.jobId,
+      stop: job.stop,
+      ignoreEos: sampling.ignore_eos,
+      promptTokens: prompt.length,
+      cachedTokens,
+      maxTokens: job.maxTokens,
+      contextShift: job.contextShift === true,
+      contextSize: backend.info.contextSize,
+      startedAtMs: now(),
+    });
+  }
+
+  async function beginPending(): Promise<void> {
+    for (const slot of slots) {
+      // Again after each transfer: what one slot saves, the next one loads.
+      while (slot.pending !== undefined && slot.state === "prefilling" && (await advance(slot, slot.pending.prepared)));
+    }
+  }
+
+  /** One transfer for this job, or its beginning; false when it can do nothing more at this boundary. */
+  async function advance(slot: Slot, prepared: PreparedJob): Promise<boolean> {
+    const source = findPrefixSource(slot, { slots, store: transfers.store, pays: transfers.pays });
+    if (source.kind === "wait") return false;
+    if (source.kind === "save") return await transfers.save(source.slot);
+    const staying = source.kind === "load" ? 0 : source.keepTokens;
+    if (transfers.wouldLose(slot, staying)) return await transfers.save(slot);
+    if (source.kind === "load") return await load(slot, prepared, source.state);
+    await begin(slot, prepared, source.keepTokens);
+    return true;
+  }
+
+  async function load(slot: Slot, prepared: PreparedJob, state: SavedState): Promise<boolean> {
+    const loaded = await transfers.load(slot, state);
+    if (loaded === undefined) return false;
+    loadSlot(slot, loaded ? state : undefined);
+    // A cancel meanwhile has left the slot to the next boundary; its cache is what it is now.
+    const keepTokens = commonPrefix(slot.cached, prepared.prompt, prepared.prompt.length - 1);
+    if (slot.pending !== undefined) slot.pending = { prepared, keepTokens };
+    return true;
+  }
+
+  async function begin(slot: Slot, prepared: PreparedJob, keepTokens: number): Promise<void> {
+    const { job, prompt, sampling } = prepared;
+    beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
+    await backend.begin(slot.id, keepTokens, sampling);
+    const counts = { promptTokens: prompt.length, cachedTokens: keepTokens };
+    outbox.add({ type: "started", jobId: job.jobId, slot: slot.id, ...counts });
+  }
+
+  return {
+    async cross(passes) {
+      transfers.openBoundary(slots.some(({ state }) => state === "decoding"));
+      await releaseEnded(passes);
+      admitWaiting();
+      await beginPending();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { createPrefillBudget, type PrefillBudget } from "./prefill-budget.ts";
+
+/** A model whose steps take 100 ms for each decoding row and so many for each prompt token. */
+function observeModel(budget: PrefillBudget, tokenMs = 2): void {
+  for (let pass = 0; pass < 5; pass++) {
+    for (const rows of [1, 3]) budget.observe({ decodeRows: rows, tokens: rows, passMs: 100 * rows });
+    budget.observe({ decodeRows: 3, tokens: 103, passMs: 300 + 100 * tokenMs });
+  }
+}
+
+/** How many usual steps a step of this budget takes in that model. */
+function stretch(tokens: number, decoding: number): number {
+  return (100 * decoding + 2 * tokens) / (100 * decoding);
+}
+
+describe("the prefill budget", () => {
+  test("is a fixed first guess before anything was measured", () => {
+    const budget = createPrefillBudget(512);
+    expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(129);
+    expect(budget.tokens({ decoding: 0, prefilling: 1 })).toBe(512);
+  });
+
+  test("lets a newcomer stretch a step to less than four usual ones", () => {
+    const budget = createPrefillBudget(2048);
+    observeModel(budget);
+    const tokens = budget.tokens({ decoding: 3, prefilling: 1 });
+    expect(stretch(tokens, 3)).toBeGreaterThan(3);
+    // The rest of a prompt may be a quarter more.
+    expect(stretch(tokens * 1.25, 3)).toBeLessThanOrEqual(4);
+  });
+
+  test("grows with the jobs that wait for each job that decodes", () => {
+    const budget = createPrefillBudget(2048);
+    observeModel(budget);
+    expect(budget.tokens({ decoding: 3, prefilling: 3 })).toBe(5 * 64 + 1);
+    expect(budget.tokens({ decoding: 3, prefilling: 9 })).toBe(16 * 64 + 1);
+  });
+
+  test("takes a width that was never measured for one at least as slow as its neighbours say", () => {
+    const budget = createPrefillBudget(2048);
+    observeModel(budget);
+    expect(budget.tokens({ decoding: 6, prefilling: 1 })).toBe(budget.tokens({ decoding: 3, prefilling: 1 }));
+    expect(budget.tokens({ decoding: 2, prefilling: 1 })).toBe(3 * 64 + 1);
+  });
+
+  test("is never less than attention takes at once, nor more than the batch", () => {
+    const budget = createPrefillBudget(512);
+    observeModel(budget, 20);
+    expect(budget.tokens({ decoding: 1, prefilling: 1 })).toBe(65);
+    expect(budget.tokens({ decoding: 1, prefilling: 1_000 })).toBe(512);
+  });
+
+  test("keeps a step without streams to about the time that a cancel may take", () => {
+    const budget = createPrefillBudget(512);
+    observeModel(budget);
+    expect(budget.tokens({ decoding: 0, prefilling: 1 })).toBe(192);
+  });
+
+  test("does not believe single passes", () => {
+    const budget = createPrefillBudget(512);
+    observeModel(budget);
+    const before = budget.tokens({ decoding: 3, prefilling: 1 });
+    budget.observe({ decodeRows: 3, tokens: 3, passMs: 9_000 });
+    budget.observe({ decodeRows: 3, tokens: 103, passMs: 40_000 });
+    expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(before);
+  });
+
+  test("follows passes that have become slower", () => {
+    const budget = createPrefillBudget(512);
+    observeModel(budget);
+    for (let pass = 0; pass < 20; pass++) budget.observe({ decodeRows: 3, tokens: 103, passMs: 700 });
+    expect(budget.tokenMs).toBe(4);
+  });
+
+  test("is what was given by hand, whatever the passes take", () => {
+    const budget = createPrefillBudget(512, 48);
+    observeModel(budget);
+    expect(budget.tokens({ decoding: 3, prefilling: 9 })).toBe(48);
+    expect(budget.tokens({ decoding: 0, prefilling: 9 })).toBe(192);
+  });
+});

@@ -1,0 +1,203 @@
+// Prefixes that one job computes and others fetch: through the engine, on the fake backend, whose next token depends on
+// every token before it.
+import { describe, expect, test } from "vitest";
+import { tokenizeFake } from "./fake-model.ts";
+import { createFakeStates } from "./fake-states.ts";
+import type { EngineJob } from "./messages.ts";
+import { expectedText, isType, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
+
+const shared = "The hive is warm and the bees are many. ".repeat(4);
+const count = (text: string): number => tokenizeFake({ kind: "text", text }).length;
+const sharedTokens = count(shared) - 1;
+const own = (name: string): string => `${shared}Bee ${name} asks.`;
+const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+/** Passes take as long as they feed tokens, a transfer takes one unit: fetching pays. */
+function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
+  let ms = 0;
+  return startEngine({
+    slots: 8,
+    now: () => (ms += 1),
+    saved: createFakeStates(),
+    ...options,
+    limits: { prefillBudget: 16, ...options.limits },
+    wrap: (fake) => ({
+      ...fake,
+      async step(rows, underway) {
+        for (const row of rows) ms += row.kind === "prefill" ? row.tokens.length : 1;
+        return await fake.step(rows, underway);
+      },
+    }),
+  });
+}
+
+function computed({ events }: EngineHarness): number {
+  return statsOf(events).reduce((sum, { tokens, decodeRows }) => sum + tokens - decodeRows, 0);
+}
+
+async function runAll(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
+  for (const each of jobs) harness.engine.handle({ type: "submit", job: each });
+  await Promise.all(jobs.map(({ jobId }) => harness.untilJob(jobId, "finished")));
+}
+
+async function runInTurn(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
+  for (const each of jobs) await runAll(harness, [each]);
+}
+
+describe("a prefix that many jobs share", () => {
+  test("is computed once, and everybody says what they would say alone", async () => {
+    const saved = createFakeStates();
+    const harness = start({ saved });
+    await runAll(
+      harness,
+      names.map((name) => job(name, own(name))),
+    );
+    for (const name of names) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
+    // One chunk more may have been under way when the others came.
+    expect(computed(harness)).toBeLessThan(sharedTokens + names.length * (count(own("a")) - sharedTokens + 16));
+    expect(saved.log.filter((entry) => entry.startsWith("save"))).toHaveLength(1);
+    expect(saved.log.filter((entry) => entry.startsWith("load"))).toHaveLength(7);
+    for (const name of names.slice(1)) {
+      const { cachedTokens } = await harness.untilJob(name, "started");
+      expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
+    }
+  });
+
+  test("is never shared with another client", async () => {
+    const saved = createFakeStates();
+    const harness = start({ saved });
+    await runAll(harness, [job("a", own("a")), job("b", own("b"), { cacheScope: "bob" })]);
+    expect(saved.log).toEqual([]);
+    expect(await harness.untilJob("b", "started")).toMatchObject({ cachedTokens: 0 });
+  });
+
+  test("is computed by the next one when the first is cancelled on the way", async () => {
+    const harness = start({ gated: true });
+    for (const name of ["a", "b", "c"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
+    await harness.gate.held();
+    harness.gate.step();
+    await harness.gate.held();
+    expect(harness.of("b"), "it waits for what the first one computes").toEqual([]);
+    harness.engine.handle({ type: "cancel", jobId: "a" });
+    harness.gate.open();
+    await Promise.all([harness.untilJob("b", "finished"), harness.untilJob("c", "finished")]);
+    for (const name of ["b", "c"]) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
+  });
+
+  test("is let go of by a job that is cancelled while it waits, and has not begun", async () => {
+    const harness = start({ gated: true });
+    for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
+    await harness.gate.held();
+    harness.engine.handle({ type: "cancel", jobId: "b" });
+    harness.gate.open();
+    await harness.untilJob("a", "finished");
+    expect(harness.of("b")).toMatchObject([{ type: "cancelled", completionTokens: 0, cachedTokens: 0 }]);
+    await runAll(harness, [job("next", own("b"))]);
+    expect(harness.textOf("next")).toBe(expectedText(own("b"), 8));
+  });
+
+  test("costs running streams one transfer at a boundary", async () => {
+    const saved = createFakeStates();
+    const transfersAt: number[] = [];
+    const harness = start({
+      saved,
+      onEvent(event) {
+        if (event.type === "step" && event.stats !== undefined) transfersAt.push(saved.log.length);
+      },
+    });
+    harness.engine.handle({ type: "submit", job: job("long", "Hum.", { maxTokens: 200 }) });
+    await harness.untilJob("long", "token");
+    await runAll(
+      harness,
+      names.slice(1).map((name) => job(name, own(name))),
+    );
+    const perStep = transfersAt.map((count, i) => count - (transfersAt[i - 1] ?? 0));
+    expect(Math.max(...perStep)).toBe(1);
+    expect(transfersAt.at(-1)).toBe(7);
+  });
+});
+
+describe("a conversation that lost its slot", () => {
+  const turn = (name: string): EngineJob => job(name, `${name}: ${shared}`, { sessionId: name });
+  const nextTurn = (harness: EngineHarness, name: string): EngineJob =>
+    job(`${name}2`, `${name}: ${shared}${harness.textOf(name)} And then?`, { sessionId: name });
+
+  test("comes back warm", async () => {
+    const harness = start({ slots: 1 });
+    await runInTurn(harness, [turn("a"), turn("b"), turn("c")]);
+    await runAll(harness, [nextTurn(harness, "a")]);
+    const { cachedTokens } = await harness.untilJob("a2", "started");
+    expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
+    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+  });
+
+  test("comes back warm each time, also the last one of a round", async () => {
+    const harness = start({ slots: 2 });
+    const round = (turns: string): EngineJob[] => names.map((name) => ({ ...turn(name), jobId: `${name}${turns}` }));
+    await runInTurn(harness, round("1"));
+    await runInTurn(harness, round("2"));
+    for (const { jobId } of round("2")) {
+      const { cachedTokens } = await harness.untilJob(jobId, "started");
+      expect(cachedTokens, jobId).toBeGreaterThanOrEqual(sharedTokens);
+    }
+  });
+
+  test("comes back warm in a new engine", async () => {
+    const saved = createFakeStates();
+    const before = start({ slots: 1, saved });
+    await runInTurn(before, [turn("a"), turn("b")]);
+    const after = start({ slots: 1, saved });
+    await runAll(after, [nextTurn(before, "a")]);
+    const { cachedTokens } = await after.untilJob("a2", "started");
+    expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
+  });
+
+  test("is computed again when its state was damaged, and nobody tries that state again", async () => {
+    const saved = createFakeStates();
+    const harness = start({ slots: 1, saved });
+    await runInTurn(harness, [turn("a"), turn("b")]);
+    saved.damageAll();
+    await runAll(harness, [nextTurn(harness, "a")]);
+    expect(await harness.untilJob("a2", "started")).toMatchObject({ cachedTokens: 0 });
+    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+    expect(harness.events.filter(isType("prefix_store")).map(({ operation }) => operation)).toContain("damaged");
+    expect(saved.log.filter((entry) => entry.startsWith("damaged"))).toHaveLength(1);
+  });
+
+  test("comes back cold when its state could not be saved; that is told once", async () => {
+    const saved = createFakeStates();
+    saved.failSaves(true);
+    const harness = start({ slots: 1, saved });
+    await runInTurn(harness, [turn("a"), turn("b"), turn("c")]);
+    expect(harness.events.filter(isType("log"))).toMatchObject([
+      { level: "warn", message: "Cannot keep the state of slot 0: no space left on device" },
+    ]);
+    await runAll(harness, [nextTurn(harness, "a")]);
+    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+  });
+
+  test("makes room for others: the bytes are bounded", async () => {
+    const saved = createFakeStates();
+    const limit = 3 * (sharedTokens + 20);
+    const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: limit } });
+    await runInTurn(harness, names.map(turn));
+    expect(saved.all.length).toBe(3);
+    expect(saved.all.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(limit);
+    expect(harness.events.findLast(isType("prefix_store"))).toMatchObject({ operation: "save", states: 3 });
+  });
+
+  test("is not kept where nothing may be", async () => {
+    const saved = createFakeStates();
+    const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: 0 } });
+    await runInTurn(harness, names.map(turn));
+    expect(saved.log).toEqual([]);
+  });
+
+  test("is not tried again and again when it is larger than all that may be kept", async () => {
+    const saved = createFakeStates();
+    const harness = start({ slots: 1, saved, limits: { prefixStoreBytes: 20 } });
+    await runInTurn(harness, names.map(turn));
+    expect(saved.all).toEqual([]);
+    expect(saved.log).toHaveLength(1);
+  });
+});

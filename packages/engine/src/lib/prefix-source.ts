@@ -1,0 +1,64 @@
+// Owns where a job's first tokens come from: its own slot's cache, a saved state, or another slot that has them or is
+// about to. Pure.
+import type { SavedState } from "./backend.ts";
+import { commonPrefix } from "./common-prefix.ts";
+import type { PrefixStore } from "./prefix-store.ts";
+import { reusablePart, type Slot } from "./slots.ts";
+import type { Transfer } from "./transfer-cost.ts";
+
+export type PrefixSource =
+  /** What the slot has itself. */
+  | { readonly kind: "own"; readonly keepTokens: number }
+  | { readonly kind: "load"; readonly state: SavedState; readonly keepTokens: number }
+  /** Another slot has it: its state is to be saved, and loaded from there. */
+  | { readonly kind: "save"; readonly slot: Slot }
+  /** Another slot is computing it; computing it here as well would only take longer. */
+  | { readonly kind: "wait" };
+
+export interface SourceSeeker {
+  readonly slots: readonly Slot[];
+  readonly store: Pick<PrefixStore, "find">;
+  readonly pays: (transfer: Transfer) => boolean;
+}
+
+/**
+ * For a slot whose job has not begun. Never across scopes: how fast an answer begins would tell one client what
+ * another has asked.
+ */
+export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSeeker): PrefixSource {
+  const { pending, prompt } = target;
+  if (pending === undefined) throw new Error(`Cannot begin in slot ${target.id}: no job waits in it`);
+  const { cacheScope } = pending.prepared.job;
+  // Sampling needs one computed token.
+  const most = prompt.length - 1;
+  let best: PrefixSource = { kind: "own", keepTokens: pending.keepTokens };
+  let bestLength = pending.keepTokens;
+
+  const found = store.find(prompt, cacheScope);
+  if (found !== undefined) {
+    const length = Math.min(most, found.length);
+    if (pays({ gained: length - bestLength, loaded: found.state.tokens.length })) {
+      best = { kind: "load", state: found.state, keepTokens: length };
+      bestLength = length;
+    }
+  }
+  for (const slot of slots) {
+    if (slot === target || slot.cacheScope !== cacheScope || slot.state === "releasing") continue;
+    const held = reusablePart(slot);
+    const length = commonPrefix(held, prompt, most);
+    if (pays({ gained: length - bestLength, loaded: held.length, saved: held.length })) {
+      best = { kind: "save", slot };
+      bestLength = length;
+    }
+  }
+  for (const slot of slots) {
+    if (slot === target || slot.cacheScope !== cacheScope || slot.state !== "prefilling") continue;
+    if (slot.pending !== undefined) continue;
+    const length = commonPrefix(slot.prompt, prompt, most);
+    if (pays({ gained: length - bestLength, loaded: length, saved: length })) {
+      best = { kind: "wait" };
+      bestLength = length;
+    }
+  }
+  return best;
+}

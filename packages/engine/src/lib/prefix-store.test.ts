@@ -1,0 +1,76 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { SavedState } from "./backend.ts";
+import { createPrefixStore } from "./prefix-store.ts";
+
+let count = 0;
+const state = (tokens: readonly number[], given: Partial<SavedState> = {}): SavedState => ({
+  id: `s${count++}`,
+  tokens,
+  cacheScope: "alice",
+  bytes: tokens.length,
+  ...given,
+});
+
+describe("the prefix store", () => {
+  test("finds the longest common prefix, of one scope alone", () => {
+    const store = createPrefixStore(100);
+    const short = state([1, 2, 9]);
+    const long = state([1, 2, 3, 4, 5]);
+    store.add(short);
+    store.add(long);
+    store.add(state([1, 2, 3, 4, 5, 6], { cacheScope: "bob" }));
+    expect(store.find([1, 2, 3, 4, 8], "alice")).toEqual({ state: long, length: 4 });
+    expect(store.find([1, 2, 9, 9], "alice")).toEqual({ state: short, length: 3 });
+    expect(store.find([7], "alice")).toBeUndefined();
+    expect(store.find([1, 2], "carol")).toBeUndefined();
+  });
+
+  test("drops what a longer state makes needless, and nothing of another scope", () => {
+    const store = createPrefixStore(100);
+    const short = state([1, 2]);
+    const other = state([1, 2], { cacheScope: "bob" });
+    store.add(short);
+    store.add(other);
+    expect(store.add(state([1, 2, 3]))).toEqual([short]);
+    expect([store.count, store.bytes]).toEqual([2, 5]);
+  });
+
+  test("drops the least recently used beyond its bytes, and a state that is larger than all of it", () => {
+    const store = createPrefixStore(6);
+    const [first, second, third] = [state([1, 1]), state([2, 2]), state([3, 3])] as const;
+    for (const each of [first, second, third]) expect(store.add(each)).toEqual([]);
+    store.touch(first);
+    expect(store.add(state([4, 4]))).toEqual([second]);
+    const huge = state([5, 5, 5, 5, 5, 5, 5]);
+    expect(store.add(huge)).toContain(huge);
+    expect(store.bytes).toBe(0);
+  });
+
+  test("forgets what was removed, and does not touch it back", () => {
+    const store = createPrefixStore(6);
+    const only = state([1, 1]);
+    store.add(only);
+    store.remove(only);
+    store.touch(only);
+    expect([store.count, store.bytes, store.find([1, 1], "alice")]).toEqual([0, 0, undefined]);
+  });
+
+  test("any states: the bytes are those of what it finds, and never too many", () => {
+    const anyState = fc.record({ tokens: fc.array(fc.nat(2), { minLength: 1, maxLength: 6 }), bytes: fc.nat(9) });
+    fc.assert(
+      fc.property(fc.array(anyState, { maxLength: 30 }), fc.nat(30), (drawn, maxBytes) => {
+        const store = createPrefixStore(maxBytes);
+        const kept = new Map<string, SavedState>();
+        for (const { tokens, bytes } of drawn) {
+          const added = state(tokens, { bytes });
+          kept.set(added.id, added);
+          for (const gone of store.add(added)) expect(kept.delete(gone.id)).toBe(true);
+          expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+          expect(store.bytes).toBe([...kept.values()].reduce((sum, each) => sum + each.bytes, 0));
+          for (const each of kept.values()) expect(store.find(each.tokens, "alice")?.length).toBe(each.tokens.length);
+        }
+      }),
+    );
+  });
+});

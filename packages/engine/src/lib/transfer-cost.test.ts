@@ -1,0 +1,27 @@
+import { describe, expect, test } from "vitest";
+import { createTransferCost } from "./transfer-cost.ts";
+
+describe("a transfer", () => {
+  test("pays when nobody knows what anything takes, but for a few tokens", () => {
+    const cost = createTransferCost();
+    expect(cost.pays({ gained: 32, loaded: 1_000, saved: 1_000 }, undefined)).toBe(true);
+    expect(cost.pays({ gained: 32, loaded: 1_000, saved: 1_000 }, 1)).toBe(true);
+    expect(cost.pays({ gained: 31, loaded: 31 }, 1)).toBe(false);
+  });
+
+  test("pays when computing takes more than twice as long", () => {
+    const cost = createTransferCost();
+    cost.noteLoad(1_000, 10);
+    expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.2)).toBe(true);
+    expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.19)).toBe(false);
+    cost.noteSave(1_000, 10);
+    expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.2)).toBe(false);
+    expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.4)).toBe(true);
+  });
+
+  test("does not believe a single slow one", () => {
+    const cost = createTransferCost();
+    for (const ms of [10, 10, 9_000]) cost.noteLoad(1_000, ms);
+    expect(cost.pays({ gained: 100, loaded: 1_000 }, 0.2)).toBe(true);
+  });
+});

@@ -1,0 +1,110 @@
+// Owns what a Backend that saves slots must do, as tests that run on the fake and on the real one.
+import type { Backend, RowResult, SlotSampling, SlotStates, Token } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
+const story = "Once upon a time there was a little bee. One day the bee went to the garden";
+const count = 8;
+
+/**
+ * Registers a suite for a backend with at least two slots and a context of 256 tokens that keeps states, and keeps
+ * none yet. The suite makes a second backend to come after the first, and disposes of both.
+ */
+export function statesContract(name: string, makeBackend: () => Promise<Backend>): void {
+  describe(`${name} keeps slot states`, () => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await makeBackend();
+    });
+    afterAll(() => backend.dispose());
+
+    const prompt = (): readonly Token[] => backend.tokenize({ kind: "text", text: story });
+
+    test("a slot that loads another's state answers as if it had computed it", async () => {
+      const states = statesOf(backend);
+      const answer = await generate(backend, 0, prompt(), 0);
+      const state = await states.save(0, prompt(), "alice");
+      expect(state).toMatchObject({ tokens: prompt(), cacheScope: "alice" });
+      expect(state.bytes).toBeGreaterThan(0);
+      expect(await states.load(1, state)).toBe(true);
+      expect(await generate(backend, 1, prompt(), prompt().length - 1)).toEqual(answer);
+      expect(await generate(backend, 0, prompt(), prompt().length - 1), "the saved slot is as it was").toEqual(answer);
+      states.remove(state);
+    });
+
+    test("a part of a state serves a prompt that goes on differently", async () => {
+      const states = statesOf(backend);
+      const other = [...prompt().slice(0, 12), ...prompt().slice(3, 9)];
+      const answer = await generate(backend, 0, other, 0);
+      await generate(backend, 0, prompt(), 0);
+      const state = await states.save(0, prompt(), "alice");
+      expect(await states.load(1, state)).toBe(true);
+      expect(await generate(backend, 1, other, 12)).toEqual(answer);
+      states.remove(state);
+    });
+
+    test("a slot can be saved in the middle of its work", async () => {
+      const states = statesOf(backend);
+      const answer = await generate(backend, 0, prompt(), 0);
+      await backend.begin(0, 0, greedy);
+      const sampled = [tokenOf((await backend.step([prefill(0, prompt(), 0)]))[0])];
+      const state = await states.save(0, prompt(), "alice");
+      while (sampled.length < count) sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
+      await backend.end(0);
+      expect(sampled).toEqual(answer);
+      expect(await states.load(1, state)).toBe(true);
+      expect(await generate(backend, 1, prompt(), prompt().length - 1)).toEqual(answer);
+      states.remove(state);
+    });
+
+    test("a state that is gone is not loaded, and the slot is empty", async () => {
+      const states = statesOf(backend);
+      const answer = await generate(backend, 0, prompt(), 0);
+      const state = await states.save(0, prompt(), "alice");
+      states.remove(state);
+      expect(await states.load(0, state)).toBe(false);
+      await expect(backend.begin(0, 1, greedy)).rejects.toThrow(/keep 1/);
+      expect(await generate(backend, 0, prompt(), 0)).toEqual(answer);
+    });
+
+    test("a later backend finds what was saved, and answers from it", async () => {
+      const answer = await generate(backend, 0, prompt(), 0);
+      const saved = await statesOf(backend).save(0, prompt(), "alice");
+      await backend.dispose();
+      backend = await makeBackend();
+      const states = statesOf(backend);
+      expect(states.found).toEqual([saved]);
+      expect(await states.load(1, saved)).toBe(true);
+      expect(await generate(backend, 1, prompt(), prompt().length - 1)).toEqual(answer);
+      states.remove(saved);
+    });
+  });
+}
+
+function statesOf({ states }: Backend): SlotStates {
+  if (states === undefined) throw new Error("This backend keeps no states");
+  return states;
+}
+
+/** What the slot answers to this prompt, of whose tokens it holds so many. */
+async function generate(backend: Backend, slot: number, prompt: readonly Token[], held: number): Promise<Token[]> {
+  await backend.begin(slot, held, greedy);
+  const sampled = [tokenOf((await backend.step([prefill(slot, prompt, held)]))[0])];
+  while (sampled.length < count) sampled.push(tokenOf((await backend.step([{ kind: "decode", slot }]))[0]));
+  await backend.end(slot);
+  return sampled;
+}
+
+function prefill(
+  slot: number,
+  prompt: readonly Token[],
+  held: number,
+): { kind: "prefill"; slot: number; tokens: readonly Token[]; sample: true } {
+  return { kind: "prefill", slot, tokens: prompt.slice(held), sample: true };
+}
+
+function tokenOf(result: RowResult | undefined): Token {
+  if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
+  return result.token;
+}
