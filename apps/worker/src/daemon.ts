@@ -106,6 +106,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         if (event.stats !== undefined) recordStep(metrics, event.stats);
       }
       if (event.type === "prefix_store") recordTransfer(metrics, event);
+      if (event.type === "vitals") {
+        metrics.engineEventLoopUtilization.set(event.eventLoopUtilization);
+        metrics.engineRssBytes.set(event.rssBytes);
+      }
       dispatcher.onEngineEvent(event);
     },
     onReady(info, loadMs) {

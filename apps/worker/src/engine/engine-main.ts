@@ -9,6 +9,8 @@ import type { EngineStart } from "./engine-start.ts";
 /** Submitted jobs that may wait inside the engine; the worker submits no more than there are slots, so this is never met. */
 const maxWaiting = 256;
 
+const vitalsIntervalMs = 1_000;
+
 let engine: Engine | undefined;
 
 process.on("SIGINT", () => {});
@@ -24,6 +26,17 @@ process.on("message", (message) => {
 
 function emit(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
+}
+
+function reportVitals(): void {
+  let last = performance.eventLoopUtilization();
+  const report = (): void => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    emit({ type: "vitals", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
+  };
+  setInterval(report, vitalsIntervalMs).unref();
 }
 
 async function run(start: EngineStart): Promise<void> {
@@ -51,6 +64,7 @@ async function run(start: EngineStart): Promise<void> {
     ...(start.threadsPinned ? { pinnedThreads: start.threads } : { maxThreads: start.maxThreads }),
   });
   emit({ type: "ready", info: backend.info, loadMs: performance.now() - startedAt });
+  reportVitals();
   await engine.run();
   await backend.dispose();
   process.exit(0);

@@ -147,6 +147,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       case "answer":
       case "check_failed":
       case "prefix_store":
+      case "vitals":
         break;
     }
     options.onEvent(event);

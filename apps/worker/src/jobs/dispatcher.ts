@@ -209,6 +209,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "broken":
       case "log":
       case "prefix_store":
+      case "vitals":
         break;
     }
   }

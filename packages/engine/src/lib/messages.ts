@@ -133,6 +133,8 @@ export type EngineEvent =
       readonly states: number;
       readonly bytes: number;
     }
+  /** How the engine's process fares, about once a second. Utilization is of its main thread since the last one, 0 to 1. */
+  | { readonly type: "vitals"; readonly eventLoopUtilization: number; readonly rssBytes: number }
   /** The backend broke; the engine is unusable and about to leave. */
   | { readonly type: "broken"; readonly message: string }
   | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };

@@ -14,8 +14,15 @@ const mostUsualPassesToWait = 8_192;
 /** When usual passes take so many times what they took, or the inverse, what trials have told no longer holds. */
 const changeFactor = 1.5;
 
+/** What trials have cost; one for all sizes: a pass of any size waits for a trial of any other. */
+export interface TrialDebt {
+  /** No trial begins before so many ms of compute. */
+  paidAtMs: number;
+}
+
 export interface ThreadChoiceOptions {
   readonly start: number;
+  readonly debt: TrialDebt;
   /** All counts that may be tried, ascending. */
   readonly counts: readonly number[];
 }
@@ -46,7 +53,7 @@ export interface ThreadChoice {
   fallTo(threads: number, setback: Setback): void;
 }
 
-export function createThreadChoice({ start, counts }: ThreadChoiceOptions): ThreadChoice {
+export function createThreadChoice({ start, counts, debt }: ThreadChoiceOptions): ThreadChoice {
   const times = createPassTimes();
   /** The last one of each count. */
   const setbacks = new Map<number, Setback>();
@@ -69,8 +76,14 @@ export function createThreadChoice({ start, counts }: ThreadChoiceOptions): Thre
     const verdict = observe(threads, passMs);
     if (verdict === undefined) return;
     const lostMs = Math.abs(verdict.lostMs);
-    if (verdict.better) settle(candidate, settled, { lostMs, computedMs, failures: 1 });
-    else settle(settled, candidate, { lostMs, computedMs, failures: (setbacks.get(candidate)?.failures ?? 0) + 1 });
+    if (verdict.better) return settle(candidate, settled, { lostMs, computedMs, failures: 1 });
+    owe(verdict.lostMs, computedMs);
+    settle(settled, candidate, { lostMs, computedMs, failures: (setbacks.get(candidate)?.failures ?? 0) + 1 });
+  }
+
+  function owe(lostMs: number, computedMs: number): void {
+    const mostMs = mostUsualPassesToWait * (times.usualMs(settled) ?? 0);
+    debt.paidAtMs = Math.max(debt.paidAtMs, computedMs + Math.min(mostMs, paybackFactor * lostMs));
   }
 
   function considerTrial(computedMs: number): void {
@@ -79,6 +92,7 @@ export function createThreadChoice({ start, counts }: ThreadChoiceOptions): Thre
     if (goodPasses < passesBeforeTrial || usualMs === undefined) return;
     settledMs ??= usualMs;
     const change = usualMs / settledMs;
+    if (computedMs < debt.paidAtMs) return;
     const candidate = neighbours(change > changeFactor).find(
       (count) => computedMs >= dueMs(count, usualMs, change > changeFactor || change < 1 / changeFactor),
     );

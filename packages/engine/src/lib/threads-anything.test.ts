@@ -48,8 +48,8 @@ describe("whatever passes take", () => {
     fc.assert(
       fc.property(passTimeCurve, ({ cores, best, times, passMs }) => {
         const governor = createThreadGovernor({ start: Math.max(1, cores - 1), max: cores });
-        const early = runPasses(governor, 300, passMs);
-        expect(usualThreads(early.slice(200))).toBe(best);
+        const early = runPasses(governor, 400, passMs);
+        expect(usualThreads(early.slice(300))).toBe(best);
         const noiseMs = 0.03 * early.length * bestMs;
         expect(lostMs(early, bestMs)).toBeLessThan(noiseMs + 40 * times.reduce((sum, ms) => sum + ms - bestMs, 0));
         const late = runPasses(governor, 5_000, passMs);

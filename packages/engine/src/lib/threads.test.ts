@@ -83,6 +83,14 @@ describe("a trial", () => {
     expect(changesOf(runPasses(governor, 9_000, (threads) => (threads === 2 ? 6 : 10)))).toHaveLength(1);
   });
 
+  test("that lost time makes those of other sizes wait", () => {
+    const governor = createThreadGovernor({ start: 1, max: 2 });
+    const collapsing = (threads: number): number => (threads === 2 ? 500 : 10);
+    expect(threadsOf(runPasses(governor, 9, collapsing, 1))).toContain(2);
+    expect(threadsOf(runPasses(governor, 350, collapsing, 8))).not.toContain(2);
+    expect(threadsOf(runPasses(governor, 100, collapsing, 8))).toContain(2);
+  });
+
   test("costs a few usual passes where the count is slower by less", () => {
     const governor = createThreadGovernor({ start: 1, max: 2 });
     const passes = runPasses(governor, 40, (threads) => (threads === 2 ? 16 : 10));

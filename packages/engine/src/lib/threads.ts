@@ -1,6 +1,6 @@
 // Owns how many threads compute, by the size of the pass: each size finds its own best count from the times of real
 // passes, and a collapse moves all of them. It knows no clock or backend.
-import { createThreadChoice, type ThreadChoice } from "./thread-choice.ts";
+import { createThreadChoice, type ThreadChoice, type TrialDebt } from "./thread-choice.ts";
 
 /** Collapsed passes, each undoing one good pass, after which fewer threads are tried. */
 const strikesToFallBack = 3;
@@ -41,6 +41,7 @@ export function createThreadGovernor({ start, max }: ThreadGovernorOptions): Thr
   /** By size: half a power of two wide, so there are two for each doubling of the batch size. */
   const choices = new Map<number, ThreadChoice>();
   const strikes = new Map<number, number>();
+  const debt: TrialDebt = { paidAtMs: 0 };
   /** Computed in passes of all sizes. */
   let computedMs = 0;
   /** No more than that is known to be safe. */
@@ -51,7 +52,7 @@ export function createThreadGovernor({ start, max }: ThreadGovernorOptions): Thr
 
   function choiceFor(tokens: number): ThreadChoice {
     const size = Math.round(Math.log2(tokens) * 2);
-    const choice = choices.get(size) ?? createThreadChoice({ start: beginWith(size), counts });
+    const choice = choices.get(size) ?? createThreadChoice({ start: beginWith(size), counts, debt });
     choices.set(size, choice);
     return choice;
   }

@@ -48,6 +48,11 @@ export const metricTable = {
   prefixBytes: gauge("prefix_bytes", "Bytes of the slot states in the prefix store."),
   threads: gauge("threads", "Threads that compute a forward pass."),
   eventLoopUtilization: gauge("event_loop_utilization", "Busy share of the main thread since the last scrape, 0 to 1."),
+  engineEventLoopUtilization: gauge(
+    "engine_event_loop_utilization",
+    "Busy share of the engine's main thread over the last second, 0 to 1; passes run on another.",
+  ),
+  engineRssBytes: gauge("engine_rss_bytes", "Resident memory of the engine's process, model and KV cache included."),
 
   batchWidth: histogram(
     "batch_width",

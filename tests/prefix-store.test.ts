@@ -1,0 +1,83 @@
+// What a slot has computed, after it had to give it up: over real HTTP, with the embedded model, through the death of an engine and of
+// a worker.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { StreamEvent } from "@waggle/protocol";
+import type { WorkerClient } from "@waggle/client";
+import { afterEach, expect, it } from "vitest";
+import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
+
+afterEach(killDaemons);
+
+/** One slot, so that each conversation takes it from the one before. */
+const flags = ["--slots", "1", "--context-size", "512", "--threads", "1"];
+const sentence = " Lily and Tom went to the park to play with a red ball and a little dog.";
+const opening = (name: string): string => `Once there was a child called ${name}.${sentence.repeat(8)}`;
+
+interface Turn {
+  readonly text: string;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+}
+
+async function tell(client: WorkerClient, name: string, prompt: string): Promise<Turn> {
+  const events: StreamEvent[] = [];
+  const request = { prompt, session_id: name, max_tokens: 8, temperature: 0, ignore_eos: true };
+  for await (const event of client.inference(request)) events.push(event);
+  const started = events.find((event) => event.type === "started");
+  if (started === undefined) throw new Error(`No start: ${JSON.stringify(events)}`);
+  const text = events.map((event) => (event.type === "token" ? event.text : "")).join("");
+  return { text, promptTokens: started.prompt_tokens, cachedTokens: started.cached_tokens };
+}
+
+/** The first turns of two conversations: the second has the slot when this is over. */
+async function openTwo(client: WorkerClient): Promise<{ readonly prompt: string; readonly turn: Turn }> {
+  const turn = await tell(client, "Anna", opening("Anna"));
+  expect(turn.cachedTokens).toBeLessThan(8);
+  await tell(client, "Ben", opening("Ben"));
+  return { prompt: `${opening("Anna")}${turn.text}`, turn };
+}
+
+it("comes back warm to a conversation that lost its slot, also after the engine died", async () => {
+  const worker = await spawnModelWorker(flags);
+  const { prompt, turn } = await openTwo(worker.client);
+  const back = await tell(worker.client, "Anna", prompt);
+  expect(back.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
+
+  await tell(worker.client, "Ben", opening("Ben"));
+  const { engine_pid: engine } = await worker.line("ready");
+  process.kill(engine as number, "SIGKILL");
+  await worker.logged((line) => line["msg"] === "engine_start" && line["start"] === 2);
+  const revived = await tell(worker.client, "Anna", prompt);
+  expect(revived.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
+  expect(revived.text).toBe(back.text);
+}, 60_000);
+
+it("is gone with its worker", async () => {
+  const worker = await spawnModelWorker(flags);
+  await openTwo(worker.client);
+  const own = (): string[] =>
+    ["/dev/shm", tmpdir()]
+      .filter((parent) => existsSync(parent))
+      .flatMap((parent) => readdirSync(parent).filter((name) => name.startsWith(`waggle-prefixes-${worker.pid}-`)));
+  expect(own()).toHaveLength(1);
+  worker.signal("SIGTERM");
+  await worker.exited;
+  expect(own()).toEqual([]);
+}, 60_000);
+
+it("stays for the next worker in a folder that was asked for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "prefix-store-"));
+  try {
+    const first = await spawnModelWorker([...flags, "--prefix-store-dir", folder]);
+    const { prompt, turn } = await openTwo(first.client);
+    first.signal("SIGTERM");
+    await first.exited;
+    const second = await spawnModelWorker([...flags, "--prefix-store-dir", folder]);
+    const back = await tell(second.client, "Anna", prompt);
+    expect(back.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 60_000);
