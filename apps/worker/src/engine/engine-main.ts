@@ -9,7 +9,8 @@ import type { EngineStart } from "./engine-start.ts";
 /** Submitted jobs that may wait inside the engine; the worker submits no more than there are slots, so this is never met. */
 const maxWaiting = 256;
 
-const vitalsIntervalMs = 1_000;
+/** Between two reports of its own state, and two looks at what can be done while nobody asks for anything. */
+const upkeepIntervalMs = 1_000;
 
 let engine: Engine | undefined;
 
@@ -28,15 +29,16 @@ function emit(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
 }
 
-function reportVitals(): void {
+function keepUp(running: Engine): void {
   let last = performance.eventLoopUtilization();
-  const report = (): void => {
+  const upkeep = (): void => {
+    running.tidy();
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
     emit({ type: "vitals", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
-  setInterval(report, vitalsIntervalMs).unref();
+  setInterval(upkeep, upkeepIntervalMs).unref();
 }
 
 async function run(start: EngineStart): Promise<void> {
@@ -64,7 +66,7 @@ async function run(start: EngineStart): Promise<void> {
     ...(start.threadsPinned ? { pinnedThreads: start.threads } : { maxThreads: start.maxThreads }),
   });
   emit({ type: "ready", info: backend.info, loadMs: performance.now() - startedAt });
-  reportVitals();
+  keepUp(engine);
   await engine.run();
   await backend.dispose();
   process.exit(0);

@@ -1,5 +1,5 @@
 // Owns what happens between two passes: slots are freed and given away, jobs begin with the longest prefix that is
-// cheaper to fetch than to compute. While somebody decodes, one state at most is saved or loaded at a boundary.
+// cheaper to fetch than to compute. While somebody decodes, a boundary saves or loads few states.
 import type { Backend, SavedState } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import { commonPrefix } from "./common-prefix.ts";
@@ -32,8 +32,11 @@ export interface BoundaryOptions {
 }
 
 export interface Boundary {
-  /** @param passes forward passes that have ended */
-  cross(passes: number): Promise<void>;
+  /**
+   * @param passes forward passes that have ended
+   * @param tidy nothing has happened for a while: what can wait may be done now
+   */
+  cross(passes: number, tidy: boolean): Promise<void>;
 }
 
 export function createBoundary(options: BoundaryOptions): Boundary {
@@ -115,12 +118,30 @@ export function createBoundary(options: BoundaryOptions): Boundary {
     outbox.add({ type: "started", jobId: job.jobId, slot: slot.id, ...counts });
   }
 
+  /** Saves what a slot would lose before somebody wants the slot, and waits for that. The least recently used is next. */
+  async function saveAhead(): Promise<void> {
+    const next = slots
+      .filter((slot) => slot.state === "idle" && slot.savedAhead !== true)
+      .toSorted((a, b) => a.lastUsed - b.lastUsed)[0];
+    if (next === undefined) return;
+    next.savedAhead = !transfers.wouldLose(next, 0) || (await transfers.save(next));
+  }
+
+  /** One, or as many as there are jobs that wait for each one that decodes. */
+  function transfersAllowed(): number {
+    const decoding = slots.filter(({ state }) => state === "decoding").length;
+    const beginning = slots.filter(({ pending }) => pending !== undefined).length;
+    return decoding === 0 ? Infinity : Math.max(1, Math.floor(beginning / decoding));
+  }
+
   return {
-    async cross(passes) {
-      transfers.openBoundary(slots.some(({ state }) => state === "decoding"));
+    async cross(passes, tidy) {
       await releaseEnded(passes);
       admitWaiting();
+      transfers.openBoundary(transfersAllowed());
       await beginPending();
+      const streaming = slots.some(({ state }) => state === "decoding");
+      if ((streaming || tidy) && !slots.some(({ state }) => state === "prefilling")) await saveAhead();
     },
   };
 }

@@ -57,6 +57,8 @@ export interface Engine {
    * once.
    */
   run(): Promise<void>;
+  /** To be called now and then: does a part of what can wait, if nothing was computed since the last call. */
+  tidy(): void;
   /** Slots that are not idle. */
   readonly busySlots: number;
 }
@@ -199,6 +201,7 @@ export function createEngine(options: EngineOptions): Engine {
         over = true;
       }
     },
+    tidy: () => loop.tidy(),
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
     },

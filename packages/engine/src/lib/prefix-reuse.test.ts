@@ -55,8 +55,7 @@ describe("a prefix that many jobs share", () => {
     for (const name of names) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
     // One chunk more may have been under way when the others came.
     expect(computed(harness)).toBeLessThan(sharedTokens + names.length * (count(own("a")) - sharedTokens + 16));
-    expect(saved.log.filter((entry) => entry.startsWith("save"))).toHaveLength(1);
-    expect(saved.log.filter((entry) => entry.startsWith("load"))).toHaveLength(7);
+    expect(saved.log.slice(0, 8).map((entry) => entry.slice(0, 4))).toEqual(["save", ...Array(7).fill("load")]);
     for (const name of names.slice(1)) {
       const { cachedTokens } = await harness.untilJob(name, "started");
       expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
@@ -67,7 +66,7 @@ describe("a prefix that many jobs share", () => {
     const saved = createFakeStates();
     const harness = start({ saved });
     await runAll(harness, [job("a", own("a")), job("b", own("b"), { cacheScope: "bob" })]);
-    expect(saved.log).toEqual([]);
+    expect(saved.log.filter((entry) => entry.startsWith("load"))).toEqual([]);
     expect(await harness.untilJob("b", "started")).toMatchObject({ cachedTokens: 0 });
   });
 
@@ -96,7 +95,7 @@ describe("a prefix that many jobs share", () => {
     expect(harness.textOf("next")).toBe(expectedText(own("b"), 8));
   });
 
-  test("costs running streams one transfer at a boundary", async () => {
+  test("costs a running stream as many transfers at a boundary as jobs wait for each stream", async () => {
     const saved = createFakeStates();
     const transfersAt: number[] = [];
     const harness = start({
@@ -105,15 +104,34 @@ describe("a prefix that many jobs share", () => {
         if (event.type === "step" && event.stats !== undefined) transfersAt.push(saved.log.length);
       },
     });
-    harness.engine.handle({ type: "submit", job: job("long", "Hum.", { maxTokens: 200 }) });
-    await harness.untilJob("long", "token");
+    const long = ["x", "y", "z"].map((name) => job(name, `${name} hums.`, { maxTokens: 200 }));
+    for (const each of long) harness.engine.handle({ type: "submit", job: each });
+    await Promise.all(long.map(({ jobId }) => harness.untilJob(jobId, "token")));
     await runAll(
       harness,
-      names.slice(1).map((name) => job(name, own(name))),
+      names.slice(3).map((name) => job(name, own(name))),
     );
-    const perStep = transfersAt.map((count, i) => count - (transfersAt[i - 1] ?? 0));
-    expect(Math.max(...perStep)).toBe(1);
-    expect(transfersAt.at(-1)).toBe(7);
+    const perStep = transfersAt.map((total, i) => total - (transfersAt[i - 1] ?? 0));
+    expect(Math.max(...perStep), "four jobs wait at most, and three streams run").toBe(1);
+    expect(saved.log.slice(0, 5)).toEqual(["save 3", "load 4", "load 5", "load 6", "load 7"]);
+  });
+
+  test("is saved ahead while others run, and when nothing happens", async () => {
+    const saved = createFakeStates();
+    const harness = start({ saved, slots: 2 });
+    harness.engine.handle({ type: "submit", job: job("long", "Hum.", { maxTokens: 60 }) });
+    await runAll(harness, [job("a", own("a"))]);
+    await harness.untilJob("long", "finished");
+    expect(saved.log).toEqual(["save 1"]);
+
+    const quiet = createFakeStates();
+    const alone = start({ saved: quiet, slots: 1 });
+    await runAll(alone, [job("a", own("a"))]);
+    alone.engine.tidy();
+    expect(quiet.log, "something was computed since").toEqual([]);
+    alone.engine.tidy();
+    await alone.until(isType("prefix_store"));
+    expect(quiet.log).toEqual(["save 0"]);
   });
 });
 

@@ -6,6 +6,9 @@ import type { PrefixStore } from "./prefix-store.ts";
 import { reusablePart, type Slot } from "./slots.ts";
 import type { Transfer } from "./transfer-cost.ts";
 
+/** For fewer tokens nobody waits: other prompts may come before the one that computes them. */
+const leastAwaitedTokens = 32;
+
 export type PrefixSource =
   /** What the slot has itself. */
   | { readonly kind: "own"; readonly keepTokens: number }
@@ -55,7 +58,11 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
     if (slot === target || slot.cacheScope !== cacheScope || slot.state !== "prefilling") continue;
     if (slot.pending !== undefined) continue;
     const length = commonPrefix(slot.prompt, prompt, most);
-    if (pays({ gained: length - bestLength, loaded: length, saved: length })) {
+    // What is to be copied from this slot is better copied when it has all of it.
+    const copiedAnyway = best.kind === "save" && best.slot === slot;
+    const gained = length - bestLength;
+    const worthIt = gained >= leastAwaitedTokens && pays({ gained, loaded: length, saved: length });
+    if (copiedAnyway ? gained > 0 : worthIt) {
       best = { kind: "wait" };
       bestLength = length;
     }

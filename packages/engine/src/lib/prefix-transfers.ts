@@ -19,8 +19,8 @@ export interface PrefixTransfersOptions {
 
 export interface PrefixTransfers {
   readonly store: Pick<PrefixStore, "find">;
-  /** @param streaming somebody decodes, who would wait for each transfer */
-  openBoundary(streaming: boolean): void;
+  /** @param most transfers until the next one */
+  openBoundary(most: number): void;
   readonly pays: (transfer: Transfer) => boolean;
   /** Whether the slot has more than this of what is worth keeping and saved nowhere. */
   wouldLose(slot: Slot, keepTokens: number): boolean;
@@ -63,8 +63,8 @@ export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTr
   return {
     store,
     pays,
-    openBoundary(streaming) {
-      allowed = streaming ? 1 : Infinity;
+    openBoundary(most) {
+      allowed = most;
       pause = Math.max(0, pause - 1);
     },
     wouldLose(slot, keepTokens) {

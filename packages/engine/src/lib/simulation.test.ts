@@ -298,7 +298,7 @@ describe("random schedules", () => {
         expect(outcomes[type], type).toBeGreaterThan(schedules / 10);
       expect(shifts).toBeGreaterThan(schedules / 10);
       for (const [operation, times] of Object.entries(transfers)) {
-        expect(times, operation).toBeGreaterThan(schedules / 10);
+        expect(times, operation).toBeGreaterThan(schedules / 20);
       }
     }
   });

@@ -52,6 +52,8 @@ export interface Slot {
   prompt: readonly Token[];
   /** Prompt tokens of others that were computed while this prompt waited. */
   passedOver: number;
+  /** What an idle slot holds is saved, or not worth it; undefined until somebody has looked. */
+  savedAhead: boolean | undefined;
   /** Present until the job in it begins: nothing of it has touched the KV cache. */
   pending: PendingStart | undefined;
   sequence: Sequence | undefined;
@@ -89,6 +91,7 @@ export function createSlots(count: number): readonly Slot[] {
     lastUsed: -1,
     prompt: [],
     passedOver: 0,
+    savedAhead: undefined,
     pending: undefined,
     sequence: undefined,
     ending: undefined,
@@ -147,6 +150,7 @@ export function freeSlot(slot: Slot, pass: number): void {
   slot.cached.length = Math.min(slot.cached.length, slot.unshifted);
   slot.unshifted = Infinity;
   slot.lastUsed = pass;
+  slot.savedAhead = undefined;
   slot.prompt = [];
   slot.pending = undefined;
   slot.sequence = undefined;

@@ -34,6 +34,8 @@ export interface StepLoop {
   run(): Promise<void>;
   /** Something has changed: look at the slots and the waiting jobs again. */
   wake(): void;
+  /** Does what can wait, if nothing was computed since this was last called. */
+  tidy(): void;
   /** Ends the loop at the next boundary. */
   leave(): void;
 }
@@ -42,6 +44,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   const { backend, slots, prefillBudget, outbox, now } = options;
   let passes = 0;
   let leaving = false;
+  let tidying = false;
+  let passesAtTidy = 0;
   let woken = deferred<void>();
   /** When the last pass ended; undefined while there is nothing to compute. */
   let lastEndMs: number | undefined;
@@ -98,6 +102,12 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     options.threads.observe(stats);
   }
 
+  function takeTidy(): boolean {
+    const tidy = tidying;
+    tidying = false;
+    return tidy;
+  }
+
   function tell(): void {
     const stats = lastPass;
     lastPass = undefined;
@@ -117,7 +127,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     async run() {
       while (!leaving) {
         if (woken.settled) woken = deferred();
-        await options.boundary.cross(passes);
+        await options.boundary.cross(passes, takeTidy());
         await shiftFull();
         const rows = plan();
         if (rows.length > 0) await runPass(rows);
@@ -126,6 +136,11 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       tell();
     },
     wake: () => woken.resolve(),
+    tidy() {
+      tidying = passes === passesAtTidy;
+      passesAtTidy = passes;
+      if (tidying) woken.resolve();
+    },
     leave() {
       leaving = true;
       woken.resolve();

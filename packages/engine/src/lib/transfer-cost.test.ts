@@ -5,8 +5,11 @@ describe("a transfer", () => {
   test("pays when nobody knows what anything takes, but for a few tokens", () => {
     const cost = createTransferCost();
     expect(cost.pays({ gained: 32, loaded: 1_000, saved: 1_000 }, undefined)).toBe(true);
-    expect(cost.pays({ gained: 32, loaded: 1_000, saved: 1_000 }, 1)).toBe(true);
-    expect(cost.pays({ gained: 31, loaded: 31 }, 1)).toBe(false);
+    expect(cost.pays({ gained: 31, loaded: 31 }, undefined)).toBe(false);
+    expect(cost.pays({ gained: 31, loaded: 31 }, 1_000)).toBe(false);
+    cost.noteLoad(1_000, 1);
+    expect(cost.pays({ gained: 2, loaded: 1_000 }, 1)).toBe(true);
+    expect(cost.pays({ gained: 0, loaded: 1_000 }, 1)).toBe(false);
   });
 
   test("pays when computing takes more than twice as long", () => {

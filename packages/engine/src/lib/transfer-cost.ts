@@ -1,7 +1,7 @@
 // Owns whether moving a slot's state pays: what saving and loading took against what computing takes. It knows no clock.
 import { createRecentMedian } from "./recent-median.ts";
 
-/** Fewer tokens are not worth a thought: computing them is about one step. */
+/** Worth a transfer while nobody knows what that takes, or what computing does. */
 const leastTokens = 32;
 /** Computing has to take so many times as long: a transfer holds up every stream, and a prompt shares its steps. */
 const leastGain = 2;
@@ -23,7 +23,6 @@ export interface TransferCost {
   pays(transfer: Transfer, tokenMs: number | undefined): boolean;
 }
 
-/** What was never measured costs nothing: the first transfer tells. */
 export function createTransferCost(): TransferCost {
   const saveMs = createRecentMedian(measuredTransfers);
   const loadMs = createRecentMedian(measuredTransfers);
@@ -31,9 +30,9 @@ export function createTransferCost(): TransferCost {
     noteSave: (tokens, ms) => saveMs.add(ms / Math.max(1, tokens)),
     noteLoad: (tokens, ms) => loadMs.add(ms / Math.max(1, tokens)),
     pays({ gained, loaded, saved = 0 }, tokenMs) {
-      if (gained < leastTokens) return false;
-      if (tokenMs === undefined) return true;
-      const transferMs = loaded * (loadMs.value ?? 0) + saved * (saveMs.value ?? 0);
+      if (gained <= 0) return false;
+      if (tokenMs === undefined || loadMs.value === undefined) return gained >= leastTokens;
+      const transferMs = loaded * loadMs.value + saved * (saveMs.value ?? 0);
       return gained * tokenMs >= leastGain * transferMs;
     },
   };
