@@ -31,12 +31,17 @@ export interface BoundaryOptions {
   readonly now: () => number;
 }
 
+export interface Crossing {
+  /** Forward passes that have ended. */
+  readonly passes: number;
+  /** Nothing has happened for a while: what can wait may be done now. */
+  readonly tidy: boolean;
+  /** Called when something has begun that takes long and leaves this thread free. */
+  readonly underway: () => void;
+}
+
 export interface Boundary {
-  /**
-   * @param passes forward passes that have ended
-   * @param tidy nothing has happened for a while: what can wait may be done now
-   */
-  cross(passes: number, tidy: boolean): Promise<void>;
+  cross(crossing: Crossing): Promise<void>;
 }
 
 export function createBoundary(options: BoundaryOptions): Boundary {
@@ -135,10 +140,10 @@ export function createBoundary(options: BoundaryOptions): Boundary {
   }
 
   return {
-    async cross(passes, tidy) {
+    async cross({ passes, tidy, underway }) {
       await releaseEnded(passes);
       admitWaiting();
-      transfers.openBoundary(transfersAllowed());
+      transfers.openBoundary(transfersAllowed(), underway);
       await beginPending();
       const streaming = slots.some(({ state }) => state === "decoding");
       if ((streaming || tidy) && !slots.some(({ state }) => state === "prefilling")) await saveAhead();

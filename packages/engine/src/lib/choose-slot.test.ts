@@ -23,6 +23,14 @@ describe("chooseSlot", () => {
     expect(chooseSlot(slots, seeker)).toMatchObject({ slot: { id: 1 }, keepTokens: 50 });
   });
 
+  test("does not take the slot used last for the few tokens with which every prompt begins", () => {
+    const used = (id: number, lastUsed: number, common: number): CandidateSlot =>
+      slot(id, { cached: [...range(common), ...range(90, 500)], lastUsed });
+    expect(chooseSlot([used(0, 9, 7), slot(1)], seeker)).toMatchObject({ slot: { id: 1 } });
+    expect(chooseSlot([used(0, 9, 7), used(1, 5, 3)], seeker)).toMatchObject({ slot: { id: 1 }, keepTokens: 3 });
+    expect(chooseSlot([used(0, 9, 8), slot(1)], seeker)).toMatchObject({ slot: { id: 0 }, keepTokens: 8 });
+  });
+
   test("leaves at least one prompt token to compute", () => {
     expect(chooseSlot([slot(0, { cached: range(200) })], seeker)?.keepTokens).toBe(99);
   });
@@ -71,7 +79,7 @@ describe("chooseSlot", () => {
 
   test("does not bring a session back to a slot that holds something else by now", () => {
     const slots = [slot(0), slot(1, { cached: [0, ...range(40, 500)], sessionId: "s", lastUsed: 4 })];
-    expect(chooseSlot(slots, { ...seeker, sessionId: "s" })).toMatchObject({ slot: { id: 1 }, keepTokens: 1 });
+    expect(chooseSlot(slots, { ...seeker, sessionId: "s" })).toMatchObject({ slot: { id: 0 }, keepTokens: 0 });
     const busy = [slot(0, { state: "decoding" }), slot(1), ...slots.map((each) => ({ ...each, id: each.id + 2 }))];
     expect(chooseSlot(busy, { ...seeker, sessionId: "s" })).toMatchObject({ slot: { id: 1 }, keepTokens: 0 });
   });

@@ -10,6 +10,12 @@ import type { Slot } from "./slots.ts";
  */
 export const holeCostTokens = 32;
 
+/**
+ * Fewer common tokens are no reason to take a slot: every prompt begins with the model's first token and its template's
+ * first words, and the slot that was used last would lose its conversation for them, each time.
+ */
+const leastPrefixTokens = 8;
+
 /** More than any count of tokens: a session's own slot comes before every other. */
 const ownSlotScore = 2 ** 40;
 
@@ -47,7 +53,7 @@ export function chooseSlot<S extends CandidateSlot>(
     const keepTokens = reusableTokens(slot, seeker);
     const score = holdsSession(slot, seeker, keepTokens)
       ? ownSlotScore + keepTokens
-      : keepTokens - holeCostTokens * runsWith(busy, slot.id);
+      : (keepTokens < leastPrefixTokens ? 0 : keepTokens) - holeCostTokens * runsWith(busy, slot.id);
     const wins =
       best === undefined || score > best.score || (score === best.score && slot.lastUsed < best.slot.lastUsed);
     if (wins) best = { slot, keepTokens, score };

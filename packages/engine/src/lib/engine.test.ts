@@ -109,7 +109,7 @@ describe("a step", () => {
     engine.handle({ type: "submit", job: job("b", prompt) });
     await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
     const mixed = statsOf(events).filter(({ decodeRows, width }) => decodeRows === 1 && width === 2);
-    expect(mixed.map(({ tokens }) => tokens - 1)).toEqual([16, 16, 16, 16, 16, 20]);
+    expect(mixed.map(({ tokens }) => tokens - 1)).toEqual([16, 16, 16, 16, 16, 16, 4]);
     expect(textOf("b")).toBe(expectedText(prompt, 8));
     engine.handle({ type: "submit", job: job("c", "y".repeat(99)) });
     await untilJob("c", "finished");

@@ -26,8 +26,8 @@ describe("the prefill budget", () => {
     observeModel(budget);
     const tokens = budget.tokens({ decoding: 3, prefilling: 1 });
     expect(stretch(tokens, 3)).toBeGreaterThan(3);
-    // The rest of a prompt may be a quarter more.
-    expect(stretch(tokens * 1.25, 3)).toBeLessThanOrEqual(4);
+    // The rest of a prompt may be an eighth more.
+    expect(stretch(tokens * 1.125, 3)).toBeLessThanOrEqual(4);
   });
 
   test("grows with the jobs that wait for each job that decodes", () => {

@@ -1,6 +1,7 @@
 // Prefixes that one job computes and others fetch: through the engine, on the fake backend, whose next token depends on
 // every token before it.
 import { describe, expect, test } from "vitest";
+import type { SlotStates } from "./backend.ts";
 import { tokenizeFake } from "./fake-model.ts";
 import { createFakeStates } from "./fake-states.ts";
 import type { EngineJob } from "./messages.ts";
@@ -22,7 +23,7 @@ function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
     ...options,
     limits: { prefillBudget: 16, ...options.limits },
     wrap: (fake) => ({
-      ...fake,
+      ...(options.wrap?.(fake) ?? fake),
       async step(rows, underway) {
         for (const row of rows) ms += row.kind === "prefill" ? row.tokens.length : 1;
         return await fake.step(rows, underway);
@@ -42,6 +43,19 @@ async function runAll(harness: EngineHarness, jobs: readonly EngineJob[]): Promi
 
 async function runInTurn(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
   for (const each of jobs) await runAll(harness, [each]);
+}
+
+/** Saving takes a turn of the event loop, after which somebody looks. */
+function slow(states: SlotStates | undefined, look: () => void): SlotStates | undefined {
+  if (states === undefined) return undefined;
+  return {
+    ...states,
+    async save(...what) {
+      await new Promise((resolve) => setImmediate(resolve));
+      look();
+      return await states.save(...what);
+    },
+  };
 }
 
 describe("a prefix that many jobs share", () => {
@@ -114,6 +128,20 @@ describe("a prefix that many jobs share", () => {
     const perStep = transfersAt.map((total, i) => total - (transfersAt[i - 1] ?? 0));
     expect(Math.max(...perStep), "four jobs wait at most, and three streams run").toBe(1);
     expect(saved.log.slice(0, 5)).toEqual(["save 3", "load 4", "load 5", "load 6", "load 7"]);
+  });
+
+  test("does not hold up what the last pass brought while it is saved", async () => {
+    const saved = createFakeStates();
+    const tokensAtSave: number[] = [];
+    const harness = start({
+      saved,
+      slots: 2,
+      wrap: (fake) => ({ ...fake, states: slow(fake.states, () => tokensAtSave.push(harness.of("b").length)) }),
+    });
+    await runAll(harness, [job("a", own("a"))]);
+    await runAll(harness, [job("b", `b ${shared}`)]);
+    // Its start and its first token, though the first token's pass has only just ended.
+    expect(tokensAtSave).toEqual([2]);
   });
 
   test("is saved ahead while others run, and when nothing happens", async () => {

@@ -19,8 +19,11 @@ export interface PrefixTransfersOptions {
 
 export interface PrefixTransfers {
   readonly store: Pick<PrefixStore, "find">;
-  /** @param most transfers until the next one */
-  openBoundary(most: number): void;
+  /**
+   * @param most transfers until the next one
+   * @param underway called when one has begun and leaves this thread free
+   */
+  openBoundary(most: number, underway: () => void): void;
   readonly pays: (transfer: Transfer) => boolean;
   /** Whether the slot has more than this of what is worth keeping and saved nowhere. */
   wouldLose(slot: Slot, keepTokens: number): boolean;
@@ -36,6 +39,7 @@ export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTr
   const store = createPrefixStore(prefixStoreBytes);
   const cost = createTransferCost();
   let allowed = Infinity;
+  let underway = (): void => {};
   let pause = 0;
 
   for (const found of states?.found ?? []) discard(store.add(found));
@@ -63,8 +67,9 @@ export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTr
   return {
     store,
     pays,
-    openBoundary(most) {
+    openBoundary(most, whenUnderway) {
       allowed = most;
+      underway = whenUnderway;
       pause = Math.max(0, pause - 1);
     },
     wouldLose(slot, keepTokens) {
@@ -80,7 +85,9 @@ export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTr
       // A copy: the slot's own list goes on growing.
       const tokens = [...reusablePart(slot)];
       try {
-        const state = await states.save(slot.id, tokens, slot.cacheScope ?? "");
+        const saving = states.save(slot.id, tokens, slot.cacheScope ?? "");
+        underway();
+        const state = await saving;
         cost.noteSave(tokens.length, now() - startMs);
         const going = store.add(state);
         discard(going);
@@ -97,7 +104,9 @@ export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTr
     async load(slot, state) {
       if (states === undefined || !take()) return undefined;
       const startMs = now();
-      const loaded = await states.load(slot.id, state);
+      const loading = states.load(slot.id, state);
+      underway();
+      const loaded = await loading;
       if (loaded) {
         cost.noteLoad(state.tokens.length, now() - startMs);
         store.touch(state);

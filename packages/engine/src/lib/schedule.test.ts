@@ -55,8 +55,8 @@ describe("schedule", () => {
   });
 
   test("finishes a prompt that is nearly done, and begins none with a few tokens", () => {
-    expect(widths([prefilling(0, 160), prefilling(1, 300)])).toEqual(["0:160!"]);
-    expect(widths([prefilling(0, 161), prefilling(1, 300)])).toEqual(["0:128"]);
+    expect(widths([prefilling(0, 144), prefilling(1, 300)])).toEqual(["0:144!"]);
+    expect(widths([prefilling(0, 145), prefilling(1, 300)])).toEqual(["0:128"]);
     expect(widths([prefilling(0, 121), prefilling(1, 300)])).toEqual(["0:121!"]);
     expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
   });
@@ -121,7 +121,7 @@ describe("schedule", () => {
           expect(countTokens(rows)).toBeLessThanOrEqual(drawnLimits.batchSize);
           const decodes = rows.filter((row) => row.kind === "decode").map((row) => row.slot);
           expect(decodes).toEqual(slots.filter(({ state }) => state === "decoding").map(({ id }) => id));
-          expect(countTokens(rows) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.25);
+          expect(countTokens(rows) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.125);
           const full = decodes.length === drawnLimits.batchSize;
           expect(rows.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
           for (const row of rows) {

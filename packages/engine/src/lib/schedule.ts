@@ -22,7 +22,7 @@ export interface SchedulableSlot {
 }
 
 /** A prompt with so little more than the budget left is finished: a row of a few tokens costs far more for each. */
-const lastChunkStretch = 1.25;
+const lastChunkStretch = 1.125;
 /** A row with fewer tokens is put off, unless it ends its prompt or would be the step's only prompt. */
 const leastChunkTokens = 8;
 

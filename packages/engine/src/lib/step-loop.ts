@@ -127,7 +127,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     async run() {
       while (!leaving) {
         if (woken.settled) woken = deferred();
-        await options.boundary.cross(passes, takeTidy());
+        await options.boundary.cross({ passes, tidy: takeTidy(), underway: tell });
         await shiftFull();
         const rows = plan();
         if (rows.length > 0) await runPass(rows);
