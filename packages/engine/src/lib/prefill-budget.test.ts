@@ -30,11 +30,12 @@ describe("the prefill budget", () => {
     expect(stretch(tokens * 1.125, 3)).toBeLessThanOrEqual(4);
   });
 
-  test("grows with the jobs that wait for each job that decodes", () => {
+  test("does not look at streams when more jobs wait than decode", () => {
     const budget = createPrefillBudget(2048);
-    observeModel(budget);
-    expect(budget.tokens({ decoding: 3, prefilling: 3 })).toBe(5 * 64 + 1);
-    expect(budget.tokens({ decoding: 3, prefilling: 9 })).toBe(16 * 64 + 1);
+    observeModel(budget, 20);
+    const alone = budget.tokens({ decoding: 0, prefilling: 1 });
+    expect(budget.tokens({ decoding: 3, prefilling: 3 })).toBeLessThan(alone);
+    expect(budget.tokens({ decoding: 3, prefilling: 4 })).toBe(alone);
   });
 
   test("takes a width that was never measured for one at least as slow as its neighbours say", () => {
@@ -48,7 +49,10 @@ describe("the prefill budget", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
     expect(budget.tokens({ decoding: 1, prefilling: 1 })).toBe(65);
-    expect(budget.tokens({ decoding: 1, prefilling: 1_000 })).toBe(512);
+    observeModel(budget, 0.1);
+    observeModel(budget, 0.1);
+    expect(budget.tokens({ decoding: 1, prefilling: 1 })).toBe(512);
+    expect(budget.tokens({ decoding: 1, prefilling: 9 })).toBe(512);
   });
 
   test("keeps a step without streams to about the time that a cancel may take", () => {

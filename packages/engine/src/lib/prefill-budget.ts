@@ -37,8 +37,9 @@ export interface PrefillBudget {
 }
 
 /**
- * A step with prompt tokens takes four times a usual one at most where a tile of tokens allows it, and more when more
- * jobs wait for their first token than decode: then the delay of the few counts less than that of the many.
+ * A step with prompt tokens takes four times a usual one at most where a tile of tokens allows it. When more jobs wait
+ * for their first token than decode it takes as long as if nobody did: the delay of the few counts less than that of
+ * the many, and the sooner all decode together, the cheaper their tokens.
  * @param fixed given by hand: tokens in a step while somebody decodes, four times as many while nobody does
  */
 export function createPrefillBudget(batchSize: number, fixed?: number): PrefillBudget {
@@ -54,10 +55,10 @@ export function createPrefillBudget(batchSize: number, fixed?: number): PrefillB
     return bounds.length === 0 ? undefined : Math.max(...bounds);
   }
 
-  function whileDecoding({ decoding, prefilling }: PrefillLoad): number {
+  function whileDecoding({ decoding }: PrefillLoad): number {
     const stepMs = usualMs(decoding);
     if (stepMs === undefined || tokenMs.value === undefined) return firstTokens;
-    const allowedMs = stretchSteps * stepMs * Math.max(1, prefilling / decoding);
+    const allowedMs = stretchSteps * stepMs;
     return Math.max(tileTokens, wholeTiles(allowedMs / tokenMs.value - besideDecoding)) + besideDecoding;
   }
 
@@ -71,7 +72,8 @@ export function createPrefillBudget(batchSize: number, fixed?: number): PrefillB
     },
     tokens(load) {
       if (fixed !== undefined) return load.decoding === 0 ? 4 * fixed : fixed;
-      return Math.min(batchSize, load.decoding === 0 ? whileIdle() : whileDecoding(load));
+      const crowded = load.prefilling > load.decoding;
+      return Math.min(batchSize, Math.max(crowded ? whileIdle() : 0, load.decoding === 0 ? 0 : whileDecoding(load)));
     },
     observe({ decodeRows, tokens, passMs }) {
       const promptTokens = tokens - decodeRows;

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { countTokens, notePassedOver, schedule, type SchedulableSlot } from "./schedule.ts";
 
-const limits = { batchSize: 512, prefillBudget: 128 };
+const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128 };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const inSlot = { passedOver: 0, pending: undefined };
+const inSlot = { passedOver: 0, pending: undefined, lastDecoded: 0 };
 const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1], ...inSlot });
 const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1], ...inSlot });
 const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
@@ -61,6 +61,12 @@ describe("schedule", () => {
     expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
   });
 
+  test("lets those decode that have waited longest, when not all may", () => {
+    const slots = [3, 1, 2].map((lastDecoded, id) => ({ ...decoding(id), lastDecoded }));
+    expect(widths(slots, { ...limits, decodeRows: 1 })).toEqual(["1:1"]);
+    expect(widths(slots, { ...limits, decodeRows: 2 })).toEqual(["1:1", "2:1"]);
+  });
+
   test("leaves out whoever has not begun", () => {
     expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:128"]);
   });
@@ -70,7 +76,7 @@ describe("schedule", () => {
     let others = 0;
     for (let step = 0; step < 100 && long.cached.length === 0; step++) {
       const newcomer = { ...prefilling(1, 100), passedOver: 0 };
-      const rows = schedule([long, newcomer], { batchSize: 512, prefillBudget: 100 });
+      const rows = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
       notePassedOver([long, newcomer], rows);
       for (const row of rows) {
         if (row.kind === "prefill" && row.slot === 0) long.cached = row.tokens;
@@ -83,7 +89,7 @@ describe("schedule", () => {
   });
 
   test("holds what decodes first when the batch is small", () => {
-    const small = { batchSize: 4, prefillBudget: 128 };
+    const small = { ...limits, batchSize: 4 };
     const rows = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
     expect(rows.map((row) => row.slot)).toEqual([0, 1, 2, 3]);
     expect(countTokens(rows)).toBe(4);
@@ -103,6 +109,7 @@ describe("schedule", () => {
       fc.property(
         fc.array(anySlot, { minLength: 1, maxLength: 12 }),
         fc.record({
+          decodeRows: fc.constant(Infinity),
           batchSize: fc.integer({ min: 12, max: 64 }),
           prefillBudget: fc.integer({ min: 1, max: 64 }),
         }),
@@ -114,6 +121,7 @@ describe("schedule", () => {
             cached: range(Math.min(done, length - 1)),
             passedOver: done,
             pending: undefined,
+            lastDecoded: 0,
           }));
           const rows = schedule(slots, drawnLimits);
           const ids = rows.map((row) => row.slot);

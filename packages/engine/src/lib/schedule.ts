@@ -6,6 +6,8 @@ import type { SlotState } from "./slots.ts";
 export interface ScheduleLimits {
   /** Most tokens in one step, over all rows; at least the number of slots. */
   readonly batchSize: number;
+  /** Most slots that decode in this step; the others wait for their turn. */
+  readonly decodeRows: number;
   /** Most prompt tokens in this step, but for the rest of a prompt that is nearly done. */
   readonly prefillBudget: number;
 }
@@ -19,6 +21,8 @@ export interface SchedulableSlot {
   readonly passedOver: number;
   /** Present until the job in it begins. */
   readonly pending: object | undefined;
+  /** The step in which it decoded last. */
+  readonly lastDecoded: number;
 }
 
 /** A prompt with so little more than the budget left is finished: a row of a few tokens costs far more for each. */
@@ -29,19 +33,24 @@ const leastChunkTokens = 8;
 /**
  * The rows of the next step, in ascending slot order; none when there is nothing to compute.
  *
- * Every decoding slot takes part. Prompts get the budget one after the other, the shortest rest first: that serves
+ * Every decoding slot takes part, or those that have waited longest. Prompts get the budget one after the other, the shortest rest first: that serves
  * most of them soonest, and few long rows compute faster than many short ones. A prompt that is passed over counts as
  * shorter by as much, so nobody waits for more tokens of others than its own prompt has.
  */
 export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): StepRow[] {
-  const decoding = slots.filter((slot) => slot.state === "decoding").length;
+  const decoding = new Set(
+    slots
+      .filter((slot) => slot.state === "decoding")
+      .toSorted((a, b) => a.lastDecoded - b.lastDecoded)
+      .slice(0, limits.decodeRows),
+  );
   const prefilling = slots.filter(isPrefilling);
-  const shares = shareBudget(prefilling, limits.prefillBudget, limits.batchSize - decoding);
+  const shares = shareBudget(prefilling, limits.prefillBudget, limits.batchSize - decoding.size);
 
   const rows: StepRow[] = [];
   for (const slot of slots) {
     const share = shares.get(slot.id) ?? 0;
-    if (slot.state === "decoding") rows.push({ kind: "decode", slot: slot.id });
+    if (decoding.has(slot)) rows.push({ kind: "decode", slot: slot.id });
     else if (share > 0) rows.push(prefillRow(slot, share));
   }
   return rows;

@@ -52,6 +52,8 @@ export interface Slot {
   prompt: readonly Token[];
   /** Prompt tokens of others that were computed while this prompt waited. */
   passedOver: number;
+  /** The pass in which it decoded last, in this job or an earlier one. */
+  lastDecoded: number;
   /** What an idle slot holds is saved, or not worth it; undefined until somebody has looked. */
   savedAhead: boolean | undefined;
   /** Present until the job in it begins: nothing of it has touched the KV cache. */
@@ -91,6 +93,7 @@ export function createSlots(count: number): readonly Slot[] {
     lastUsed: -1,
     prompt: [],
     passedOver: 0,
+    lastDecoded: 0,
     savedAhead: undefined,
     pending: undefined,
     sequence: undefined,

@@ -4,6 +4,7 @@ import { deferred } from "@waggle/async";
 import type { Backend, StepRow } from "./backend.ts";
 import type { Boundary } from "./boundary.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
+import { createDecodeTurns } from "./decode-turns.ts";
 import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { postprocess } from "./postprocess.ts";
@@ -42,6 +43,7 @@ export interface StepLoop {
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
   const { backend, slots, prefillBudget, outbox, now } = options;
+  const turns = createDecodeTurns();
   let passes = 0;
   let leaving = false;
   let tidying = false;
@@ -55,11 +57,24 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let lastPass: StepStats | undefined;
 
   function plan(): StepRow[] {
-    const decoding = slots.filter(({ state }) => state === "decoding").length;
-    const budget = prefillBudget.tokens({ decoding, prefilling: slots.filter(isPrefilling).length });
-    const rows = schedule(slots, { batchSize: backend.info.batchSize, prefillBudget: budget });
+    const decoding = countDecoding();
+    const prefilling = slots.filter(isPrefilling).length;
+    const rows = schedule(slots, {
+      batchSize: backend.info.batchSize,
+      // Nobody waits for a turn and for a prompt.
+      decodeRows: prefilling > 0 ? decoding : turns.rows(decoding),
+      prefillBudget: prefillBudget.tokens({ decoding, prefilling }),
+    });
     notePassedOver(slots, rows);
+    for (const { kind, slot } of rows) {
+      const planned = slots[slot];
+      if (kind === "decode" && planned !== undefined) planned.lastDecoded = passes + 1;
+    }
     return rows;
+  }
+
+  function countDecoding(): number {
+    return slots.filter(({ state }) => state === "decoding").length;
   }
 
   /** Only a job that asked for it comes so far: any other ends with the token that its full context still gives. */
@@ -76,6 +91,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   async function runPass(rows: readonly StepRow[]): Promise<void> {
     const tokens = countTokens(rows);
+    const decoding = countDecoding();
     const threads = options.threads.for(tokens);
     const startMs = now();
     // What the last pass brought goes out while this one computes: sending costs as much as a small model's pass.
@@ -99,6 +115,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     lastPass = stats;
     shifts = 0;
     prefillBudget.observe(stats);
+    turns.observe(stats, decoding);
     options.threads.observe(stats);
   }
 
