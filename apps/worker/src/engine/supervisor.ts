@@ -17,6 +17,11 @@ const healthyMs = 60_000;
 const crashLoopWindowMs = 60_000;
 /** How long an engine may take to leave by command. */
 const leaveTimeoutMs = 1_000;
+/**
+ * Of an engine's young generation, a third of it in use. Hardly anything that a step makes outlives the next one, and
+ * with Node's own 16 the process grew by 150 MB over 10,000 jobs before anything was collected.
+ */
+const youngMiB = 4;
 
 export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken";
 
@@ -237,7 +242,8 @@ function enginePath(): string {
 }
 
 function engineExecArgv(): string[] {
-  return fromSource() ? ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")] : [];
+  const source = fromSource() ? ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")] : [];
+  return [`--max-semi-space-size=${youngMiB}`, ...source];
 }
 
 function fromSource(): boolean {
