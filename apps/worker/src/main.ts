@@ -1,4 +1,5 @@
 // The worker daemon's entry: reads argv and environment, starts the daemon, and turns its end into an exit code.
+import { setFlagsFromString } from "node:v8";
 import { systemClock } from "@waggle/async";
 import { exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
@@ -13,6 +14,12 @@ import { listenForSignals } from "./signals.ts";
 
 /** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */
 const lastResortMs = 1_000;
+/**
+ * How much the heap may grow between two collections, in percent. V8's own choice let the daemon come to 235 MB over
+ * 10,000 jobs; with this it takes 150, at the same speed. A V8 that does not know the flag says so and goes on.
+ */
+const heapGrowingPercent = 30;
+setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
 
 const result = parseConfig(process.argv.slice(2), process.env);
 if (result.kind === "exit") {
