@@ -14,7 +14,7 @@ export interface Generation {
 }
 
 /** A fast model gets this many requests at most until its answers are long enough, together, to tell a stream from a lump. */
-const answersLimit = 10;
+const answersLimit = 50;
 
 /**
  * Streams one answer for all to see and, where it was short, further ones. What is wrong with any of them becomes failures of the run.

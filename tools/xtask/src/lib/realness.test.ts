@@ -86,17 +86,43 @@ describe("short answers", () => {
     const answer = answerOf(real);
     expect(isEnough([answer])).toBe(false);
     expect(isEnough(Array.from({ length: 6 }, () => answer))).toBe(true);
-    expect(
-      isEnough([
-        answerOf(
-          tokens(
-            30,
-            (i) => i,
-            (i) => i * 50,
-          ),
-        ),
-      ]),
-    ).toBe(true);
+    const slow = tokens(
+      30,
+      (i) => i,
+      (i) => i * 50,
+    );
+    expect(isEnough([answerOf(slow.map(({ arrivalMs }) => ({ tMs: arrivalMs, arrivalMs })))])).toBe(true);
+  });
+
+  it("are not enough to condemn a worker for a pause that does not come again", () => {
+    const late = tokens(
+      200,
+      (i) => i * 5,
+      (i) => 15 + (i > 0 && i < 120 ? Math.max(i * 5, 595) : i * 5),
+    );
+    const sound = tokens(
+      200,
+      (i) => i * 5,
+      (i) => 15 + i * 5,
+    );
+    expect(failuresOf(late)).toMatch(/p95/);
+    expect(isEnough([answerOf(late)])).toBe(false);
+    const all = [late, ...Array.from({ length: 11 }, () => sound)];
+    expect(failuresOf(...all)).toBe("");
+    expect(isEnough(all.map(answerOf))).toBe(true);
+    const cheats = Array.from({ length: 11 }, () => answerOf(late));
+    expect(isEnough(cheats.slice(1))).toBe(false);
+    expect(isEnough(cheats)).toBe(true);
+    expect(proveRealness(cheats).failures.join()).toMatch(/p95/);
+  });
+
+  it("are enough when the engine's own clock is impossible", () => {
+    const still = tokens(
+      50,
+      () => 12,
+      () => 60,
+    );
+    expect(isEnough([answerOf(still)])).toBe(true);
   });
 });
 

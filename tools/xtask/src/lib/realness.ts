@@ -34,26 +34,38 @@ const leastDistinctShare = 0.5;
 const firstTokenLateLimitMs = 1_000;
 /**
  * A tiny model makes a whole answer within the time for which a busy machine may stop any of the processes involved. Over this much of the
- * engine's time such pauses weigh little, and a worker that cheats does so in every answer.
+ * engine's time such pauses weigh little.
  */
 const enoughSpanMs = 1_000;
+/**
+ * Clocks that disagree are looked at for this long before the stream is condemned: a pause of half a second is one token in twenty of it.
+ * A pause does not come again with every answer, and a worker that cheats does so in all of them.
+ */
+const condemningSpanMs = 10_000;
 
 /** Whether the answers span enough time, on either clock, to tell a pause from a lump. */
 export function isEnough(answers: readonly AnswerTimes[]): boolean {
-  return sum(answers.map((answer) => Math.max(engineSpan(answer), arrivalSpan(answer)))) >= enoughSpanMs;
+  const spanMs = sum(answers.map((answer) => Math.max(engineSpan(answer), arrivalSpan(answer))));
+  const telling = answers.filter(isTelling);
+  const clocksDisagree = telling.length > 0 && mismatches(telling).length > 0;
+  return spanMs >= (clocksDisagree ? condemningSpanMs : enoughSpanMs) || telling.flatMap(implausible).length > 0;
 }
 
 /** Compares both clocks, over one answer or several. An answer that is too short to prove anything counts for nothing. */
 export function proveRealness(answers: readonly AnswerTimes[]): Realness {
-  const telling = answers.filter(({ tokens }) => tokens.length >= leastTokenEvents);
+  const telling = answers.filter(isTelling);
   if (telling.length === 0) {
     const most = Math.max(0, ...answers.map(({ tokens }) => tokens.length));
     const few = `Cannot prove that the stream is real: an answer of ${most} token events, and ${leastTokenEvents} are needed`;
     return { failures: [few], lagMs: spreadOf(answers.flatMap(lags)) };
   }
   const lagMs = spreadOf(telling.flatMap(lags));
-  const failures = [...telling.flatMap(implausible), ...mismatches(telling, lagMs)];
+  const failures = [...telling.flatMap(implausible), ...mismatches(telling), ...heldBack(telling)];
   return { failures: [...new Set(failures)], lagMs };
+}
+
+function isTelling({ tokens }: AnswerTimes): boolean {
+  return tokens.length >= leastTokenEvents;
 }
 
 /** What no engine's clock would say. */
@@ -69,11 +81,10 @@ function implausible({ tokens }: AnswerTimes): string[] {
 }
 
 /** Where the engine's clock and ours disagree. */
-function mismatches(answers: readonly AnswerTimes[], lagMs: Spread): string[] {
+function mismatches(answers: readonly AnswerTimes[]): string[] {
+  const lagMs = spreadOf(answers.flatMap(lags));
   const made = sum(answers.map(engineSpan));
   const arrived = sum(answers.map(arrivalSpan));
-  // An answer that was computed to its end and then replayed at its own true pace is late as a whole. All of them would be.
-  const late = Math.min(...answers.map(lateness));
   return [
     ...(lagMs.p95 > lagLimitMs
       ? [`The stream is not real: the p95 of |arrival - t_ms| is ${lagMs.p95} ms, and ${lagLimitMs} ms is the limit`]
@@ -81,11 +92,15 @@ function mismatches(answers: readonly AnswerTimes[], lagMs: Spread): string[] {
     ...(arrived < made * leastSpanShare
       ? [`The stream is not real: tokens made over ${round(made)} ms arrived within ${round(arrived)} ms, in a lump`]
       : []),
-    ...(late > firstTokenLateLimitMs
-      ? [
-          `The stream is not real: the first token arrived ${round(late)} ms after it was made, so tokens were held back`,
-        ]
-      : []),
+  ];
+}
+
+/** An answer that was computed to its end and then replayed at its own true pace is late as a whole. All of them would be. */
+function heldBack(answers: readonly AnswerTimes[]): string[] {
+  const late = Math.min(...answers.map(lateness));
+  if (late <= firstTokenLateLimitMs) return [];
+  return [
+    `The stream is not real: the first token arrived ${round(late)} ms after it was made, so tokens were held back`,
   ];
 }
 
