@@ -52,6 +52,18 @@ it("comes back warm to a conversation that lost its slot, also after the engine 
   const revived = await tell(worker.client, "Anna", prompt);
   expect(revived.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
   expect(revived.text).toBe(back.text);
+
+  const metrics = await (await fetch(`${worker.url}/metrics`)).text();
+  const valueOf = (name: string): number =>
+    Number(
+      metrics
+        .split("\n")
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(" ")[1],
+    );
+  expect(valueOf('waggle_prefix_transfers_total{operation="load"}')).toBeGreaterThanOrEqual(2);
+  expect(valueOf("waggle_prefix_states")).toBeGreaterThanOrEqual(2);
+  expect(valueOf("waggle_prefix_bytes")).toBeGreaterThan(10_000);
 }, 60_000);
 
 it("is gone with its worker", async () => {

@@ -38,13 +38,14 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
   };
   const prompts = promptsOf(model, vocabulary);
   const embedder = createEmbedder({ model, contextSize: info.contextSize, threads: info.maxThreads, ...prompts });
+  // The last token of a full context is sampled and never fed.
+  const capacity = info.contextSize - 1;
   const slots = Array.from({ length: info.slots }, (_, id) =>
     createSlot({
       id,
       sequence: context.getSequence(),
       sampling,
-      // The last token of a full context is sampled and never fed.
-      capacity: info.contextSize - 1,
+      capacity,
       priority: priorityOfSlot(id),
     }),
   );
@@ -57,7 +58,7 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
 
   return {
     info,
-    states: states === undefined ? undefined : createSlotStates(slotAt, states),
+    states: states === undefined ? undefined : createSlotStates(slotAt, states, capacity),
     ...prompts,
     embed: embedder.embed,
     checkSampling: (wanted) => checkSampling(wanted, sampling),

@@ -16,7 +16,7 @@ const greedy = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
 
 statesContract("the llama backend", () => loadLlamaBackend({ ...options, statesFolder: join(folder, "contract") }));
 
-async function load(given: { statesFolder: string; modelPath?: string }): Promise<Backend> {
+async function load(given: { statesFolder: string; modelPath?: string; contextSize?: number }): Promise<Backend> {
   const backend = await loadLlamaBackend({ ...options, ...given });
   onTestFinished(() => backend.dispose());
   return backend;
@@ -93,6 +93,16 @@ describe("saved states of the llama backend", () => {
     copyFileSync(storyModel, copy);
     expect((await load({ statesFolder, modelPath: copy })).states?.found).toEqual([]);
     expect((await load({ statesFolder })).states?.found).toEqual([state]);
+  });
+
+  test("that are longer than a context are left to workers with a larger one", async () => {
+    const statesFolder = join(folder, "long");
+    const backend = await load({ statesFolder });
+    const state = await saveStory(backend);
+    await backend.dispose();
+    const contextSize = state.tokens.length;
+    expect((await load({ statesFolder, contextSize })).states?.found).toEqual([]);
+    expect((await load({ statesFolder, contextSize: contextSize + 1 })).states?.found).toEqual([state]);
   });
 
   test("are not kept where no folder can be made, and that is no reason not to start", async () => {

@@ -5,12 +5,14 @@ import type { SavedState, SlotStates } from "@waggle/engine";
 import type { Slot } from "./slot.ts";
 import type { StateFolder } from "./state-folder.ts";
 
-export function createSlotStates(slotAt: (id: number) => Slot, folder: StateFolder): SlotStates {
+/** @param capacity most tokens that a slot holds */
+export function createSlotStates(slotAt: (id: number) => Slot, folder: StateFolder, capacity: number): SlotStates {
   /** Of the last state that was saved; all states of a model have the same, and a little more. */
   let bytesPerToken = 0;
 
   return {
-    found: folder.found,
+    // The others are of a worker with a larger context, and stay for it.
+    found: folder.found.filter(({ tokens }) => tokens.length <= capacity),
     async save(slot, tokens, cacheScope) {
       const { id, path } = folder.newFile(bytesPerToken * tokens.length);
       try {

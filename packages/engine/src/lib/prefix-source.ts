@@ -12,7 +12,7 @@ const leastAwaitedTokens = 32;
 export type PrefixSource =
   /** What the slot has itself. */
   | { readonly kind: "own"; readonly keepTokens: number }
-  | { readonly kind: "load"; readonly state: SavedState; readonly keepTokens: number }
+  | { readonly kind: "load"; readonly state: SavedState }
   /** Another slot has it: its state is to be saved, and loaded from there. */
   | { readonly kind: "save"; readonly slot: Slot }
   /** Another slot is computing it; computing it here as well would only take longer. */
@@ -41,7 +41,7 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
   if (found !== undefined) {
     const length = Math.min(most, found.length);
     if (pays({ gained: length - bestLength, loaded: found.state.tokens.length })) {
-      best = { kind: "load", state: found.state, keepTokens: length };
+      best = { kind: "load", state: found.state };
       bestLength = length;
     }
   }

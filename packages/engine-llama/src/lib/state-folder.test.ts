@@ -1,0 +1,56 @@
+import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openStateFolder, type StateFolder } from "./state-folder.ts";
+
+let parent: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), "state-folder-"));
+});
+afterEach(() => rmSync(parent, { recursive: true }));
+
+const open = (): StateFolder => openStateFolder(parent, "model");
+
+async function save(folder: StateFolder, tokens: readonly number[]): Promise<string> {
+  const { id, path } = folder.newFile(0);
+  writeFileSync(path, `state of ${tokens.join()}`);
+  folder.seal(id, tokens, "alice");
+  await folder.settled();
+  return id;
+}
+
+test("offers what was used last last", async () => {
+  const folder = open();
+  const ids = [await save(folder, [1]), await save(folder, [2]), await save(folder, [3])];
+  ids.forEach((id, i) => utimesSync(join(parent, "model", `${id}.json`), 1_000 + i, 1_000 + i));
+  const later = open();
+  expect(later.found.map(({ id }) => id)).toEqual(ids);
+  const [first] = later.found;
+  expect(first !== undefined && (await later.isSound(first))).toBe(true);
+  expect(open().found.map(({ id }) => id)).toEqual([ids[1], ids[2], ids[0]]);
+});
+
+test("refuses a file that would fill the file system", () => {
+  expect(() => open().newFile(2 ** 60)).toThrow("nearly full");
+});
+
+test("removes what nobody has described for long, and leaves what another worker may be writing", () => {
+  const { path: old } = open().newFile(0);
+  const { path: young } = open().newFile(0);
+  writeFileSync(old, "x");
+  writeFileSync(young, "x");
+  utimesSync(old, 1_000, 1_000);
+  open();
+  expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+});
+
+test("describes nothing that was removed meanwhile", async () => {
+  const folder = open();
+  const { id, path } = folder.newFile(0);
+  writeFileSync(path, "x");
+  folder.remove(folder.seal(id, [1], "alice"));
+  await folder.settled();
+  expect(open().found).toEqual([]);
+  expect(existsSync(path.replace(/kv$/, "json"))).toBe(false);
+});
