@@ -104,7 +104,7 @@ async function workerBench(flags: Flags): Promise<void> {
     say(`\n${sentence}`);
     if (flags.json) process.stdout.write(`${JSON.stringify({ method, rows })}\n`);
     const names = theirs === undefined ? ["Waggle"] : ["Waggle", theirs.about.split(",")[0] ?? "other"];
-    if (flags.write) say(`Written: ${publish(rows, sentence, names).join(", ")}`);
+    if (flags.write) say(`Written: ${(await publish(rows, sentence, names)).join(", ")}`);
   } catch (error) {
     if (ending.exitCode === undefined) throw error;
     process.exitCode = ending.exitCode;

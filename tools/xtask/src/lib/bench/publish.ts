@@ -1,6 +1,7 @@
 // Owns what a benchmark leaves in the repository: a table between two markers of the README, and a picture beside it.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { execa } from "execa";
 import { repositoryPath } from "../repository.ts";
 import { chartSvg, type ChartPanel } from "./chart.ts";
 import type { FigureName } from "./figures.ts";
@@ -17,12 +18,18 @@ export function checkMarkers(): void {
   between(readFileSync(repositoryPath(readme), "utf8"), "");
 }
 
-/** @throws Error when the README lacks the markers */
-export function publish(rows: readonly BenchRow[], method: string, names: readonly string[]): string[] {
+/** Resolves with what it wrote. @throws Error when the README lacks the markers, or cannot be formatted */
+export async function publish(
+  rows: readonly BenchRow[],
+  method: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
   const path = repositoryPath(readme);
   const svg = concurrencyChart(rows, names);
   const image = svg === undefined ? "" : `![Throughput and latency against concurrency](${picture})\n\n`;
   writeFileSync(path, between(readFileSync(path, "utf8"), `${image}${markdownTable(rows)}\n\n${method}`));
+  // As `check` wants it: columns of equal width.
+  await execa("oxfmt", [readme], { cwd: repositoryPath("."), preferLocal: true });
   if (svg === undefined) return [readme];
   mkdirSync(dirname(repositoryPath(picture)), { recursive: true });
   writeFileSync(repositoryPath(picture), svg);
