@@ -15,11 +15,16 @@ import { listenForSignals } from "./signals.ts";
 /** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */
 const lastResortMs = 1_000;
 /**
- * How much the heap may grow between two collections, in percent. V8's own choice let the daemon come to 235 MB over
- * 10,000 jobs; with this it takes 150, at the same speed. A V8 that does not know the flag says so and goes on.
+ * What V8 is told before it has work, so that the daemon stays small. With its own choices it came to 235 MB over 10,000
+ * jobs; with these it takes 110, at the same speed. A V8 that does not know a flag says so and goes on.
  */
-const heapGrowingPercent = 30;
-setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
+const heapFlags = [
+  // How much the old generation may grow between two collections, in percent.
+  "--heap-growing-percent=30",
+  // The young generation stays as small as it begins.
+  "--semi-space-growth-factor=1",
+];
+for (const flag of heapFlags) setFlagsFromString(flag);
 
 const result = parseConfig(process.argv.slice(2), process.env);
 if (result.kind === "exit") {

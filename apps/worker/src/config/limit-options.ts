@@ -113,7 +113,7 @@ export const limitOptions = {
     group: "Limits",
     help: "ended jobs that can be replayed, whatever their size",
     schema: integer(1, 1_000_000),
-    default: "4096",
+    default: "1024",
   },
   readerStallTimeoutMs: {
     flag: "reader-stall-timeout",

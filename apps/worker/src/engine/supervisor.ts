@@ -243,7 +243,7 @@ function enginePath(): string {
 
 function engineExecArgv(): string[] {
   const source = fromSource() ? ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")] : [];
-  return [`--max-semi-space-size=${youngMiB}`, ...source];
+  return ["--expose-gc", `--max-semi-space-size=${youngMiB}`, ...source];
 }
 
 function fromSource(): boolean {
@@ -259,5 +259,7 @@ function engineEnv(inherited: SupervisorOptions["env"]): NodeJS.ProcessEnv {
     // A build with OpenMP spins at barriers this long before it sleeps. Longer is no faster when the machine is quiet, and when neighbours
     // want the cores it is what makes two threads collapse.
     GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
+    // glibc keeps what is freed at the top of its heap up to twice the largest block so far, unless it is given a number: 25 MB here.
+    MALLOC_TRIM_THRESHOLD_: env["MALLOC_TRIM_THRESHOLD_"] ?? String(128 * 1_024),
   };
 }

@@ -8,6 +8,7 @@ import { createEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
 import { createPrompts, type Prompts } from "./prompt.ts";
 import { checkSampling, type SamplingContext } from "./sampling.ts";
+import { createSamplerGarbage } from "./sampler-garbage.ts";
 import { shiftProblem } from "./shift-check.ts";
 import { createSlotStates } from "./slot-states.ts";
 import { createSlot, type Slot } from "./slot.ts";
@@ -40,11 +41,13 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
   const embedder = createEmbedder({ model, contextSize: info.contextSize, threads: info.maxThreads, ...prompts });
   // The last token of a full context is sampled and never fed.
   const capacity = info.contextSize - 1;
+  const samplers = createSamplerGarbage(sampling.vocabularySize, globalThis.gc);
   const slots = Array.from({ length: info.slots }, (_, id) =>
     createSlot({
       id,
       sequence: context.getSequence(),
       sampling,
+      samplers,
       capacity,
       priority: priorityOfSlot(id),
     }),
@@ -70,7 +73,10 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     isEndOfGeneration: (token) => model.isEogToken(token as LlamaToken),
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
     async step(rows, underway) {
-      dispatch.onNext(underway);
+      dispatch.onNext(() => {
+        underway?.();
+        samplers.collect();
+      });
       return await step(rows, slotAt);
     },
     shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),

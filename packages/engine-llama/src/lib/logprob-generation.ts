@@ -14,6 +14,8 @@ export interface LogprobGenerationOptions {
     readonly evaluationPriority: EvaluationPriority;
     readonly contextShift: { readonly strategy: () => never };
   };
+  /** The library makes a sampler for each evaluation; called when it is done with it. */
+  readonly onEvaluated: () => void;
 }
 
 export interface SampledWithLogprobs {
@@ -25,13 +27,14 @@ export interface SampledWithLogprobs {
 export async function* generateWithLogprobs(
   options: LogprobGenerationOptions,
 ): AsyncGenerator<SampledWithLogprobs, void, void> {
-  const { sequence, evaluation } = options;
+  const { sequence, evaluation, onEvaluated } = options;
   const sampler = createLogitSampler(options);
   const logits = sampler.needed === undefined ? true : { filter: { tokens: [], includeTop: sampler.needed } };
   const generateNext = { logits, totalLogitWeight: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } };
   let [input, last] = [options.tokens.slice(0, -1), options.tokens.at(-1)];
   while (last !== undefined) {
     const outputs = await sequence.controlledEvaluate([...input, [last, { generateNext }]], evaluation);
+    onEvaluated();
     const next = outputs[input.length]?.next;
     if (next?.logits === undefined || next.totalLogitWeight === undefined)
       throw new Error("The library gave no logits");

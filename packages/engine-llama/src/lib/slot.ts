@@ -8,12 +8,15 @@ import type {
 } from "node-llama-cpp";
 import { generateWithLogprobs } from "./logprob-generation.ts";
 import { createPenaltyWindow, type PenaltyWindow } from "./penalty-window.ts";
+import type { SamplerGarbage } from "./sampler-garbage.ts";
 import { evaluateOptions, hasRepeatPenalty, type SamplingContext } from "./sampling.ts";
 
 export interface SlotOptions {
   readonly id: number;
   readonly sequence: LlamaContextSequence;
   readonly sampling: SamplingContext;
+  /** Hears of each sampler of the library that this slot is done with. */
+  readonly samplers: SamplerGarbage;
   /** Most tokens that the slot's cache may hold. */
   readonly capacity: number;
   /** Where this slot's row stands in a batch; rows go in descending order of it. */
@@ -56,7 +59,8 @@ interface Work {
 /** What the library says when it found no token to sample: the pass itself was good. */
 const nothingToSample = "Failed to sample next token";
 
-export function createSlot({ id, sequence, sampling: context, capacity, priority }: SlotOptions): Slot {
+export function createSlot(options: SlotOptions): Slot {
+  const { id, sequence, sampling: context, samplers, capacity, priority } = options;
   let work: Work | undefined;
 
   function currentWork(): Work {
@@ -92,7 +96,13 @@ export function createSlot({ id, sequence, sampling: context, capacity, priority
     const { sampling, options, window } = currentWork();
     if (sampling.topLogprobs === undefined) {
       const generation = sequence.evaluateWithMetadata(tokens, {}, options);
-      return { next: () => generation.next(), return: () => generation.return() };
+      return {
+        next: () => generation.next(),
+        async return() {
+          await generation.return();
+          samplers.add();
+        },
+      };
     }
     return generateWithLogprobs({
       sequence,
@@ -101,6 +111,7 @@ export function createSlot({ id, sequence, sampling: context, capacity, priority
       recent: () => window?.tokens ?? [],
       banned: (token) => sampling.ignore_eos && context.model.isEogToken(token as LlamaToken),
       evaluation: { evaluationPriority: priority, contextShift: noShift },
+      onEvaluated: () => samplers.add(),
     });
   }
 

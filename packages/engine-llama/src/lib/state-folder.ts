@@ -63,11 +63,30 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
   const known = new Map<string, string>();
   const checksums = new Map<string, number>();
   const sealing = new Set<Promise<void>>();
+  /** One for all checksums: a new one for each was 1 MiB of garbage for each state, and V8 lets a hundred of them lie. */
+  const slice = Buffer.alloc(sliceBytes);
 
   function remove({ id }: Pick<SavedState, "id">): void {
     known.delete(id);
     checksums.delete(id);
     for (const path of [descriptionOf(id), pathOf(id)]) rmSync(path, { force: true });
+  }
+
+  /** CRC-32 of a file, in slices between which everything else gets its turn. */
+  async function checksum(path: string): Promise<number> {
+    const fd = openSync(path, "r");
+    try {
+      let sum = 0;
+      for (;;) {
+        // Another checksum may use the slice next, so nothing comes between these two.
+        const length = readSync(fd, slice, 0, sliceBytes, null);
+        sum = crc32(slice.subarray(0, length), sum);
+        if (length < sliceBytes) return sum;
+        await nextTurn();
+      }
+    } finally {
+      closeSync(fd);
+    }
   }
 
   async function describe({ id, tokens, cacheScope, bytes }: SavedState): Promise<void> {
@@ -177,22 +196,5 @@ function touch(path: string): void {
     utimesSync(path, now, now);
   } catch {
     // It is not written yet.
-  }
-}
-
-/** CRC-32 of a file, in slices between which everything else gets its turn. */
-async function checksum(path: string): Promise<number> {
-  const fd = openSync(path, "r");
-  try {
-    const buffer = Buffer.alloc(sliceBytes);
-    let sum = 0;
-    for (;;) {
-      const length = readSync(fd, buffer, 0, sliceBytes, null);
-      if (length === 0) return sum;
-      sum = crc32(buffer.subarray(0, length), sum);
-      await nextTurn();
-    }
-  } finally {
-    closeSync(fd);
   }
 }
