@@ -256,8 +256,8 @@ function engineEnv(inherited: SupervisorOptions["env"]): NodeJS.ProcessEnv {
     ...env,
     // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).
     UV_THREADPOOL_SIZE: "1",
-    // A build with OpenMP spins at barriers this long before it sleeps. Longer is no faster when the machine is quiet, and when neighbours
-    // want the cores it is what makes two threads collapse.
+    // A build with OpenMP spins at barriers this long before it sleeps. Longer is up to 5 % faster when the machine is quiet, and when
+    // neighbours want the cores it is what makes two threads collapse (decision 008).
     GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
     // glibc keeps what is freed at the top of its heap up to twice the largest block so far, unless it is given a number: 25 MB here.
     MALLOC_TRIM_THRESHOLD_: env["MALLOC_TRIM_THRESHOLD_"] ?? String(128 * 1_024),

@@ -27,9 +27,9 @@ export interface PrefixTransfers {
   readonly pays: (transfer: Transfer) => boolean;
   /** Whether the slot has more than this of what is worth keeping and saved nowhere. */
   wouldLose(slot: Slot, keepTokens: number): boolean;
-  /** False when this boundary has had its transfer. A failure is told, and nothing is saved for a while. */
+  /** False when this boundary has had its transfers. A failure is told, and nothing is saved for a while. */
   save(slot: Slot): Promise<boolean>;
-  /** Undefined when this boundary has had its transfer; false when the state was damaged: the slot is empty then. */
+  /** Undefined when this boundary has had its transfers; false when the state was damaged: the slot is empty then. */
   load(slot: Slot, state: SavedState): Promise<boolean | undefined>;
 }
 
