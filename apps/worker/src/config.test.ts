@@ -44,7 +44,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   slots: ["1", 1, "64", 64, "65"],
   contextSize: ["16", 16, "512", 512, "15"],
   threads: ["1", 1, "512", 512, "0"],
-  prefillBudget: ["16", 16, "8192", 8_192, "15"],
+  prefillBudget: ["1", 1, "8192", 8_192, "0"],
   prefixStoreBytes: ["0", 0, "2GiB", 2_147_483_648, "2TiB"],
   prefixStoreDir: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
   host: ["127.0.0.1", "127.0.0.1", "localhost", "localhost", "1.2.3.4:80"],

@@ -82,8 +82,8 @@ export const engineOptions = {
     flag: "prefill-budget",
     value: "tokens",
     group: "Engine",
-    help: "prompt tokens per step while others decode, four times as many while nobody does",
-    schema: integer(16, 8_192),
+    help: "prompt tokens per step while others decode; four times as many, 64 at least, while nobody does",
+    schema: integer(1, 8_192),
     defaultText: "what makes a step take four usual ones at most, from the times of real steps",
   },
   prefixStoreBytes: {

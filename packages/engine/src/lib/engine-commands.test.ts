@@ -84,7 +84,7 @@ describe("cancelling", () => {
     const { engine, backend, gate, untilJob, textOf } = startEngine({
       slots: 1,
       gated: true,
-      limits: { prefillBudget: 10 },
+      limits: { prefillBudget: 20 },
     });
     const prompt = "p".repeat(200);
     engine.handle({ type: "submit", job: job("a", prompt) });
@@ -96,10 +96,10 @@ describe("cancelling", () => {
     gate.step();
     expect(await untilJob("a", "cancelled")).toMatchObject({ steps: 1, promptTokens: 201, completionTokens: 0 });
     expect(engine.busySlots).toBe(0);
-    expect(backend.heldTokens(0)).toHaveLength(80);
+    expect(backend.heldTokens(0)).toHaveLength(160);
     gate.open();
     engine.handle({ type: "submit", job: job("b", prompt) });
-    expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: 80 });
+    expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: 160 });
     await untilJob("b", "finished");
     expect(textOf("b")).toBe(expectedText(prompt, 8));
   });

@@ -3,22 +3,21 @@
 import { createRecentMedian, type RecentMedian } from "./recent-median.ts";
 import type { StepStats } from "./messages.ts";
 
-/** Usual steps by which a prompt may stretch a step; four in all, once the rest of a prompt is rounded up. */
-const stretchSteps = 2.4;
+/** Usual steps by which a prompt may stretch a step; less than four in all, once a rest is rounded up and a pass is late. */
+const stretchSteps = 2;
 /** What a step may take while nobody decodes: so long waits a cancel, and a job that comes meanwhile. */
 const idleStepMs = 400;
-/**
- * llama.cpp's flash attention takes so many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu). A smaller chunk of
- * a long prompt costs twice as much for each token, which spares the streams less than it takes from everybody.
- */
+/** llama.cpp's flash attention takes so many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu). */
 const tileTokens = 64;
+/** What a token costs in a smaller chunk, in costs of one in a tile, until it was measured. */
+const partPrice = 2;
 /** llama.cpp computes a chunk's first token together with the decoding rows, and the others by themselves. */
 const besideDecoding = 1;
 const leastIdleTokens = 2 * tileTokens;
+/** Fewer would mostly pay for the decoding rows beside them. */
+const leastPartTokens = 4;
 /** Until a prompt and a few steps have been measured. */
 const firstTokens = 2 * tileTokens + besideDecoding;
-/** Prompts of fewer tokens say little of what one more costs. */
-const leastMeasuredTokens = 12;
 const measuredPasses = 9;
 
 export interface PrefillLoad {
@@ -37,15 +36,18 @@ export interface PrefillBudget {
 }
 
 /**
- * A step with prompt tokens takes four times a usual one at most where a tile of tokens allows it. When more jobs wait
- * for their first token than decode it takes as long as if nobody did: the delay of the few counts less than that of
- * the many, and the sooner all decode together, the cheaper their tokens.
- * @param fixed given by hand: tokens in a step while somebody decodes, four times as many while nobody does
+ * A step with prompt tokens takes less than four usual ones: whole tiles where they fit, else a part of one. When as many
+ * jobs wait for their first token as decode it takes as long as if nobody did: the delay of the few counts less than that
+ * of the many, and the sooner all decode together, the cheaper their tokens.
+ * @param fixed given by hand: tokens in a step while somebody decodes; four times as many, and a tile at least, while nobody does
  */
 export function createPrefillBudget(batchSize: number, fixed?: number): PrefillBudget {
   /** Of steps that only decode, by width. */
   const decodeMs = new Map<number, RecentMedian>();
-  const tokenMs = createRecentMedian(measuredPasses);
+  /** What a prompt token adds to a step, in chunks of a tile and more, and in smaller ones. Long contexts cost more. */
+  const tiledMs = createRecentMedian(measuredPasses);
+  const partMs = createRecentMedian(measuredPasses);
+  const tokenMs = (): number | undefined => tiledMs.value ?? partMs.value;
 
   /** A lower bound where this width was never measured: a wider step takes longer, though less for each row. */
   function usualMs(width: number): number | undefined {
@@ -56,23 +58,27 @@ export function createPrefillBudget(batchSize: number, fixed?: number): PrefillB
   }
 
   function whileDecoding({ decoding }: PrefillLoad): number {
-    const stepMs = usualMs(decoding);
-    if (stepMs === undefined || tokenMs.value === undefined) return firstTokens;
+    const [stepMs, wholeMs] = [usualMs(decoding), tokenMs()];
+    if (stepMs === undefined || wholeMs === undefined) return firstTokens;
     const allowedMs = stretchSteps * stepMs;
-    return Math.max(tileTokens, wholeTiles(allowedMs / tokenMs.value - besideDecoding)) + besideDecoding;
+    const tiles = wholeTiles(allowedMs / wholeMs - besideDecoding);
+    if (tiles > 0) return tiles + besideDecoding;
+    const part = Math.floor(allowedMs / (partMs.value ?? partPrice * wholeMs));
+    return Math.min(tileTokens - 1, Math.max(leastPartTokens, part));
   }
 
   function whileIdle(): number {
-    return tokenMs.value === undefined ? batchSize : Math.max(leastIdleTokens, wholeTiles(idleStepMs / tokenMs.value));
+    const ms = tokenMs();
+    return ms === undefined ? batchSize : Math.max(leastIdleTokens, wholeTiles(idleStepMs / ms));
   }
 
   return {
     get tokenMs() {
-      return tokenMs.value;
+      return tokenMs();
     },
     tokens(load) {
-      if (fixed !== undefined) return load.decoding === 0 ? 4 * fixed : fixed;
-      const crowded = load.prefilling > load.decoding;
+      if (fixed !== undefined) return load.decoding === 0 ? Math.max(tileTokens, 4 * fixed) : fixed;
+      const crowded = load.prefilling >= load.decoding;
       return Math.min(batchSize, Math.max(crowded ? whileIdle() : 0, load.decoding === 0 ? 0 : whileDecoding(load)));
     },
     observe({ decodeRows, tokens, passMs }) {
@@ -84,7 +90,8 @@ export function createPrefillBudget(batchSize: number, fixed?: number): PrefillB
         return;
       }
       const promptMs = passMs - (decodeRows === 0 ? 0 : (usualMs(decodeRows) ?? passMs));
-      if (promptTokens >= leastMeasuredTokens && promptMs > 0) tokenMs.add(promptMs / promptTokens);
+      if (promptTokens < leastPartTokens || promptMs <= 0) return;
+      (promptTokens < tileTokens ? partMs : tiledMs).add(promptMs / promptTokens);
     },
   };
 }
