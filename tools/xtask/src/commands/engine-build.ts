@@ -38,6 +38,7 @@ async function engineBuild(flags: Flags): Promise<void> {
     const build = await buildEngine({
       force: flags.force === true,
       groups,
+      onUnusable: ({ message }) => process.stderr.write(`${message}. That build is removed.\n`),
       onCompiling: () => process.stderr.write("Compiling llama.cpp, which takes three minutes on two idle cores.\n"),
       onProgress: (share) => progress.show(share, "compiling llama.cpp"),
       signal: ending.signal,

@@ -4,7 +4,7 @@ import type { ProcessGroups } from "../process-group.ts";
 import { repositoryPath } from "../repository.ts";
 import { compileEngine } from "./compile.ts";
 import { buildFolder, buildName, findEnginePackage, isBuilt, type EnginePackage } from "./engine-package.ts";
-import { placeBuild, removeBuild } from "./place-build.ts";
+import { nameBuild, placeBuild, removeBuild } from "./place-build.ts";
 import { checkToolchain } from "./toolchain.ts";
 import { hasOpenMp, tryBuild } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";
@@ -13,6 +13,8 @@ export interface BuildEngineOptions {
   /** Compile even if there is a build. */
   readonly force: boolean;
   readonly groups: ProcessGroups;
+  /** A build that was there is of no use, and is gone. */
+  readonly onUnusable: (error: Error) => void;
   /** There is nothing to take: it is compiled, which takes minutes. */
   readonly onCompiling: () => void;
   readonly onProgress: (share: number) => void;
@@ -27,7 +29,8 @@ export interface EngineBuild {
 }
 
 /**
- * A new node_modules has no build in it, so a copy is kept in .waggle, by the library's version and the machine's kind.
+ * A new node_modules has no build in it, so a copy is kept in .waggle, by the library's version and the machine's kind. What was built
+ * earlier, maybe for another CPU or by a compiler that was wrong, is tried again before it is called a build.
  * @throws ToolchainError when there is nothing to compile with; Error when it does not compile or load
  */
 export async function buildEngine(options: BuildEngineOptions): Promise<EngineBuild> {
@@ -37,19 +40,31 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
   const kept = keptFolder(engine);
   const done = (how: EngineBuild["how"]): EngineBuild => ({ how, release, folder: target, openMp: hasOpenMp(target) });
 
-  if (!options.force && isBuilt(target)) return done("found");
+  const works = async (): Promise<boolean> => {
+    try {
+      await tryBuild(folder);
+      return true;
+    } catch (error) {
+      removeBuild(target);
+      options.onUnusable(error as Error);
+      return false;
+    }
+  };
+
+  if (!options.force && isBuilt(target) && (await works())) return done("found");
   if (!options.force && isBuilt(kept)) {
     placeBuild(kept, target);
-    await tryBuild(folder);
-    return done("restored");
+    if (await works()) return done("restored");
+    removeBuild(kept);
   }
   checkToolchain(process.env["PATH"] ?? "");
   options.onCompiling();
   const workshop = openWorkshop(engine, repositoryPath(".waggle/engine-builds"));
   try {
     await compileEngine({ ...options, workshop, release });
-    await tryBuild(workshop.folder);
     const built = buildFolder(workshop.folder);
+    nameBuild(built);
+    await tryBuild(workshop.folder);
     placeBuild(built, kept);
     placeBuild(built, target);
   } finally {

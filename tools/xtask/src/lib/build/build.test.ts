@@ -14,8 +14,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { buildShare } from "./compile.ts";
 import { buildName, findEnginePackage, isBuilt } from "./engine-package.ts";
-import { placeBuild } from "./place-build.ts";
+import { withCompilerFixes } from "./compiler-fixes.ts";
+import { nameBuild, placeBuild } from "./place-build.ts";
 import { checkToolchain, ToolchainError } from "./toolchain.ts";
+import { tryBuild } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";
 
 let folder: string;
@@ -100,6 +102,74 @@ describe("placeBuild", () => {
     expect(() => placeBuild(broken, to)).toThrow(/Cannot put the engine's build into/);
     expect(readFileSync(join(to, "Release/llama-addon.node"), "utf8")).toBe("first");
     expect(readdirSync(join(folder, "deep"))).toEqual(["linux-x64"]);
+  });
+});
+
+describe("nameBuild", () => {
+  it("takes the hash of cmake's options off the name of the build that was finished", () => {
+    for (const name of ["linux-x64-1a2b", "linux-x64.lock"]) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, "linux-x64-1a2b/buildDone.status"), "");
+    nameBuild(join(folder, "linux-x64"));
+    nameBuild(join(folder, "linux-x64"));
+    expect(readdirSync(folder)).toEqual(["linux-x64", "linux-x64.lock"]);
+  });
+
+  it("says so when none was finished", () => {
+    mkdirSync(join(folder, "linux-x64-1a2b"));
+    expect(() => nameBuild(join(folder, "linux-x64"))).toThrow(/Cannot find the engine's build: there is none in /);
+    expect(() => nameBuild(join(folder, "not-there/linux-x64"))).toThrow(/there is none/);
+  });
+});
+
+describe("withCompilerFixes", () => {
+  it("has cmake read a file that puts a header before every C++ source", () => {
+    const env = withCompilerFixes({ CXX: "g++" }, folder);
+    expect(env["CXX"]).toBe("g++");
+    const include = readFileSync(String(env["NODE_LLAMA_CPP_CMAKE_OPTION_CMAKE_PROJECT_INCLUDE"]), "utf8");
+    const header = /-include \\"([^"]+)\\"/.exec(include)?.[1];
+    // A line that goes on ends with its backslash, or the macro is cut off.
+    expect(readFileSync(String(header), "utf8")).toMatch(/#define _tile_loadconfig\(config\) +\\\n/);
+  });
+});
+
+describe("tryBuild", () => {
+  /** A package whose library does what `body` says. */
+  function makeLibrary(body: string): string {
+    mkdirSync(join(folder, "dist"));
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    writeFileSync(join(folder, "dist/index.js"), `export async function getLlama() { ${body} }`);
+    return folder;
+  }
+
+  it("says how a build crashed", async () => {
+    const library = makeLibrary(
+      "process.kill(process.pid, 'SIGILL'); await new Promise(() => setInterval(() => {}, 1e3));",
+    );
+    await expect(tryBuild(library)).rejects.toThrow(
+      "Cannot use the engine's build: it crashed with SIGILL while it computed a small model",
+    );
+  });
+
+  it("refuses a library that passes its build over", async () => {
+    const library = makeLibrary("return { buildType: 'prebuilt', dispose() {} };");
+    await expect(tryBuild(library)).rejects.toThrow("Cannot use the engine's build: the library did not load it.");
+  });
+
+  it("runs a prompt and one token of a small model on it", async () => {
+    const library = makeLibrary(`
+      const calls = [];
+      const sequence = {
+        async evaluateWithoutGeneratingNewTokens(tokens) { calls.push(tokens.length); },
+        async *evaluate(tokens) { calls.push(tokens.length); yield 1; },
+      };
+      const context = { getSequence: () => sequence };
+      const model = { createContext: async () => context };
+      return {
+        buildType: "localBuild",
+        loadModel: async () => model,
+        dispose() { if (calls.join() !== "96,1") throw new Error("computed " + calls); },
+      };`);
+    await expect(tryBuild(library)).resolves.toBeUndefined();
   });
 });
 

@@ -2,6 +2,7 @@
 import type { ProcessGroups } from "../process-group.ts";
 import { wayOut } from "../daemons.ts";
 import { until } from "../until.ts";
+import { withCompilerFixes } from "./compiler-fixes.ts";
 import type { Workshop } from "./workshop.ts";
 
 export interface CompileOptions {
@@ -34,7 +35,7 @@ export async function compileEngine({ workshop, release, groups, onProgress, sig
       workshop.cli,
       ...["source", "download", "--release", release, "--gpu", "false", "--noUsageExample"],
     ],
-    env: process.env,
+    env: withCompilerFixes(process.env, workshop.folder),
     onStdoutLine: onLine,
     onLogLine: onLine,
   });
