@@ -3,8 +3,8 @@
 import { createRecentMedian, type RecentMedian } from "./recent-median.ts";
 import type { StepStats } from "./messages.ts";
 
-/** Usual steps by which a prompt may stretch a step; less than four in all, once a rest is rounded up and a pass is late. */
-const stretchSteps = 2;
+/** Usual steps by which a prompt may stretch a step; less than four in all, once a pass is half as long again. */
+const stretchSteps = 1.6;
 /** What a step may take while nobody decodes: so long waits a cancel, and a job that comes meanwhile. */
 const idleStepMs = 400;
 /** llama.cpp's flash attention takes so many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu). */
@@ -14,8 +14,8 @@ const partPrice = 2;
 /** llama.cpp computes a chunk's first token together with the decoding rows, and the others by themselves. */
 const besideDecoding = 1;
 const leastIdleTokens = 2 * tileTokens;
-/** Fewer would mostly pay for the decoding rows beside them. */
-const leastPartTokens = 4;
+/** Behind a long context even two may take longer than allowed, but a prompt has to get on. */
+const leastPartTokens = 2;
 /** Until a prompt and a few steps have been measured. */
 const firstTokens = 2 * tileTokens + besideDecoding;
 const measuredPasses = 9;
