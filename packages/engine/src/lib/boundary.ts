@@ -24,8 +24,8 @@ export interface BoundaryOptions {
   readonly waiting: Map<string, WaitingJob>;
   /** Most bytes of saved states. */
   readonly prefixStoreBytes: number;
-  /** What computing a prompt token takes, in milliseconds; undefined when nobody knows yet. */
-  readonly tokenMs: () => number | undefined;
+  /** What computing each of so many prompt tokens takes, in milliseconds; undefined when nobody knows yet. */
+  readonly tokenMs: (tokens: number) => number | undefined;
   readonly outbox: Outbox;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;

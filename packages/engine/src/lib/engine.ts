@@ -80,7 +80,7 @@ export function createEngine(options: EngineOptions): Engine {
     slots,
     waiting,
     prefixStoreBytes: limits.prefixStoreBytes,
-    tokenMs: () => prefillBudget.tokenMs,
+    tokenMs: (tokens) => prefillBudget.tokenMs(tokens),
     outbox,
     emit,
     now: options.now,

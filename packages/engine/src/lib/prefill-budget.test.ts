@@ -82,7 +82,17 @@ describe("the prefill budget", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget);
     for (let pass = 0; pass < 20; pass++) budget.observe({ decodeRows: 3, tokens: 103, passMs: 700 });
-    expect(budget.tokenMs).toBe(4);
+    expect(budget.tokenMs(64)).toBe(4);
+  });
+
+  test("knows that a few tokens cost more each than many", () => {
+    const budget = createPrefillBudget(512);
+    expect(budget.tokenMs(8)).toBeUndefined();
+    observeModel(budget);
+    expect(budget.tokenMs(8)).toBe(2);
+    for (let pass = 0; pass < 5; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 5 });
+    expect(budget.tokenMs(63)).toBe(5);
+    expect(budget.tokenMs(64)).toBe(2);
   });
 
   test("is what was given by hand, whatever the passes take", () => {

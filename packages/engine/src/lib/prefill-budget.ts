@@ -31,8 +31,8 @@ export interface PrefillBudget {
   /** Most prompt tokens in the next step. */
   tokens(load: PrefillLoad): number;
   observe(pass: Pick<StepStats, "decodeRows" | "tokens" | "passMs">): void;
-  /** What a prompt token adds to a step, in milliseconds; undefined before a prompt was measured. */
-  readonly tokenMs: number | undefined;
+  /** What each of so many prompt tokens adds to a step, in milliseconds; undefined before a prompt was measured. */
+  tokenMs(tokens: number): number | undefined;
 }
 
 /**
@@ -47,7 +47,8 @@ export function createPrefillBudget(batchSize: number, fixed?: number): PrefillB
   /** What a prompt token adds to a step, in chunks of a tile and more, and in smaller ones. Long contexts cost more. */
   const tiledMs = createRecentMedian(measuredPasses);
   const partMs = createRecentMedian(measuredPasses);
-  const tokenMs = (): number | undefined => tiledMs.value ?? partMs.value;
+  const tokenMs = (tokens: number): number | undefined =>
+    tokens < tileTokens ? (partMs.value ?? tiledMs.value) : (tiledMs.value ?? partMs.value);
 
   /** A lower bound where this width was never measured: a wider step takes longer, though less for each row. */
   function usualMs(width: number): number | undefined {
@@ -58,7 +59,7 @@ export function createPrefillBudget(batchSize: number, fixed?: number): PrefillB
   }
 
   function whileDecoding({ decoding }: PrefillLoad): number {
-    const [stepMs, wholeMs] = [usualMs(decoding), tokenMs()];
+    const [stepMs, wholeMs] = [usualMs(decoding), tokenMs(tileTokens)];
     if (stepMs === undefined || wholeMs === undefined) return firstTokens;
     const allowedMs = stretchSteps * stepMs;
     const tiles = wholeTiles(allowedMs / wholeMs - besideDecoding);
@@ -68,14 +69,12 @@ export function createPrefillBudget(batchSize: number, fixed?: number): PrefillB
   }
 
   function whileIdle(): number {
-    const ms = tokenMs();
+    const ms = tokenMs(tileTokens);
     return ms === undefined ? batchSize : Math.max(leastIdleTokens, wholeTiles(idleStepMs / ms));
   }
 
   return {
-    get tokenMs() {
-      return tokenMs();
-    },
+    tokenMs,
     tokens(load) {
       if (fixed !== undefined) return load.decoding === 0 ? Math.max(tileTokens, 4 * fixed) : fixed;
       const crowded = load.prefilling >= load.decoding;

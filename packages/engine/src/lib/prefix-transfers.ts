@@ -12,7 +12,7 @@ const pauseAfterFailure = 1_000;
 export interface PrefixTransfersOptions {
   readonly backend: Pick<Backend, "states">;
   readonly prefixStoreBytes: number;
-  readonly tokenMs: () => number | undefined;
+  readonly tokenMs: (tokens: number) => number | undefined;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
 }
@@ -46,7 +46,7 @@ export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTr
 
   function pays(transfer: Transfer): boolean {
     if (states === undefined || (transfer.saved !== undefined && pause > 0)) return false;
-    return cost.pays(transfer, options.tokenMs());
+    return cost.pays(transfer, options.tokenMs(transfer.gained));
   }
 
   function take(): boolean {
