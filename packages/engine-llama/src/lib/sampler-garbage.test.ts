@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { SamplingSchema } from "@waggle/protocol";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import { loadLlamaBackend } from "./load.ts";
 import { createSamplerGarbage } from "./sampler-garbage.ts";
 
 /** 12 bytes for each token: 1 MiB. */
@@ -20,4 +23,32 @@ test("does without where V8 does not offer it", () => {
   const garbage = createSamplerGarbage(vocabularySize, undefined);
   for (let sampler = 0; sampler < 100; sampler++) garbage.add();
   expect(() => garbage.collect()).not.toThrow();
+});
+
+test.each([
+  ["jobs", {}],
+  ["jobs with logprobs", { topLogprobs: 1 }],
+])("the backend has the samplers of its %s collected while a pass computes", async (_, fields) => {
+  const collect = vi.fn();
+  vi.stubGlobal("gc", collect);
+  const backend = await loadLlamaBackend({
+    modelPath: storyModel,
+    slots: 1,
+    contextSize: 64,
+    batchSize: 64,
+    threads: 1,
+    device: "cpu",
+  });
+  onTestFinished(async () => {
+    vi.unstubAllGlobals();
+    await backend.dispose();
+  });
+  const sampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1, ...fields };
+  // Each holds 12 bytes for each token of a small vocabulary, so 4 MiB take many.
+  for (let job = 0; job < 200 && collect.mock.calls.length === 0; job++) {
+    await backend.begin(0, 0, sampling);
+    await backend.step([{ kind: "prefill", slot: 0, tokens: [300], sample: true }]);
+    await backend.end(0);
+  }
+  expect(collect).toHaveBeenCalledWith(true);
 });

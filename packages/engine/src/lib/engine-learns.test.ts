@@ -1,6 +1,8 @@
 // That the step loop uses what it learns from the times of its passes; the decisions themselves are tested beside their modules.
 import { expect, test } from "vitest";
-import type { StepRow } from "./backend.ts";
+import type { SlotStates, StepRow } from "./backend.ts";
+import { tokenizeFake } from "./fake-model.ts";
+import { createFakeStates } from "./fake-states.ts";
 import { expectedText, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
 
 /** An engine whose passes take what `passMs` says; nothing else takes time. */
@@ -53,4 +55,52 @@ test("a newcomer's prompt gets what the running streams can bear, by the times o
   };
   expect(await largestChunk(4)).toBeLessThanOrEqual(50 * 1.125);
   expect(await largestChunk(0.5)).toBeGreaterThan(200);
+});
+
+test("a short turn is saved before its slot is taken: a few tokens cost more each than many", async () => {
+  let ms = 0;
+  const slowly = ({ found, remove, ...states }: SlotStates): SlotStates => ({
+    found,
+    remove,
+    async save(...what) {
+      ms += 40;
+      return await states.save(...what);
+    },
+    async load(...what) {
+      ms += 40;
+      return await states.load(...what);
+    },
+  });
+  const harness = startEngine({
+    slots: 1,
+    contextSize: 1_024,
+    saved: createFakeStates(),
+    now: () => ms,
+    wrap: (fake) => ({
+      ...fake,
+      states: fake.states === undefined ? undefined : slowly(fake.states),
+      async step(rows, underway) {
+        const tokens = promptTokens(rows);
+        ms += 10 + (tokens < 64 ? 10 : 1) * tokens;
+        return await fake.step(rows, underway);
+      },
+    }),
+  });
+  const cachedOf = async (name: string, prompt: string): Promise<number> => {
+    harness.engine.handle({ type: "submit", job: job(name, prompt) });
+    await harness.untilJob(name, "finished");
+    return (await harness.untilJob(name, "started")).cachedTokens;
+  };
+  // The last one may become another token with what follows.
+  const count = (text: string): number => tokenizeFake({ kind: "text", text }).length - 1;
+  const others = "Another bee, another flower. ".repeat(8);
+  const first = "The hive is warm and the bees are many. ".repeat(5);
+  const second = `${first}${expectedText(first, 8)} And then? And then?`;
+  await cachedOf("short", "A few words.");
+  await cachedOf("first", first);
+  await cachedOf("other1", others);
+  expect(await cachedOf("second", second)).toBeGreaterThanOrEqual(count(first));
+  await cachedOf("other2", others);
+  const third = `${second}${expectedText(second, 8)} Go on.`;
+  expect(await cachedOf("third", third)).toBeGreaterThanOrEqual(count(second));
 });

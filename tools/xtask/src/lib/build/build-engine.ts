@@ -6,7 +6,7 @@ import { compileEngine } from "./compile.ts";
 import { buildFolder, buildName, findEnginePackage, isBuilt, type EnginePackage } from "./engine-package.ts";
 import { nameBuild, placeBuild, removeBuild } from "./place-build.ts";
 import { checkToolchain } from "./toolchain.ts";
-import { hasOpenMp, tryBuild } from "./trial.ts";
+import { hasOpenMp, tryBuild, UnusableBuildError } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";
 
 export interface BuildEngineOptions {
@@ -14,7 +14,7 @@ export interface BuildEngineOptions {
   readonly force: boolean;
   readonly groups: ProcessGroups;
   /** A build that was there is of no use, and is gone. */
-  readonly onUnusable: (error: Error) => void;
+  readonly onUnusable: (error: UnusableBuildError) => void;
   /** There is nothing to take: it is compiled, which takes minutes. */
   readonly onCompiling: () => void;
   readonly onProgress: (share: number) => void;
@@ -45,8 +45,9 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
       await tryBuild(folder);
       return true;
     } catch (error) {
+      if (!(error instanceof UnusableBuildError)) throw error;
       removeBuild(target);
-      options.onUnusable(error as Error);
+      options.onUnusable(error);
       return false;
     }
   };

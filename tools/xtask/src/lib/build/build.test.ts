@@ -17,7 +17,7 @@ import { buildName, findEnginePackage, isBuilt } from "./engine-package.ts";
 import { withCompilerFixes } from "./compiler-fixes.ts";
 import { nameBuild, placeBuild } from "./place-build.ts";
 import { checkToolchain, ToolchainError } from "./toolchain.ts";
-import { tryBuild } from "./trial.ts";
+import { tryBuild, UnusableBuildError } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";
 
 let folder: string;
@@ -141,13 +141,23 @@ describe("tryBuild", () => {
     return folder;
   }
 
+  const killedBy = (signal: string): string =>
+    makeLibrary(`process.kill(process.pid, "${signal}"); await new Promise(() => setInterval(() => {}, 1e3));`);
+
   it("says how a build crashed", async () => {
-    const library = makeLibrary(
-      "process.kill(process.pid, 'SIGILL'); await new Promise(() => setInterval(() => {}, 1e3));",
+    await expect(tryBuild(killedBy("SIGILL"))).rejects.toThrow(
+      new UnusableBuildError("Cannot use the engine's build: it crashed with SIGILL on a small model"),
     );
-    await expect(tryBuild(library)).rejects.toThrow(
-      "Cannot use the engine's build: it crashed with SIGILL while it computed a small model",
+  });
+
+  it("says what a build that fails said", async () => {
+    await expect(tryBuild(makeLibrary("throw new Error('no such kernel');"))).rejects.toThrow(
+      /Cannot use the engine's build: [^]*no such kernel/,
     );
+  });
+
+  it("does not blame a build for what comes from outside, as Ctrl-C does", async () => {
+    await expect(tryBuild(killedBy("SIGINT"))).rejects.not.toBeInstanceOf(UnusableBuildError);
   });
 
   it("refuses a library that passes its build over", async () => {

@@ -40,29 +40,52 @@ process.stdout.write(llama.buildType);
 await llama.dispose();
 `;
 
-/** @throws Error when the package does not load its own build, or that does not compute */
+/** Of a process that did what it must not; the others come from outside and say nothing of the build. */
+const crashes: readonly string[] = ["SIGILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT"];
+
+/** The build is at fault, and no second try helps. */
+export class UnusableBuildError extends Error {
+  override readonly name = "UnusableBuildError";
+}
+
+/** @throws UnusableBuildError when the package does not load its own build, or that does not compute; Error when the trial was hindered */
 export async function tryBuild(packageFolder: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-trial-"));
   try {
-    const path = join(folder, "trial.gguf");
-    const signal = AbortSignal.timeout(trialTimeoutMs);
-    await writeModel({ shape: trialShape, quantization: "q8_0", path, seed: 1, signal, onProgress: () => {} });
+    const modelPath = join(folder, "trial.gguf");
     const scriptPath = join(folder, "trial.mjs");
+    const signal = AbortSignal.timeout(trialTimeoutMs);
+    await writeModel({
+      shape: trialShape,
+      quantization: "q8_0",
+      path: modelPath,
+      seed: 1,
+      signal,
+      onProgress: () => {},
+    });
     writeFileSync(scriptPath, script);
-    const args = [scriptPath, join(packageFolder, "dist/index.js"), path];
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { signal });
-    if (stdout !== "localBuild") throw new Error(`the library did not load it. ${stderr.trim()}`);
+    const library = join(packageFolder, "dist/index.js");
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [scriptPath, library, modelPath], {
+      signal,
+    });
+    if (stdout !== "localBuild") throw unusable(`the library did not load it. ${stderr.trim()}`);
   } catch (error) {
-    throw new Error(`Cannot use the engine's build: ${reason(error as ExecFileException)}`, { cause: error });
+    throw explain(error as ExecFileException);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function reason(error: ExecFileException): string {
-  if (error.name === "AbortError") return `it did not compute within ${trialTimeoutMs / 1_000} s`;
-  if (typeof error.signal === "string") return `it crashed with ${error.signal} while it computed a small model`;
-  return error.stderr?.trim() ?? error.message;
+/** @param error of the trial's process, or whatever came before it */
+function explain(error: ExecFileException): Error {
+  if (error.name === "AbortError") return unusable(`it did not compute within ${trialTimeoutMs / 1_000} s`);
+  if (crashes.includes(error.signal ?? "")) return unusable(`it crashed with ${error.signal} on a small model`);
+  if (typeof error.code === "number") return unusable(error.stderr?.trim() ?? "");
+  return error;
+}
+
+function unusable(reason: string): UnusableBuildError {
+  return new UnusableBuildError(`Cannot use the engine's build: ${reason}`);
 }
 
 /** @param folder of the build */
