@@ -11,8 +11,8 @@ import { optionRows, optionTable } from "./config/option-table.ts";
 import type { OptionKey, OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
 import { readTokens, tokenVariable } from "./config/read-tokens.ts";
-import { TokenFileError } from "./config/token-file.ts";
-import type { ApiToken } from "./config/token-file.ts";
+import { TokenFileError } from "@waggle/front";
+import type { ApiToken } from "@waggle/front";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
 export { readTokens } from "./config/read-tokens.ts";

@@ -16,15 +16,13 @@ import { createSupervisor } from "./engine/supervisor.ts";
 import type { DeathReason } from "./engine/supervisor.ts";
 import { startReporter } from "./hive/reporter.ts";
 import type { Reporter } from "./hive/reporter.ts";
-import { createApp } from "./http/app.ts";
-import { listen } from "./http/server.ts";
-import type { TokenTable } from "./http/tokens.ts";
-import { createDispatcher } from "./jobs/dispatcher.ts";
-import type { Job } from "./jobs/job.ts";
-import { createLifecycle } from "./jobs/lifecycle.ts";
-import { createJobRegistry } from "./jobs/registry.ts";
-import { createLatest } from "./latest.ts";
+import { createApp, listen } from "@waggle/front";
+import type { TokenTable } from "@waggle/front";
+import { createDispatcher, createJobRegistry, createLifecycle } from "@waggle/jobs";
+import type { Job } from "@waggle/jobs";
+import { createConflatedChannel } from "@waggle/async";
 import { createReport } from "./report.ts";
+import { createWorkerPages } from "./pages.ts";
 import { createWorkerState } from "./worker-state.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
@@ -60,7 +58,7 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log, metrics, clock, print } = options;
   const state = createWorkerState();
-  const loading = createLatest<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
+  const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
   const startedAt = clock.now();
   const modelPath = config.model ?? embeddedModelPath();
   let modelName = config.modelRef ?? (config.backend === "fake" ? "waggle-fake" : basename(modelPath, ".gguf"));
@@ -189,6 +187,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const app = createApp({
     access: { ...config, tokens: options.tokens },
+    pages: createWorkerPages(),
     limits: config,
     clock,
     log,

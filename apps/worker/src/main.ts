@@ -8,8 +8,7 @@ import type { Logger } from "@waggle/telemetry";
 import { parseConfig, readTokens } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
-import { PortTakenError } from "./http/server.ts";
-import { createTokenTable } from "./http/tokens.ts";
+import { PortTakenError, createTokenTable } from "@waggle/front";
 import { listenForSignals } from "./signals.ts";
 
 /** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */

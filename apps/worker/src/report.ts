@@ -1,14 +1,12 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
-import type { Clock } from "@waggle/async";
+import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { Health, Heartbeat, LoadingEvent, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { WorkerStateSchema } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
 import type { Supervisor } from "./engine/supervisor.ts";
-import type { StreamCounter } from "./http/stream-counter.ts";
-import type { Dispatcher } from "./jobs/dispatcher.ts";
-import type { JobRegistry } from "./jobs/registry.ts";
-import type { Latest } from "./latest.ts";
+import type { StreamCounter } from "@waggle/front";
+import type { Dispatcher, JobRegistry } from "@waggle/jobs";
 import type { WorkerState } from "./worker-state.ts";
 
 export interface ReportOptions {
@@ -16,7 +14,7 @@ export interface ReportOptions {
   readonly state: WorkerState;
   readonly dispatcher: Dispatcher;
   readonly supervisor: Supervisor;
-  readonly loading: Latest<LoadingEvent>;
+  readonly loading: ConflatedChannel<LoadingEvent>;
   readonly clock: Clock;
   readonly startedAt: number;
   readonly url: () => string;

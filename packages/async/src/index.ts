@@ -2,6 +2,7 @@ export * from "./lib/abort-listener.ts";
 export * from "./lib/backoff.ts";
 export * from "./lib/channel.ts";
 export * from "./lib/clock.ts";
+export * from "./lib/conflated-channel.ts";
 export * from "./lib/deferred.ts";
 export * from "./lib/scope.ts";
 export * from "./lib/signals.ts";

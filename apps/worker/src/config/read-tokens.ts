@@ -1,7 +1,7 @@
 // Owns where API tokens come from: one variable and one file, at the start and again on SIGHUP.
 import { readText } from "./machine.ts";
-import { TokenFileError, parseTokenFile, tokenProblem } from "./token-file.ts";
-import type { ApiToken } from "./token-file.ts";
+import { TokenFileError, parseTokenFile, tokenProblem } from "@waggle/front";
+import type { ApiToken } from "@waggle/front";
 
 export const tokenVariable = "WAGGLE_API_TOKEN";
 /** The name of the client that uses the variable's token. */

@@ -1,6 +1,6 @@
 // Owns a worker without processes and sockets, for tests: the real HTTP application, dispatcher and engine around a fake backend.
-import { systemClock } from "@waggle/async";
-import type { Clock } from "@waggle/async";
+import { createConflatedChannel, systemClock } from "@waggle/async";
+import type { Clock, ConflatedChannel } from "@waggle/async";
 import { createEngine, createFakeBackend } from "@waggle/engine";
 import type { Engine, EngineCommand, EngineEvent, FakeBackend, StepGate } from "@waggle/engine";
 import { WaggleError, workerOpenApi } from "@waggle/protocol";
@@ -9,18 +9,11 @@ import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
-import { createApp } from "../http/app.ts";
-import type { App } from "../http/app.ts";
-import type { HttpAccess } from "../http/context.ts";
-import { createTokenTable } from "../http/tokens.ts";
-import { createDispatcher } from "../jobs/dispatcher.ts";
-import type { Dispatcher, JobLimits } from "../jobs/dispatcher.ts";
-import type { Job } from "../jobs/job.ts";
-import { createLifecycle } from "../jobs/lifecycle.ts";
-import { createJobRegistry } from "../jobs/registry.ts";
-import type { JobRegistry } from "../jobs/registry.ts";
-import { createLatest } from "../latest.ts";
-import type { Latest } from "../latest.ts";
+import { createApp, createTokenTable } from "@waggle/front";
+import type { App, HttpAccess } from "@waggle/front";
+import { createDispatcher, createJobRegistry, createLifecycle } from "@waggle/jobs";
+import type { Dispatcher, Job, JobLimits, JobRegistry } from "@waggle/jobs";
+import { createWorkerPages } from "../pages.ts";
 import { createWorkerState } from "../worker-state.ts";
 import type { WorkerState } from "../worker-state.ts";
 
@@ -64,7 +57,7 @@ export interface InlineWorker {
   readonly sessions: Pick<SessionRegistry, "size">;
   readonly backend: () => FakeBackend;
   readonly state: WorkerState;
-  readonly loading: Latest<LoadingEvent>;
+  readonly loading: ConflatedChannel<LoadingEvent>;
   readonly slots: () => readonly SlotStatus[];
   /** Lifecycle and other log lines so far. */
   readonly logLines: readonly Record<string, unknown>[];
@@ -100,7 +93,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   const metrics = options.metrics ?? createWorkerMetrics();
   const link = options.link ?? promptLink;
   const state = createWorkerState();
-  const loading = createLatest<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
+  const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
   let engine: Engine | undefined;
   let backend: FakeBackend | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -172,6 +165,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   }
 
   const app = createApp({
+    pages: createWorkerPages(),
     access: {
       localMode: true,
       allowedHosts: [],

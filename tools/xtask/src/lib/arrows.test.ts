@@ -29,8 +29,18 @@ const folders = [
   ],
   ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest"], ["@waggle/worker", "node-llama-cpp"]],
   [
-    "apps/worker/src/http/x.ts",
-    ["@waggle/queue", "@waggle/protocol", "hono"],
+    "packages/jobs/src/lib/x.ts",
+    ["@waggle/queue", "@waggle/protocol", "@waggle/engine"],
+    ["@waggle/front", "@waggle/engine-llama", "hono"],
+  ],
+  [
+    "packages/front/src/lib/x.ts",
+    ["@waggle/jobs", "@waggle/protocol", "hono"],
+    ["@waggle/worker", "@waggle/engine-llama", "node-llama-cpp"],
+  ],
+  [
+    "apps/worker/src/x.ts",
+    ["@waggle/front", "@waggle/jobs", "@waggle/protocol"],
     [
       "@waggle/engine-llama",
       "@waggle/mock-hive",

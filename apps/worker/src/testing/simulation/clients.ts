@@ -1,6 +1,6 @@
 // Owns what clients do in a simulation: submit, read, leave, come back, cancel.
 import { WaggleError } from "@waggle/protocol";
-import type { Job } from "../../jobs/job.ts";
+import type { Job } from "@waggle/jobs";
 import { isRefusedByModel, randomRequest } from "./request.ts";
 import { nameOf } from "./rules.ts";
 import { createVisitor } from "./visitor.ts";

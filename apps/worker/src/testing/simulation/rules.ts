@@ -1,7 +1,6 @@
 // Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
-import { isFinal } from "../../jobs/job.ts";
-import type { Job, Outcome } from "../../jobs/job.ts";
-import type { JobLimits } from "../../jobs/dispatcher.ts";
+import { isFinal } from "@waggle/jobs";
+import type { Job, JobLimits, Outcome } from "@waggle/jobs";
 import type { InlineWorker } from "../inline-worker.ts";
 import type { Witness } from "./witness.ts";
 

@@ -3,7 +3,7 @@
 import { createFakeClock } from "@waggle/testing";
 import type { AdmissionQueue } from "@waggle/queue";
 import type { WorkerMetrics } from "@waggle/telemetry";
-import type { Job } from "../../jobs/job.ts";
+import type { Job } from "@waggle/jobs";
 import { createInlineWorker, testLimits } from "../inline-worker.ts";
 import { createClients } from "./clients.ts";
 import { createOperator } from "./operator.ts";

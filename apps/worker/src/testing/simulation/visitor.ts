@@ -1,6 +1,6 @@
 // Owns a client in a simulation: it reads a job's stream through one reader after another, and checks what it is given.
 import type { StreamEvent } from "@waggle/protocol";
-import type { Reader } from "../../jobs/reader.ts";
+import type { Reader } from "@waggle/jobs";
 import type { Witness } from "./witness.ts";
 
 /** How readers are opened: the dispatcher's part in it. */

@@ -1,9 +1,8 @@
 // Owns what is seen of one job: every event of its stream as it is written, and whether that may be. It never touches the job.
 import { StreamEventSchema } from "@waggle/protocol";
 import type { StreamEvent, TokenEvent } from "@waggle/protocol";
-import type { Job } from "../../jobs/job.ts";
-import { isFinal } from "../../jobs/job.ts";
-import { statusOf } from "../../jobs/summaries.ts";
+import type { Job } from "@waggle/jobs";
+import { isFinal, statusOf } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
 
 /** Reasons that the schedule has given the job to end. Whatever it ends with must be among them, or be its natural end. */

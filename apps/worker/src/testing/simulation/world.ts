@@ -1,6 +1,6 @@
 // Owns what the parts of one simulation share: chance, time, the worker under test, and what was seen so far.
 import type { FakeClock } from "@waggle/testing";
-import type { JobLimits } from "../../jobs/dispatcher.ts";
+import type { JobLimits } from "@waggle/jobs";
 import type { InlineWorker } from "../inline-worker.ts";
 import type { Random } from "./random.ts";
 import type { Rules } from "./rules.ts";

@@ -1,12 +1,12 @@
 // Owns the native routes about the worker itself: who it is, how it is, what it measures.
 import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/sse";
 import type { LoadingEvent } from "@waggle/protocol";
-import type { AppContext, AppOptions } from "./context.ts";
-import { formatOf, headersOf, streamResponse } from "./event-stream.ts";
+import type { AppContext, AppOptions } from "../context.ts";
+import { formatOf, headersOf, streamResponse } from "../event-stream.ts";
 import type { Handler } from "./job-routes.ts";
-import { jobUidOf } from "../jobs/job.ts";
-import { pinged } from "./pinged.ts";
-import type { StreamCounter } from "./stream-counter.ts";
+import { jobUidOf } from "@waggle/jobs";
+import { pinged } from "../pinged.ts";
+import type { StreamCounter } from "../stream-counter.ts";
 
 export type WorkerRouteName =
   | "info"

@@ -1,12 +1,12 @@
 // Owns a value that changes and whose watchers care for the newest only: a slow one skips, and nothing piles up.
-export interface Latest<T> {
+export interface ConflatedChannel<T> {
   readonly value: T;
   set(value: T): void;
   /** Yields the value of now, then each newer one. Explicit iterator: `return()` ends a pending `next()` at once. */
   watch(): AsyncIterableIterator<T>;
 }
 
-export function createLatest<T>(initial: T): Latest<T> {
+export function createConflatedChannel<T>(initial: T): ConflatedChannel<T> {
   let value = initial;
   let version = 1;
   const wakers = new Set<() => void>();

@@ -5,16 +5,15 @@ import { Hono } from "hono";
 import { routePath } from "hono/route";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import { createGate } from "./gate.ts";
-import { createJobRoutes } from "./job-routes.ts";
-import type { Handler } from "./job-routes.ts";
+import { createJobRoutes } from "./native/job-routes.ts";
+import type { Handler } from "./native/job-routes.ts";
 import { openAiError } from "./openai/errors.ts";
 import { createOpenAiRoutes } from "./openai/routes.ts";
 import type { OpenAiRouteName } from "./openai/routes.ts";
 import { referenceHeaders, referencePage, referencePaths, referenceStyle } from "./reference-page.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
-import { createWorkerPages } from "./worker-pages.ts";
-import { createWorkerRoutes } from "./worker-routes.ts";
+import { createWorkerRoutes } from "./native/worker-routes.ts";
 
 const openAiPaths = Object.values(openAiRoutes).flatMap(pathsOf);
 
@@ -29,7 +28,7 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const app = new Hono<AppEnv>({ strict: false });
   const streams = createStreamCounter(options.limits.maxStreamsPerClient);
-  const pages = createWorkerPages();
+  const { pages } = options;
   const handlers: Record<keyof typeof workerRoutes, Handler> = {
     ...createJobRoutes(options, streams),
     ...createWorkerRoutes(options, streams),

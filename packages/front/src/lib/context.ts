@@ -1,14 +1,11 @@
 // Owns what the HTTP side knows of a request beyond its bytes, and what it needs from the rest of the daemon.
 import type { HttpBindings } from "@hono/node-server";
-import type { Clock } from "@waggle/async";
-import type { Health, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import type { Clock, ConflatedChannel } from "@waggle/async";
+import type { Pages } from "@waggle/pages";
+import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Context } from "hono";
-import type { Latest } from "../latest.ts";
-import type { LoadingEvent } from "@waggle/protocol";
-import type { Dispatcher } from "../jobs/dispatcher.ts";
-import type { JobRegistry } from "../jobs/registry.ts";
-import type { WorkerState } from "../worker-state.ts";
+import type { Dispatcher, JobRegistry } from "@waggle/jobs";
 import type { TokenTable } from "./tokens.ts";
 
 export interface AppEnv {
@@ -44,6 +41,13 @@ export interface HttpAccess {
   readonly tokens: () => TokenTable;
 }
 
+/** The worker's own state, as probes are told of it. */
+export interface WorkerStateView {
+  readonly name: WorkerStateName;
+  /** Why the worker is not ready; undefined when it is. */
+  readonly reason: string | undefined;
+}
+
 /** What the routes read of the worker. */
 export interface WorkerView {
   info(): WorkerInfo;
@@ -61,9 +65,10 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
-  readonly state: WorkerState;
+  readonly state: WorkerStateView;
+  readonly pages: Pages;
   readonly dispatcher: Dispatcher;
   readonly registry: JobRegistry;
-  readonly loading: Latest<LoadingEvent>;
+  readonly loading: ConflatedChannel<LoadingEvent>;
   readonly view: WorkerView;
 }

@@ -13,7 +13,7 @@ import {
 import type { openAiRoutes } from "@waggle/protocol";
 import { readBody } from "../body.ts";
 import type { AppContext, AppOptions } from "../context.ts";
-import type { Handler } from "../job-routes.ts";
+import type { Handler } from "../native/job-routes.ts";
 import type { StreamCounter } from "../stream-counter.ts";
 import type { AnswerHead } from "./answer.ts";
 import { collectAnswer, streamAnswer } from "./completions.ts";

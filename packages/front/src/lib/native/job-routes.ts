@@ -1,13 +1,12 @@
 // Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
-import type { Job } from "../jobs/job.ts";
-import { isFinal } from "../jobs/job.ts";
-import { acceptedOf, statusOf } from "../jobs/summaries.ts";
-import { readBody } from "./body.ts";
-import type { AppContext, AppOptions } from "./context.ts";
-import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "./event-stream.ts";
-import { withSchemaGrammar } from "./fields.ts";
-import type { StreamCounter } from "./stream-counter.ts";
+import type { Job } from "@waggle/jobs";
+import { acceptedOf, isFinal, statusOf } from "@waggle/jobs";
+import { readBody } from "../body.ts";
+import type { AppContext, AppOptions } from "../context.ts";
+import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "../event-stream.ts";
+import { withSchemaGrammar } from "../fields.ts";
+import type { StreamCounter } from "../stream-counter.ts";
 
 export type Handler = (c: AppContext) => Response | Promise<Response>;
 

@@ -1,6 +1,6 @@
 // Owns the API tokens in memory: digests only, compared in constant time.
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { ApiToken } from "../config/token-file.ts";
+import type { ApiToken } from "./token-file.ts";
 
 export interface TokenTable {
   /** The name of the token, or undefined. Takes equally long whichever matches. */

@@ -2,8 +2,8 @@ import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
 import { afterEach, describe, expect, it } from "vitest";
-import { createInlineWorker } from "../../testing/inline-worker.ts";
-import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
 let worker: InlineWorker;
 afterEach(() => worker.close());

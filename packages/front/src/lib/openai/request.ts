@@ -11,7 +11,7 @@ import type {
   ResponseFormat,
   Tool,
 } from "@waggle/protocol";
-import type { JobExtras } from "../../jobs/job.ts";
+import type { JobExtras } from "@waggle/jobs";
 import { schemaGrammar, unsupported } from "../fields.ts";
 import { toolPlanOf } from "./tools.ts";
 import type { ToolPlan } from "./tools.ts";

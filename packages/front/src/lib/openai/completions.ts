@@ -2,8 +2,7 @@
 import { DONE, WaggleError, isTerminal, sseHeaders } from "@waggle/protocol";
 import type { EndEvent, ErrorEvent, StreamEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
-import type { Dispatcher } from "../../jobs/dispatcher.ts";
-import type { Job } from "../../jobs/job.ts";
+import type { Dispatcher, Job } from "@waggle/jobs";
 import type { AppContext } from "../context.ts";
 import { breakOff, connectionOf, streamResponse } from "../event-stream.ts";
 import type { Connection } from "../event-stream.ts";

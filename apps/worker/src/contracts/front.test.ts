@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 import { isStarted, readEvents, textOf } from "../testing/events.ts";
-import { createTokenTable } from "./tokens.ts";
+import { createTokenTable } from "@waggle/front";
 
 let worker: InlineWorker;
 afterEach(() => worker.close());

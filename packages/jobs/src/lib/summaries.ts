@@ -1,7 +1,6 @@
 // Owns how a job looks from outside: usage, timings, status. Pure.
-import { errorKinds } from "@waggle/protocol";
+import { errorKinds, routePath, workerRoutes } from "@waggle/protocol";
 import type { JobAccepted, JobStatus, TerminalEvent, Timings, Usage } from "@waggle/protocol";
-import { routePath, workerRoutes } from "@waggle/protocol";
 import { isFinal } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 

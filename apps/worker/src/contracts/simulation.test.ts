@@ -1,6 +1,6 @@
 // Random schedules against dispatcher, queue, registry, sessions, readers and engine together: thousands of them, on a fake clock. A failure
 // names its seed and tells the history. One schedule again, or more than usual:
-//   WAGGLE_SIM_SEED=17 WAGGLE_SIM_RUNS=1 vitest run apps/worker/src/jobs/simulation.test.ts
+//   WAGGLE_SIM_SEED=17 WAGGLE_SIM_RUNS=1 vitest run apps/worker/src/contracts/simulation.test.ts
 import { createWorkerMetrics } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
 import { simulate } from "../testing/simulation/simulate.ts";

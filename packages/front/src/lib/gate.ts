@@ -3,7 +3,7 @@ import { WaggleError, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import type { MiddlewareHandler } from "hono";
 import type { AppContext, AppEnv, HttpAccess } from "./context.ts";
-import { tokenFingerprint } from "../config/token-file.ts";
+import { tokenFingerprint } from "./token-file.ts";
 
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const openPaths: ReadonlySet<string> = new Set(

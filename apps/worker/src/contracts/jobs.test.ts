@@ -5,8 +5,7 @@ import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
-import type { Job } from "./job.ts";
-import type { Reader } from "./reader.ts";
+import type { Job, Reader } from "@waggle/jobs";
 
 let worker: InlineWorker;
 afterEach(() => worker.close());

@@ -4,6 +4,6 @@ import { createPages } from "@waggle/pages";
 import type { Pages } from "@waggle/pages";
 
 export function createWorkerPages(): Pages {
-  const folder = fileURLToPath(new URL("../../../chat/dist/", import.meta.url));
+  const folder = fileURLToPath(new URL("../../chat/dist/", import.meta.url));
   return createPages({ folder, routes: { "/": "chat.html", "/status": "status.html" } });
 }
