@@ -3,6 +3,7 @@ import { createFakeClock } from "@waggle/testing";
 import { GenerateRequestSchema, WaggleError } from "@waggle/protocol";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
+import { generateSpecOf } from "@waggle/front";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 import type { Job, Reader } from "@waggle/jobs";
@@ -17,7 +18,7 @@ function start(options: InlineWorkerOptions = {}): InlineWorker {
 
 function submit(request: GenerateRequestInput, client = "a", direct = false): Promise<Job> {
   const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
-  return worker.dispatcher.submit({ request: parsed, client, trace: "t", direct });
+  return worker.dispatcher.submit(generateSpecOf(parsed, { client, trace: "t", direct }));
 }
 
 function open(job: Job, after = -1): Reader {

@@ -13,7 +13,7 @@ import type { Job, JobPart, Outcome } from "./job.ts";
 import { totalsOf } from "./totals.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createJob, sessionKeyOf } from "./new-job.ts";
-import type { Submission } from "./new-job.ts";
+import type { GenerateSpec } from "./job-spec.ts";
 import { createPositions } from "./positions.ts";
 import { createProgress } from "./progress.ts";
 import type { JobRegistry } from "./registry.ts";
@@ -59,7 +59,7 @@ export interface DispatcherOptions {
 
 export interface Dispatcher {
   /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable; then nothing has changed and nobody was disturbed */
-  submit(submission: Submission): Promise<Job>;
+  submit(spec: GenerateSpec): Promise<Job>;
   /** 1 is next, 0 is running; undefined once it has ended. */
   position(job: Job): number | undefined;
   /** Asks for the job's end and returns at once; `job.ended` tells when it is over. Idempotent. */
@@ -119,13 +119,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- admission ----------------------------------------------------------------------------------------------------
 
-  async function submit(submission: Submission): Promise<Job> {
+  async function submit(spec: GenerateSpec): Promise<Job> {
     const uid = `j${(serial += 1)}`;
-    refuseEarly(submission);
-    if (engine.ready) await checks.ask(engineJobOf(uid, submission));
+    refuseEarly(spec);
+    if (engine.ready) await checks.ask(engineJobOf(uid, spec));
     // The world may have moved while the engine was asked; from here on nothing waits.
-    refuseEarly(submission);
-    const job = createJob(submission, uid, clock.now(), limits.replayBufferBytes);
+    refuseEarly(spec);
+    const job = createJob(spec, uid, clock.now(), limits.replayBufferBytes);
     admit(job);
     registry.add(job);
     lifecycle.accepted(job);
@@ -136,13 +136,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return job;
   }
 
-  function refuseEarly(submission: Submission): void {
-    const { request, client } = submission;
+  function refuseEarly(spec: GenerateSpec): void {
+    const { id, scope, choices } = spec;
     if (refusal !== undefined) throw refusal;
-    if (request.job_id !== undefined && registry.has(client, request.job_id)) {
-      throw new WaggleError("conflict", `Cannot accept job ${request.job_id}: that job_id is taken.`);
+    if (id !== undefined && registry.has(scope.client, id)) {
+      throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
     }
-    const choices = submission.extras?.choices ?? 1;
     if (choices > engine.slots) {
       throw new WaggleError(
         "invalid_argument",
@@ -150,7 +149,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       );
     }
     // Who supersedes takes a place that is already taken, so a full queue is none of its business.
-    if (line.full && holderOf(sessionKeyOf(client, request.session_id)) === undefined) throw line.refusal();
+    if (line.full && holderOf(sessionKeyOf(scope)) === undefined) throw line.refusal();
   }
 
   /** Finds the job its place: in the queue, or where the job of its session stands that it supersedes. */
@@ -184,7 +183,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
       for (const part of job.parts) {
         inEngine.set(part.uid, { job, part });
-        engine.send({ type: "submit", job: engineJobOf(part.uid, job, part.choice) });
+        engine.send({ type: "submit", job: engineJobOf(part.uid, job.spec, part.choice) });
       }
       positions.changed();
     }
@@ -274,7 +273,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   // ---- odds and ends ------------------------------------------------------------------------------------------------
 
   function startTimers(job: Job): void {
-    const { deadline_ms: deadlineMs, on_disconnect: onDisconnect } = job.request;
+    const { deadlineMs, onDisconnect } = job.spec;
     if (deadlineMs !== undefined) {
       const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
       timers.set(job, "deadline", deadlineMs, () =>
@@ -296,7 +295,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     position,
     cancel: (job, by) => endings.request(job, { type: "cancelled", by }),
     ask: questions.ask,
-    sessionJob: (client, sessionId) => holderOf(sessionKeyOf(client, sessionId)),
+    sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
     openReader: readers.open,
     onEngineEvent,
     onEngineReady: pump,

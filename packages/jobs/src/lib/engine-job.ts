@@ -1,29 +1,23 @@
-// Owns how a request becomes what the engine is told.
+// Owns how a job becomes what the engine is told.
 import type { EngineJob } from "@waggle/engine";
-import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { Sampling } from "@waggle/protocol";
-import type { Submission } from "./new-job.ts";
+import type { GenerateSpec } from "./job-spec.ts";
 
-/** The request of one choice, under the engine's name for it. */
-export function engineJobOf(
-  uid: string,
-  { request, extras = {}, client }: Pick<Submission, "request" | "extras" | "client">,
-  choice = 0,
-): EngineJob {
-  const messages = extras.messages ?? request.messages;
+/** The job of one choice, under the engine's name for it. */
+export function engineJobOf(uid: string, spec: GenerateSpec, choice = 0): EngineJob {
+  const { prompt, scope, topLogprobs, maxTokens } = spec;
   return {
     jobId: uid,
-    ...(request.prompt === undefined ? {} : { prompt: request.prompt }),
-    ...(messages === undefined ? {} : { messages }),
-    ...(extras.tools === undefined ? {} : { tools: extras.tools }),
-    ...(extras.topLogprobs === undefined ? {} : { topLogprobs: extras.topLogprobs }),
-    ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
-    ...(request.context_shift ? { contextShift: true } : {}),
-    stop: stopStringsOf(request),
-    sampling: withSeedOf(samplingOf(request), choice),
+    ...(prompt.kind === "text" ? { prompt: prompt.text } : { messages: prompt.messages }),
+    ...(prompt.kind === "text" || prompt.tools === undefined ? {} : { tools: prompt.tools }),
+    ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(spec.contextShift ? { contextShift: true } : {}),
+    stop: spec.stop,
+    sampling: withSeedOf(spec.sampling, choice),
     // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.
-    cacheScope: client,
-    ...(request.session_id === undefined ? {} : { sessionId: request.session_id }),
+    cacheScope: scope.client,
+    ...(scope.sessionId === undefined ? {} : { sessionId: scope.sessionId }),
   };
 }
 

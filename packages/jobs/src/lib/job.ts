@@ -1,7 +1,7 @@
 // Owns what a job is and the one pure function that changes its state.
 import type { Deferred, TimerHandle } from "@waggle/async";
-import type { TemplateMessage, TemplateTool } from "@waggle/engine";
-import type { CancelledBy, ErrorCode, FinishReason, GenerateRequest, JobStateName } from "@waggle/protocol";
+import type { CancelledBy, ErrorCode, FinishReason, JobStateName } from "@waggle/protocol";
+import type { GenerateSpec } from "./job-spec.ts";
 import type { ReplayLog } from "./replay-log.ts";
 
 export type JobState =
@@ -67,16 +67,6 @@ export interface JobCounts {
   decodeMs: number;
 }
 
-/** What only the OpenAI routes can ask for, beside the request that both dialects share. */
-export interface JobExtras {
-  /** Instead of the request's own messages: with tool calls and their results. */
-  readonly messages?: readonly TemplateMessage[];
-  readonly tools?: readonly TemplateTool[];
-  readonly topLogprobs?: number;
-  /** Sequences that run side by side, each with a seed of its own; 1 by default. */
-  readonly choices?: number;
-}
-
 /** One sequence of a job: what the engine knows as a job of its own. */
 export interface JobPart {
   /** The engine's name for it. The first one's is the job's own. */
@@ -94,17 +84,10 @@ export interface Job {
   readonly uid: string;
   /** The client's name for it: `job_id`, `stream_id`. */
   readonly id: string;
-  /** The API token's name: jobs, sessions and cached prefixes of one client are invisible to another. */
-  readonly client: string;
-  /** The request id it came with, for the log. */
-  readonly trace: string;
-  readonly request: GenerateRequest;
-  readonly extras: JobExtras;
+  readonly spec: GenerateSpec;
   /** One for each choice; all run at once. */
   readonly parts: readonly JobPart[];
   readonly sessionKey: string | undefined;
-  /** Its stream is the answer to the request itself, so a disconnect is final at once. */
-  readonly direct: boolean;
   readonly log: ReplayLog;
   readonly acceptedAt: number;
   /** Resolves once the job has ended and its clean-up has run. */

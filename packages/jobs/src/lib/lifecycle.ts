@@ -25,8 +25,8 @@ export interface Lifecycle {
 
 export function createLifecycle({ log, metrics, model }: LifecycleOptions): Lifecycle {
   const keys = (job: Job) => ({
-    trace: job.trace,
-    session: job.request.session_id ?? null,
+    trace: job.spec.scope.trace,
+    session: job.spec.scope.sessionId ?? null,
     model: model(),
     job: job.id,
   });

@@ -27,9 +27,9 @@ export interface Readers {
 
 export function createReaders({ clock, timers, endings, lifecycle, limits }: ReadersOptions): Readers {
   function onLastGone(job: Job): void {
-    if (isFinal(job.state.name) || job.request.on_disconnect === "continue") return;
+    if (isFinal(job.state.name) || job.spec.onDisconnect === "continue") return;
     const end = (): void => endings.request(job, { type: "cancelled", by: "disconnect" });
-    if (job.direct) end();
+    if (job.spec.direct) end();
     else timers.set(job, "grace", limits.reconnectGraceMs, end);
   }
 
@@ -41,7 +41,7 @@ export function createReaders({ clock, timers, endings, lifecycle, limits }: Rea
       return createReader({
         log: job.log,
         streamId: job.id,
-        sessionId: job.request.session_id,
+        sessionId: job.spec.scope.sessionId,
         after,
         clock,
         pingIntervalMs: limits.pingIntervalMs,

@@ -39,14 +39,14 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   function forget(job: Job): void {
     if (!ended.delete(job)) return;
     endedBytes -= job.log.bytes;
-    byName.delete(nameOf(job.client, job.id));
+    byName.delete(nameOf(job.spec.scope.client, job.id));
     job.timers.get("forget")?.cancel();
     job.timers.delete("forget");
   }
 
   return {
     add(job) {
-      const name = nameOf(job.client, job.id);
+      const name = nameOf(job.spec.scope.client, job.id);
       if (byName.has(name)) throw new Error(`Job ${job.id} is registered already`);
       byName.set(name, job);
       live.set(job.uid, job);

@@ -27,7 +27,7 @@ function timingsOf(job: Job, endedAt: number): Timings {
 
 /** What every event of the job's stream carries. */
 export function streamKeys(job: Job): { stream_id: string; session_id?: string } {
-  const session = job.request.session_id;
+  const session = job.spec.scope.sessionId;
   return session === undefined ? { stream_id: job.id } : { stream_id: job.id, session_id: session };
 }
 
@@ -69,7 +69,7 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
   const { state } = job;
   return {
     job_id: job.id,
-    ...(job.request.session_id === undefined ? {} : { session_id: job.request.session_id }),
+    ...(job.spec.scope.sessionId === undefined ? {} : { session_id: job.spec.scope.sessionId }),
     state: state.name,
     ...(position === undefined ? {} : { position }),
     tokens: job.log.nextToken,

@@ -161,5 +161,6 @@ export function createWaitingLine(queue: AdmissionQueue<Job>): WaitingLine {
 }
 
 function keyOf(job: Job): QueueKey {
-  return { id: job.uid, priority: job.request.priority, client: job.client, flow: job.request.session_id ?? "" };
+  const { priority, scope } = job.spec;
+  return { id: job.uid, priority, client: scope.client, flow: scope.sessionId ?? "" };
 }

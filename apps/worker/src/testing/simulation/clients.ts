@@ -1,5 +1,7 @@
 // Owns what clients do in a simulation: submit, read, leave, come back, cancel.
+import { generateSpecOf } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
+import type { GenerateRequest } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { isRefusedByModel, randomRequest } from "./request.ts";
 import { nameOf } from "./rules.ts";
@@ -24,6 +26,8 @@ export interface Clients {
 export function createClients(world: World): Clients {
   const { random, clock, worker, rules, limits, contextSize, witnesses, visitors, note, count, fault } = world;
   const { dispatcher, registry } = worker;
+  /** By trace, of every submission. */
+  const requests = new Map<string, GenerateRequest>();
   let submissions = 0;
   let undecided = 0;
   const { add } = registry;
@@ -39,7 +43,8 @@ export function createClients(world: World): Clients {
     const trace = `t${(submissions += 1)}`;
     note(`submit ${trace} ${client} ${direct ? "direct " : ""}${shortOf(request)}`);
     undecided += 1;
-    void dispatcher.submit({ request, client, trace, direct }).then(
+    requests.set(trace, request);
+    void dispatcher.submit(generateSpecOf(request, { client, trace, direct })).then(
       (job) => {
         undecided -= 1;
         const witness = witnesses.find((each) => each.job === job);
@@ -54,15 +59,18 @@ export function createClients(world: World): Clients {
   }
 
   function accept(job: Job): void {
-    if (world.refusing) fault(`${job.trace} was accepted though the worker refuses`);
-    const witness = createWitness(job, witnesses.length + 1, fault);
+    const { trace } = job.spec.scope;
+    const request = requests.get(trace);
+    if (request === undefined) throw new Error(`${trace} was never submitted`);
+    if (world.refusing) fault(`${trace} was accepted though the worker refuses`);
+    const witness = createWitness(job, request, witnesses.length + 1, fault);
     witnesses.push(witness);
-    note(`accepted ${job.trace} as ${nameOf(witness)}`);
-    if (isRefusedByModel(job.request, contextSize)) witness.reasons.add("invalid_argument");
+    note(`accepted ${trace} as ${nameOf(witness)}`);
+    if (isRefusedByModel(request, contextSize)) witness.reasons.add("invalid_argument");
     rules.watch(witness);
   }
 
-  function refuse(trace: string, thrown: unknown, request: Job["request"]): void {
+  function refuse(trace: string, thrown: unknown, request: GenerateRequest): void {
     const error = thrown instanceof WaggleError ? thrown : undefined;
     const code = error?.code ?? "internal";
     note(`refused ${trace}: ${code}`);
@@ -92,7 +100,7 @@ export function createClients(world: World): Clients {
 
   /** Only what is still registered can be opened. */
   function isThere({ job }: Witness): boolean {
-    return registry.get(job.client, job.id) === job;
+    return registry.get(job.spec.scope.client, job.id) === job;
   }
 
   function cancelWitness(witness: Witness): void {
@@ -154,7 +162,7 @@ function isRetryAfter(seconds: number | undefined): boolean {
 }
 
 /** What differs from job to job. */
-function shortOf(request: Job["request"]): string {
+function shortOf(request: GenerateRequest): string {
   const { prompt, max_tokens, stop, session_id, priority, deadline_ms, on_disconnect, job_id, grammar } = request;
   return JSON.stringify({
     prompt,

@@ -41,13 +41,13 @@ export function createRules({ worker, slots, endedJobsKept, limits, now, fault }
   /** Time alone ends jobs: whose time is over has ended, or is about to. */
   function applyTimes(witness: Witness): void {
     const { job, readersGoneAt } = witness;
-    const { deadline_ms: deadlineMs, on_disconnect: onDisconnect } = job.request;
+    const { deadlineMs, onDisconnect, direct } = job.spec;
     const ageMs = now() - job.acceptedAt;
     const due: Witness["reasons"] extends Set<infer R> ? R[] : never = [];
     if (deadlineMs !== undefined && ageMs >= deadlineMs) due.push("deadline_exceeded");
     if (onDisconnect === "cancel") {
       if (!witness.everRead && ageMs >= limits.unclaimedTimeoutMs) due.push("unclaimed");
-      const graceMs = job.direct ? 0 : limits.reconnectGraceMs;
+      const graceMs = direct ? 0 : limits.reconnectGraceMs;
       if (readersGoneAt !== undefined && now() - readersGoneAt >= graceMs) due.push("disconnect");
     }
     for (const reason of due) witness.reasons.add(reason);
@@ -115,7 +115,7 @@ export function createRules({ worker, slots, endedJobsKept, limits, now, fault }
       }
       if (newestOfSession.get(sessionKey) === witness) {
         current += 1;
-        const found = dispatcher.sessionJob(job.client, job.request.session_id ?? "");
+        const found = dispatcher.sessionJob(job.spec.scope.client, job.spec.scope.sessionId ?? "");
         holds(found === job, () => `session ${sessionKey} does not know ${nameOf(witness)}, its newest job`);
       } else holds(job.ending !== undefined, () => `${nameOf(witness)} was superseded and goes on`);
     }

@@ -1,6 +1,6 @@
 // Owns what is seen of one job: every event of its stream as it is written, and whether that may be. It never touches the job.
 import { StreamEventSchema } from "@waggle/protocol";
-import type { StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { GenerateRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { isFinal, statusOf } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
@@ -18,6 +18,8 @@ export type Reason =
 
 export interface Witness {
   readonly job: Job;
+  /** What it was asked for. */
+  readonly request: GenerateRequest;
   /** Counts the accepted jobs from 1. */
   readonly number: number;
   readonly reasons: Set<Reason>;
@@ -33,7 +35,12 @@ export interface Witness {
   conclude(contextSize: number): void;
 }
 
-export function createWitness(job: Job, number: number, fault: (message: string) => void): Witness {
+export function createWitness(
+  job: Job,
+  request: GenerateRequest,
+  number: number,
+  fault: (message: string) => void,
+): Witness {
   const { log } = job;
   const tokens: TokenEvent[] = [];
   const reasons = new Set<Reason>();
@@ -85,25 +92,24 @@ export function createWitness(job: Job, number: number, fault: (message: string)
     const text = tokens.map((token) => token.text).join("");
     if (job.state.name === "finished") return concludeFinished(text, contextSize);
     const reason = outcome.split(" ")[1] as Reason;
-    const rowFailed = reason === "engine_failed" && (job.request.prompt ?? "").includes("[fail:");
+    const rowFailed = reason === "engine_failed" && (request.prompt ?? "").includes("[fail:");
     if (!rowFailed && !reasons.has(reason))
       accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
-    const whole = soloText(job.request, contextSize);
-    const soFar = soloText(job.request, job.counts.completionTokens);
+    const whole = soloText(request, contextSize);
+    const soFar = soloText(request, job.counts.completionTokens);
     if (!whole.startsWith(text) && !soFar.startsWith(text))
       accuse(`said "${text}", which is no beginning of "${whole}"`);
   }
 
   function concludeFinished(text: string, contextSize: number): void {
     const { completionTokens } = job.counts;
-    const due = stoppedText(job.request, completionTokens);
+    const due = stoppedText(request, completionTokens);
     if (text !== due) accuse(`said "${text}" instead of "${due}"`);
-    const full =
-      completionTokens === job.request.max_tokens || promptTokens(job.request) + completionTokens >= contextSize;
+    const full = completionTokens === request.max_tokens || promptTokens(request) + completionTokens >= contextSize;
     if (outcome === "finished length" && !full) accuse(`ran out of room after ${completionTokens} tokens`);
-    const eog = /\[eog:(\d+)\]/.exec(job.request.prompt ?? "")?.[1];
+    const eog = /\[eog:(\d+)\]/.exec(request.prompt ?? "")?.[1];
     const ended =
-      (eog !== undefined && completionTokens === Number(eog) + 1) || due !== soloText(job.request, completionTokens);
+      (eog !== undefined && completionTokens === Number(eog) + 1) || due !== soloText(request, completionTokens);
     if (outcome === "finished stop" && !ended) accuse(`stopped after ${completionTokens} tokens`);
   }
 
@@ -111,6 +117,7 @@ export function createWitness(job: Job, number: number, fault: (message: string)
   look();
   return {
     job,
+    request,
     number,
     reasons,
     readers: 0,

@@ -5,6 +5,7 @@ import { acceptedOf, isFinal, statusOf } from "@waggle/jobs";
 import { readBody } from "../body.ts";
 import type { AppContext, AppOptions } from "../context.ts";
 import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "../event-stream.ts";
+import { generateSpecOf } from "./generate-spec.ts";
 import { withSchemaGrammar } from "../fields.ts";
 import type { StreamCounter } from "../stream-counter.ts";
 
@@ -17,7 +18,9 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
     const request = withSchemaGrammar(await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes));
     if (direct) streams.check(c.get("client"));
     try {
-      return await dispatcher.submit({ request, client: c.get("client"), trace: c.get("requestId"), direct });
+      return await dispatcher.submit(
+        generateSpecOf(request, { client: c.get("client"), trace: c.get("requestId"), direct }),
+      );
     } catch (error) {
       options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
       throw error;

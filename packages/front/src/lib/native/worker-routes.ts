@@ -28,7 +28,7 @@ export function createWorkerRoutes(options: AppOptions, streams: StreamCounter):
       const slots = view.slots().map(({ job_id: uid, ...slot }) => {
         const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
         // Another client's job shows as busy, not by name.
-        return job !== undefined && job.client === client ? { ...slot, job_id: job.id } : slot;
+        return job !== undefined && job.spec.scope.client === client ? { ...slot, job_id: job.id } : slot;
       });
       return c.json({ slots });
     },

@@ -1,7 +1,7 @@
 // Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
 import type { TemplateMessage, TemplateTool } from "@waggle/engine";
 import { jsonObjectGbnf } from "@waggle/json-grammar";
-import { GenerateRequestSchema } from "@waggle/protocol";
+import { GenerateRequestSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type {
   ChatCompletionRequest,
   ChatMessage,
@@ -11,20 +11,18 @@ import type {
   ResponseFormat,
   Tool,
 } from "@waggle/protocol";
-import type { JobExtras } from "@waggle/jobs";
+import type { GenerateSpec, JobScope } from "@waggle/jobs";
 import { schemaGrammar, unsupported } from "../fields.ts";
 import { toolPlanOf } from "./tools.ts";
 import type { ToolPlan } from "./tools.ts";
 
 export interface Translated {
-  readonly request: GenerateRequest;
-  readonly extras: JobExtras;
+  readonly spec: GenerateSpec;
   /** How the answer's tool calls are to be found; undefined when there can be none. */
   readonly tools: ToolPlan | undefined;
 }
 
-export interface TranslationContext {
-  readonly sessionId: string | undefined;
+export interface TranslationContext extends JobScope {
   /** Longest a collected answer may take. */
   readonly deadlineMs: number | undefined;
 }
@@ -43,17 +41,10 @@ export function translateChat(body: ChatCompletionRequest, context: TranslationC
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
   return {
-    request: parse({
-      ...shared(body, context),
-      // The messages themselves go beside the request: theirs is the richer shape.
-      messages: [{ role: "user", content: "" }],
-      ...optional({ max_tokens: body.max_completion_tokens ?? body.max_tokens, grammar }),
-    }),
-    extras: {
-      ...choices(body.n),
-      messages,
-      ...(tools === undefined ? {} : { tools: templateTools(tools.tools) }),
-      ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    spec: {
+      ...specOf(body, context, { max_tokens: body.max_completion_tokens ?? body.max_tokens, grammar }),
+      prompt: { kind: "messages", messages, ...(tools === undefined ? {} : { tools: templateTools(tools.tools) }) },
+      topLogprobs,
     },
     tools,
   };
@@ -61,12 +52,11 @@ export function translateChat(body: ChatCompletionRequest, context: TranslationC
 
 export function translateCompletion(body: CompletionRequest, context: TranslationContext): Translated {
   return {
-    request: parse({
-      ...shared(body, context),
-      prompt: body.prompt,
-      ...optional({ max_tokens: body.max_tokens, grammar: body.grammar }),
-    }),
-    extras: { ...choices(body.n), ...(body.logprobs == null ? {} : { topLogprobs: body.logprobs }) },
+    spec: {
+      ...specOf(body, context, { max_tokens: body.max_tokens, grammar: body.grammar }),
+      prompt: { kind: "text", text: body.prompt },
+      topLogprobs: body.logprobs ?? undefined,
+    },
     tools: undefined,
   };
 }
@@ -122,8 +112,32 @@ function grammarOf(format: ResponseFormat | null | undefined, grammar: string | 
     : schemaGrammar(format.json_schema.schema, "response_format.json_schema.schema");
 }
 
+/** All of a spec but its prompt and logprobs. */
+function specOf(
+  body: Shared,
+  { deadlineMs, ...scope }: TranslationContext,
+  own: { readonly max_tokens: number | null | undefined; readonly grammar: string | null | undefined },
+): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
+  // The native schema fills in the defaults and checks what both dialects have in common; its prompt is not used.
+  const request = parse({ prompt: "-", ...shared(body), ...optional(own) });
+  return {
+    kind: "generate",
+    scope,
+    priority: 0,
+    deadlineMs,
+    onDisconnect: "cancel",
+    direct: true,
+    choices: body.n ?? 1,
+    sampling: samplingOf(request),
+    maxTokens: request.max_tokens,
+    contextShift: request.context_shift,
+    stop: stopStringsOf(request),
+  };
+}
+
 type Shared = Pick<
   ChatCompletionRequest,
+  | "n"
   | "temperature"
   | "top_p"
   | "top_k"
@@ -138,7 +152,7 @@ type Shared = Pick<
   | "context_shift"
 >;
 
-function shared(body: Shared, { sessionId, deadlineMs }: TranslationContext): GenerateRequestInput {
+function shared(body: Shared): GenerateRequestInput {
   return optional({
     temperature: body.temperature ?? defaults.temperature,
     top_p: body.top_p ?? defaults.top_p,
@@ -153,13 +167,7 @@ function shared(body: Shared, { sessionId, deadlineMs }: TranslationContext): Ge
     logit_bias: body.logit_bias,
     ignore_eos: body.ignore_eos,
     context_shift: body.context_shift,
-    session_id: sessionId,
-    deadline_ms: deadlineMs,
   }) as GenerateRequestInput;
-}
-
-function choices(n: number | null | undefined): JobExtras {
-  return n == null || n === 1 ? {} : { choices: n };
 }
 
 /** @throws WaggleError invalid_argument; what the dialect's own schema has let through rarely fails here */

@@ -21,7 +21,7 @@ import { chatDialect, completionDialect } from "./dialects.ts";
 import type { Dialect, DialectOptions } from "./dialects.ts";
 import { unsupported } from "../fields.ts";
 import { templateMessage, templateTools, translateChat, translateCompletion } from "./request.ts";
-import type { Translated } from "./request.ts";
+import type { Translated, TranslationContext } from "./request.ts";
 
 export type OpenAiRouteName = keyof typeof openAiRoutes;
 
@@ -37,15 +37,14 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
   async function answer(
     c: AppContext,
     body: Wanted,
-    { request, extras, tools }: Translated,
+    { spec, tools }: Translated,
     prefix: string,
     createDialect: (options: DialectOptions) => Dialect,
   ): Promise<Response> {
     const client = c.get("client");
     const stream = body.stream === true;
     if (stream) streams.check(client);
-    const submission = { request, extras, client, trace: c.get("requestId"), direct: true };
-    const job = await dispatcher.submit(submission).catch((error: unknown) => {
+    const job = await dispatcher.submit(spec).catch((error: unknown) => {
       options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
       throw error;
     });
@@ -59,19 +58,24 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
       head,
       choices: job.parts.length,
       tools,
-      logprobs: extras.topLogprobs !== undefined,
+      logprobs: spec.topLogprobs !== undefined,
     });
     const common = { job, head, dialect, dispatcher };
     if (!stream) return c.json(await collectAnswer(c, common));
     return streamAnswer(c, { ...common, streams, client, includeUsage: body.stream_options?.include_usage === true });
   }
 
-  function contextOf(c: AppContext, body: Wanted): { sessionId: string | undefined; deadlineMs: number | undefined } {
+  function contextOf(c: AppContext, body: Wanted): TranslationContext {
     const session = c.req.header("x-session-id");
     const parsed = SessionIdSchema.optional().safeParse(session);
     if (!parsed.success) throw unsupported("x-session-id", "only letters, digits and . _ : - are allowed, 128 at most");
     // A collected answer must come before the client's own time for headers is up; a stream has its headers already.
-    return { sessionId: parsed.data, deadlineMs: body.stream === true ? undefined : limits.collectTimeoutMs };
+    return {
+      client: c.get("client"),
+      trace: c.get("requestId"),
+      sessionId: parsed.data,
+      deadlineMs: body.stream === true ? undefined : limits.collectTimeoutMs,
+    };
   }
 
   function model(): Record<string, unknown> {

@@ -1,0 +1,54 @@
+// Owns what the worker is asked for, in no dialect's words. Each dialect translates its requests into a JobSpec, and only
+// that goes down to the jobs.
+import type { PromptInput } from "@waggle/engine";
+import type { Sampling } from "@waggle/protocol";
+
+/** Checked by its dialect: every field is bounded and in its range. */
+export type JobSpec = GenerateSpec | EmbedSpec;
+
+/** What every kind of job has. */
+interface SpecOfAnyKind {
+  /** Chosen by the client; undefined: drawn on acceptance. */
+  readonly id?: string | undefined;
+  readonly scope: JobScope;
+  /** -10 to 10; higher first. */
+  readonly priority: number;
+  /** Counted from acceptance. */
+  readonly deadlineMs?: number | undefined;
+  /** What happens when the last reader is gone. */
+  readonly onDisconnect: "cancel" | "continue";
+  /** Its stream is the answer to the request itself, so a disconnect is final at once. */
+  readonly direct: boolean;
+}
+
+/** Whose job it is. */
+export interface JobScope {
+  /** The API token's name: jobs, sessions and cached prefixes of one client are invisible to another. */
+  readonly client: string;
+  /** One stream at a time for each session; a new job supersedes the old one. */
+  readonly sessionId?: string | undefined;
+  /** The id of the request that brought the job, for the log. */
+  readonly trace: string;
+}
+
+export interface GenerateSpec extends SpecOfAnyKind {
+  readonly kind: "generate";
+  readonly prompt: PromptInput;
+  /** Sequences that run side by side from the same prompt, with the seeds `seed`, `seed + 1` … */
+  readonly choices: number;
+  /** A seed of -1 is replaced by 32 random bits on acceptance. An output format has become `sampling.grammar`. */
+  readonly sampling: Sampling;
+  /** Undefined: to the context's end. */
+  readonly maxTokens?: number | undefined;
+  /** A full context is shifted instead of ending the job. Only with `maxTokens`. */
+  readonly contextShift: boolean;
+  readonly stop: readonly string[];
+  /** Return logprobs with each token, with so many alternatives. */
+  readonly topLogprobs?: number | undefined;
+}
+
+export interface EmbedSpec extends SpecOfAnyKind {
+  readonly kind: "embed";
+  /** One vector for each. */
+  readonly texts: readonly string[];
+}
