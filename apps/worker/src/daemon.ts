@@ -165,7 +165,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       get slots() {
         return supervisor.info?.slots ?? config.slots;
       },
-      send: (command) => supervisor.send(command),
+      send(command) {
+        supervisor.send(command);
+        return true;
+      },
     },
     lifecycle,
     clock,

@@ -1,4 +1,5 @@
 export * from "./lib/dispatcher.ts";
+export * from "./lib/dispatcher-port.ts";
 export * from "./lib/job.ts";
 export * from "./lib/job-spec.ts";
 export * from "./lib/lifecycle.ts";

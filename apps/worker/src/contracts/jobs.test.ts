@@ -6,7 +6,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { generateSpecOf } from "@waggle/front";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
-import type { Job, Reader } from "@waggle/jobs";
+import { stateNameOf } from "@waggle/jobs";
+import type { Job, Outcome, Reader } from "@waggle/jobs";
 
 let worker: InlineWorker;
 afterEach(() => worker.close());
@@ -88,7 +89,7 @@ describe("cancelling", () => {
     const queued = await submit({ prompt: "two [eog:4]" });
     expect(worker.dispatcher.position(queued)).toBe(1);
     worker.dispatcher.cancel(queued, "client");
-    expect(queued.state).toEqual({ name: "cancelled", by: "client" });
+    expect(outcomeOf(queued)).toEqual({ type: "cancelled", by: "client" });
     expect(worker.commands.filter((command) => command.type === "cancel")).toEqual([]);
     gate.open();
     expect((await readAll(running)).at(-1)).toMatchObject({ finish_reason: "stop" });
@@ -99,10 +100,10 @@ describe("cancelling", () => {
     const job = await submit({ prompt: "long" });
     await gate.held();
     worker.dispatcher.cancel(job, "client");
-    expect(job.state.name).not.toBe("cancelled");
+    expect(stateNameOf(job.state)).not.toBe("cancelled");
     gate.step();
     await job.ended.promise;
-    expect(job.state).toEqual({ name: "cancelled", by: "client" });
+    expect(outcomeOf(job)).toEqual({ type: "cancelled", by: "client" });
     expect(worker.dispatcher.running).toBe(0);
     expect(worker.slots().every((slot) => slot.state === "idle")).toBe(true);
   });
@@ -112,14 +113,14 @@ describe("cancelling", () => {
     const gate = startGated({ slots: 2, clock });
     const old = await submit({ prompt: "hangs", session_id: "s" });
     await gate.held();
-    const heir = await submit({ prompt: "new [eog:2]", session_id: "s" });
-    expect(old.state.name).not.toBe("cancelled");
+    const successor = await submit({ prompt: "new [eog:2]", session_id: "s" });
+    expect(stateNameOf(old.state)).not.toBe("cancelled");
     clock.advance(2_000);
-    expect(old.state).toEqual({ name: "cancelled", by: "superseded" });
+    expect(outcomeOf(old)).toEqual({ type: "cancelled", by: "superseded" });
     expect(worker.logLines.map((line) => line["msg"])).toContain("prev_stream_timeout_on_cancel");
-    expect(heir.place).toBe("engine");
+    expect(successor.state.phase.name).toBe("running");
     gate.open();
-    expect((await readAll(heir)).at(-1)).toMatchObject({ finish_reason: "stop" });
+    expect((await readAll(successor)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
   it("ends with deadline_exceeded wherever the job is", async () => {
@@ -129,10 +130,10 @@ describe("cancelling", () => {
     const queued = await submit({ prompt: "b", deadline_ms: 500 });
     await gate.held();
     clock.advance(500);
-    expect(queued.state).toMatchObject({ name: "failed", code: "deadline_exceeded" });
+    expect(outcomeOf(queued)).toMatchObject({ type: "failed", code: "deadline_exceeded" });
     gate.open();
     await running.ended.promise;
-    expect(running.state).toMatchObject({ name: "failed", code: "deadline_exceeded" });
+    expect(outcomeOf(running)).toMatchObject({ type: "failed", code: "deadline_exceeded" });
   });
 
   it("keeps the first reason when several ends are asked for", async () => {
@@ -143,7 +144,7 @@ describe("cancelling", () => {
     worker.dispatcher.cancel(job, "disconnect");
     gate.open();
     await job.ended.promise;
-    expect(job.state).toEqual({ name: "cancelled", by: "client" });
+    expect(outcomeOf(job)).toEqual({ type: "cancelled", by: "client" });
   });
 });
 
@@ -153,10 +154,10 @@ describe("sessions", () => {
     const old = await submit({ prompt: "A", session_id: "s" });
     const bystander = await submit({ prompt: "waits [eog:2]" });
     await gate.held();
-    const heir = await submit({ prompt: "B [eog:3]", session_id: "s" });
+    const successor = await submit({ prompt: "B [eog:3]", session_id: "s" });
     gate.open();
-    const events = await readAll(heir);
-    expect(old.state).toEqual({ name: "cancelled", by: "superseded" });
+    const events = await readAll(successor);
+    expect(outcomeOf(old)).toEqual({ type: "cancelled", by: "superseded" });
     expect(textOfEvents(events)).toBe(
       expectedFakeText({ kind: "text", text: "B [eog:3]" }, { temperature: 0, seed: 42, ignore_eos: false }, 100),
     );
@@ -169,9 +170,9 @@ describe("sessions", () => {
     expect(seen).toEqual([
       `stream_start ${old.id}`,
       `stream_end ${old.id}`,
-      `prev_stream_finished_cleanly ${heir.id}`,
-      `stream_start ${heir.id}`,
-      `stream_end ${heir.id}`,
+      `prev_stream_finished_cleanly ${successor.id}`,
+      `stream_start ${successor.id}`,
+      `stream_end ${successor.id}`,
     ]);
   });
 
@@ -184,7 +185,7 @@ describe("sessions", () => {
     }
     gate.open();
     await Promise.all(burst.map((job) => job.ended.promise));
-    expect(burst.map((job) => job.state.name)).toEqual([
+    expect(burst.map((job) => stateNameOf(job.state))).toEqual([
       "cancelled",
       "cancelled",
       "cancelled",
@@ -200,12 +201,26 @@ describe("sessions", () => {
     await submit({ prompt: "runs [eog:1]" });
     const old = await submit({ prompt: "A", session_id: "s" });
     const later = await submit({ prompt: "later [eog:1]" });
-    const heir = await submit({ prompt: "B [eog:1]", session_id: "s" });
-    expect(old.state).toEqual({ name: "cancelled", by: "superseded" });
-    expect(old.startedAt).toBeUndefined();
-    expect([heir, later].map((job) => worker.dispatcher.position(job))).toEqual([1, 2]);
+    const successor = await submit({ prompt: "B [eog:1]", session_id: "s" });
+    expect(outcomeOf(old)).toEqual({ type: "cancelled", by: "superseded" });
+    expect(old.state.startedAt).toBeUndefined();
+    expect([successor, later].map((job) => worker.dispatcher.position(job))).toEqual([1, 2]);
     gate.open();
     await later.ended.promise;
+  });
+
+  it("that supersede themselves over and over leave the others their turns", async () => {
+    start({ slots: 1, queueCapacity: 8 });
+    const greedy = (): Promise<Job> => submit({ prompt: "endless", session_id: "greedy" });
+    await greedy();
+    const patient = await submit({ prompt: "short [eog:1]", priority: 10 });
+    const other = await submit({ prompt: "short [eog:1]" });
+    const waiting = (): boolean => [patient, other].some((job) => stateNameOf(job.state) !== "finished");
+    for (let round = 0; round < 500 && waiting(); round += 1) {
+      await greedy();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect([patient, other].map((job) => stateNameOf(job.state))).toEqual(["finished", "finished"]);
   });
 
   it("of different clients do not meet, whatever their names", async () => {
@@ -214,7 +229,7 @@ describe("sessions", () => {
     const b = await submit({ prompt: "B [eog:2]", session_id: "s" }, "bob");
     gate.open();
     await Promise.all([a.ended.promise, b.ended.promise]);
-    expect([a.state.name, b.state.name]).toEqual(["finished", "finished"]);
+    expect([stateNameOf(a.state), stateNameOf(b.state)]).toEqual(["finished", "finished"]);
   });
 
   it("are not disturbed by a job that is refused", async () => {
@@ -224,17 +239,17 @@ describe("sessions", () => {
     await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
     gate.open();
     await old.ended.promise;
-    expect(old.state.name).toBe("finished");
+    expect(stateNameOf(old.state)).toBe("finished");
   });
 
   it("supersede even when the queue is full, since nobody's place is taken", async () => {
     const gate = startGated({ slots: 1, queueCapacity: 1 });
     const running = await submit({ prompt: "A", session_id: "s" });
     await submit({ prompt: "fills the queue [eog:1]" });
-    const heir = await submit({ prompt: "B [eog:1]", session_id: "s" });
+    const successor = await submit({ prompt: "B [eog:1]", session_id: "s" });
     gate.open();
-    await Promise.all([running.ended.promise, heir.ended.promise]);
-    expect(heir.state.name).toBe("finished");
+    await Promise.all([running.ended.promise, successor.ended.promise]);
+    expect(stateNameOf(successor.state)).toBe("finished");
   });
 });
 
@@ -304,7 +319,7 @@ describe("readers", () => {
     await reader.return?.();
     gate.open();
     await job.ended.promise;
-    expect(job.state).toEqual({ name: "cancelled", by: "disconnect" });
+    expect(outcomeOf(job)).toEqual({ type: "cancelled", by: "disconnect" });
   });
 
   it("may come back within the grace, and only the last one's absence counts", async () => {
@@ -314,15 +329,15 @@ describe("readers", () => {
     const [first, second] = [open(job), open(job)];
     await first.return?.();
     clock.advance(10_000);
-    expect(job.ending).toBeUndefined();
+    expect(job.state.phase.name).not.toBe("ending");
     await second.return?.();
     clock.advance(4_999);
     const third = open(job);
     clock.advance(10_000);
-    expect(job.ending).toBeUndefined();
+    expect(job.state.phase.name).not.toBe("ending");
     await third.return?.();
     clock.advance(5_000);
-    expect(job.ending).toEqual({ type: "cancelled", by: "disconnect" });
+    expect(job.state.phase).toMatchObject({ name: "ending", outcome: { type: "cancelled", by: "disconnect" } });
   });
 
   it("that never come cost the job its life after a while, unless it is to continue", async () => {
@@ -331,8 +346,8 @@ describe("readers", () => {
     const unclaimed = await submit({ prompt: "a" });
     const continued = await submit({ prompt: "b", on_disconnect: "continue" });
     clock.advance(30_000);
-    expect(unclaimed.ending).toEqual({ type: "cancelled", by: "unclaimed" });
-    expect(continued.ending).toBeUndefined();
+    expect(unclaimed.state.phase).toMatchObject({ name: "ending", outcome: { type: "cancelled", by: "unclaimed" } });
+    expect(continued.state.phase.name).not.toBe("ending");
   });
 
   it("that stop pulling are cut off; the job and its other readers go on", async () => {
@@ -374,21 +389,47 @@ describe("an engine that dies", () => {
     const gate = startGated({ slots: 1 });
     const running = await submit({ prompt: "A" });
     const waiting = await submit({ prompt: "B [eog:2]" });
-    await untilRunning(running);
+    await gate.held();
+    gate.step();
+    await gate.held();
     worker.kill();
-    expect(running.state).toMatchObject({ name: "failed", code: "engine_failed" });
-    expect(waiting.state.name).toBe("queued");
+    expect(outcomeOf(running)).toMatchObject({ type: "failed", code: "engine_failed" });
+    expect(stateNameOf(waiting.state)).toBe("queued");
     gate.open();
     worker.load();
     expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 
+  it("before a job has said anything: it begins again on the next one, and its client hears of one start", async () => {
+    const gate = startGated({ slots: 1 });
+    const job = await submit({ prompt: "A [eog:2]" });
+    await untilRunning(job);
+    worker.kill();
+    expect(stateNameOf(job.state)).toBe("queued");
+    gate.open();
+    worker.load();
+    const events = await readAll(job);
+    expect(events.filter(({ type }) => type === "started")).toHaveLength(1);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
+  });
+
+  it("twice under a silent job: that may be what kills them, so it ends", async () => {
+    const gate = startGated({ slots: 1 });
+    const job = await submit({ prompt: "A" });
+    await untilRunning(job);
+    worker.kill();
+    worker.load();
+    await gate.held();
+    worker.kill();
+    expect(outcomeOf(job)).toMatchObject({ type: "failed", code: "engine_failed" });
+  });
+
   it("before a submitted job began: it runs on the next engine", async () => {
     start({ slots: 1 });
     const job = await submit({ prompt: "A [eog:2]" });
-    expect(job.place).toBe("engine");
+    expect(job.state.phase.name).toBe("running");
     worker.kill();
-    expect(job.state.name).toBe("queued");
+    expect(stateNameOf(job.state)).toBe("queued");
     expect(worker.dispatcher.position(job)).toBe(1);
     worker.load();
     expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
@@ -400,7 +441,7 @@ describe("an engine that dies", () => {
     await gate.held();
     worker.dispatcher.cancel(job, "client");
     worker.kill();
-    expect(job.state).toEqual({ name: "cancelled", by: "client" });
+    expect(outcomeOf(job)).toEqual({ type: "cancelled", by: "client" });
   });
 });
 
@@ -411,11 +452,11 @@ describe("leaving", () => {
     const waiting = await submit({ prompt: "B" });
     await untilRunning(running);
     worker.dispatcher.refuse(new WaggleError("unavailable", "leaving"));
-    expect(waiting.state).toMatchObject({ name: "failed", code: "unavailable" });
+    expect(outcomeOf(waiting)).toMatchObject({ type: "failed", code: "unavailable" });
     await expect(submit({ prompt: "C" })).rejects.toMatchObject({ code: "unavailable" });
     gate.open();
     await worker.dispatcher.idle();
-    expect(running.state).toEqual({ name: "finished", reason: "stop" });
+    expect(outcomeOf(running)).toEqual({ type: "finished", reason: "stop" });
   });
 
   it("by abort ends everything at once", async () => {
@@ -426,7 +467,7 @@ describe("leaving", () => {
       await submit({ prompt: "C", session_id: "s" }),
     ];
     worker.dispatcher.abort(new WaggleError("unavailable", "leaving"));
-    expect(jobs.map((job) => job.state.name)).toEqual(["failed", "failed", "failed"]);
+    expect(jobs.map((job) => stateNameOf(job.state))).toEqual(["failed", "failed", "failed"]);
     await worker.dispatcher.idle();
   });
 });
@@ -435,10 +476,14 @@ function textOfEvents(events: readonly StreamEvent[]): string {
   return events.map((event) => (event.type === "token" ? event.text : "")).join("");
 }
 
+function outcomeOf({ state }: Job): Outcome | undefined {
+  return state.phase.name === "ended" ? state.phase.outcome : undefined;
+}
+
 function untilRunning(job: Job): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (job.startedAt === undefined) return;
+      if (job.state.startedAt === undefined) return;
       stop();
       resolve();
     };

@@ -223,6 +223,8 @@ describe("chat completions", () => {
     start({ slots: 1, gate });
     const response = await post("/v1/chat/completions", chat("A", { stream: true }));
     await gate.held();
+    gate.step();
+    await gate.held();
     worker.kill();
     expect(await chunksOf(response)).toMatchObject({ done: false, failed: true });
   });

@@ -16,7 +16,7 @@ const everyTurn = [
   ...["client", "superseded", "disconnect", "unclaimed"].map((by) => `cancelled ${by}`),
   ...["deadline_exceeded", "engine_failed", "unavailable", "invalid_argument"].map((code) => `failed ${code}`),
   ...["invalid_argument", "conflict", "unavailable", "resource_exhausted"].map((code) => `refused ${code}`),
-  ...["queue queued", "next queued", "successor queued", "engine queued", "engine prefill", "engine decode"].map(
+  ...["queued queued", "blocked queued", "running queued", "running prefill", "running decode"].map(
     (place) => `cancel in ${place}`,
   ),
   ...["prev_stream_finished_cleanly", "prev_stream_timeout_on_cancel"],

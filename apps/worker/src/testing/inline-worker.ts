@@ -120,6 +120,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
         commands.push(command);
         const to = engine;
         link.command(command, () => to?.handle(command));
+        return true;
       },
     },
     lifecycle: createLifecycle({ log, metrics, model: () => "waggle-fake" }),

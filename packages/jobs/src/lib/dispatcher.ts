@@ -1,27 +1,26 @@
-// Owns the way of a job from acceptance to its one terminal event, and is the only one to change a job. It never awaits a client, and
-// nothing in it waits under a lock: each function runs to its end in one turn, but for the one question to the engine before acceptance.
+// Owns the way of a job from acceptance to its one terminal event. It tells the reducer what has happened, and performs
+// what that answers: nobody else changes a job. It never awaits a client, and nothing in it waits under a lock: each
+// function runs to its end in one turn, but for the one query to the engine before acceptance.
 import type { Clock } from "@waggle/async";
-import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, JobEvent as EngineJobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
-import { createChecks } from "./checks.ts";
+import type { Dispatcher } from "./dispatcher-port.ts";
 import { engineJobOf } from "./engine-job.ts";
-import { createJobTimers } from "./job-timers.ts";
-import { createEndings, failureOf } from "./endings.ts";
-import { isFinal } from "./job.ts";
-import type { Job, JobPart, Outcome } from "./job.ts";
-import { totalsOf } from "./totals.ts";
+import { failureOf, hasEnded, isWaiting } from "./job.ts";
+import type { Job, Outcome } from "./job.ts";
+import type { JobSpec } from "./job-spec.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { createJob, sessionKeyOf } from "./new-job.ts";
-import type { GenerateSpec } from "./job-spec.ts";
+import { choicesOf, createJob, sessionKeyOf, withSeed } from "./new-job.ts";
 import { createPositions } from "./positions.ts";
-import { createProgress } from "./progress.ts";
-import type { JobRegistry } from "./registry.ts";
-import { createQuestions } from "./questions.ts";
-import type { Questions } from "./questions.ts";
+import { createPreflight } from "./preflight.ts";
+import { createQueries } from "./queries.ts";
 import { createReaders } from "./readers.ts";
-import type { Reader } from "./reader.ts";
-import { createWaitingLine } from "./waiting-line.ts";
+import { reduce } from "./reduce.ts";
+import type { Effect, JobEvent } from "./reduce.ts";
+import type { JobRegistry } from "./registry.ts";
+import { createJobTimers } from "./timers.ts";
+import { createWaitingJobs } from "./waiting-jobs.ts";
 
 /** Milliseconds and bytes; each is a flag of the worker. */
 export interface JobLimits {
@@ -30,19 +29,20 @@ export interface JobLimits {
   readonly readerStallTimeoutMs: number;
   readonly reconnectGraceMs: number;
   readonly unclaimedTimeoutMs: number;
-  /** How long the engine may take to let go of a slot before the job's end is forced. */
+  /** How long the engine may take to release a slot before the job's end no longer waits for it. */
   readonly supersedeTimeoutMs: number;
 }
 
-/** How long the engine's checks may hold an answer back (wire.md). */
-const checkTimeoutMs = 80;
+/** How long the engine's preflight may hold an answer back (wire.md). */
+const preflightTimeoutMs = 80;
 
 /** What the dispatcher sees of the engine. */
 export interface EngineLink {
   /** Loaded and taking jobs. */
   readonly ready: boolean;
   readonly slots: number;
-  send(command: EngineCommand): void;
+  /** False when the engine cannot be told; never throws. */
+  send(command: EngineCommand): boolean;
 }
 
 export interface DispatcherOptions {
@@ -57,110 +57,166 @@ export interface DispatcherOptions {
   readonly model: () => string;
 }
 
-export interface Dispatcher {
-  /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable; then nothing has changed and nobody was disturbed */
-  submit(spec: GenerateSpec): Promise<Job>;
-  /** 1 is next, 0 is running; undefined once it has ended. */
-  position(job: Job): number | undefined;
-  /** Asks for the job's end and returns at once; `job.ended` tells when it is over. Idempotent. */
-  cancel(job: Job, by: "client" | "disconnect" | "unclaimed"): void;
-  /** Asks the engine something about the model. */
-  readonly ask: Questions["ask"];
-  /** The session's live job, if any. */
-  sessionJob(client: string, sessionId: string): Job | undefined;
-  /** @param onStalled called when the reader must be cut off without having asked for more; must destroy its connection */
-  openReader(job: Job, after: number, onStalled: () => void): Reader;
-  onEngineEvent(event: EngineEvent): void;
-  onEngineReady(): void;
-  /** The engine died: what ran in it ends with this error, what had not begun runs on the next one. */
-  onEngineLost(error: WaggleError): void;
-  /** Ends everything that has not begun, and refuses new jobs with this error from now on. */
-  refuse(error: WaggleError): void;
-  /** Ends everything. */
-  abort(error: WaggleError): void;
-  /** Resolves when no job is live. */
-  idle(): Promise<void>;
-  /** Jobs that wait for a slot. */
-  readonly waiting: number;
-  /** Jobs that the engine holds. */
-  readonly running: number;
-  stop(): void;
-}
-
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { registry, sessions, engine, lifecycle, clock, limits } = options;
-  const line = createWaitingLine(options.queue);
+  const waiting = createWaitingJobs(options.queue);
   const timers = createJobTimers(clock);
-  const checks = createChecks({ send: (command) => engine.send(command), clock, timeoutMs: checkTimeoutMs });
-  const questions = createQuestions({ send: (command) => engine.send(command), ready: () => engine.ready, clock });
-  const positions = createPositions({ clock, positionOf: position });
-  const progress = createProgress({ lifecycle, clock, model: options.model });
-  const endings = createEndings({
-    registry,
-    sessions: options.sessions,
-    line,
+  const preflight = createPreflight({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
+  const queries = createQueries({ send: engine.send, ready: () => engine.ready, clock });
+  const positions = createPositions({
+    clock,
+    positionOf: position,
+    onMoved: (job, position) => apply(job, { type: "moved", position }),
+  });
+  const readers = createReaders({
+    clock,
     timers,
     lifecycle,
-    clock,
-    forceAfterMs: limits.supersedeTimeoutMs,
-    cancelInEngine(job) {
-      for (const { uid } of job.parts) if (inEngine.has(uid)) engine.send({ type: "cancel", jobId: uid });
-    },
-    onEnded(cleanly) {
-      positions.changed();
-      if (!cleanly) pump();
-    },
+    limits,
+    onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  const readers = createReaders({ clock, timers, endings, lifecycle, limits });
-  /** What the engine holds, by uid: also of jobs whose end was forced while it still cleans up after them. */
-  const inEngine = new Map<string, { readonly job: Job; readonly part: JobPart }>();
+  /** By sequence, what the engine holds: also of jobs that have ended while it still cleans up after them. */
+  const held = new Map<string, Job>();
+  let idleWaiters: (() => void)[] = [];
   let refusal: WaggleError | undefined;
   let serial = 0;
 
+  // ---- what happens to a job ----------------------------------------------------------------------------------------
+
+  function apply(job: Job, event: JobEvent): void {
+    const { state, effects } = reduce(job, event);
+    job.state = state;
+    for (const effect of effects) perform(job, effect);
+  }
+
+  function perform(job: Job, effect: Effect): void {
+    switch (effect.type) {
+      case "append":
+        job.log.append(effect.event);
+        if (effect.event.type === "status") lifecycle.status(job, effect.event.status);
+        return;
+      case "enqueue":
+        waiting.enter(job, effect.again);
+        positions.follow(job);
+        return;
+      case "dequeue":
+        return waiting.leave(job);
+      case "submit":
+        return submitSequences(job);
+      case "release":
+        for (const uid of effect.uids) engine.send({ type: "cancel", jobId: uid });
+        return timers.set(job, "overdue", limits.supersedeTimeoutMs, () => {
+          apply(job, { type: "overdue", at: clock.now() });
+          pump();
+        });
+      case "measure_start":
+        return lifecycle.started(job);
+      case "measure_tokens":
+        return lifecycle.tokensCame(job, effect);
+      case "measure_cancel":
+        return lifecycle.cancelled(effect.steps);
+      case "keep_vector":
+        job.vectors[effect.index] = effect.vector;
+        return;
+      case "free":
+        return waiting.finished(job);
+      case "ended":
+        return conclude(job, effect.outcome);
+    }
+  }
+
+  function submitSequences(job: Job): void {
+    for (const { uid } of job.state.sequences) held.set(uid, job);
+    for (const { uid, choice } of job.state.sequences) {
+      if (engine.send({ type: "submit", job: engineJobOf(uid, job.spec, choice) })) continue;
+      held.delete(uid);
+      const message = "Cannot run the job: the engine cannot be told of it.";
+      apply(job, {
+        type: "released",
+        event: { type: "failed", jobId: uid, code: "engine_failed", message },
+        at: clock.now(),
+      });
+    }
+  }
+
+  /** Its last event has been said: everything that hangs on the job follows. */
+  function conclude(job: Job, outcome: Outcome): void {
+    timers.clearAll(job);
+    if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
+    lifecycle.ended(job, outcome);
+    registry.retire(job);
+    const successor = waiting.takeSuccessor(job);
+    if (successor !== undefined) {
+      lifecycle.predecessorLeft(successor, !job.state.sequences.some((sequence) => sequence.held));
+      apply(successor, { type: "unblocked" });
+    }
+    job.ended.resolve();
+    positions.changed();
+    tellIdle();
+  }
+
+  function end(job: Job, outcome: Outcome): void {
+    apply(job, { type: "end", outcome, at: clock.now() });
+    pump();
+  }
+
+  function position(job: Job): number | undefined {
+    return hasEnded(job) ? undefined : (waiting.position(job) ?? 0);
+  }
+
+  function tellIdle(): void {
+    if (registry.liveCount > 0) return;
+    const waiters = idleWaiters;
+    idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
   // ---- admission ----------------------------------------------------------------------------------------------------
 
-  async function submit(spec: GenerateSpec): Promise<Job> {
+  async function submit(wanted: JobSpec): Promise<Job> {
     const uid = `j${(serial += 1)}`;
+    const spec = withSeed(wanted);
     refuseEarly(spec);
-    if (engine.ready) await checks.ask(engineJobOf(uid, spec));
+    if (engine.ready) await preflight.ask(engineJobOf(uid, spec));
     // The world may have moved while the engine was asked; from here on nothing waits.
     refuseEarly(spec);
-    const job = createJob(spec, uid, clock.now(), limits.replayBufferBytes);
-    admit(job);
+    const job = admit(spec, uid);
     registry.add(job);
     lifecycle.accepted(job);
     startTimers(job);
     pump();
-    positions.follow(job);
-    if (!engine.ready) progress.status(job, "loading");
+    if (job.state.phase.name !== "blocked") positions.follow(job);
+    if (!engine.ready) apply(job, { type: "loading" });
     return job;
   }
 
-  function refuseEarly(spec: GenerateSpec): void {
-    const { id, scope, choices } = spec;
+  function refuseEarly(spec: JobSpec): void {
+    const { id, scope } = spec;
     if (refusal !== undefined) throw refusal;
     if (id !== undefined && registry.has(scope.client, id)) {
       throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
     }
+    const choices = choicesOf(spec);
     if (choices > engine.slots) {
       throw new WaggleError(
         "invalid_argument",
         `Cannot accept field "n": ${choices} choices need more than the ${engine.slots} slots.`,
       );
     }
-    // Who supersedes takes a place that is already taken, so a full queue is none of its business.
-    if (line.full && holderOf(sessionKeyOf(scope)) === undefined) throw line.refusal();
+    // Who supersedes takes a place that is already taken, so a full queue does not stop it.
+    if (waiting.full && holderOf(sessionKeyOf(scope)) === undefined) throw waiting.refusal();
   }
 
-  /** Finds the job its place: in the queue, or where the job of its session stands that it supersedes. */
-  function admit(job: Job): void {
-    const old = holderOf(job.sessionKey);
-    if (old === undefined) line.join(job);
-    else {
-      line.replace(old, job);
-      endings.request(old, { type: "cancelled", by: "superseded" });
-    }
+  /** Finds the job its place: in the queue, where the waiting job of its session stands, or behind the running one. */
+  function admit(spec: JobSpec, uid: string): Job {
+    const old = holderOf(sessionKeyOf(spec.scope));
+    const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
+    const job = createJob(spec, { uid, now: clock.now(), replayBufferBytes: limits.replayBufferBytes, phase });
+    if (old === undefined) waiting.join(job);
+    else waiting.replace(old, job);
     if (job.sessionKey !== undefined) sessions.claim(job.sessionKey, job.uid);
+    if (old !== undefined) end(old, { type: "cancelled", by: "superseded" });
+    return job;
   }
 
   function holderOf(sessionKey: string | undefined): Job | undefined {
@@ -169,22 +225,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return uid === undefined ? undefined : registry.live(uid);
   }
 
+  function startTimers(job: Job): void {
+    const { deadlineMs, onDisconnect } = job.spec;
+    if (deadlineMs !== undefined) {
+      const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
+      timers.set(job, "deadline", deadlineMs, () => end(job, { type: "failed", code: "deadline_exceeded", message }));
+    }
+    if (onDisconnect === "continue") return;
+    timers.set(job, "unclaimed", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));
+  }
+
   // ---- running ------------------------------------------------------------------------------------------------------
 
-  /** Gives free slots to waiting jobs. */
+  /** Gives free slots to waiting jobs. All choices of a job begin together: it waits for the slots it lacks, and nobody overtakes it. */
   function pump(): void {
-    while (engine.ready && inEngine.size < engine.slots) {
-      const job = line.take();
-      if (job === undefined) break;
-      if (inEngine.size + job.parts.length > engine.slots) {
-        // All its choices begin together, so it waits for the slots it lacks, and nobody overtakes it.
-        line.putBack([job]);
-        break;
-      }
-      for (const part of job.parts) {
-        inEngine.set(part.uid, { job, part });
-        engine.send({ type: "submit", job: engineJobOf(part.uid, job.spec, part.choice) });
-      }
+    while (engine.ready) {
+      const job = waiting.next();
+      if (job === undefined || held.size + job.state.sequences.length > engine.slots) return;
+      waiting.take();
+      apply(job, { type: "submitted" });
       positions.changed();
     }
   }
@@ -193,15 +252,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     switch (event.type) {
       case "checked":
       case "check_failed":
-        checks.answer(event);
-        break;
+        return preflight.answer(event);
       case "answer":
-        questions.answer(event);
-        break;
+        return queries.answer(event);
       case "step":
         for (const jobEvent of event.events) onJobEvent(jobEvent);
-        pump();
-        break;
+        return pump();
       case "loading":
       case "ready":
       case "load_failed":
@@ -209,92 +265,45 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "log":
       case "prefix_store":
       case "vitals":
-        break;
+        return;
     }
   }
 
-  function onJobEvent(event: JobEvent): void {
-    const entry = inEngine.get(event.jobId);
-    if (entry === undefined) return;
-    const { job, part } = entry;
-    // Its end was forced: all that is left to hear is that the engine has let go.
-    const over = isFinal(job.state.name);
+  function onJobEvent(event: EngineJobEvent): void {
+    const job = held.get(event.jobId);
+    if (job === undefined) return;
+    const at = clock.now();
     switch (event.type) {
       case "started":
-        if (!over && job.startedAt === undefined) progress.started(job, event);
-        return;
+        return apply(job, { type: "started", event, model: options.model(), at });
       case "token":
-        if (!over) progress.token(job, part.choice, event);
-        return;
+        return apply(job, { type: "token", event, at });
       case "finished":
-        part.reason = event.reason;
-        part.counts = event;
-        letGo(job, part, { type: "finished", reason: event.reason });
-        return;
       case "cancelled":
-        lifecycle.cancelled(event.steps);
-        part.counts = event;
-        letGo(job, part, job.ending ?? { type: "failed", code: "internal", message: "The engine dropped the job." });
-        return;
       case "failed":
-        letGo(job, part, { type: "failed", code: event.code, message: event.message, details: event.details });
-        return;
+        held.delete(event.jobId);
+        return apply(job, { type: "released", event, at });
     }
-  }
-
-  /** The engine has let go of one part. The job is over with its last one; a part that fails takes the others with it. */
-  function letGo(job: Job, part: JobPart, outcome: Outcome): void {
-    inEngine.delete(part.uid);
-    if (job.parts.some(({ uid }) => inEngine.has(uid))) {
-      if (outcome.type !== "finished") endings.request(job, outcome);
-      return;
-    }
-    if (!isFinal(job.state.name)) job.counts = totalsOf(job);
-    const allFinished = job.parts.every(({ reason }) => reason !== undefined);
-    endings.conclude(job, allFinished ? outcome : (job.ending ?? outcome));
   }
 
   function onEngineLost(error: WaggleError): void {
-    checks.abandon();
-    questions.abandon();
-    const held = [...new Set([...inEngine.values()].map(({ job }) => job))];
-    inEngine.clear();
-    line.putBack(held.filter((job) => job.state.name === "queued" && job.ending === undefined));
-    for (const job of held) {
-      if (job.place === "engine") endings.conclude(job, job.ending ?? failureOf(error));
-    }
-    for (const job of registry.liveJobs()) progress.status(job, "loading");
+    preflight.abandon();
+    queries.abandon();
+    const lost = [...new Set(held.values())];
+    held.clear();
+    for (const job of lost) apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
+    for (const job of registry.liveJobs()) apply(job, { type: "loading" });
   }
 
   function endWaiting(error: WaggleError): void {
-    for (const job of registry.liveJobs()) if (job.place !== "engine") endings.request(job, failureOf(error));
-  }
-
-  // ---- odds and ends ------------------------------------------------------------------------------------------------
-
-  function startTimers(job: Job): void {
-    const { deadlineMs, onDisconnect } = job.spec;
-    if (deadlineMs !== undefined) {
-      const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
-      timers.set(job, "deadline", deadlineMs, () =>
-        endings.request(job, { type: "failed", code: "deadline_exceeded", message }),
-      );
-    }
-    if (onDisconnect === "continue") return;
-    timers.set(job, "unclaimed", limits.unclaimedTimeoutMs, () =>
-      endings.request(job, { type: "cancelled", by: "unclaimed" }),
-    );
-  }
-
-  function position(job: Job): number | undefined {
-    return isFinal(job.state.name) ? undefined : (line.position(job) ?? 0);
+    for (const job of registry.liveJobs()) if (isWaiting(job)) end(job, failureOf(error));
   }
 
   return {
     submit,
     position,
-    cancel: (job, by) => endings.request(job, { type: "cancelled", by }),
-    ask: questions.ask,
+    cancel: (job, by) => end(job, { type: "cancelled", by }),
+    query: queries.ask,
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
     openReader: readers.open,
     onEngineEvent,
@@ -307,14 +316,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     abort(error) {
       refusal = error;
       endWaiting(error);
-      for (const job of registry.liveJobs()) endings.force(job, error);
+      const outcome = failureOf(error);
+      for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome, at: clock.now() });
     },
-    idle: endings.idle,
+    idle() {
+      if (registry.liveCount === 0) return Promise.resolve();
+      return new Promise((resolve) => idleWaiters.push(resolve));
+    },
     get waiting() {
-      return line.length;
+      return waiting.length;
     },
     get running() {
-      return inEngine.size;
+      return held.size;
     },
     stop() {
       positions.stop();

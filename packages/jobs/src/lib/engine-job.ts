@@ -1,10 +1,12 @@
 // Owns how a job becomes what the engine is told.
 import type { EngineJob } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
 import type { Sampling } from "@waggle/protocol";
-import type { GenerateSpec } from "./job-spec.ts";
+import type { JobSpec } from "./job-spec.ts";
 
 /** The job of one choice, under the engine's name for it. */
-export function engineJobOf(uid: string, spec: GenerateSpec, choice = 0): EngineJob {
+export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
+  if (spec.kind === "embed") throw new WaggleError("unavailable", "Cannot embed yet.");
   const { prompt, scope, topLogprobs, maxTokens } = spec;
   return {
     jobId: uid,
@@ -21,7 +23,7 @@ export function engineJobOf(uid: string, spec: GenerateSpec, choice = 0): Engine
   };
 }
 
-/** Choices of one request differ in their seeds alone; a random one is drawn for each anyway. */
+/** Choices of one job differ in their seeds alone. */
 function withSeedOf(sampling: Sampling, choice: number): Sampling {
-  return sampling.seed === -1 ? sampling : { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 };
+  return { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 };
 }

@@ -1,21 +1,8 @@
-// Owns what a job is and the one pure function that changes its state.
+// Owns what a job is. What can change in it is its state, which `reduce` alone computes and the dispatcher alone replaces.
 import type { Deferred, TimerHandle } from "@waggle/async";
-import type { CancelledBy, ErrorCode, FinishReason, JobStateName } from "@waggle/protocol";
-import type { GenerateSpec } from "./job-spec.ts";
+import type { CancelledBy, ErrorCode, FinishReason, JobStateName, WaggleError } from "@waggle/protocol";
+import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "./replay-log.ts";
-
-export type JobState =
-  | { readonly name: "queued" }
-  | { readonly name: "prefill"; readonly slot: number }
-  | { readonly name: "decode"; readonly slot: number }
-  | { readonly name: "finished"; readonly reason: FinishReason }
-  | { readonly name: "failed"; readonly code: ErrorCode; readonly message: string }
-  | { readonly name: "cancelled"; readonly by: CancelledBy };
-
-export type JobStateEvent =
-  | { readonly type: "started"; readonly slot: number }
-  | { readonly type: "first_token" }
-  | Outcome;
 
 /** How a job ends: exactly one of these, exactly once. */
 export type Outcome =
@@ -28,91 +15,119 @@ export type Outcome =
     }
   | { readonly type: "cancelled"; readonly by: CancelledBy };
 
-/** Pure. @throws Error on a pair that must not happen: leaving a final state, or starting twice */
-export function transition(state: JobState, event: JobStateEvent): JobState {
-  const next = successor(state, event);
-  if (next === undefined) throw new Error(`Illegal job transition: ${event.type} while ${state.name}`);
-  return next;
-}
+/** What clients are told of a job that has not ended. */
+export type Stage = Extract<JobStateName, "queued" | "prefill" | "decode">;
 
-function successor(state: JobState, event: JobStateEvent): JobState | undefined {
-  if (isFinal(state.name)) return undefined;
-  switch (event.type) {
-    case "started":
-      return state.name === "queued" ? { name: "prefill", slot: event.slot } : undefined;
-    case "first_token":
-      return state.name === "prefill" ? { name: "decode", slot: state.slot } : undefined;
-    case "finished":
-      return state.name === "queued" ? undefined : { name: "finished", reason: event.reason };
-    case "failed":
-      return { name: "failed", code: event.code, message: event.message };
-    case "cancelled":
-      return { name: "cancelled", by: event.by };
-  }
-}
+export type Phase =
+  /** In the admission queue. */
+  | { readonly name: "queued" }
+  /** Behind the running job of its session, which is being ended for it. */
+  | { readonly name: "blocked" }
+  /** With the engine. */
+  | { readonly name: "running"; readonly stage: Stage }
+  /** With the engine, which was told to release it: it will end like this. */
+  | { readonly name: "ending"; readonly stage: Stage; readonly outcome: Outcome }
+  | { readonly name: "ended"; readonly outcome: Outcome };
 
-export function isFinal(name: JobStateName): boolean {
-  return name === "finished" || name === "failed" || name === "cancelled";
-}
-
-/** Where a job that has not ended stands. `successor`: behind the running job of its session, whose slot it will get. */
-export type JobPlace = "queue" | "successor" | "next" | "engine" | "left";
-
-/** What the engine counted; for a job that never reached it, or died with it, what the worker saw. */
+/** What the engine counted; for a job that never reached it, or died with it, what the worker saw. Milliseconds. */
 export interface JobCounts {
-  promptTokens: number;
-  cachedTokens: number;
-  completionTokens: number;
-  prefillMs: number;
-  decodeMs: number;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
 }
 
-/** One sequence of a job: what the engine knows as a job of its own. */
-export interface JobPart {
+/** One sequence of a job, which the engine knows as a job of its own: one for each choice. */
+export interface SequenceState {
   /** The engine's name for it. The first one's is the job's own. */
   readonly uid: string;
   readonly choice: number;
-  /** Set when it came to its own end. */
-  reason: FinishReason | undefined;
+  /** The engine has it. */
+  readonly held: boolean;
+  /** Set when it came to an end by itself. */
+  readonly reason: FinishReason | undefined;
   /** What the engine counted, once it is over. */
-  counts: JobCounts | undefined;
+  readonly counts: JobCounts | undefined;
+  /** From the job's start to its own, in ms: choices need not begin in the same step. */
+  readonly startedMs: number;
+  /** Of its last token, in ms from the job's start. */
+  readonly lastTokenMs: number | undefined;
 }
 
-/** Created by the dispatcher alone and changed by it alone. Times are the daemon clock's milliseconds. */
+/** Everything about a job that changes; replaced as a whole. Times are the daemon clock's milliseconds. */
+export interface JobState {
+  readonly phase: Phase;
+  readonly sequences: readonly SequenceState[];
+  readonly counts: JobCounts;
+  readonly startedAt: number | undefined;
+  readonly firstTokenAt: number | undefined;
+  readonly endedAt: number | undefined;
+  /** Engines that died under it before it had said anything. */
+  readonly enginesLost: number;
+}
+
+export type JobTimer = "deadline" | "unclaimed" | "grace" | "overdue" | "forget";
+
 export interface Job {
   /** Unique in this process; the engine's name for it. */
   readonly uid: string;
   /** The client's name for it: `job_id`, `stream_id`. */
   readonly id: string;
-  readonly spec: GenerateSpec;
-  /** One for each choice; all run at once. */
-  readonly parts: readonly JobPart[];
+  readonly spec: JobSpec;
   readonly sessionKey: string | undefined;
   readonly log: ReplayLog;
+  /** Of an embed job: one for each text, in order, complete once it has finished. */
+  readonly vectors: (readonly number[])[];
   readonly acceptedAt: number;
-  /** Resolves once the job has ended and its clean-up has run. */
+  /** Resolves once the job has ended and everything that follows from it is done. */
   readonly ended: Deferred<void>;
-  state: JobState;
-  place: JobPlace;
-  /** The queue's name for its share of the service; a superseding job inherits it. */
-  ticket: string | undefined;
-  /** The end that was asked for and waits for the engine to let go of the slot. */
-  ending: Outcome | undefined;
-  /** The job of the same session that takes over when this one has ended. */
-  successor: Job | undefined;
-  predecessor: Job | undefined;
-  startedAt: number | undefined;
-  firstTokenAt: number | undefined;
-  endedAt: number | undefined;
-  counts: JobCounts;
+  readonly timers: Map<JobTimer, TimerHandle>;
   /** Readers attached now. */
   readers: number;
-  readonly timers: Map<JobTimer, TimerHandle>;
+  state: JobState;
 }
 
-export type JobTimer = "deadline" | "unclaimed" | "grace" | "force" | "forget";
+export function hasEnded({ state }: Job): boolean {
+  return state.phase.name === "ended";
+}
 
-/** The job's uid from a part's. */
-export function jobUidOf(partUid: string): string {
-  return partUid.split(".", 1)[0] ?? partUid;
+/** Waits for a slot, wherever it stands. */
+export function isWaiting({ state }: Job): boolean {
+  return state.phase.name === "queued" || state.phase.name === "blocked";
+}
+
+/** The state's name on the wire. */
+export function stateNameOf({ phase }: JobState): JobStateName {
+  switch (phase.name) {
+    case "queued":
+    case "blocked":
+      return "queued";
+    case "running":
+    case "ending":
+      return phase.stage;
+    case "ended":
+      return phase.outcome.type;
+  }
+}
+
+export function failureOf({ code, message, details }: WaggleError): Outcome {
+  return { type: "failed", code, message, details };
+}
+
+/** What stands for the outcome in a log or a metric. */
+export function reasonOf(outcome: Outcome): string {
+  switch (outcome.type) {
+    case "finished":
+      return outcome.reason;
+    case "failed":
+      return outcome.code;
+    case "cancelled":
+      return outcome.by;
+  }
+}
+
+/** The job's uid from a sequence's. */
+export function jobUidOf(sequenceUid: string): string {
+  return sequenceUid.split(".", 1)[0] ?? sequenceUid;
 }

@@ -1,5 +1,6 @@
 // Owns what the log and the metrics say about the life of a stream: one line for each turn, always with the same keys.
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import { reasonOf } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 
 export interface LifecycleOptions {
@@ -12,12 +13,13 @@ export interface Lifecycle {
   accepted(job: Job): void;
   started(job: Job): void;
   status(job: Job, status: string): void;
-  firstToken(job: Job, tokens: number): void;
-  nextToken(tokens: number, sincePreviousMs: number): void;
+  /** `first` of the job; `sincePreviousMs` is undefined for the first of a sequence. */
+  tokensCame(job: Job, came: { tokens: number; first: boolean; sincePreviousMs: number | undefined }): void;
   /** `steps`: forward passes between the cancel and its slot being free. */
   cancelled(steps: number): void;
   ended(job: Job, outcome: Outcome): void;
-  predecessorLeft(heir: Job, cleanly: boolean): void;
+  /** `cleanly`: the engine had released it by then. */
+  predecessorLeft(successor: Job, cleanly: boolean): void;
   readerCutOff(): void;
   /** Model tokens generated so far, by all jobs. */
   readonly tokens: number;
@@ -31,10 +33,6 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
     job: job.id,
   });
   let generated = 0;
-  const count = (tokens: number): void => {
-    generated += tokens;
-    metrics.tokensGenerated.inc(tokens);
-  };
   return {
     get tokens() {
       return generated;
@@ -44,21 +42,20 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       log.debug(keys(job), "stream_accepted");
     },
     started(job) {
-      metrics.promptTokens.inc(job.counts.promptTokens);
-      metrics.cachedPromptTokens.inc(job.counts.cachedTokens);
-      metrics.queueSeconds.observe(((job.startedAt ?? job.acceptedAt) - job.acceptedAt) / 1000);
+      const { counts, startedAt = job.acceptedAt } = job.state;
+      metrics.promptTokens.inc(counts.promptTokens);
+      metrics.cachedPromptTokens.inc(counts.cachedTokens);
+      metrics.queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
       log.info(keys(job), "stream_start");
     },
     status(job, status) {
       log.debug({ ...keys(job), status }, "stream_status");
     },
-    firstToken(job, tokens) {
-      count(tokens);
-      metrics.ttftSeconds.observe(((job.firstTokenAt ?? job.acceptedAt) - job.acceptedAt) / 1000);
-    },
-    nextToken(tokens, sincePreviousMs) {
-      count(tokens);
-      metrics.itlSeconds.observe(sincePreviousMs / 1000);
+    tokensCame({ acceptedAt, state }, { tokens, first, sincePreviousMs }) {
+      generated += tokens;
+      metrics.tokensGenerated.inc(tokens);
+      if (first) metrics.ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
+      if (sincePreviousMs !== undefined) metrics.itlSeconds.observe(sincePreviousMs / 1000);
     },
     cancelled: (steps) => metrics.cancelSteps.observe(steps),
     ended(job, outcome) {
@@ -67,24 +64,14 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
         log.info({ ...keys(job), reason: reasonOf(outcome) }, "stream_cancelled");
       }
       // A stream that never had a slot has no stream_start, so it has no stream_end either.
-      if (job.startedAt === undefined) return;
-      const duration = Math.round((job.endedAt ?? job.startedAt) - job.startedAt);
-      log.info({ ...keys(job), duration_ms: duration, tokens: job.counts.completionTokens }, "stream_end");
+      const { startedAt, endedAt = startedAt, counts } = job.state;
+      if (startedAt === undefined) return;
+      const duration = Math.round((endedAt ?? startedAt) - startedAt);
+      log.info({ ...keys(job), duration_ms: duration, tokens: counts.completionTokens }, "stream_end");
     },
-    predecessorLeft(heir, cleanly) {
-      log.info(keys(heir), cleanly ? "prev_stream_finished_cleanly" : "prev_stream_timeout_on_cancel");
+    predecessorLeft(successor, cleanly) {
+      log.info(keys(successor), cleanly ? "prev_stream_finished_cleanly" : "prev_stream_timeout_on_cancel");
     },
     readerCutOff: () => metrics.readersCutOff.inc(),
   };
-}
-
-function reasonOf(outcome: Outcome): string {
-  switch (outcome.type) {
-    case "finished":
-      return outcome.reason;
-    case "failed":
-      return outcome.code;
-    case "cancelled":
-      return outcome.by;
-  }
 }

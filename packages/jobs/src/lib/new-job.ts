@@ -1,8 +1,8 @@
-// Owns how a spec becomes a job that waits: its names and its blank record.
-import { randomUUID } from "node:crypto";
+// Owns how a spec becomes a job that waits: its names, its seed and its blank state.
+import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
-import type { Job } from "./job.ts";
-import type { GenerateSpec, JobScope } from "./job-spec.ts";
+import type { Job, Phase } from "./job.ts";
+import type { JobScope, JobSpec } from "./job-spec.ts";
 import { createReplayLog } from "./replay-log.ts";
 
 /** Sessions of different clients never meet. Ids hold no spaces (protocol), so no two keys are alike by accident. */
@@ -10,32 +10,51 @@ export function sessionKeyOf({ client, sessionId }: Pick<JobScope, "client" | "s
   return sessionId === undefined ? undefined : `${client} ${sessionId}`;
 }
 
-export function createJob(spec: GenerateSpec, uid: string, now: number, replayBufferBytes: number): Job {
+/** The spec with a seed of its own where it leaves that to us: whoever is told it can have the same answer again. */
+export function withSeed(spec: JobSpec): JobSpec {
+  if (spec.kind !== "generate" || spec.sampling.seed !== -1) return spec;
+  return { ...spec, sampling: { ...spec.sampling, seed: randomBytes(4).readUInt32LE() } };
+}
+
+export function choicesOf(spec: JobSpec): number {
+  return spec.kind === "generate" ? spec.choices : 1;
+}
+
+export interface NewJobOptions {
+  readonly uid: string;
+  readonly now: number;
+  readonly replayBufferBytes: number;
+  readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
+}
+
+export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }: NewJobOptions): Job {
   return {
     uid,
     id: spec.id ?? `job-${randomUUID()}`,
     spec,
-    parts: Array.from({ length: spec.choices }, (_, choice) => ({
-      uid: choice === 0 ? uid : `${uid}.${choice}`,
-      choice,
-      reason: undefined,
-      counts: undefined,
-    })),
     sessionKey: sessionKeyOf(spec.scope),
     log: createReplayLog(replayBufferBytes),
+    vectors: [],
     acceptedAt: now,
     ended: deferred<void>(),
-    state: { name: "queued" },
-    place: "queue",
-    ticket: uid,
-    ending: undefined,
-    successor: undefined,
-    predecessor: undefined,
-    startedAt: undefined,
-    firstTokenAt: undefined,
-    endedAt: undefined,
-    counts: { promptTokens: 0, cachedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 },
-    readers: 0,
     timers: new Map(),
+    readers: 0,
+    state: {
+      phase: { name: phase },
+      sequences: Array.from({ length: choicesOf(spec) }, (_, choice) => ({
+        uid: choice === 0 ? uid : `${uid}.${choice}`,
+        choice,
+        held: false,
+        reason: undefined,
+        counts: undefined,
+        startedMs: 0,
+        lastTokenMs: undefined,
+      })),
+      counts: { promptTokens: 0, cachedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 },
+      startedAt: undefined,
+      firstTokenAt: undefined,
+      endedAt: undefined,
+      enginesLost: 0,
+    },
   };
 }

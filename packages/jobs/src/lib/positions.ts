@@ -1,13 +1,11 @@
 // Owns when waiting jobs are told where they stand: at once, and then when it has changed, once a second at most.
 import type { Clock, TimerHandle } from "@waggle/async";
-import { isFinal } from "./job.ts";
 import type { Job } from "./job.ts";
-import { streamKeys } from "./summaries.ts";
 
 const announceIntervalMs = 1_000;
 
 export interface Positions {
-  /** Tells the job its position, and keeps it up to date until it starts or ends. */
+  /** Tells of the job's position, and of each change until it starts or ends. */
   follow(job: Job): void;
   /** Something moved; the announcement follows within the interval. */
   changed(): void;
@@ -18,20 +16,21 @@ export interface PositionsOptions {
   readonly clock: Clock;
   /** 0 once the engine has it; undefined once it has ended. */
   readonly positionOf: (job: Job) => number | undefined;
+  readonly onMoved: (job: Job, position: number) => void;
 }
 
-export function createPositions({ clock, positionOf }: PositionsOptions): Positions {
+export function createPositions({ clock, positionOf, onMoved }: PositionsOptions): Positions {
   /** What each waiting job was told last. */
   const told = new Map<Job, number>();
   let timer: TimerHandle | undefined;
 
   function tell(job: Job): void {
     const position = positionOf(job);
-    if (position === undefined || job.startedAt !== undefined || isFinal(job.state.name)) {
+    if (position === undefined || job.state.startedAt !== undefined) {
       told.delete(job);
     } else if (told.get(job) !== position) {
       told.set(job, position);
-      job.log.append({ type: "queued", ...streamKeys(job), position });
+      onMoved(job, position);
     }
   }
 

@@ -1,23 +1,23 @@
 // Owns who reads a job: readers come and go, and when the last one is gone, the job's own wish decides what becomes of it.
 import type { Clock } from "@waggle/async";
-import type { Endings } from "./endings.ts";
-import type { JobTimers } from "./job-timers.ts";
-import { isFinal } from "./job.ts";
+import { hasEnded } from "./job.ts";
 import type { Job } from "./job.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createReader } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import type { JobTimers } from "./timers.ts";
 
 export interface ReadersOptions {
   readonly clock: Clock;
   readonly timers: JobTimers;
-  readonly endings: Endings;
-  readonly lifecycle: Lifecycle;
+  readonly lifecycle: Pick<Lifecycle, "readerCutOff">;
   readonly limits: {
     readonly pingIntervalMs: number;
     readonly readerStallTimeoutMs: number;
     readonly reconnectGraceMs: number;
   };
+  /** Nobody reads the job any more, nor came back in time. */
+  readonly onAbandoned: (job: Job) => void;
 }
 
 export interface Readers {
@@ -25,12 +25,11 @@ export interface Readers {
   open(job: Job, after: number, onStalled: () => void): Reader;
 }
 
-export function createReaders({ clock, timers, endings, lifecycle, limits }: ReadersOptions): Readers {
+export function createReaders({ clock, timers, lifecycle, limits, onAbandoned }: ReadersOptions): Readers {
   function onLastGone(job: Job): void {
-    if (isFinal(job.state.name) || job.spec.onDisconnect === "continue") return;
-    const end = (): void => endings.request(job, { type: "cancelled", by: "disconnect" });
-    if (job.spec.direct) end();
-    else timers.set(job, "grace", limits.reconnectGraceMs, end);
+    if (hasEnded(job) || job.spec.onDisconnect === "continue") return;
+    if (job.spec.direct) onAbandoned(job);
+    else timers.set(job, "grace", limits.reconnectGraceMs, () => onAbandoned(job));
   }
 
   return {

@@ -74,6 +74,7 @@ export const StartedEventSchema = z
     prompt_tokens: z.int().nonnegative(),
     cached_tokens: z.int().nonnegative(),
     queue_ms: z.number().nonnegative(),
+    seed: z.int().nonnegative().optional().describe("Given or drawn; the nth further choice has this plus n."),
   })
   .meta({ id: "StartedEvent" });
 

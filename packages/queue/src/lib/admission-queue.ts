@@ -1,6 +1,6 @@
 // Owns who waits and who is next: bounded admission, priorities, fairness between clients and between their flows. It has no timers
 // and starts nothing; who takes a job says when it has ended.
-import { createLedger, type Flow } from "./ledger.ts";
+import { createLedger, type Turns } from "./ledger.ts";
 import { createLevels, type Entry } from "./levels.ts";
 import { rankOf } from "./rank.ts";
 import { createServiceRate } from "./service-rate.ts";
@@ -37,11 +37,20 @@ export interface AdmissionQueue<T> {
    */
   offer(item: T, key: QueueKey): Offer;
   /**
+   * Adds an item whatever the limits, for a job that has been accepted already; the caller bounds how many there are.
+   * @throws Error when the id waits or runs already
+   */
+  admit(item: T, key: QueueKey): void;
+  /** The item that `take` would return. */
+  next(): T | undefined;
+  /**
    * Removes and returns the next item, which counts as running for its client until `finished`. Next is: the highest priority; in it the
    * client with the fewest running jobs, then the one served least recently; of that client the flow served least recently; of that flow
    * the oldest. Who was never served comes before all who were.
    */
   take(): T | undefined;
+  /** A job that was taken could not run after all: it waits again, where it would be had it never been taken. Unknown ids are ignored. */
+  putBack(id: string): void;
   /** A job that was taken has ended. Unknown ids are ignored, so it may be said twice. */
   finished(id: string): void;
   /** Takes a waiting item out. */
@@ -63,8 +72,9 @@ export interface AdmissionQueue<T> {
   readonly capacity: number;
 }
 
-interface Run {
-  readonly flow: Flow;
+interface Run<T> {
+  readonly entry: Entry<T>;
+  readonly turns: Turns;
   readonly sinceMs: number;
 }
 
@@ -73,7 +83,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
   const { capacity, clientShare = 1, now } = options;
   const clientCapacity = checkedClientCapacity(capacity, clientShare);
   const entries = new Map<string, Entry<T>>();
-  const running = new Map<string, Run>();
+  const running = new Map<string, Run<T>>();
   const levels = createLevels<T>();
   const ledger = createLedger();
   const rate = createServiceRate({ now });
@@ -121,20 +131,35 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       insert(item, key, arrivals++);
       return { ok: true, position: position(key.id) ?? entries.size };
     },
+    admit(item, key) {
+      refuseKnown(key.id);
+      if (entries.size === 0) rate.moved();
+      insert(item, key, arrivals++);
+    },
+    next: () => levels.first()?.item,
     take() {
       const entry = levels.first();
       if (entry === undefined) return undefined;
       detach(entry);
-      ledger.serve(entry.flow);
+      const turns = ledger.serve(entry.flow);
       rate.moved();
-      running.set(entry.id, { flow: entry.flow, sinceMs: now() });
+      running.set(entry.id, { entry, turns, sinceMs: now() });
       return entry.item;
+    },
+    putBack(id) {
+      const run = running.get(id);
+      if (run === undefined) return;
+      running.delete(id);
+      ledger.unserve(run.entry.flow, run.turns);
+      entries.set(id, run.entry);
+      levels.insert(run.entry);
+      voidForecast();
     },
     finished(id) {
       const run = running.get(id);
       if (run === undefined) return;
       running.delete(id);
-      ledger.finish(run.flow);
+      ledger.finish(run.entry.flow);
       rate.finished(now() - run.sinceMs);
       voidForecast();
     },

@@ -18,14 +18,22 @@ export interface Client {
   readonly flows: Map<string, Flow>;
 }
 
+/** Whose turn came when, before somebody was served. */
+export interface Turns {
+  readonly flow: number;
+  readonly client: number;
+}
+
 export interface Ledger {
   queuedBy(client: string): number;
   /** One more job of this flow waits. */
   enter(client: string, flow: string): Flow;
   /** One that waited has left. */
   leave(flow: Flow): void;
-  /** One that waited runs: it was this client's and this flow's turn. */
-  serve(flow: Flow): void;
+  /** One that waited runs: it was this client's and this flow's turn. Returns the turns they had before. */
+  serve(flow: Flow): Turns;
+  /** One that ran waits again, and its turn does not count. */
+  unserve(flow: Flow, before: Turns): void;
   /** One that ran has ended. */
   finish(flow: Flow): void;
   /** Every turn from now on gets a number that is not below this one. */
@@ -75,12 +83,23 @@ export function createLedger(): Ledger {
       forgetIfIdle(flow);
     },
     serve(flow) {
+      const before = { flow: flow.turn, client: flow.client.turn };
       const turn = nextTurn++;
       for (const who of [flow, flow.client]) {
         who.turn = turn;
         who.queued -= 1;
         who.running += 1;
       }
+      return before;
+    },
+    unserve(flow, before) {
+      for (const who of [flow, flow.client]) {
+        who.queued += 1;
+        who.running -= 1;
+      }
+      // Several may be put back, in any order: the earliest turn is the one that none of them has had.
+      flow.turn = Math.min(flow.turn, before.flow);
+      flow.client.turn = Math.min(flow.client.turn, before.client);
     },
     finish(flow) {
       flow.client.running -= 1;

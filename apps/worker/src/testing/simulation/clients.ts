@@ -4,7 +4,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { isRefusedByModel, randomRequest } from "./request.ts";
-import { nameOf } from "./rules.ts";
+import { nameOf, placeOf } from "./rules.ts";
 import { createVisitor } from "./visitor.ts";
 import type { Visitor } from "./visitor.ts";
 import { createWitness } from "./witness.ts";
@@ -107,7 +107,7 @@ export function createClients(world: World): Clients {
     const { job, outcome, reasons } = witness;
     if (outcome === undefined) {
       reasons.add("client");
-      count(`cancel in ${job.place} ${job.state.name}`);
+      count(`cancel in ${placeOf(job)}`);
     }
     dispatcher.cancel(job, "client");
   }

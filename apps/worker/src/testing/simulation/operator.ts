@@ -1,4 +1,6 @@
 // Owns what happens to the worker in a simulation: its engine dies and comes back, it is told to leave, time passes.
+import { isWaiting } from "@waggle/jobs";
+import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import { nameOf } from "./rules.ts";
 import type { World } from "./world.ts";
@@ -26,7 +28,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       note("the engine dies");
       count("engine deaths");
       if (random.chance(0.5)) wire.deliver(wire.underWay);
-      const before = rules.live.map((witness) => ({ witness, began: witness.job.startedAt !== undefined }));
+      const before = rules.live.map((witness) => ({ witness, began: !isSilent(witness.job) }));
       for (const { witness, began } of before) if (began) witness.reasons.add("engine_failed");
       const backend = worker.backend();
       loaded = false;
@@ -46,7 +48,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
     refuse() {
       note("refuse new jobs");
       world.refusing = true;
-      const waiting = rules.live.filter(({ job }) => job.place !== "engine");
+      const waiting = rules.live.filter(({ job }) => isWaiting(job));
       for (const { reasons } of waiting) reasons.add("unavailable");
       dispatcher.refuse(new WaggleError("unavailable", "The worker is leaving."));
       for (const witness of waiting) {
@@ -72,4 +74,9 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       return drained;
     },
   };
+}
+
+/** It may begin again on the next engine: it waits, or has not said anything on the first engine that had it. */
+function isSilent(job: Job): boolean {
+  return isWaiting(job) || (job.log.nextToken === 0 && job.state.enginesLost === 0);
 }

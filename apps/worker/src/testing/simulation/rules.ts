@@ -1,5 +1,5 @@
 // Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
-import { isFinal } from "@waggle/jobs";
+import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, Outcome } from "@waggle/jobs";
 import type { InlineWorker } from "../inline-worker.ts";
 import type { Witness } from "./witness.ts";
@@ -51,42 +51,39 @@ export function createRules({ worker, slots, endedJobsKept, limits, now, fault }
       if (readersGoneAt !== undefined && now() - readersGoneAt >= graceMs) due.push("disconnect");
     }
     for (const reason of due) witness.reasons.add(reason);
-    const ends = isFinal(job.state.name) || job.ending !== undefined;
+    const ends = hasEnded(job) || job.state.phase.name === "ending";
     holds(due.length === 0 || ends, () => `${nameOf(witness)} goes on in spite of ${due.join()}`);
   }
 
   function checkEnding(witness: Witness): void {
     const { job } = witness;
-    if (job.ending === undefined || witness.outcome !== undefined) return;
-    const asked = endings.get(witness) ?? { outcome: job.ending, sinceMs: now() };
+    const { phase } = job.state;
+    if (phase.name !== "ending" || witness.outcome !== undefined) return;
+    const asked = endings.get(witness) ?? { outcome: phase.outcome, sinceMs: now() };
     endings.set(witness, asked);
     const agoMs = now() - asked.sinceMs;
-    holds(job.ending === asked.outcome, () => `${nameOf(witness)} was to end by ${reasonOf(asked.outcome)} first`);
-    holds(job.place === "engine", () => `${nameOf(witness)} is to end and still waits in ${job.place}`);
+    holds(phase.outcome === asked.outcome, () => `${nameOf(witness)} was to end by ${reasonOf(asked.outcome)} first`);
     holds(agoMs < limits.supersedeTimeoutMs, () => `${nameOf(witness)} was to end ${agoMs} ms ago`);
   }
 
   function checkPlaces(witnesses: readonly Witness[], engineReady: boolean): void {
-    const count = (...places: Job["place"][]): number =>
-      witnesses.filter(({ job }) => places.includes(job.place)).length;
-    const waiting = count("queue", "next", "successor");
-    holds(queue.depth <= queue.capacity, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
+    const count = (...names: Job["state"]["phase"]["name"][]): number =>
+      witnesses.filter(({ job }) => names.includes(job.state.phase.name)).length;
+    const waiting = count("queued", "blocked");
+    // Who supersedes a running job has its place beside the queue's, and there are no more of those than slots.
+    holds(queue.depth <= queue.capacity + slots, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
     holds(
-      queue.depth === count("queue"),
-      () => `the queue holds ${queue.depth}, and ${count("queue")} jobs believe it`,
+      queue.depth === count("queued"),
+      () => `the queue holds ${queue.depth}, and ${count("queued")} jobs believe it`,
     );
     holds(dispatcher.waiting === waiting, () => `${dispatcher.waiting} are said to wait, and ${waiting} do`);
     holds(dispatcher.running <= slots, () => `${dispatcher.running} jobs run in ${slots} slots`);
     holds(
-      dispatcher.running >= count("engine"),
-      () => `${count("engine")} jobs run, and ${dispatcher.running} are said to`,
+      dispatcher.running >= count("running", "ending"),
+      () => `${count("running", "ending")} jobs run, and ${dispatcher.running} are said to`,
     );
-    holds(count("left") === 0, () => "a job has left without an end");
     const idle = engineReady && dispatcher.running < slots;
-    holds(
-      !idle || count("queue", "next") === 0,
-      () => `a slot is idle while ${count("queue", "next")} jobs wait for one`,
-    );
+    holds(!idle || count("queued") === 0, () => `a slot is idle while ${count("queued")} jobs wait for one`);
   }
 
   function checkPositions(witnesses: readonly Witness[]): void {
@@ -94,8 +91,8 @@ export function createRules({ worker, slots, endedJobsKept, limits, now, fault }
     for (const witness of witnesses) {
       const { job } = witness;
       const position = dispatcher.position(job);
-      if (job.place === "engine") holds(position === 0, () => `${nameOf(witness)} runs at position ${position}`);
-      if (job.place !== "queue" && job.place !== "next") continue;
+      if (!isWaiting(job)) holds(position === 0, () => `${nameOf(witness)} runs at position ${position}`);
+      if (job.state.phase.name !== "queued") continue;
       const fits = position !== undefined && position >= 1 && position <= dispatcher.waiting && !taken.has(position);
       holds(fits, () => `${nameOf(witness)} waits at position ${position} of ${dispatcher.waiting}`);
       if (position !== undefined) taken.add(position);
@@ -109,7 +106,7 @@ export function createRules({ worker, slots, endedJobsKept, limits, now, fault }
       const { job } = witness;
       const { sessionKey } = job;
       if (sessionKey === undefined) continue;
-      if (job.startedAt !== undefined) {
+      if (job.state.startedAt !== undefined && !isWaiting(job)) {
         holds(!streaming.has(sessionKey), () => `two jobs of session ${sessionKey} stream at once`);
         streaming.add(sessionKey);
       }
@@ -117,7 +114,7 @@ export function createRules({ worker, slots, endedJobsKept, limits, now, fault }
         current += 1;
         const found = dispatcher.sessionJob(job.spec.scope.client, job.spec.scope.sessionId ?? "");
         holds(found === job, () => `session ${sessionKey} does not know ${nameOf(witness)}, its newest job`);
-      } else holds(job.ending !== undefined, () => `${nameOf(witness)} was superseded and goes on`);
+      } else holds(job.state.phase.name === "ending", () => `${nameOf(witness)} was superseded and goes on`);
     }
     holds(sessions.size === current, () => `${sessions.size} sessions are registered, and ${current} are live`);
   }
@@ -153,16 +150,9 @@ export function createRules({ worker, slots, endedJobsKept, limits, now, fault }
 }
 
 export function nameOf({ job, number }: Witness): string {
-  return `job ${number} (${job.uid}, ${job.state.name} in ${job.place})`;
+  return `job ${number} (${job.uid}, ${placeOf(job)})`;
 }
 
-function reasonOf(outcome: Outcome): string {
-  switch (outcome.type) {
-    case "finished":
-      return outcome.reason;
-    case "failed":
-      return outcome.code;
-    case "cancelled":
-      return outcome.by;
-  }
+export function placeOf({ state }: Job): string {
+  return `${state.phase.name} ${stateNameOf(state)}`;
 }

@@ -27,7 +27,7 @@ export function checkSessionLog(
   }
   for (const trace of open.values()) fault(`the log has no stream_end ${trace}`);
   for (const { job, number } of witnesses) {
-    if ((job.startedAt !== undefined) !== ended.has(job.spec.scope.trace))
+    if ((job.state.startedAt !== undefined) !== ended.has(job.spec.scope.trace))
       fault(`the log and job ${number} disagree about whether it ran`);
   }
 }

@@ -202,11 +202,15 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
 /** The shares of the service that are in use: taken from the queue, and not yet given back. */
 function watchTickets(queue: AdmissionQueue<Job>): ReadonlySet<string> {
   const tickets = new Set<string>();
-  const { take, finished } = queue;
+  const { take, finished, putBack } = queue;
   queue.take = () => {
     const job = take();
     if (job !== undefined) tickets.add(job.uid);
     return job;
+  };
+  queue.putBack = (id) => {
+    tickets.delete(id);
+    putBack(id);
   };
   queue.finished = (id) => {
     tickets.delete(id);

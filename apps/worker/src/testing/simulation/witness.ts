@@ -2,7 +2,7 @@
 import { StreamEventSchema } from "@waggle/protocol";
 import type { GenerateRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
-import { isFinal, statusOf } from "@waggle/jobs";
+import { reasonOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
 
 /** Reasons that the schedule has given the job to end. Whatever it ends with must be among them, or be its natural end. */
@@ -76,33 +76,33 @@ export function createWitness(
 
   function takeEnd(event: StreamEvent): void {
     terminal = event;
-    const { state } = job;
-    if (!isFinal(state.name)) accuse(`its stream has ended and it is ${state.name}`);
-    outcome = `${state.name} ${"by" in state ? state.by : "reason" in state ? state.reason : "code" in state ? state.code : ""}`;
+    const { phase } = job.state;
+    if (phase.name !== "ended") return accuse(`its stream has ended and it is ${phase.name}`);
+    outcome = `${phase.outcome.type} ${reasonOf(phase.outcome)}`;
     lastStatus = JSON.stringify(statusOf(job, undefined));
     const parsed = StreamEventSchema.safeParse(event);
     if (!parsed.success) accuse(`its terminal event breaks the schema: ${parsed.error.message}`);
   }
 
   function conclude(contextSize: number): void {
-    if (outcome === undefined) return accuse(`never ended: ${job.state.name} in ${job.place}`);
+    if (outcome === undefined) return accuse(`never ended: ${job.state.phase.name}`);
     if (lastStatus !== JSON.stringify(statusOf(job, undefined))) {
       accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(statusOf(job, undefined))}`);
     }
     const text = tokens.map((token) => token.text).join("");
-    if (job.state.name === "finished") return concludeFinished(text, contextSize);
+    if (stateNameOf(job.state) === "finished") return concludeFinished(text, contextSize);
     const reason = outcome.split(" ")[1] as Reason;
     const rowFailed = reason === "engine_failed" && (request.prompt ?? "").includes("[fail:");
     if (!rowFailed && !reasons.has(reason))
       accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
     const whole = soloText(request, contextSize);
-    const soFar = soloText(request, job.counts.completionTokens);
+    const soFar = soloText(request, job.state.counts.completionTokens);
     if (!whole.startsWith(text) && !soFar.startsWith(text))
       accuse(`said "${text}", which is no beginning of "${whole}"`);
   }
 
   function concludeFinished(text: string, contextSize: number): void {
-    const { completionTokens } = job.counts;
+    const { completionTokens } = job.state.counts;
     const due = stoppedText(request, completionTokens);
     if (text !== due) accuse(`said "${text}" instead of "${due}"`);
     const full = completionTokens === request.max_tokens || promptTokens(request) + completionTokens >= contextSize;

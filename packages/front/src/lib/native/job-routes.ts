@@ -1,7 +1,7 @@
 // Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
-import { acceptedOf, isFinal, statusOf } from "@waggle/jobs";
+import { acceptedOf, hasEnded, stateNameOf, statusOf } from "@waggle/jobs";
 import { readBody } from "../body.ts";
 import type { AppContext, AppOptions } from "../context.ts";
 import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "../event-stream.ts";
@@ -74,7 +74,7 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
     },
     async cancelJob(c) {
       const job = find(c);
-      if (!isFinal(job.state.name)) {
+      if (!hasEnded(job)) {
         dispatcher.cancel(job, "client");
         await job.ended.promise;
       }
@@ -88,7 +88,7 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
       if (job === undefined) return c.json({ session_id: parsed.data, cancelled: false });
       dispatcher.cancel(job, "client");
       await job.ended.promise;
-      return c.json({ session_id: parsed.data, cancelled: job.state.name === "cancelled", job_id: job.id });
+      return c.json({ session_id: parsed.data, cancelled: stateNameOf(job.state) === "cancelled", job_id: job.id });
     },
   };
 }

@@ -56,7 +56,7 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
     };
     const dialect = createDialect({
       head,
-      choices: job.parts.length,
+      choices: job.state.sequences.length,
       tools,
       logprobs: spec.topLogprobs !== undefined,
     });
@@ -108,7 +108,7 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
       const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
       if (body.dimensions != null) throw unsupported("dimensions", "the model's own width is the only one");
       const texts = typeof body.input === "string" ? [body.input] : body.input;
-      const { vectors, tokens } = await dispatcher.ask<"embed">({ kind: "embed", texts });
+      const { vectors, tokens } = await dispatcher.query<"embed">({ kind: "embed", texts });
       const encode = body.encoding_format === "base64" ? toBase64 : (vector: readonly number[]) => vector;
       return c.json({
         object: "list",
@@ -120,18 +120,23 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
     async tokenize(c) {
       const body = await readBody(c, TokenizeRequestSchema, limits.maxBodyBytes);
       const { content: text, add_special: addSpecial, parse_special: parseSpecial, with_pieces: withPieces } = body;
-      const { tokens, pieces } = await dispatcher.ask<"tokenize">({ kind: "tokenize", text, addSpecial, parseSpecial });
+      const { tokens, pieces } = await dispatcher.query<"tokenize">({
+        kind: "tokenize",
+        text,
+        addSpecial,
+        parseSpecial,
+      });
       if (!withPieces) return c.json({ tokens });
       return c.json({ tokens: tokens.map((id, i) => ({ id, piece: pieceOf(pieces[i] ?? "") })) });
     },
     async detokenize(c) {
       const { tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
-      const { text } = await dispatcher.ask<"detokenize">({ kind: "detokenize", tokens });
+      const { text } = await dispatcher.query<"detokenize">({ kind: "detokenize", tokens });
       return c.json({ content: text });
     },
     async applyTemplate(c) {
       const { messages, tools } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
-      const { prompt } = await dispatcher.ask<"render">({
+      const { prompt } = await dispatcher.query<"render">({
         kind: "render",
         messages: messages.map(templateMessage),
         ...(tools == null ? {} : { tools: templateTools(tools) }),

@@ -1,10 +1,10 @@
-// Owns questions to the engine that a request wants answered before it is accepted: does the prompt fit, does the grammar compile?
+// Owns what the engine is asked about a job before it is accepted: does the prompt fit, does the grammar compile?
 import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 
-export interface Checks {
+export interface Preflight {
   /**
    * Resolves when the engine found nothing wrong, or did not answer in time: then the same fault ends the job's stream instead.
    * @throws WaggleError as the engine put it
@@ -16,20 +16,20 @@ export interface Checks {
   abandon(): void;
 }
 
-export interface ChecksOptions {
-  readonly send: (command: EngineCommand) => void;
+export interface PreflightOptions {
+  readonly send: (command: EngineCommand) => boolean;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
 
-export function createChecks({ send, clock, timeoutMs }: ChecksOptions): Checks {
+export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): Preflight {
   const waiting = new Map<string, Deferred<void>>();
   return {
     async ask(job) {
       const answered = deferred<void>();
       waiting.set(job.jobId, answered);
       const timer = clock.setTimeout(() => answered.resolve(), timeoutMs);
-      send({ type: "check", job });
+      if (!send({ type: "check", job })) answered.resolve();
       try {
         await answered.promise;
       } finally {

@@ -1,17 +1,17 @@
-// Owns questions to the engine about the model that are no jobs: tokens of a text, a rendered conversation, embeddings.
+// Owns queries to the engine about the model that are no jobs: tokens of a text, a rendered conversation.
 import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import type { EngineAnswer, EngineCommand, EngineEvent, EngineQuestion } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 
-/** An engine that steps answers within one; one that does not is the watchdog's business, not the client's. */
+/** An engine that steps answers within one; the watchdog deals with one that does not. */
 const answerTimeoutMs = 60_000;
-/** Questions that may wait at once. */
+/** Queries that may wait at once. */
 const maxWaiting = 256;
 
 type AnswerTo<K extends EngineQuestion["kind"]> = Extract<EngineAnswer, { kind: K }>;
 
-export interface Questions {
+export interface Queries {
   /** @throws WaggleError the engine's own; unavailable when there is none or it dies; resource_exhausted when too many wait */
   ask<K extends EngineQuestion["kind"]>(question: Extract<EngineQuestion, { kind: K }>): Promise<AnswerTo<K>>;
   answer(event: Extract<EngineEvent, { type: "answer" }>): void;
@@ -19,13 +19,13 @@ export interface Questions {
   abandon(): void;
 }
 
-export interface QuestionsOptions {
-  readonly send: (command: EngineCommand) => void;
+export interface QueriesOptions {
+  readonly send: (command: EngineCommand) => boolean;
   readonly ready: () => boolean;
   readonly clock: Clock;
 }
 
-export function createQuestions({ send, ready, clock }: QuestionsOptions): Questions {
+export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
   const waiting = new Map<string, Deferred<EngineAnswer>>();
   let serial = 0;
 
@@ -37,7 +37,7 @@ export function createQuestions({ send, ready, clock }: QuestionsOptions): Quest
     async ask(question) {
       if (!ready()) throw unavailable("it is not loaded");
       if (waiting.size >= maxWaiting) {
-        throw new WaggleError("resource_exhausted", "Cannot ask the model: too many questions wait.", {
+        throw new WaggleError("resource_exhausted", "Cannot ask the model: too many queries wait.", {
           retryAfterS: 1,
         });
       }
@@ -45,7 +45,7 @@ export function createQuestions({ send, ready, clock }: QuestionsOptions): Quest
       const answered = deferred<EngineAnswer>();
       waiting.set(id, answered);
       const timer = clock.setTimeout(() => answered.reject(unavailable("it did not answer in time")), answerTimeoutMs);
-      send({ type: "ask", id, question });
+      if (!send({ type: "ask", id, question })) answered.reject(unavailable("it cannot be told"));
       try {
         const answer = await answered.promise;
         if (answer.kind === "failed") {

@@ -1,0 +1,214 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Job, Outcome } from "./job.ts";
+import { createJob } from "./new-job.ts";
+import type { JobSpec } from "./job-spec.ts";
+import { reduce } from "./reduce.ts";
+import type { Effect, JobEvent } from "./reduce.ts";
+import { SamplingSchema } from "@waggle/protocol";
+
+const spec = (choices = 1): JobSpec => ({
+  kind: "generate",
+  scope: { client: "a", trace: "t" },
+  priority: 0,
+  onDisconnect: "cancel",
+  direct: false,
+  prompt: { kind: "text", text: "x" },
+  choices,
+  sampling: SamplingSchema.parse({ seed: 7 }),
+  contextShift: false,
+  stop: [],
+});
+
+const newJob = (choices = 1, phase: "queued" | "blocked" = "queued"): Job =>
+  createJob(spec(choices), { uid: "j1", now: 0, replayBufferBytes: 1 << 20, phase });
+
+const counts = { promptTokens: 3, cachedTokens: 1, completionTokens: 2, prefillMs: 5, decodeMs: 4 };
+const cancelled: Outcome = { type: "cancelled", by: "client" };
+const died: Outcome = { type: "failed", code: "engine_failed", message: "The engine died." };
+
+const started = (jobId = "j1", at = 1): JobEvent => ({
+  type: "started",
+  event: { type: "started", jobId, slot: 0, promptTokens: 3, cachedTokens: 1 },
+  model: "m",
+  at,
+});
+const token = (index: number, tMs: number, jobId = "j1"): JobEvent => ({
+  type: "token",
+  event: { type: "token", jobId, index, text: "a", tMs, n: 1 },
+  at: 10 + tMs,
+});
+const finished = (jobId = "j1"): JobEvent => ({
+  type: "released",
+  event: { type: "finished", jobId, reason: "stop", ...counts },
+  at: 20,
+});
+const released = (jobId = "j1"): JobEvent => ({
+  type: "released",
+  event: { type: "cancelled", jobId, steps: 1, ...counts },
+  at: 20,
+});
+
+/** As the dispatcher does: the new state, and what is said goes into the log. */
+function apply(job: Job, ...events: readonly JobEvent[]): Effect[] {
+  return events.flatMap((event) => {
+    const { state, effects } = reduce(job, event);
+    job.state = state;
+    for (const effect of effects) if (effect.type === "append") job.log.append(effect.event);
+    return [...effects];
+  });
+}
+
+const typesOf = (effects: readonly Effect[]): string[] =>
+  effects.map((effect) => (effect.type === "append" ? effect.event.type : effect.type));
+
+describe("a job", () => {
+  it("goes from the queue through prefill and decode to its end, and says each once", () => {
+    const job = newJob();
+    const effects = apply(job, { type: "submitted" }, started(), token(0, 5), token(1, 9), finished());
+    expect(typesOf(effects)).toEqual([
+      ...["submit", "measure_start", "status", "started", "measure_tokens", "token", "measure_tokens", "token"],
+      ...["end", "ended", "free"],
+    ]);
+    expect(job.state).toMatchObject({
+      phase: { name: "ended", outcome: { type: "finished", reason: "stop" } },
+      counts,
+    });
+    expect(job.log.started).toMatchObject({ seed: 7, prompt_tokens: 3, queue_ms: 1 });
+  });
+
+  it("that waits leaves the queue when it is to end; one that runs is released first", () => {
+    expect(typesOf(apply(newJob(), { type: "end", outcome: cancelled, at: 1 }))).toEqual(["dequeue", "end", "ended"]);
+    const job = newJob();
+    const asked = apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
+    expect(asked.at(-1)).toEqual({ type: "release", uids: ["j1"] });
+    expect(apply(job, { type: "end", outcome: died, at: 3 })).toEqual([]);
+    expect(typesOf(apply(job, released()))).toEqual(["measure_cancel", "end", "ended", "free"]);
+    expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
+  });
+
+  it("ends in time when the engine does not release it, and its slot is free when it does", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
+    expect(typesOf(apply(job, { type: "overdue", at: 3 }))).toEqual(["end", "ended"]);
+    expect(typesOf(apply(job, token(0, 1), released()))).toEqual(["measure_cancel", "free"]);
+  });
+
+  it("stands behind the one that it supersedes until that is gone", () => {
+    const job = newJob(1, "blocked");
+    expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job event: submitted while blocked");
+    expect(apply(job, { type: "unblocked" })).toEqual([{ type: "enqueue", again: false }]);
+    expect(() => reduce(job, { type: "unblocked" })).toThrow("Illegal");
+  });
+
+  it("begins again when its engine dies before it has spoken, once, and is not started twice in its stream", () => {
+    const job = newJob();
+    const lost: JobEvent = { type: "engine_lost", outcome: died, at: 5 };
+    expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: true });
+    expect(apply(job, { type: "moved", position: 1 })).toEqual([]);
+    const second = apply(job, { type: "submitted" }, started("j1", 9));
+    expect(typesOf(second)).toEqual(["submit", "status"]);
+    expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
+  });
+
+  it("that has spoken ends with its engine", () => {
+    const job = newJob();
+    const lost: JobEvent = { type: "engine_lost", outcome: died, at: 5 };
+    expect(typesOf(apply(job, { type: "submitted" }, started(), token(0, 1), lost).slice(-3))).toEqual([
+      ...["error", "ended", "free"],
+    ]);
+  });
+
+  it("of several choices shares one time, which never goes back, and counts them all", () => {
+    const job = newJob(2);
+    apply(job, { type: "submitted" }, started("j1", 1), started("j1.1", 41));
+    apply(job, token(0, 50), token(0, 15, "j1.1"), token(1, 60), token(1, 30, "j1.1"));
+    const times = job.log.tokensFrom(0, 10).map(({ t_ms, choice }) => [choice, t_ms]);
+    expect(times).toEqual([
+      [0, 50],
+      [1, 55],
+      [0, 60],
+      [1, 70],
+    ]);
+    apply(job, finished("j1"), finished("j1.1"));
+    expect(job.state.counts).toMatchObject({ prefillMs: 50, decodeMs: 20, completionTokens: 4, promptTokens: 3 });
+  });
+
+  it("of several choices fails as a whole when one does", () => {
+    const job = newJob(2);
+    apply(job, { type: "submitted" }, started("j1"), started("j1.1"));
+    const failed: JobEvent = {
+      type: "released",
+      event: { type: "failed", jobId: "j1", code: "engine_failed", message: "no" },
+      at: 3,
+    };
+    expect(apply(job, failed)).toEqual([{ type: "release", uids: ["j1.1"] }]);
+    expect(typesOf(apply(job, released("j1.1")))).toEqual(["measure_cancel", "error", "ended", "free"]);
+  });
+});
+
+describe("whatever happens, in any order", () => {
+  const anyEvent = fc.oneof(
+    fc.constantFrom<JobEvent>(
+      { type: "loading" },
+      { type: "moved", position: 2 },
+      { type: "end", outcome: cancelled, at: 3 },
+      { type: "abort", outcome: died, at: 4 },
+      { type: "engine_lost", outcome: died, at: 5 },
+      { type: "overdue", at: 6 },
+      { type: "submitted" },
+    ),
+    fc.constantFrom("j1", "j1.1").chain((uid) =>
+      fc.oneof(
+        fc.constant(started(uid)),
+        fc.nat(100).map((ms) => token(0, ms, uid)),
+        fc.constant(finished(uid)),
+        fc.constant(released(uid)),
+      ),
+    ),
+  );
+
+  /** What the dispatcher would not say, because it knows better. */
+  function isPossible(job: Job, event: JobEvent): boolean {
+    const held = (uid: string): boolean =>
+      job.state.sequences.some((sequence) => sequence.uid === uid && sequence.held);
+    const { name } = job.state.phase;
+    switch (event.type) {
+      case "submitted":
+        return name === "queued";
+      case "overdue":
+        return name === "ending";
+      case "engine_lost":
+        return held("j1") || held("j1.1");
+      case "started":
+      case "token":
+      case "released":
+        return held(event.event.jobId);
+      case "unblocked":
+      case "moved":
+      case "loading":
+      case "end":
+      case "abort":
+        return true;
+    }
+  }
+
+  it("a job ends once, says nothing after that, and gives its share back once for each time it took one", () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
+        const job = newJob(2);
+        const all: string[] = [];
+        for (const event of events) if (isPossible(job, event)) all.push(...typesOf(apply(job, event)));
+        const ends = all.filter((type) => type === "end" || type === "error");
+        expect(ends.length).toBe(job.state.phase.name === "ended" ? 1 : 0);
+        expect(all.filter((type) => type === "ended")).toHaveLength(ends.length);
+        const takes = all.filter((type) => type === "submit").length;
+        const gives = all.filter((type) => type === "free" || type === "enqueue").length;
+        const holds = job.state.sequences.some(({ held }) => held);
+        expect(gives).toBe(takes - (holds ? 1 : 0));
+        if (job.log.terminal?.type === "end") expect(job.log.terminal.usage.total_tokens).toBeGreaterThanOrEqual(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,300 @@
+// Owns the life of a job as one pure function: what has happened in, the new state and what is to be done about it out.
+//
+//   queued --> running: queued, prefill, decode --> ending --> ended
+//     ^  ^         |                                  |
+//     |  +---------+ its engine died before it spoke  |  from every phase: end, abort
+//   blocked (until the engine has released the job of its session that it supersedes)
+import type { JobEvent as EngineJobEvent } from "@waggle/engine";
+import type { QueuedEvent, StatusEvent, StreamEvent } from "@waggle/protocol";
+import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
+import { roundMs, startedEventOf, streamKeys, terminalEventOf, tokenEventOf } from "./stream-events.ts";
+
+/** Engines that may die under a job before it ends with them; one that kills its engines must not go on for ever. */
+const mostEnginesLost = 1;
+
+/** `at` is the daemon clock's, in ms. */
+export type JobEvent =
+  /** The job of its session that it waited for is gone. */
+  | { readonly type: "unblocked" }
+  /** Its turn has come, and there are slots for all its sequences. */
+  | { readonly type: "submitted" }
+  /** Where it stands in the queue has changed. */
+  | { readonly type: "moved"; readonly position: number }
+  /** There is no engine that could run it: one loads. */
+  | { readonly type: "loading" }
+  | { readonly type: "started"; readonly event: EngineEventOf<"started">; readonly model: string; readonly at: number }
+  | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
+  /** The engine has let go of a sequence: it finished, failed, or was cancelled as asked. */
+  | {
+      readonly type: "released";
+      readonly event: EngineEventOf<"finished" | "failed" | "cancelled">;
+      readonly at: number;
+    }
+  /** Somebody wants it to end. The first one who does decides how. */
+  | { readonly type: "end"; readonly outcome: Outcome; readonly at: number }
+  /** The engine has not released it in time. */
+  | { readonly type: "overdue"; readonly at: number }
+  /** It is to end now, whatever the engine does. */
+  | { readonly type: "abort"; readonly outcome: Outcome; readonly at: number }
+  /** The engine is gone, and everything that it held. */
+  | { readonly type: "engine_lost"; readonly outcome: Outcome; readonly at: number };
+
+type EngineEventOf<T extends EngineJobEvent["type"]> = Extract<EngineJobEvent, { type: T }>;
+
+/** What the dispatcher is to do, in this order. */
+export type Effect =
+  | { readonly type: "append"; readonly event: StreamEvent }
+  /** Into the queue; `again` at its old place. */
+  | { readonly type: "enqueue"; readonly again: boolean }
+  | { readonly type: "dequeue" }
+  | { readonly type: "submit" }
+  /** The engine is to let go of these, within `overdue`'s time. */
+  | { readonly type: "release"; readonly uids: readonly string[] }
+  /** The first sequence has its slot. */
+  | { readonly type: "measure_start" }
+  /** Model tokens have come; `sincePreviousMs` is undefined for the first of a sequence. */
+  | {
+      readonly type: "measure_tokens";
+      readonly tokens: number;
+      readonly first: boolean;
+      readonly sincePreviousMs: number | undefined;
+    }
+  | { readonly type: "keep_vector"; readonly index: number; readonly vector: readonly number[] }
+  /** Forward passes between a cancel and the slot being free. */
+  | { readonly type: "measure_cancel"; readonly steps: number }
+  /** The engine holds nothing of it any more: its share of the service is free. */
+  | { readonly type: "free" }
+  /** It is over, and its last event said. */
+  | { readonly type: "ended"; readonly outcome: Outcome };
+
+export interface Change {
+  readonly state: JobState;
+  readonly effects: readonly Effect[];
+}
+
+/** @throws Error on a pair that must not happen, which is a defect of the dispatcher or the engine */
+export function reduce(job: Job, event: JobEvent): Change {
+  const { state } = job;
+  const { phase } = state;
+  switch (event.type) {
+    case "unblocked":
+      if (phase.name !== "blocked") throw illegal(job, event);
+      return { state: { ...state, phase: { name: "queued" } }, effects: [{ type: "enqueue", again: false }] };
+    case "submitted":
+      if (phase.name !== "queued") throw illegal(job, event);
+      return submit(state);
+    case "moved":
+      // What has started once is not queued again in its client's eyes.
+      return state.startedAt !== undefined || phase.name === "ended"
+        ? unchanged(state)
+        : say(state, { type: "queued", ...streamKeys(job), position: event.position });
+    case "loading":
+      return phase.name === "ended" ? unchanged(state) : say(state, statusOf(job, "loading"));
+    case "started":
+      return phase.name === "running" || phase.name === "ending" ? start(job, event) : unchanged(state);
+    case "token":
+      return phase.name === "running" || phase.name === "ending" ? speak(job, event) : unchanged(state);
+    case "released":
+      return release(job, event);
+    case "end":
+      return phase.name === "ended" || phase.name === "ending" ? unchanged(state) : askToEnd(job, event);
+    case "overdue":
+      if (phase.name !== "ending") throw illegal(job, event);
+      return end(job, state, phase.outcome, event.at);
+    case "abort":
+      if (phase.name === "ended") return unchanged(state);
+      return end(job, state, phase.name === "ending" ? phase.outcome : event.outcome, event.at);
+    case "engine_lost":
+      return loseEngine(job, event);
+  }
+}
+
+function submit(state: JobState): Change {
+  const sequences = state.sequences.map((sequence) => ({ ...sequence, held: true }));
+  return { state: { ...state, phase: { name: "running", stage: "queued" }, sequences }, effects: [{ type: "submit" }] };
+}
+
+function start(job: Job, { event, model, at }: Extract<JobEvent, { type: "started" }>): Change {
+  const { state } = job;
+  const first = state.startedAt === undefined;
+  const startedAt = state.startedAt ?? at;
+  const next: JobState = {
+    ...state,
+    phase: withStage(state, "prefill", "queued"),
+    startedAt,
+    counts: { ...state.counts, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens },
+    sequences: withSequence(state, event.jobId, { startedMs: at - startedAt }),
+  };
+  // A later choice, or a job that begins again on another engine.
+  if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);
+  const again: readonly Effect[] = [append(statusOf(job, "thinking"))];
+  if (!first) return { state: next, effects: again };
+  const started = append(startedEventOf(job, next, model));
+  return { state: next, effects: [{ type: "measure_start" }, ...again, started] };
+}
+
+function speak(job: Job, { event, at }: Extract<JobEvent, { type: "token" }>): Change {
+  const { state } = job;
+  const sequence = state.sequences.find(({ uid }) => uid === event.jobId);
+  if (sequence === undefined) throw new Error(`Illegal token of job ${job.uid}: it has no sequence ${event.jobId}`);
+  const { counts } = state;
+  const first = state.firstTokenAt === undefined;
+  // On the job's own time, which all its choices share; their messages may arrive in any order.
+  const spokenMs = Math.max(sequence.startedMs + event.tMs, counts.prefillMs + counts.decodeMs);
+  const next: JobState = {
+    ...state,
+    phase: withStage(state, "decode", "prefill"),
+    firstTokenAt: state.firstTokenAt ?? at,
+    counts: {
+      ...counts,
+      completionTokens: counts.completionTokens + event.n,
+      prefillMs: first ? spokenMs : counts.prefillMs,
+      decodeMs: first ? 0 : spokenMs - counts.prefillMs,
+    },
+    sequences: withSequence(state, event.jobId, { lastTokenMs: spokenMs }),
+  };
+  const { lastTokenMs } = sequence;
+  const sincePreviousMs = lastTokenMs === undefined ? undefined : spokenMs - lastTokenMs;
+  return {
+    state: next,
+    effects: [
+      { type: "measure_tokens", tokens: event.n, first, sincePreviousMs },
+      append(tokenEventOf(job, event, sequence.choice, roundMs(spokenMs))),
+    ],
+  };
+}
+
+function release(job: Job, { event, at }: Extract<JobEvent, { type: "released" }>): Change {
+  const counts = event.type === "failed" ? undefined : countsOf(event);
+  const state: JobState = {
+    ...job.state,
+    sequences: withSequence(job.state, event.jobId, {
+      held: false,
+      ...(counts === undefined ? {} : { counts }),
+      ...(event.type === "finished" ? { reason: event.reason } : {}),
+    }),
+  };
+  const steps: readonly Effect[] = event.type === "cancelled" ? [{ type: "measure_cancel", steps: event.steps }] : [];
+  const { phase } = state;
+  const outcome = outcomeOf(event, state);
+  if (state.sequences.some(({ held }) => held)) {
+    // A choice that fails takes the others with it.
+    if (outcome.type === "finished" || phase.name !== "running") return { state, effects: steps };
+    const change = askToEnd({ ...job, state }, { outcome, at });
+    return { state: change.state, effects: [...steps, ...change.effects] };
+  }
+  if (phase.name === "ended") return { state, effects: [...steps, free] };
+  const allFinished = state.sequences.every(({ reason }) => reason !== undefined);
+  const last = allFinished || phase.name !== "ending" ? outcome : phase.outcome;
+  const change = end(job, { ...state, counts: totalsOf(state) }, last, at);
+  return { state: change.state, effects: [...steps, ...change.effects, free] };
+}
+
+/** An engine that lets go without having been asked, and without saying why, has a defect. */
+function outcomeOf(event: EngineEventOf<"finished" | "failed" | "cancelled">, { phase }: JobState): Outcome {
+  switch (event.type) {
+    case "finished":
+      return { type: "finished", reason: event.reason };
+    case "failed":
+      return { type: "failed", code: event.code, message: event.message, details: event.details };
+    case "cancelled":
+      if (phase.name === "ending" || phase.name === "ended") return phase.outcome;
+      return { type: "failed", code: "internal", message: "The engine dropped the job." };
+  }
+}
+
+function askToEnd(job: Job, { outcome, at }: { readonly outcome: Outcome; readonly at: number }): Change {
+  const { state } = job;
+  const { phase } = state;
+  if (phase.name !== "running") return end(job, state, outcome, at);
+  const uids = state.sequences.filter(({ held }) => held).map(({ uid }) => uid);
+  return {
+    state: { ...state, phase: { name: "ending", stage: phase.stage, outcome } },
+    effects: [{ type: "release", uids }],
+  };
+}
+
+/** What has said nothing yet begins again on the next engine, once; its client need not know more than that it takes longer. */
+function loseEngine(job: Job, { outcome, at }: Extract<JobEvent, { type: "engine_lost" }>): Change {
+  const { phase, enginesLost } = job.state;
+  const state: JobState = {
+    ...job.state,
+    sequences: job.state.sequences.map((sequence) => ({
+      ...sequence,
+      held: false,
+      reason: undefined,
+      counts: undefined,
+    })),
+  };
+  if (phase.name === "ended") return { state, effects: [free] };
+  const silent = job.log.nextToken === 0;
+  if (phase.name === "running" && silent && enginesLost < mostEnginesLost) {
+    return {
+      state: { ...state, phase: { name: "queued" }, enginesLost: enginesLost + 1 },
+      effects: [{ type: "enqueue", again: true }],
+    };
+  }
+  const change = end(job, state, phase.name === "ending" ? phase.outcome : outcome, at);
+  return { state: change.state, effects: [...change.effects, free] };
+}
+
+/** After everything else: who comes next in the same session must not look as if it had had no turn yet. */
+const free: Effect = { type: "free" };
+
+/** The one place where a job ends. */
+function end(job: Job, state: JobState, outcome: Outcome, at: number): Change {
+  const ended: JobState = { ...state, phase: { name: "ended", outcome }, endedAt: at };
+  const waited = state.phase.name === "queued" || state.phase.name === "blocked";
+  return {
+    state: ended,
+    effects: [
+      ...(waited ? [{ type: "dequeue" } as const] : []),
+      append(terminalEventOf(job, ended, outcome)),
+      { type: "ended", outcome },
+    ],
+  };
+}
+
+function withStage({ phase }: JobState, stage: "prefill" | "decode", from: "queued" | "prefill"): JobState["phase"] {
+  return (phase.name === "running" || phase.name === "ending") && phase.stage === from ? { ...phase, stage } : phase;
+}
+
+function withSequence({ sequences }: JobState, uid: string, change: Partial<SequenceState>): readonly SequenceState[] {
+  return sequences.map((sequence) => (sequence.uid === uid ? { ...sequence, ...change } : sequence));
+}
+
+/** The sequences' counts together; what the stream itself has counted where the engine died before it told. */
+function totalsOf({ sequences, counts }: JobState): JobCounts {
+  const known = sequences.flatMap((sequence) => (sequence.counts === undefined ? [] : [sequence.counts]));
+  const [first] = known;
+  if (first === undefined || known.length < sequences.length) return counts;
+  if (sequences.length === 1) return first;
+  // Times on the job's own clock: those of the choices overlap.
+  const completionTokens = known.reduce((sum, part) => sum + part.completionTokens, 0);
+  return { ...counts, promptTokens: first.promptTokens, cachedTokens: first.cachedTokens, completionTokens };
+}
+
+function countsOf(event: EngineEventOf<"finished" | "cancelled">): JobCounts {
+  const { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs } = event;
+  return { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs };
+}
+
+function statusOf(job: Job, status: StatusEvent["status"]): StatusEvent {
+  return { type: "status", ...streamKeys(job), status };
+}
+
+function say(state: JobState, event: QueuedEvent | StatusEvent): Change {
+  return { state, effects: [append(event)] };
+}
+
+function append(event: StreamEvent): Effect {
+  return { type: "append", event };
+}
+
+function unchanged(state: JobState): Change {
+  return { state, effects: [] };
+}
+
+function illegal(job: Job, event: JobEvent): Error {
+  return new Error(`Illegal job event: ${event.type} while ${job.state.phase.name}`);
+}

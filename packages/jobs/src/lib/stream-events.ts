@@ -1,0 +1,99 @@
+// Owns the events of a job's stream: what each says of the job. Pure.
+import type { JobEvent as EngineJobEvent, LogprobEntry } from "@waggle/engine";
+import { errorKinds } from "@waggle/protocol";
+import type { Logprob, StartedEvent, TerminalEvent, Timings, TokenEvent, Usage } from "@waggle/protocol";
+import type { Job, JobState, Outcome } from "./job.ts";
+
+/** What every event of the job's stream carries. */
+export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id: string; session_id?: string } {
+  const { sessionId } = spec.scope;
+  return sessionId === undefined ? { stream_id: id } : { stream_id: id, session_id: sessionId };
+}
+
+export function startedEventOf(job: Job, { counts, startedAt }: JobState, model: string): StartedEvent {
+  return {
+    type: "started",
+    ...streamKeys(job),
+    model,
+    prompt_tokens: counts.promptTokens,
+    cached_tokens: counts.cachedTokens,
+    queue_ms: roundMs((startedAt ?? job.acceptedAt) - job.acceptedAt),
+    ...(job.spec.kind === "generate" ? { seed: job.spec.sampling.seed } : {}),
+  };
+}
+
+/** @param spokenMs from the job's start */
+export function tokenEventOf(
+  job: Job,
+  event: Extract<EngineJobEvent, { type: "token" }>,
+  choice: number,
+  spokenMs: number,
+): TokenEvent {
+  return {
+    type: "token",
+    ...streamKeys(job),
+    // With several choices their tokens interleave, and the stream counts them all.
+    index: job.log.nextToken,
+    text: event.text,
+    t_ms: spokenMs,
+    ...(event.n > 1 ? { n: event.n } : {}),
+    ...(job.state.sequences.length > 1 ? { choice } : {}),
+    ...(event.logprobs === undefined ? {} : { logprobs: event.logprobs.map(copyLogprob) }),
+  };
+}
+
+export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): TerminalEvent {
+  if (outcome.type === "failed") {
+    return {
+      type: "error",
+      ...streamKeys(job),
+      code: outcome.code,
+      message: outcome.message,
+      retryable: errorKinds[outcome.code].retryable,
+      ...(outcome.details === undefined ? {} : { details: outcome.details }),
+    };
+  }
+  return {
+    type: "end",
+    ...streamKeys(job),
+    ...(outcome.type === "finished"
+      ? { finish_reason: outcome.reason }
+      : { finish_reason: "cancelled" as const, cancelled_by: outcome.by }),
+    ...(state.sequences.length > 1
+      ? { choices: state.sequences.map(({ reason }) => ({ finish_reason: reason ?? ("cancelled" as const) })) }
+      : {}),
+    usage: usageOf(state),
+    timings: timingsOf(job, state),
+  };
+}
+
+export function usageOf({ counts }: JobState): Usage {
+  const { promptTokens, cachedTokens, completionTokens } = counts;
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    cached_tokens: cachedTokens,
+  };
+}
+
+/** Of a job that has ended. */
+export function timingsOf({ acceptedAt }: Job, { counts, startedAt, endedAt = acceptedAt }: JobState): Timings {
+  const { prefillMs, decodeMs, completionTokens } = counts;
+  return {
+    queue_ms: roundMs((startedAt ?? endedAt) - acceptedAt),
+    prefill_ms: roundMs(prefillMs),
+    decode_ms: roundMs(decodeMs),
+    total_ms: roundMs(endedAt - acceptedAt),
+    tokens_per_second: decodeMs > 0 ? roundMs(((completionTokens - 1) * 1000) / decodeMs) : 0,
+  };
+}
+
+/** To the microsecond; a clock that was read twice may be a hair behind itself. */
+export function roundMs(ms: number): number {
+  return Math.max(0, Math.round(ms * 1000) / 1000);
+}
+
+function copyLogprob({ bytes, logprob, top }: LogprobEntry): Logprob {
+  return { bytes: [...bytes], logprob, top: top.map((entry) => ({ bytes: [...entry.bytes], logprob: entry.logprob })) };
+}
