@@ -69,7 +69,9 @@ async function readOnce(options: FollowOptions, progress: Progress): Promise<Fol
       const event = frame as StreamEvent;
       // Whatever else may come down this connection, only this job's words belong to this answer.
       if (signal.aborted || event.stream_id !== jobId) continue;
-      if (event.type === "error" && event.code === "slow_consumer") return undefined;
+      if (event.type === "error" && event.code === "slow_consumer") {
+        return { kind: "refused", problem: { code: event.code, message: event.message } };
+      }
       if (event.type === "token") {
         if (event.index <= progress.lastIndex) continue;
         if (event.index > progress.lastIndex + 1) return undefined;

@@ -1,7 +1,7 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { createFakeClock } from "@waggle/testing";
 import { GenerateRequestSchema, WaggleError } from "@waggle/protocol";
-import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import type { ErrorEvent, GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { generateSpecOf } from "@waggle/front";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -367,7 +367,11 @@ describe("readers", () => {
     const job = await submit({ prompt: "story [eog:100]" });
     await job.ended.promise;
     const late = await readAll(job);
-    expect(late.at(-1)).toMatchObject({ type: "error", code: "slow_consumer", retryable: true });
+    expect(late.at(-1)).toMatchObject({ type: "error", code: "slow_consumer", retryable: false });
+    // Asking for the same again brings the same; what is still held can be had.
+    const { details } = late.at(-1) as ErrorEvent;
+    const held = await readAll(job, Number(details?.["first_index"]) - 1);
+    expect(held.at(-1)).toMatchObject({ type: "end" });
     const near = await readAll(job, 98);
     expect(near.at(-1)).toMatchObject({ type: "end" });
   });

@@ -158,5 +158,6 @@ function tooSlow(options: ReaderOptions, firstToken: number): ErrorEvent {
     code: "slow_consumer",
     message: `Cannot continue this reader: it fell too far behind, and token events before ${firstToken} are no longer held.`,
     retryable: errorKinds.slow_consumer.retryable,
+    details: { first_index: firstToken },
   };
 }

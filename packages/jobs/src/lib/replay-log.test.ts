@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import type { TokenEvent } from "@waggle/protocol";
 import { createReplayLog } from "./replay-log.ts";
@@ -38,6 +40,23 @@ describe("replay log", () => {
     expect(log.nextToken).toBe(5_000);
     expect(log.tokensFrom(4_990, 3).map((event) => event.index)).toEqual([4_990, 4_991, 4_992]);
     expect(log.tokensFrom(4_999, 256).map((event) => event.index)).toEqual([4_999]);
+  });
+
+  it("counts what logprobs take in the heap", () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const log = createReplayLog(Infinity);
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < 2_000; index += 1) {
+      const alternative = (i: number) => ({ bytes: [...Buffer.from(` word${i}`)], logprob: -i - 0.5 });
+      const top = Array.from({ length: 20 }, (_, i) => alternative(i));
+      log.append({ ...token(index, ` word${index}`), logprobs: [{ ...alternative(index), top }] });
+    }
+    collect();
+    const used = process.memoryUsage().heapUsed - before;
+    expect(used).toBeGreaterThan(log.bytes / 3);
+    expect(used).toBeLessThan(log.bytes * 1.25);
   });
 
   it("keeps a single token that is larger than all it may hold", () => {

@@ -1,11 +1,18 @@
 // Owns what a job's stream has said so far, bounded in bytes, and tells its readers that there is more. It knows events, not HTTP.
 import type { QueuedEvent, StartedEvent, StatusEvent, StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
 
-/** What a token event costs in memory besides its text: the object, its fields, its place in the array. A round estimate. */
+/**
+ * What a token event costs in V8's heap besides its text: the object, its fields, its place in the array. Estimates on the
+ * high side, checked against the heap in the test.
+ */
 const tokenOverheadBytes = 120;
+/** Of an entry of logprobs, or of one of its alternatives: an object of numbers and an array of bytes. */
+const logprobBytes = 120;
+/** Of an element of a small array. */
+const elementBytes = 8;
 
 export interface ReplayLog {
-  /** The latest queued or status event; earlier ones are news of yesterday. Its number grows with each. */
+  /** The latest queued or status event; it replaces the one before. Its number grows with each. */
   readonly waiting: { readonly event: QueuedEvent | StatusEvent; readonly number: number } | undefined;
   readonly started: StartedEvent | undefined;
   readonly terminal: TerminalEvent | undefined;
@@ -102,6 +109,11 @@ export function createReplayLog(maxBytes: number): ReplayLog {
   };
 }
 
-function costOf(event: TokenEvent): number {
-  return tokenOverheadBytes + event.text.length * 2;
+function costOf({ text, logprobs }: TokenEvent): number {
+  let bytes = tokenOverheadBytes + text.length * 2;
+  for (const entry of logprobs ?? []) {
+    bytes += logprobBytes + elementBytes * entry.bytes.length;
+    for (const { bytes: own } of entry.top) bytes += logprobBytes + elementBytes * own.length;
+  }
+  return bytes;
 }

@@ -62,8 +62,8 @@ export const errorKinds = {
   slow_consumer: {
     status: 500,
     type: "slow_consumer_error",
-    retryable: true,
-    when: "This reader fell too far behind and was cut off; the job goes on, and a resume continues it.",
+    retryable: false,
+    when: "This reader needs token events that are no longer held; details.first_index is the oldest that is. Other readers and the job are not affected.",
   },
   deadline_exceeded: {
     status: 504,
