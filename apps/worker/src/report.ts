@@ -1,28 +1,18 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
-import type { Clock, ConflatedChannel } from "@waggle/async";
-import type { Health, Heartbeat, LoadingEvent, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import type { Clock } from "@waggle/async";
+import type { Health, Heartbeat, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { WorkerStateSchema } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
-import type { Supervisor } from "./engine/supervisor.ts";
+import type { ModelHost } from "./model-host.ts";
 import type { StreamCounter } from "@waggle/front";
-import type { Dispatcher, JobRegistry } from "@waggle/jobs";
-import type { WorkerState } from "./worker-state.ts";
 
 export interface ReportOptions {
   readonly config: WorkerConfig;
-  readonly state: WorkerState;
-  readonly dispatcher: Dispatcher;
-  readonly supervisor: Supervisor;
-  readonly loading: ConflatedChannel<LoadingEvent>;
+  readonly host: ModelHost;
   readonly clock: Clock;
   readonly startedAt: number;
   readonly url: () => string;
-  readonly model: () => string;
-  /** As the engine told last; empty before it told anything. */
-  readonly slots: () => readonly SlotStatus[];
-  /** Model tokens generated so far. */
-  readonly tokens: () => number;
 }
 
 export interface Report {
@@ -32,36 +22,37 @@ export interface Report {
   registration(): Registration;
   heartbeat(seq: number): Heartbeat;
   /** Sets the gauges that are read off rather than counted. */
-  collect(metrics: WorkerMetrics, registry: JobRegistry, streams: StreamCounter): void;
+  collect(metrics: WorkerMetrics, streams: StreamCounter): void;
 }
 
 export function createReport(options: ReportOptions): Report {
-  const { config, state, dispatcher, supervisor, clock } = options;
+  const { config, host, clock } = options;
+  const { state, dispatcher, registry, engine } = host;
 
   let last = { tokens: 0, at: options.startedAt };
 
   /** Since the heartbeat before. */
   function tokensPerSecond(): number {
-    const now = { tokens: options.tokens(), at: clock.now() };
+    const now = { tokens: host.tokens, at: clock.now() };
     const rate = now.at > last.at ? ((now.tokens - last.tokens) * 1000) / (now.at - last.at) : 0;
     last = now;
     return Math.round(rate * 10) / 10;
   }
 
   function slots(): readonly SlotStatus[] {
-    const told = options.slots();
+    const told = host.slots;
     if (told.length > 0) return told;
-    const count = supervisor.info?.slots ?? config.slots;
+    const count = engine.info?.slots ?? config.slots;
     return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
   }
 
-  const slotCounts = () => ({ total: supervisor.info?.slots ?? config.slots, busy: dispatcher.running });
+  const slotCounts = () => ({ total: engine.info?.slots ?? config.slots, busy: dispatcher.running });
   const queueCounts = () => ({ depth: dispatcher.waiting, capacity: config.queueCapacity });
   const shared = () => ({
     worker_id: config.workerId,
     url: options.url(),
     state: state.name,
-    model: options.model(),
+    model: host.name,
     backend: config.backend,
     version: config.version,
   });
@@ -69,7 +60,7 @@ export function createReport(options: ReportOptions): Report {
   return {
     slots,
     info() {
-      const engine = supervisor.info;
+      const model = engine.info;
       return {
         ...shared(),
         slots: slotCounts().total,
@@ -77,35 +68,35 @@ export function createReport(options: ReportOptions): Report {
         prefill_budget: config.prefillBudget ?? null,
         queue_capacity: config.queueCapacity,
         uptime_ms: Math.round(clock.now() - options.startedAt),
-        ...(engine === undefined
+        ...(model === undefined
           ? {}
           : {
-              context_size: engine.contextSize,
-              trained_context_size: engine.trainedContextSize,
-              parameters: engine.parameters,
-              model_bytes: engine.modelBytes,
-              device: engine.device,
-              threads: engine.threads,
-              engine_build: engine.build,
+              context_size: model.contextSize,
+              trained_context_size: model.trainedContextSize,
+              parameters: model.parameters,
+              model_bytes: model.modelBytes,
+              device: model.device,
+              threads: model.threads,
+              engine_build: model.build,
             }),
       };
     },
     health() {
-      const loading = options.loading.value;
+      const loading = host.loading.value;
       return {
         live: state.name !== "failed",
         ready: state.name === "ready",
         state: state.name,
         ...(state.reason === undefined ? {} : { reason: state.reason }),
         worker_id: config.workerId,
-        model: options.model(),
+        model: host.name,
         backend: config.backend,
         version: config.version,
         uptime_ms: Math.round(clock.now() - options.startedAt),
         ...(loading.type === "loading" ? { loading_progress: loading.progress } : {}),
         slots: slotCounts(),
         queue: queueCounts(),
-        engine: { starts: supervisor.starts, deaths: supervisor.deaths },
+        engine: { starts: engine.starts, deaths: engine.deaths },
       };
     },
     registration: () => ({
@@ -123,7 +114,7 @@ export function createReport(options: ReportOptions): Report {
       seq,
       tokens_per_second: tokensPerSecond(),
     }),
-    collect(metrics, registry, streams) {
+    collect(metrics, streams) {
       metrics.setState(state.name, WorkerStateSchema.options);
       metrics.slotsTotal.set(slotCounts().total);
       metrics.slotsBusy.set(dispatcher.running);

@@ -337,7 +337,7 @@ describe("the worker about itself", () => {
 
   it("tells progress, then ready, and ends", async () => {
     start({ loadLater: true });
-    worker.loading.set({ type: "loading", stage: "loading", progress: 0.5 });
+    worker.host.loading.set({ type: "loading", stage: "loading", progress: 0.5 });
     const response = await call("GET", "/v1/loading/progress", { accept: "application/x-ndjson" });
     const reader = response.body?.getReader();
     const decoder = new TextDecoder();

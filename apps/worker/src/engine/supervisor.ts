@@ -7,6 +7,7 @@ import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
 import type { Logger } from "@waggle/telemetry";
+import type { DeathReason, EngineHost, EngineHostEvents } from "./engine-host.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { createWatchdog } from "./watchdog.ts";
 
@@ -23,9 +24,7 @@ const leaveTimeoutMs = 1_000;
  */
 const youngMiB = 4;
 
-export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken";
-
-export interface SupervisorOptions {
+export interface SupervisorOptions extends EngineHostEvents {
   readonly start: EngineStart;
   /** Of the engine process, which needs no secrets. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -37,33 +36,9 @@ export interface SupervisorOptions {
   readonly loadTimeoutMs: number;
   /** This many deaths within a minute are a crash loop. */
   readonly crashLoopDeaths: number;
-  /** Whether the engine has anything to do. */
-  readonly busy: () => boolean;
-  readonly onStart: () => void;
-  readonly onEvent: (event: EngineEvent) => void;
-  readonly onReady: (info: BackendInfo, loadMs: number) => void;
-  /** An engine died, loaded or not. Comes before what follows from it. */
-  readonly onDeath: (reason: DeathReason) => void;
-  /** A loaded engine died; a new one follows unless `onGaveUp` comes next. */
-  readonly onLost: (reason: DeathReason, message: string) => void;
-  /** The first load failed, or a crash loop: no engine will follow. */
-  readonly onGaveUp: (message: string, firstLoad: boolean) => void;
 }
 
-export interface Supervisor {
-  start(): void;
-  /** Dropped silently when no engine is there: the dispatcher hears of the loss through `onLost`. */
-  send(command: EngineCommand): void;
-  /** The engine leaves by command, or is killed; resolves when it is gone. No other follows. */
-  stop(): Promise<void>;
-  readonly ready: boolean;
-  readonly info: BackendInfo | undefined;
-  readonly pid: number | undefined;
-  readonly starts: number;
-  readonly deaths: number;
-}
-
-export function createSupervisor(options: SupervisorOptions): Supervisor {
+export function createSupervisor(options: SupervisorOptions): EngineHost {
   const { clock, log } = options;
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
   let child: ChildProcess | undefined;
@@ -192,8 +167,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   return {
     start,
     send(command) {
+      if (child?.connected !== true) return false;
       if (command.type === "submit") watchdog.wake();
-      if (child?.connected === true) child.send(command, ignoreSendError);
+      child.send(command, ignoreSendError);
+      return true;
     },
     async stop() {
       stopping = true;

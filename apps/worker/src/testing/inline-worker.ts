@@ -1,33 +1,20 @@
-// Owns a worker without processes and sockets, for tests: the real HTTP application, dispatcher and engine around a fake backend.
-import { createConflatedChannel, systemClock } from "@waggle/async";
-import type { Clock, ConflatedChannel } from "@waggle/async";
-import { createEngine, createFakeBackend } from "@waggle/engine";
-import type { Engine, EngineCommand, EngineEvent, FakeBackend, StepGate } from "@waggle/engine";
-import { WaggleError, workerOpenApi } from "@waggle/protocol";
-import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
-import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
-import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+// Owns a worker without processes and sockets, for tests: the daemon's own composition around an engine in this process.
+import { systemClock } from "@waggle/async";
+import type { Clock } from "@waggle/async";
+import type { EngineCommand, FakeBackend, StepGate } from "@waggle/engine";
+import { createTokenTable } from "@waggle/front";
+import type { App, HttpAccess } from "@waggle/front";
+import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
+import type { SlotStatus } from "@waggle/protocol";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
-import { createApp, createTokenTable } from "@waggle/front";
-import type { App, HttpAccess } from "@waggle/front";
-import { createDispatcher, createJobRegistry, createLifecycle } from "@waggle/jobs";
-import type { Dispatcher, Job, JobLimits, JobRegistry } from "@waggle/jobs";
-import { createWorkerPages } from "../pages.ts";
-import { createWorkerState } from "../worker-state.ts";
+import { parseConfig } from "../config.ts";
+import type { WorkerConfig } from "../config.ts";
+import type { ModelHost } from "../model-host.ts";
+import { createWorker } from "../worker.ts";
 import type { WorkerState } from "../worker-state.ts";
-
-/** What lies between the worker and its engine. Each message must be delivered once, and in order, or lost with the engine. */
-export interface InlineLink {
-  command(command: EngineCommand, deliver: () => void): void;
-  event(event: EngineEvent, deliver: () => void): void;
-}
-
-/** Across processes a command arrives later; here too, so that no test leans on less. */
-const promptLink: InlineLink = {
-  command: (_, deliver) => queueMicrotask(deliver),
-  event: (_, deliver) => deliver(),
-};
+import { createInlineEngine } from "./inline-engine.ts";
+import type { InlineEngine, InlineLink } from "./inline-engine.ts";
 
 export interface InlineWorkerOptions {
   readonly slots?: number;
@@ -43,7 +30,6 @@ export interface InlineWorkerOptions {
   readonly maxStreamsPerClient?: number;
   /** Default: ready from the start. */
   readonly loadLater?: boolean;
-  /** Default: events at once, commands a microtask later. */
   readonly link?: InlineLink;
   /** For a test that makes workers by the thousand: most of the cost of one is its metrics. */
   readonly metrics?: WorkerMetrics;
@@ -51,13 +37,11 @@ export interface InlineWorkerOptions {
 
 export interface InlineWorker {
   readonly app: App;
+  readonly host: ModelHost;
   readonly dispatcher: Dispatcher;
   readonly registry: JobRegistry;
-  readonly queue: AdmissionQueue<Job>;
-  readonly sessions: Pick<SessionRegistry, "size">;
-  readonly backend: () => FakeBackend;
   readonly state: WorkerState;
-  readonly loading: ConflatedChannel<LoadingEvent>;
+  readonly backend: () => FakeBackend;
   readonly slots: () => readonly SlotStatus[];
   /** Lifecycle and other log lines so far. */
   readonly logLines: readonly Record<string, unknown>[];
@@ -80,172 +64,74 @@ export const testLimits: JobLimits = {
 
 export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWorker {
   const clock = options.clock ?? systemClock;
-  const slotCount = options.slots ?? 2;
-  const limits = { ...testLimits, ...options.limits };
   const logLines: Record<string, unknown>[] = [];
-  const commands: EngineCommand[] = [];
   const log = createLogger({
     level: "debug",
     format: "json",
     name: "test",
     destination: { write: (line: string) => void logLines.push(JSON.parse(line) as Record<string, unknown>) },
   });
-  const metrics = options.metrics ?? createWorkerMetrics();
-  const link = options.link ?? promptLink;
-  const state = createWorkerState();
-  const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
-  let engine: Engine | undefined;
-  let backend: FakeBackend | undefined;
-  let running: Promise<void> = Promise.resolve();
-  let slots: readonly SlotStatus[] = [];
-
-  const registry = createJobRegistry({
-    clock,
-    replayWindowMs: 60_000,
-    replayTotalBytes: 1 << 24,
-    endedJobsKept: options.endedJobsKept ?? 1_000,
-  });
-  const queue = createAdmissionQueue<Job>({ capacity: options.queueCapacity ?? 8, now: () => clock.now() });
-  const sessions = createSessionRegistry();
-  const dispatcher = createDispatcher({
-    queue,
-    registry,
-    sessions,
-    engine: {
-      get ready() {
-        return engine !== undefined;
-      },
-      slots: slotCount,
-      send(command) {
-        commands.push(command);
-        const to = engine;
-        link.command(command, () => to?.handle(command));
-        return true;
-      },
-    },
-    lifecycle: createLifecycle({ log, metrics, model: () => "waggle-fake" }),
-    clock,
-    limits,
-    model: () => "waggle-fake",
-  });
-
-  function load(): void {
-    const newBackend = createFakeBackend({
-      slots: slotCount,
-      contextSize: options.contextSize ?? 4_096,
-      ...(options.gate === undefined ? {} : { gate: options.gate.pass }),
-    });
-    const born: Engine = createEngine({
-      backend: newBackend,
-      limits: { prefixStoreBytes: 0, maxWaiting: 64, maxPrepared: 64 },
-      now: () => clock.now(),
-      random32: () => 42,
-      emit(event) {
-        if (engine !== born) return;
-        link.event(event, () => {
-          if (engine !== born) return;
-          if (event.type === "step") slots = event.slots;
-          dispatcher.onEngineEvent(event);
-        });
-      },
-    });
-    backend = newBackend;
-    engine = born;
-    running = engine.run();
-    if (state.name === "starting") state.apply("listening");
-    state.apply("loaded");
-    loading.set({ type: "ready", model: "waggle-fake" });
-    dispatcher.onEngineReady();
-  }
-
-  function kill(message = "The engine was killed (SIGKILL)."): void {
-    engine = undefined;
-    slots = [];
-    state.apply("engine_lost", message);
-    dispatcher.onEngineLost(new WaggleError("engine_failed", message));
-  }
-
-  const app = createApp({
-    pages: createWorkerPages(),
-    access: {
-      localMode: true,
-      allowedHosts: [],
-      allowedOrigins: [],
-      tokens: () => createTokenTable([]),
-      ...options.access,
-    },
-    limits: {
-      maxBodyBytes: options.maxBodyBytes ?? 4 << 20,
-      maxStreamsPerClient: options.maxStreamsPerClient ?? 1_000,
-      collectTimeoutMs: 240_000,
-      pingIntervalMs: limits.pingIntervalMs,
-    },
-    clock,
+  const config = configOf(options);
+  let engine: InlineEngine | undefined;
+  const { host, app } = createWorker({
+    config,
     log,
-    metrics,
-    state,
-    dispatcher,
-    registry,
-    loading,
-    view: {
-      info: () => ({
-        worker_id: "test",
-        url: "http://127.0.0.1:0",
-        state: state.name,
-        model: "waggle-fake",
-        backend: "fake",
-        version: "0.0.0",
-        slots: slotCount,
-        local_mode: true,
-        prefill_budget: null,
-        queue_capacity: 8,
-        uptime_ms: 0,
-      }),
-      slots: () => slots,
-      health: () => ({
-        live: true,
-        ready: state.name === "ready",
-        state: state.name,
-        worker_id: "test",
-        model: "waggle-fake",
-        backend: "fake",
-        version: "0.0.0",
-        uptime_ms: 0,
-        slots: { total: slotCount, busy: dispatcher.running },
-        queue: { depth: dispatcher.waiting, capacity: 8 },
-        engine: { starts: 1, deaths: 0 },
-      }),
-      openApi: () => workerOpenApi("0.0.0"),
-      collect: () => {},
+    metrics: options.metrics ?? createWorkerMetrics(),
+    clock,
+    tokens: options.access?.tokens ?? (() => createTokenTable([])),
+    modelPath: "waggle-fake",
+    url: () => "http://127.0.0.1:0",
+    createEngine(events) {
+      const { slots, contextSize = 4_096 } = config;
+      const { gate, link, loadLater = false } = options;
+      return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, loadLater }, events));
     },
+    onDownloadProgress: () => {},
+    onReady: () => {},
+    onGaveUp: () => {},
   });
-
-  state.apply("listening");
-  if (options.loadLater !== true) load();
+  if (engine === undefined) throw new Error("The host has made no engine");
+  const inline = engine;
+  host.start();
   return {
     app,
-    dispatcher,
-    registry,
-    queue,
-    sessions,
-    backend: () => {
-      if (backend === undefined) throw new Error("No engine was loaded yet");
-      return backend;
-    },
-    state,
-    loading,
-    slots: () => slots,
+    host,
+    dispatcher: host.dispatcher,
+    registry: host.registry,
+    state: host.state,
+    backend: () => inline.backend,
+    slots: () => host.slots,
     logLines,
-    commands,
-    load,
-    kill,
+    commands: inline.commands,
+    load: inline.load,
+    kill: inline.kill,
     async close() {
-      dispatcher.abort(new WaggleError("unavailable", "The test is over."));
-      dispatcher.stop();
-      engine?.handle({ type: "shutdown" });
-      options.gate?.open();
-      await backend?.dispose();
-      await running;
+      host.abort();
+      await host.stop();
+      host.close();
     },
+  };
+}
+
+/** The daemon's own defaults, but for what a test asks for. */
+function configOf(options: InlineWorkerOptions): WorkerConfig {
+  const { access = {}, limits = {} } = options;
+  const parsed = parseConfig(["--local-mode", "--backend", "fake", "--worker-id", "test", "--log-format", "json"], {});
+  if (parsed.kind === "exit") throw new Error(parsed.stderr);
+  return {
+    ...parsed.config,
+    ...testLimits,
+    ...limits,
+    slots: options.slots ?? 2,
+    contextSize: options.contextSize,
+    queueCapacity: options.queueCapacity ?? 8,
+    replayTotalBytes: 1 << 24,
+    replayWindowMs: 60_000,
+    endedJobsKept: options.endedJobsKept ?? 1_000,
+    maxBodyBytes: options.maxBodyBytes ?? 4 << 20,
+    maxStreamsPerClient: options.maxStreamsPerClient ?? 1_000,
+    localMode: access.localMode ?? true,
+    allowedHosts: access.allowedHosts ?? [],
+    allowedOrigins: access.allowedOrigins ?? [],
   };
 }

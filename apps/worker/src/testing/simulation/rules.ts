@@ -1,7 +1,7 @@
 // Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
 import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, Outcome } from "@waggle/jobs";
-import type { InlineWorker } from "../inline-worker.ts";
+import type { ModelHost } from "../../model-host.ts";
 import type { Witness } from "./witness.ts";
 
 export interface Rules {
@@ -14,7 +14,7 @@ export interface Rules {
 }
 
 export interface RulesOptions {
-  readonly worker: Pick<InlineWorker, "dispatcher" | "queue" | "registry" | "sessions">;
+  readonly host: Pick<ModelHost, "dispatcher" | "queue" | "registry" | "sessions">;
   readonly slots: number;
   readonly endedJobsKept: number;
   readonly limits: JobLimits;
@@ -22,8 +22,8 @@ export interface RulesOptions {
   readonly fault: (message: string) => void;
 }
 
-export function createRules({ worker, slots, endedJobsKept, limits, now, fault }: RulesOptions): Rules {
-  const { dispatcher, queue, registry, sessions } = worker;
+export function createRules({ host, slots, endedJobsKept, limits, now, fault }: RulesOptions): Rules {
+  const { dispatcher, queue, registry, sessions } = host;
   /** What was live when it was last looked at: whatever ended since then may still be owed its reason. */
   const active = new Set<Witness>();
   const newestOfSession = new Map<string, Witness>();

@@ -40,7 +40,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   const { clock, worker, wire, rules, witnesses, visitors, note, fault } = world;
   const clients = createClients(world);
   const operator = createOperator(world, !loadLater);
-  const tickets = watchTickets(worker.queue);
+  const tickets = watchTickets(worker.host.queue);
 
   function createWorld(): World {
     const newClock = createFakeClock();
@@ -71,7 +71,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       clock: newClock,
       worker: newWorker,
       wire: newWire,
-      rules: createRules({ worker: newWorker, slots, endedJobsKept, limits, now: newClock.now, fault: faulty }),
+      rules: createRules({ host: newWorker.host, slots, endedJobsKept, limits, now: newClock.now, fault: faulty }),
       limits,
       contextSize,
       witnesses: [],
@@ -160,7 +160,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       witness.conclude(world.contextSize);
       count(witness.outcome ?? "never ended");
     }
-    const { dispatcher, queue, registry, sessions } = worker;
+    const { dispatcher, queue, registry, sessions } = worker.host;
     const left = {
       live: registry.liveCount,
       waiting: dispatcher.waiting,

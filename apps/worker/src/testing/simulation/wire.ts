@@ -3,7 +3,7 @@
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, StepGate } from "@waggle/engine";
-import type { InlineLink } from "../inline-worker.ts";
+import type { InlineLink } from "../inline-engine.ts";
 
 export interface Wire {
   readonly link: InlineLink;
