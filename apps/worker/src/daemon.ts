@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { createHiveClient } from "@waggle/client";
 import type { Clock } from "@waggle/async";
 import type { EngineEvent, StepStats } from "@waggle/engine";
+import { shownReference } from "@waggle/models";
 import { WaggleError, exitCodes, workerOpenApi } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus, StdoutLine } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
@@ -63,7 +64,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const loading = createLatest<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
   const startedAt = clock.now();
   const modelPath = config.model ?? embeddedModelPath();
-  let modelName = config.modelRef ?? (config.backend === "fake" ? "waggle-fake" : basename(modelPath, ".gguf"));
+  const shownModel = shownReference(modelPath);
+  let modelName = config.modelRef ?? (config.backend === "fake" ? "waggle-fake" : basename(shownModel, ".gguf"));
   let slots: readonly SlotStatus[] = [];
   let announced = false;
   let leaving: Promise<void> | undefined;
@@ -76,7 +78,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     replayTotalBytes: config.replayTotalBytes,
     endedJobsKept: config.endedJobsKept,
   });
-  const download = createDownloadProgress({ model: modelPath, log, terminal: options.terminal });
+  const download = createDownloadProgress({ model: shownModel, log, terminal: options.terminal });
   const lifecycle = createLifecycle({ log, metrics, model: () => modelName });
   const prefixFolder =
     config.backend === "fake"
@@ -99,7 +101,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onEvent(event) {
       if (event.type === "loading") {
         loading.set({ type: "loading", stage: event.stage, progress: event.progress });
-        if (event.stage === "downloading") download.show(event.progress);
+        if (event.stage === "downloading") download.show(event.progress, event.doneBytes);
       }
       if (event.type === "step") {
         slots = event.slots;

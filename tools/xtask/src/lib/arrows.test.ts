@@ -27,10 +27,15 @@ const folders = [
     ["@waggle/engine", "@waggle/async", "@waggle/protocol", "node-llama-cpp"],
     ["@waggle/queue", "@waggle/client"],
   ],
+  [
+    "packages/models/src/lib/x.ts",
+    ["@waggle/async", "@waggle/protocol", "filenamify"],
+    ["@waggle/engine-llama", "node-llama-cpp", "@waggle/client"],
+  ],
   ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest"], ["@waggle/worker", "node-llama-cpp"]],
   [
     "apps/worker/src/http/x.ts",
-    ["@waggle/queue", "@waggle/protocol", "hono"],
+    ["@waggle/queue", "@waggle/protocol", "@waggle/models", "hono"],
     [
       "@waggle/engine-llama",
       "@waggle/mock-hive",
@@ -42,7 +47,7 @@ const folders = [
   ["apps/worker/src/engine/supervisor.ts", ["@waggle/engine"], ["@waggle/engine-llama"]],
   [
     "apps/worker/src/engine/backends.ts",
-    ["@waggle/engine-llama", "@waggle/engine"],
+    ["@waggle/engine-llama", "@waggle/engine", "@waggle/models"],
     ["node-llama-cpp", "@waggle/queue"],
   ],
   [
