@@ -1,5 +1,5 @@
 // Owns one request to a server of models: its redirects, and that credentials go to the origin they are for and nowhere else.
-import { onAbort } from "@waggle/async";
+import { onAbort, sleep } from "@waggle/async";
 import { DownloadError, networkReason } from "./download-error.ts";
 
 const maxRedirects = 10;
@@ -8,6 +8,9 @@ const refusals = new Set([401, 403, 404]);
 const redirects = new Set([301, 302, 303, 307, 308]);
 /** These answers may be others in a moment. */
 const transientStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Waits before such a question is asked again, where the server does not say how long. */
+const retryDelaysMs = [250, 1_000, 4_000];
+const maxRetryAfterMs = 20_000;
 
 export interface Credentials {
   readonly origin: string;
@@ -40,6 +43,7 @@ export async function openUrl(url: string, options: OpenOptions): Promise<Opened
   let atHome = true;
   let authorization: string | undefined;
   let sha256: string | undefined;
+  let retries = 0;
   for (let hops = 0; hops <= maxRedirects; ) {
     const shown = authorization === undefined ? {} : { authorization };
     const response = await request(target, { ...headers, ...shown }, signal);
@@ -49,6 +53,12 @@ export async function openUrl(url: string, options: OpenOptions): Promise<Opened
     const wanted = atHome && credentials?.origin === target.origin ? credentials.authorization : undefined;
     if (refusals.has(response.status) && wanted !== authorization) {
       authorization = wanted;
+      continue;
+    }
+    const delayMs = retryDelaysMs[retries];
+    if (transientStatuses.has(response.status) && delayMs !== undefined) {
+      retries += 1;
+      await sleep(retryAfterMs(response) ?? delayMs, { signal });
       continue;
     }
     target = redirectTarget(response, target);
@@ -89,6 +99,11 @@ async function request(url: URL, headers: Readonly<Record<string, string>>, sign
     const reason = `${url.origin} cannot be reached (${networkReason(error)})`;
     throw new DownloadError(reason, { transient: true, cause: error });
   }
+}
+
+function retryAfterMs({ headers }: Response): number | undefined {
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return seconds >= 0 ? Math.min(seconds * 1_000, maxRetryAfterMs) : undefined;
 }
 
 function redirectTarget({ status, headers }: Response, from: URL): URL {

@@ -125,6 +125,15 @@ describe("a reference", () => {
     );
   });
 
+  test("to a server that is busy is asked again", async () => {
+    await using server = await startModelServer({ content, busy: 3 });
+    const path = await resolveModel(`${server.url}/x.gguf`, { folder, offline: false });
+    expect(content.equals(readFileSync(path))).toBe(true);
+    await using busier = await startModelServer({ content, busy: 4 });
+    const refused = resolveModel(`${busier.url}/x.gguf`, { folder, offline: false });
+    await expect(refused).rejects.toThrow("the server answered HTTP 503");
+  });
+
   test("that makes no sense is refused as such", async () => {
     await expect(resolveModel("hf:nobody", { folder, offline: false })).rejects.toMatchObject({
       code: "invalid_argument",
@@ -161,7 +170,17 @@ describe("credentials", () => {
     expect(server.authorizations.at(-1)).toBe(`Basic ${Buffer.from("bee:pass").toString("base64")}`);
   });
 
-  test("do not follow a redirect to another host, whatever that asks for", async () => {
+  test("do not follow a redirect to another host", async () => {
+    await using elsewhere = await startModelServer({ content, openToAll: true });
+    await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
+    const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
+    const path = await resolveModel("hf:waggle/secret/story.gguf", options);
+    expect(content.equals(readFileSync(path))).toBe(true);
+    expect(hub.authorizations).toContain("Bearer a-token");
+    expect(new Set(elsewhere.authorizations)).toEqual(new Set([undefined]));
+  });
+
+  test("do not follow a redirect to another host that asks for them either", async () => {
     await using elsewhere = await startModelServer({ content });
     await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
     const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
@@ -241,7 +260,7 @@ describe("the hash", () => {
       signal: cut.signal,
       onProgress: ({ doneBytes }) => doneBytes > longContent.length / 2 && cut.abort(),
     });
-    await expect(stopped).rejects.toThrow();
+    await expect(stopped).rejects.toThrow("aborted");
     const [partial = ""] = filesThere();
     const bytes = readFileSync(join(folder, partial));
     bytes[5] = 0;

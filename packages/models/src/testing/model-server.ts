@@ -15,6 +15,10 @@ export interface ModelServerOptions {
   readonly linkedSha256?: string;
   /** Every file is there, at the same path. */
   readonly redirectTo?: string;
+  /** Secret files too. */
+  readonly openToAll?: boolean;
+  /** So many of the first requests are told to come again. */
+  readonly busy?: number;
   /** Neither ranges nor a Content-Length. */
   readonly chunked?: boolean;
   /** The connection breaks after so many bytes of this answer; undefined: it does not. Counts the answers with a body of more than one byte. */
@@ -39,6 +43,10 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     const { method = "", url = "", headers } = request;
     requests.push(`${method} ${url} ${headers.range ?? ""}`);
     authorizations.push(headers.authorization);
+    if (requests.length <= (options.busy ?? 0)) {
+      response.writeHead(503, { "retry-after": "0" }).end("busy");
+      return;
+    }
     answer(request, response, options, () => ++answers).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -60,7 +68,8 @@ async function answer(
   countAnswer: () => number,
 ): Promise<void> {
   const { url = "", headers } = request;
-  const allowed = /^(Bearer a-token|Basic )/.test(headers.authorization ?? "") || !url.includes("secret");
+  const known = /^(Bearer a-token|Basic )/.test(headers.authorization ?? "");
+  const allowed = known || options.openToAll === true || !url.includes("secret");
   const refused = !allowed ? 401 : url.includes("missing") ? 404 : undefined;
   if (refused !== undefined) {
     response.writeHead(refused).end("no");
