@@ -17,7 +17,7 @@ export function allParts(name: string): readonly string[] {
 }
 
 /** `name` without its part number: `a.gguf` for `a-00001-of-00003.gguf`. */
-export function withoutPart(name: string): string {
+function withoutPart(name: string): string {
   return name.replace(splitPattern, ".gguf");
 }
 
