@@ -297,7 +297,22 @@ test("downloads go below the cache folder of XDG, or of the home", () => {
   expect(run(local).modelsFolder).toBe("/home/bee/.cache/waggle/models");
   expect(run(local, { XDG_CACHE_HOME: "/cache" }).modelsFolder).toBe("/cache/waggle/models");
   expect(run(local, { XDG_CACHE_HOME: "relative" }).modelsFolder).toBe("/home/bee/.cache/waggle/models");
+});
+
+test("the token for Hugging Face is the variable's, else the one that its tools have left", () => {
   expect(run(local, { HF_TOKEN: "hf_x" }).huggingFaceToken).toBe("hf_x");
+  const left = (env: Record<string, string>, files: Record<string, string>) => {
+    const readText = (path: string): string => {
+      if (files[path] === undefined) throw new Error("no such file");
+      return files[path];
+    };
+    return run(local, env, { ...machine, readText }).huggingFaceToken;
+  };
+  expect(left({}, {})).toBeUndefined();
+  expect(left({}, { "/home/bee/.cache/huggingface/token": "hf_y\n" })).toBe("hf_y");
+  expect(left({ HF_HOME: "/hf" }, { "/hf/token": "hf_z" })).toBe("hf_z");
+  expect(left({ HF_TOKEN_PATH: "/t" }, { "/t": "hf_t" })).toBe("hf_t");
+  expect(left({ HF_TOKEN_PATH: "/t" }, { "/t": "two words" })).toBeUndefined();
 });
 
 test("logs are pretty on a terminal and JSON elsewhere", () => {

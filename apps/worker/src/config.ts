@@ -1,9 +1,11 @@
 // Owns the configuration: argv and environment in, one validated, readonly object out. Nobody else reads flags or
 // variables.
 import { isAbsolute, join, resolve } from "node:path";
+import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import { z } from "zod";
 import { parseCommandLine } from "./config/command.ts";
+import { huggingFaceToken } from "./config/hugging-face-token.ts";
 import { describeMachine } from "./config/machine.ts";
 import type { Machine } from "./config/machine.ts";
 import { variableOf } from "./config/option-row.ts";
@@ -105,14 +107,9 @@ function describeIssue(issue: z.core.$ZodIssue, flags: ReadonlyMap<OptionKey, st
   const key = issue.path[0] as OptionKey;
   const row = optionTable[key];
   const flag = flags.get(key);
-  const value = JSON.stringify(withoutCredentials(flag ?? env[variableOf(row)] ?? "").slice(0, maxShownChars));
+  const value = JSON.stringify(shownReference(flag ?? env[variableOf(row)] ?? "").slice(0, maxShownChars));
   const origin = flag === undefined ? ` (from the variable ${variableOf(row)})` : "";
   return `Cannot use --${row.flag} ${value}${origin}: ${issue.message}.`;
-}
-
-/** A URL may carry a password, and this sentence may end up in a log. */
-function withoutCredentials(value: string): string {
-  return value.replace(/\/\/[^/]*@/, "//…@");
 }
 
 function refuse(problems: readonly string[]): ConfigResult {
@@ -143,7 +140,7 @@ function completeConfig(
     allowedHosts: values.allowedHosts ?? [],
     allowedOrigins: values.allowedOrigins ?? [],
     ...tokens,
-    huggingFaceToken: variableText(env, "HF_TOKEN"),
+    huggingFaceToken: huggingFaceToken((name) => variableText(env, name), machine),
     fake: {
       stepDelayMs: fakeStepDelayMs ?? 0,
       loadDelayMs: fakeLoadDelayMs ?? 0,

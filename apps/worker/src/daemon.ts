@@ -4,6 +4,7 @@ import { createHiveClient } from "@waggle/client";
 import type { Clock } from "@waggle/async";
 import { listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
+import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -48,6 +49,7 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log, metrics, clock, print } = options;
   const modelPath = config.model ?? embeddedModelPath();
+  const shownModel = shownReference(modelPath);
   const prefixFolder =
     config.backend === "fake"
       ? undefined
@@ -59,7 +61,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let code: number = exitCodes.ok;
   const { host, app, report } = createWorker({
     ...options,
-    modelPath: config.backend === "fake" ? "waggle-fake" : modelPath,
+    modelPath: config.backend === "fake" ? "waggle-fake" : shownModel,
     url: () => config.advertiseUrl ?? server.url,
     createEngine: (events) =>
       createSupervisor({
@@ -74,7 +76,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         clock,
         log,
       }),
-    onDownloadProgress: createDownloadProgress({ model: modelPath, log, terminal: options.terminal }).show,
+    onDownloadProgress: createDownloadProgress({ model: shownModel, log, terminal: options.terminal }).show,
     onReady({ backend }, loadMs) {
       if (announced) return;
       announced = true;

@@ -24,6 +24,12 @@ describe("a download's progress", () => {
     expect(lines).toEqual([]);
   });
 
+  it("is what has come, where the size is unknown", () => {
+    const { drawn, progress } = setUp(true);
+    progress.show(0, 12_345_678);
+    expect(drawn).toEqual(["\r  12 MB  hf:a/b:Q4"]);
+  });
+
   it("is a log line for each tenth elsewhere", () => {
     const { lines, progress } = setUp(false);
     for (let percent = 0; percent <= 100; percent += 1) progress.show(percent / 100);

@@ -6,8 +6,8 @@ const barWidth = 30;
 const logStep = 0.1;
 
 export interface DownloadProgress {
-  /** @param progress 0 to 1 */
-  show(progress: number): void;
+  /** @param progress 0 to 1, and 0 as long as nobody knows how much there is */
+  show(progress: number, doneBytes?: number): void;
 }
 
 export interface DownloadProgressOptions {
@@ -20,8 +20,10 @@ export interface DownloadProgressOptions {
 export function createDownloadProgress({ model, log, terminal }: DownloadProgressOptions): DownloadProgress {
   let told = -Infinity;
   return {
-    show(progress) {
-      if (terminal !== undefined) {
+    show(progress, doneBytes = 0) {
+      if (terminal !== undefined && progress === 0 && doneBytes > 0) {
+        terminal.write(`\r  ${(doneBytes / 1e6).toFixed(0)} MB  ${model}`);
+      } else if (terminal !== undefined) {
         const filled = Math.round(progress * barWidth);
         const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
         terminal.write(

@@ -20,7 +20,7 @@ import type { WorkerState } from "./worker-state.ts";
 const retryAfterS = 5;
 
 export interface ModelHostOptions {
-  /** The file, or where it comes from. */
+  /** The file, or where it comes from, as it may be shown: without credentials. */
   readonly modelPath: string;
   /** The name that the model is served under; undefined: its own, once it is loaded. */
   readonly modelRef: string | undefined;
@@ -37,7 +37,7 @@ export interface ModelHostOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
-  readonly onDownloadProgress: (progress: number) => void;
+  readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
   /** The model can be used, for the first time or again. */
   readonly onReady: (info: BackendInfo, loadMs: number) => void;
   /** No engine will come: the first load failed, or a crash loop. */
@@ -126,7 +126,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   function onEvent(event: EngineEvent): void {
     if (event.type === "loading") {
       loading.set({ type: "loading", stage: event.stage, progress: event.progress });
-      if (event.stage === "downloading") options.onDownloadProgress(event.progress);
+      if (event.stage === "downloading") options.onDownloadProgress(event.progress, event.doneBytes);
     }
     if (event.type === "step") slots = event.slots;
     recordEngineEvent(metrics, event);

@@ -111,7 +111,13 @@ export interface StepStats {
 }
 
 export type EngineEvent =
-  | { readonly type: "loading"; readonly stage: "downloading" | "loading"; readonly progress: number }
+  /** `doneBytes`: of a download; `progress` stays 0 where its size is unknown. */
+  | {
+      readonly type: "loading";
+      readonly stage: "downloading" | "loading";
+      readonly progress: number;
+      readonly doneBytes?: number;
+    }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
   | { readonly type: "checked"; readonly jobId: string; readonly promptTokens: number }

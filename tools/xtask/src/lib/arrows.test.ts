@@ -27,6 +27,11 @@ const folders = [
     ["@waggle/engine", "@waggle/async", "@waggle/protocol", "node-llama-cpp"],
     ["@waggle/queue", "@waggle/client"],
   ],
+  [
+    "packages/models/src/lib/x.ts",
+    ["@waggle/async", "@waggle/protocol", "filenamify"],
+    ["@waggle/engine-llama", "node-llama-cpp", "@waggle/client"],
+  ],
   ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest"], ["@waggle/worker", "node-llama-cpp"]],
   [
     "packages/jobs/src/lib/x.ts",
@@ -40,7 +45,7 @@ const folders = [
   ],
   [
     "apps/worker/src/x.ts",
-    ["@waggle/front", "@waggle/jobs", "@waggle/protocol"],
+    ["@waggle/front", "@waggle/jobs", "@waggle/models", "@waggle/protocol"],
     [
       "@waggle/engine-llama",
       "@waggle/mock-hive",
@@ -52,7 +57,7 @@ const folders = [
   ["apps/worker/src/engine/supervisor.ts", ["@waggle/engine"], ["@waggle/engine-llama"]],
   [
     "apps/worker/src/engine/backends.ts",
-    ["@waggle/engine-llama", "@waggle/engine"],
+    ["@waggle/engine-llama", "@waggle/engine", "@waggle/models"],
     ["node-llama-cpp", "@waggle/queue"],
   ],
   [

@@ -1,0 +1,157 @@
+// Owns what a reference means: a path, a file behind a URL, or a tag of a Hugging Face repository. Pure: it asks nobody.
+import { createHash } from "node:crypto";
+import filenamify from "filenamify";
+import { cannotResolve } from "./download-error.ts";
+import { allParts, formerNameOf, hubPrefix, nameOnDisk } from "./model-names.ts";
+import type { Credentials } from "./open-url.ts";
+import { normalTag } from "./quantizations.ts";
+
+const hubHosts = new Set(["huggingface.co", "hf.co"]);
+const folderHashChars = 12;
+
+export interface FileTarget {
+  readonly kind: "file";
+  /** Of the first part; without credentials and fragment. */
+  readonly url: string;
+  /** Of the first part, below the models folder. */
+  readonly name: string;
+  /** What earlier versions called it. Other files may bear that name, so a size must fit. */
+  readonly formerName: string | undefined;
+  readonly sha256: string | undefined;
+  /** Those in the URL itself. */
+  readonly credentials: Credentials | undefined;
+}
+
+export interface TagTarget {
+  readonly kind: "tag";
+  readonly user: string;
+  readonly repo: string;
+  /** Undefined: what the hub thinks best. */
+  readonly tag: string | undefined;
+}
+
+export type Target = { readonly kind: "path" } | FileTarget | TagTarget;
+
+/** @throws WaggleError invalid_argument when the reference makes no sense */
+export function parseReference(reference: string, endpoint: string): Target {
+  const hub = /^hf:(?:\/\/)?(.*)$/is.exec(reference)?.[1];
+  if (hub !== undefined) return parseHub(reference, hub, endpoint);
+  if (!/^https?:\/\//i.test(reference)) return { kind: "path" };
+  if (!URL.canParse(reference)) throw cannotResolve(reference, "it is not a URL");
+  return parseUrl(reference, new URL(reference), endpoint);
+}
+
+function parseHub(reference: string, content: string, endpoint: string): Target {
+  const [user = "", repo = "", ...rest] = content.split("/");
+  if (rest.length === 0 || repo.includes(":")) {
+    const [name = "", ...tag] = repo.split(":");
+    if (user === "" || name === "") throw cannotResolve(reference, "hf:user/repo:quant is wanted");
+    const trimmed = tag.join(":").trim();
+    const known = trimmed === "" || trimmed.toLowerCase() === "latest" ? undefined : normalTag(trimmed);
+    return { kind: "tag", user, repo: name, tag: known };
+  }
+  const [path = "", branch = ""] = rest.join("/").split(/#(.*)/s);
+  if (user === "" || repo === "" || path.split("/").at(-1) === "") {
+    throw cannotResolve(reference, "hf:user/repo/file.gguf is wanted");
+  }
+  return hubFile({ endpoint, user, repo, branch: branch || "main", path });
+}
+
+export interface HubFile {
+  readonly endpoint: string;
+  readonly user: string;
+  readonly repo: string;
+  readonly branch: string;
+  readonly path: string;
+}
+
+function hubFile(file: HubFile): FileTarget {
+  const folders = file.path.split("/");
+  const name = filenamify(withoutByteParts(folders.pop() ?? ""), { maxLength: Infinity });
+  const fullName = firstPart(hubPrefix(file.user, file.repo, file.branch, folders, name) + name);
+  const formerName = formerNameOf(fullName);
+  return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(fullName), formerName };
+}
+
+const noSecrets = { sha256: undefined, credentials: undefined } as const;
+
+export function hubUrl({ endpoint, user, repo, branch, path }: HubFile): string {
+  const words = [user, repo, "resolve", branch, ...path.split("/")];
+  return `${endpoint.replace(/\/*$/, "/")}${words.map(encodeURIComponent).join("/")}?download=true`;
+}
+
+function parseUrl(reference: string, url: URL, endpoint: string): Target {
+  const words = decodedWords(url.pathname);
+  if (words.at(-1) === undefined || words.at(-1) === "") throw cannotResolve(reference, "it names no file");
+  const sha256 = /^#sha256=(.*)$/i.exec(url.hash)?.[1]?.toLowerCase();
+  if (sha256 !== undefined && !/^[\da-f]{64}$/.test(sha256)) {
+    throw cannotResolve(reference, "a SHA-256 is 64 hexadecimal digits");
+  }
+  const hub = sha256 === undefined && isHub(url, endpoint) ? hubTarget(words, url, endpoint) : undefined;
+  if (hub?.kind === "file") return { ...hub, formerName: filenamify(words.at(-1) ?? "") };
+  return hub ?? plainFile(reference, url, sha256);
+}
+
+/** The pages of a repository, and of a file in it, mean what can be downloaded there. */
+function hubTarget(words: readonly string[], url: URL, endpoint: string): FileTarget | TagTarget | undefined {
+  const [user = "", repo = "", view, branch, ...path] = words;
+  if (words.length === 2) return { kind: "tag", user, repo, tag: undefined };
+  if ((view !== "resolve" && view !== "blob") || branch === undefined || path.length === 0) return undefined;
+  return { ...hubFile({ endpoint, user, repo, branch, path: path.join("/") }), credentials: credentialsIn(url) };
+}
+
+function plainFile(reference: string, url: URL, sha256: string | undefined): FileTarget {
+  const credentials = credentialsIn(url);
+  url.username = "";
+  url.password = "";
+  url.hash = "";
+  const parts = allParts(url.pathname);
+  if (parts.length > 1 && sha256 !== undefined) {
+    throw cannotResolve(reference, "one SHA-256 cannot stand for a file in parts");
+  }
+  url.pathname = parts[0] ?? url.pathname;
+  const fileName = withoutByteParts(decodedWords(url.pathname).at(-1) ?? "");
+  const name = nameOnDisk(filenamify(fileName, { maxLength: Infinity }));
+  // A folder for each place, or for each content where that is known: many files in the world are called model.gguf.
+  const place = sha256 ?? hashOf(url.origin + url.pathname.replace(/[^/]*$/, ""));
+  const folder = `url-${place.slice(0, folderHashChars)}`;
+  // A pinned content must have been checked, and what earlier versions downloaded was not.
+  const formerName = sha256 === undefined ? filenamify(fileName) : undefined;
+  return { kind: "file", url: url.href, name: `${folder}/${name}`, formerName, sha256, credentials };
+}
+
+function isHub(url: URL, endpoint: string): boolean {
+  const hub = new URL(endpoint);
+  return url.origin === hub.origin || (hubHosts.has(url.hostname) && hubHosts.has(hub.hostname));
+}
+
+function credentialsIn({ origin, username, password }: URL): Credentials | undefined {
+  if (username === "" && password === "") return undefined;
+  const pair = `${decoded(username)}:${decoded(password)}`;
+  return { origin, authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+function firstPart(name: string): string {
+  return allParts(name)[0] ?? name;
+}
+
+/** `a.gguf.part1of2` is known here as the whole that it belongs to. */
+function withoutByteParts(name: string): string {
+  return name.replace(/(\.gguf)\.part\d+of\d+$/i, "$1");
+}
+
+function decodedWords(pathname: string): string[] {
+  return pathname.slice(1).split("/").map(decoded);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
