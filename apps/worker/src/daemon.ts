@@ -81,7 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const prefixFolder =
     config.backend === "fake"
       ? undefined
-      : choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
+      : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   const supervisor = createSupervisor({
     start: engineStartOf(
       config,
