@@ -1,8 +1,9 @@
 // Starting, leaving and everything the process itself promises: exit codes, ports, signals.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { createHiveClient } from "@waggle/client";
@@ -52,6 +53,26 @@ describe("starting", () => {
     await worker.logged((line) => line["msg"] === "tokens_reloaded");
     expect([await status("first-token-1"), await status("second-token")]).toEqual([401, 200]);
     expect(worker.log()).not.toContain("wrong-token-1");
+  });
+
+  it("takes a SIGHUP from before the port is open as a request to read the tokens again", async () => {
+    await using starting = await startHeld();
+    starting.child.kill("SIGHUP");
+    await writeFile(starting.nextFile, "alice:second-token\n");
+    await starting.goOn("alice:first-token-1\n");
+    const { url } = (await starting.line()) as { url: string };
+    const status = async (token: string) =>
+      (await fetch(`${url}/v1/info`, { headers: { authorization: `Bearer ${token}` } })).status;
+    expect([await status("first-token-1"), await status("second-token")]).toEqual([401, 200]);
+    starting.child.kill("SIGTERM");
+    expect(await starting.exited).toBe(0);
+  });
+
+  it.each(["SIGTERM", "SIGINT"] as const)("leaves with 0 on a %s from before the port is open", async (signal) => {
+    await using starting = await startHeld();
+    starting.child.kill(signal);
+    await starting.goOn("alice:first-token-1\n");
+    expect(await starting.exited).toBe(0);
   });
 
   it("on a taken port exits with 69 and names who holds it", async () => {
@@ -181,6 +202,43 @@ describe("leaving", () => {
     expect(await exited).toBe(0);
   });
 });
+
+/** A worker that is held where it reads its tokens, from a pipe: its first code has run, and its port is not open. */
+async function startHeld() {
+  const folder = await mkdtemp(join(tmpdir(), "waggle-"));
+  const file = join(folder, "tokens");
+  const nextFile = join(folder, "next");
+  execFileSync("mkfifo", [file]);
+  const entry = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
+  const args = [...entry, "--port", "0", "--backend", "fake", "--log-level", "silent", "--api-token-file", file];
+  const root = new URL("../", import.meta.url).pathname;
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+  const exited = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
+  // Opens as soon as the worker has opened its end.
+  const pipe = await open(file, "w");
+  return {
+    child,
+    exited,
+    nextFile,
+    /** What it reads now; the next time it finds a file in the place of the pipe. */
+    async goOn(tokens: string) {
+      if (existsSync(nextFile)) await rename(nextFile, file);
+      await pipe.write(tokens);
+      await pipe.close();
+    },
+    line: () =>
+      new Promise((resolve, reject) => {
+        child.stdout.once("data", (chunk: Buffer) => resolve(JSON.parse(chunk.toString().split("\n")[0] ?? "")));
+        void exited.then((how) => reject(new Error(`It left with ${String(how)}`)));
+      }),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exited;
+      await pipe.close().catch(() => {});
+      await rm(folder, { recursive: true });
+    },
+  };
+}
 
 function alive(pid: number): boolean {
   try {

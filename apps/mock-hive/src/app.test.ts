@@ -99,9 +99,21 @@ describe("the worker's routes", () => {
     ["another worker's id", { ...registration, worker_id: "w2" }],
     ["an id with a slash", { ...registration, worker_id: "../w1" }],
     ["an interval of zero", { ...registration, interval_ms: 0 }],
+    ["a URL that a browser would run", { ...registration, url: "javascript:alert(1)//http://127.0.0.1:7701" }],
+    ["a URL of no web page", { ...registration, url: "data:text/html,hi" }],
+    ["a URL with a password in it", { ...registration, url: "http://worker:secret@127.0.0.1:7701" }],
   ])("refuse %s", async (_, body) => {
     const { call } = createHive();
     expect(await codeOf(await call("PUT", "/v1/workers/w1", { body }))).toBe("400 invalid_argument");
+  });
+
+  it("refuse a heartbeat with a URL that a browser would run", async () => {
+    const { register, call } = createHive();
+    await register();
+    const body = { ...heartbeat(0), url: "javascript:alert(1)" };
+    expect(await codeOf(await call("POST", "/v1/heartbeat", { body }))).toBe("400 invalid_argument");
+    const worker = HiveWorkerSchema.parse(await (await call("GET", "/v1/workers/w1")).json());
+    expect(worker.url).toBe(registration.url);
   });
 
   it("refuse more workers than the limit, but never one that is listed", async () => {

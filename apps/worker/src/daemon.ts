@@ -53,7 +53,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const prefixFolder =
     config.backend === "fake"
       ? undefined
-      : choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
+      : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   let announced = false;
   let reporter: Reporter | undefined;
   let leaving: Promise<void> | undefined;

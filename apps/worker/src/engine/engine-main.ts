@@ -2,57 +2,124 @@
 // which reach the whole group on Ctrl-C: the worker decides when the engine leaves. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
 import { createEngine } from "@waggle/engine";
-import type { Engine, EngineCommand, EngineEvent } from "@waggle/engine";
+import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
+import type { SlotStatus } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
 import type { EngineStart } from "./engine-start.ts";
+import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
 /** Submitted jobs that may wait inside the engine; the worker submits no more than there are slots, so this is never met. */
 const maxWaiting = 256;
 
-/** Between two reports of its own state, and two looks at what can be done while nobody asks for anything. */
-const upkeepIntervalMs = 1_000;
+/** Between two reports of the process's state, each with a look at what can be done while nothing is computed. */
+const maintenanceIntervalMs = 1_000;
+
+/** How long the last message may take to leave before the process does. */
+const lastMessageTimeoutMs = 1_000;
 
 let engine: Engine | undefined;
+/** As they were told last. */
+let slots: readonly SlotStatus[] = [];
 
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
-// Native threads may be in the middle of a pass, and exit handlers would wait for them or crash on them. Nothing here needs saving.
-process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+process.on("disconnect", die);
+// Whatever nobody has handled has left the engine in an unknown state, so another one has to follow. The worker hears why.
+for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(kind, (thrown: unknown) => {
+    emit({ type: "log", level: "error", message: thrown instanceof Error ? (thrown.stack ?? kind) : kind });
+    leaveWith({ type: "broken", message: messageOf(thrown) });
+  });
+}
 process.on("message", (message) => {
   const command = message as EngineStart | EngineCommand;
   if (command.type === "start") void run(command);
-  else if (engine !== undefined) engine.handle(command);
+  else if (engine !== undefined) handle(engine, command);
   else if (command.type === "shutdown") process.exit(0);
 });
 
-function emit(event: EngineEvent): void {
-  if (process.connected) process.send?.(event);
+/** A command that throws fails by itself: what the others run goes on. */
+function handle(running: Engine, command: EngineCommand): void {
+  try {
+    running.handle(command);
+  } catch (thrown) {
+    const message = `Cannot carry out the command ${command.type}: ${messageOf(thrown)}`;
+    emit({ type: "log", level: "error", message });
+    const answer = answerToUndelivered(command, { code: "engine_failed", message }, slots);
+    if (answer !== undefined) emit(answer);
+  }
 }
 
-function keepUp(running: Engine): void {
+/** Never throws: an event that cannot be made a message is replaced by the failure of the jobs in it. */
+function emit(event: EngineEvent): void {
+  if (event.type === "step") slots = event.slots;
+  try {
+    send(event);
+  } catch (thrown) {
+    const message = `Cannot send the event ${event.type} to the worker: ${messageOf(thrown)}`;
+    send({ type: "log", level: "error", message });
+    const failure: JobFailure = { code: "engine_failed", message };
+    const instead = insteadOfUndelivered(event, failure);
+    if (instead !== undefined) send(instead);
+    // The worker counts them as ended; here they may still run.
+    if (event.type === "step") for (const jobId of jobIdsOf(event.events)) engine?.handle({ type: "cancel", jobId });
+  }
+}
+
+/** @throws Error when the event is nested too deep or too long for JSON */
+function send(event: EngineEvent, sent = (): void => {}): void {
+  // An error of the channel means that the worker is gone, which "disconnect" tells too.
+  if (process.connected) process.send?.(event, sent);
+}
+
+/** The message must be out before the process is. */
+function leaveWith(event: EngineEvent): void {
+  setTimeout(die, lastMessageTimeoutMs);
+  send(event, die);
+}
+
+/** Native threads may be in the middle of a pass, and exit handlers would wait for them or crash on them. Nothing here needs saving. */
+function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The reports are what shows the worker that an idle engine lives. */
+function startMaintenance(running: Engine): void {
   let last = performance.eventLoopUtilization();
-  const upkeep = (): void => {
+  const maintain = (): void => {
     running.tidy();
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
     emit({ type: "vitals", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
-  setInterval(upkeep, upkeepIntervalMs).unref();
+  setInterval(maintain, maintenanceIntervalMs).unref();
 }
 
 async function run(start: EngineStart): Promise<void> {
   const startedAt = performance.now();
-  let backend;
+  let backend: Backend;
   try {
     backend = await loadBackend(start, emit);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    // The message must be out before the process is.
-    process.send?.({ type: "load_failed", message } satisfies EngineEvent, () => process.exit(1));
+    engine = createEngineOn(backend, start);
+  } catch (thrown) {
+    leaveWith({ type: "load_failed", message: messageOf(thrown) });
     return;
   }
-  engine = createEngine({
+  emit({ type: "ready", info: backend.info, loadMs: performance.now() - startedAt });
+  startMaintenance(engine);
+  await engine.run();
+  await backend.dispose();
+  process.exit(0);
+}
+
+/** @throws Error when the backend cannot serve so many slots */
+function createEngineOn(backend: Backend, start: EngineStart): Engine {
+  return createEngine({
     backend,
     limits: {
       prefillBudget: start.prefillBudget,
@@ -65,9 +132,4 @@ async function run(start: EngineStart): Promise<void> {
     emit,
     ...(start.threadsPinned ? { pinnedThreads: start.threads } : { maxThreads: start.maxThreads }),
   });
-  emit({ type: "ready", info: backend.info, loadMs: performance.now() - startedAt });
-  keepUp(engine);
-  await engine.run();
-  await backend.dispose();
-  process.exit(0);
 }

@@ -1,54 +1,106 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { lockFolder, lockStateOf } from "./folder-lock.ts";
 import { choosePrefixFolder } from "./prefix-folder.ts";
+import type { PrefixFolder } from "./prefix-folder.ts";
 
 let parent: string;
+const open: PrefixFolder[] = [];
 beforeEach(() => {
   parent = mkdtempSync(join(tmpdir(), "prefix-folder-"));
 });
-afterEach(() => rmSync(parent, { recursive: true }));
+afterEach(() => {
+  for (const folder of open.splice(0)) folder.close();
+  rmSync(parent, { recursive: true });
+});
 
-const chosen = (given: Partial<Parameters<typeof choosePrefixFolder>[0]> = {}) =>
-  choosePrefixFolder({ folder: undefined, maxBytes: 2 ** 20, parents: [parent], ...given });
+async function chosen(given: Partial<Parameters<typeof choosePrefixFolder>[0]> = {}): Promise<PrefixFolder> {
+  const folder = await choosePrefixFolder({ folder: undefined, maxBytes: 2 ** 20, parents: [parent], ...given });
+  if (folder === undefined) expect.fail("no folder");
+  open.push(folder);
+  return folder;
+}
 
-test("a folder of the worker's own is gone with it", () => {
-  const folder = chosen();
-  expect(basename(folder?.path ?? "")).toMatch(new RegExp(`^waggle-prefixes-${process.pid}-`));
-  expect(folder?.maxBytes).toBe(2 ** 20);
-  mkdirSync(join(folder?.path ?? "", "model"), { recursive: true });
-  writeFileSync(join(folder?.path ?? "", "model", "state.kv"), "x");
-  folder?.close();
+/** A process that is gone, after it has locked the folder in the way a worker does. */
+async function lockAndDie(folder: string): Promise<void> {
+  const path = JSON.stringify(join(folder, "lock"));
+  const owner = spawn(process.execPath, ["-e", `require("net").createServer().listen(${path}, () => console.log())`]);
+  await once(owner.stdout, "data");
+  owner.kill("SIGKILL");
+  await once(owner, "exit");
+}
+
+test("a folder of the worker's own is gone with it", async () => {
+  const folder = await chosen();
+  expect(basename(folder.path)).toMatch(new RegExp(`^waggle-prefixes-${process.pid}-`));
+  expect(folder.maxBytes).toBe(2 ** 20);
+  mkdirSync(join(folder.path, "model"), { recursive: true });
+  writeFileSync(join(folder.path, "model", "state.kv"), "x");
+  folder.close();
   expect(readdirSync(parent)).toEqual([]);
 });
 
-test("a folder that was asked for stays", () => {
-  const folder = chosen({ folder: join(parent, "mine") });
-  mkdirSync(folder?.path ?? "");
-  folder?.close();
+test("a folder that was asked for stays", async () => {
+  const folder = await chosen({ folder: join(parent, "mine") });
+  mkdirSync(folder.path);
+  folder.close();
   expect(existsSync(join(parent, "mine"))).toBe(true);
 });
 
-test("never takes more than half of what is free", () => {
-  const { maxBytes } = chosen({ maxBytes: Number.MAX_SAFE_INTEGER }) ?? { maxBytes: Infinity };
+test("never takes more than half of what is free", async () => {
+  const { maxBytes } = await chosen({ maxBytes: Number.MAX_SAFE_INTEGER });
   expect(maxBytes).toBeGreaterThan(0);
   expect(maxBytes).toBeLessThan(2 ** 50);
 });
 
-test("is not chosen where nothing is to be kept, or nothing can be", () => {
-  expect(chosen({ maxBytes: 0 })).toBeUndefined();
-  expect(chosen({ parents: [join(parent, "missing")] })).toBeUndefined();
-  expect(chosen({ parents: [join(parent, "missing"), parent] })).toBeDefined();
+test("is not chosen where nothing is to be kept, or nothing can be", async () => {
+  const choose = (maxBytes: number, parents: string[]) => choosePrefixFolder({ folder: undefined, maxBytes, parents });
+  expect(await choose(0, [parent])).toBeUndefined();
+  expect(await choose(1, [join(parent, "missing")])).toBeUndefined();
+  expect((await chosen({ parents: [join(parent, "missing"), parent] })).path).toContain(parent);
 });
 
-test("what a killed worker has left is removed, and nothing else", () => {
+test("what a killed worker has left is removed, also where its process id is another process's now", async () => {
+  const left = join(parent, `waggle-prefixes-${process.ppid}-0123456789ab`);
+  mkdirSync(left);
+  await lockAndDie(left);
+  await chosen();
+  expect(existsSync(left)).toBe(false);
+});
+
+test("what a living worker has stays, also where its process id means nobody", async () => {
   const goneBy = Number(execFileSync(process.execPath, ["-e", "console.log(process.pid)"], { encoding: "utf8" }));
-  const left = join(parent, `waggle-prefixes-${goneBy}-0123456789ab`);
-  const running = join(parent, `waggle-prefixes-${process.ppid}-0123456789ab`);
-  const foreign = join(parent, `waggle-prefixes-${goneBy}-notes`);
-  for (const path of [left, running, foreign]) mkdirSync(path);
-  chosen();
-  expect([left, running, foreign].map((path) => existsSync(path))).toEqual([false, true, true]);
+  const living = join(parent, `waggle-prefixes-${goneBy}-0123456789ab`);
+  mkdirSync(living);
+  const lock = await lockFolder(living);
+  await chosen();
+  expect(existsSync(living)).toBe(true);
+  lock.release();
+});
+
+test("without a lock a folder is removed when it is old and its process gone, and nothing else is", async () => {
+  const goneBy = Number(execFileSync(process.execPath, ["-e", "console.log(process.pid)"], { encoding: "utf8" }));
+  const folder = (name: string, old = true): string => {
+    const path = join(parent, name);
+    mkdirSync(path);
+    if (old) utimesSync(path, 1_000, 1_000);
+    return path;
+  };
+  const left = folder(`waggle-prefixes-${goneBy}-0123456789ab`);
+  const young = folder(`waggle-prefixes-${goneBy}-0123456789ac`, false);
+  const running = folder(`waggle-prefixes-${process.ppid}-0123456789ab`);
+  const foreign = folder(`waggle-prefixes-${goneBy}-notes`);
+  await chosen();
+  expect([left, young, running, foreign].map((path) => existsSync(path))).toEqual([false, true, true, true]);
+});
+
+test("a path that is too long for a lock is done without", async () => {
+  const deep = join(parent, "x".repeat(120));
+  mkdirSync(deep);
+  const folder = await chosen({ parents: [deep] });
+  expect(await lockStateOf(folder.path)).toBe("unlocked");
 });

@@ -1,9 +1,10 @@
-// Owns where slot states lie: in memory where the system has a file system for it, in a folder that is gone when its
-// worker is. The engine makes the folder and what is in it.
+// Owns where slot states lie: in memory where the system has a file system for it, in a folder that goes with its worker,
+// or with the next start if the worker was killed. What is in it is the engine's, which also makes it anew should it vanish.
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { lockFolder, lockStateOf } from "./folder-lock.ts";
 
 /** Memory as a file system, where Linux has it. */
 const memoryFolder = "/dev/shm";
@@ -12,6 +13,8 @@ const leastMemoryFolderBytes = 256 * 2 ** 20;
 /** Of what is free when the worker starts. */
 const largestShare = { ofFileSystem: 1 / 2, ofMemory: 1 / 4 } as const;
 const prefix = "waggle-prefixes-";
+/** A folder without a lock that is younger may be one that its worker is about to lock. */
+const unlockedAgeMs = 600_000;
 
 export interface PrefixFolder {
   readonly path: string;
@@ -30,21 +33,26 @@ export interface PrefixFolderOptions {
 }
 
 /** Undefined when there is nowhere to keep anything, or nothing is to be kept. */
-export function choosePrefixFolder(options: PrefixFolderOptions): PrefixFolder | undefined {
+export async function choosePrefixFolder(options: PrefixFolderOptions): Promise<PrefixFolder | undefined> {
   const { folder, maxBytes, parents = [memoryFolder, tmpdir()] } = options;
   if (maxBytes === 0) return undefined;
   if (folder !== undefined) return { path: folder, maxBytes, close: () => {} };
   const parent = parents.find(isUsable);
   if (parent === undefined) return undefined;
-  removeLeftovers(parent);
+  await removeLeftovers(parent);
   const path = join(parent, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`);
   const bounds = [maxBytes, freeBytes(parent) * largestShare.ofFileSystem];
   // What lies in a memory folder is memory that nothing else has.
   if (parent === memoryFolder) bounds.push(process.availableMemory() * largestShare.ofMemory);
+  mkdirSync(path, { mode: 0o700 });
+  const lock = await lockFolder(path);
   return {
     path,
     maxBytes: Math.floor(Math.min(...bounds)),
-    close: () => rmSync(path, { recursive: true, force: true }),
+    close() {
+      lock.release();
+      rmSync(path, { recursive: true, force: true });
+    },
   };
 }
 
@@ -63,14 +71,18 @@ function freeBytes(parent: string): number {
 }
 
 /** Of workers that were killed: their folders would take memory until the machine starts anew. */
-function removeLeftovers(parent: string): void {
+async function removeLeftovers(parent: string): Promise<void> {
   for (const name of readdirSync(parent)) {
     const pid = /^waggle-prefixes-(\d+)-[0-9a-f]{12}$/.exec(name)?.[1];
+    if (pid === undefined) continue;
     const path = join(parent, name);
     try {
-      if (pid !== undefined && isGone(Number(pid)) && statSync(path).uid === process.getuid?.()) {
-        rmSync(path, { recursive: true, force: true });
-      }
+      const { uid, mtimeMs } = statSync(path);
+      if (uid !== process.getuid?.()) continue;
+      const lock = await lockStateOf(path);
+      const left =
+        lock === "unlocked" ? Date.now() - mtimeMs > unlockedAgeMs && isGone(Number(pid)) : lock === "dropped";
+      if (left) rmSync(path, { recursive: true, force: true });
     } catch {
       // Somebody else is removing it.
     }

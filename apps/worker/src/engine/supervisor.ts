@@ -1,28 +1,28 @@
 // Owns the engine process: starts it, watches it, replaces it when it dies, and gives up when that does not help.
 // It knows nothing of jobs; what dies with an engine is the dispatcher's business.
-import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
+import type { SlotStatus } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineHostEvents } from "./engine-host.ts";
+import { forkEngine } from "./engine-process.ts";
 import type { EngineStart } from "./engine-start.ts";
+import { answerToUndelivered } from "./undeliverable.ts";
 import { createWatchdog } from "./watchdog.ts";
 
 /** Waits before the 1st, 2nd … restart in a row; a life of `healthyMs` starts over. */
 const restartDelaysMs = [0, 500, 1_000, 2_000, 4_000];
+/** An engine that served for so long after it was ready has lived; one that died sooner, or while loading, has failed. */
 const healthyMs = 60_000;
-/** Deaths are counted over this window to tell a crash loop. */
-const crashLoopWindowMs = 60_000;
 /** How long an engine may take to leave by command. */
 const leaveTimeoutMs = 1_000;
-/**
- * Of an engine's young generation, a third of it in use. Hardly anything that a step makes outlives the next one, and
- * with Node's own 16 the process grew by 150 MB over 10,000 jobs before anything was collected.
- */
-const youngMiB = 4;
+
+interface Death {
+  readonly reason: DeathReason;
+  readonly message: string;
+}
 
 export interface SupervisorOptions extends EngineHostEvents {
   readonly start: EngineStart;
@@ -30,53 +30,66 @@ export interface SupervisorOptions extends EngineHostEvents {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** No step for the longer of this and 20 times the median step, while jobs are in the engine: it hangs. */
+  /**
+   * It hangs: no step for the longer of this and 20 times the median step while jobs are in it, or no word for the longer
+   * of this and 5 s while none are.
+   */
   readonly watchdogTimeoutMs: number;
   /** Longest silence while it loads. */
   readonly loadTimeoutMs: number;
-  /** This many deaths within a minute are a crash loop. */
+  /** So many deaths in a row, none after a minute of service, are a crash loop; how long loading takes does not matter. */
   readonly crashLoopDeaths: number;
+  /** Default: a real process. */
+  readonly fork?: typeof forkEngine;
 }
 
 export function createSupervisor(options: SupervisorOptions): EngineHost {
   const { clock, log } = options;
+  const fork = options.fork ?? forkEngine;
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
   let child: ChildProcess | undefined;
   let info: BackendInfo | undefined;
-  let ready = false;
+  let slots: readonly SlotStatus[] = [];
+  /** When the present engine became ready; undefined while it loads, and while there is none. */
+  let readyAt: number | undefined;
   let everReady = false;
   let stopping = false;
   let starts = 0;
   let deaths = 0;
-  let deathTimes: number[] = [];
-  let bornAt = 0;
+  let deathsInARow = 0;
   let restart: TimerHandle | undefined;
   /** Why the engine is about to die, when we know better than its exit status. */
-  let doom: { reason: DeathReason; message: string } | undefined;
+  let doom: Death | undefined;
   let gone: (() => void) | undefined;
   let loadTimer: TimerHandle | undefined;
 
   const watchdog = createWatchdog({
     clock,
     timeoutMs: options.watchdogTimeoutMs,
-    busy: () => ready && options.busy(),
-    onHang: (silentMs) => {
-      condemn("hung", `The engine hung: no step for ${Math.round(silentMs)} ms while jobs were running.`);
+    busy: options.busy,
+    onHang: (silentMs, busy) => {
+      const what = busy ? "no step" : "no sign of life";
+      const when = busy ? "jobs were running" : "it was idle";
+      condemn("hung", `The engine hung: ${what} for ${Math.round(silentMs)} ms while ${when}.`);
     },
   });
 
   function start(): void {
     restart = undefined;
     doom = undefined;
-    bornAt = clock.now();
+    let engine: ChildProcess;
+    try {
+      engine = fork(options.env);
+    } catch (error) {
+      // A microtask later, as every other death: nobody hears of one within the call that starts an engine.
+      queueMicrotask(() => onStartFailed(error));
+      return;
+    }
+    if (engine.pid === undefined) {
+      engine.once("error", onStartFailed);
+      return;
+    }
     starts += 1;
-    const engine = fork(enginePath(), [], {
-      execArgv: engineExecArgv(),
-      env: engineEnv(options.env),
-      // Its own output is llama.cpp's; it belongs to the log, never to our machine-readable stdout.
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      serialization: "json",
-    });
     child = engine;
     options.onStart();
     log.info({ engine_pid: engine.pid, start: starts }, "engine_start");
@@ -99,13 +112,14 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
 
   function onMessage(engine: ChildProcess, event: EngineEvent): void {
     if (engine !== child) return;
+    watchdog.heard();
     switch (event.type) {
       case "ready":
         loadTimer?.cancel();
-        ready = true;
+        readyAt = clock.now();
         everReady = true;
         info = event.info;
-        watchdog.touch();
+        watchdog.start();
         options.onReady(event.info, event.loadMs);
         break;
       case "load_failed":
@@ -118,7 +132,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         log[event.level]({ engine: event.message }, "engine_log");
         break;
       case "step":
-        watchdog.touch(event.stats?.passMs);
+        slots = event.slots;
         break;
       case "loading":
         awaitLoading();
@@ -131,6 +145,8 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         break;
     }
     options.onEvent(event);
+    // Afterwards, when it is known whether the engine has work left.
+    if (event.type === "step") watchdog.stepped(event.stats?.passMs);
   }
 
   function condemn(reason: DeathReason, message: string): void {
@@ -141,51 +157,72 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
 
   function onExit(engine: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     if (engine !== child) return;
-    const wasReady = ready;
     child = undefined;
-    ready = false;
-    watchdog.rest();
     loadTimer?.cancel();
+    watchdog.stop();
     gone?.();
+    onDeath(doom ?? deathOf(code, signal), { engine_exit: code, engine_signal: signal });
+  }
+
+  function onStartFailed(thrown: unknown): void {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    onDeath({ reason: "start_failed", message: `Cannot start the engine process: ${why}.` }, {});
+  }
+
+  function onDeath(death: Death, facts: object): void {
+    const servedMs = readyAt === undefined ? undefined : clock.now() - readyAt;
+    readyAt = undefined;
+    slots = [];
     if (stopping) return;
     deaths += 1;
-    const death = doom ?? deathOf(code, signal);
-    log.error({ reason: death.reason, engine_exit: code, engine_signal: signal }, `engine_died: ${death.message}`);
-    if (clock.now() - bornAt > healthyMs) backoff.reset();
-    deathTimes = [...deathTimes.filter((at) => clock.now() - at < crashLoopWindowMs), clock.now()];
+    log.error({ reason: death.reason, ...facts }, `engine_died: ${death.message}`);
+    if (servedMs !== undefined && servedMs >= healthyMs) {
+      backoff.reset();
+      deathsInARow = 0;
+    }
+    deathsInARow += 1;
     options.onDeath(death.reason);
-    if (wasReady) options.onLost(death.reason, death.message);
+    if (servedMs !== undefined) options.onLost(death.reason, death.message);
     if (!everReady) options.onGaveUp(death.message, true);
-    else if (deathTimes.length >= options.crashLoopDeaths) {
-      options.onGaveUp(
-        `The engine died ${deathTimes.length} times within a minute. The last time: ${death.message}`,
-        false,
-      );
+    else if (deathsInARow >= options.crashLoopDeaths) {
+      const loop = `The engine died ${deathsInARow} times in a row, never after a minute of service.`;
+      options.onGaveUp(`${loop} The last time: ${death.message}`, false);
     } else restart = clock.setTimeout(start, backoff.next());
+  }
+
+  function send(command: EngineCommand): void {
+    if (child?.connected !== true) return;
+    try {
+      child.send(command, ignoreSendError);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log.warn({ command: command.type }, `engine_command_failed: ${why}`);
+      const message = `Cannot hand the request to the engine: ${why}.`;
+      const answer = answerToUndelivered(command, { code: "invalid_argument", message }, slots);
+      // Later, as every answer: the caller has not finished giving the command.
+      if (answer !== undefined) queueMicrotask(() => options.onEvent(answer));
+      return;
+    }
+    if (command.type === "submit") watchdog.wake();
   }
 
   return {
     start,
-    send(command) {
-      if (child?.connected !== true) return false;
-      if (command.type === "submit") watchdog.wake();
-      child.send(command, ignoreSendError);
-      return true;
-    },
+    send,
     async stop() {
       stopping = true;
       restart?.cancel();
-      watchdog.rest();
+      watchdog.stop();
       const engine = child;
       if (engine === undefined) return;
       const left = new Promise<void>((resolve) => (gone = resolve));
-      if (engine.connected) engine.send({ type: "shutdown" } satisfies EngineCommand, ignoreSendError);
+      send({ type: "shutdown" });
       const kill = clock.setTimeout(() => engine.kill("SIGKILL"), leaveTimeoutMs);
       await left;
       kill.cancel();
     },
     get ready() {
-      return ready;
+      return readyAt !== undefined;
     },
     get info() {
       return info;
@@ -212,31 +249,3 @@ function deathOf(code: number | null, signal: NodeJS.Signals | null): { reason: 
 
 /** A send that fails means that the engine is gone, and its exit tells that better. */
 function ignoreSendError(): void {}
-
-/** The sibling entry, in whichever form this file itself runs: .ts from source, .js from the build. */
-function enginePath(): string {
-  return fileURLToPath(new URL(`./engine-main${fromSource() ? ".ts" : ".js"}`, import.meta.url));
-}
-
-function engineExecArgv(): string[] {
-  const source = fromSource() ? ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")] : [];
-  return ["--expose-gc", `--max-semi-space-size=${youngMiB}`, ...source];
-}
-
-function fromSource(): boolean {
-  return import.meta.url.endsWith(".ts");
-}
-
-function engineEnv(inherited: SupervisorOptions["env"]): NodeJS.ProcessEnv {
-  const { WAGGLE_API_TOKEN: _, ...env } = inherited;
-  return {
-    ...env,
-    // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).
-    UV_THREADPOOL_SIZE: "1",
-    // A build with OpenMP spins at barriers this long before it sleeps. Longer is up to 5 % faster when the machine is quiet, and when
-    // neighbours want the cores it is what makes two threads collapse (decision 008).
-    GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
-    // glibc keeps what is freed at the top of its heap up to twice the largest block so far, unless it is given a number: 25 MB here.
-    MALLOC_TRIM_THRESHOLD_: env["MALLOC_TRIM_THRESHOLD_"] ?? String(128 * 1_024),
-  };
-}

@@ -1,51 +1,89 @@
+import type { Clock } from "@waggle/async";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import { createWatchdog } from "./watchdog.ts";
 
 function setUp(timeoutMs = 1_000) {
   const clock = createFakeClock();
-  const hangs: number[] = [];
-  const work = { busy: true };
-  const watchdog = createWatchdog({ clock, timeoutMs, busy: () => work.busy, onHang: (ms) => hangs.push(ms) });
-  return { clock, hangs, work, watchdog };
+  return { clock, ...setUpOn(clock, timeoutMs) };
 }
 
-describe("watchdog", () => {
-  it("bites when there is work and no step for the time given", () => {
-    const { clock, hangs, watchdog } = setUp();
+function setUpOn(clock: Clock, timeoutMs = 1_000) {
+  const hangs: (readonly [ms: number, busy: boolean])[] = [];
+  const work = { busy: false };
+  const watchdog = createWatchdog({
+    clock,
+    timeoutMs,
+    busy: () => work.busy,
+    onHang: (ms, busy) => hangs.push([ms, busy]),
+  });
+  watchdog.start();
+  const give = (): void => {
+    work.busy = true;
     watchdog.wake();
+  };
+  return { hangs, work, watchdog, give };
+}
+
+/** A clock whose process can be stopped: time goes on then, and what fell due meanwhile is called when it runs again. */
+function createStoppableClock() {
+  const timers = new Set<{ readonly fn: () => void; readonly dueAt: number }>();
+  let now = 0;
+  function stop(ms: number): void {
+    now += ms;
+    for (const timer of [...timers]) if (timer.dueAt <= now && timers.delete(timer)) timer.fn();
+  }
+  return {
+    now: () => now,
+    setTimeout(fn: () => void, ms: number) {
+      const timer = { fn, dueAt: now + ms };
+      timers.add(timer);
+      return { cancel: () => void timers.delete(timer) };
+    },
+    stop,
+    advance(ms: number) {
+      for (let passed = 0; passed < ms; passed += 1) stop(1);
+    },
+  };
+}
+
+describe("watchdog of an engine with work", () => {
+  it("bites when there is no step for the time given", () => {
+    const { clock, hangs, give } = setUp();
+    give();
     clock.advance(999);
     expect(hangs).toEqual([]);
     clock.advance(1);
-    expect(hangs).toEqual([1_000]);
+    expect(hangs).toEqual([[1_000, true]]);
   });
 
   it("is content with steps, however many", () => {
-    const { clock, hangs, watchdog } = setUp();
-    watchdog.wake();
+    const { clock, hangs, watchdog, give } = setUp();
+    give();
     for (let step = 0; step < 10; step += 1) {
       clock.advance(900);
-      watchdog.touch(5);
+      watchdog.stepped(5);
     }
     expect(hangs).toEqual([]);
   });
 
-  it("lets an idle engine be, and costs no timer then", () => {
-    const { clock, hangs, work, watchdog } = setUp();
-    watchdog.wake();
-    work.busy = false;
-    clock.advance(100_000);
-    expect(hangs).toEqual([]);
-    expect(clock.pending).toBe(0);
+  it("takes no other word for a step: a pass may hang while the process still speaks", () => {
+    const { clock, hangs, watchdog, give } = setUp();
+    give();
+    for (let report = 0; report < 10; report += 1) {
+      watchdog.heard();
+      clock.advance(100);
+    }
+    expect(hangs).toEqual([[1_000, true]]);
   });
 
-  it("counts from when work is given, not from when the engine last spoke", () => {
-    const { clock, hangs, work, watchdog } = setUp();
-    watchdog.touch(5);
+  it("counts from when work is given, not from when the engine made its last step", () => {
+    const { clock, hangs, work, watchdog, give } = setUp();
+    give();
     work.busy = false;
-    clock.advance(50_000);
-    work.busy = true;
-    watchdog.wake();
+    watchdog.stepped(5);
+    clock.advance(990);
+    give();
     clock.advance(999);
     expect(hangs).toEqual([]);
     clock.advance(1);
@@ -53,12 +91,64 @@ describe("watchdog", () => {
   });
 
   it("gives a slow model twenty of its medians", () => {
-    const { clock, hangs, watchdog } = setUp();
-    watchdog.wake();
-    for (const pass of [400, 500, 600]) watchdog.touch(pass);
+    const { clock, hangs, watchdog, give } = setUp();
+    give();
+    for (const pass of [400, 500, 600]) watchdog.stepped(pass);
     clock.advance(9_999);
     expect(hangs).toEqual([]);
     clock.advance(1);
+    expect(hangs).toHaveLength(1);
+  });
+});
+
+describe("watchdog of an idle engine", () => {
+  it("bites when it says nothing at all, but not before five seconds", () => {
+    const { clock, hangs } = setUp();
+    clock.advance(4_999);
+    expect(hangs).toEqual([]);
+    clock.advance(1);
+    expect(hangs).toEqual([[5_000, false]]);
+  });
+
+  it("waits as long as for a step when that is longer", () => {
+    const { clock, hangs } = setUp(30_000);
+    clock.advance(29_999);
+    expect(hangs).toEqual([]);
+    clock.advance(1);
+    expect(hangs).toEqual([[30_000, false]]);
+  });
+
+  it("is content with a word each second, for ever, with one timer", () => {
+    const { clock, hangs, watchdog } = setUp();
+    for (let report = 0; report < 100; report += 1) {
+      clock.advance(1_000);
+      watchdog.heard();
+      expect(clock.pending).toBe(1);
+    }
+    expect(hangs).toEqual([]);
+  });
+
+  it("has no timer once the engine is gone", () => {
+    const { clock, hangs, watchdog } = setUp();
+    watchdog.stop();
+    expect(clock.pending).toBe(0);
+    clock.advance(100_000);
+    expect(hangs).toEqual([]);
+  });
+});
+
+describe("watchdog of a process that was stopped itself", () => {
+  it.each([4_990, 60_000])("judges anew after %d ms in which neither side ran", (stoppedMs) => {
+    const clock = createStoppableClock();
+    const { hangs, watchdog } = setUpOn(clock);
+    clock.advance(10);
+    clock.stop(stoppedMs);
+    expect(hangs).toEqual([]);
+    clock.advance(900);
+    watchdog.heard();
+    clock.advance(4_000);
+    expect(hangs).toEqual([]);
+    clock.advance(1_000);
     expect(hangs).toHaveLength(1);
   });
 });

@@ -87,8 +87,18 @@ describe("the reporter", () => {
       answer.heartbeat = () => Promise.resolve();
       return Promise.reject(new WaggleError("not_found", "Unknown worker."));
     };
-    await vi.advanceTimersByTimeAsync(30_000);
+    await vi.advanceTimersByTimeAsync(30_001);
     expect(calls).toEqual(["register", "heartbeat 0", "heartbeat 1", "register", "heartbeat 1"]);
+  });
+
+  it("backs off as for a hive that is down when it is forgotten every time", async () => {
+    await settle();
+    // One that asks without a pause is let go in the end: nothing else would ever get its turn.
+    answer.heartbeat = () =>
+      calls.length > 1_000 ? Promise.resolve() : Promise.reject(new WaggleError("not_found", "Unknown worker."));
+    await vi.advanceTimersByTimeAsync(150_000);
+    // At 30 s, then 0, 2, 4, 8, 16, 30 and 30 s later.
+    expect(calls.filter((call) => call === "register")).toHaveLength(1 + 7);
   });
 
   it("backs off 0, 2, 4, 8, 16, 30, 30 s while the hive is down, and logs that once", async () => {

@@ -5,7 +5,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Heartbeat, Registration } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** Waits before the 1st, 2nd … attempt in a row after a failure. */
+/** Waits before the 1st, 2nd … attempt in a row after a failure; a heartbeat that arrives starts over. */
 const retryDelaysMs = [0, 2_000, 4_000, 8_000, 16_000, 30_000];
 /** Heartbeats are spread by this share of the interval, so that workers started together do not beat together. */
 const jitter = 0.1;
@@ -84,15 +84,15 @@ export function startReporter(options: ReporterOptions): Reporter {
 
   async function onFailure(error: WaggleError): Promise<void> {
     if (error.code === "not_found" && registered) {
-      // The hive has forgotten us: that is no outage, and registering again mends it at once.
+      // That is no outage: registering again mends it. But one that forgets every time is waited for like one that is down.
       registered = false;
       options.onHeartbeat("forgotten");
       log.info({ worker: workerId }, "hive_forgot: registering again");
-      return;
+    } else {
+      options.onHeartbeat("failed");
+      tell("down", error.message);
     }
-    options.onHeartbeat("failed");
-    tell("down", error.message);
-    // Not cut short by changes of state: a hive that struggles is not asked more often for it.
+    // The first wait is none. Not cut short by changes of state: a hive that struggles is not asked more often for it.
     await sleep(backoff.next(), { signal: stopped.signal }).catch(() => {});
   }
 

@@ -88,7 +88,6 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
       commands.push(command);
       const to = engine;
       link.command(command, () => to?.handle(command));
-      return true;
     },
     async stop() {
       engine?.handle({ type: "shutdown" });

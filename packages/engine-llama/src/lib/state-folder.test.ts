@@ -31,6 +31,15 @@ test("offers what was used last last", async () => {
   expect(open().found.map(({ id }) => id)).toEqual([ids[1], ids[2], ids[0]]);
 });
 
+test("makes its folder anew when somebody has removed it", async () => {
+  const folder = open();
+  const lost = await save(folder, [1]);
+  rmSync(parent, { recursive: true });
+  const kept = await save(folder, [2]);
+  expect(open().found.map(({ id }) => id)).toEqual([kept]);
+  expect(await folder.isSound({ id: lost, tokens: [1], cacheScope: "alice", bytes: 1 })).toBe(false);
+});
+
 test("refuses a file that would fill the file system", () => {
   expect(() => open().newFile(2 ** 60)).toThrow("nearly full");
 });

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import {
   chmodSync,
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -32,7 +33,7 @@ const version = 1;
 export interface StateFolder {
   /** What an earlier process left, least recently used first; each has a description, and its file the right size. */
   readonly found: readonly SavedState[];
-  /** @throws Error when so many bytes more would fill the file system */
+  /** Makes the folder anew if it is gone. @throws Error when so many bytes more would fill the file system */
   newFile(expectedBytes: number): { readonly id: string; readonly path: string };
   pathOf(id: string): string;
   /** The file of this id is complete. Its description, without which no later process takes it, follows by itself. */
@@ -55,8 +56,7 @@ interface Description {
 /** @throws Error when the folder cannot be made or written */
 export function openStateFolder(folder: string, fingerprint: string): StateFolder {
   const home = join(folder, fingerprint);
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  chmodSync(home, 0o700);
+  makeHome();
   const pathOf = (id: string): string => join(home, `${id}.kv`);
   const descriptionOf = (id: string): string => join(home, `${id}.json`);
   /** By id: the file as it was when its contents were last known to be right. */
@@ -65,6 +65,11 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
   const sealing = new Set<Promise<void>>();
   /** One for all checksums: a new one for each was 1 MiB of garbage for each state, and V8 lets a hundred of them lie. */
   const slice = Buffer.alloc(sliceBytes);
+
+  function makeHome(): void {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    chmodSync(home, 0o700);
+  }
 
   function remove({ id }: Pick<SavedState, "id">): void {
     known.delete(id);
@@ -130,6 +135,8 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
     pathOf,
     remove,
     newFile(expectedBytes) {
+      // Whoever cleans the file system may have taken it.
+      if (!existsSync(home)) makeHome();
       const { bavail, bsize } = statfsSync(home);
       if (bavail * bsize < expectedBytes + reservedBytes)
         throw new Error("the file system of the folder is nearly full");

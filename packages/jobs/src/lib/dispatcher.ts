@@ -41,8 +41,8 @@ export interface EngineLink {
   /** Loaded and taking jobs. */
   readonly ready: boolean;
   readonly slots: number;
-  /** False when the engine cannot be told; never throws. */
-  send(command: EngineCommand): boolean;
+  /** Never throws: what cannot be sent fails by an event. */
+  send(command: EngineCommand): void;
 }
 
 export interface DispatcherOptions {
@@ -128,14 +128,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function submitSequences(job: Job): void {
     for (const { uid } of job.state.sequences) held.set(uid, job);
     for (const { uid, choice } of job.state.sequences) {
-      if (engine.send({ type: "submit", job: engineJobOf(uid, job.spec, choice) })) continue;
-      held.delete(uid);
-      const message = "Cannot run the job: the engine cannot be told of it.";
-      apply(job, {
-        type: "released",
-        event: { type: "failed", jobId: uid, code: "engine_failed", message },
-        at: clock.now(),
-      });
+      engine.send({ type: "submit", job: engineJobOf(uid, job.spec, choice) });
     }
   }
 

@@ -17,7 +17,7 @@ export interface Preflight {
 }
 
 export interface PreflightOptions {
-  readonly send: (command: EngineCommand) => boolean;
+  readonly send: (command: EngineCommand) => void;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
@@ -29,7 +29,7 @@ export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): P
       const answered = deferred<void>();
       waiting.set(job.jobId, answered);
       const timer = clock.setTimeout(() => answered.resolve(), timeoutMs);
-      if (!send({ type: "check", job })) answered.resolve();
+      send({ type: "check", job });
       try {
         await answered.promise;
       } finally {

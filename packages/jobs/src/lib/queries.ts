@@ -20,7 +20,7 @@ export interface Queries {
 }
 
 export interface QueriesOptions {
-  readonly send: (command: EngineCommand) => boolean;
+  readonly send: (command: EngineCommand) => void;
   readonly ready: () => boolean;
   readonly clock: Clock;
 }
@@ -45,7 +45,7 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
       const answered = deferred<EngineAnswer>();
       waiting.set(id, answered);
       const timer = clock.setTimeout(() => answered.reject(unavailable("it did not answer in time")), answerTimeoutMs);
-      if (!send({ type: "ask", id, question })) answered.reject(unavailable("it cannot be told"));
+      send({ type: "ask", id, question });
       try {
         const answer = await answered.promise;
         if (answer.kind === "failed") {

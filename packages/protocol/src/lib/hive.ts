@@ -12,8 +12,20 @@ export const WorkerIdSchema = z
   .max(128)
   .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed");
 
+/** Pages make links of it, so it names a web address and nothing that a browser would run. */
+const WorkerUrlSchema = z
+  .url({ protocol: /^https?$/, error: "must be an http or https URL" })
+  .max(2_048)
+  .refine((url) => !hasCredentials(url), "must not hold a user name or a password");
+
+function hasCredentials(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username !== "" || password !== "";
+}
+
 const workerShape = {
-  url: z.url().max(2_048),
+  url: WorkerUrlSchema,
   model: z.string().max(256),
   state: WorkerStateSchema,
   backend: BackendNameSchema.optional(),

@@ -1,0 +1,248 @@
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
+import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
+
+import { createLogger } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
+import { describe, expect, it } from "vitest";
+import type { EngineStart } from "./engine-start.ts";
+import { createSupervisor } from "./supervisor.ts";
+
+interface FakeEngine extends EventEmitter {
+  pid: number | undefined;
+  connected: boolean;
+  readonly sent: unknown[];
+  send(message: unknown, sent: (error: Error | null) => void): void;
+  kill(): void;
+}
+
+function createFakeEngine(pid: number | undefined): FakeEngine {
+  const engine = Object.assign(new EventEmitter(), {
+    pid,
+    connected: true,
+    sent: [] as unknown[],
+    send(message: unknown) {
+      // Node makes the message a line of JSON at once, and throws what that throws.
+      this.sent.push(JSON.parse(JSON.stringify(message)));
+    },
+    kill() {
+      // Without a pid the signal would go to the caller's own process group.
+      if (pid === undefined) throw new Error("killed the process group");
+      engine.emit("close", null, "SIGKILL");
+    },
+  });
+  return engine;
+}
+
+type Fork = (pid: number) => FakeEngine;
+
+function setUp(fork: Fork = createFakeEngine) {
+  const clock = createFakeClock();
+  const engines: FakeEngine[] = [];
+  const heard: string[] = [];
+  const events: EngineEvent[] = [];
+  const lines: string[] = [];
+  let running = 0;
+  const supervisor = createSupervisor({
+    start: { type: "start" } as EngineStart,
+    env: {},
+    clock,
+    log: createLogger({
+      level: "info",
+      format: "json",
+      name: "t",
+      destination: { write: (line: string) => void lines.push(line) },
+    }),
+    watchdogTimeoutMs: 30_000,
+    loadTimeoutMs: 300_000,
+    crashLoopDeaths: 5,
+    fork() {
+      const engine = fork(engines.length + 1);
+      engines.push(engine);
+      return engine as unknown as ChildProcess;
+    },
+    busy: () => running > 0,
+    onStart: () => heard.push("start"),
+    onEvent: (event) => events.push(event),
+    onReady: () => heard.push("ready"),
+    onDeath: (reason) => heard.push(`death: ${reason}`),
+    onLost: () => heard.push("lost"),
+    onGaveUp: (message, first) => heard.push(`gave up${first ? " at first" : ""}: ${message}`),
+  });
+  const current = (): FakeEngine => engines.at(-1) ?? expect.fail("no engine");
+  return {
+    ...{ clock, engines, heard, events, lines, supervisor, current },
+    run: (jobs: number) => void (running = jobs),
+    say: (event: EngineEvent) => void current().emit("message", event),
+    ready: () => void current().emit("message", { type: "ready", info: {} as BackendInfo, loadMs: 1 }),
+    die: () => void current().emit("close", null, "SIGSEGV"),
+  };
+}
+
+const noMemory = (): never => {
+  throw new Error("spawn ENOMEM");
+};
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const report: EngineEvent = { type: "vitals", eventLoopUtilization: 0, rssBytes: 1 };
+
+describe("an engine process that cannot be started", () => {
+  it("by a throw is a death like any other: logged, counted, tried again later", async () => {
+    let failures = 2;
+    const worker = setUp((pid) => (pid === 2 && failures-- > 0 ? noMemory() : createFakeEngine(pid)));
+    worker.supervisor.start();
+    worker.ready();
+    worker.die();
+    worker.clock.advance(0);
+    await turn();
+    expect(worker.heard).toEqual(["start", "ready", "death: signal", "lost", "death: start_failed"]);
+    expect(worker.lines.at(-1)).toContain("Cannot start the engine process: spawn ENOMEM.");
+    worker.clock.advance(500);
+    await turn();
+    worker.clock.advance(1_000);
+    await turn();
+    worker.ready();
+    expect(worker.supervisor).toMatchObject({ ready: true, starts: 2, deaths: 3 });
+  });
+
+  it("by an error event is so too, and nothing without a pid is ever killed", async () => {
+    const worker = setUp((pid) => createFakeEngine(pid === 2 ? undefined : pid));
+    worker.supervisor.start();
+    worker.ready();
+    worker.die();
+    worker.clock.advance(0);
+    worker.current().emit("error", new Error("spawn node EMFILE"));
+    worker.current().emit("close", -24, null);
+    expect(worker.heard.slice(2)).toEqual(["death: signal", "lost", "death: start_failed"]);
+    worker.clock.advance(500);
+    worker.ready();
+    expect(worker.supervisor.ready).toBe(true);
+  });
+
+  it("is given up after as many tries as an engine that dies", async () => {
+    const worker = setUp((pid) => (pid > 1 ? noMemory() : createFakeEngine(pid)));
+    worker.supervisor.start();
+    worker.ready();
+    worker.die();
+    for (let waits = 0; waits < 10; waits += 1) {
+      worker.clock.advance(10_000);
+      await turn();
+    }
+    expect(worker.heard.filter((what) => what.startsWith("death"))).toHaveLength(5);
+    expect(worker.heard.at(-1)).toMatch(/^gave up: The engine died 5 times in a row/);
+  });
+});
+
+describe("a crash loop", () => {
+  it("is noticed however long a load takes", () => {
+    const worker = setUp();
+    worker.supervisor.start();
+    for (let death = 1; death <= 5; death += 1) {
+      worker.clock.advance(16_000);
+      worker.ready();
+      worker.clock.advance(100);
+      worker.die();
+      expect(worker.heard.some((what) => what.startsWith("gave up"))).toBe(death === 5);
+      worker.clock.advance(4_000);
+    }
+    expect(worker.engines).toHaveLength(5);
+  });
+
+  it("is noticed when each engine dies while it loads", () => {
+    const worker = setUp();
+    worker.supervisor.start();
+    worker.ready();
+    worker.die();
+    for (let death = 2; death <= 5; death += 1) {
+      worker.clock.advance(4_000 + 70_000);
+      worker.die();
+    }
+    expect(worker.heard.at(-1)).toMatch(/^gave up: /);
+  });
+
+  it("is over when an engine has served for a minute", () => {
+    const worker = setUp();
+    worker.supervisor.start();
+    for (let death = 1; death <= 20; death += 1) {
+      worker.ready();
+      const seconds = death % 4 === 0 ? 60 : 1;
+      for (let second = 0; second < seconds; second += 1) {
+        worker.clock.advance(1_000);
+        worker.say(report);
+      }
+      worker.die();
+      worker.clock.advance(4_000);
+    }
+    expect(worker.heard.some((what) => what.startsWith("gave up"))).toBe(false);
+  });
+});
+
+describe("a command that is no message", () => {
+  const endless = (): unknown => {
+    let value: unknown = [];
+    for (let depth = 0; depth < 100_000; depth += 1) value = [value];
+    return value;
+  };
+  const job = { jobId: "j1", stop: [], cacheScope: "", sampling: {}, tools: endless() };
+
+  it.each([
+    ["submit", { type: "submit", job }, { type: "step", events: [{ type: "failed", jobId: "j1" }] }],
+    ["check", { type: "check", job }, { type: "check_failed", jobId: "j1" }],
+    ["ask", { type: "ask", id: "q1", question: endless() }, { type: "answer", id: "q1", answer: { kind: "failed" } }],
+  ])("fails as if the engine had refused it: %s", async (_, command, answer) => {
+    const worker = setUp();
+    worker.supervisor.start();
+    worker.ready();
+    worker.events.length = 0;
+    worker.supervisor.send(command as unknown as EngineCommand);
+    expect(worker.events).toEqual([]);
+    await turn();
+    expect(worker.events).toMatchObject([answer]);
+    expect(JSON.stringify(worker.events)).toContain("Cannot hand the request to the engine: ");
+    expect(worker.supervisor.ready).toBe(true);
+  });
+});
+
+describe("an engine that is stopped", () => {
+  it("while it is idle is killed after a silence, and replaced", () => {
+    const worker = setUp();
+    worker.supervisor.start();
+    worker.ready();
+    for (let second = 0; second < 100; second += 1) {
+      worker.clock.advance(1_000);
+      worker.say(report);
+    }
+    expect(worker.heard).toEqual(["start", "ready"]);
+    worker.clock.advance(29_999);
+    expect(worker.supervisor.ready).toBe(true);
+    worker.clock.advance(1);
+    expect(worker.heard.slice(2)).toEqual(["death: hung", "lost", "start"]);
+    expect(worker.lines.at(-2)).toContain("no sign of life for 30000 ms while it was idle");
+    worker.ready();
+    expect(worker.supervisor.ready).toBe(true);
+  });
+
+  it("while it has jobs is killed for making no steps, whatever else it says", () => {
+    const worker = setUp();
+    worker.supervisor.start();
+    worker.ready();
+    worker.run(1);
+    worker.supervisor.send({ type: "submit", job: {} } as unknown as EngineCommand);
+    for (let second = 0; second < 30; second += 1) {
+      worker.say(report);
+      worker.clock.advance(1_000);
+    }
+    expect(worker.heard.slice(2)).toEqual(["death: hung", "lost", "start"]);
+  });
+});
+
+it("has no timer left when it has stopped", async () => {
+  const worker = setUp();
+  worker.supervisor.start();
+  worker.ready();
+  const stopped = worker.supervisor.stop();
+  expect(worker.current().sent.at(-1)).toEqual({ type: "shutdown" });
+  worker.current().emit("close", 0, null);
+  await stopped;
+  expect(worker.clock.pending).toBe(0);
+  expect(worker.supervisor.ready).toBe(false);
+});

@@ -1,0 +1,188 @@
+// The engine's process from outside: deaths, silences and messages that the worker and its engine must survive.
+import { fork, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import { withTimeout } from "@waggle/async";
+import { createWorkerClient } from "@waggle/client";
+import { afterEach, describe, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
+import { waitUntil } from "./support/wait.ts";
+
+const children = new Set<ChildProcess>();
+const sockets = new Set<Socket>();
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
+  await killDaemons();
+  for (const child of children) child.kill("SIGKILL");
+  children.clear();
+});
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const fromSource = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")];
+const readyz = async (url: string): Promise<number> => (await fetch(`${url}/readyz`)).status;
+
+/** JSON text of so many arrays in one another. */
+const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+
+describe("the worker", () => {
+  it("replaces an engine that is stopped while it is idle", async () => {
+    const worker = await spawnFakeWorker(["--watchdog-timeout", "1s"]);
+    const { engine_pid: engine } = await worker.line("ready");
+    process.kill(engine as number, "SIGSTOP");
+    const death = await worker.logged((line) => String(line["msg"]).startsWith("engine_died"));
+    expect(death).toMatchObject({ reason: "hung" });
+    expect(death["msg"]).toContain("while it was idle");
+    await worker.logged((line) => line["msg"] === "engine_start" && line["start"] === 2);
+    await waitUntil(async () => (await readyz(worker.url)) === 200);
+    const events = [];
+    for await (const event of worker.client.inference({ prompt: "a", max_tokens: 2 })) events.push(event.type);
+    expect(events.at(-1)).toBe("end");
+  });
+
+  it("survives a request that is nested too deep for a message", async () => {
+    const worker = await spawnFakeWorker();
+    const tool = (depth: number) =>
+      `{"type":"function","function":{"name":"f","parameters":{"enum":${nested(depth)}}}}`;
+    const messages = `[{"role":"user","content":"a"}]`;
+    for (const depth of [1_000, 5_000, 20_000]) {
+      const body = `{"model":"m","max_tokens":1,"messages":${messages},"tools":[${tool(depth)}]}`;
+      const headers = { "content-type": "application/json" };
+      const { status } = await fetch(`${worker.url}/v1/chat/completions`, { method: "POST", headers, body });
+      expect([200, 400, 413]).toContain(status);
+    }
+    expect(await readyz(worker.url)).toBe(200);
+    expect(worker.log()).not.toContain("uncaughtException");
+  });
+
+  it("without a descriptor left to start an engine with tries again, and has one when there are some", async () => {
+    const args = [
+      "apps/worker/src/main.ts",
+      "--local-mode",
+      "--port",
+      "0",
+      "--backend",
+      "fake",
+      "--log-format",
+      "json",
+    ];
+    const worker = spawn(
+      "/bin/sh",
+      ["-c", 'ulimit -n 100; exec "$@"', "sh", process.execPath, ...fromSource, ...args],
+      {
+        cwd: root,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    children.add(worker);
+    let log = "";
+    worker.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    let lines = "";
+    worker.stdout.on("data", (chunk: Buffer) => (lines += chunk.toString()));
+    await waitUntil(() => lines.includes('"ready"'));
+    const ready = JSON.parse(lines.split("\n")[1] ?? "") as { url: string; engine_pid: number };
+    await takeAllDescriptors(ready.url);
+    process.kill(ready.engine_pid, "SIGKILL");
+    await waitUntil(() => log.includes("start_failed")).catch(() => expect.fail(log));
+    for (const socket of sockets) socket.destroy();
+    await waitUntil(async () => (await readyz(ready.url)) === 200);
+    const { engine } = await createWorkerClient({ baseUrl: ready.url }).health();
+    expect(engine.starts).toBe(2);
+    expect(worker.exitCode).toBeNull();
+  });
+});
+
+/** Connects until the worker can take no more: then it closes at once what it cannot keep. */
+async function takeAllDescriptors(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  for (let kept = 0; kept < 200; kept += 1) {
+    const socket = connect(Number(port), hostname);
+    sockets.add(socket);
+    const closed = new Promise<"closed">((resolve) => socket.once("close", () => resolve("closed")));
+    socket.on("error", () => {});
+    // An answer tells that it was accepted, and the next request's beginning keeps it from being closed as idle.
+    const answered = new Promise<"answered">((resolve) => socket.once("data", () => resolve("answered")));
+    socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\nGET /livez");
+    if ((await withTimeout(Promise.race([closed, answered]), 10_000, "The worker did nothing")) === "closed") return;
+  }
+  throw new Error("The worker never ran out of descriptors");
+}
+
+describe("the engine's process", () => {
+  it("says what nobody handled before it leaves", async () => {
+    const engine = startEngine('process.on("SIGUSR2", () => Promise.reject(Error("lost")))');
+    await engine.heard("ready");
+    engine.signal("SIGUSR2");
+    expect(await engine.heard("broken")).toMatchObject({ message: "lost" });
+    expect(await engine.exited).toBe("SIGKILL");
+  });
+
+  it("outlives a command that makes it throw, which fails alone", async () => {
+    // Stands for a defect that only one job meets.
+    const engine = startEngine(`
+      const { has } = Map.prototype;
+      Map.prototype.has = function (key) {
+        if (key === "j1") throw new Error("a defect");
+        return has.call(this, key);
+      };`);
+    await engine.heard("ready");
+    engine.send({ type: "submit", job: { jobId: "j1" } });
+    const { events } = await engine.heard("step");
+    expect(events).toMatchObject([{ type: "failed", jobId: "j1", code: "engine_failed" }]);
+    engine.send({ type: "ask", id: "q1", question: { kind: "detokenize", tokens: [1] } });
+    expect(await engine.heard("answer")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
+  });
+
+  it("outlives an event that is no message: the jobs in it fail, and the next one runs", async () => {
+    // The word of the prompt stands for whatever an event may hold that JSON refuses.
+    const engine = startEngine(`
+      const send = process.send.bind(process);
+      process.send = (event, ...rest) => {
+        if (JSON.stringify(event).includes('"type":"token","jobId":"j1"')) throw new RangeError("Invalid string length");
+        return send(event, ...rest);
+      };`);
+    await engine.heard("ready");
+    const job = { prompt: "a [eog:5]", maxTokens: 5, stop: [], sampling: {}, cacheScope: "" };
+    const ended = (jobId: string) =>
+      engine.events
+        .flatMap(({ events }) => (events as { jobId: string; type: string; message?: string }[] | undefined) ?? [])
+        .find((event) => event.jobId === jobId && !["started", "token"].includes(event.type));
+    engine.send({ type: "submit", job: { ...job, jobId: "j1" } });
+    await waitUntil(() => ended("j1") !== undefined);
+    expect(ended("j1")).toMatchObject({ type: "failed", code: "engine_failed" });
+    expect(ended("j1")?.message).toContain("Invalid string length");
+    engine.send({ type: "submit", job: { ...job, jobId: "j2" } });
+    await waitUntil(() => ended("j2") !== undefined);
+    expect(ended("j2")).toMatchObject({ type: "finished" });
+  });
+});
+
+type Heard = Record<string, unknown> & { readonly type: string };
+
+/** @param before what runs in its process before the engine's own code */
+function startEngine(before = "") {
+  const preload = ["--import", `data:text/javascript,${encodeURIComponent(before)}`];
+  const child = fork(`${root}apps/worker/src/engine/engine-main.ts`, [], {
+    cwd: root,
+    execArgv: ["--expose-gc", ...fromSource, ...preload],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    serialization: "json",
+  });
+  children.add(child);
+  const events: Heard[] = [];
+  child.on("message", (event) => events.push(event as Heard));
+  const fake = { stepDelayMs: 0, loadDelayMs: 0 };
+  child.send({ type: "start", backend: "fake", slots: 2, threads: 1, maxThreads: 1, fake });
+  return {
+    events,
+    send: (command: object) => void child.send(command),
+    signal: (name: NodeJS.Signals) => void child.kill(name),
+    exited: new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal))),
+    async heard(type: string): Promise<Heard> {
+      await waitUntil(() => events.some((event) => event.type === type));
+      return events.find((event) => event.type === type) ?? expect.fail();
+    },
+  };
+}
