@@ -72,7 +72,7 @@ function preflight(c: AppContext): Response {
 }
 
 function authenticate(c: AppContext, access: HttpAccess): string {
-  const presented = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  const presented = c.get("dialect").credential((name) => c.req.header(name));
   if (presented === undefined) {
     throw new WaggleError("unauthenticated", "Cannot authenticate: send the API token as Authorization: Bearer.");
   }
