@@ -70,7 +70,8 @@ function errorResponse(c: AppContext, error: WaggleError): Response {
   if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
   if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
-  return c.body(JSON.stringify(c.get("dialect").errorBody(error)), error.status as 400, {
+  const body = JSON.stringify(c.get("dialect").errorBody(error, c.get("requestId")));
+  return c.body(body, error.status as 400, {
     "content-type": "application/json",
     ...headers,
   });

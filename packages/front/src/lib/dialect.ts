@@ -10,7 +10,7 @@ export interface Dialect {
   /** The API token that a request presents, if it presents one. */
   credential(header: (name: string) => string | undefined): string | undefined;
   /** The JSON body of an error's response. Its status and the headers about retrying are the same in every dialect. */
-  errorBody(error: WaggleError): unknown;
+  errorBody(error: WaggleError, requestId: string): unknown;
 }
 
 /** Whatever the method, an error on one of these paths is the dialect's. */

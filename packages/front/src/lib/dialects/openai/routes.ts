@@ -50,7 +50,12 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
   function contextOf(c: AppContext, body: AnswerWishes): TranslationContext {
     const session = c.req.header("x-session-id");
     const parsed = SessionIdSchema.optional().safeParse(session);
-    if (!parsed.success) throw unsupported("x-session-id", "only letters, digits and . _ : - are allowed, 128 at most");
+    if (!parsed.success) {
+      throw unsupported(
+        "x-session-id",
+        "only letters, digits and . _ : - are allowed, 128 at most, and not dots alone",
+      );
+    }
     // A collected answer must come before the client's own time for headers is up; a stream has its headers already.
     return {
       client: c.get("client"),
