@@ -97,10 +97,10 @@ describe("a client that leaves", () => {
     expect(worker.log()).not.toContain("request_failed");
   });
 
-  it("before its answer began leaves no reader and no job behind", async () => {
+  it.each(["/v1/inference", "/v1/completions"])("before its answer began leaves nothing behind: %s", async (path) => {
     const port = Number(new URL(worker.url).port);
     const body = JSON.stringify({ prompt: "endless" });
-    const head = `POST /v1/inference HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
     for (let count = 0; count < 40; count += 1) {
       await new Promise<void>((resolve) => {
         const socket = connect(port, "127.0.0.1", () => socket.write(head + body, () => socket.destroy()));

@@ -6,4 +6,5 @@ export * from "./lib/lifecycle.ts";
 export * from "./lib/new-job.ts";
 export * from "./lib/reader.ts";
 export * from "./lib/registry.ts";
+export { streamKeys } from "./lib/stream-events.ts";
 export * from "./lib/summaries.ts";

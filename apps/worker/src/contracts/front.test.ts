@@ -158,6 +158,20 @@ describe("what a reviewer tries first", () => {
     ["bad JSON", () => post("/v1/jobs", "{nope"), 400, "invalid_argument", "not JSON"],
     ["an empty body", () => post("/v1/jobs", ""), 400, "invalid_argument", "empty"],
     ["an unknown field", () => post("/v1/jobs", { prompt: "a", promt: 1 }), 400, "invalid_argument", '"promt"'],
+    [
+      "a job_id that no URL can name",
+      () => post("/v1/jobs", { prompt: "a", job_id: ".." }),
+      400,
+      "invalid_argument",
+      "dots",
+    ],
+    [
+      "a session_id of one dot",
+      () => post("/v1/jobs", { prompt: "a", session_id: "." }),
+      400,
+      "invalid_argument",
+      "dots",
+    ],
     ["an empty prompt", () => post("/v1/jobs", { prompt: "" }), 400, "invalid_argument", '"prompt"'],
     ["prompt and messages", () => post("/v1/jobs", { prompt: "a", messages: [] }), 400, "invalid_argument", "messages"],
     ["neither of them", () => post("/v1/jobs", {}), 400, "invalid_argument", "exactly one of prompt and messages"],
@@ -240,6 +254,30 @@ describe("what a reviewer tries first", () => {
     expect(await errorOf(await call("GET", "/v1/jobs/j/stream"))).toMatchObject({ code: "resource_exhausted" });
     await first.cancel();
     expect((await call("GET", "/v1/jobs/j/stream")).status).toBe(200);
+  });
+
+  it.each([
+    ["/v1/inference", { prompt: "a" }],
+    ["/v1/chat/completions", { messages: [{ role: "user", content: "a" }], stream: true }],
+  ])("of streams asked for at once on %s, the one too many has no job", async (path, body) => {
+    const gate = createStepGate();
+    start({ slots: 2, gate, maxStreamsPerClient: 1 });
+    const responses = await Promise.all([post(path, body), post(path, body), post(path, body)]);
+    expect(responses.map(({ status }) => status).sort((one, other) => one - other)).toEqual([200, 429, 429]);
+    expect(worker.registry.liveCount).toBe(1);
+    expect(worker.app.streams.open).toBe(1);
+  });
+
+  it("a stream that is refused leaves the running one of its session alone, and its place to the next", async () => {
+    const gate = createStepGate();
+    start({ slots: 2, gate, maxStreamsPerClient: 2 });
+    const first = await post("/v1/inference", { prompt: "a", job_id: "a", session_id: "s" });
+    const again = { prompt: "b", job_id: "a", session_id: "s" };
+    expect((await post("/v1/inference", again)).status).toBe(409);
+    expect((await post("/v1/inference", { prompt: "b", job_id: "b" })).status).toBe(200);
+    expect((await post("/v1/inference", { ...again, job_id: "c" })).status).toBe(429);
+    expect(worker.registry.get("local", "a")?.state.phase.name).toBe("running");
+    await first.body?.cancel();
   });
 });
 

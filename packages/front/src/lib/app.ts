@@ -1,23 +1,18 @@
 // Owns the HTTP application: the route table meets its handlers, and every error leaves through one funnel.
 import { randomUUID } from "node:crypto";
-import { WaggleError, errorKinds, openAiRoutes, pathsOf, workerRoutes } from "@waggle/protocol";
+import { WaggleError, errorKinds } from "@waggle/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
+import type { Dialect } from "./dialect.ts";
+import { createNativeDialect } from "./dialects/native/dialect.ts";
+import { createOpenAiDialect } from "./dialects/openai/dialect.ts";
 import { createGate } from "./gate.ts";
-import { createJobRoutes } from "./native/job-routes.ts";
-import type { Handler } from "./native/job-routes.ts";
-import { openAiError } from "./openai/errors.ts";
-import { createOpenAiRoutes } from "./openai/routes.ts";
-import type { OpenAiRouteName } from "./openai/routes.ts";
-import { referenceHeaders, referencePage, referencePaths, referenceStyle } from "./reference-page.ts";
+import { createGenerations } from "./generations.ts";
+import { referencePaths } from "./reference-page.ts";
+import { createReference, isReference } from "./reference.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
-import { createWorkerRoutes } from "./native/worker-routes.ts";
-
-const openAiPaths = Object.values(openAiRoutes).flatMap(pathsOf);
-
-const referenceTargets: ReadonlySet<string> = new Set(Object.values(referencePaths));
 
 export interface App {
   readonly fetch: Hono<AppEnv>["fetch"];
@@ -28,40 +23,35 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const app = new Hono<AppEnv>({ strict: false });
   const streams = createStreamCounter(options.limits.maxStreamsPerClient);
+  const generations = createGenerations(options, streams);
+  const reference = createReference(options.view.openApi);
   const { pages } = options;
-  const handlers: Record<keyof typeof workerRoutes, Handler> = {
-    ...createJobRoutes(options, streams),
-    ...createWorkerRoutes(options, streams),
-  };
+  const native = createNativeDialect(options, generations, streams, reference);
+  const dialects: readonly Dialect[] = [native, createOpenAiDialect(options, generations)];
 
   app.use(async (c, next) => {
     const requestId = requestIdOf(c);
     c.set("requestId", requestId);
+    c.set("dialect", native);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
     await next();
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
-  for (const path of openAiPaths) {
-    app.use(path, async (c, next) => {
-      c.set("openAi", true);
-      await next();
-    });
+  for (const dialect of dialects) {
+    for (const path of dialect === native ? [] : dialect.routes.flatMap((route) => route.paths)) {
+      app.use(path, async (c, next) => {
+        c.set("dialect", dialect);
+        await next();
+      });
+    }
   }
-  const isReference = (method: string, path: string): boolean => method === "GET" && referenceTargets.has(path);
   app.use(createGate(options.access, (method, path) => pages.owns(method, path) || isReference(method, path)));
-  for (const [name, route] of Object.entries(workerRoutes)) {
-    app.on(route.method.toUpperCase(), route.path, (c) => handlers[name as keyof typeof workerRoutes](c));
+  for (const { method, paths, handler } of dialects.flatMap(({ routes }) => routes)) {
+    for (const path of paths) app.on(method, path, (c) => handler(c));
   }
-  const openAiHandlers = createOpenAiRoutes(options, streams);
-  for (const [name, route] of Object.entries(openAiRoutes)) {
-    const handler: Handler = (c) => openAiHandlers[name as OpenAiRouteName](c);
-    for (const path of pathsOf(route)) app.on(route.method.toUpperCase(), path, handler);
-  }
-  app.get(referencePaths.page, (c) => c.html(referencePage(options.view.openApi()), 200, referenceHeaders));
-  app.get(referencePaths.style, (c) =>
-    c.body(referenceStyle, 200, { ...referenceHeaders, "content-type": "text/css" }),
-  );
+  app.get(referencePaths.page, (c) => reference.page(c));
+  app.get(referencePaths.style, (c) => reference.style(c));
   app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
   app.notFound((c) =>
     errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),
@@ -74,12 +64,14 @@ export function createApp(options: AppOptions): App {
   return { fetch: app.fetch, request: app.request, streams };
 }
 
+/** Every error leaves here, in the dialect of its route. */
 function errorResponse(c: AppContext, error: WaggleError): Response {
   const headers: Record<string, string> = {};
   if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
   if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
-  return c.body(JSON.stringify(c.get("openAi") ? openAiError(error) : error.toBody()), error.status as 400, {
+  const body = JSON.stringify(c.get("dialect").errorBody(error, c.get("requestId")));
+  return c.body(body, error.status as 400, {
     "content-type": "application/json",
     ...headers,
   });

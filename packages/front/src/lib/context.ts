@@ -6,6 +6,7 @@ import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } fr
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Context } from "hono";
 import type { Dispatcher, JobRegistry } from "@waggle/jobs";
+import type { Dialect } from "./dialect.ts";
 import type { TokenTable } from "./tokens.ts";
 
 export interface AppEnv {
@@ -15,8 +16,8 @@ export interface AppEnv {
     requestId: string;
     /** The name of the API token, or `local`. */
     client: string;
-    /** The request came on one of OpenAI's routes, whose errors have a shape of their own. */
-    openAi: boolean;
+    /** Of the route that the request came on; the native one where there is no such route. */
+    dialect: Dialect;
     log: Logger;
   };
 }

@@ -15,7 +15,10 @@ const openPaths: ReadonlySet<string> = new Set(
 /** In local mode everybody is this one client. */
 const localClient = "local";
 
-/** @param isPage says of a request, by method and path, that it is for a static page: those carry no data, so they need no token */
+/**
+ * Probes are open to everybody, static pages to whoever names one of our hosts; all else wants a token, except in local mode.
+ * @param isPage says of a request, by method and path, that it is for a static page: those carry no data
+ */
 export function createGate(
   access: HttpAccess,
   isPage: (method: string, path: string) => boolean,
@@ -72,7 +75,7 @@ function preflight(c: AppContext): Response {
 }
 
 function authenticate(c: AppContext, access: HttpAccess): string {
-  const presented = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  const presented = c.get("dialect").credential((name) => c.req.header(name));
   if (presented === undefined) {
     throw new WaggleError("unauthenticated", "Cannot authenticate: send the API token as Authorization: Bearer.");
   }

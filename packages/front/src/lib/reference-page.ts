@@ -35,12 +35,6 @@ interface Schema {
 
 export const referencePaths = { page: "/reference", style: "/reference.css" } as const;
 
-export const referenceHeaders = {
-  "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-} as const;
-
 export const referenceStyle = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 0 auto; padding: 1rem; }
 section { border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent); }

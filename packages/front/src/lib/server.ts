@@ -26,7 +26,7 @@ export interface ListeningServer {
   readonly url: string;
   /** Stops accepting; connections that carry nothing close. */
   stopAccepting(): void;
-  /** Resolves when no answer is under way: streams and all others have left. */
+  /** Resolves when no response is under way: streams and all others have left. */
   answered(): Promise<void>;
   /** Destroys what is still open; resolves when the port is free. */
   close(): Promise<void>;
@@ -45,8 +45,8 @@ export async function listen(app: App, host: string, port: number, limits: Serve
   });
   const underWay = new Set<ServerResponse>();
   let waiters: (() => void)[] = [];
-  /** The newest answer on each connection. */
-  const answers = new WeakMap<Duplex, ServerResponse>();
+  /** The responses under way on each connection, in the order of their requests. */
+  const responses = new WeakMap<Duplex, Set<ServerResponse>>();
   const server = createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -58,10 +58,11 @@ export async function listen(app: App, host: string, port: number, limits: Serve
       requireHostHeader: false,
     },
     (incoming, outgoing) => {
-      answers.set(incoming.socket, outgoing);
       underWay.add(outgoing);
+      responses.get(incoming.socket)?.add(outgoing);
       outgoing.once("close", () => {
         underWay.delete(outgoing);
+        responses.get(incoming.socket)?.delete(outgoing);
         if (underWay.size > 0) return;
         for (const resolve of waiters) resolve();
         waiters = [];
@@ -70,10 +71,19 @@ export async function listen(app: App, host: string, port: number, limits: Serve
     },
   );
   server.maxConnections = limits.maxConnections;
+  server.on("connection", (socket) => {
+    const own = new Set<ServerResponse>();
+    responses.set(socket, own);
+    socket.once("close", () => {
+      for (const response of own) closeUnassigned(response);
+    });
+  });
   server.on("clientError", (error, socket) => {
-    // In the middle of an answer another one would be taken for a part of it.
-    const answer = answers.get(socket);
-    if (answer?.headersSent === true && !answer.writableEnded) socket.destroy();
+    // In the middle of a response another one would be taken for a part of it.
+    const begun = [...(responses.get(socket) ?? [])].some(
+      ({ headersSent, writableEnded }) => headersSent && !writableEnded,
+    );
+    if (begun) socket.destroy();
     else refuseUnparsed(error, socket);
   });
   server.on("checkExpectation", (_, outgoing: ServerResponse) => {
@@ -117,6 +127,16 @@ async function bind(server: Server, host: string, port: number): Promise<void> {
     const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
     throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`);
   }
+}
+
+/**
+ * Node gives the socket to one response after the other, and tells only the one that has it when it closes. Those to requests that came right
+ * behind it on the same connection would never end, and neither would what they wait for.
+ */
+function closeUnassigned(response: ServerResponse): void {
+  if (response.socket !== null || response.destroyed) return;
+  response.destroy();
+  response.emit("close");
 }
 
 /** What is no HTTP, too large in its headers, or too slow: the application never sees it, the client gets the same shape all the same. */

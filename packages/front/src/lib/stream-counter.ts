@@ -2,10 +2,11 @@
 import { WaggleError } from "@waggle/protocol";
 
 export interface StreamCounter {
-  /** @throws WaggleError resource_exhausted when one more would be too many */
-  check(client: string): void;
-  /** Passes the iterator through and counts it until it ends or is returned. */
-  count<T>(client: string, stream: AsyncIterator<T>): AsyncIterator<T>;
+  /**
+   * Counts one more stream of this client, before anything is done for it; the function that comes back ends that, and may be called twice.
+   * @throws WaggleError resource_exhausted when it would be one too many
+   */
+  reserve(client: string): () => void;
   readonly open: number;
 }
 
@@ -21,34 +22,19 @@ export function createStreamCounter(maxPerClient: number): StreamCounter {
   }
 
   return {
-    check(client) {
-      if ((perClient.get(client) ?? 0) < maxPerClient) return;
-      throw new WaggleError(
-        "resource_exhausted",
-        `Cannot open another stream: this client holds ${maxPerClient} already.`,
-        {
-          retryAfterS: 1,
-        },
-      );
-    },
-    count(client, stream) {
-      let counted = true;
+    reserve(client) {
+      if ((perClient.get(client) ?? 0) >= maxPerClient) {
+        throw new WaggleError(
+          "resource_exhausted",
+          `Cannot open another stream: this client holds ${maxPerClient} already.`,
+          { retryAfterS: 1 },
+        );
+      }
+      let reserved = true;
       add(client, 1);
-      const release = (): void => {
-        if (counted) add(client, -1);
-        counted = false;
-      };
-      return {
-        async next() {
-          const result = await stream.next();
-          if (result.done === true) release();
-          return result;
-        },
-        async return() {
-          release();
-          await stream.return?.();
-          return { done: true, value: undefined };
-        },
+      return () => {
+        if (reserved) add(client, -1);
+        reserved = false;
       };
     },
     get open() {

@@ -28,7 +28,9 @@ const IdSchema = z
   .string()
   .min(1)
   .max(requestLimits.idChars)
-  .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed");
+  .regex(/^[A-Za-z0-9._:-]+$/, "only letters, digits and . _ : - are allowed")
+  // Paths name jobs and sessions, and `.` and `..` are no names there.
+  .regex(/[^.]/, "must not consist of dots alone");
 
 export const SessionIdSchema = IdSchema;
 

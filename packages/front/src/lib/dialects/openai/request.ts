@@ -12,7 +12,7 @@ import type {
   Tool,
 } from "@waggle/protocol";
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
-import { schemaGrammar, unsupported } from "../fields.ts";
+import { schemaGrammar, unsupported } from "../../fields.ts";
 import { toolPlanOf } from "./tools.ts";
 import type { ToolPlan } from "./tools.ts";
 

@@ -1,6 +1,6 @@
 // Owns what a request's tools ask of the answer: nothing, a call if the model wants one, or a call in any case.
 import type { ChatCompletionRequest, Tool } from "@waggle/protocol";
-import { unsupported } from "../fields.ts";
+import { unsupported } from "../../fields.ts";
 
 /** Calls in one answer, at most, where the grammar decides. */
 const maxCalls = 8;

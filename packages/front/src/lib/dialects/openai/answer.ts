@@ -1,7 +1,7 @@
 // Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference; `timings` has
 // llama-server's names.
 import type { EndEvent, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
-import type { AnswerPart } from "./answer-parts.ts";
+import type { AnswerPart } from "../../answer-parts.ts";
 
 /** What every object of one answer says of it. */
 export interface AnswerHead {
@@ -52,25 +52,39 @@ export function deltaOf(part: AnswerPart, callId: (index: number) => string): Re
 }
 
 /** The same parts as one message. */
-export function messageOf(parts: readonly AnswerPart[], callId: (index: number) => string): Record<string, unknown> {
+export interface Message {
+  add(part: AnswerPart): void;
+  whole(): Record<string, unknown>;
+}
+
+export function createMessage(callId: (index: number) => string): Message {
   let content = "";
   let reasoning = "";
   const calls: { id: string; type: "function"; function: { name: string; arguments: string } }[] = [];
-  for (const part of parts) {
-    if (part.kind === "content") content += part.text;
-    else if (part.kind === "reasoning") reasoning += part.text;
-    else if (part.kind === "call") {
-      calls.push({ id: callId(part.index), type: "function", function: { name: part.name, arguments: "" } });
-    } else {
-      const call = calls[part.index];
-      if (call !== undefined) call.function.arguments += part.text;
-    }
-  }
   return {
-    role: "assistant",
-    content: content === "" && calls.length > 0 ? null : content,
-    ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
-    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    add(part) {
+      switch (part.kind) {
+        case "content":
+          content += part.text;
+          break;
+        case "reasoning":
+          reasoning += part.text;
+          break;
+        case "call":
+          calls.push({ id: callId(part.index), type: "function", function: { name: part.name, arguments: "" } });
+          break;
+        case "arguments": {
+          const call = calls[part.index];
+          if (call !== undefined) call.function.arguments += part.text;
+        }
+      }
+    },
+    whole: () => ({
+      role: "assistant",
+      content: content === "" && calls.length > 0 ? null : content,
+      ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    }),
   };
 }
 

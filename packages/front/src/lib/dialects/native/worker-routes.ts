@@ -1,12 +1,13 @@
 // Owns the native routes about the worker itself: who it is, how it is, what it measures.
-import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/sse";
-import type { LoadingEvent } from "@waggle/protocol";
-import type { AppContext, AppOptions } from "../context.ts";
-import { formatOf, headersOf, streamResponse } from "../event-stream.ts";
-import type { Handler } from "./job-routes.ts";
 import { jobUidOf } from "@waggle/jobs";
-import { pinged } from "../pinged.ts";
-import type { StreamCounter } from "../stream-counter.ts";
+import type { AppOptions } from "../../context.ts";
+import type { Handler } from "../../dialect.ts";
+import { pinged } from "../../pinged.ts";
+import type { Reference } from "../../reference.ts";
+import type { StreamCounter } from "../../stream-counter.ts";
+import { streamResponse } from "../../stream-response.ts";
+import { encodingOf } from "./encoding.ts";
+import type { Encoding } from "./encoding.ts";
 
 export type WorkerRouteName =
   | "info"
@@ -18,7 +19,11 @@ export type WorkerRouteName =
   | "metrics"
   | "openapi";
 
-export function createWorkerRoutes(options: AppOptions, streams: StreamCounter): Record<WorkerRouteName, Handler> {
+export function createWorkerRoutes(
+  options: AppOptions,
+  streams: StreamCounter,
+  reference: Reference,
+): Record<WorkerRouteName, Handler> {
   const { view, state, registry, metrics } = options;
 
   return {
@@ -33,12 +38,11 @@ export function createWorkerRoutes(options: AppOptions, streams: StreamCounter):
       return c.json({ slots });
     },
     loadingProgress(c) {
-      const format = formatOf(c);
+      const encoding = encodingOf(c);
       // Nobody reads on a HEAD.
-      if (c.req.method === "HEAD") return c.body(null, 200, headersOf(format));
-      const client = c.get("client");
-      streams.check(client);
-      return streamResponse(c, streams.count(client, loadingChunks(options, format)), headersOf(format));
+      if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
+      const release = streams.reserve(c.get("client"));
+      return streamResponse(c, loadingChunks(options, encoding, release), encoding.headers);
     },
     livez(c) {
       const live = state.name !== "failed";
@@ -52,11 +56,11 @@ export function createWorkerRoutes(options: AppOptions, streams: StreamCounter):
       const health = view.health();
       return c.json(health, health.ready ? 200 : 503, retryHeaders(health.ready));
     },
-    async metrics(c: AppContext) {
+    async metrics(c) {
       view.collect();
       return c.body(await metrics.text(), 200, { "content-type": metrics.contentType });
     },
-    openapi: (c) => c.json(view.openApi()),
+    openapi: (c) => c.body(reference.document(), 200, { "content-type": "application/json" }),
   };
 }
 
@@ -68,28 +72,25 @@ function retryHeaders(ready: boolean): Record<string, string> {
   return ready ? {} : { "retry-after": "1" };
 }
 
-function loadingChunks(options: AppOptions, format: "sse" | "ndjson"): AsyncIterator<string> {
+function loadingChunks(options: AppOptions, encoding: Encoding, onClose: () => void): AsyncIterator<string> {
   const events = pinged(options.loading.watch(), options.clock, options.limits.pingIntervalMs);
   let ended = false;
+
+  async function close(): Promise<IteratorResult<string>> {
+    onClose();
+    await events.return?.();
+    return { done: true, value: undefined };
+  }
+
   return {
     async next() {
-      if (ended) {
-        await events.return?.();
-        return { done: true, value: undefined };
-      }
+      if (ended) return await close();
       const { done, value } = await events.next();
-      if (done === true) return { done: true, value: undefined };
-      if (value === "ping") return { done: false, value: format === "sse" ? encodeSseComment("ping") : "\n" };
+      if (done === true) return await close();
+      if (value === "ping") return { done: false, value: encoding.ping };
       ended = value.type !== "loading";
-      return { done: false, value: frame(value, format) };
+      return { done: false, value: encoding.event(value) };
     },
-    async return() {
-      await events.return?.();
-      return { done: true, value: undefined };
-    },
+    return: close,
   };
-}
-
-function frame(event: LoadingEvent, format: "sse" | "ndjson"): string {
-  return format === "sse" ? encodeSse({ event: event.type, data: JSON.stringify(event) }) : encodeNdjson(event);
 }

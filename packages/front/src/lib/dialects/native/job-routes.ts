@@ -1,30 +1,22 @@
 // Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
-import type { Job } from "@waggle/jobs";
+import type { GenerateSpec, Job } from "@waggle/jobs";
 import { acceptedOf, hasEnded, stateNameOf, statusOf } from "@waggle/jobs";
-import { readBody } from "../body.ts";
-import type { AppContext, AppOptions } from "../context.ts";
-import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "../event-stream.ts";
+import { readBody } from "../../body.ts";
+import type { AppContext, AppOptions } from "../../context.ts";
+import type { Handler } from "../../dialect.ts";
+import { withSchemaGrammar } from "../../fields.ts";
+import type { Generations } from "../../generations.ts";
+import { encodingOf } from "./encoding.ts";
+import { nativeFraming } from "./framing.ts";
 import { generateSpecOf } from "./generate-spec.ts";
-import { withSchemaGrammar } from "../fields.ts";
-import type { StreamCounter } from "../stream-counter.ts";
 
-export type Handler = (c: AppContext) => Response | Promise<Response>;
-
-export function createJobRoutes(options: AppOptions, streams: StreamCounter): Record<JobRouteName, Handler> {
+export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
   const { dispatcher, registry } = options;
 
-  async function submit(c: AppContext, direct: boolean): Promise<Job> {
+  async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
     const request = withSchemaGrammar(await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes));
-    if (direct) streams.check(c.get("client"));
-    try {
-      return await dispatcher.submit(
-        generateSpecOf(request, { client: c.get("client"), trace: c.get("requestId"), direct }),
-      );
-    } catch (error) {
-      options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
-      throw error;
-    }
+    return generateSpecOf(request, { client: c.get("client"), trace: c.get("requestId"), direct });
   }
 
   function find(c: AppContext): Job {
@@ -35,30 +27,21 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
     return job;
   }
 
-  function stream(c: AppContext, job: Job, after: number): Response {
-    const format = formatOf(c);
-    // Nobody reads on a HEAD: a reader would wait for ever, and would count as one.
-    if (c.req.method === "HEAD") return c.body(null, 200, headersOf(format));
-    const client = c.get("client");
-    streams.check(client);
-    const connection = connectionOf(c.env);
-    const reader = dispatcher.openReader(job, after, () => connection?.destroy());
-    const counted = streams.count(client, reader);
-    const chunks = eventChunks({ events: counted, format, endId: () => job.log.nextToken, connection });
-    return streamResponse(c, chunks, headersOf(format));
-  }
-
   return {
     async createJob(c) {
       const startedAt = options.clock.now();
-      const job = await submit(c, false);
+      const job = await generations.submit(c, await specOf(c, false));
       c.header("location", routePath(workerRoutes.getJob, { id: job.id }));
       options.metrics.httpSubmitSeconds.observe((options.clock.now() - startedAt) / 1000);
       return c.json(acceptedOf(job, dispatcher.position(job) ?? 0), workerRoutes.createJob.status);
     },
     async inference(c) {
-      const job = await submit(c, true);
-      return stream(c, job, -1);
+      const encoding = encodingOf(c);
+      const spec = await specOf(c, true);
+      return await generations.respond(c, {
+        spec,
+        answer: { kind: "streamed", framing: (job) => nativeFraming(job, encoding) },
+      });
     },
     streamJob(c) {
       const job = find(c);
@@ -66,7 +49,10 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
       // Its end has been read: 204 is what tells EventSource to stop reconnecting.
       if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken)
         return c.body(null, 204);
-      return stream(c, job, after ?? -1);
+      const encoding = encodingOf(c);
+      // Nobody reads on a HEAD: a reader would wait for ever, and would count as one.
+      if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
+      return generations.stream(c, job, after ?? -1, nativeFraming(job, encoding));
     },
     getJob(c) {
       const job = find(c);

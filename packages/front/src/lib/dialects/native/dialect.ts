@@ -1,0 +1,26 @@
+// Owns the native dialect: the worker's own routes, their tokens and their errors.
+import { workerRoutes } from "@waggle/protocol";
+import type { AppOptions } from "../../context.ts";
+import { bearerToken } from "../../credentials.ts";
+import { routesOf } from "../../dialect.ts";
+import type { Dialect } from "../../dialect.ts";
+import type { Generations } from "../../generations.ts";
+import type { Reference } from "../../reference.ts";
+import type { StreamCounter } from "../../stream-counter.ts";
+import { createJobRoutes } from "./job-routes.ts";
+import { createWorkerRoutes } from "./worker-routes.ts";
+
+export function createNativeDialect(
+  options: AppOptions,
+  generations: Generations,
+  streams: StreamCounter,
+  reference: Reference,
+): Dialect {
+  const handlers = { ...createJobRoutes(options, generations), ...createWorkerRoutes(options, streams, reference) };
+  return {
+    name: "native",
+    routes: routesOf(workerRoutes, handlers, ({ path }) => [path]),
+    credential: bearerToken,
+    errorBody: (error) => error.toBody(),
+  };
+}

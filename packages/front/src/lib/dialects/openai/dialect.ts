@@ -1,0 +1,18 @@
+// Owns OpenAI's dialect, with llama-server's additions to it.
+import { openAiRoutes, pathsOf } from "@waggle/protocol";
+import type { AppOptions } from "../../context.ts";
+import { bearerToken } from "../../credentials.ts";
+import { routesOf } from "../../dialect.ts";
+import type { Dialect } from "../../dialect.ts";
+import type { Generations } from "../../generations.ts";
+import { openAiError } from "./errors.ts";
+import { createOpenAiRoutes } from "./routes.ts";
+
+export function createOpenAiDialect(options: AppOptions, generations: Generations): Dialect {
+  return {
+    name: "openai",
+    routes: routesOf(openAiRoutes, createOpenAiRoutes(options, generations), pathsOf),
+    credential: bearerToken,
+    errorBody: openAiError,
+  };
+}

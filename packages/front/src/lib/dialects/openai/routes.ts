@@ -1,0 +1,99 @@
+// Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
+import { randomUUID } from "node:crypto";
+import { ChatCompletionRequestSchema, CompletionRequestSchema, SessionIdSchema, WaggleError } from "@waggle/protocol";
+import type { openAiRoutes } from "@waggle/protocol";
+import { readBody } from "../../body.ts";
+import type { AppContext, AppOptions } from "../../context.ts";
+import type { Generation, Handler } from "../../dialect.ts";
+import { unsupported } from "../../fields.ts";
+import type { Generations } from "../../generations.ts";
+import { chatCompletion } from "./chat.ts";
+import { embeddingsRoute } from "./embeddings.ts";
+import { openAiCollector, openAiFraming } from "./framing.ts";
+import type { Completion, CompletionOptions } from "./framing.ts";
+import { translateChat, translateCompletion } from "./request.ts";
+import type { Translated, TranslationContext } from "./request.ts";
+import { textCompletion } from "./text.ts";
+import { createTokenRoutes } from "./token-routes.ts";
+
+type OpenAiRouteName = keyof typeof openAiRoutes;
+
+/** What a body of either completion route says of how its answer leaves. */
+interface AnswerWishes {
+  readonly stream?: boolean | null | undefined;
+  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
+}
+
+export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
+  const { limits, view } = options;
+  const created = Math.floor(Date.now() / 1000);
+
+  function generationOf(body: AnswerWishes, { spec, tools }: Translated, completion: Completion): Generation {
+    const info = view.info();
+    const shape: CompletionOptions = {
+      head: {
+        id: `${completion.idPrefix}-${randomUUID()}`,
+        created: Math.floor(Date.now() / 1000),
+        model: info.model,
+        system_fingerprint: `waggle-${info.version}`,
+      },
+      choices: spec.choices,
+      tools,
+      logprobs: spec.topLogprobs !== undefined,
+    };
+    if (body.stream !== true)
+      return { spec, answer: { kind: "collected", collector: openAiCollector(completion, shape) } };
+    const includeUsage = body.stream_options?.include_usage === true;
+    return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, includeUsage) } };
+  }
+
+  function contextOf(c: AppContext, body: AnswerWishes): TranslationContext {
+    const session = c.req.header("x-session-id");
+    const parsed = SessionIdSchema.optional().safeParse(session);
+    if (!parsed.success) {
+      throw unsupported(
+        "x-session-id",
+        "only letters, digits and . _ : - are allowed, 128 at most, and not dots alone",
+      );
+    }
+    // A collected answer must come before the client's own time for headers is up; a stream has its headers already.
+    return {
+      client: c.get("client"),
+      trace: c.get("requestId"),
+      sessionId: parsed.data,
+      deadlineMs: body.stream === true ? undefined : limits.collectTimeoutMs,
+    };
+  }
+
+  function model(): Record<string, unknown> {
+    const info = view.info();
+    return {
+      id: info.model,
+      object: "model",
+      created,
+      owned_by: "waggle",
+      meta: { n_ctx: info.context_size, n_ctx_train: info.trained_context_size, n_params: info.parameters },
+    };
+  }
+
+  return {
+    models: (c) => c.json({ object: "list", data: [model()] }),
+    model(c) {
+      const id = c.req.param("id") ?? "";
+      if (id !== view.info().model) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
+      return c.json(model());
+    },
+    async chatCompletions(c) {
+      const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
+      const translated = translateChat(body, contextOf(c, body));
+      return await generations.respond(c, generationOf(body, translated, chatCompletion));
+    },
+    async completions(c) {
+      const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
+      const translated = translateCompletion(body, contextOf(c, body));
+      return await generations.respond(c, generationOf(body, translated, textCompletion));
+    },
+    embeddings: embeddingsRoute(options, generations),
+    ...createTokenRoutes(options),
+  };
+}

@@ -1,0 +1,47 @@
+// Owns llama-server's three routes about tokens: each is one query to the model, and no job.
+import { ApplyTemplateRequestSchema, DetokenizeRequestSchema, TokenizeRequestSchema } from "@waggle/protocol";
+import { readBody } from "../../body.ts";
+import type { AppOptions } from "../../context.ts";
+import type { Handler } from "../../dialect.ts";
+import { templateMessage, templateTools } from "./request.ts";
+
+export function createTokenRoutes({
+  dispatcher,
+  limits,
+}: AppOptions): Record<"tokenize" | "detokenize" | "applyTemplate", Handler> {
+  return {
+    async tokenize(c) {
+      const body = await readBody(c, TokenizeRequestSchema, limits.maxBodyBytes);
+      const { content: text, add_special: addSpecial, parse_special: parseSpecial, with_pieces: withPieces } = body;
+      const { tokens, pieces } = await dispatcher.query<"tokenize">({
+        kind: "tokenize",
+        text,
+        addSpecial,
+        parseSpecial,
+      });
+      if (!withPieces) return c.json({ tokens });
+      return c.json({ tokens: tokens.map((id, i) => ({ id, piece: pieceOf(pieces[i] ?? "") })) });
+    },
+    async detokenize(c) {
+      const { tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
+      const { text } = await dispatcher.query<"detokenize">({ kind: "detokenize", tokens });
+      return c.json({ content: text });
+    },
+    async applyTemplate(c) {
+      const { messages, tools } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
+      const { prompt } = await dispatcher.query<"render">({
+        kind: "render",
+        messages: messages.map(templateMessage),
+        ...(tools == null ? {} : { tools: templateTools(tools) }),
+      });
+      return c.json({ prompt });
+    },
+  };
+}
+
+/** A piece is text, or its bytes where it is only part of a character: llama-server's rule. */
+function pieceOf(base64: string): string | number[] {
+  const bytes = Buffer.from(base64, "base64");
+  const text = bytes.toString("utf8");
+  return Buffer.from(text, "utf8").equals(bytes) ? text : [...bytes];
+}

@@ -1,0 +1,108 @@
+import type { StreamEvent } from "@waggle/protocol";
+import { createLogger } from "@waggle/telemetry";
+import { describe, expect, it } from "vitest";
+import type { Framing } from "./dialect.ts";
+import { framedChunks } from "./framed-chunks.ts";
+
+const token: StreamEvent = { type: "token", stream_id: "j", index: 0, text: "a", t_ms: 1 };
+const end: StreamEvent = {
+  type: "end",
+  stream_id: "j",
+  finish_reason: "stop",
+  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2, cached_tokens: 0 },
+  timings: { queue_ms: 0, prefill_ms: 0, decode_ms: 0, total_ms: 0, tokens_per_second: 0 },
+};
+const cancelled: StreamEvent = { ...end, finish_reason: "cancelled", cancelled_by: "superseded" };
+const failed: StreamEvent = {
+  type: "error",
+  stream_id: "j",
+  code: "engine_failed",
+  message: "It died.",
+  retryable: true,
+};
+
+/** What a client gets of these batches, and what became of the reader. */
+async function run(batches: readonly (readonly StreamEvent[])[], framing: Partial<Framing> = {}) {
+  const lines: string[] = [];
+  const log = createLogger({
+    level: "error",
+    format: "json",
+    name: "test",
+    destination: { write: (line: string) => void lines.push(line) },
+  });
+  const queue = [...batches];
+  let closed = false;
+  let released = 0;
+  const chunks = framedChunks({
+    reader: {
+      next() {
+        const value = closed ? undefined : queue.shift();
+        return Promise.resolve(value === undefined ? { done: true, value } : { done: false, value });
+      },
+      close: () => void (closed = true),
+    },
+    framing: {
+      headers: {},
+      cancelledIsError: true,
+      frame: (event) => (event.type === "token" ? `<${event.text}>` : ""),
+      frameEnd: () => "<end>",
+      frameError: (error) => `<${error.code}>`,
+      keepAlive: (why) => `<${why}>`,
+      ...framing,
+    },
+    log,
+    onClose: () => (released += 1),
+  });
+  const got: string[] = [];
+  let broken = false;
+  try {
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) got.push(next.value);
+  } catch {
+    broken = true;
+  }
+  return { got, broken, closed, released: released > 0, lines };
+}
+
+describe("framedChunks", () => {
+  it("ends cleanly after the end", async () => {
+    expect(await run([[token], [token, end]])).toMatchObject({
+      got: ["<a>", "<a><end>"],
+      broken: false,
+      closed: true,
+      released: true,
+    });
+  });
+
+  it("breaks after an error, and gives up its reader and its place", async () => {
+    expect(await run([[token, failed], [token]])).toMatchObject({
+      got: ["<a><engine_failed>"],
+      broken: true,
+      closed: true,
+      released: true,
+    });
+  });
+
+  it("takes a cancelled end for an error where the dialect does, and only there", async () => {
+    expect(await run([[cancelled]])).toMatchObject({ got: ["<cancelled>"], broken: true });
+    expect(await run([[cancelled]], { cancelledIsError: false })).toMatchObject({ got: ["<end>"], broken: false });
+  });
+
+  it("keeps the stream alive when there is nothing, or nothing to say", async () => {
+    const queued: StreamEvent = { type: "status", stream_id: "j", status: "loading" };
+    expect((await run([[], [queued], [end]])).got).toEqual(["<silent>", "<unframed>", "<end>"]);
+  });
+
+  it("tells the client of a defect in the framing, breaks the stream and logs the cause", async () => {
+    const defect = () => {
+      throw new TypeError("a defect");
+    };
+    const { got, broken, closed, released, lines } = await run([[token], [end]], { frame: defect });
+    expect({ got, broken, closed, released }).toEqual({
+      got: ["<internal>"],
+      broken: true,
+      closed: true,
+      released: true,
+    });
+    expect(lines.join("")).toContain("a defect");
+  });
+});

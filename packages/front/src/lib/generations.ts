@@ -1,0 +1,110 @@
+// Owns the way from a request that its dialect has read to a response, the same for every dialect: the job is accepted, read at the client's
+// pace or collected, and ends with its client.
+import type { Job, JobSpec, Reader } from "@waggle/jobs";
+import { WaggleError, isTerminal } from "@waggle/protocol";
+import type { EndEvent, TokenEvent } from "@waggle/protocol";
+import { connectionOf } from "./connection.ts";
+import type { AppContext, AppOptions } from "./context.ts";
+import type { Framing, Generation } from "./dialect.ts";
+import { completeEndOf, framedChunks } from "./framed-chunks.ts";
+import { streamResponse } from "./stream-response.ts";
+import type { StreamCounter } from "./stream-counter.ts";
+
+export interface Generations {
+  /** Accepts the job and answers with it, streamed or collected. @throws WaggleError */
+  respond(c: AppContext, generation: Generation): Promise<Response>;
+  /** Accepts the job, and no more. @throws WaggleError */
+  submit(c: AppContext, spec: JobSpec): Promise<Job>;
+  /** Accepts the job and waits for its end. A client that leaves takes the job with it. @throws WaggleError also when it did not end well */
+  complete(c: AppContext, spec: JobSpec, onToken?: (token: TokenEvent) => void): Promise<CompleteJob>;
+  /** One more reader of a job, from after this token index on. @throws WaggleError */
+  stream(c: AppContext, job: Job, after: number, framing: Framing): Response;
+}
+
+export interface CompleteJob {
+  readonly job: Job;
+  readonly end: EndEvent;
+}
+
+export function createGenerations(options: AppOptions, streams: StreamCounter): Generations {
+  const { dispatcher } = options;
+
+  async function submit(c: AppContext, spec: JobSpec): Promise<Job> {
+    try {
+      // A job that ends with its client has nobody any more; it would only end another one of its session.
+      if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
+      return await dispatcher.submit(spec);
+    } catch (error) {
+      options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
+      throw error;
+    }
+  }
+
+  // The client may leave at any time while its job is being accepted. Whoever opens a reader looks, before anything is awaited, whether it
+  // is still there; closing that reader is what ends the job, or leaves it running where its client has asked for that.
+
+  async function complete(c: AppContext, spec: JobSpec, onToken?: (token: TokenEvent) => void): Promise<CompleteJob> {
+    const job = await submit(c, spec);
+    const connection = connectionOf(c);
+    const reader = dispatcher.openReader(job, -1, () => connection.destroy());
+    const forget = connection.onLeft(() => reader.close());
+    try {
+      for await (const batch of reader) {
+        for (const event of batch) {
+          if (event.type === "token") onToken?.(event);
+          if (isTerminal(event)) return { job, end: completeEndOf(event) };
+        }
+      }
+    } finally {
+      forget();
+      reader.close();
+    }
+    throw clientLeft();
+  }
+
+  /** @param release gives back the place among the client's streams */
+  function open(
+    c: AppContext,
+    job: Job,
+    after: number,
+    framingOf: (job: Job) => Framing,
+    release: () => void,
+  ): Response {
+    const connection = connectionOf(c);
+    let reader: Reader | undefined;
+    try {
+      reader = dispatcher.openReader(job, after, () => connection.destroy());
+      if (connection.left) throw clientLeft();
+      const framing = framingOf(job);
+      const chunks = framedChunks({ reader, framing, log: c.get("log"), onClose: release });
+      return streamResponse(c, chunks, framing.headers);
+    } catch (error) {
+      reader?.close();
+      release();
+      throw error;
+    }
+  }
+
+  return {
+    submit,
+    complete,
+    async respond(c, { spec, answer }) {
+      if (answer.kind === "collected") {
+        const { end } = await complete(c, spec, (token) => answer.collector.add(token));
+        return c.json(answer.collector.body(end));
+      }
+      // Before the job is accepted: it would supersede another one of its session, only to be refused.
+      const release = streams.reserve(c.get("client"));
+      const job = await submit(c, spec).catch((error: unknown) => {
+        release();
+        throw error;
+      });
+      return open(c, job, -1, (accepted) => answer.framing(accepted), release);
+    },
+    stream: (c, job, after, framing) => open(c, job, after, () => framing, streams.reserve(c.get("client"))),
+  };
+}
+
+function clientLeft(): WaggleError {
+  return new WaggleError("cancelled", "The client left before its answer was complete.");
+}
