@@ -6,6 +6,7 @@ import { deferred } from "@waggle/async";
 import { createStepGate } from "@waggle/engine";
 import { listen } from "@waggle/front";
 import type { ListeningServer } from "@waggle/front";
+import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineLink } from "../testing/inline-engine.ts";
@@ -82,7 +83,7 @@ const kinds = [
 describe("a client that leaves while its job is being accepted", () => {
   it.each(kinds)("takes %s with it", async (_, path, body) => {
     const link = holdingLink(1);
-    worker = createInlineWorker({ slots: 1, link });
+    worker = createInlineWorker({ slots: 1, link, clock: createFakeClock() });
     const abort = new AbortController();
     const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" }, signal: abort.signal };
     const answer = worker.app.request(path, init);
@@ -97,7 +98,9 @@ describe("a client that leaves while its job is being accepted", () => {
   it.each(kinds)("by closing its connection, takes %s with it", async (_, path, body) => {
     const count = 6;
     const link = holdingLink(count);
-    const send = await serve({ slots: 2, link, queueCapacity: 16, gate: createStepGate() });
+    // On a clock that stands still, no preflight runs out of time on a busy machine.
+    const clock = createFakeClock();
+    const send = await serve({ slots: 2, link, queueCapacity: 16, gate: createStepGate(), clock });
     const accepted = acceptance(count);
     const sockets = await Promise.all(Array.from({ length: count }, () => send(requestOf(path, body))));
     await link.arrived;
