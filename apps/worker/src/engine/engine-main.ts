@@ -16,6 +16,11 @@ let engine: Engine | undefined;
 
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
+// A promise of the library's that nobody waits for any more: what it was for has failed already, or goes on without it.
+process.on("unhandledRejection", (reason) => {
+  const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
+  emit({ type: "log", level: "error", message: `A promise was rejected, and nobody had waited for it: ${message}` });
+});
 // Native threads may be in the middle of a pass, and exit handlers would wait for them or crash on them. Nothing here needs saving.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 process.on("message", (message) => {

@@ -1,9 +1,12 @@
-import type { Backend, RowResult, SlotSampling, Token } from "@waggle/engine";
+import type { Backend, RowResult, SlotSampling, StepRow, Token } from "@waggle/engine";
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
 import { backendContract } from "@waggle/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { commonGrammars } from "../testing/common-grammars.ts";
 import { storyModel } from "../testing/story-model.ts";
 import type * as BatchOrder from "./batch-order.ts";
+import { parseGbnf } from "./gbnf.ts";
+import { createMatcher, type MatcherPosition } from "./grammar-matcher.ts";
 import { loadLlamaBackend } from "./load.ts";
 
 /** Which slots computed how many tokens, for each forward pass: the library asks for the order of a batch once before each. */
@@ -217,6 +220,32 @@ describe("the llama backend", () => {
       expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
     });
 
+    test.each(commonGrammars.filter(({ name }) => name !== "chess"))(
+      "follows a grammar: $name",
+      async ({ grammar }) => {
+        for (const temperature of [0, 1.5]) {
+          const tokens = await generate(story, samplingOf({ temperature, grammar, min_p: 0 }), 80);
+          const matcher = createMatcher(parseGbnf(grammar));
+          matcher.budget = Infinity;
+          let at: MatcherPosition | undefined = matcher.start();
+          for (const token of tokens.filter((each) => !backend.isEndOfGeneration(each))) {
+            for (const byte of backend.tokenBytes(token)) at = at === undefined ? undefined : matcher.advance(at, byte);
+          }
+          expect(at, textOf(tokens)).toBeDefined();
+          if (backend.isEndOfGeneration(tokens.at(-1) ?? -1)) expect(at?.state.complete).toBe(true);
+        }
+      },
+    );
+
+    test("a grammar goes together with logprobs", async () => {
+      const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
+      await backend.begin(0, 0, sampling);
+      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: tokensOf(story), sample: true }];
+      const [result] = await backend.step(rows);
+      await backend.end(0);
+      expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
+    });
+
     test("never takes a token that is banned", async () => {
       const free = await generate(story, greedy, 1);
       const banned = samplingOf({ temperature: 0, logit_bias: { [String(free[0])]: -100 } });
@@ -284,6 +313,9 @@ describe("the llama backend", () => {
       ["grammar", { grammar: 'root ::= root "a" | "b"' }, /left recursion/],
       ["grammar", { grammar: `root ::= ${"(".repeat(30_000)}"a"${")".repeat(30_000)}` }, /nests more than/],
       ["grammar", { grammar: String.raw`root ::= "\x00"` }, /NUL/],
+      ["grammar", { grammar: "root ::= <[1]> <[2]>" }, /names tokens/],
+      ["dry_multiplier", { dry_multiplier: 1, grammar: 'root ::= "a"' }, /combined with a grammar/],
+      ["dry_multiplier", { dry_multiplier: 1, topLogprobs: 1 }, /combined with logprobs/],
       ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
       ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
       ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar decides alone/],

@@ -157,7 +157,11 @@ export interface Backend {
 
   isEndOfGeneration(token: Token): boolean;
 
-  /** Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts afresh. */
+  /**
+   * Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts afresh. A
+   * rejection is this slot's alone: nothing is bound then, and what it holds is unknown, so the next work keeps nothing of it.
+   * @throws WaggleError invalid_argument when the sampling cannot be followed
+   */
   begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<void>;
 
   /**

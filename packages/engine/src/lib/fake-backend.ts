@@ -131,6 +131,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
         throw refusal("begin", `slot ${id} holds ${slot.held.length} tokens and cannot keep ${keepTokens}`);
       }
       slot.held.length = slot.hashes.length = keepTokens;
+      await checkSampling(sampling);
       slot.sampling = sampling;
     },
 

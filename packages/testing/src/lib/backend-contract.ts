@@ -226,6 +226,16 @@ export function backendContract(
       await backend.end(0);
     });
 
+    test("a beginning that fails is that slot's alone", async () => {
+      const answer = await coldAnswer();
+      await backend.begin(1, 0, greedy);
+      await expect(backend.begin(0, 0, { ...greedy, grammar: "this is no grammar" })).rejects.toThrow("grammar");
+      const rows: StepRow[] = [{ kind: "prefill", slot: 1, tokens: tokensOf(story), sample: true }];
+      expect(tokenOf((await backend.step(rows))[0])).toBe(answer[0]);
+      await backend.end(1);
+      expect(await coldAnswer()).toEqual(answer);
+    });
+
     test("threads may change between steps", async () => {
       backend.setThreads(backend.info.maxThreads);
       await coldAnswer();
