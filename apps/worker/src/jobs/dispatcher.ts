@@ -7,6 +7,8 @@ import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { createChecks } from "./checks.ts";
 import { engineJobOf } from "./engine-job.ts";
 import { createJobTimers } from "./job-timers.ts";
+import { createEmbedBridge } from "./embed-bridge.ts";
+import type { EmbedBridge } from "./embed-bridge.ts";
 import { createEndings, failureOf } from "./endings.ts";
 import { isFinal } from "./job.ts";
 import type { Job, JobPart, Outcome } from "./job.ts";
@@ -66,6 +68,7 @@ export interface Dispatcher {
   cancel(job: Job, by: "client" | "disconnect" | "unclaimed"): void;
   /** Asks the engine something about the model. */
   readonly ask: Questions["ask"];
+  readonly embed: EmbedBridge["embed"];
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
   /** @param onStalled called when the reader must be cut off without having asked for more; must destroy its connection */
@@ -93,6 +96,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const timers = createJobTimers(clock);
   const checks = createChecks({ send: (command) => engine.send(command), clock, timeoutMs: checkTimeoutMs });
   const questions = createQuestions({ send: (command) => engine.send(command), ready: () => engine.ready, clock });
+  const embeds = createEmbedBridge({ send: (command) => engine.send(command), ready: () => engine.ready });
   const positions = createPositions({ clock, positionOf: position });
   const progress = createProgress({ lifecycle, clock, model: options.model });
   const endings = createEndings({
@@ -216,7 +220,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onJobEvent(event: JobEvent): void {
     const entry = inEngine.get(event.jobId);
-    if (entry === undefined) return;
+    if (embeds.take(event) || entry === undefined) return;
     const { job, part } = entry;
     // Its end was forced: all that is left to hear is that the engine has let go.
     const over = isFinal(job.state.name);
@@ -226,6 +230,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return;
       case "token":
         if (!over) progress.token(job, part.choice, event);
+        return;
+      case "embedding":
         return;
       case "finished":
         part.reason = event.reason;
@@ -258,6 +264,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function onEngineLost(error: WaggleError): void {
     checks.abandon();
     questions.abandon();
+    embeds.abandon();
     const held = [...new Set([...inEngine.values()].map(({ job }) => job))];
     inEngine.clear();
     line.putBack(held.filter((job) => job.state.name === "queued" && job.ending === undefined));
@@ -296,6 +303,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     position,
     cancel: (job, by) => endings.request(job, { type: "cancelled", by }),
     ask: questions.ask,
+    embed: embeds.embed,
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf(client, sessionId)),
     openReader: readers.open,
     onEngineEvent,

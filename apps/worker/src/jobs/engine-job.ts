@@ -1,5 +1,5 @@
 // Owns how a request becomes what the engine is told.
-import type { EngineJob } from "@waggle/engine";
+import type { GenerateJob } from "@waggle/engine";
 import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { Sampling } from "@waggle/protocol";
 import type { Submission } from "./new-job.ts";
@@ -9,9 +9,10 @@ export function engineJobOf(
   uid: string,
   { request, extras = {}, client }: Pick<Submission, "request" | "extras" | "client">,
   choice = 0,
-): EngineJob {
+): GenerateJob {
   const messages = extras.messages ?? request.messages;
   return {
+    kind: "generate",
     jobId: uid,
     ...(request.prompt === undefined ? {} : { prompt: request.prompt }),
     ...(messages === undefined ? {} : { messages }),

@@ -28,7 +28,7 @@ export function createProgress(options: {
   return {
     status,
     started(job, event) {
-      job.state = transition(job.state, { type: "started", slot: event.slot });
+      job.state = transition(job.state, { type: "started", slot: event.slot ?? 0 });
       job.startedAt = clock.now();
       job.counts.promptTokens = event.promptTokens;
       job.counts.cachedTokens = event.cachedTokens;

@@ -1,6 +1,7 @@
 import type { Backend, RowResult, SlotSampling, StepRow, Token } from "@waggle/engine";
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
 import { backendContract } from "@waggle/testing";
+import { getLlama } from "node-llama-cpp";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { commonGrammars } from "../testing/common-grammars.ts";
 import { storyModel } from "../testing/story-model.ts";
@@ -197,17 +198,51 @@ describe("the llama backend", () => {
       const messages = [{ role: "user", content: "Hi </s>" }] as const;
       expect(backend.renderMessages({ kind: "messages", messages })).toBe("<s><|user|>Hi </s><|assistant|>");
     });
+  });
 
-    test("texts have vectors of length 1, near where they are alike", async () => {
-      const [dog, same, sky] = await backend.embed(["a dog ran", "a dog ran", "the sky is blue"]);
-      const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
-        a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
-      expect(dog?.vector).toHaveLength(128);
-      expect(cosine(dog?.vector, dog?.vector)).toBeCloseTo(1);
-      expect(cosine(dog?.vector, same?.vector)).toBeCloseTo(1);
-      expect(cosine(dog?.vector, sky?.vector)).toBeLessThan(0.9);
-      expect(dog?.tokens).toBe(backend.tokenizeText("a dog ran", true, false).length);
-      await expect(backend.embed(["a ".repeat(300)])).rejects.toMatchObject({ code: "invalid_argument" });
+  describe("embeddings", () => {
+    const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
+      a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+
+    async function embed(text: string, pieceTokens = Infinity): Promise<readonly number[] | undefined> {
+      const { embedder } = backend;
+      const tokens = (await embedder?.tokenize(text)) ?? [];
+      let vector: readonly number[] | undefined;
+      for (let at = 0; at < tokens.length; at += pieceTokens) {
+        const piece = tokens.slice(at, at + pieceTokens);
+        vector = await embedder?.feed({
+          tokens: piece,
+          first: at === 0,
+          last: at + piece.length >= tokens.length,
+        });
+      }
+      return vector;
+    }
+
+    test("are near where texts are alike", async () => {
+      const [dog, same, sky] = [await embed("a dog ran"), await embed("a dog ran"), await embed("the sky is blue")];
+      expect(dog).toHaveLength(128);
+      expect(cosine(dog, same)).toBeCloseTo(1);
+      expect(cosine(dog, sky)).toBeLessThan(0.9);
+    });
+
+    test("are what the library computes of a whole text", async () => {
+      await using llama = await getLlama({
+        gpu: false,
+        build: "never",
+        skipDownload: true,
+        progressLogs: false,
+        maxThreads: 1,
+      });
+      await using model = await llama.loadModel({ modelPath: storyModel });
+      await using context = await model.createEmbeddingContext({ contextSize: 256, batchSize: 256, threads: 1 });
+      for (const text of ["a", "Once upon a time there was a little bee.", "x y z ".repeat(30)]) {
+        const { vector } = await context.getEmbeddingFor(text);
+        const length = Math.hypot(...vector);
+        const whole = vector.map((value) => value / length);
+        expect(cosine(await embed(text, 128), whole), text).toBeGreaterThan(0.9999);
+        expect(cosine(await embed(text, 7), whole), text).toBeGreaterThan(0.9999);
+      }
     });
   });
 

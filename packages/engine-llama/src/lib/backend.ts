@@ -43,7 +43,8 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     contextSize: info.contextSize,
   };
   const prompts = promptsOf(model, vocabulary);
-  const embedder = createEmbedder({ model, contextSize: info.contextSize, threads: info.maxThreads, ...prompts });
+  const { contextSize, batchSize, maxThreads } = info;
+  const embedder = createEmbedder({ model, contextSize, batchSize, threads: maxThreads, ...prompts });
   // The last token of a full context is sampled and never fed.
   const capacity = info.contextSize - 1;
   const samplers = createSamplerGarbage(sampling.vocabularySize, globalThis.gc);
@@ -68,7 +69,7 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     info,
     states: states === undefined ? undefined : createSlotStates(slotAt, states, capacity),
     ...prompts,
-    embed: embedder.embed,
+    embedder,
     checkSampling: (wanted) => checkSampling(wanted, sampling),
     checkShift() {
       const problem = shiftProblem(model.fileInfo, model.fileInsights);
@@ -91,7 +92,7 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     },
     async dispose() {
       await states?.settled();
-      await embedder.close();
+      await embedder?.close();
       await release();
     },
   };

@@ -4,16 +4,17 @@ import { WaggleError } from "@waggle/protocol";
 import type { Backend, SavedState } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import { commonPrefix } from "./common-prefix.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { EngineEvent } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { endingEvents } from "./postprocess.ts";
-import { failureOf, type PreparedJob } from "./prepare.ts";
+import { failureOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
 import { findPrefixSource } from "./prefix-source.ts";
 import { createPrefixTransfers } from "./prefix-transfers.ts";
 import { createSequence, type Sequence } from "./sequence.ts";
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type Slot } from "./slots.ts";
 
-/** A job without a slot. It cannot have one before it is prepared. */
+/** A job that has not begun. It cannot before it is prepared. */
 export interface WaitingJob {
   prepared: PreparedJob | undefined;
 }
@@ -21,6 +22,7 @@ export interface WaitingJob {
 export interface BoundaryOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
+  readonly embeddings: Pick<Embeddings, "add">;
   /** By job id, first come first served. */
   readonly waiting: Map<string, WaitingJob>;
   /** Most bytes of saved states. */
@@ -65,17 +67,23 @@ export function createBoundary(options: BoundaryOptions): Boundary {
   }
 
   function admitWaiting(): void {
+    let full = false;
     for (const [jobId, { prepared }] of waiting) {
-      if (prepared === undefined) continue;
+      if (prepared?.kind === "embed") {
+        waiting.delete(jobId);
+        options.embeddings.add(prepared);
+      }
+      if (prepared?.kind !== "generate" || full) continue;
       const { cacheScope, sessionId } = prepared.job;
       const choice = chooseSlot(slots, { prompt: prepared.prompt, cacheScope, sessionId });
-      if (choice === undefined) return;
+      full = choice === undefined;
+      if (choice === undefined) continue;
       waiting.delete(jobId);
       bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens }, sequenceFor(prepared, 0));
     }
   }
 
-  function sequenceFor({ job, prompt, sampling }: PreparedJob, cachedTokens: number): Sequence {
+  function sequenceFor({ job, prompt, sampling }: PreparedGenerate, cachedTokens: number): Sequence {
     return createSequence({
       jobId: job.jobId,
       stop: job.stop,
@@ -97,7 +105,7 @@ export function createBoundary(options: BoundaryOptions): Boundary {
   }
 
   /** One transfer for this job, or its beginning; false when it can do nothing more at this boundary. */
-  async function advance(slot: Slot, prepared: PreparedJob): Promise<boolean> {
+  async function advance(slot: Slot, prepared: PreparedGenerate): Promise<boolean> {
     const source = findPrefixSource(slot, { slots, store: transfers.store, pays: transfers.pays });
     if (source.kind === "wait") return false;
     if (source.kind === "save") return await transfers.save(source.slot);
@@ -108,7 +116,7 @@ export function createBoundary(options: BoundaryOptions): Boundary {
     return true;
   }
 
-  async function load(slot: Slot, prepared: PreparedJob, state: SavedState): Promise<boolean> {
+  async function load(slot: Slot, prepared: PreparedGenerate, state: SavedState): Promise<boolean> {
     const loaded = await transfers.load(slot, state);
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
@@ -118,7 +126,7 @@ export function createBoundary(options: BoundaryOptions): Boundary {
     return true;
   }
 
-  async function begin(slot: Slot, prepared: PreparedJob, keepTokens: number): Promise<void> {
+  async function begin(slot: Slot, prepared: PreparedGenerate, keepTokens: number): Promise<void> {
     const { job, prompt, sampling } = prepared;
     beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
     try {

@@ -104,7 +104,7 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
       const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
       if (body.dimensions != null) throw unsupported("dimensions", "the model's own width is the only one");
       const texts = typeof body.input === "string" ? [body.input] : body.input;
-      const { vectors, tokens } = await dispatcher.ask<"embed">({ kind: "embed", texts });
+      const { vectors, tokens } = await dispatcher.embed(texts);
       const encode = body.encoding_format === "base64" ? toBase64 : (vector: readonly number[]) => vector;
       return c.json({
         object: "list",
