@@ -111,8 +111,17 @@ async function takeAllDescriptors(url: string): Promise<void> {
 }
 
 describe("the engine's process", () => {
-  it("says what nobody handled before it leaves", async () => {
+  it("outlives a rejection that nobody waited for, as a library may leave one", async () => {
     const engine = startEngine('process.on("SIGUSR2", () => Promise.reject(Error("lost")))');
+    await engine.heard("ready");
+    engine.signal("SIGUSR2");
+    expect(await engine.heard("log")).toMatchObject({ level: "error" });
+    engine.send({ type: "ask", id: "q1", question: { kind: "detokenize", tokens: [1] } });
+    expect(await engine.heard("answer")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
+  });
+
+  it("says what nobody caught before it leaves", async () => {
+    const engine = startEngine('process.on("SIGUSR2", () => { throw Error("lost"); })');
     await engine.heard("ready");
     engine.signal("SIGUSR2");
     expect(await engine.heard("broken")).toMatchObject({ message: "lost" });
@@ -128,7 +137,7 @@ describe("the engine's process", () => {
         return has.call(this, key);
       };`);
     await engine.heard("ready");
-    engine.send({ type: "submit", job: { jobId: "j1" } });
+    engine.send({ type: "submit", job: { kind: "generate", jobId: "j1" } });
     const { events } = await engine.heard("step");
     expect(events).toMatchObject([{ type: "failed", jobId: "j1", code: "engine_failed" }]);
     engine.send({ type: "ask", id: "q1", question: { kind: "detokenize", tokens: [1] } });

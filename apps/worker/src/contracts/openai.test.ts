@@ -303,10 +303,17 @@ describe("models and tokens", () => {
     expect(await (await post("/apply-template", { messages })).json()).toEqual({ prompt: "user: Hi\nassistant:" });
   });
 
-  it("says that it cannot embed when it cannot", async () => {
+  it("embeds texts, and says when one is too long", async () => {
     start();
-    const response = await post("/v1/embeddings", { input: "text" });
-    expect(response.status).toBe(400);
-    expect(OpenAiErrorSchema.parse(await response.json()).error.message).toContain("Cannot embed");
+    const response = await post("/v1/embeddings", { input: ["text", "other"] });
+    expect(await response.json()).toMatchObject({
+      data: [
+        { index: 0, embedding: { length: 8 } },
+        { index: 1, embedding: { length: 8 } },
+      ],
+    });
+    const refused = await post("/v1/embeddings", { input: "x".repeat(10_000) });
+    expect(refused.status).toBe(400);
+    expect(OpenAiErrorSchema.parse(await refused.json()).error.message).toContain("Cannot embed");
   });
 });

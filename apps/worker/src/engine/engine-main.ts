@@ -24,13 +24,16 @@ let slots: readonly SlotStatus[] = [];
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", die);
-// Whatever nobody has handled has left the engine in an unknown state, so another one has to follow. The worker hears why.
-for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
-  process.on(kind, (thrown: unknown) => {
-    emit({ type: "log", level: "error", message: thrown instanceof Error ? (thrown.stack ?? kind) : kind });
-    leaveWith({ type: "broken", message: messageOf(thrown) });
-  });
-}
+// What was thrown out of every handler has left the engine in an unknown state, so another one has to follow. The worker hears why.
+process.on("uncaughtException", (thrown) => {
+  emit({ type: "log", level: "error", message: thrown.stack ?? thrown.message });
+  leaveWith({ type: "broken", message: messageOf(thrown) });
+});
+// A promise of the library's that nobody waits for any more: what it was for has failed already, or goes on without it.
+process.on("unhandledRejection", (reason) => {
+  const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
+  emit({ type: "log", level: "error", message: `A promise was rejected, and nobody had waited for it: ${message}` });
+});
 process.on("message", (message) => {
   const command = message as EngineStart | EngineCommand;
   if (command.type === "start") void run(command);

@@ -1,9 +1,13 @@
-import type { Backend, RowResult, SlotSampling, Token } from "@waggle/engine";
+import type { Backend, RowResult, SlotSampling, StepRow, Token } from "@waggle/engine";
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
 import { backendContract } from "@waggle/testing";
+import { getLlama } from "node-llama-cpp";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { commonGrammars } from "../testing/common-grammars.ts";
 import { storyModel } from "../testing/story-model.ts";
 import type * as BatchOrder from "./batch-order.ts";
+import { parseGbnf } from "./gbnf.ts";
+import { createMatcher, type MatcherPosition } from "./grammar-matcher.ts";
 import { loadLlamaBackend } from "./load.ts";
 
 /** Which slots computed how many tokens, for each forward pass: the library asks for the order of a batch once before each. */
@@ -194,17 +198,51 @@ describe("the llama backend", () => {
       const messages = [{ role: "user", content: "Hi </s>" }] as const;
       expect(backend.renderMessages({ kind: "messages", messages })).toBe("<s><|user|>Hi </s><|assistant|>");
     });
+  });
 
-    test("texts have vectors of length 1, near where they are alike", async () => {
-      const [dog, same, sky] = await backend.embed(["a dog ran", "a dog ran", "the sky is blue"]);
-      const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
-        a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
-      expect(dog?.vector).toHaveLength(128);
-      expect(cosine(dog?.vector, dog?.vector)).toBeCloseTo(1);
-      expect(cosine(dog?.vector, same?.vector)).toBeCloseTo(1);
-      expect(cosine(dog?.vector, sky?.vector)).toBeLessThan(0.9);
-      expect(dog?.tokens).toBe(backend.tokenizeText("a dog ran", true, false).length);
-      await expect(backend.embed(["a ".repeat(300)])).rejects.toMatchObject({ code: "invalid_argument" });
+  describe("embeddings", () => {
+    const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
+      a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+
+    async function embed(text: string, pieceTokens = Infinity): Promise<readonly number[] | undefined> {
+      const { embedder } = backend;
+      const tokens = (await embedder?.tokenize(text)) ?? [];
+      let vector: readonly number[] | undefined;
+      for (let at = 0; at < tokens.length; at += pieceTokens) {
+        const piece = tokens.slice(at, at + pieceTokens);
+        vector = await embedder?.feed({
+          tokens: piece,
+          first: at === 0,
+          last: at + piece.length >= tokens.length,
+        });
+      }
+      return vector;
+    }
+
+    test("are near where texts are alike", async () => {
+      const [dog, same, sky] = [await embed("a dog ran"), await embed("a dog ran"), await embed("the sky is blue")];
+      expect(dog).toHaveLength(128);
+      expect(cosine(dog, same)).toBeCloseTo(1);
+      expect(cosine(dog, sky)).toBeLessThan(0.9);
+    });
+
+    test("are what the library computes of a whole text", async () => {
+      await using llama = await getLlama({
+        gpu: false,
+        build: "never",
+        skipDownload: true,
+        progressLogs: false,
+        maxThreads: 1,
+      });
+      await using model = await llama.loadModel({ modelPath: storyModel });
+      await using context = await model.createEmbeddingContext({ contextSize: 256, batchSize: 256, threads: 1 });
+      for (const text of ["a", "Once upon a time there was a little bee.", "x y z ".repeat(30)]) {
+        const { vector } = await context.getEmbeddingFor(text);
+        const length = Math.hypot(...vector);
+        const whole = vector.map((value) => value / length);
+        expect(cosine(await embed(text, 128), whole), text).toBeGreaterThan(0.9999);
+        expect(cosine(await embed(text, 7), whole), text).toBeGreaterThan(0.9999);
+      }
     });
   });
 
@@ -215,6 +253,32 @@ describe("the llama backend", () => {
       const tokens = await generate(story, samplingOf({ temperature: 1, grammar: 'root ::= "yes" | "no"' }), 20);
       expect(["yes", "no"]).toContain(textOf(tokens));
       expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
+    });
+
+    test.each(commonGrammars.filter(({ name }) => name !== "chess"))(
+      "follows a grammar: $name",
+      async ({ grammar }) => {
+        for (const temperature of [0, 1.5]) {
+          const tokens = await generate(story, samplingOf({ temperature, grammar, min_p: 0 }), 80);
+          const matcher = createMatcher(parseGbnf(grammar));
+          matcher.budget = Infinity;
+          let at: MatcherPosition | undefined = matcher.start();
+          for (const token of tokens.filter((each) => !backend.isEndOfGeneration(each))) {
+            for (const byte of backend.tokenBytes(token)) at = at === undefined ? undefined : matcher.advance(at, byte);
+          }
+          expect(at, textOf(tokens)).toBeDefined();
+          if (backend.isEndOfGeneration(tokens.at(-1) ?? -1)) expect(at?.state.complete).toBe(true);
+        }
+      },
+    );
+
+    test("a grammar goes together with logprobs", async () => {
+      const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
+      await backend.begin(0, 0, sampling);
+      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: tokensOf(story), sample: true }];
+      const [result] = await backend.step(rows);
+      await backend.end(0);
+      expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
     });
 
     test("never takes a token that is banned", async () => {
@@ -284,6 +348,9 @@ describe("the llama backend", () => {
       ["grammar", { grammar: 'root ::= root "a" | "b"' }, /left recursion/],
       ["grammar", { grammar: `root ::= ${"(".repeat(30_000)}"a"${")".repeat(30_000)}` }, /nests more than/],
       ["grammar", { grammar: String.raw`root ::= "\x00"` }, /NUL/],
+      ["grammar", { grammar: "root ::= <[1]> <[2]>" }, /names tokens/],
+      ["dry_multiplier", { dry_multiplier: 1, grammar: 'root ::= "a"' }, /combined with a grammar/],
+      ["dry_multiplier", { dry_multiplier: 1, topLogprobs: 1 }, /combined with logprobs/],
       ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
       ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
       ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar decides alone/],

@@ -1,11 +1,12 @@
 // Owns the Backend on a loaded model: the port's calls, handed to the slots. One step is one forward pass.
-import type { Backend, BackendInfo, RowResult, StepRow } from "@waggle/engine";
+import type { Backend, BackendInfo, RowResult, StepRow, Token } from "@waggle/engine";
 import type { LlamaContext, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
 import type { BatchDispatch } from "./batch-dispatch.ts";
 import { priorityOfSlot } from "./batch-order.ts";
 import { createChatTemplate } from "./chat-template.ts";
 import { createEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
+import { createGrammars } from "./grammars.ts";
 import { createPrompts, type Prompts } from "./prompt.ts";
 import { checkSampling, type SamplingContext } from "./sampling.ts";
 import { createSamplerGarbage } from "./sampler-garbage.ts";
@@ -31,14 +32,19 @@ export interface LlamaBackendParts {
 export function createLlamaBackend({ model, context, info, dispatch, states, release }: LlamaBackendParts): Backend {
   const { llama } = model;
   const vocabulary = readVocabulary(model);
+  const tokenBytes = createTokenBytes(vocabulary);
+  const isEndOfGeneration = (token: Token): boolean => model.isEogToken(token as LlamaToken);
+  const vocabularySize = vocabulary.pieces.length;
   const sampling: SamplingContext = {
     llama,
     model,
-    vocabularySize: vocabulary.pieces.length,
+    grammars: createGrammars({ vocabularySize, tokenBytes, isEndOfGeneration }),
+    vocabularySize,
     contextSize: info.contextSize,
   };
   const prompts = promptsOf(model, vocabulary);
-  const embedder = createEmbedder({ model, contextSize: info.contextSize, threads: info.maxThreads, ...prompts });
+  const { contextSize, batchSize, maxThreads } = info;
+  const embedder = createEmbedder({ model, contextSize, batchSize, threads: maxThreads, ...prompts });
   // The last token of a full context is sampled and never fed.
   const capacity = info.contextSize - 1;
   const samplers = createSamplerGarbage(sampling.vocabularySize, globalThis.gc);
@@ -63,14 +69,14 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     info,
     states: states === undefined ? undefined : createSlotStates(slotAt, states, capacity),
     ...prompts,
-    embed: embedder.embed,
+    embedder,
     checkSampling: (wanted) => checkSampling(wanted, sampling),
     checkShift() {
       const problem = shiftProblem(model.fileInfo, model.fileInsights);
       if (problem !== undefined) throw refuseField("context_shift", problem);
     },
-    tokenBytes: createTokenBytes(vocabulary),
-    isEndOfGeneration: (token) => model.isEogToken(token as LlamaToken),
+    tokenBytes,
+    isEndOfGeneration,
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
     async step(rows, underway) {
       dispatch.onNext(() => {
@@ -86,7 +92,7 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     },
     async dispose() {
       await states?.settled();
-      await embedder.close();
+      await embedder?.close();
       await release();
     },
   };
@@ -94,10 +100,13 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
 
 /** All rows are asked in the same tick: the library computes together whatever it finds at the end of it. */
 async function step(rows: readonly StepRow[], slotAt: (id: number) => Slot): Promise<readonly RowResult[]> {
-  const outcomes = await Promise.allSettled(rows.map((row) => slotAt(row.slot).run(row)));
+  const outcomes = await Promise.allSettled(rows.map(async (row) => slotAt(row.slot).run(row)));
+  // A pass that failed has failed for all that took part in it; what one row alone could not sample is its own affair.
+  const passed = outcomes.some((outcome) => outcome.status === "fulfilled" && outcome.value.kind !== "failed");
   return outcomes.map((outcome) => {
-    if (outcome.status === "rejected") throw outcome.reason;
-    return outcome.value;
+    if (outcome.status === "fulfilled") return outcome.value;
+    if (!passed) throw outcome.reason;
+    return { kind: "failed", message: `The row could not be sampled: ${(outcome.reason as Error).message}` };
   });
 }
 

@@ -1,31 +1,87 @@
-// Owns what has to be true of a grammar before llama.cpp may read it: its parser and its sampler end the process over the rest.
+// Owns what has to be true of a grammar before a text may be matched against it: that no rule begins with itself, which would never end.
+import type { Element, Grammar, Rule } from "./gbnf.ts";
 
-/** llama.cpp's parser calls itself for each level; a few thousand levels overflow its stack. */
-const maxNesting = 128;
+/** A reason why the grammar cannot be used, as the end of a sentence that begins with "it", or undefined. Linear in the grammar's size. */
+export function grammarProblem({ rules }: Grammar): string | undefined {
+  const nullable = nullableRules(rules);
+  const recursive = findLeftRecursion(rules, nullable);
+  if (recursive === undefined) return undefined;
+  return `has left recursion${recursive.name === "" ? "" : ` in rule ${recursive.name}`}`;
+}
 
-/** A reason why the grammar cannot be used, or undefined. That it is valid GBNF is for llama.cpp to say. */
-export function grammarProblem(grammar: string): string | undefined {
-  let nesting = 0;
-  for (const [piece] of grammar.matchAll(lexeme)) {
-    if (piece === "(") nesting++;
-    if (piece === ")") nesting--;
-    if (nesting > maxNesting) return `it nests more than ${maxNesting} groups`;
-    if (demandsNul(piece)) return "it demands a NUL character, which no model writes";
+/** Rules that the empty text satisfies. */
+function nullableRules(rules: readonly Rule[]): ReadonlySet<Rule> {
+  /** By rule: alternatives that are empty once all of so many rules are. */
+  const waiting = new Map<Rule, { owner: Rule; missing: number }[]>();
+  const nullable = new Set<Rule>();
+  const found: Rule[] = [];
+  const add = (rule: Rule): void => {
+    if (nullable.has(rule)) return;
+    nullable.add(rule);
+    found.push(rule);
+  };
+  for (const owner of rules) {
+    for (const option of owner.options) {
+      const needed = neededRules(option);
+      if (needed === undefined) continue;
+      if (needed.length === 0) add(owner);
+      const entry = { owner, missing: needed.length };
+      for (const rule of needed) {
+        const entries = waiting.get(rule);
+        if (entries === undefined) waiting.set(rule, [entry]);
+        else entries.push(entry);
+      }
+    }
+  }
+  for (let rule = found.pop(); rule !== undefined; rule = found.pop()) {
+    for (const entry of waiting.get(rule) ?? []) if (--entry.missing === 0) add(entry.owner);
+  }
+  return nullable;
+}
+
+/** The rules that have to be empty for this alternative to be; undefined when it cannot be. */
+function neededRules(option: Element | undefined): Rule[] | undefined {
+  const needed: Rule[] = [];
+  for (let element = option; element !== undefined; element = element.next) {
+    if (element.kind === "chars") return undefined;
+    if (element.kind === "rule" || element.min > 0) needed.push(element.rule);
+  }
+  return needed;
+}
+
+/** A rule that can begin with itself. With a stack of its own: a chain of rules may be as long as the grammar. */
+function findLeftRecursion(rules: readonly Rule[], nullable: ReadonlySet<Rule>): Rule | undefined {
+  const done = new Set<Rule>();
+  const open = new Set<Rule>();
+  for (const start of rules) {
+    const path: { rule: Rule; rest: Rule[] }[] = [];
+    const enter = (rule: Rule): void => {
+      open.add(rule);
+      path.push({ rule, rest: firstRules(rule, nullable) });
+    };
+    if (!done.has(start)) enter(start);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const next = top.rest.pop();
+      if (next === undefined) {
+        open.delete(top.rule);
+        done.add(top.rule);
+        path.pop();
+      } else if (open.has(next)) return next;
+      else if (!done.has(next)) enter(next);
+    }
   }
   return undefined;
 }
 
-/**
- * Literals, character classes, comments and parentheses; the first two may contain any of the others. What is not closed goes on to the
- * end, so that the whole text is looked at once, however it is broken.
- */
-const lexeme = /"(?:\\.?|[^"\\])*(?:"|$)|\[(?:\\.?|[^\]\\])*(?:\]|$)|#[^\n]*|[()]/gs;
-
-const nul = String.raw`(?:\0|\\x00|\\u0000|\\U00000000)`;
-const nulInLiteral = new RegExp(String.raw`^"(?:\\.|[^"\\])*?${nul}`, "s");
-const nulAlone = new RegExp(String.raw`^\[${nul}(?:-${nul})?\]$`, "s");
-
-/** A state that only NUL can leave has no token at all, and sampling without any ends the process. */
-function demandsNul(piece: string): boolean {
-  return nulInLiteral.test(piece) || nulAlone.test(piece);
+/** The rules that this one may begin with. */
+function firstRules(rule: Rule, nullable: ReadonlySet<Rule>): Rule[] {
+  const firsts: Rule[] = [];
+  for (const option of rule.options) {
+    for (let element = option; element !== undefined && element.kind !== "chars"; element = element.next) {
+      firsts.push(element.rule);
+      const mayBeEmpty = nullable.has(element.rule) || (element.kind === "repeat" && element.min === 0);
+      if (!mayBeEmpty) break;
+    }
+  }
+  return firsts;
 }

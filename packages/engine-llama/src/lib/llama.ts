@@ -5,6 +5,9 @@ import { getLlama, LlamaLogLevel, NoBinaryFoundError, type Llama } from "node-ll
 export type LlamaDevice = "auto" | "cpu" | "cuda" | "vulkan" | "metal";
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+/** Said of every piece of a text to embed, which is as we want it. */
+const outputsOverridden = "embeddings required but some input tokens were not marked as outputs";
+
 /**
  * A build from source (`xtask engine:build`) is taken before the prebuilt binary: the library looks into its own folder of builds first,
  * and goes on to the prebuilt one when that does not load.
@@ -36,6 +39,7 @@ async function findBinary(
       logLevel: LlamaLogLevel.warn,
       maxThreads,
       logger(level, message) {
+        if (message.includes(outputsOverridden)) return;
         const failed = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal;
         log(failed ? "error" : "warn", message.trimEnd());
       },

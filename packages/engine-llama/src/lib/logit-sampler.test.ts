@@ -56,6 +56,32 @@ describe("logit sampler", () => {
     expect(sampler({ temperature: 0 }, [], [5, 6, 7, 8]).sample(logits, totalWeight)).toBeUndefined();
   });
 
+  it("takes the best choices away with XTC, but for the last of them", () => {
+    const xtc = { temperature: 1, xtc_probability: 1, xtc_threshold: 0.2 };
+    expect([...frequencies(xtc).keys()].sort((a, b) => a - b)).toEqual([6, 7, 8]);
+    expect(sampler({ ...xtc, temperature: 0 }).sample(logits, totalWeight)?.token).toBe(6);
+    expect(frequencies({ ...xtc, xtc_probability: 0.5 }).get(5)).toBeCloseTo(0.5 / totalWeight, 1);
+    expect(sampler({ ...xtc, xtc_threshold: 0.9, temperature: 0 }).sample(logits, totalWeight)?.token).toBe(5);
+  });
+
+  it("chooses among what a grammar allows, asked for as little as possible", () => {
+    const asked: number[] = [];
+    const withGrammar = (tokens: readonly number[], more: Partial<SlotSampling> = {}) => {
+      const sampling = { ...SamplingSchema.parse({ temperature: 0, top_k: 40 }), seed: 1, ...more };
+      const allows = (token: number): boolean => (asked.push(token), tokens.includes(token));
+      const one = createLogitSampler({ sampling, recent: () => [], banned: () => false, grammar: { allows } });
+      // What the grammar suggests comes last, whatever its logit.
+      return one.sample(new Map([...logits, [9, 2.5]]), totalWeight)?.token;
+    };
+    expect(withGrammar([5, 7])).toBe(5);
+    expect(asked).toEqual([5]);
+    expect(withGrammar([7, 8])).toBe(7);
+    expect(withGrammar([9, 6])).toBe(9);
+    expect(withGrammar([7], { logit_bias: { "7": -100 } }), "a ban that leaves nothing").toBe(7);
+    expect(withGrammar([7, 8], { logit_bias: { "7": -100 } })).toBe(8);
+    expect(withGrammar([])).toBeUndefined();
+  });
+
   it("repeats itself with the same seed", () => {
     const run = (seed: number) => {
       const one = sampler({ temperature: 1, seed });

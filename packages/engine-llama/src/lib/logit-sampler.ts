@@ -1,6 +1,8 @@
-// Owns sampling in our own hands, for jobs that want logprobs: the library tells raw logits only where it does not sample. Pure. The
-// order of the filters is llama.cpp's: bias, penalties, top-k, top-p, min-p, temperature.
+// Owns sampling in our own hands, for jobs with logprobs, which the library tells only where it does not sample, and for jobs with a
+// grammar, which the library would follow without any bound on the work. The order of the filters is llama.cpp's: bias, penalties, top-k,
+// top-p, min-p, XTC, temperature.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import type { GrammarRun } from "./grammar-run.ts";
 
 export interface LogitSamplerOptions {
   readonly sampling: SlotSampling;
@@ -8,13 +10,15 @@ export interface LogitSamplerOptions {
   readonly recent: () => readonly Token[];
   /** Tokens that must not come. */
   readonly banned: (token: Token) => boolean;
+  /** Asked for as few tokens as possible. */
+  readonly grammar?: Pick<GrammarRun, "allows"> | undefined;
 }
 
 export interface LogitSampler {
   /** How many of the most probable tokens' logits are needed; undefined: all of them. */
   readonly needed: number | undefined;
   /**
-   * @param logits raw, most probable first
+   * @param logits raw, the most probable one first; all in that order unless there is a grammar
    * @param totalWeight the sum of exp(logit - greatest logit) over the whole vocabulary
    * @returns undefined when nothing is left to sample
    */
@@ -26,20 +30,27 @@ export interface LogitSampler {
 
 /** Of so many tokens that are left out, the most probable ones may be banned: that many more are fetched. */
 const spareLogits = 16;
+/** With a grammar: most of what a model would say there is hardly ever refused. */
+const grammarLogits = 256;
 
-export function createLogitSampler({ sampling, recent, banned }: LogitSamplerOptions): LogitSampler {
+export function createLogitSampler({ sampling, recent, banned, grammar }: LogitSamplerOptions): LogitSampler {
   const { topLogprobs = 0 } = sampling;
   const bias = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, value]) => [Number(id), value]));
   const penalised =
     sampling.repeat_penalty !== 1 || sampling.presence_penalty !== 0 || sampling.frequency_penalty !== 0;
   // Greedy needs one, a cut-off at k needs k; whatever can lift a token from below needs all.
-  const wanted = sampling.temperature === 0 ? 1 : sampling.top_k;
+  const wanted = sampling.temperature === 0 && sampling.xtc_probability === 0 ? 1 : sampling.top_k;
   const reorders = penalised || bias.size > 0 || wanted === 0;
   const random = createRandom(sampling.seed);
+  // As in llama.cpp: above one half it never does anything.
+  const xtc = sampling.xtc_probability > 0 && sampling.xtc_threshold <= 0.5;
 
-  function candidates(logits: ReadonlyMap<Token, number>): [Token, number][] {
-    const entries = [...logits].filter(([token]) => !banned(token) && (bias.get(token) ?? 0) > -100);
-    if (!reorders) return entries;
+  function candidates(
+    logits: ReadonlyMap<Token, number>,
+    wants: (token: Token) => boolean = (token) => (bias.get(token) ?? 0) > -100,
+  ): [Token, number][] {
+    const entries = [...logits].filter(([token]) => !banned(token) && wants(token));
+    if (!reorders) return grammar === undefined ? entries : entries.sort((a, b) => b[1] - a[1]);
     const counts = penalised ? countOf(recent().slice(-sampling.repeat_last_n)) : new Map<Token, number>();
     return entries
       .map(([token, logit]): [Token, number] => [
@@ -56,12 +67,31 @@ export function createLogitSampler({ sampling, recent, banned }: LogitSamplerOpt
     return repeated - count * sampling.frequency_penalty - sampling.presence_penalty;
   }
 
-  function choose(all: readonly [Token, number][]): Token | undefined {
-    if (sampling.temperature === 0) return all[0]?.[0];
-    let rest = withProbabilities(sampling.top_k > 0 ? all.slice(0, sampling.top_k) : all, 1);
+  /** As llama.cpp's callers do it: what nobody refuses stands, and only otherwise is the choice among what the grammar allows. */
+  function choose(logits: ReadonlyMap<Token, number>): Token | undefined {
+    const all = candidates(logits);
+    const token = pick(all);
+    if (grammar === undefined || (token !== undefined && grammar.allows(token))) return token;
+    // Where all that it allows is banned, the grammar comes first.
+    return pick(allowed(all)) ?? pick(allowed(candidates(logits, (other) => bias.get(other) === -100)));
+  }
+
+  function allowed(all: readonly [Token, number][]): [Token, number][] {
+    const most = wanted === 0 ? Infinity : wanted;
+    const found: [Token, number][] = [];
+    for (const entry of all) {
+      if (found.length >= most) break;
+      if (grammar?.allows(entry[0]) === true) found.push(entry);
+    }
+    return found;
+  }
+
+  function pick(all: readonly [Token, number][]): Token | undefined {
+    if (sampling.temperature === 0) return excludeTop(withProbabilities(xtc ? all : all.slice(0, 1), 1))[0]?.token;
+    let rest: readonly Candidate[] = withProbabilities(sampling.top_k > 0 ? all.slice(0, sampling.top_k) : all, 1);
     rest = keepMass(rest, sampling.top_p);
     const least = (rest[0]?.probability ?? 0) * sampling.min_p;
-    rest = rest.filter(({ probability }) => probability >= least);
+    rest = excludeTop(rest.filter(({ probability }) => probability >= least));
     return draw(
       withProbabilities(
         rest.map(({ token, logit }) => [token, logit]),
@@ -71,10 +101,20 @@ export function createLogitSampler({ sampling, recent, banned }: LogitSamplerOpt
     );
   }
 
+  /** XTC: of the tokens above the threshold only the least probable one stays. */
+  function excludeTop(all: readonly Candidate[]): readonly Candidate[] {
+    if (!xtc || all.length < 2 || random() > sampling.xtc_probability) return all;
+    const sum = all.reduce((total, { probability }) => total + probability, 0);
+    const last = all.findLastIndex(({ probability }) => probability >= sampling.xtc_threshold * sum);
+    return last > 0 ? all.slice(last) : all;
+  }
+
   return {
-    needed: reorders ? undefined : Math.max(wanted + spareLogits, topLogprobs),
+    needed: reorders
+      ? undefined
+      : Math.max(wanted + spareLogits, topLogprobs, grammar === undefined ? 0 : grammarLogits),
     sample(logits, totalWeight) {
-      const token = choose(candidates(logits));
+      const token = choose(logits);
       if (token === undefined) return undefined;
       const [greatest = 0] = logits.values();
       const logprobOf = (logit: number): number => logit - greatest - Math.log(totalWeight);

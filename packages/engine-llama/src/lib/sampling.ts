@@ -4,13 +4,12 @@ import {
   LlamaGrammarEvaluationState,
   TokenBias,
   type Llama,
-  type LlamaGrammar,
   type LlamaModel,
   type SequenceEvaluateOptions,
   type Token as LlamaToken,
 } from "node-llama-cpp";
 import { refuseField } from "./field-error.ts";
-import { grammarProblem } from "./grammar-check.ts";
+import type { Grammars } from "./grammars.ts";
 import type { PenaltyWindow } from "./penalty-window.ts";
 
 /** llama.cpp takes this seed for "draw one". */
@@ -28,6 +27,7 @@ const endlessGrammar = String.raw`root ::= [\x01-\U0010FFFF] root`;
 export interface SamplingContext {
   readonly llama: Llama;
   readonly model: LlamaModel;
+  readonly grammars: Grammars;
   readonly vocabularySize: number;
   /** What "the whole context" means to DRY, in tokens. */
   readonly contextSize: number;
@@ -39,7 +39,7 @@ export interface SamplingContext {
  */
 export async function checkSampling(sampling: SlotSampling, context: SamplingContext): Promise<void> {
   const { model, vocabularySize } = context;
-  if (sampling.topLogprobs !== undefined) refuseBesideLogprobs(sampling);
+  refuseBesideDry(sampling);
   for (const [id, bias] of Object.entries(sampling.logit_bias ?? {})) {
     const token = Number(id);
     if (token >= vocabularySize) {
@@ -51,16 +51,13 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
   }
   if (sampling.grammar === undefined) return;
   if (neverEnds(sampling, context)) throw refuseField("ignore_eos", "a grammar decides alone when the text ends");
-  const problem = grammarProblem(sampling.grammar);
-  if (problem !== undefined) throw refuseField("grammar", problem);
-  await compile(sampling.grammar, context.llama);
+  await context.grammars.check(sampling.grammar);
 }
 
-/** With logprobs we sample ourselves, and these samplers are the library's alone. */
-function refuseBesideLogprobs({ grammar, dry_multiplier: dry, xtc_probability: xtc }: SlotSampling): void {
-  const field =
-    grammar !== undefined ? "grammar" : dry !== 0 ? "dry_multiplier" : xtc !== 0 ? "xtc_probability" : undefined;
-  if (field !== undefined) throw refuseField(field, "it cannot be combined with logprobs");
+/** With logprobs or a grammar we sample ourselves, and DRY is the library's alone. */
+function refuseBesideDry({ grammar, topLogprobs, dry_multiplier: dry }: SlotSampling): void {
+  const other = grammar !== undefined ? "a grammar" : topLogprobs !== undefined ? "logprobs" : undefined;
+  if (dry !== 0 && other !== undefined) throw refuseField("dry_multiplier", `it cannot be combined with ${other}`);
 }
 
 /** What `evaluate` needs for this job. The window, where there is one, is read at each sampling. */
@@ -69,7 +66,6 @@ export async function evaluateOptions(
   window: PenaltyWindow | undefined,
   context: SamplingContext,
 ): Promise<SequenceEvaluateOptions> {
-  const grammar = neverEnds(sampling, context) ? endlessGrammar : sampling.grammar;
   return {
     temperature: sampling.temperature,
     topK: sampling.top_k,
@@ -81,7 +77,7 @@ export async function evaluateOptions(
     ...dryOptions(sampling, context.contextSize),
     ...xtcOptions(sampling),
     ...biasOptions(sampling, context.model),
-    ...(grammar === undefined ? {} : { grammarEvaluationState: await grammarState(grammar, context) }),
+    ...(neverEnds(sampling, context) ? { grammarEvaluationState: await endlessState(context) } : {}),
   };
 }
 
@@ -145,14 +141,6 @@ function bansEveryEnd({ logit_bias }: SlotSampling, { model }: SamplingContext):
   return ends.length > 0 && ends.every((end) => logit_bias[end] === bannedBias);
 }
 
-async function grammarState(grammar: string, { llama, model }: SamplingContext): Promise<LlamaGrammarEvaluationState> {
-  return new LlamaGrammarEvaluationState({ model, grammar: await compile(grammar, llama) });
-}
-
-async function compile(grammar: string, llama: Llama): Promise<LlamaGrammar> {
-  try {
-    return await llama.createGrammar({ grammar });
-  } catch (error) {
-    throw refuseField("grammar", "it is not valid GBNF with a rule named root and no left recursion", error);
-  }
+async function endlessState({ llama, model }: SamplingContext): Promise<LlamaGrammarEvaluationState> {
+  return new LlamaGrammarEvaluationState({ model, grammar: await llama.createGrammar({ grammar: endlessGrammar }) });
 }

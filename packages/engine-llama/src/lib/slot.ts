@@ -6,7 +6,9 @@ import type {
   SequenceEvaluateOptions,
   Token as LlamaToken,
 } from "node-llama-cpp";
-import { generateWithLogprobs } from "./logprob-generation.ts";
+import { AmbiguityError } from "./grammar-matcher.ts";
+import type { GrammarRun } from "./grammar-run.ts";
+import { generateFromLogits } from "./logit-generation.ts";
 import { createPenaltyWindow, type PenaltyWindow } from "./penalty-window.ts";
 import type { SamplerGarbage } from "./sampler-garbage.ts";
 import { evaluateOptions, hasRepeatPenalty, type SamplingContext } from "./sampling.ts";
@@ -40,7 +42,7 @@ export interface Slot {
   clear(): Promise<void>;
 }
 
-/** What the library's generation and ours with logprobs have in common. */
+/** What the library's generation and ours have in common. */
 interface Generation {
   next(): Promise<IteratorResult<{ readonly token: LlamaToken; readonly logprobs?: TokenLogprobs }, void>>;
   return(): Promise<unknown>;
@@ -50,6 +52,7 @@ interface Work {
   readonly sampling: SlotSampling;
   readonly options: SequenceEvaluateOptions;
   readonly window: PenaltyWindow | undefined;
+  readonly grammar: GrammarRun | undefined;
   /** Present once the prompt is computed. Each `next()` feeds the token sampled last and samples another. */
   generation: Generation | undefined;
   /** How many of the first tokens held no shift has moved. */
@@ -93,8 +96,8 @@ export function createSlot(options: SlotOptions): Slot {
   }
 
   function generate(tokens: LlamaToken[]): Generation {
-    const { sampling, options, window } = currentWork();
-    if (sampling.topLogprobs === undefined) {
+    const { sampling, options, window, grammar } = currentWork();
+    if (sampling.topLogprobs === undefined && grammar === undefined) {
       const generation = sequence.evaluateWithMetadata(tokens, {}, options);
       return {
         next: () => generation.next(),
@@ -104,11 +107,12 @@ export function createSlot(options: SlotOptions): Slot {
         },
       };
     }
-    return generateWithLogprobs({
+    return generateFromLogits({
       sequence,
       tokens,
       sampling,
       recent: () => window?.tokens ?? [],
+      grammar,
       banned: (token) => sampling.ignore_eos && context.model.isEogToken(token as LlamaToken),
       evaluation: { evaluationPriority: priority, contextShift: noShift },
       onEvaluated: () => samplers.add(),
@@ -124,6 +128,7 @@ export function createSlot(options: SlotOptions): Slot {
       current.window?.push([value.token]);
       return { kind: "token", ...value };
     } catch (error) {
+      if (error instanceof AmbiguityError) return { kind: "failed", message: `The grammar ${error.message}` };
       if ((error as Error).message !== nothingToSample) throw error;
       return { kind: "failed", message: "The model gave no token that the request allows" };
     }
@@ -141,10 +146,12 @@ export function createSlot(options: SlotOptions): Slot {
       const window = hasRepeatPenalty(sampling) ? createPenaltyWindow(sampling.repeat_last_n) : undefined;
       window?.push(sequence.contextTokens);
       const options = await evaluateOptions(sampling, window, context);
+      const grammar = sampling.grammar === undefined ? undefined : await context.grammars.begin(sampling.grammar);
       work = {
         sampling,
         options: { ...options, evaluationPriority: priority, contextShift: noShift },
         window,
+        grammar,
         generation: undefined,
         unshifted: Infinity,
       };

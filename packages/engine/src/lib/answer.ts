@@ -3,7 +3,7 @@ import type { Backend } from "./backend.ts";
 import type { EngineAnswer, EngineQuestion } from "./messages.ts";
 import { failureOf } from "./prepare.ts";
 
-type Answering = Pick<Backend, "tokenizeText" | "tokenBytes" | "renderMessages" | "embed">;
+type Answering = Pick<Backend, "tokenizeText" | "tokenBytes" | "renderMessages">;
 
 /** Never rejects: what goes wrong is an answer too. */
 export async function answer(backend: Answering, question: EngineQuestion): Promise<EngineAnswer> {
@@ -30,11 +30,6 @@ async function find(backend: Answering, question: EngineQuestion): Promise<Engin
       const { messages, tools } = question;
       const input = { kind: "messages" as const, messages, ...(tools === undefined ? {} : { tools }) };
       return { kind: "render", prompt: backend.renderMessages(input) };
-    }
-    case "embed": {
-      const results = await backend.embed(question.texts);
-      const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
-      return { kind: "embed", vectors: results.map(({ vector }) => vector), tokens };
     }
   }
 }

@@ -109,8 +109,35 @@ export interface SlotStates {
   remove(state: SavedState): void;
 }
 
+/** Consecutive tokens of a text. */
+export interface TextPiece {
+  readonly tokens: readonly Token[];
+  /** It begins a text: whatever another one has left unfinished is forgotten. */
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
+/** Computes vectors in a context of its own, one text after the other. Called between steps only. */
+export interface Embedder {
+  /** Most tokens of a text. */
+  readonly maxTokens: number;
+  /** Most tokens of a piece; a text that `mustBeWhole` fits into one. */
+  readonly maxPieceTokens: number;
+  /** A text cannot be cut into pieces. */
+  readonly mustBeWhole: boolean;
+  /** With what the model wants before and after a text. */
+  tokenize(text: string): Promise<readonly Token[]>;
+  /**
+   * Computes a piece. The last one gives the text's vector, of the model's width and of length 1.
+   * @throws WaggleError resource_exhausted when there is no memory for the context, which the first piece opens
+   */
+  feed(piece: TextPiece): Promise<readonly number[] | undefined>;
+}
+
 export interface Backend {
   readonly info: BackendInfo;
+  /** Absent where the model has no vectors to give. */
+  readonly embedder?: Embedder | undefined;
   /** Absent where slots cannot be saved, or shall not be. */
   readonly states?: SlotStates | undefined;
 
@@ -135,12 +162,6 @@ export interface Backend {
   renderMessages(input: PromptInput & { kind: "messages" }): string;
 
   /**
-   * One vector for each text, of the model's embedding width, normalised to length 1. Runs beside the steps, never within one.
-   * @throws WaggleError invalid_argument when the model cannot embed, or a text is longer than the context
-   */
-  embed(texts: readonly string[]): Promise<readonly { readonly vector: readonly number[]; readonly tokens: number }[]>;
-
-  /**
    * Checks what only the model can: the grammar compiles, the biased tokens exist.
    * @throws WaggleError invalid_argument naming the field
    */
@@ -157,7 +178,11 @@ export interface Backend {
 
   isEndOfGeneration(token: Token): boolean;
 
-  /** Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts afresh. */
+  /**
+   * Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts afresh. A
+   * rejection is this slot's alone: nothing is bound then, and what it holds is unknown, so the next work keeps nothing of it.
+   * @throws WaggleError invalid_argument when the sampling cannot be followed
+   */
   begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<void>;
 
   /**

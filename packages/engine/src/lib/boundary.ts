@@ -1,18 +1,20 @@
 // Owns what happens between two passes: slots are freed and given away, jobs begin with the longest prefix that is
 // cheaper to fetch than to compute. While somebody decodes, a boundary saves or loads few states.
+import { WaggleError } from "@waggle/protocol";
 import type { Backend, SavedState } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import { commonPrefix } from "./common-prefix.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { EngineEvent } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { endingEvents } from "./postprocess.ts";
-import type { PreparedJob } from "./prepare.ts";
+import { failureOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
 import { findPrefixSource } from "./prefix-source.ts";
 import { createPrefixTransfers } from "./prefix-transfers.ts";
 import { createSequence, type Sequence } from "./sequence.ts";
-import { beginSlot, bindSlot, freeSlot, loadSlot, type Slot } from "./slots.ts";
+import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type Slot } from "./slots.ts";
 
-/** A job without a slot. It cannot have one before it is prepared. */
+/** A job that has not begun. It cannot before it is prepared. */
 export interface WaitingJob {
   prepared: PreparedJob | undefined;
 }
@@ -20,6 +22,7 @@ export interface WaitingJob {
 export interface BoundaryOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
+  readonly embeddings: Pick<Embeddings, "add">;
   /** By job id, first come first served. */
   readonly waiting: Map<string, WaitingJob>;
   /** Most bytes of saved states. */
@@ -47,6 +50,8 @@ export interface Boundary {
 export function createBoundary(options: BoundaryOptions): Boundary {
   const { backend, slots, waiting, outbox, now } = options;
   const transfers = createPrefixTransfers(options);
+  /** Passes that had ended when this boundary was reached. */
+  let lastPasses = 0;
 
   async function releaseEnded(passes: number): Promise<void> {
     // Asked anew each time: a cancel may come while the backend lets go of another slot.
@@ -62,17 +67,23 @@ export function createBoundary(options: BoundaryOptions): Boundary {
   }
 
   function admitWaiting(): void {
+    let full = false;
     for (const [jobId, { prepared }] of waiting) {
-      if (prepared === undefined) continue;
+      if (prepared?.kind === "embed") {
+        waiting.delete(jobId);
+        options.embeddings.add(prepared);
+      }
+      if (prepared?.kind !== "generate" || full) continue;
       const { cacheScope, sessionId } = prepared.job;
       const choice = chooseSlot(slots, { prompt: prepared.prompt, cacheScope, sessionId });
-      if (choice === undefined) return;
+      full = choice === undefined;
+      if (choice === undefined) continue;
       waiting.delete(jobId);
       bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens }, sequenceFor(prepared, 0));
     }
   }
 
-  function sequenceFor({ job, prompt, sampling }: PreparedJob, cachedTokens: number): Sequence {
+  function sequenceFor({ job, prompt, sampling }: PreparedGenerate, cachedTokens: number): Sequence {
     return createSequence({
       jobId: job.jobId,
       stop: job.stop,
@@ -94,7 +105,7 @@ export function createBoundary(options: BoundaryOptions): Boundary {
   }
 
   /** One transfer for this job, or its beginning; false when it can do nothing more at this boundary. */
-  async function advance(slot: Slot, prepared: PreparedJob): Promise<boolean> {
+  async function advance(slot: Slot, prepared: PreparedGenerate): Promise<boolean> {
     const source = findPrefixSource(slot, { slots, store: transfers.store, pays: transfers.pays });
     if (source.kind === "wait") return false;
     if (source.kind === "save") return await transfers.save(source.slot);
@@ -105,7 +116,7 @@ export function createBoundary(options: BoundaryOptions): Boundary {
     return true;
   }
 
-  async function load(slot: Slot, prepared: PreparedJob, state: SavedState): Promise<boolean> {
+  async function load(slot: Slot, prepared: PreparedGenerate, state: SavedState): Promise<boolean> {
     const loaded = await transfers.load(slot, state);
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
@@ -115,12 +126,33 @@ export function createBoundary(options: BoundaryOptions): Boundary {
     return true;
   }
 
-  async function begin(slot: Slot, prepared: PreparedJob, keepTokens: number): Promise<void> {
+  async function begin(slot: Slot, prepared: PreparedGenerate, keepTokens: number): Promise<void> {
     const { job, prompt, sampling } = prepared;
     beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
-    await backend.begin(slot.id, keepTokens, sampling);
+    try {
+      await backend.begin(slot.id, keepTokens, sampling);
+    } catch (thrown) {
+      fail(slot, job.jobId, thrown);
+      return;
+    }
     const counts = { promptTokens: prompt.length, cachedTokens: keepTokens };
     outbox.add({ type: "started", jobId: job.jobId, slot: slot.id, ...counts });
+  }
+
+  /** A job that cannot begin is over, and nobody else's work with it. Nobody knows what the slot holds now, so nobody gets any of it. */
+  function fail(slot: Slot, jobId: string, thrown: unknown): void {
+    const failure =
+      thrown instanceof WaggleError
+        ? failureOf(thrown)
+        : { code: "engine_failed" as const, message: "The engine could not begin the job." };
+    if (!(thrown instanceof WaggleError)) {
+      options.emit({ type: "log", level: "error", message: `Cannot begin job ${jobId}: ${String(thrown)}` });
+    }
+    slot.cached.length = 0;
+    // A cancel meanwhile has come first.
+    releaseSlot(slot, { kind: "failed", failure });
+    outbox.add(...endingEvents(slot, lastPasses, now()));
+    freeSlot(slot, lastPasses);
   }
 
   /** Saves what a slot would lose before somebody wants the slot, and waits for that. The least recently used is next. */
@@ -141,6 +173,7 @@ export function createBoundary(options: BoundaryOptions): Boundary {
 
   return {
     async cross({ passes, tidy, underway }) {
+      lastPasses = passes;
       await releaseEnded(passes);
       admitWaiting();
       transfers.openBoundary(transfersAllowed(), underway);

@@ -52,7 +52,7 @@ describe("waiting", () => {
         type: "failed",
         jobId: "d",
         code: "resource_exhausted",
-        message: "Cannot take the job: 2 others wait for a slot already.",
+        message: "Cannot take the job: 2 others wait already.",
       },
     ]);
   });

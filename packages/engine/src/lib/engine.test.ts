@@ -1,3 +1,4 @@
+import { WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import {
   expectedText,
@@ -67,6 +68,35 @@ describe("a job", () => {
     engine.handle({ type: "submit", job: job("next", "[fail:3]") });
     const { cachedTokens } = await untilJob("next", "started");
     expect(cachedTokens, "what a failed row left behind was reused").toBeLessThan(2);
+  });
+});
+
+describe("a job that cannot begin", () => {
+  test.each<[what: string, thrown: Error, expected: object]>([
+    ["a refusal", new WaggleError("invalid_argument", "Cannot accept field x."), { code: "invalid_argument" }],
+    ["a defect", new Error("oops"), { code: "engine_failed", message: "The engine could not begin the job." }],
+  ])("ends alone: %s", async (_, thrown, expected) => {
+    const { engine, textOf, untilJob, events, of } = startEngine({
+      wrap: (fake) => ({
+        ...fake,
+        async begin(slot, keepTokens, wanted) {
+          if (wanted.seed === 13) throw thrown;
+          await fake.begin(slot, keepTokens, wanted);
+        },
+      }),
+    });
+    engine.handle({ type: "submit", job: job("good", "Hello", { maxTokens: 30 }) });
+    await untilJob("good", "token");
+    engine.handle({ type: "submit", job: job("bad", "Hello", { sampling: sampling({ seed: 13 }) }) });
+    expect(await untilJob("bad", "failed")).toMatchObject(expected);
+    expect(of("bad")).toHaveLength(1);
+    await untilJob("good", "finished");
+    expect(textOf("good")).toBe(expectedText("Hello", 30));
+    engine.handle({ type: "submit", job: job("next", "Hello") });
+    await untilJob("next", "finished");
+    expect(textOf("next")).toBe(expectedText("Hello", 8));
+    expect(engine.busySlots).toBe(0);
+    expect(events.some(isType("broken"))).toBe(false);
   });
 });
 

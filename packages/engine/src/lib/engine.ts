@@ -5,6 +5,7 @@ import type { Backend } from "./backend.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages.ts";
 import { answer } from "./answer.ts";
 import { createBoundary, type WaitingJob } from "./boundary.ts";
+import { createEmbeddings } from "./embeddings.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPrefillBudget } from "./prefill-budget.ts";
 import { createPreparer, failureOf, type PreparedJob } from "./prepare.ts";
@@ -20,7 +21,7 @@ export interface EngineLimits {
   readonly prefillBudget?: number | undefined;
   /** Most bytes of slot states that the backend keeps for later; 0: none. */
   readonly prefixStoreBytes: number;
-  /** Most submitted jobs without a slot; one more fails with resource_exhausted. */
+  /** Most submitted jobs without a slot, embed jobs included; one more fails with resource_exhausted. */
   readonly maxWaiting: number;
   /** Most checked jobs whose tokens are kept until they are submitted. */
   readonly maxPrepared: number;
@@ -75,9 +76,11 @@ export function createEngine(options: EngineOptions): Engine {
   const outbox = createOutbox(slots, emit);
   const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
   const prefillBudget = createPrefillBudget(batchSize, limits.prefillBudget);
+  const embeddings = createEmbeddings({ embedder: backend.embedder, outbox, emit, now: options.now });
   const boundary = createBoundary({
     backend,
     slots,
+    embeddings,
     waiting,
     prefixStoreBytes: limits.prefixStoreBytes,
     tokenMs: (tokens) => prefillBudget.tokenMs(tokens),
@@ -89,6 +92,7 @@ export function createEngine(options: EngineOptions): Engine {
     backend,
     slots,
     boundary,
+    embeddings,
     prefillBudget,
     outbox,
     now: options.now,
@@ -101,7 +105,7 @@ export function createEngine(options: EngineOptions): Engine {
       job,
       (prepared) => {
         preparer.keep(prepared);
-        emit({ type: "checked", jobId: job.jobId, promptTokens: prepared.prompt.length });
+        emit({ type: "checked", jobId: job.jobId, promptTokens: prepared.promptTokens });
       },
       (thrown) => emit({ type: "check_failed", jobId: job.jobId, failure: failureOf(thrown) }),
     );
@@ -109,12 +113,13 @@ export function createEngine(options: EngineOptions): Engine {
 
   function submit(job: EngineJob): void {
     const { jobId } = job;
-    if (waiting.has(jobId) || slots.some((slot) => slot.sequence?.jobId === jobId)) {
+    if (waiting.has(jobId) || embeddings.has(jobId) || slots.some((slot) => slot.sequence?.jobId === jobId)) {
       emit({ type: "log", level: "error", message: `Ignored a submission: job ${jobId} is here already` });
       return;
     }
-    if (waiting.size >= limits.maxWaiting) {
-      const message = `Cannot take the job: ${waiting.size} others wait for a slot already.`;
+    const others = waiting.size + embeddings.size;
+    if (others >= limits.maxWaiting) {
+      const message = `Cannot take the job: ${others} others wait already.`;
       tell({ type: "failed", jobId, code: "resource_exhausted", message });
       return;
     }
@@ -161,6 +166,7 @@ export function createEngine(options: EngineOptions): Engine {
       tell({ type: "cancelled", jobId, steps: 0, ...counts });
       return;
     }
+    if (embeddings.cancel(jobId)) return;
     const slot = slots.find((candidate) => candidate.sequence?.jobId === jobId);
     if (slot === undefined) return;
     releaseSlot(slot, { kind: "cancelled", atPass: loop.passes });

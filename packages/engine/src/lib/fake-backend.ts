@@ -2,7 +2,17 @@
 // the port forbids.
 import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import type { Backend, BackendInfo, RowResult, SlotSampling, StepRow, Token, TokenLogprobs } from "./backend.ts";
+import type {
+  Backend,
+  BackendInfo,
+  RowResult,
+  SlotSampling,
+  StepRow,
+  TextPiece,
+  Token,
+  TokenLogprobs,
+} from "./backend.ts";
+import { createFakeEmbedder } from "./fake-embedder.ts";
 import {
   createFakeSampler,
   emptyContext,
@@ -28,6 +38,8 @@ export interface FakeBackendOptions {
   readonly stepDelayMs?: number;
   /** Each step waits for it. */
   readonly gate?: () => Promise<void>;
+  /** Each piece of a text to embed waits for it; a rejection is the piece's. */
+  readonly embedGate?: (piece: TextPiece) => Promise<void>;
   /** The step with this number, counted from 1, rejects. */
   readonly failAtStep?: number;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
@@ -111,10 +123,18 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   return {
     info,
     states: options.saved?.attach((id) => slotAt(id, "save or load")),
+    embedder: createFakeEmbedder({
+      maxTokens: info.contextSize - 1,
+      maxPieceTokens: info.batchSize,
+      async pause(piece) {
+        if (stepping) throw refusal("embed", "a step is running");
+        await options.embedGate?.(piece);
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      },
+    }),
     tokenize: tokenizeFake,
     tokenizeText: (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
     renderMessages: renderFake,
-    embed: () => Promise.reject(new WaggleError("invalid_argument", "Cannot embed: the fake backend has no model.")),
     checkSampling,
     checkShift: () => undefined,
     tokenBytes: fakeTokenBytes,
@@ -131,6 +151,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
         throw refusal("begin", `slot ${id} holds ${slot.held.length} tokens and cannot keep ${keepTokens}`);
       }
       slot.held.length = slot.hashes.length = keepTokens;
+      await checkSampling(sampling);
       slot.sampling = sampling;
     },
 

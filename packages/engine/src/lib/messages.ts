@@ -3,7 +3,10 @@ import type { ErrorCode, Sampling, SlotStatus } from "@waggle/protocol";
 import type { BackendInfo, TemplateMessage, TemplateTool, Token } from "./backend.ts";
 
 /** A job as the engine sees it. */
-export interface EngineJob {
+export type EngineJob = GenerateJob | EmbedJob;
+
+export interface GenerateJob {
+  readonly kind: "generate";
   readonly jobId: string;
   readonly prompt?: string;
   readonly messages?: readonly TemplateMessage[];
@@ -18,6 +21,14 @@ export interface EngineJob {
   /** Jobs share cached prefixes within one scope only: it is the API token's name. */
   readonly cacheScope: string;
   readonly sessionId?: string;
+}
+
+/** Vectors for texts. It has no slot: its pieces are computed between the passes of the others. */
+export interface EmbedJob {
+  readonly kind: "embed";
+  readonly jobId: string;
+  readonly texts: readonly string[];
+  readonly cacheScope: string;
 }
 
 export type EngineCommand =
@@ -35,15 +46,17 @@ export type EngineCommand =
 export type EngineQuestion =
   | { readonly kind: "tokenize"; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
   | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
-  | { readonly kind: "render"; readonly messages: readonly TemplateMessage[]; readonly tools?: readonly TemplateTool[] }
-  | { readonly kind: "embed"; readonly texts: readonly string[] };
+  | {
+      readonly kind: "render";
+      readonly messages: readonly TemplateMessage[];
+      readonly tools?: readonly TemplateTool[];
+    };
 
 export type EngineAnswer =
   /** `pieces` are the bytes of each token, base64. */
   | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces: readonly string[] }
   | { readonly kind: "detokenize"; readonly text: string }
   | { readonly kind: "render"; readonly prompt: string }
-  | { readonly kind: "embed"; readonly vectors: readonly (readonly number[])[]; readonly tokens: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
 /** One model token with its logprobs, as OpenAI shows it. Bytes as numbers, 0 to 255. */
@@ -70,11 +83,12 @@ export interface JobTotals {
 }
 
 export type JobEvent =
-  /** The job has its slot and its prefill begins. */
+  /** The job begins: in its slot, where it has one. */
   | {
       readonly type: "started";
       readonly jobId: string;
-      readonly slot: number;
+      readonly slot?: number;
+      /** Of all texts together. */
       readonly promptTokens: number;
       readonly cachedTokens: number;
     }
@@ -90,6 +104,15 @@ export type JobEvent =
       readonly n: number;
       /** Of the model tokens in it, where they were asked for. */
       readonly logprobs?: readonly LogprobEntry[];
+    }
+  /** One of an embed job's texts, in the order in which they were given. */
+  | {
+      readonly type: "embedding";
+      readonly jobId: string;
+      readonly index: number;
+      /** Of length 1. */
+      readonly vector: readonly number[];
+      readonly tokens: number;
     }
   | ({ readonly type: "finished"; readonly jobId: string; readonly reason: "stop" | "length" } & JobTotals)
   /** `steps`: forward passes that ended between the cancel command and the slot being free; 0 or 1. */
@@ -123,7 +146,10 @@ export type EngineEvent =
   | { readonly type: "checked"; readonly jobId: string; readonly promptTokens: number }
   | { readonly type: "answer"; readonly id: string; readonly answer: EngineAnswer }
   | { readonly type: "check_failed"; readonly jobId: string; readonly failure: JobFailure }
-  /** After every forward pass, and after a boundary that changed something without one (then `stats` is absent). */
+  /**
+   * After every forward pass, after every piece of an embed job, and after a boundary that changed something without either. Only a pass
+   * has `stats`.
+   */
   | {
       readonly type: "step";
       readonly events: readonly JobEvent[];

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { SlotStates } from "./backend.ts";
 import { tokenizeFake } from "./fake-model.ts";
 import { createFakeStates } from "./fake-states.ts";
-import type { EngineJob } from "./messages.ts";
+import type { GenerateJob } from "./messages.ts";
 import { expectedText, isType, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
 
 const shared = "The hive is warm and the bees are many. ".repeat(4);
@@ -36,12 +36,12 @@ function computed({ events }: EngineHarness): number {
   return statsOf(events).reduce((sum, { tokens, decodeRows }) => sum + tokens - decodeRows, 0);
 }
 
-async function runAll(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
+async function runAll(harness: EngineHarness, jobs: readonly GenerateJob[]): Promise<void> {
   for (const each of jobs) harness.engine.handle({ type: "submit", job: each });
   await Promise.all(jobs.map(({ jobId }) => harness.untilJob(jobId, "finished")));
 }
 
-async function runInTurn(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
+async function runInTurn(harness: EngineHarness, jobs: readonly GenerateJob[]): Promise<void> {
   for (const each of jobs) await runAll(harness, [each]);
 }
 
@@ -164,8 +164,8 @@ describe("a prefix that many jobs share", () => {
 });
 
 describe("a conversation that lost its slot", () => {
-  const turn = (name: string): EngineJob => job(name, `${name}: ${shared}`, { sessionId: name });
-  const nextTurn = (harness: EngineHarness, name: string): EngineJob =>
+  const turn = (name: string): GenerateJob => job(name, `${name}: ${shared}`, { sessionId: name });
+  const nextTurn = (harness: EngineHarness, name: string): GenerateJob =>
     job(`${name}2`, `${name}: ${shared}${harness.textOf(name)} And then?`, { sessionId: name });
 
   test("comes back warm", async () => {
@@ -179,7 +179,7 @@ describe("a conversation that lost its slot", () => {
 
   test("comes back warm each time, also the last one of a round", async () => {
     const harness = start({ slots: 2 });
-    const round = (turns: string): EngineJob[] => names.map((name) => ({ ...turn(name), jobId: `${name}${turns}` }));
+    const round = (turns: string): GenerateJob[] => names.map((name) => ({ ...turn(name), jobId: `${name}${turns}` }));
     await runInTurn(harness, round("1"));
     await runInTurn(harness, round("2"));
     for (const { jobId } of round("2")) {

@@ -1,11 +1,12 @@
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { createFakeBackend } from "./fake-backend.ts";
-import type { EngineJob } from "./messages.ts";
+import type { GenerateJob } from "./messages.ts";
 import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
 
-function job(given: Partial<EngineJob> = {}): EngineJob {
-  return { jobId: "a", prompt: "Hello", stop: [], cacheScope: "alice", sampling: SamplingSchema.parse({}), ...given };
+function job(given: Partial<GenerateJob> = {}): GenerateJob {
+  const sampling = SamplingSchema.parse({});
+  return { kind: "generate", jobId: "a", prompt: "Hello", stop: [], cacheScope: "alice", sampling, ...given };
 }
 
 function preparer(given: { maxPrepared?: number; random32?: () => number } = {}): Preparer {
@@ -24,7 +25,7 @@ describe("preparing", () => {
   test("takes a conversation", async () => {
     const { prompt: _, ...rest } = job();
     const prepared = await preparer().prepare({ ...rest, messages: [{ role: "user", content: "Hi" }] });
-    expect(prepared.prompt).toHaveLength(6);
+    expect(prepared).toMatchObject({ prompt: { length: 6 }, promptTokens: 6 });
   });
 
   test("refuses a prompt that leaves no room for an answer, with both numbers", async () => {

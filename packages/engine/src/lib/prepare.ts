@@ -1,7 +1,7 @@
 // Owns what happens to a job before it may wait for a slot: tokens, the checks that need the model, the final seed.
 import { WaggleError } from "@waggle/protocol";
-import type { Backend, PromptInput, SlotSampling, Token } from "./backend.ts";
-import type { EngineJob, JobFailure } from "./messages.ts";
+import type { Backend, Embedder, PromptInput, SlotSampling, Token } from "./backend.ts";
+import type { EmbedJob, EngineJob, GenerateJob, JobFailure } from "./messages.ts";
 
 /**
  * No tokenizer packs more text than this into its tokens, on average over a prompt that makes sense. Tokenizing holds
@@ -9,14 +9,25 @@ import type { EngineJob, JobFailure } from "./messages.ts";
  */
 export const maxCharsPerToken = 64;
 
-export interface PreparedJob {
-  readonly job: EngineJob;
+export type PreparedJob = PreparedGenerate | PreparedEmbed;
+
+export interface PreparedGenerate {
+  readonly kind: "generate";
+  readonly job: GenerateJob;
   readonly prompt: readonly Token[];
+  readonly promptTokens: number;
   readonly sampling: SlotSampling;
 }
 
+/** Without the tokens of its texts: there may be millions, and they are made again when each one's turn comes. */
+export interface PreparedEmbed {
+  readonly kind: "embed";
+  readonly job: EmbedJob;
+  readonly promptTokens: number;
+}
+
 export interface PreparerOptions {
-  readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift">;
+  readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift" | "embedder">;
   /** Most checked jobs whose tokens are kept for their submission; the oldest goes first. */
   readonly maxPrepared: number;
   /** 32 random bits, for a job that asks for a random seed. */
@@ -36,23 +47,48 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
   const { contextSize } = backend.info;
   const kept = new Map<string, PreparedJob>();
 
+  async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
+    const input = promptOf(job);
+    const fewestTokens = Math.max(1, Math.ceil(countChars(input) / maxCharsPerToken));
+    checkLength(fewestTokens, contextSize, "at least ");
+    const prompt = backend.tokenize(input);
+    checkLength(prompt.length, contextSize, "");
+    const { seed } = job.sampling;
+    const sampling = {
+      ...job.sampling,
+      seed: seed === -1 ? random32() >>> 0 : seed,
+      ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
+    };
+    if (job.contextShift === true) backend.checkShift();
+    await backend.checkSampling(sampling);
+    return { kind: "generate", job, prompt, promptTokens: prompt.length, sampling };
+  }
+
+  async function prepareEmbed(job: EmbedJob): Promise<PreparedEmbed> {
+    const { embedder } = backend;
+    if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
+    let promptTokens = 0;
+    // All of them by their length alone first: tokenizing one is work.
+    for (const text of job.texts) checkTextLength(Math.ceil(text.length / maxCharsPerToken), embedder, "at least ");
+    for (const text of job.texts) {
+      const { length } = await embedder.tokenize(text);
+      checkTextLength(length, embedder, "");
+      promptTokens += length;
+    }
+    return { kind: "embed", job, promptTokens };
+  }
+
+  function checkTextLength(tokens: number, { maxTokens }: Embedder, qualifier: string): void {
+    if (tokens <= maxTokens) return;
+    throw new WaggleError(
+      "invalid_argument",
+      `Cannot embed a text of ${qualifier}${tokens} tokens: ${maxTokens} are the most.`,
+      { details: { n_prompt_tokens: tokens, n_ctx: contextSize } },
+    );
+  }
+
   return {
-    async prepare(job) {
-      const input = promptOf(job);
-      const fewestTokens = Math.max(1, Math.ceil(countChars(input) / maxCharsPerToken));
-      checkLength(fewestTokens, contextSize, "at least ");
-      const prompt = backend.tokenize(input);
-      checkLength(prompt.length, contextSize, "");
-      const { seed } = job.sampling;
-      const sampling = {
-        ...job.sampling,
-        seed: seed === -1 ? random32() >>> 0 : seed,
-        ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
-      };
-      if (job.contextShift === true) backend.checkShift();
-      await backend.checkSampling(sampling);
-      return { job, prompt, sampling };
-    },
+    prepare: async (job) => (job.kind === "embed" ? await prepareEmbed(job) : await prepareGenerate(job)),
 
     keep(prepared) {
       kept.delete(prepared.job.jobId);
@@ -66,7 +102,9 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     take(job) {
       const prepared = kept.get(job.jobId);
       kept.delete(job.jobId);
-      return prepared !== undefined && isSameRequest(prepared.job, job) ? { ...prepared, job } : undefined;
+      if (prepared === undefined || !isSameRequest(prepared.job, job)) return undefined;
+      // Both are of one kind; what else has changed concerns the running only.
+      return { ...prepared, job } as PreparedJob;
     },
   };
 }
@@ -77,7 +115,7 @@ export function failureOf(thrown: unknown): JobFailure {
   return { code, message, ...(details === undefined ? {} : { details }) };
 }
 
-function promptOf(job: EngineJob): PromptInput {
+function promptOf(job: GenerateJob): PromptInput {
   return job.messages === undefined
     ? { kind: "text", text: job.prompt ?? "" }
     : { kind: "messages", messages: job.messages, ...(job.tools === undefined ? {} : { tools: job.tools }) };
@@ -102,6 +140,10 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
 /** A client may use the id of a refused job for another one, which must not run with the first one's prompt. */
 function isSameRequest(a: EngineJob, b: EngineJob): boolean {
   const facts = (job: EngineJob): string =>
-    JSON.stringify([job.prompt, job.messages, job.tools, job.sampling, job.topLogprobs, job.contextShift]);
+    JSON.stringify(
+      job.kind === "embed"
+        ? [job.kind, job.texts]
+        : [job.kind, job.prompt, job.messages, job.tools, job.sampling, job.topLogprobs, job.contextShift],
+    );
   return facts(a) === facts(b);
 }

@@ -7,7 +7,7 @@ import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "./fake-backend.ts";
 import { expectedFakeText, tokenizeFake } from "./fake-model.ts";
 import { createFakeStates } from "./fake-states.ts";
-import type { EngineEvent, EngineJob, JobEvent } from "./messages.ts";
+import type { EngineEvent, GenerateJob, JobEvent } from "./messages.ts";
 
 const schedules = Number(process.env["WAGGLE_SIMULATIONS"] ?? 300);
 const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
@@ -39,7 +39,7 @@ function createRandom(seed: number): Random {
   };
 }
 
-function randomJob(random: Random, jobId: string): EngineJob {
+function randomJob(random: Random, jobId: string): GenerateJob {
   const opening = random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
   const marker = random.pick(["", "", "[unicode]", `[eog:${random.below(20)}]`, `[fail:${random.below(9)}]`]);
   const stop = random.pick<readonly string[]>([[], [], [" the"], [" honey", " s"], ["🐝", "für"]]);
@@ -49,6 +49,7 @@ function randomJob(random: Random, jobId: string): EngineJob {
     ignore_eos: random.chance(0.1),
   });
   return {
+    kind: "generate",
     jobId,
     prompt: `${opening}${marker}${random.pick(["", "a", "b"]).repeat(random.below(50))}`,
     stop,
@@ -60,14 +61,14 @@ function randomJob(random: Random, jobId: string): EngineJob {
 }
 
 /** To the context's end, less, or far beyond it. */
-function randomLength(random: Random): Pick<EngineJob, "maxTokens" | "contextShift"> {
+function randomLength(random: Random): Pick<GenerateJob, "maxTokens" | "contextShift"> {
   if (random.chance(0.3)) return {};
   if (random.chance(0.8)) return { maxTokens: 1 + random.below(24) };
   return { maxTokens: 1 + random.below(400), contextShift: true };
 }
 
 interface JobRecord {
-  readonly job: EngineJob;
+  readonly job: GenerateJob;
   readonly events: JobEvent[];
   /** Passes that had ended when it was cancelled. */
   cancelledAt: number | undefined;
@@ -202,7 +203,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     const record = records.get(event.jobId);
     if (record === undefined) throw new Error(`Unknown job ${event.jobId}`);
     record.events.push(event);
-    if (event.type === "started") {
+    if (event.type === "started" && event.slot !== undefined) {
       expect(event.cachedTokens, "what a slot keeps is all that it may").toBe(reusable(record.job, event.slot));
       ownerBefore[event.slot] = record.job;
     }
@@ -213,7 +214,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   /** The tokens that the slot truly holds in common with the prompt, if they are of the job's scope. */
-  function reusable(job: EngineJob, slot: number): number {
+  function reusable(job: GenerateJob, slot: number): number {
     const prompt = tokenizeFake({ kind: "text", text: job.prompt ?? "" });
     const held = ownerBefore[slot]?.cacheScope === job.cacheScope ? (heldBefore[slot] ?? []) : [];
     let common = 0;
@@ -269,7 +270,7 @@ function checkRecord(record: JobRecord): void {
 }
 
 /** The text of this job after so many model tokens, had it the engine to itself. */
-function soloText(job: EngineJob, completionTokens: number): string {
+function soloText(job: GenerateJob, completionTokens: number): string {
   const { seed, temperature, ignore_eos } = job.sampling;
   const prompt = { kind: "text", text: job.prompt ?? "" } as const;
   const text = expectedFakeText(prompt, { temperature, ignore_eos, seed }, completionTokens);

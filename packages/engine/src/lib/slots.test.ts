@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { EngineJob } from "./messages.ts";
+import type { GenerateJob } from "./messages.ts";
 import { createSequence } from "./sequence.ts";
 import {
   beginSlot,
@@ -44,7 +44,7 @@ describe("a slot", () => {
     const [slot] = createSlots(1);
     if (slot === undefined) throw new Error("no slot");
     slot.cached = [1, 2, 3, 4];
-    const job = { jobId: "a", stop: [], cacheScope: "alice", sessionId: "s" } as unknown as EngineJob;
+    const job = { jobId: "a", stop: [], cacheScope: "alice", sessionId: "s" } as unknown as GenerateJob;
     const sequence = createSequence({
       jobId: "a",
       stop: [],
@@ -56,7 +56,8 @@ describe("a slot", () => {
       contextSize: 16,
       startedAtMs: 0,
     });
-    const prepared = { job, prompt: [1, 2, 7, 8, 9], sampling: {} as never };
+    const prompt = [1, 2, 7, 8, 9];
+    const prepared = { kind: "generate" as const, job, prompt, promptTokens: prompt.length, sampling: {} as never };
     bindSlot(slot, { prepared, keepTokens: 2 }, sequence);
     if (begins) beginSlot(slot, prepared, 2, sequence);
     return slot;

@@ -4,7 +4,7 @@ import type { SlotStateName, SlotStatus } from "@waggle/protocol";
 import type { SavedState, Token } from "./backend.ts";
 import type { ContextShift } from "./context-shift.ts";
 import type { JobFailure } from "./messages.ts";
-import type { PreparedJob } from "./prepare.ts";
+import type { PreparedGenerate } from "./prepare.ts";
 import type { Sequence } from "./sequence.ts";
 
 export type SlotState = SlotStateName;
@@ -28,7 +28,7 @@ export type Ending =
 
 /** A job that has its slot and has not begun. */
 export interface PendingStart {
-  readonly prepared: PreparedJob;
+  readonly prepared: PreparedGenerate;
   /** How much of the slot's cache is the beginning of its prompt. */
   readonly keepTokens: number;
 }
@@ -111,7 +111,7 @@ export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence):
 }
 
 /** The job in the slot begins: its first `keepTokens` prompt tokens are the first ones of the slot's cache. */
-export function beginSlot(slot: Slot, { job }: PreparedJob, keepTokens: number, sequence: Sequence): void {
+export function beginSlot(slot: Slot, { job }: PreparedGenerate, keepTokens: number, sequence: Sequence): void {
   slot.pending = undefined;
   slot.cached.length = keepTokens;
   slot.cacheScope = job.cacheScope;

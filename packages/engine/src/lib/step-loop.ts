@@ -5,6 +5,7 @@ import type { Backend, StepRow } from "./backend.ts";
 import type { Boundary } from "./boundary.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
 import { createDecodeTurns } from "./decode-turns.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { postprocess } from "./postprocess.ts";
@@ -22,6 +23,7 @@ export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly boundary: Boundary;
+  readonly embeddings: Pick<Embeddings, "size" | "run">;
   readonly prefillBudget: PrefillBudget;
   readonly outbox: Outbox;
   readonly now: () => number;
@@ -53,17 +55,24 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let lastEndMs: number | undefined;
   /** Since the last pass. */
   let shifts = 0;
+  /** A piece of an embed job was computed since the last piece of a prompt. */
+  let embeddedLast = false;
   /** Of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
 
-  function plan(): StepRow[] {
+  function countPrefilling(): number {
+    return slots.filter(isPrefilling).length;
+  }
+
+  /** @param embedded the streams have waited for a piece of an embed job already, so prompts wait for the next step */
+  function plan(embedded: boolean): StepRow[] {
     const decoding = countDecoding();
-    const prefilling = slots.filter(isPrefilling).length;
+    const prefilling = countPrefilling();
     const rows = schedule(slots, {
       batchSize: backend.info.batchSize,
       // Nobody waits for a turn and for a prompt.
       decodeRows: prefilling > 0 ? decoding : turns.rows(decoding),
-      prefillBudget: prefillBudget.tokens({ decoding, prefilling }),
+      prefillBudget: embedded ? 0 : prefillBudget.tokens({ decoding, prefilling }),
     });
     notePassedOver(slots, rows);
     for (const { kind, slot } of rows) {
@@ -87,6 +96,19 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       shiftSlot(slot, shift);
       shifts += 1;
     }
+  }
+
+  /** As much of an embed job as streams bear of a prompt; prompts and embed jobs take turns. */
+  async function embed(): Promise<boolean> {
+    if (options.embeddings.size === 0 || (embeddedLast && countPrefilling() > 0)) {
+      embeddedLast = false;
+      return false;
+    }
+    embeddedLast = true;
+    // A batch job has no first token that somebody waits for, so it is not weighed against the streams as a prompt is.
+    await options.embeddings.run(prefillBudget.tokens({ decoding: countDecoding(), prefilling: 0 }), tell);
+    if (lastEndMs !== undefined) lastEndMs = now();
+    return true;
   }
 
   async function runPass(rows: readonly StepRow[]): Promise<void> {
@@ -146,9 +168,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         if (woken.settled) woken = deferred();
         await options.boundary.cross({ passes, tidy: takeTidy(), underway: tell });
         await shiftFull();
-        const rows = plan();
+        const embedded = await embed();
+        const rows = plan(embedded);
         if (rows.length > 0) await runPass(rows);
-        else await rest();
+        else if (!embedded) await rest();
       }
       tell();
     },

@@ -5,7 +5,7 @@ import type { Backend } from "../lib/backend.ts";
 import { createEngine, defaultEngineLimits, type Engine, type EngineLimits } from "../lib/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../lib/fake-backend.ts";
 import { expectedFakeText } from "../lib/fake-model.ts";
-import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../lib/messages.ts";
+import type { EngineEvent, GenerateJob, JobEvent, StepStats } from "../lib/messages.ts";
 import { createStepGate, type StepGate } from "../lib/step-gate.ts";
 
 export interface EngineHarness {
@@ -105,8 +105,17 @@ export function sampling(given: Partial<Sampling> = {}): Sampling {
   return SamplingSchema.parse({ temperature: 0, ...given });
 }
 
-export function job(jobId: string, prompt: string, given: Partial<EngineJob> = {}): EngineJob {
-  return { jobId, prompt, stop: [], cacheScope: "alice", sampling: sampling(), maxTokens: 8, ...given };
+export function job(jobId: string, prompt: string, given: Partial<GenerateJob> = {}): GenerateJob {
+  return {
+    kind: "generate",
+    jobId,
+    prompt,
+    stop: [],
+    cacheScope: "alice",
+    sampling: sampling(),
+    maxTokens: 8,
+    ...given,
+  };
 }
 
 /** What the model says to this prompt, were it alone with it. */

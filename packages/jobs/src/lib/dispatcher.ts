@@ -271,6 +271,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return apply(job, { type: "started", event, model: options.model(), at });
       case "token":
         return apply(job, { type: "token", event, at });
+      case "embedding":
+        return apply(job, { type: "embedded", event });
       case "finished":
       case "cancelled":
       case "failed":

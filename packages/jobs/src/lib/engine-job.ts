@@ -1,14 +1,16 @@
 // Owns how a job becomes what the engine is told.
 import type { EngineJob } from "@waggle/engine";
-import { WaggleError } from "@waggle/protocol";
 import type { Sampling } from "@waggle/protocol";
 import type { JobSpec } from "./job-spec.ts";
 
 /** The job of one choice, under the engine's name for it. */
 export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
-  if (spec.kind === "embed") throw new WaggleError("unavailable", "Cannot embed yet.");
+  // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.
+  const cacheScope = spec.scope.client;
+  if (spec.kind === "embed") return { kind: "embed", jobId: uid, texts: spec.texts, cacheScope };
   const { prompt, scope, topLogprobs, maxTokens } = spec;
   return {
+    kind: "generate",
     jobId: uid,
     ...(prompt.kind === "text" ? { prompt: prompt.text } : { messages: prompt.messages }),
     ...(prompt.kind === "text" || prompt.tools === undefined ? {} : { tools: prompt.tools }),
@@ -17,8 +19,7 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     ...(spec.contextShift ? { contextShift: true } : {}),
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),
-    // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.
-    cacheScope: scope.client,
+    cacheScope,
     ...(scope.sessionId === undefined ? {} : { sessionId: scope.sessionId }),
   };
 }

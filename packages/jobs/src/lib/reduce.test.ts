@@ -185,6 +185,7 @@ describe("whatever happens, in any order", () => {
       case "released":
         return held(event.event.jobId);
       case "unblocked":
+      case "embedded":
       case "moved":
       case "loading":
       case "end":

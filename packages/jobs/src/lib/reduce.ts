@@ -24,6 +24,8 @@ export type JobEvent =
   | { readonly type: "loading" }
   | { readonly type: "started"; readonly event: EngineEventOf<"started">; readonly model: string; readonly at: number }
   | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
+  /** One text of an embed job is done. */
+  | { readonly type: "embedded"; readonly event: EngineEventOf<"embedding"> }
   /** The engine has let go of a sequence: it finished, failed, or was cancelled as asked. */
   | {
       readonly type: "released";
@@ -94,6 +96,8 @@ export function reduce(job: Job, event: JobEvent): Change {
       return phase.name === "running" || phase.name === "ending" ? start(job, event) : unchanged(state);
     case "token":
       return phase.name === "running" || phase.name === "ending" ? speak(job, event) : unchanged(state);
+    case "embedded":
+      return { state, effects: [{ type: "keep_vector", index: event.event.index, vector: event.event.vector }] };
     case "released":
       return release(job, event);
     case "end":

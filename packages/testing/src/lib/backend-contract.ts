@@ -226,6 +226,47 @@ export function backendContract(
       await backend.end(0);
     });
 
+    test("a beginning that fails is that slot's alone", async () => {
+      const answer = await coldAnswer();
+      await backend.begin(1, 0, greedy);
+      await expect(backend.begin(0, 0, { ...greedy, grammar: "this is no grammar" })).rejects.toThrow("grammar");
+      const rows: StepRow[] = [{ kind: "prefill", slot: 1, tokens: tokensOf(story), sample: true }];
+      expect(tokenOf((await backend.step(rows))[0])).toBe(answer[0]);
+      await backend.end(1);
+      expect(await coldAnswer()).toEqual(answer);
+    });
+
+    test("a text has one vector, of length 1, however it is cut and whatever was begun before it", async () => {
+      const { embedder } = backend;
+      if (embedder === undefined) throw new Error("The backend has no embedder");
+      const tokens = await embedder.tokenize(story);
+      expect(embedder.maxTokens).toBeLessThan(backend.info.contextSize);
+      const whole = await embedder.feed({ tokens, first: true, last: true });
+      expect(Math.hypot(...(whole ?? []))).toBeCloseTo(1);
+      expect(await embedder.feed({ tokens: tokens.slice(0, 5), first: true, last: false })).toBeUndefined();
+      expect(await embedder.feed({ tokens: tokens.slice(0, 3), first: true, last: false })).toBeUndefined();
+      const cut = await embedder.feed({ tokens: tokens.slice(3), first: false, last: true });
+      const other = await embedder.feed({ tokens: await embedder.tokenize(otherStory), first: true, last: true });
+      const cosine = (vector: readonly number[] | undefined): number =>
+        (whole ?? []).reduce((sum, value, i) => sum + value * (vector?.[i] ?? 0), 0);
+      expect(cosine(cut)).toBeGreaterThan(0.9999);
+      expect(cosine(other)).toBeLessThan(0.99);
+    });
+
+    test("vectors and steps leave each other alone", async () => {
+      const answer = await coldAnswer();
+      const { embedder } = backend;
+      await backend.begin(0, 0, greedy);
+      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: tokensOf(story), sample: true }];
+      const sampled = [tokenOf((await backend.step(rows))[0])];
+      while (sampled.length < count) {
+        await embedder?.feed({ tokens: tokensOf(otherStory), first: true, last: true });
+        sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
+      }
+      await backend.end(0);
+      expect(sampled).toEqual(answer);
+    });
+
     test("threads may change between steps", async () => {
       backend.setThreads(backend.info.maxThreads);
       await coldAnswer();

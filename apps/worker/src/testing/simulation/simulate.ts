@@ -22,7 +22,7 @@ export interface SimulationReport {
 
 const replayWindowMs = 60_000;
 /** Enough for every chain of promises in the worker. */
-const reactionTicks = 10;
+const reactionTicks = 50;
 /** Turns of the event loop that the end of a schedule may take before something hangs. */
 const mostClosingTurns = 2_000;
 

@@ -1,0 +1,236 @@
+// Owns matching a text against a grammar, byte by byte as a model writes it. All ways to read the text so far are followed at once; equal
+// ones are one. Every step is counted: a grammar that can be read in ever more ways runs out of steps instead of holding up its caller.
+import { hasChar, overlaps } from "./char-ranges.ts";
+import type { CharsElement, Element, Grammar, RepeatElement } from "./gbnf.ts";
+
+/** What is still to come on one way: an item, then everything below. */
+interface Stack {
+  readonly item: Element | undefined;
+  readonly below: Stack | undefined;
+  /** What lies directly on it: equal ways are one object. */
+  pushed: Map<Element, Stack> | undefined;
+  readonly id: number;
+  /** Where its first character leads to, once somebody has asked. */
+  after: MatcherState | undefined;
+}
+
+/** A way that waits for a character. */
+type Leaf = Stack & { readonly item: CharsElement };
+
+/** All ways to go on after a whole character. Equal for equal texts, so what is found out about one can be kept with it. */
+export interface MatcherState {
+  readonly leaves: readonly Leaf[];
+  /** The text may end here. */
+  readonly complete: boolean;
+  /** By character. */
+  readonly steps: Map<number, MatcherState | undefined>;
+}
+
+/** Between two bytes. */
+export interface MatcherPosition {
+  readonly state: MatcherState;
+  /** The bits of a character that has begun. */
+  readonly value: number;
+  /** Bytes until it is whole; 0 between characters. */
+  readonly missing: number;
+}
+
+/** A grammar can be read in too many ways; the message is the end of a sentence that begins with "it". */
+export class AmbiguityError extends Error {}
+
+export interface Matcher {
+  start(): MatcherPosition;
+  /** Undefined where no text of the grammar goes on so. @throws AmbiguityError */
+  advance(position: MatcherPosition, byte: number): MatcherPosition | undefined;
+  /** Steps that may still be made; whoever drives the matcher sets it. */
+  budget: number;
+  /** Things that the matcher remembers; it grows with the text. */
+  readonly size: number;
+  /** The same position in a matcher that has forgotten everything else. */
+  forget(position: MatcherPosition): MatcherPosition;
+}
+
+/** Ways to go on, at most; an enumeration of so many strings has them. */
+const maxLeaves = 8_192;
+/** States of more ways than this are not looked up by their ways: the text of the key would cost more. */
+const maxKeyedLeaves = 64;
+
+/** @param grammar without left recursion */
+export function createMatcher({ root }: Grammar): Matcher {
+  let bottom = emptyStack();
+  let size = 0;
+  let budget = 0;
+  const states = new Map<string, MatcherState>();
+  /** The same repetition with one more done. */
+  const counted = new Map<RepeatElement, RepeatElement>();
+
+  function spend(steps: number): void {
+    budget -= steps;
+    if (budget < 0) throw new AmbiguityError("can be read in too many ways at once");
+  }
+
+  function push(item: Element, below: Stack): Stack {
+    const pushed = (below.pushed ??= new Map<Element, Stack>());
+    let stack = pushed.get(item);
+    if (stack === undefined) {
+      size += 1;
+      pushed.set(item, (stack = { item, below, pushed: undefined, id: size, after: undefined }));
+    }
+    return stack;
+  }
+
+  /** Without an end there is nothing to count past the least number. */
+  function another(element: RepeatElement): RepeatElement {
+    if (element.max === Infinity && element.done >= element.min) return element;
+    let next = counted.get(element);
+    if (next === undefined) counted.set(element, (next = { ...element, done: element.done + 1 }));
+    return next;
+  }
+
+  /** Every way from here to the next character. */
+  function close(from: Iterable<Stack>): MatcherState {
+    const todo = [...from];
+    const seen = new Set<Stack>();
+    const leaves: Leaf[] = [];
+    let complete = false;
+    for (let stack = todo.pop(); stack !== undefined; stack = todo.pop()) {
+      if (seen.has(stack)) continue;
+      seen.add(stack);
+      spend(1);
+      const { item, below = bottom } = stack;
+      if (item === undefined) {
+        complete = true;
+        continue;
+      }
+      if (item.kind === "chars") {
+        leaves.push(stack as Leaf);
+        if (leaves.length > maxLeaves) throw new AmbiguityError("can go on in too many ways at once");
+        continue;
+      }
+      const rest = item.next === undefined ? below : push(item.next, below);
+      if (item.kind === "repeat") {
+        if (item.done >= item.min) todo.push(rest);
+        if (item.done >= item.max) continue;
+        pushOptions(item.rule.options, push(another(item), below), todo);
+      } else pushOptions(item.rule.options, rest, todo);
+    }
+    return stateOf(leaves, complete);
+  }
+
+  function pushOptions(options: readonly (Element | undefined)[], rest: Stack, todo: Stack[]): void {
+    spend(options.length);
+    for (const option of options) todo.push(option === undefined ? rest : push(option, rest));
+  }
+
+  function stateOf(leaves: readonly Leaf[], complete: boolean): MatcherState {
+    if (leaves.length > maxKeyedLeaves) return { leaves, complete, steps: new Map() };
+    const key = `${complete ? "end " : ""}${leaves
+      .map(({ id }) => id)
+      .toSorted((a, b) => a - b)
+      .join(" ")}`;
+    let state = states.get(key);
+    if (state === undefined) {
+      size += 1;
+      states.set(key, (state = { leaves, complete, steps: new Map() }));
+    }
+    return state;
+  }
+
+  function afterLeaf(leaf: Leaf): MatcherState {
+    const { item, below = bottom } = leaf;
+    return (leaf.after ??= close([item.next === undefined ? below : push(item.next, below)]));
+  }
+
+  function step(state: MatcherState, char: number): MatcherState | undefined {
+    if (state.steps.has(char)) return state.steps.get(char);
+    spend(1 + state.leaves.length);
+    const next = union(state.leaves.filter(({ item }) => hasChar(item.ranges, char)).map(afterLeaf));
+    size += 1;
+    state.steps.set(char, next);
+    return next;
+  }
+
+  function union(reached: readonly MatcherState[]): MatcherState | undefined {
+    const [first] = reached;
+    if (reached.length < 2) return first;
+    const leaves = new Set<Leaf>();
+    for (const state of reached) {
+      spend(state.leaves.length);
+      for (const leaf of state.leaves) leaves.add(leaf);
+      if (leaves.size > maxLeaves) throw new AmbiguityError("can go on in too many ways at once");
+    }
+    return stateOf(
+      [...leaves],
+      reached.some(({ complete }) => complete),
+    );
+  }
+
+  /** Without recursion: a stack may be as deep as the text is long. */
+  function copy(stack: Stack, copies: Map<Stack, Stack>): Stack {
+    const path: { from: Stack; item: Element }[] = [];
+    let lower: Stack | undefined = stack;
+    for (; lower?.item !== undefined && !copies.has(lower); lower = lower.below)
+      path.push({ from: lower, item: lower.item });
+    let copied = (lower === undefined ? undefined : copies.get(lower)) ?? bottom;
+    for (const { from, item } of path.toReversed()) copies.set(from, (copied = push(item, copied)));
+    return copied;
+  }
+
+  /** A character that has begun is as good as whole where any of its continuations fits. */
+  function begun(state: MatcherState, value: number, missing: number, least: number): MatcherPosition | undefined {
+    const first = Math.max(least, value << (6 * missing));
+    const last = (value << (6 * missing)) | ((1 << (6 * missing)) - 1);
+    spend(1 + state.leaves.length);
+    const fits = state.leaves.some(({ item }) => overlaps(item.ranges, first, last));
+    return fits ? { state, value, missing } : undefined;
+  }
+
+  return {
+    start: () => ({
+      state: close([push({ kind: "rule", rule: root, next: undefined }, bottom)]),
+      value: 0,
+      missing: 0,
+    }),
+    advance({ state, value, missing }, byte) {
+      if (missing > 0) {
+        if ((byte & 0xc0) !== 0x80) return undefined;
+        const more = (value << 6) | (byte & 0x3f);
+        // The first of three or four bytes may leave room for what fewer could say.
+        if (value === 0 && byte < (missing === 2 ? 0xa0 : 0x90)) return undefined;
+        if (missing > 1) return begun(state, more, missing - 1, 0);
+        return whole(step(state, more));
+      }
+      if (byte < 0x80) return whole(step(state, byte));
+      // Two, three and four bytes, each for characters from a first one on: a shorter form would have to be used for those before.
+      if (byte >= 0xc2 && byte < 0xe0) return begun(state, byte & 0x1f, 1, 0x80);
+      if (byte >= 0xe0 && byte < 0xf0) return begun(state, byte & 0x0f, 2, 0x800);
+      if (byte >= 0xf0 && byte < 0xf5) return begun(state, byte & 0x07, 3, 0x1_0000);
+      return undefined;
+    },
+    get budget() {
+      return budget;
+    },
+    set budget(steps) {
+      budget = steps;
+    },
+    get size() {
+      return size;
+    },
+    forget({ state, value, missing }) {
+      bottom = emptyStack();
+      size = 0;
+      states.clear();
+      const copies = new Map<Stack, Stack>();
+      const leaves = state.leaves.map((leaf) => copy(leaf, copies) as Leaf);
+      return { state: stateOf(leaves, state.complete), value, missing };
+    },
+  };
+}
+
+function whole(state: MatcherState | undefined): MatcherPosition | undefined {
+  return state === undefined ? undefined : { state, value: 0, missing: 0 };
+}
+
+function emptyStack(): Stack {
+  return { item: undefined, below: undefined, pushed: undefined, id: 0, after: undefined };
+}

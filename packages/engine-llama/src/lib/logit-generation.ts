@@ -1,0 +1,59 @@
+// Owns generating with logprobs or a grammar: each step asks for raw logits and samples from them itself.
+import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import type { EvaluationPriority, LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
+import type { GrammarRun } from "./grammar-run.ts";
+import { createLogitSampler } from "./logit-sampler.ts";
+
+export interface LogitGenerationOptions {
+  readonly sequence: LlamaContextSequence;
+  /** The prompt's last tokens, still to be computed. */
+  readonly tokens: readonly LlamaToken[];
+  readonly sampling: SlotSampling;
+  readonly recent: () => readonly Token[];
+  readonly banned: (token: Token) => boolean;
+  readonly grammar: GrammarRun | undefined;
+  readonly evaluation: {
+    readonly evaluationPriority: EvaluationPriority;
+    readonly contextShift: { readonly strategy: () => never };
+  };
+  /** The library makes a sampler for each evaluation; called when it is done with it. */
+  readonly onEvaluated: () => void;
+}
+
+export interface SampledFromLogits {
+  readonly token: LlamaToken;
+  /** Where they were asked for. */
+  readonly logprobs?: TokenLogprobs;
+}
+
+/**
+ * Ends when nothing is left to sample. The token yielded last is fed with the next `next()`, as `evaluate` does it.
+ * @throws AmbiguityError after a good pass, when the grammar can be read in too many ways
+ */
+export async function* generateFromLogits(
+  options: LogitGenerationOptions,
+): AsyncGenerator<SampledFromLogits, void, void> {
+  const { sequence, evaluation, grammar, onEvaluated } = options;
+  const sampler = createLogitSampler(options);
+  const withLogprobs = options.sampling.topLogprobs !== undefined;
+  const neutral = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+  const generateNext = () => {
+    // Beside the most probable tokens some that the grammar allows: what is probable may be refused.
+    const tokens = (grammar?.candidates() ?? []) as LlamaToken[];
+    const logits = sampler.needed === undefined ? true : { filter: { tokens, includeTop: sampler.needed } };
+    return { logits, totalLogitWeight: withLogprobs, options: neutral };
+  };
+  let [input, last] = [options.tokens.slice(0, -1), options.tokens.at(-1)];
+  while (last !== undefined) {
+    const outputs = await sequence.controlledEvaluate([...input, [last, { generateNext: generateNext() }]], evaluation);
+    onEvaluated();
+    const next = outputs[input.length]?.next;
+    if (next?.logits === undefined) throw new Error("The library gave no logits");
+    const sampled = sampler.sample(next.logits, next.totalLogitWeight ?? 1);
+    if (sampled === undefined) return;
+    const token = sampled.token as LlamaToken;
+    grammar?.accept(token);
+    yield withLogprobs ? { token, logprobs: sampled.logprobs } : { token };
+    [input, last] = [[], token];
+  }
+}

@@ -1,0 +1,150 @@
+// Owns embed jobs: which text is computed next, a bounded piece at a time, and how such a job ends. It knows no slot and no pass.
+import { WaggleError } from "@waggle/protocol";
+import type { Embedder, Token } from "./backend.ts";
+import type { EngineEvent, JobFailure, JobTotals } from "./messages.ts";
+import type { Outbox } from "./outbox.ts";
+import { failureOf, type PreparedEmbed } from "./prepare.ts";
+
+export interface EmbeddingsOptions {
+  readonly embedder: Embedder | undefined;
+  readonly outbox: Outbox;
+  readonly emit: (event: EngineEvent) => void;
+  readonly now: () => number;
+}
+
+export interface Embeddings {
+  /** Jobs that have not ended. */
+  readonly size: number;
+  has(jobId: string): boolean;
+  add(prepared: PreparedEmbed): void;
+  /** Ends the job as soon as no piece of it computes; false when it is not here. */
+  cancel(jobId: string): boolean;
+  /**
+   * Computes texts, or one piece of a long one, of so many tokens together. Never rejects: what fails is a job.
+   * @param underway called once, when a piece computes and leaves this thread free
+   */
+  run(tokens: number, underway: () => void): Promise<void>;
+}
+
+interface Work {
+  readonly prepared: PreparedEmbed;
+  /** The text that is computed. */
+  index: number;
+  /** Its tokens, once it has begun. */
+  tokens: readonly Token[] | undefined;
+  /** How many of them are computed. */
+  fed: number;
+  startedAtMs: number | undefined;
+  cancelled: boolean;
+}
+
+export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOptions): Embeddings {
+  /** Jobs take turns text by text, first come first served; the first one is the one that computes. */
+  const line: Work[] = [];
+  let computing: Work | undefined;
+
+  function totals({ prepared, startedAtMs }: Work): JobTotals {
+    const atMs = now();
+    const prefillMs = Math.round((atMs - (startedAtMs ?? atMs)) * 1_000) / 1_000;
+    return { promptTokens: prepared.promptTokens, cachedTokens: 0, completionTokens: 0, prefillMs, decodeMs: 0 };
+  }
+
+  function leave(work: Work): void {
+    line.splice(line.indexOf(work), 1);
+  }
+
+  function endCancelled(work: Work, steps: number): void {
+    leave(work);
+    outbox.add({ type: "cancelled", jobId: work.prepared.job.jobId, steps, ...totals(work) });
+  }
+
+  function endFailed(work: Work, thrown: unknown): void {
+    const { jobId } = work.prepared.job;
+    leave(work);
+    if (!(thrown instanceof WaggleError)) {
+      emit({ type: "log", level: "error", message: `Cannot embed the texts of job ${jobId}: ${String(thrown)}` });
+    }
+    const failure: JobFailure =
+      thrown instanceof WaggleError
+        ? failureOf(thrown)
+        : { code: "engine_failed", message: "The engine could not compute the vectors." };
+    outbox.add({ type: "failed", jobId, ...failure });
+  }
+
+  function begin(work: Work): void {
+    if (work.startedAtMs !== undefined) return;
+    const { prepared } = work;
+    work.startedAtMs = now();
+    outbox.add({
+      type: "started",
+      jobId: prepared.job.jobId,
+      promptTokens: prepared.promptTokens,
+      cachedTokens: 0,
+    });
+  }
+
+  /** One piece of the first job's text; returns its tokens. */
+  async function advance(work: Work, most: number, underway: () => void): Promise<number> {
+    if (embedder === undefined) throw new Error("the backend has no vectors");
+    begin(work);
+    const { job } = work.prepared;
+    const tokens = (work.tokens ??= await embedder.tokenize(job.texts[work.index] ?? ""));
+    const count = embedder.mustBeWhole ? tokens.length : Math.min(most, embedder.maxPieceTokens);
+    const piece = tokens.slice(work.fed, work.fed + count);
+    const [first, last] = [work.fed === 0, work.fed + piece.length === tokens.length];
+    const feeding = embedder.feed({ tokens: piece, first, last });
+    underway();
+    const vector = await feeding;
+    work.fed += piece.length;
+    if (vector !== undefined && !work.cancelled) finishText(work, vector, tokens.length);
+    return piece.length;
+  }
+
+  function finishText(work: Work, vector: readonly number[], tokens: number): void {
+    const { job } = work.prepared;
+    outbox.add({ type: "embedding", jobId: job.jobId, index: work.index, vector, tokens });
+    work.index += 1;
+    work.tokens = undefined;
+    work.fed = 0;
+    leave(work);
+    if (work.index < job.texts.length) line.push(work);
+    else outbox.add({ type: "finished", jobId: job.jobId, reason: "stop", ...totals(work) });
+  }
+
+  return {
+    get size() {
+      return line.length;
+    },
+    has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
+    add(prepared) {
+      line.push({ prepared, index: 0, tokens: undefined, fed: 0, startedAtMs: undefined, cancelled: false });
+    },
+    cancel(jobId) {
+      const work = line.find(({ prepared }) => prepared.job.jobId === jobId);
+      if (work === undefined) return false;
+      if (work === computing) work.cancelled = true;
+      else {
+        endCancelled(work, 0);
+        outbox.flush();
+      }
+      return true;
+    },
+    async run(tokens, underway) {
+      for (let left = Math.max(1, tokens); left > 0;) {
+        const [work] = line;
+        if (work === undefined) break;
+        computing = work;
+        try {
+          left -= Math.max(1, await advance(work, left, underway));
+        } catch (thrown) {
+          if (!work.cancelled) endFailed(work, thrown);
+          left = 0;
+        } finally {
+          computing = undefined;
+        }
+        if (work.cancelled) endCancelled(work, 1);
+      }
+      outbox.beat();
+    },
+  };
+}
