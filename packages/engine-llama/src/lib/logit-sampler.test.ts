@@ -68,7 +68,10 @@ describe("logit sampler", () => {
     const asked: number[] = [];
     const withGrammar = (tokens: readonly number[], more: Partial<SlotSampling> = {}) => {
       const sampling = { ...SamplingSchema.parse({ temperature: 0, top_k: 40 }), seed: 1, ...more };
-      const allows = (token: number): boolean => (asked.push(token), tokens.includes(token));
+      const allows = (token: number): boolean => {
+        asked.push(token);
+        return tokens.includes(token);
+      };
       const one = createLogitSampler({ sampling, recent: () => [], banned: () => false, grammar: { allows } });
       // What the grammar suggests comes last, whatever its logit.
       return one.sample(new Map([...logits, [9, 2.5]]), totalWeight)?.token;

@@ -136,7 +136,7 @@ export function createBoundary(options: BoundaryOptions): Boundary {
       return;
     }
     const counts = { promptTokens: prompt.length, cachedTokens: keepTokens };
-    outbox.add({ type: "started", jobId: job.jobId, slot: slot.id, ...counts });
+    outbox.add({ type: "started", jobId: job.jobId, slot: slot.id, ...counts, seed: sampling.seed });
   }
 
   /** A job that cannot begin is over, and nobody else's work with it. Nobody knows what the slot holds now, so nobody gets any of it. */

@@ -17,7 +17,7 @@ describe("a job", () => {
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 5 }) });
     const finished = await untilJob("a", "finished");
     expect(finished).toMatchObject({ reason: "length", promptTokens: 6, cachedTokens: 0, completionTokens: 5 });
-    expect(of("a")[0]).toEqual({ type: "started", jobId: "a", slot: 0, promptTokens: 6, cachedTokens: 0 });
+    expect(of("a")[0]).toEqual({ type: "started", jobId: "a", slot: 0, promptTokens: 6, cachedTokens: 0, seed: 99 });
     expect(of("a").map((event) => event.type)).toEqual(["started", ...Array(5).fill("token"), "finished"]);
     expect(of("a").flatMap((event) => (event.type === "token" ? [event.index] : []))).toEqual([0, 1, 2, 3, 4]);
     expect(textOf("a")).toBe(expectedText("Hello", 5));

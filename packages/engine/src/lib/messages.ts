@@ -91,6 +91,8 @@ export type JobEvent =
       /** Of all texts together. */
       readonly promptTokens: number;
       readonly cachedTokens: number;
+      /** That of the job, or the one that was drawn for it; absent where nothing is sampled. */
+      readonly seed?: number;
     }
   | {
       readonly type: "token";
@@ -100,7 +102,12 @@ export type JobEvent =
       readonly text: string;
       /** Milliseconds since this job's `started`. */
       readonly tMs: number;
-      /** Model tokens in it. */
+      /**
+       * Model tokens in it, in order: all that were sampled since the last event, but for one that ends the generation. Together with the
+       * prompt's they are the context so far, and their text is all that was told and what may still be held back.
+       */
+      readonly ids: readonly Token[];
+      /** The number of `ids`, and 1 where there is none: then the text is the rest of a token that an earlier event has told. */
       readonly n: number;
       /** Of the model tokens in it, where they were asked for. */
       readonly logprobs?: readonly LogprobEntry[];

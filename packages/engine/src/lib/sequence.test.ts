@@ -33,7 +33,7 @@ describe("token events", () => {
   test("carry text, a gapless index and the time since the start, in whole microseconds", () => {
     const job = sequence();
     expect(job.accept(piece("one"), 1000.12345)).toEqual({
-      event: { type: "token", jobId: "a", index: 0, text: "one", tMs: 0.123, n: 1 },
+      event: { type: "token", jobId: "a", index: 0, text: "one", tMs: 0.123, n: 1, ids: [1] },
       finish: undefined,
     });
     expect(job.accept(piece(" two"), 1002).event).toMatchObject({ index: 1, text: " two", tMs: 2 });
@@ -45,6 +45,23 @@ describe("token events", () => {
     expect(job.accept(bytes(0x90), 1002).event).toBeUndefined();
     expect(job.accept(bytes(0x9d), 1003).event).toMatchObject({ index: 0, text: "🐝", n: 3, tMs: 3 });
     expect(job.accept(piece("!"), 1004).event).toMatchObject({ index: 1, n: 1 });
+  });
+
+  test("tell each sampled token once, in order, but for the one that ends the generation", () => {
+    const job = sequence({ stop: ["END"] });
+    expect(job.accept(bytes(0xf0, 0x9f), 1001).event).toBeUndefined();
+    expect(job.accept(bytes(0x90), 1002).event).toBeUndefined();
+    expect(job.accept(bytes(0x9d), 1003).event).toMatchObject({ ids: [2, 2, 2] });
+    expect(job.accept(piece("so EN", 7), 1004).event).toMatchObject({ text: "so ", ids: [7] });
+    expect(job.accept(piece("E", 8), 1005).event).toMatchObject({ text: "EN", ids: [8] });
+    expect(job.accept(eog, 1006).event, "the rest of a token that was told").toMatchObject({
+      text: "E",
+      ids: [],
+      n: 1,
+    });
+    const ignoring = sequence({ ignoreEos: true });
+    ignoring.accept(eog, 1001);
+    expect(ignoring.accept(piece("a", 3), 1002).event).toMatchObject({ ids: [0, 3] });
   });
 });
 

@@ -53,19 +53,20 @@ export function createSequence(options: SequenceOptions): Sequence {
   let lastToken: Token | undefined;
   let completionTokens = 0;
   let eventIndex = 0;
-  /** Tokens that no event has counted yet. */
-  let uncounted = 0;
-  /** Of the tokens that no event has counted yet. */
+  /** Tokens that no event has told yet. */
+  let untold: Token[] = [];
+  /** Of these tokens. */
   let logprobs: LogprobEntry[] = [];
   let firstTokenAtMs: number | undefined;
   let lastTokenAtMs = startedAtMs;
 
   function tokenEvent(text: string, atMs: number): TokenEvent | undefined {
     if (text === "") return undefined;
-    // What is flushed may be the rest of a token that an earlier event has counted; an event still never counts none.
-    const n = Math.max(1, uncounted);
-    uncounted = 0;
-    const event = { type: "token" as const, jobId, index: eventIndex++, text, tMs: roundMs(atMs - startedAtMs), n };
+    const ids = untold;
+    untold = [];
+    const n = Math.max(1, ids.length);
+    const tMs = roundMs(atMs - startedAtMs);
+    const event = { type: "token" as const, jobId, index: eventIndex++, text, tMs, n, ids };
     if (logprobs.length === 0) return event;
     const entries = logprobs;
     logprobs = [];
@@ -89,7 +90,7 @@ export function createSequence(options: SequenceOptions): Sequence {
       lastTokenAtMs = atMs;
 
       const ends = endOfGeneration && !options.ignoreEos;
-      if (!ends) uncounted += 1;
+      if (!ends) untold.push(token);
       if (!ends && entry !== undefined) logprobs.push(entry);
       const pushed = ends ? { text: "", stopped: false } : assembler.push(bytes);
       if (pushed.stopped) return { event: tokenEvent(pushed.text, atMs), finish: "stop" };
