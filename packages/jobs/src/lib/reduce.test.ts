@@ -35,7 +35,7 @@ const started = (jobId = "j1", at = 1): JobEvent => ({
 });
 const token = (index: number, tMs: number, jobId = "j1"): JobEvent => ({
   type: "token",
-  event: { type: "token", jobId, index, text: "a", tMs, n: 1 },
+  event: { type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 },
   at: 10 + tMs,
 });
 const finished = (jobId = "j1"): JobEvent => ({

@@ -109,8 +109,8 @@ export function createReplayLog(maxBytes: number): ReplayLog {
   };
 }
 
-function costOf({ text, logprobs }: TokenEvent): number {
-  let bytes = tokenOverheadBytes + text.length * 2;
+function costOf({ text, ids = [], logprobs }: TokenEvent): number {
+  let bytes = tokenOverheadBytes + text.length * 2 + elementBytes * ids.length;
   for (const entry of logprobs ?? []) {
     bytes += logprobBytes + elementBytes * entry.bytes.length;
     for (const { bytes: own } of entry.top) bytes += logprobBytes + elementBytes * own.length;

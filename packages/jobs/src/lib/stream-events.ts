@@ -36,6 +36,7 @@ export function tokenEventOf(
     index: job.log.nextToken,
     text: event.text,
     t_ms: spokenMs,
+    ...(event.ids.length > 0 ? { ids: [...event.ids] } : {}),
     ...(event.n > 1 ? { n: event.n } : {}),
     ...(job.state.sequences.length > 1 ? { choice } : {}),
     ...(event.logprobs === undefined ? {} : { logprobs: event.logprobs.map(copyLogprob) }),

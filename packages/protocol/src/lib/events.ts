@@ -85,6 +85,10 @@ export const TokenEventSchema = z
     index: z.int().nonnegative().describe("Counts token events, gapless from 0."),
     text: z.string().describe("Whole characters only."),
     t_ms: z.number().nonnegative().describe("When the engine produced it, in ms from started."),
+    ids: z
+      .array(z.int().nonnegative())
+      .optional()
+      .describe("Of the model tokens in this event; absent for text that was held back."),
     n: z.int().min(2).optional().describe("Model tokens in this event, where more than one."),
     choice: z.int().nonnegative().optional().describe("Of a job with several choices: which one."),
     logprobs: z.array(LogprobSchema).optional().describe("Of the model tokens in this event, where asked for."),
