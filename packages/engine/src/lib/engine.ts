@@ -6,11 +6,11 @@ import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages
 import { answer } from "./answer.ts";
 import { createBoundary, type WaitingJob } from "./boundary.ts";
 import { createOutbox } from "./outbox.ts";
-import { createPrefillBudget } from "./prefill-budget.ts";
+import { createPacing } from "./pacing.ts";
 import { createPreparer, failureOf, type PreparedJob } from "./prepare.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
-import { createStepLoop, type StepThreads } from "./step-loop.ts";
-import { createThreadGovernor, type ThreadChange } from "./threads.ts";
+import { createStepLoop } from "./step-loop.ts";
+import type { ThreadChange } from "./threads.ts";
 
 export interface EngineLimits {
   /**
@@ -74,13 +74,22 @@ export function createEngine(options: EngineOptions): Engine {
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
   const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
-  const prefillBudget = createPrefillBudget(batchSize, limits.prefillBudget);
+  const { pinnedThreads, maxThreads = Infinity } = options;
+  const pacing = createPacing({
+    batchSize,
+    threads: {
+      start: pinnedThreads ?? backend.info.threads,
+      max: Math.min(maxThreads, backend.info.maxThreads),
+      pinned: pinnedThreads !== undefined,
+    },
+    prefillBudget: limits.prefillBudget,
+  });
   const boundary = createBoundary({
     backend,
     slots,
     waiting,
     prefixStoreBytes: limits.prefixStoreBytes,
-    tokenMs: (tokens) => prefillBudget.tokenMs(tokens),
+    tokenMs: (tokens) => pacing.tokenMs(tokens),
     outbox,
     emit,
     now: options.now,
@@ -89,10 +98,10 @@ export function createEngine(options: EngineOptions): Engine {
     backend,
     slots,
     boundary,
-    prefillBudget,
+    pacing,
     outbox,
     now: options.now,
-    threads: threading(options),
+    onThreadChange: (change, tokens) => emit({ type: "log", ...describeChange(change, tokens) }),
   });
   let over = false;
 
@@ -204,28 +213,6 @@ export function createEngine(options: EngineOptions): Engine {
     tidy: () => loop.tidy(),
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
-    },
-  };
-}
-
-/** Who says how many threads compute: the operator for good, or a governor before each pass. */
-function threading({ backend, pinnedThreads, maxThreads, emit }: EngineOptions): StepThreads {
-  const { info } = backend;
-  let threads = info.threads;
-  const use = (wanted: number): number => {
-    if (wanted !== threads) backend.setThreads(wanted);
-    return (threads = wanted);
-  };
-  if (pinnedThreads !== undefined) {
-    return { for: () => use(Math.min(pinnedThreads, info.maxThreads)), observe: () => {} };
-  }
-  const max = Math.min(maxThreads ?? info.maxThreads, info.maxThreads);
-  const governor = createThreadGovernor({ start: info.threads, max });
-  return {
-    for: (tokens) => use(governor.threadsFor(tokens)),
-    observe(pass) {
-      const change = governor.observe(pass);
-      if (change !== undefined) emit({ type: "log", ...describeChange(change, pass.tokens) });
     },
   };
 }

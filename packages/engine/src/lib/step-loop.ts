@@ -4,28 +4,23 @@ import { deferred } from "@waggle/async";
 import type { Backend, StepRow } from "./backend.ts";
 import type { Boundary } from "./boundary.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
-import { createDecodeTurns } from "./decode-turns.ts";
 import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Pacing } from "./pacing.ts";
 import { postprocess } from "./postprocess.ts";
-import type { PrefillBudget } from "./prefill-budget.ts";
 import { countTokens, isPrefilling, notePassedOver, schedule } from "./schedule.ts";
 import { shiftSlot, type Slot } from "./slots.ts";
-
-export interface StepThreads {
-  /** Makes the next pass, which feeds so many tokens, compute with as many threads as it returns. */
-  for(tokens: number): number;
-  observe(stats: StepStats): void;
-}
+import type { ThreadChange } from "./threads.ts";
 
 export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly boundary: Boundary;
-  readonly prefillBudget: PrefillBudget;
+  readonly pacing: Pacing;
   readonly outbox: Outbox;
   readonly now: () => number;
-  readonly threads: StepThreads;
+  /** The pacing has changed its mind about passes of about so many tokens. */
+  readonly onThreadChange: (change: ThreadChange, tokens: number) => void;
 }
 
 export interface StepLoop {
@@ -42,8 +37,8 @@ export interface StepLoop {
 }
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
-  const { backend, slots, prefillBudget, outbox, now } = options;
-  const turns = createDecodeTurns();
+  const { backend, slots, pacing, outbox, now } = options;
+  let { threads } = backend.info;
   let passes = 0;
   let leaving = false;
   let tidying = false;
@@ -57,14 +52,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let lastPass: StepStats | undefined;
 
   function plan(): StepRow[] {
-    const decoding = countDecoding();
-    const prefilling = slots.filter(isPrefilling).length;
-    const rows = schedule(slots, {
-      batchSize: backend.info.batchSize,
-      // Nobody waits for a turn and for a prompt.
-      decodeRows: prefilling > 0 ? decoding : turns.rows(decoding),
-      prefillBudget: prefillBudget.tokens({ decoding, prefilling }),
-    });
+    const decoding = slots.filter(({ state }) => state === "decoding").length;
+    const rows = schedule(slots, pacing.plan({ decoding, prefilling: slots.filter(isPrefilling).length }));
     notePassedOver(slots, rows);
     for (const { kind, slot } of rows) {
       const planned = slots[slot];
@@ -73,8 +62,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return rows;
   }
 
-  function countDecoding(): number {
-    return slots.filter(({ state }) => state === "decoding").length;
+  function useThreads(wanted: number): void {
+    if (wanted !== threads) backend.setThreads(wanted);
+    threads = wanted;
   }
 
   /** Only a job that asked for it comes so far: any other ends with the token that its full context still gives. */
@@ -90,9 +80,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   async function runPass(rows: readonly StepRow[]): Promise<void> {
-    const tokens = countTokens(rows);
-    const decoding = countDecoding();
-    const threads = options.threads.for(tokens);
+    const shape = { decodeRows: rows.filter((row) => row.kind === "decode").length, tokens: countTokens(rows) };
+    useThreads(pacing.threads(shape));
     const startMs = now();
     // What the last pass brought goes out while this one computes: sending costs as much as a small model's pass.
     const results = await backend.step(rows, tell);
@@ -104,8 +93,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const stats: StepStats = {
       step: passes,
       width: rows.length,
-      decodeRows: rows.filter((row) => row.kind === "decode").length,
-      tokens,
+      ...shape,
       passMs: endMs - startMs,
       gapMs: startMs - (lastEndMs ?? startMs),
       shifts,
@@ -114,9 +102,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     lastEndMs = endMs;
     lastPass = stats;
     shifts = 0;
-    prefillBudget.observe(stats);
-    turns.observe(stats, decoding);
-    options.threads.observe(stats);
+    const change = pacing.observe(stats);
+    if (change !== undefined) options.onThreadChange(change, shape.tokens);
   }
 
   function takeTidy(): boolean {
