@@ -33,7 +33,7 @@ function play(present: number, candidate: number, passMs: (count: number, pass: 
     trials.observe(ms);
     choice.observe(ms);
   };
-  while (trials.isFree()) observe(choice.next(), 10);
+  for (let pass = 0; pass < 8; pass++) observe(choice.next(), 10);
   const counts: number[] = [];
   while (owedMs === undefined) {
     const count = choice.next();

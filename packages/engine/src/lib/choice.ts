@@ -51,10 +51,10 @@ interface Trial {
 
 /** A count that did worse than another one. */
 interface Setback {
+  readonly atMs: number;
   readonly lostMs: number;
   /** How often it did before; each time doubles the wait. */
   readonly failures: number;
-  readonly atMs: number;
 }
 
 export function createChoice({ start, counts, trials, usualMs }: ChoiceOptions): Choice {
@@ -62,20 +62,21 @@ export function createChoice({ start, counts, trials, usualMs }: ChoiceOptions):
   const setbacks = new Map<number, Setback>();
   let settled = start;
   let trial: Trial | undefined;
-  /** The trial of the next pass. */
-  let taken: Trial | undefined;
+  /** Whether the trial has the next pass. */
+  let onTrial = false;
   /** Since the last trial or fall. */
   let goodPasses = 0;
-  /** What a pass took soon after the last trial or fall, and when that was. */
+  /** What a pass took soon after the last trial or fall, and when another count was settled for. */
   let settledMs: number | undefined;
   let settledAtMs = 0;
 
   function settle(count: number, worse: number, lostMs: number, failures: number): void {
     const atMs = trials.computedMs;
-    setbacks.set(worse, { lostMs: Math.abs(lostMs), failures, atMs });
+    setbacks.set(worse, { atMs, lostMs: Math.abs(lostMs), failures });
     if (count !== settled) settledAtMs = atMs;
     settled = count;
-    trial = taken = settledMs = undefined;
+    trial = settledMs = undefined;
+    onTrial = false;
     goodPasses = 0;
   }
 
@@ -87,17 +88,14 @@ export function createChoice({ start, counts, trials, usualMs }: ChoiceOptions):
     const { candidate, presentMs } = running;
     if (countOf(running) === candidate) running.lostMs += passMs - presentMs;
     running.passes += 1;
-    const lost = running.lostMs >= mostLostPasses * presentMs;
-    if (!lost && running.passes < 2 * rememberedPasses) return;
-    const better = !lost && isBetter(candidate);
-    trials.end(running, better ? 0 : Math.min(longestWaitMs(), paybackFactor * running.lostMs));
-    if (better) settle(candidate, settled, running.lostMs, 1);
-    else settle(settled, candidate, running.lostMs, (setbacks.get(candidate)?.failures ?? 0) + 1);
-  }
-
-  function isBetter(candidate: number): boolean {
+    const { lostMs, passes } = running;
+    const givenUp = lostMs >= mostLostPasses * presentMs;
+    if (!givenUp && passes < 2 * rememberedPasses) return;
     const mayTake = candidate > settled ? moreMayTake : fewerMayTake;
-    return (usualMs(candidate) ?? Infinity) <= mayTake * (usualMs(settled) ?? 0);
+    const better = !givenUp && (usualMs(candidate) ?? Infinity) <= mayTake * (usualMs(settled) ?? 0);
+    trials.end(running, better ? 0 : paybackMs(lostMs));
+    if (better) settle(candidate, settled, lostMs, 1);
+    else settle(settled, candidate, lostMs, (setbacks.get(candidate)?.failures ?? 0) + 1);
   }
 
   function considerTrial(): void {
@@ -105,30 +103,27 @@ export function createChoice({ start, counts, trials, usualMs }: ChoiceOptions):
     const presentMs = usualMs(settled);
     if (goodPasses < passesBeforeTrial || presentMs === undefined) return;
     settledMs ??= presentMs;
-    if (!trials.isFree()) return;
-    const change = presentMs / settledMs;
-    const changed = change > changeFactor || change < 1 / changeFactor;
+    const [slower, faster] = [presentMs > changeFactor * settledMs, presentMs * changeFactor < settledMs];
     const above = counts.find((count) => count > settled);
     const below = counts.findLast((count) => count < settled);
-    const candidate = (change > changeFactor ? [below, above] : [above, below])
-      .filter((count) => count !== undefined)
-      .find((count) => trials.computedMs >= dueMs(count, presentMs, changed));
+    const candidate = (slower ? [below, above] : [above, below]).find(
+      (count) => count !== undefined && isDue(count, presentMs, slower || faster),
+    );
     if (candidate === undefined) return;
-    trial = { candidate, presentMs, passes: 0, lostMs: 0 };
-    trials.take(trial);
+    const begun = { candidate, presentMs, passes: 0, lostMs: 0 };
+    if (trials.take(begun)) trial = begun;
   }
 
-  /** When this count may be tried, in ms of compute. */
-  function dueMs(count: number, presentMs: number, changed: boolean): number {
+  function isDue(count: number, presentMs: number, changed: boolean): boolean {
     const setback = setbacks.get(count);
-    if (setback === undefined) return 0;
-    const { lostMs, failures, atMs } = setback;
-    const waitMs = paybackFactor * Math.max(presentMs, lostMs) * 2 ** (changed ? Math.min(1, failures) : failures);
-    return atMs + Math.min(longestWaitMs(), waitMs);
+    if (setback === undefined) return true;
+    const { atMs, lostMs, failures } = setback;
+    const doublings = changed ? Math.min(1, failures) : failures;
+    return trials.computedMs >= atMs + paybackMs(Math.max(presentMs, lostMs) * 2 ** doublings);
   }
 
-  function longestWaitMs(): number {
-    return mostUsualPassesToWait * (usualMs(settled) ?? 0);
+  function paybackMs(lostMs: number): number {
+    return Math.min(mostUsualPassesToWait * (usualMs(settled) ?? 0), paybackFactor * lostMs);
   }
 
   return {
@@ -136,12 +131,13 @@ export function createChoice({ start, counts, trials, usualMs }: ChoiceOptions):
       return settled;
     },
     next() {
-      taken = trial !== undefined && trials.take(trial) ? trial : undefined;
-      return taken === undefined ? settled : countOf(taken);
+      onTrial = trial !== undefined && trials.take(trial);
+      return onTrial && trial !== undefined ? countOf(trial) : settled;
     },
     observe(passMs, collapsed = false) {
-      if (taken !== undefined) observeTrial(taken, passMs);
-      else if (trial === undefined && !collapsed) considerTrial();
+      if (trial === undefined) {
+        if (!collapsed) considerTrial();
+      } else if (onTrial) observeTrial(trial, passMs);
     },
     fallTo(count, lostMs) {
       if (trial !== undefined) trials.end(trial, 0);

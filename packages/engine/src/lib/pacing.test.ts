@@ -120,7 +120,7 @@ describe("what one learns does not mislead another", () => {
       rowMs: 1,
       tileTokenMs: 1,
       partTokenMs: 2,
-      secondThread: { share: 1.05, startMs: 0 },
+      secondThread: { share: 1.05 },
     });
     const steps = runScenario(pacing, { machine, streams: 2, tokens: 5_000 });
     const trials = trialsOf(steps);

@@ -8,10 +8,10 @@ import { createThreadGovernor, type ThreadChange, type ThreadLimits } from "./th
 import { createTrials } from "./trials.ts";
 
 /**
- * Most slots that may decode in turns, one in a step. On some CPUs llama.cpp computes one row with a kernel for vectors,
- * and two or three with one for matrices that takes up to three times as long; with more rows it pays.
+ * Slots that may decode in turns, one in a step. On some CPUs llama.cpp computes one row with a kernel for vectors, and
+ * two or three with one for matrices that takes several times as long; with more rows it pays.
  */
-const mostInTurns = 3;
+const slotsInTurns = [2, 3];
 /** What a pass costs besides computing. */
 const passOverheadMs = 0.25;
 
@@ -38,16 +38,19 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
   const trials = createTrials();
   const costs = createPassCosts((kind) => governor.settledFor(kind));
   const governor = createThreadGovernor(threads, trials, costs.usualMs);
-  /** By the number of slots that decode: in how many turns they do. */
-  const turns = new Map<number, Choice>();
+  /** In how many turns they decode, by the number of slots. */
+  const turns = new Map(slotsInTurns.map((decoding) => [decoding, turnsOf(decoding)]));
   /** How the planned pass takes turns, if that was a choice. */
   let planned: { readonly choice: Choice; readonly count: number } | undefined;
 
   function turnsOf(decoding: number): Choice {
     const usualMs = (count: number): number => allTurnsMs(count, costs.stepMs(decoding / count) ?? Number.NaN);
-    const choice = turns.get(decoding) ?? createChoice({ start: 1, counts: [1, decoding], trials, usualMs });
-    turns.set(decoding, choice);
-    return choice;
+    return createChoice({ start: 1, counts: [1, decoding], trials, usualMs });
+  }
+
+  function promptTokens(load: Load): number {
+    if (fixed === undefined) return prefillTokens(load, costs);
+    return load.decoding > 0 ? fixed : Math.max(tileTokens, 4 * fixed);
   }
 
   return {
@@ -56,13 +59,12 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
     plan(load) {
       const { decoding, prefilling } = load;
       // Nobody waits for a turn and for a prompt.
-      const choice = decoding < 2 || decoding > mostInTurns || prefilling > 0 ? undefined : turnsOf(decoding);
+      const choice = prefilling > 0 ? undefined : turns.get(decoding);
       planned = choice && { choice, count: choice.next() };
-      const fixedTokens = fixed !== undefined && decoding === 0 ? Math.max(tileTokens, 4 * fixed) : fixed;
       return {
         batchSize,
         decodeRows: decoding / (planned?.count ?? 1),
-        prefillBudget: prefilling === 0 ? 0 : Math.min(batchSize, fixedTokens ?? prefillTokens(load, costs)),
+        prefillBudget: prefilling === 0 ? 0 : Math.min(batchSize, promptTokens(load)),
       };
     },
     observe(pass) {

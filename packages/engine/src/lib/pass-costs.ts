@@ -15,7 +15,7 @@ const partPrice = 2;
 export const leastPartTokens = 2;
 
 export type PassShape = Pick<StepStats, "decodeRows" | "tokens">;
-export type Pass = Pick<StepStats, "decodeRows" | "tokens" | "threads" | "passMs">;
+export type Pass = PassShape & Pick<StepStats, "threads" | "passMs">;
 
 /**
  * Passes that take about as long with the same threads: two sizes for each doubling of the tokens, and those that only

@@ -9,11 +9,9 @@ export interface Trials {
   readonly computedMs: number;
   /** A pass has ended, whatever its kind. */
   observe(passMs: number): void;
-  /** Whether a trial may begin, or go on in the place of one whose passes stay away. */
-  isFree(): boolean;
-  /** Whether this trial may have the next pass of its kind: it is the one that runs from then on. */
+  /** Whether this trial may have the next pass of its kind: from then on it is the one that runs. */
   take(trial: object): boolean;
-  /** None begins before so many ms more are computed. */
+  /** None begins or goes on before so many ms more are computed. */
   end(trial: object, owedMs: number): void;
 }
 
@@ -24,8 +22,6 @@ export function createTrials(): Trials {
   let lastTaken = 0;
   let computedMs = 0;
   let paidAtMs = 0;
-  const isFree = (): boolean =>
-    computedMs >= paidAtMs && (running === undefined || passes - lastTaken > mostAwaitedPasses);
 
   return {
     get computedMs() {
@@ -35,9 +31,9 @@ export function createTrials(): Trials {
       passes += 1;
       computedMs += passMs;
     },
-    isFree,
     take(trial) {
-      if (running !== trial && !isFree()) return false;
+      const isFree = running === undefined || passes - lastTaken > mostAwaitedPasses;
+      if (running !== trial && (!isFree || computedMs < paidAtMs)) return false;
       running = trial;
       lastTaken = passes;
       return true;

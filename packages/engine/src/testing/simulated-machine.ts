@@ -2,7 +2,6 @@
 // of what the pacing learns.
 import type { Pass } from "../lib/pass-costs.ts";
 import type { Pacing } from "../lib/pacing.ts";
-import type { ThreadChange } from "../lib/threads.ts";
 
 export interface Work {
   readonly threads: number;
@@ -42,11 +41,10 @@ export interface SimulatedStep extends Pass {
   readonly promptTokens: number;
   /** What a step with all decoding slots and no prompt takes at best then, without noise. */
   readonly bestStepMs: number;
-  readonly change: ThreadChange | undefined;
 }
 
 /** Runs the scenario to its end. */
-export function runScenario(pacing: Pick<Pacing, "plan" | "threads" | "observe">, scenario: Scenario): SimulatedStep[] {
+export function runScenario(pacing: Pacing, scenario: Scenario): SimulatedStep[] {
   const { machine, noise = 0, busyAt = () => false, contextAtStart = 0 } = scenario;
   const random = randomNumbers(scenario.seed ?? 1);
   const waiting = (scenario.newcomers ?? []).map((newcomer) => ({ ...newcomer, left: newcomer.promptTokens }));
@@ -62,16 +60,15 @@ export function runScenario(pacing: Pick<Pacing, "plan" | "threads" | "observe">
     const shape = { decodeRows: rows.length, tokens: rows.length + promptTokens };
     const threads = pacing.threads(shape);
     const at = { context: contextAtStart + steps.length / 2, busy: busyAt(ms) };
-    const spread = random() < 0.01 ? 3 : 1 + 2 * (random() - 0.5);
-    const passMs =
-      machine({ ...at, threads, decodeRows: rows.length, promptTokens }) *
-      (noise === 0 ? 1 : spread === 3 ? 3 : 1 + noise * (spread - 1));
+    const part = random();
+    const factor = noise === 0 ? 1 : random() < 0.01 ? 3 : 1 + noise * (2 * part - 1);
+    const passMs = factor * machine({ ...at, threads, decodeRows: rows.length, promptTokens });
     const alone = [1, 2].map((count) =>
       machine({ ...at, threads: count, decodeRows: decoding.length, promptTokens: 0 }),
     );
     const pass = { ...shape, threads, passMs };
-    const change = pacing.observe(pass);
-    steps.push({ ...pass, decoding: decoding.length, promptTokens, bestStepMs: Math.min(...alone), change });
+    pacing.observe(pass);
+    steps.push({ ...pass, decoding: decoding.length, promptTokens, bestStepMs: Math.min(...alone) });
     ms += passMs;
     for (const row of rows) {
       row.left -= 1;
@@ -106,8 +103,8 @@ export interface MachineShape {
   readonly matrixMs?: number;
   readonly tileTokenMs: number;
   readonly partTokenMs: number;
-  /** What a second thread leaves of the time, and what starting it costs. */
-  readonly secondThread: { readonly share: number; readonly startMs: number };
+  /** What a second thread leaves of the time, also of a single row, which memory bounds; and what starting it costs. */
+  readonly secondThread: { readonly share: number; readonly oneRowShare?: number; readonly startMs?: number };
   /** Times as long, with two threads, while a neighbour is busy. */
   readonly collapse?: number;
   /** Tokens of context that double a pass. */
@@ -122,6 +119,7 @@ export function machineOf(shape: MachineShape): Machine {
     const promptMs = tiled * tileTokenMs + (promptTokens - tiled) * partTokenMs;
     const oneThreadMs = (decodeMs + promptMs) * (1 + context / (contextDoubles ?? Infinity));
     if (threads === 1) return oneThreadMs * (busy ? 1.1 : 1);
-    return (oneThreadMs * secondThread.share + secondThread.startMs) * (busy ? collapse : 1);
+    const { share, oneRowShare = share, startMs = 0 } = secondThread;
+    return (oneThreadMs * (decodeRows + promptTokens === 1 ? oneRowShare : share) + startMs) * (busy ? collapse : 1);
   };
 }
