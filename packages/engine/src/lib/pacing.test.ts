@@ -138,6 +138,48 @@ describe("what one learns does not mislead another", () => {
   });
 });
 
+describe("on a machine", () => {
+  const machine = machineOf({
+    oneMs: 10,
+    rowMs: 5,
+    tileTokenMs: 3,
+    partTokenMs: 4.5,
+    secondThread: { share: 0.6, oneRowShare: 0.9 },
+    contextDoubles: 2_000,
+  });
+  const newcomers = Array.from({ length: 6 }, (_, i) => ({ step: 40 + 120 * i, promptTokens: 400, answerTokens: 60 }));
+  const scenario = { machine, streams: 8, tokens: 1_000, newcomers, noise: 0.08 };
+  const totalMs = (steps: readonly SimulatedStep[]): number => steps.reduce((sum, { passMs }) => sum + passMs, 0);
+
+  test.each([
+    ["nobody else wants", () => false],
+    ["a neighbour wants", () => true],
+  ])("whose second core %s, no fixed number of threads is much faster", (_, busyAt) => {
+    const pinned = [1, 2].map((start) => pacingWith({ start, max: 2, pinned: true }));
+    const fixedMs = pinned.map((pacing) => totalMs(runScenario(pacing, { ...scenario, busyAt })));
+    const chosenMs = totalMs(runScenario(pacingWith({ start: 1, max: 2 }), { ...scenario, busyAt }));
+    expect(chosenMs).toBeLessThan(1.1 * Math.min(...fixedMs));
+  });
+
+  test("with a neighbour that comes and goes, both fixed numbers are slower", () => {
+    const busyAt = (ms: number): boolean => Math.floor(ms / 10_000) % 2 === 1;
+    const totals = [
+      { start: 1, max: 2 },
+      { start: 1, max: 1 },
+      { start: 2, max: 2, pinned: true },
+    ].map((threads) => totalMs(runScenario(pacingWith(threads), { ...scenario, busyAt })));
+    expect(totals[0]).toBeLessThan(Math.min(...totals.slice(1)));
+  });
+
+  test("newcomers stretch nearly all steps by no more than they may", () => {
+    const steps = runScenario(pacingWith({ start: 1, max: 2 }), scenario).filter(
+      ({ promptTokens }) => promptTokens > 0,
+    );
+    const stretches = steps.map(({ passMs, bestStepMs }) => passMs / bestStepMs).toSorted((a, b) => a - b);
+    expect(stretches[Math.floor(stretches.length * 0.95)]).toBeLessThan(5);
+  });
+});
+
 /** Passes off the usual way (together, with one thread), as trials: no more than a turn of the usual way lies within one. */
 function trialsOf(steps: readonly SimulatedStep[]): { turns: number; threads: number }[] {
   const trials: { turns: number; threads: number }[] = [];
