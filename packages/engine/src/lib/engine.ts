@@ -7,11 +7,11 @@ import { answer } from "./answer.ts";
 import { createBoundary, type WaitingJob } from "./boundary.ts";
 import { createEmbeddings } from "./embeddings.ts";
 import { createOutbox } from "./outbox.ts";
-import { createPrefillBudget } from "./prefill-budget.ts";
+import { createPacing } from "./pacing.ts";
 import { createPreparer, failureOf, type PreparedJob } from "./prepare.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
-import { createStepLoop, type StepThreads } from "./step-loop.ts";
-import { createThreadGovernor, type ThreadChange } from "./threads.ts";
+import { createStepLoop } from "./step-loop.ts";
+import type { ThreadChange } from "./threads.ts";
 
 export interface EngineLimits {
   /**
@@ -75,15 +75,24 @@ export function createEngine(options: EngineOptions): Engine {
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
   const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
-  const prefillBudget = createPrefillBudget(batchSize, limits.prefillBudget);
   const embeddings = createEmbeddings({ embedder: backend.embedder, outbox, emit, now: options.now });
+  const { pinnedThreads, maxThreads = Infinity } = options;
+  const pacing = createPacing({
+    batchSize,
+    threads: {
+      start: pinnedThreads ?? backend.info.threads,
+      max: Math.min(maxThreads, backend.info.maxThreads),
+      pinned: pinnedThreads !== undefined,
+    },
+    prefillBudget: limits.prefillBudget,
+  });
   const boundary = createBoundary({
     backend,
     slots,
     embeddings,
     waiting,
     prefixStoreBytes: limits.prefixStoreBytes,
-    tokenMs: (tokens) => prefillBudget.tokenMs(tokens),
+    tokenMs: (tokens) => pacing.tokenMs(tokens),
     outbox,
     emit,
     now: options.now,
@@ -93,10 +102,10 @@ export function createEngine(options: EngineOptions): Engine {
     slots,
     boundary,
     embeddings,
-    prefillBudget,
+    pacing,
     outbox,
     now: options.now,
-    threads: threading(options),
+    onThreadChange: (change, tokens) => emit({ type: "log", ...describeChange(change, tokens) }),
   });
   let over = false;
 
@@ -210,28 +219,6 @@ export function createEngine(options: EngineOptions): Engine {
     tidy: () => loop.tidy(),
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
-    },
-  };
-}
-
-/** Who says how many threads compute: the operator for good, or a governor before each pass. */
-function threading({ backend, pinnedThreads, maxThreads, emit }: EngineOptions): StepThreads {
-  const { info } = backend;
-  let threads = info.threads;
-  const use = (wanted: number): number => {
-    if (wanted !== threads) backend.setThreads(wanted);
-    return (threads = wanted);
-  };
-  if (pinnedThreads !== undefined) {
-    return { for: () => use(Math.min(pinnedThreads, info.maxThreads)), observe: () => {} };
-  }
-  const max = Math.min(maxThreads ?? info.maxThreads, info.maxThreads);
-  const governor = createThreadGovernor({ start: info.threads, max });
-  return {
-    for: (tokens) => use(governor.threadsFor(tokens)),
-    observe(pass) {
-      const change = governor.observe(pass);
-      if (change !== undefined) emit({ type: "log", ...describeChange(change, pass.tokens) });
     },
   };
 }

@@ -1,5 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { createPrefillBudget, type PrefillBudget } from "./prefill-budget.ts";
+import { createPacing } from "./pacing.ts";
+import type { Pass } from "./pass-costs.ts";
+import type { Load } from "./prefill-budget.ts";
+
+type PrefillBudget = ReturnType<typeof createPrefillBudget>;
+
+/** What the pacing says of prompts, with one thread. */
+function createPrefillBudget(batchSize: number, fixed?: number) {
+  const pacing = createPacing({ batchSize, threads: { start: 1, max: 1 }, prefillBudget: fixed });
+  return {
+    tokens: (load: Load) => pacing.plan(load).prefillBudget,
+    tokenMs: (tokens: number) => pacing.tokenMs(tokens),
+    observe: (pass: Omit<Pass, "threads">) => pacing.observe({ ...pass, threads: 1 }),
+  };
+}
 
 /** A model whose steps take 100 ms for each decoding row and so many for each prompt token. */
 function observeModel(budget: PrefillBudget, tokenMs = 2): void {
@@ -89,7 +103,7 @@ describe("the prefill budget", () => {
     const budget = createPrefillBudget(512);
     expect(budget.tokenMs(8)).toBeUndefined();
     observeModel(budget);
-    expect(budget.tokenMs(8)).toBe(2);
+    expect(budget.tokenMs(8)).toBe(4);
     for (let pass = 0; pass < 5; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 5 });
     expect(budget.tokenMs(63)).toBe(5);
     expect(budget.tokenMs(64)).toBe(2);

@@ -4,30 +4,25 @@ import { deferred } from "@waggle/async";
 import type { Backend, StepRow } from "./backend.ts";
 import type { Boundary } from "./boundary.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
-import { createDecodeTurns } from "./decode-turns.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Pacing } from "./pacing.ts";
 import { postprocess } from "./postprocess.ts";
-import type { PrefillBudget } from "./prefill-budget.ts";
 import { countTokens, isPrefilling, notePassedOver, schedule } from "./schedule.ts";
 import { shiftSlot, type Slot } from "./slots.ts";
-
-export interface StepThreads {
-  /** Makes the next pass, which feeds so many tokens, compute with as many threads as it returns. */
-  for(tokens: number): number;
-  observe(stats: StepStats): void;
-}
+import type { ThreadChange } from "./threads.ts";
 
 export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly boundary: Boundary;
   readonly embeddings: Pick<Embeddings, "size" | "run">;
-  readonly prefillBudget: PrefillBudget;
+  readonly pacing: Pacing;
   readonly outbox: Outbox;
   readonly now: () => number;
-  readonly threads: StepThreads;
+  /** The pacing has changed its mind about passes of about so many tokens. */
+  readonly onThreadChange: (change: ThreadChange, tokens: number) => void;
 }
 
 export interface StepLoop {
@@ -44,8 +39,8 @@ export interface StepLoop {
 }
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
-  const { backend, slots, prefillBudget, outbox, now } = options;
-  const turns = createDecodeTurns();
+  const { backend, slots, pacing, outbox, now } = options;
+  let { threads } = backend.info;
   let passes = 0;
   let leaving = false;
   let tidying = false;
@@ -60,20 +55,17 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
 
-  function countPrefilling(): number {
-    return slots.filter(isPrefilling).length;
+  function load(): { decoding: number; prefilling: number } {
+    return {
+      decoding: slots.filter(({ state }) => state === "decoding").length,
+      prefilling: slots.filter(isPrefilling).length,
+    };
   }
 
   /** @param embedded the streams have waited for a piece of an embed job already, so prompts wait for the next step */
   function plan(embedded: boolean): StepRow[] {
-    const decoding = countDecoding();
-    const prefilling = countPrefilling();
-    const rows = schedule(slots, {
-      batchSize: backend.info.batchSize,
-      // Nobody waits for a turn and for a prompt.
-      decodeRows: prefilling > 0 ? decoding : turns.rows(decoding),
-      prefillBudget: embedded ? 0 : prefillBudget.tokens({ decoding, prefilling }),
-    });
+    const limits = pacing.plan(load());
+    const rows = schedule(slots, embedded ? { ...limits, prefillBudget: 0 } : limits);
     notePassedOver(slots, rows);
     for (const { kind, slot } of rows) {
       const planned = slots[slot];
@@ -82,8 +74,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return rows;
   }
 
-  function countDecoding(): number {
-    return slots.filter(({ state }) => state === "decoding").length;
+  function useThreads(wanted: number): void {
+    if (wanted !== threads) backend.setThreads(wanted);
+    threads = wanted;
   }
 
   /** Only a job that asked for it comes so far: any other ends with the token that its full context still gives. */
@@ -100,21 +93,20 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   /** As much of an embed job as streams bear of a prompt; prompts and embed jobs take turns. */
   async function embed(): Promise<boolean> {
-    if (options.embeddings.size === 0 || (embeddedLast && countPrefilling() > 0)) {
+    const { decoding, prefilling } = load();
+    if (options.embeddings.size === 0 || (embeddedLast && prefilling > 0)) {
       embeddedLast = false;
       return false;
     }
     embeddedLast = true;
-    // A batch job has no first token that somebody waits for, so it is not weighed against the streams as a prompt is.
-    await options.embeddings.run(prefillBudget.tokens({ decoding: countDecoding(), prefilling: 0 }), tell);
+    await options.embeddings.run(pacing.pieceTokens(decoding), tell);
     if (lastEndMs !== undefined) lastEndMs = now();
     return true;
   }
 
   async function runPass(rows: readonly StepRow[]): Promise<void> {
-    const tokens = countTokens(rows);
-    const decoding = countDecoding();
-    const threads = options.threads.for(tokens);
+    const shape = { decodeRows: rows.filter((row) => row.kind === "decode").length, tokens: countTokens(rows) };
+    useThreads(pacing.threads(shape));
     const startMs = now();
     // What the last pass brought goes out while this one computes: sending costs as much as a small model's pass.
     const results = await backend.step(rows, tell);
@@ -126,8 +118,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const stats: StepStats = {
       step: passes,
       width: rows.length,
-      decodeRows: rows.filter((row) => row.kind === "decode").length,
-      tokens,
+      ...shape,
       passMs: endMs - startMs,
       gapMs: startMs - (lastEndMs ?? startMs),
       shifts,
@@ -136,9 +127,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     lastEndMs = endMs;
     lastPass = stats;
     shifts = 0;
-    prefillBudget.observe(stats);
-    turns.observe(stats, decoding);
-    options.threads.observe(stats);
+    const change = pacing.observe(stats);
+    if (change !== undefined) options.onThreadChange(change, shape.tokens);
   }
 
   function takeTidy(): boolean {

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { lostMs, runPasses, threadsOf, usualThreads } from "../testing/simulated-passes.ts";
-import { createThreadGovernor } from "./threads.ts";
+import { lostMs, pacingWith, runPasses, threadsOf, usualThreads } from "../testing/simulated-passes.ts";
 
 const bestMs = 10;
 
@@ -36,8 +35,8 @@ describe("whatever passes take", () => {
         fc.integer({ min: 1, max: 70 }),
         fc.array(fc.record({ tokens: fc.integer({ min: 1, max: 8_192 }), passMs }), { maxLength: 300 }),
         (start, max, passes) => {
-          const governor = createThreadGovernor({ start, max });
-          const used = passes.flatMap((pass) => threadsOf(runPasses(governor, 1, () => pass.passMs, pass.tokens)));
+          const pacing = pacingWith({ start, max });
+          const used = passes.flatMap((pass) => threadsOf(runPasses(pacing, 1, () => pass.passMs, pass.tokens)));
           expect(used.every((threads) => Number.isInteger(threads) && threads >= 1 && threads <= max)).toBe(true);
         },
       ),
@@ -47,12 +46,12 @@ describe("whatever passes take", () => {
   test("as long as it stays the same, the best count is found soon and little is lost on the way", () => {
     fc.assert(
       fc.property(passTimeCurve, ({ cores, best, times, passMs }) => {
-        const governor = createThreadGovernor({ start: Math.max(1, cores - 1), max: cores });
-        const early = runPasses(governor, 400, passMs);
+        const pacing = pacingWith({ start: Math.max(1, cores - 1), max: cores });
+        const early = runPasses(pacing, 400, passMs);
         expect(usualThreads(early.slice(300))).toBe(best);
         const noiseMs = 0.03 * early.length * bestMs;
         expect(lostMs(early, bestMs)).toBeLessThan(noiseMs + 40 * times.reduce((sum, ms) => sum + ms - bestMs, 0));
-        const late = runPasses(governor, 5_000, passMs);
+        const late = runPasses(pacing, 5_000, passMs);
         expect(usualThreads(late)).toBe(best);
         expect(lostMs(late, bestMs)).toBeLessThan(0.05 * late.length * bestMs);
       }),

@@ -1,33 +1,37 @@
-// Owns how many threads compute, by the size of the pass: each size finds its own best count from the times of real
-// passes, and a collapse moves all of them. It knows no clock or backend.
-import { createThreadChoice, type ThreadChoice, type TrialDebt } from "./thread-choice.ts";
+// Owns how many threads compute, by the kind of pass: each kind finds its own best count, and a collapse moves all of
+// them. It knows no clock or backend.
+import { createChoice, type Choice } from "./choice.ts";
+import { kindOf, type Pass, type PassCosts, type PassKind } from "./pass-costs.ts";
+import type { Trials } from "./trials.ts";
 
+/** A pass that takes this many times what it should has collapsed; a full context alone may cost three times. */
+const collapseFactor = 4;
 /** Collapsed passes, each undoing one good pass, after which fewer threads are tried. */
 const strikesToFallBack = 3;
 
-export interface ThreadGovernorOptions {
+export interface ThreadLimits {
   /** The threads to begin with. */
   readonly start: number;
   /** Most threads that may compute. */
   readonly max: number;
+  /** Computes with `start` whatever the passes take. */
+  readonly pinned?: boolean;
 }
 
 export interface ThreadChange {
-  /** Passes collapsed, whatever their size; or that is over; or passes of this size are faster so. */
+  /** Passes collapsed, whatever their kind; or that is over; or passes of this kind are faster so. */
   readonly kind: "fell" | "recovered" | "chose";
   readonly threads: number;
   readonly before: number;
 }
 
 export interface ThreadGovernor {
-  /** For the next pass, when it feeds so many tokens. */
-  threadsFor(tokens: number): number;
-  /** Learns from a pass that was computed as `threadsFor` said; returns what that changed for good, if anything. */
-  observe(pass: {
-    readonly tokens: number;
-    readonly threads: number;
-    readonly passMs: number;
-  }): ThreadChange | undefined;
+  /** For a pass of this kind when nothing is on trial. */
+  settledFor(kind: PassKind): number;
+  /** For the next pass. */
+  nextFor(kind: PassKind): number;
+  /** Learns from a pass that should have taken so long at most; returns what that changed for good, if anything. */
+  observe(pass: Pass, expectedMs: number): ThreadChange | undefined;
 }
 
 /**
@@ -35,31 +39,29 @@ export interface ThreadGovernor {
  * slice each time, and many threads are not a little slower but many times; fewer threads then win by far. On a quiet
  * machine it depends on the pass: a narrow one of a small model is over before a second thread has begun.
  */
-export function createThreadGovernor({ start, max }: ThreadGovernorOptions): ThreadGovernor {
+export function createThreadGovernor(
+  { start, max, pinned }: ThreadLimits,
+  trials: Trials,
+  usualMs: PassCosts["usualMs"],
+): ThreadGovernor {
   const first = Math.max(1, Math.min(start, max));
-  const counts = countsToTry(first, max);
-  /** By size: half a power of two wide, so there are two for each doubling of the batch size. */
-  const choices = new Map<number, ThreadChoice>();
+  const counts = pinned === true ? [first] : countsToTry(first, max);
+  const choices = new Map<PassKind, Choice>();
   const strikes = new Map<number, number>();
-  const debt: TrialDebt = { paidAtMs: 0 };
-  /** Computed in passes of all sizes. */
-  let computedMs = 0;
   /** No more than that is known to be safe. */
   let ceiling = max;
-  let fellAtMs = 0;
-  let recoveredAtMs = 0;
-  let relapses = 0;
 
-  function choiceFor(tokens: number): ThreadChoice {
-    const size = Math.round(Math.log2(tokens) * 2);
-    const choice = choices.get(size) ?? createThreadChoice({ start: beginWith(size), counts, debt });
-    choices.set(size, choice);
+  function choiceFor(kind: PassKind): Choice {
+    const choice =
+      choices.get(kind) ??
+      createChoice({ start: beginWith(kind), counts, trials, usualMs: (count) => usualMs(kind, count) });
+    choices.set(kind, choice);
     return choice;
   }
 
   /** What smaller passes gain from, larger ones do. */
-  function beginWith(size: number): number {
-    const smaller = [...choices].filter(([known]) => known < size).map(([, choice]) => choice.settled);
+  function beginWith(kind: PassKind): number {
+    const smaller = [...choices].filter(([known]) => known < kind).map(([, choice]) => choice.settled);
     return Math.min(ceiling, Math.max(first, ...smaller));
   }
 
@@ -72,34 +74,28 @@ export function createThreadGovernor({ start, max }: ThreadGovernorOptions): Thr
   function fallBack(before: number, lostMs: number): ThreadChange | undefined {
     const threads = counts.findLast((count) => count < before);
     if (threads === undefined) return undefined;
-    // A recovery that did not last as long as the wait for it was none.
-    relapses = computedMs - recoveredAtMs < recoveredAtMs - fellAtMs ? relapses + 1 : 0;
-    fellAtMs = computedMs;
     ceiling = threads;
     strikes.clear();
-    for (const choice of choices.values()) {
-      if (choice.settled > threads) choice.fallTo(threads, { lostMs, computedMs, failures: relapses });
-    }
+    for (const choice of choices.values()) if (choice.settled > threads) choice.fallTo(threads, lostMs);
     return { kind: "fell", threads, before };
   }
 
-  function chose(threads: number, before: number): ThreadChange {
-    if (threads <= ceiling) return { kind: "chose", threads, before };
-    ceiling = threads;
-    recoveredAtMs = computedMs;
-    return { kind: "recovered", threads, before };
-  }
-
   return {
-    threadsFor: (tokens) => choiceFor(tokens).next,
-    observe({ tokens, threads, passMs }) {
-      computedMs += passMs;
-      const choice = choiceFor(tokens);
+    settledFor: (kind) => choices.get(kind)?.settled ?? beginWith(kind),
+    nextFor: (kind) => choiceFor(kind).next(),
+    observe(pass, expectedMs) {
+      const { threads, passMs } = pass;
+      const choice = choiceFor(kindOf(pass));
       const before = choice.settled;
-      const collapsedByMs = choice.observe({ threads, passMs, computedMs });
-      if (choice.settled !== before) return chose(choice.settled, before);
-      if (collapsedByMs === undefined || !strike(threads, collapsedByMs > 0)) return undefined;
-      return fallBack(threads, strikesToFallBack * collapsedByMs);
+      const collapsed = passMs > collapseFactor * expectedMs;
+      choice.observe(passMs, collapsed);
+      if (choice.settled !== before) {
+        const kind = choice.settled > ceiling ? "recovered" : "chose";
+        ceiling = Math.max(ceiling, choice.settled);
+        return { kind, threads: choice.settled, before };
+      }
+      if (threads !== before || !strike(threads, collapsed)) return undefined;
+      return fallBack(threads, strikesToFallBack * (passMs - expectedMs));
     },
   };
 }

@@ -1,5 +1,6 @@
-// Owns passes that take what a formula says, for tests of the thread governor.
-import type { ThreadChange, ThreadGovernor } from "../lib/threads.ts";
+// Owns decoding passes that take what a formula says, for tests of how many threads compute them.
+import { createPacing, type Pacing } from "../lib/pacing.ts";
+import type { ThreadChange, ThreadLimits } from "../lib/threads.ts";
 
 export interface SimulatedPass {
   readonly tokens: number;
@@ -8,17 +9,26 @@ export interface SimulatedPass {
   readonly change: ThreadChange | undefined;
 }
 
+export function pacingWith(threads: ThreadLimits): Pacing {
+  return createPacing({ batchSize: 512, threads });
+}
+
+/** Of the next pass that decodes in so many slots. */
+export function threadsFor(pacing: Pacing, tokens: number): number {
+  return pacing.threads({ decodeRows: tokens, tokens });
+}
+
 /** Runs so many passes of this size; `passMs` may look at the number of the pass, counted from 0. */
 export function runPasses(
-  governor: ThreadGovernor,
+  pacing: Pacing,
   passes: number,
   passMs: (threads: number, pass: number) => number,
   tokens = 8,
 ): SimulatedPass[] {
   return Array.from({ length: passes }, (_, pass) => {
-    const threads = governor.threadsFor(tokens);
+    const threads = threadsFor(pacing, tokens);
     const ms = passMs(threads, pass);
-    return { tokens, threads, passMs: ms, change: governor.observe({ tokens, threads, passMs: ms }) };
+    return { tokens, threads, passMs: ms, change: pacing.observe({ decodeRows: tokens, tokens, threads, passMs: ms }) };
   });
 }
 

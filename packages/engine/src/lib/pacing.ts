@@ -1,0 +1,88 @@
+// Owns how the work of the next pass is cut: how many slots decode, how many prompt tokens come with them, and how many
+// threads compute it, all from one record of what passes took. It knows no slot, clock or backend.
+import { createChoice, type Choice } from "./choice.ts";
+import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
+import { prefillTokens, type Load } from "./prefill-budget.ts";
+import type { ScheduleLimits } from "./schedule.ts";
+import { createThreadGovernor, type ThreadChange, type ThreadLimits } from "./threads.ts";
+import { createTrials } from "./trials.ts";
+
+/**
+ * Slots that may decode in turns, one in a step. On some CPUs llama.cpp computes one row with a kernel for vectors, and
+ * two or three with one for matrices that takes several times as long; with more rows it pays.
+ */
+const slotsInTurns = [2, 3];
+/** What a pass costs besides computing. */
+const passOverheadMs = 0.25;
+
+export interface PacingOptions {
+  /** Most tokens in a step. */
+  readonly batchSize: number;
+  readonly threads: ThreadLimits;
+  /** Given by hand: prompt tokens in a step while somebody decodes; four times as many, and a tile at least, else. */
+  readonly prefillBudget?: number | undefined;
+}
+
+export interface Pacing {
+  /** What the next step may carry. */
+  plan(load: Load): ScheduleLimits;
+  /** Tokens of a piece of a text to embed, which streams wait for as they do for a prompt. */
+  pieceTokens(decoding: number): number;
+  /** How many threads compute the next pass, once it is known what it carries. */
+  threads(pass: PassShape): number;
+  /** Learns from a pass that was computed as planned; returns what that changed for good, if anything. */
+  observe(pass: Pass): ThreadChange | undefined;
+  /** What computing each of so many prompt tokens takes, in ms; undefined before a prompt was measured. */
+  tokenMs(tokens: number): number | undefined;
+}
+
+export function createPacing({ batchSize, threads, prefillBudget: fixed }: PacingOptions): Pacing {
+  const trials = createTrials();
+  const costs = createPassCosts((kind) => governor.settledFor(kind));
+  const governor = createThreadGovernor(threads, trials, costs.usualMs);
+  /** In how many turns they decode, by the number of slots. */
+  const turns = new Map(slotsInTurns.map((decoding) => [decoding, turnsOf(decoding)]));
+  /** How the planned pass takes turns, if that was a choice. */
+  let planned: { readonly choice: Choice; readonly count: number } | undefined;
+
+  function turnsOf(decoding: number): Choice {
+    const usualMs = (count: number): number => allTurnsMs(count, costs.stepMs(decoding / count) ?? Number.NaN);
+    return createChoice({ start: 1, counts: [1, decoding], trials, usualMs });
+  }
+
+  function promptTokens(load: Load): number {
+    if (fixed === undefined) return prefillTokens(load, costs);
+    return load.decoding > 0 ? fixed : Math.max(tileTokens, 4 * fixed);
+  }
+
+  return {
+    tokenMs: (tokens) => costs.tokenMs(tokens),
+    // It has no first token that somebody waits for, so it is not weighed against the streams as a prompt is.
+    pieceTokens: (decoding) => Math.min(batchSize, promptTokens({ decoding, prefilling: 0 })),
+    threads: (pass) => governor.nextFor(kindOf(pass)),
+    plan(load) {
+      const { decoding, prefilling } = load;
+      // Nobody waits for a turn and for a prompt.
+      const choice = prefilling > 0 ? undefined : turns.get(decoding);
+      planned = choice && { choice, count: choice.next() };
+      return {
+        batchSize,
+        decodeRows: decoding / (planned?.count ?? 1),
+        prefillBudget: prefilling === 0 ? 0 : Math.min(batchSize, promptTokens(load)),
+      };
+    },
+    observe(pass) {
+      const expectedMs = costs.add(pass);
+      trials.observe(pass.passMs);
+      const change = governor.observe(pass, expectedMs);
+      planned?.choice.observe(allTurnsMs(planned.count, pass.passMs));
+      planned = undefined;
+      return change;
+    },
+  };
+}
+
+/** What it takes until each slot has had its token. */
+function allTurnsMs(turns: number, stepMs: number): number {
+  return turns * (stepMs + passOverheadMs);
+}
