@@ -96,4 +96,23 @@ describe("an answer's parts", () => {
     expect(parser.push("dog <to")).toEqual([{ kind: "content", text: "dog " }]);
     expect(parser.push("y>")).toEqual([{ kind: "content", text: "<toy>" }]);
   });
+
+  it.each([
+    ["at its beginning", "", {}],
+    ["before a call's arguments", '{"name": "time", "arguments":', {}],
+    ["after a forced call", '{"name":"time","arguments":{}}', { forced: true }],
+    ["after a tagged call", '<tool_call>{"name":"time","arguments":{}}', {}],
+  ] as const)("takes blanks without end %s, none of them twice", (_, before, options) => {
+    const parser = createAnswerParser({ toolNames: ["time"], forced: false, ...options });
+    parser.push(before);
+    const blanks = " ".repeat(64);
+    const startedAt = performance.now();
+    let taken = 0;
+    while (taken < 40_000 && performance.now() - startedAt < 2_000) {
+      parser.push(blanks);
+      taken += 1;
+    }
+    // Looking at all of them each time takes minutes.
+    expect(taken).toBe(40_000);
+  });
 });

@@ -72,7 +72,13 @@ export function createAnswerParser({ toolNames, forced }: AnswerParserOptions): 
   /** The answer's first characters decide what it is. */
   function begin(): boolean {
     const text = held.trimStart();
-    if (text === "") return false;
+    if (text === "") {
+      // Held for as long as they may set something off; each piece looks at all of them again.
+      if (trim) held = "";
+      if (held.length <= maxHeadChars) return false;
+      mode = "text";
+      return true;
+    }
     if (text.startsWith(thinkOpen)) {
       held = text.slice(thinkOpen.length);
       mode = "thinking";
@@ -120,7 +126,10 @@ export function createAnswerParser({ toolNames, forced }: AnswerParserOptions): 
     const name = match[1] ?? "";
     if (!names.has(name)) return giveUp(parts);
     // The head may end in the middle of the blanks before the value; those are not the arguments'.
-    if (held.length === match[0].length) return false;
+    if (held.length === match[0].length) {
+      held = held.trimEnd();
+      return false;
+    }
     held = held.slice(match[0].length);
     parts.push({ kind: "call", index: calls, name });
     calls += 1;
@@ -159,9 +168,9 @@ export function createAnswerParser({ toolNames, forced }: AnswerParserOptions): 
         mode = "text";
         return true;
       }
-      if (callClose.startsWith(rest)) return false;
     }
     held = rest;
+    if (tagged && callClose.startsWith(rest)) return false;
     if (rest === "") return false;
     mode = rest.startsWith("{") ? "head" : "text";
     return true;

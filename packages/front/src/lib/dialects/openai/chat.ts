@@ -3,6 +3,7 @@ import type { EndEvent, Logprob } from "@waggle/protocol";
 import { createAnswerParser } from "../../answer-parts.ts";
 import type { AnswerParser, AnswerPart } from "../../answer-parts.ts";
 import { chatLogprobs, choiceOf, createMessage, deltaOf, finishReasonOf } from "./answer.ts";
+import { createCollectedLogprobs } from "./collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
 
@@ -65,13 +66,14 @@ function collectedChoices(options: CompletionOptions): ChoiceCollector {
   const all = Array.from({ length: options.choices }, (_, index) => ({
     parser: parserFor(options),
     message: createMessage(callIds(options, index)),
-    logprobs: [] as Logprob[],
   }));
+  const logprobs = createCollectedLogprobs(options.choices);
   return {
     add(token) {
-      const choice = all[choiceOf(token)];
+      const index = choiceOf(token);
+      const choice = all[index];
       if (choice === undefined) return;
-      if (token.logprobs !== undefined) choice.logprobs.push(...token.logprobs);
+      if (token.logprobs !== undefined) logprobs.add(index, token.logprobs);
       for (const part of choice.parser.push(token.text)) choice.message.add(part);
     },
     choices(end) {
@@ -80,10 +82,10 @@ function collectedChoices(options: CompletionOptions): ChoiceCollector {
         end,
         all.map(({ parser }) => parser),
       );
-      return all.map(({ message, logprobs }, index) => ({
+      return all.map(({ message }, index) => ({
         index,
         message: message.whole(),
-        logprobs: options.logprobs ? chatLogprobs(logprobs) : null,
+        logprobs: options.logprobs ? chatLogprobs(logprobs.of(index)) : null,
         finish_reason: reasons[index],
       }));
     },

@@ -1,6 +1,6 @@
 // Owns the choices of a text completion: what the model says, as it is.
-import type { Logprob } from "@waggle/protocol";
 import { choiceOf, completionLogprobs } from "./answer.ts";
+import { createCollectedLogprobs } from "./collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions } from "./framing.ts";
 
@@ -31,20 +31,22 @@ function streamedChoices({ choices, logprobs }: CompletionOptions): ChoiceStream
 }
 
 function collectedChoices({ choices, logprobs }: CompletionOptions): ChoiceCollector {
-  const all = Array.from({ length: choices }, () => ({ text: "", logprobs: [] as Logprob[] }));
+  const texts = Array.from({ length: choices }, () => "");
+  const collected = createCollectedLogprobs(choices);
   return {
     add(token) {
-      const choice = all[choiceOf(token)];
-      if (choice === undefined) return;
-      choice.text += token.text;
-      if (token.logprobs !== undefined) choice.logprobs.push(...token.logprobs);
+      const index = choiceOf(token);
+      const text = texts[index];
+      if (text === undefined) return;
+      texts[index] = text + token.text;
+      if (token.logprobs !== undefined) collected.add(index, token.logprobs);
     },
     choices(end) {
       const reasons = reasonsOf(end, choices);
-      return all.map((choice, index) => ({
+      return texts.map((text, index) => ({
         index,
-        text: choice.text,
-        logprobs: logprobs ? completionLogprobs(choice.logprobs, 0) : null,
+        text,
+        logprobs: logprobs ? completionLogprobs(collected.of(index), 0) : null,
         finish_reason: reasons[index] ?? end.finish_reason,
       }));
     },

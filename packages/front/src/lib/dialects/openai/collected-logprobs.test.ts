@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import { createCollectedLogprobs, maxCollectedLogprobs } from "./collected-logprobs.ts";
+
+const entry = (alternatives: number) => ({
+  bytes: [97],
+  logprob: -1,
+  top: Array.from({ length: alternatives }, () => ({ bytes: [98], logprob: -2 })),
+});
+
+it("keeps what each choice was given", () => {
+  const logprobs = createCollectedLogprobs(2);
+  logprobs.add(1, [entry(1), entry(0)]);
+  expect(logprobs.of(0)).toEqual([]);
+  expect(logprobs.of(1)).toEqual([entry(1), entry(0)]);
+});
+
+it("counts alternatives too, and refuses by name beyond the limit", () => {
+  const logprobs = createCollectedLogprobs(1);
+  const tokens = Math.floor(maxCollectedLogprobs / 21);
+  for (let count = 0; count < tokens; count += 1) logprobs.add(0, [entry(20)]);
+  expect(() => logprobs.add(0, [entry(20)])).toThrow(/"logprobs".*ask for a stream/);
+});
