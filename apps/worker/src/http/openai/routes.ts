@@ -116,7 +116,13 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
     async tokenize(c) {
       const body = await readBody(c, TokenizeRequestSchema, limits.maxBodyBytes);
       const { content: text, add_special: addSpecial, parse_special: parseSpecial, with_pieces: withPieces } = body;
-      const { tokens, pieces } = await dispatcher.ask<"tokenize">({ kind: "tokenize", text, addSpecial, parseSpecial });
+      const { tokens, pieces = [] } = await dispatcher.ask<"tokenize">({
+        kind: "tokenize",
+        text,
+        addSpecial,
+        parseSpecial,
+        withPieces,
+      });
       if (!withPieces) return c.json({ tokens });
       return c.json({ tokens: tokens.map((id, i) => ({ id, piece: pieceOf(pieces[i] ?? "") })) });
     },
