@@ -21,7 +21,7 @@ export interface GrammarRun {
 }
 
 /** Steps of the matcher for one token of the text: about 10 ms. */
-export const stepsPerToken = 500_000;
+const stepsPerToken = 500_000;
 /** Of them, for finding candidates. */
 const candidateSteps = 100_000;
 const maxCandidates = 256;

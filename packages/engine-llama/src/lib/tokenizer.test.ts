@@ -45,7 +45,7 @@ describe("the embedded model's texts", () => {
   beforeAll(async () => {
     llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, maxThreads: 1 });
     model = await llama.loadModel({ modelPath: storyModel });
-    tokenize = (text, specialTokens) => model.tokenize(text, specialTokens) as LlamaToken[];
+    tokenize = (text, specialTokens) => model.tokenize(text, specialTokens);
   });
   afterAll(() => llama.dispose());
 

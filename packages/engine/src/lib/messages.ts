@@ -38,7 +38,7 @@ export type EngineCommand =
   | { readonly type: "submit"; readonly job: EngineJob }
   /** Answered by a `cancelled` job event as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
-  /** A question about the model that is no job; answered by `answer` with the same id, between two steps. */
+  /** A question about the model that is no job; answered by `answer` with the same id, while steps go on. */
   | { readonly type: "ask"; readonly id: string; readonly question: EngineQuestion }
   /** Leave now; running jobs are lost. */
   | { readonly type: "shutdown" };
