@@ -66,7 +66,7 @@ async function run({ modelPath, slots, rounds, steps, threads }: StepsSetup): Pr
 
 /** Tokens per second over so many decoding steps of so many slots. The end of generation is fed like any other token. */
 async function measure(backend: Backend, width: number, steps: number): Promise<number> {
-  const prompt = backend.tokenize({ kind: "text", text: "Once upon a time there was" });
+  const prompt = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
   const slots = Array.from({ length: width }, (_, slot) => slot);
   for (const slot of slots) await backend.begin(slot, 0, { ...sampling, seed: slot + 1 });
   await backend.step(slots.map((slot): StepRow => ({ kind: "prefill", slot, tokens: prompt, sample: true })));

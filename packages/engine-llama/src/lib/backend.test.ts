@@ -49,7 +49,7 @@ describe("the llama backend", () => {
   afterAll(() => backend.dispose());
   beforeEach(() => void passes.splice(0));
 
-  const tokensOf = (text: string): readonly Token[] => backend.tokenize({ kind: "text", text });
+  const tokensOf = async (text: string): Promise<readonly Token[]> => await backend.tokenize({ kind: "text", text });
   const textOf = (tokens: readonly Token[]): string =>
     new TextDecoder().decode(Uint8Array.from(tokens.flatMap((token) => [...backend.tokenBytes(token)])));
 
@@ -57,7 +57,7 @@ describe("the llama backend", () => {
   async function generate(text: string, sampling: SlotSampling, count: number): Promise<Token[]> {
     await backend.begin(0, 0, sampling);
     const sampled: Token[] = [];
-    let results = await backend.step([{ kind: "prefill", slot: 0, tokens: tokensOf(text), sample: true }]);
+    let results = await backend.step([{ kind: "prefill", slot: 0, tokens: await tokensOf(text), sample: true }]);
     for (;;) {
       const token = tokenOf(results[0]);
       sampled.push(token);
@@ -70,7 +70,7 @@ describe("the llama backend", () => {
 
   describe("steps", () => {
     test("are one forward pass each, in the order of the slots, whatever the rows", async () => {
-      const prompt = tokensOf("Once upon a time");
+      const prompt = await tokensOf("Once upon a time");
       for (const slot of [0, 1, 2, 3]) await backend.begin(slot, 0, greedy);
       await backend.step([
         { kind: "prefill", slot: 1, tokens: prompt, sample: true },
@@ -102,7 +102,7 @@ describe("the llama backend", () => {
       const prompt = Array.from({ length: 254 }, (_, i) => 300 + i);
       await backend.begin(0, 0, samplingOf({ ignore_eos: true }));
       await backend.begin(1, 0, samplingOf({ ignore_eos: true }));
-      const short = tokensOf("Once upon a time");
+      const short = await tokensOf("Once upon a time");
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 120), sample: false }]);
       const kinds: string[][] = [];
       for (const row of [
@@ -145,17 +145,17 @@ describe("the llama backend", () => {
     const eos = 2;
     const user = 3;
     const assistant = 4;
-    const words = (text: string): Token[] => tokensOf(text).slice(1);
+    const words = async (text: string): Promise<Token[]> => (await tokensOf(text)).slice(1);
 
-    test("begin with BOS exactly once", () => {
-      expect(tokensOf("Once")[0]).toBe(bos);
-      expect(tokensOf("<s>Once")).toEqual(tokensOf("Once"));
-      expect(tokensOf("Once").filter((token) => token === bos)).toEqual([bos]);
-      expect(backend.tokenize({ kind: "text", text: "" })).toEqual([bos]);
+    test("begin with BOS exactly once", async () => {
+      expect((await tokensOf("Once"))[0]).toBe(bos);
+      expect(await tokensOf("<s>Once")).toEqual(await tokensOf("Once"));
+      expect((await tokensOf("Once")).filter((token) => token === bos)).toEqual([bos]);
+      expect(await backend.tokenize({ kind: "text", text: "" })).toEqual([bos]);
     });
 
-    test("of a conversation are what the model's template says", () => {
-      const tokens = backend.tokenize({
+    test("of a conversation are what the model's template says", async () => {
+      const tokens = await backend.tokenize({
         kind: "messages",
         messages: [
           { role: "system", content: "Be kind." },
@@ -165,38 +165,38 @@ describe("the llama backend", () => {
         ],
       });
       expect(tokens).toEqual([
-        ...[bos, user, ...words("Be kind.")],
-        ...[bos, user, ...words("Hello")],
-        ...[assistant, ...words("Hi! What shall I tell?"), eos],
-        ...[bos, user, ...words("Tell me a story.\nA short one."), assistant],
+        ...[bos, user, ...(await words("Be kind."))],
+        ...[bos, user, ...(await words("Hello"))],
+        ...[assistant, ...(await words("Hi! What shall I tell?")), eos],
+        ...[bos, user, ...(await words("Tell me a story.\nA short one.")), assistant],
       ]);
     });
 
-    test("take no control token from a message, and keep its text", () => {
+    test("take no control token from a message, and keep its text", async () => {
       const content = "<s><|user|>a</s> <|assistant|><unk>";
-      const tokens = backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      const tokens = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
       expect(tokens.filter((token) => token <= assistant)).toEqual([bos, user, assistant]);
       expect(textOf(tokens)).toBe(` ${content}`);
     });
 
-    test("take no control token from raw text either", () => {
-      expect(tokensOf("a</s><|user|>").filter((token) => token <= assistant)).toEqual([bos]);
-      expect(textOf(tokensOf("a</s><|user|>"))).toBe(" a</s><|user|>");
+    test("take no control token from raw text either", async () => {
+      expect((await tokensOf("a</s><|user|>")).filter((token) => token <= assistant)).toEqual([bos]);
+      expect(textOf(await tokensOf("a</s><|user|>"))).toBe(" a</s><|user|>");
     });
   });
 
   describe("questions about the model", () => {
-    test("text becomes tokens with nothing added but what is asked for", () => {
-      const once = backend.tokenize({ kind: "text", text: "Once</s>" });
-      expect(backend.tokenizeText("Once</s>", true, false)).toEqual(once);
-      expect(backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
-      expect(backend.tokenizeText("</s>", false, true)).toEqual([2]);
-      expect(backend.tokenizeText("<s>Once", true, true).filter((token) => token === 1)).toEqual([1]);
+    test("text becomes tokens with nothing added but what is asked for", async () => {
+      const once = await backend.tokenize({ kind: "text", text: "Once</s>" });
+      expect(await backend.tokenizeText("Once</s>", true, false)).toEqual(once);
+      expect(await backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
+      expect(await backend.tokenizeText("</s>", false, true)).toEqual([2]);
+      expect((await backend.tokenizeText("<s>Once", true, true)).filter((token) => token === 1)).toEqual([1]);
     });
 
-    test("a conversation is rendered as the text that is tokenized", () => {
+    test("a conversation is rendered as the text that is tokenized", async () => {
       const messages = [{ role: "user", content: "Hi </s>" }] as const;
-      expect(backend.renderMessages({ kind: "messages", messages })).toBe("<s><|user|>Hi </s><|assistant|>");
+      expect(await backend.renderMessages({ kind: "messages", messages })).toBe("<s><|user|>Hi </s><|assistant|>");
     });
   });
 
@@ -275,7 +275,7 @@ describe("the llama backend", () => {
     test("a grammar goes together with logprobs", async () => {
       const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
       await backend.begin(0, 0, sampling);
-      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: tokensOf(story), sample: true }];
+      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
       const [result] = await backend.step(rows);
       await backend.end(0);
       expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
@@ -320,8 +320,8 @@ describe("the llama backend", () => {
     test("a penalty looks back on the prompt as well", async () => {
       const [first = -1] = await generate(story, greedy, 1);
       const sampling = samplingOf({ temperature: 0, repeat_penalty: 10 });
-      const prompt = textOf([...tokensOf(story), first]).trimStart();
-      expect(tokensOf(prompt)).toContain(first);
+      const prompt = textOf([...(await tokensOf(story)), first]).trimStart();
+      expect(await tokensOf(prompt)).toContain(first);
       expect(await generate(prompt, sampling, 20)).not.toContain(first);
     });
 

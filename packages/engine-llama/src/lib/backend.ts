@@ -15,7 +15,9 @@ import { createSlotStates } from "./slot-states.ts";
 import { createSlot, type Slot } from "./slot.ts";
 import { createSpecialText } from "./special-text.ts";
 import type { StateFolder } from "./state-folder.ts";
+import { findTextCuts } from "./text-cuts.ts";
 import { createTokenBytes } from "./token-bytes.ts";
+import { createTokenizer } from "./tokenizer.ts";
 import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
 
 export interface LlamaBackendParts {
@@ -112,8 +114,11 @@ async function step(rows: readonly StepRow[], slotAt: (id: number) => Slot): Pro
 
 function promptsOf(model: LlamaModel, vocabulary: Vocabulary): Prompts {
   const { bos, bosString, eosString, shouldPrependBosToken } = model.tokens;
+  const tokenize = (text: string, specialTokens: boolean): Token[] => model.tokenize(text, specialTokens);
+  const { pieces, encoding, specialTokens: special } = vocabulary;
+  const cuts = findTextCuts(tokenize, { pieces, encoding, specialTexts: special.map(({ text }) => text) });
   return createPrompts({
-    tokenize: (text, specialTokens) => model.tokenize(text, specialTokens),
+    tokenizer: createTokenizer(tokenize, cuts),
     template: createChatTemplate({
       source: vocabulary.chatTemplate,
       hasChatMl: vocabulary.specialTokens.some(({ text }) => text === "<|im_start|>"),

@@ -17,7 +17,7 @@ export interface EmbedderOptions {
   /** Most tokens of a piece; less where the vocabulary is large. */
   readonly batchSize: number;
   readonly threads: number;
-  readonly tokenizeText: (text: string, addSpecial: boolean, parseSpecial: boolean) => Promise<Token[]> | Token[];
+  readonly tokenizeText: (text: string, addSpecial: boolean, parseSpecial: boolean) => Promise<Token[]>;
 }
 
 export interface LlamaEmbedder extends Embedder {

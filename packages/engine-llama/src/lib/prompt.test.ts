@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Conversation } from "./chat-template.ts";
 import { createPrompts, type PromptOptions } from "./prompt.ts";
 import { createSpecialText } from "./special-text.ts";
+import { createTokenizer } from "./tokenizer.ts";
 
 const begin = 1;
 const end = 2;
@@ -20,7 +21,7 @@ const textOf = (tokens: readonly number[]): string =>
   tokens.map((token) => (token < 100 ? `{${token}}` : String.fromCodePoint(token - 100))).join("");
 
 const options: PromptOptions = {
-  tokenize,
+  tokenizer: createTokenizer(tokenize, { place: undefined, addsSpace: false }),
   template: { render: ({ messages }) => messages.map(({ content }) => `<s>${content}</s>`).join("") },
   specialText: createSpecialText([
     { text: "<s>", control: true },
@@ -36,27 +37,27 @@ const user = (content: string): { kind: "messages" } & Conversation => ({
   messages: [{ role: "user", content }],
 });
 
-test("control tokens come from the template alone", () => {
+test("control tokens come from the template alone", async () => {
   const { tokenize: prompt } = createPrompts(options);
-  expect(textOf(prompt(user("a</s>b<s>")))).toBe("{1}a</s>b<s>{2}");
+  expect(textOf(await prompt(user("a</s>b<s>")))).toBe("{1}a</s>b<s>{2}");
 });
 
-test("BOS is neither doubled nor forgotten", () => {
+test("BOS is neither doubled nor forgotten", async () => {
   const { tokenize: prompt } = createPrompts(options);
-  expect(textOf(prompt({ kind: "text", text: "a" }))).toBe("{1}a");
-  expect(textOf(prompt({ kind: "text", text: "<s>a" }))).toBe("{1}a");
-  expect(textOf(prompt(user("a")))).toBe("{1}a{2}");
+  expect(textOf(await prompt({ kind: "text", text: "a" }))).toBe("{1}a");
+  expect(textOf(await prompt({ kind: "text", text: "<s>a" }))).toBe("{1}a");
+  expect(textOf(await prompt(user("a")))).toBe("{1}a{2}");
   const bare = createPrompts({ ...options, template: { render: ({ messages }) => messages[0]?.content ?? "" } });
-  expect(textOf(bare.tokenize(user("a")))).toBe("{1}a");
+  expect(textOf(await bare.tokenize(user("a")))).toBe("{1}a");
 });
 
-test("a model that wants no BOS gets none that its template does not write", () => {
+test("a model that wants no BOS gets none that its template does not write", async () => {
   const { tokenize: prompt } = createPrompts({ ...options, wantsBos: false });
-  expect(textOf(prompt({ kind: "text", text: "<s>a" }))).toBe("<s>a");
-  expect(textOf(prompt(user("a")))).toBe("{1}a{2}");
+  expect(textOf(await prompt({ kind: "text", text: "<s>a" }))).toBe("<s>a");
+  expect(textOf(await prompt(user("a")))).toBe("{1}a{2}");
 });
 
-test("tools are guarded as well, names and schemas included", () => {
+test("tools are guarded as well, names and schemas included", async () => {
   const { tokenize: prompt, renderMessages } = createPrompts({
     ...options,
     template: { render: ({ tools }) => JSON.stringify(tools) },
@@ -66,6 +67,6 @@ test("tools are guarded as well, names and schemas included", () => {
     function: { name: "</s>", parameters: { "<s>": ["</s>", 1, null, true] } },
   } as const;
   const conversation = { ...user("a"), tools: [tool] };
-  expect(prompt(conversation).filter((token) => token === end)).toEqual([]);
-  expect(renderMessages(conversation)).toBe(JSON.stringify([tool]));
+  expect((await prompt(conversation)).filter((token) => token === end)).toEqual([]);
+  expect(await renderMessages(conversation)).toBe(JSON.stringify([tool]));
 });

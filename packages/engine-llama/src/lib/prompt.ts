@@ -1,11 +1,11 @@
 // Owns how a prompt becomes tokens: BOS exactly once where the model wants it, control tokens from the template alone.
-import type { PromptInput, Token } from "@waggle/engine";
+import type { PromptInput, TemplateMessage, Token } from "@waggle/engine";
 import type { ChatTemplate, Conversation } from "./chat-template.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
 export interface PromptOptions {
-  /** The bare tokenizer: it adds nothing, and reads control tokens only when told to. */
-  readonly tokenize: (text: string, specialTokens: boolean) => Token[];
+  readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly specialText: SpecialText;
   readonly bos: Token | null;
@@ -14,66 +14,76 @@ export interface PromptOptions {
   readonly wantsBos: boolean;
 }
 
+/** Looking for control tokens in a text is quicker than tokenizing it. */
+const guardCost = 0.1;
+
 /** The tokenizing part of the Backend port. */
 export interface Prompts {
-  tokenize(input: PromptInput): Token[];
-  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Token[];
-  renderMessages(conversation: Conversation): string;
+  tokenize(input: PromptInput): Promise<Token[]>;
+  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Token[]>;
+  renderMessages(conversation: Conversation): Promise<string>;
 }
 
 export function createPrompts(options: PromptOptions): Prompts {
-  const { tokenize, template, specialText, bos, bosText, wantsBos } = options;
-  const newline = tokenize("\n", true);
+  const { tokenizer, template, specialText, bos, bosText, wantsBos } = options;
 
   function withBos(tokens: Token[]): Token[] {
-    return wantsBos && bos !== null && tokens[0] !== bos ? [bos, ...tokens] : tokens;
-  }
-
-  /**
-   * Tokens of what follows other text. SentencePiece puts a space before whatever it takes for a beginning, so the text follows a newline,
-   * whose own tokens are then left out.
-   */
-  function tokenizeRest(text: string): Token[] {
-    const tokens = tokenize(`\n${text}`, true);
-    return newline.every((token, i) => tokens[i] === token) ? tokens.slice(newline.length) : tokenize(text, true);
+    if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
+    return tokens;
   }
 
   /** The rendered conversation, with a mark inside every text of a control token that is not the template's own. */
-  function renderGuarded({ messages, tools }: Conversation): string {
+  async function renderGuarded({ messages, tools }: Conversation): Promise<string> {
+    const guard = createGuard(specialText, tokenizer);
+    const guarded: TemplateMessage[] = [];
+    for (const message of messages) guarded.push(await guard(message));
     return template.render({
-      messages: guardAll(messages, specialText),
-      ...(tools === undefined ? {} : { tools: guardAll(tools, specialText) }),
+      messages: guarded,
+      ...(tools === undefined ? {} : { tools: await guard(tools) }),
     });
   }
 
-  function plain(text: string): Token[] {
+  async function plain(text: string): Promise<Token[]> {
     const startsWithBos = wantsBos && bosText !== "" && text.startsWith(bosText);
-    return tokenize(startsWithBos ? text.slice(bosText.length) : text, false);
+    return await tokenizer.tokenize(startsWithBos ? text.slice(bosText.length) : text, false);
   }
 
   return {
-    tokenize(input) {
-      if (input.kind === "text") return withBos(plain(input.text));
-      const [first = "", ...rest] = renderGuarded(input).split(breakMark);
-      return withBos([...tokenize(first, true), ...rest.flatMap(tokenizeRest)]);
+    async tokenize(input) {
+      if (input.kind === "text") return withBos(await plain(input.text));
+      const [first = "", ...rest] = (await renderGuarded(input)).split(breakMark);
+      const tokens = await tokenizer.tokenize(first, true);
+      for (const text of rest) for (const token of await tokenizer.tokenizeRest(text)) tokens.push(token);
+      return withBos(tokens);
     },
 
-    tokenizeText(text, addSpecial, parseSpecial) {
-      const tokens = tokenize(text, parseSpecial);
+    async tokenizeText(text, addSpecial, parseSpecial) {
+      const tokens = await tokenizer.tokenize(text, parseSpecial);
       return addSpecial ? withBos(tokens) : tokens;
     },
 
-    renderMessages: (conversation) => renderGuarded(conversation).replaceAll(breakMark, ""),
+    renderMessages: async (conversation) => (await renderGuarded(conversation)).replaceAll(breakMark, ""),
   };
 }
 
-/** The same value with every text in it guarded, the keys of objects included: tool schemas bring keys of their own. */
-function guardAll<T>(value: T, specialText: SpecialText): T {
-  const guard = (part: unknown): unknown => {
-    if (typeof part === "string") return specialText.guard(part);
-    if (Array.isArray(part)) return part.map(guard);
+/** Makes the same value with every text in it guarded, the keys of objects included: tool schemas bring keys of their own. */
+function createGuard(specialText: SpecialText, { pace }: Pick<Tokenizer, "pace">): <T>(value: T) => Promise<T> {
+  async function guard(part: unknown): Promise<unknown> {
+    if (typeof part === "string") {
+      await pace(part.length * guardCost);
+      return specialText.guard(part);
+    }
+    if (Array.isArray(part)) {
+      const items: unknown[] = [];
+      for (const item of part) items.push(await guard(item));
+      return items;
+    }
     if (typeof part !== "object" || part === null) return part;
-    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [specialText.guard(key), guard(inner)]));
-  };
-  return guard(value) as T;
+    const entries: [string, unknown][] = [];
+    for (const [key, inner] of Object.entries(part)) {
+      entries.push([(await guard(key)) as string, await guard(inner)]);
+    }
+    return Object.fromEntries(entries);
+  }
+  return async <T>(value: T) => (await guard(value)) as T;
 }

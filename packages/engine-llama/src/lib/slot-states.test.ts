@@ -24,7 +24,10 @@ async function load(given: { statesFolder: string; modelPath?: string; contextSi
 
 /** Saves a prompt that slot 0 has computed. */
 async function saveStory(backend: Backend): Promise<SavedState> {
-  const prompt = backend.tokenize({ kind: "text", text: "Once upon a time there was a little bee in a big garden" });
+  const prompt = await backend.tokenize({
+    kind: "text",
+    text: "Once upon a time there was a little bee in a big garden",
+  });
   await backend.begin(0, 0, greedy);
   await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
   await backend.end(0);

@@ -1,9 +1,12 @@
 // Owns the answers to questions about the model that are no jobs: what text is in tokens, what a conversation looks like, what it means.
-import type { Backend } from "./backend.ts";
+import type { Backend, Token } from "./backend.ts";
 import type { EngineAnswer, EngineQuestion } from "./messages.ts";
-import { failureOf } from "./prepare.ts";
+import { checkChars, failureOf } from "./prepare.ts";
 
-type Answering = Pick<Backend, "tokenizeText" | "tokenBytes" | "renderMessages">;
+type Answering = Pick<Backend, "info" | "tokenizeText" | "tokenBytes" | "renderMessages">;
+
+/** Tokens that are looked up between two turns of the event loop: a millisecond or two. */
+const tokensPerTurn = 4_096;
 
 /** Never rejects: what goes wrong is an answer too. */
 export async function answer(backend: Answering, question: EngineQuestion): Promise<EngineAnswer> {
@@ -17,23 +20,43 @@ export async function answer(backend: Answering, question: EngineQuestion): Prom
 async function find(backend: Answering, question: EngineQuestion): Promise<EngineAnswer> {
   switch (question.kind) {
     case "tokenize": {
-      const tokens = backend.tokenizeText(question.text, question.addSpecial, question.parseSpecial);
-      return { kind: "tokenize", tokens, pieces: tokens.map((token) => toBase64(backend.tokenBytes(token))) };
+      const tokens = await backend.tokenizeText(question.text, question.addSpecial, question.parseSpecial);
+      if (!question.withPieces) return { kind: "tokenize", tokens };
+      return {
+        kind: "tokenize",
+        tokens,
+        pieces: await eachToken(tokens, (token) => toBase64(backend.tokenBytes(token))),
+      };
     }
     case "detokenize": {
       // Streaming, so that a character whose bytes are spread over tokens comes out whole.
       const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-      const text = question.tokens.map((token) => decoder.decode(backend.tokenBytes(token), { stream: true })).join("");
-      return { kind: "detokenize", text: text + decoder.decode() };
+      const texts = await eachToken(question.tokens, (token) =>
+        decoder.decode(backend.tokenBytes(token), { stream: true }),
+      );
+      return { kind: "detokenize", text: texts.join("") + decoder.decode() };
     }
     case "render": {
       const { messages, tools } = question;
       const input = { kind: "messages" as const, messages, ...(tools === undefined ? {} : { tools }) };
-      return { kind: "render", prompt: backend.renderMessages(input) };
+      checkChars(input, backend.info.contextSize);
+      return { kind: "render", prompt: await backend.renderMessages(input) };
     }
   }
 }
 
+async function eachToken(tokens: readonly Token[], textOf: (token: Token) => string): Promise<string[]> {
+  const texts: string[] = [];
+  for (const token of tokens) {
+    if (texts.length % tokensPerTurn === tokensPerTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    texts.push(textOf(token));
+  }
+  return texts;
+}
+
+/** One by one: as arguments, the bytes of a very long piece would overflow the stack. */
 function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
 }

@@ -143,23 +143,23 @@ export interface Backend {
 
   /**
    * Text, or a conversation under the model's chat template, as tokens. BOS where the model wants one, and never twice; text of a message
-   * never becomes a control token. Synchronous, as the tokenizer is.
+   * never becomes a control token. Long texts take several turns of the event loop.
    * @throws WaggleError invalid_argument when the template cannot render these messages
    */
-  tokenize(input: PromptInput): readonly Token[];
+  tokenize(input: PromptInput): Promise<readonly Token[]>;
 
   /**
-   * Text as tokens and nothing added but what is asked for. Synchronous.
+   * Text as tokens and nothing added but what is asked for.
    * @param addSpecial put BOS before it where the model wants one
    * @param parseSpecial read the text of control tokens as control tokens
    */
-  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): readonly Token[];
+  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<readonly Token[]>;
 
   /**
    * A conversation as the text that `tokenize` would make tokens of.
    * @throws WaggleError invalid_argument when the template cannot render these messages
    */
-  renderMessages(input: PromptInput & { kind: "messages" }): string;
+  renderMessages(input: PromptInput & { kind: "messages" }): Promise<string>;
 
   /**
    * Checks what only the model can: the grammar compiles, the biased tokens exist.

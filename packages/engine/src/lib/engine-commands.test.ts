@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { expectedText, isType, job, sampling, startEngine, type StepEvent } from "../testing/engine-harness.ts";
+import type { PromptInput } from "./backend.ts";
 import { tokenizeFake } from "./fake-model.ts";
 
 describe("checking", () => {
@@ -16,7 +17,7 @@ describe("checking", () => {
   });
 
   test("spares the submission the tokenizing", async () => {
-    const tokenize = vi.fn(tokenizeFake);
+    const tokenize = vi.fn(async (input: PromptInput) => tokenizeFake(input));
     const { engine, until, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, tokenize }) });
     engine.handle({ type: "check", job: job("a", "Hello") });
     await until(isType("checked"));

@@ -132,9 +132,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
         await new Promise<void>((resolve) => setImmediate(resolve));
       },
     }),
-    tokenize: tokenizeFake,
-    tokenizeText: (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
-    renderMessages: renderFake,
+    tokenize: async (input) => tokenizeFake(input),
+    tokenizeText: async (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
+    renderMessages: async (input) => renderFake(input),
     checkSampling,
     checkShift: () => undefined,
     tokenBytes: fakeTokenBytes,

@@ -38,13 +38,20 @@ export type EngineCommand =
   | { readonly type: "submit"; readonly job: EngineJob }
   /** Answered by a `cancelled` job event as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
-  /** A question about the model that is no job; answered by `answer` with the same id, between two steps. */
+  /** A question about the model that is no job; answered by `answer` with the same id, while steps go on. */
   | { readonly type: "ask"; readonly id: string; readonly question: EngineQuestion }
   /** Leave now; running jobs are lost. */
   | { readonly type: "shutdown" };
 
 export type EngineQuestion =
-  | { readonly kind: "tokenize"; readonly text: string; readonly addSpecial: boolean; readonly parseSpecial: boolean }
+  | {
+      readonly kind: "tokenize";
+      readonly text: string;
+      readonly addSpecial: boolean;
+      readonly parseSpecial: boolean;
+      /** The bytes of each token as well: they take longer than the tokens. */
+      readonly withPieces: boolean;
+    }
   | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
   | {
       readonly kind: "render";
@@ -53,8 +60,8 @@ export type EngineQuestion =
     };
 
 export type EngineAnswer =
-  /** `pieces` are the bytes of each token, base64. */
-  | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces: readonly string[] }
+  /** `pieces` are the bytes of each token, base64, where they were asked for. */
+  | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces?: readonly string[] }
   | { readonly kind: "detokenize"; readonly text: string }
   | { readonly kind: "render"; readonly prompt: string }
   | { readonly kind: "failed"; readonly failure: JobFailure };

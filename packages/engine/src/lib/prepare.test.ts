@@ -39,7 +39,7 @@ describe("preparing", () => {
   });
 
   test("refuses a prompt without tokens, which would wait for its first pass forever", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => [] };
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => [] };
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
@@ -53,6 +53,42 @@ describe("preparing", () => {
       job({ prompt: " ".repeat(10 * maxCharsPerToken) }),
     );
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
+  });
+
+  test.each<[where: string, given: Partial<GenerateJob>]>([
+    ["thoughts", { messages: [{ role: "assistant", content: "", reasoning_content: "x".repeat(640) }] }],
+    [
+      "a call's arguments",
+      {
+        messages: [
+          {
+            role: "assistant",
+            content: "",
+            tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: { a: ["x".repeat(640)] } } }],
+          },
+        ],
+      },
+    ],
+    ["a tool's name", { messages: [], tools: [{ type: "function", function: { name: "x".repeat(640) } }] }],
+    [
+      "the keys of a schema",
+      {
+        messages: [],
+        tools: [{ type: "function", function: { name: "f", parameters: { properties: { ["x".repeat(640)]: {} } } } }],
+      },
+    ],
+    [
+      "very many numbers",
+      {
+        messages: [],
+        tools: [{ type: "function", function: { name: "f", parameters: { enum: Array(640).fill(1) } } }],
+      },
+    ],
+  ])("counts the text in %s as well", async (_, given) => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const { prompt: _prompt, ...rest } = job(given);
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(rest);
+    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
   });
 
   test("asks whether the model can shift, for a job that wants it", async () => {

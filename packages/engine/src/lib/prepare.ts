@@ -49,9 +49,8 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
 
   async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
     const input = promptOf(job);
-    const fewestTokens = Math.max(1, Math.ceil(countChars(input) / maxCharsPerToken));
-    checkLength(fewestTokens, contextSize, "at least ");
-    const prompt = backend.tokenize(input);
+    checkChars(input, contextSize);
+    const prompt = await backend.tokenize(input);
     checkLength(prompt.length, contextSize, "");
     const { seed } = job.sampling;
     const sampling = {
@@ -121,9 +120,37 @@ function promptOf(job: GenerateJob): PromptInput {
     : { kind: "messages", messages: job.messages, ...(job.tools === undefined ? {} : { tools: job.tools }) };
 }
 
-function countChars(input: PromptInput): number {
-  if (input.kind === "text") return input.text.length;
-  return input.messages.reduce((sum, message) => sum + message.content.length, 0);
+/**
+ * Whatever text is hopelessly long, wherever in the input it stands.
+ * @throws WaggleError invalid_argument
+ */
+export function checkChars(input: PromptInput, contextSize: number): void {
+  const enough = maxCharsPerToken * contextSize;
+  const chars = input.kind === "text" ? input.text.length : countChars([input.messages, input.tools], enough);
+  const fewestTokens = Math.max(1, Math.ceil(chars / maxCharsPerToken));
+  checkLength(fewestTokens, contextSize, "at least ");
+}
+
+/**
+ * Characters of all texts in a value, keys included, each other value counted as one; no further than `enough`. What a message's own keys
+ * add is less than what its markers are in any template.
+ */
+function countChars(value: unknown, enough: number): number {
+  const todo = [value];
+  let chars = 0;
+  while (todo.length > 0 && chars < enough) {
+    const part = todo.pop();
+    if (typeof part === "string") chars += part.length;
+    else if (typeof part !== "object" || part === null) chars += 1;
+    else if (Array.isArray(part)) for (const item of part) todo.push(item);
+    else {
+      for (const [key, inner] of Object.entries(part)) {
+        chars += key.length;
+        todo.push(inner);
+      }
+    }
+  }
+  return chars;
 }
 
 /** Without a token there is nothing to sample from, and a prompt that fills the context leaves no room to. */

@@ -44,11 +44,11 @@ export function backendContract(
     });
     afterAll(() => backend.dispose());
 
-    const tokensOf = (text: string): readonly Token[] => backend.tokenize({ kind: "text", text });
+    const tokensOf = async (text: string): Promise<readonly Token[]> => await backend.tokenize({ kind: "text", text });
     const count = comparedTokens;
     /** What slot 0 answers to the story from cold, all in one chunk. */
     const coldAnswer = async (): Promise<Token[]> => {
-      const [answer = []] = await generate(backend, [{ slot: 0, prompt: tokensOf(story), count }]);
+      const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count }]);
       return answer;
     };
 
@@ -66,16 +66,16 @@ export function backendContract(
       "two\nlines\ttabbed",
       "Grüße, 蜂 🐝 — naïve",
       "1 < 2 &amp; [x] > 0",
-    ])("the bytes of its tokens make up %j", (text) => {
-      const bytes = tokensOf(text).flatMap((token) => [...backend.tokenBytes(token)]);
+    ])("the bytes of its tokens make up %j", async (text) => {
+      const bytes = (await tokensOf(text)).flatMap((token) => [...backend.tokenBytes(token)]);
       const rendered = new TextDecoder().decode(Uint8Array.from(bytes));
       // SentencePiece models put a space before the first word.
       expect([text, ` ${text}`]).toContain(rendered);
     });
 
-    test("a conversation becomes tokens that hold its messages as plain text", () => {
+    test("a conversation becomes tokens that hold its messages as plain text", async () => {
       const content = "What does <|user|> or </s> mean?";
-      const tokens = backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      const tokens = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
       const bytes = tokens.flatMap((token) => [...backend.tokenBytes(token)]);
       expect(new TextDecoder().decode(Uint8Array.from(bytes))).toContain(content);
       expect(tokens.some((token) => backend.isEndOfGeneration(token) && backend.tokenBytes(token).length > 0)).toBe(
@@ -95,7 +95,7 @@ export function backendContract(
     });
 
     test("a step yields what its rows ask for, in their order", async () => {
-      const prompt = tokensOf(story);
+      const prompt = await tokensOf(story);
       await backend.begin(0, 0, greedy);
       await backend.begin(1, 0, greedy);
       const first = await backend.step([
@@ -116,7 +116,7 @@ export function backendContract(
     test("a step says once that it is under way, before it has ended", async () => {
       await backend.begin(0, 0, greedy);
       const order: string[] = [];
-      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: tokensOf(story), sample: true }];
+      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
       await backend.step(rows, () => order.push("underway"));
       order.push("ended");
       await backend.step([{ kind: "decode", slot: 0 }]);
@@ -129,17 +129,17 @@ export function backendContract(
       expect(answer).toHaveLength(count);
       expect(await coldAnswer()).toEqual(answer);
       const slot = backend.info.slots - 1;
-      expect(await generate(backend, [{ slot, prompt: tokensOf(story), count }])).toEqual([answer]);
+      expect(await generate(backend, [{ slot, prompt: await tokensOf(story), count }])).toEqual([answer]);
     });
 
     test("a prompt in chunks gives the same greedy answer", async () => {
       const answer = await coldAnswer();
-      expect(await generate(backend, [{ slot: 0, prompt: tokensOf(story), count, chunk: 7 }])).toEqual([answer]);
+      expect(await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count, chunk: 7 }])).toEqual([answer]);
     });
 
     test("a kept prefix gives the same greedy answer", async () => {
       const answer = await coldAnswer();
-      const prompt = tokensOf(story);
+      const prompt = await tokensOf(story);
       for (const keepTokens of [prompt.length - 1, 5]) {
         expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens }])).toEqual([answer]);
       }
@@ -147,15 +147,15 @@ export function backendContract(
 
     test("after the end a slot holds the prompt and all sampled tokens but the last", async () => {
       const answer = await coldAnswer();
-      const longer = [...tokensOf(story), ...answer, ...answer.slice(0, 2)];
+      const longer = [...(await tokensOf(story)), ...answer, ...answer.slice(0, 2)];
       const fresh = await generate(backend, [{ slot: 1, prompt: longer, count }]);
-      const keepTokens = tokensOf(story).length + answer.length - 1;
+      const keepTokens = (await tokensOf(story)).length + answer.length - 1;
       expect(await generate(backend, [{ slot: 0, prompt: longer, count, keepTokens }])).toEqual(fresh);
     });
 
     test("a job that ends in mid-prompt leaves what it fed to the next", async () => {
       const answer = await coldAnswer();
-      const prompt = tokensOf(story);
+      const prompt = await tokensOf(story);
       await backend.begin(0, 0, greedy);
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 6), sample: false }]);
       await backend.end(0);
@@ -164,10 +164,10 @@ export function backendContract(
 
     test("neighbours in a batch do not change an answer", async () => {
       const answer = await coldAnswer();
-      const [alone] = await generate(backend, [{ slot: 1, prompt: tokensOf(otherStory), count }]);
+      const [alone] = await generate(backend, [{ slot: 1, prompt: await tokensOf(otherStory), count }]);
       const together = await generate(backend, [
-        { slot: 0, prompt: tokensOf(story), count, chunk: 9 },
-        { slot: 1, prompt: tokensOf(otherStory), count, chunk: 4 },
+        { slot: 0, prompt: await tokensOf(story), count, chunk: 9 },
+        { slot: 1, prompt: await tokensOf(otherStory), count, chunk: 4 },
       ]);
       expect(together).toEqual([answer, alone]);
     });
@@ -179,7 +179,7 @@ export function backendContract(
           ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }),
           seed,
         };
-        answers.push(...(await generate(backend, [{ slot: 0, prompt: tokensOf(story), count: 24, sampling }])));
+        answers.push(...(await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count: 24, sampling }])));
       }
       expect(answers[1]).toEqual(answers[0]);
       expect(answers[2]).not.toEqual(answers[0]);
@@ -187,13 +187,13 @@ export function backendContract(
 
     test("ignore_eos keeps the generation going", async () => {
       const sampling = { ...greedy, ignore_eos: true };
-      const [answer = []] = await generate(backend, [{ slot: 0, prompt: tokensOf(story), count: 120, sampling }]);
+      const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count: 120, sampling }]);
       expect(answer).toHaveLength(120);
     });
 
     test("a shifted context goes on, the same each time, and leaves the slot its head", async () => {
       const { contextSize } = backend.info;
-      const prompt = tokensOf(story);
+      const prompt = await tokensOf(story);
       const sampling = { ...greedy, ignore_eos: true };
       const work = { slot: 0, prompt, count: 2 * contextSize, sampling, shift: { at: contextSize - 1, keep: 8 } };
       const alone = await coldAnswer();
@@ -207,7 +207,7 @@ export function backendContract(
     });
 
     test("a shift does not change a neighbour's answer", async () => {
-      const [prompt, otherPrompt] = [tokensOf(story), tokensOf(otherStory)];
+      const [prompt, otherPrompt] = [await tokensOf(story), await tokensOf(otherStory)];
       const [alone] = await generate(backend, [{ slot: 1, prompt: otherPrompt, count }]);
       const [, beside] = await generate(backend, [
         { slot: 0, prompt, count, shift: { at: prompt.length + 3, keep: 4 } },
@@ -217,7 +217,7 @@ export function backendContract(
     });
 
     test("a shift of what is not there is refused", async () => {
-      const prompt = tokensOf(story);
+      const prompt = await tokensOf(story);
       await backend.begin(0, 0, greedy);
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
       await expect(backend.shift(0, 0, 4)).rejects.toThrow("holds");
@@ -230,7 +230,7 @@ export function backendContract(
       const answer = await coldAnswer();
       await backend.begin(1, 0, greedy);
       await expect(backend.begin(0, 0, { ...greedy, grammar: "this is no grammar" })).rejects.toThrow("grammar");
-      const rows: StepRow[] = [{ kind: "prefill", slot: 1, tokens: tokensOf(story), sample: true }];
+      const rows: StepRow[] = [{ kind: "prefill", slot: 1, tokens: await tokensOf(story), sample: true }];
       expect(tokenOf((await backend.step(rows))[0])).toBe(answer[0]);
       await backend.end(1);
       expect(await coldAnswer()).toEqual(answer);
@@ -257,10 +257,10 @@ export function backendContract(
       const answer = await coldAnswer();
       const { embedder } = backend;
       await backend.begin(0, 0, greedy);
-      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: tokensOf(story), sample: true }];
+      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
       const sampled = [tokenOf((await backend.step(rows))[0])];
       while (sampled.length < count) {
-        await embedder?.feed({ tokens: tokensOf(otherStory), first: true, last: true });
+        await embedder?.feed({ tokens: await tokensOf(otherStory), first: true, last: true });
         sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
       }
       await backend.end(0);

@@ -19,26 +19,29 @@ export function statesContract(name: string, makeBackend: () => Promise<Backend>
     });
     afterAll(() => backend.dispose());
 
-    const prompt = (): readonly Token[] => backend.tokenize({ kind: "text", text: story });
+    const prompt = async (): Promise<readonly Token[]> => await backend.tokenize({ kind: "text", text: story });
 
     test("a slot that loads another's state answers as if it had computed it", async () => {
       const states = statesOf(backend);
-      const answer = await generate(backend, 0, prompt(), 0);
-      const state = await states.save(0, prompt(), "alice");
-      expect(state).toMatchObject({ tokens: prompt(), cacheScope: "alice" });
+      const answer = await generate(backend, 0, await prompt(), 0);
+      const state = await states.save(0, await prompt(), "alice");
+      expect(state).toMatchObject({ tokens: await prompt(), cacheScope: "alice" });
       expect(state.bytes).toBeGreaterThan(0);
       expect(await states.load(1, state)).toBe(true);
-      expect(await generate(backend, 1, prompt(), prompt().length - 1)).toEqual(answer);
-      expect(await generate(backend, 0, prompt(), prompt().length - 1), "the saved slot is as it was").toEqual(answer);
+      expect(await generate(backend, 1, await prompt(), (await prompt()).length - 1)).toEqual(answer);
+      expect(
+        await generate(backend, 0, await prompt(), (await prompt()).length - 1),
+        "the saved slot is as it was",
+      ).toEqual(answer);
       states.remove(state);
     });
 
     test("a part of a state serves a prompt that goes on differently", async () => {
       const states = statesOf(backend);
-      const other = [...prompt().slice(0, 12), ...prompt().slice(3, 9)];
+      const other = [...(await prompt()).slice(0, 12), ...(await prompt()).slice(3, 9)];
       const answer = await generate(backend, 0, other, 0);
-      await generate(backend, 0, prompt(), 0);
-      const state = await states.save(0, prompt(), "alice");
+      await generate(backend, 0, await prompt(), 0);
+      const state = await states.save(0, await prompt(), "alice");
       expect(await states.load(1, state)).toBe(true);
       expect(await generate(backend, 1, other, 12)).toEqual(answer);
       states.remove(state);
@@ -46,37 +49,37 @@ export function statesContract(name: string, makeBackend: () => Promise<Backend>
 
     test("a slot can be saved in the middle of its work", async () => {
       const states = statesOf(backend);
-      const answer = await generate(backend, 0, prompt(), 0);
+      const answer = await generate(backend, 0, await prompt(), 0);
       await backend.begin(0, 0, greedy);
-      const sampled = [tokenOf((await backend.step([prefill(0, prompt(), 0)]))[0])];
-      const state = await states.save(0, prompt(), "alice");
+      const sampled = [tokenOf((await backend.step([prefill(0, await prompt(), 0)]))[0])];
+      const state = await states.save(0, await prompt(), "alice");
       while (sampled.length < count) sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
       await backend.end(0);
       expect(sampled).toEqual(answer);
       expect(await states.load(1, state)).toBe(true);
-      expect(await generate(backend, 1, prompt(), prompt().length - 1)).toEqual(answer);
+      expect(await generate(backend, 1, await prompt(), (await prompt()).length - 1)).toEqual(answer);
       states.remove(state);
     });
 
     test("a state that is gone is not loaded, and the slot is empty", async () => {
       const states = statesOf(backend);
-      const answer = await generate(backend, 0, prompt(), 0);
-      const state = await states.save(0, prompt(), "alice");
+      const answer = await generate(backend, 0, await prompt(), 0);
+      const state = await states.save(0, await prompt(), "alice");
       states.remove(state);
       expect(await states.load(0, state)).toBe(false);
       await expect(backend.begin(0, 1, greedy)).rejects.toThrow(/keep 1/);
-      expect(await generate(backend, 0, prompt(), 0)).toEqual(answer);
+      expect(await generate(backend, 0, await prompt(), 0)).toEqual(answer);
     });
 
     test("a later backend finds what was saved, and answers from it", async () => {
-      const answer = await generate(backend, 0, prompt(), 0);
-      const saved = await statesOf(backend).save(0, prompt(), "alice");
+      const answer = await generate(backend, 0, await prompt(), 0);
+      const saved = await statesOf(backend).save(0, await prompt(), "alice");
       await backend.dispose();
       backend = await makeBackend();
       const states = statesOf(backend);
       expect(states.found).toEqual([saved]);
       expect(await states.load(1, saved)).toBe(true);
-      expect(await generate(backend, 1, prompt(), prompt().length - 1)).toEqual(answer);
+      expect(await generate(backend, 1, await prompt(), (await prompt()).length - 1)).toEqual(answer);
       states.remove(saved);
     });
   });
