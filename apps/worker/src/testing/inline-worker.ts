@@ -175,6 +175,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     },
     limits: {
       maxBodyBytes: options.maxBodyBytes ?? 4 << 20,
+      maxBodiesBytes: 64 << 20,
       maxStreamsPerClient: options.maxStreamsPerClient ?? 1_000,
       collectTimeoutMs: 240_000,
       pingIntervalMs: limits.pingIntervalMs,

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { WaggleError, errorKinds, openAiRoutes, pathsOf, workerRoutes } from "@waggle/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
+import { createBodyBudget } from "./body-budget.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import { createGate } from "./gate.ts";
 import { createJobRoutes } from "./native/job-routes.ts";
@@ -28,6 +29,7 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const app = new Hono<AppEnv>({ strict: false });
   const streams = createStreamCounter(options.limits.maxStreamsPerClient);
+  const bodies = createBodyBudget(options.limits.maxBodiesBytes);
   const { pages } = options;
   const handlers: Record<keyof typeof workerRoutes, Handler> = {
     ...createJobRoutes(options, streams),
@@ -37,6 +39,7 @@ export function createApp(options: AppOptions): App {
   app.use(async (c, next) => {
     const requestId = requestIdOf(c);
     c.set("requestId", requestId);
+    c.set("bodies", bodies);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
     await next();

@@ -6,6 +6,7 @@ import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } fr
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Context } from "hono";
 import type { Dispatcher, JobRegistry } from "@waggle/jobs";
+import type { BodyBudget } from "./body-budget.ts";
 import type { TokenTable } from "./tokens.ts";
 
 export interface AppEnv {
@@ -18,6 +19,8 @@ export interface AppEnv {
     /** The request came on one of OpenAI's routes, whose errors have a shape of their own. */
     openAi: boolean;
     log: Logger;
+    /** What the bodies may hold that are arriving, this one's among them. */
+    bodies: BodyBudget;
   };
 }
 
@@ -25,6 +28,8 @@ export type AppContext = Context<AppEnv>;
 
 export interface HttpLimits {
   readonly maxBodyBytes: number;
+  /** Of all bodies together that are arriving. */
+  readonly maxBodiesBytes: number;
   readonly maxStreamsPerClient: number;
   /** Longest that an answer may take which is not streamed. */
   readonly collectTimeoutMs: number;

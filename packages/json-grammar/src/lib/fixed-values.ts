@@ -1,4 +1,5 @@
 // Owns enum and const: which values they leave, and how those are written.
+import { hasExactNumbers } from "./exact-numbers.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains } from "./keywords.ts";
 import type { GrammarLimits } from "./limits.ts";
@@ -62,6 +63,7 @@ function fixedValue(
   if (depthOf(value, limits.schemaDepth) > limits.schemaDepth) {
     throw refuse(part, keyword, `names a value more than ${limits.schemaDepth} deep`);
   }
+  if (!hasExactNumbers(value)) throw refuse(part, keyword, "names a number that a double cannot hold exactly");
   return { value, json: JSON.stringify(value), part, keyword };
 }
 

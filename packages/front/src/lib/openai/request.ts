@@ -1,6 +1,6 @@
 // Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
 import type { TemplateMessage, TemplateTool } from "@waggle/engine";
-import { jsonObjectGbnf } from "@waggle/json-grammar";
+import { hasExactNumbers, jsonObjectGbnf } from "@waggle/json-grammar";
 import { GenerateRequestSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type {
   ChatCompletionRequest,
@@ -13,6 +13,7 @@ import type {
 } from "@waggle/protocol";
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
 import { schemaGrammar, unsupported } from "../fields.ts";
+import { shapeProblem } from "../parse-json.ts";
 import { toolPlanOf } from "./tools.ts";
 import type { ToolPlan } from "./tools.ts";
 
@@ -188,10 +189,15 @@ function textOf(content: ChatMessage["content"]): string {
   return typeof content === "string" ? content : content.map((part) => part.text).join("");
 }
 
-/** Templates print arguments as JSON of their own; what is no JSON goes in as the text it is. */
-function parsedArguments(text: string): unknown {
+/**
+ * Templates print arguments as JSON of their own. What is no JSON goes in as the text it is, and so does what is nested too deeply to be
+ * walked over, or has a number that would be printed as another one: identifiers of 64 bits are usual there.
+ */
+export function parsedArguments(text: string): unknown {
+  if (shapeProblem(text) !== undefined) return text;
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return hasExactNumbers(value) ? value : text;
   } catch {
     return text;
   }
