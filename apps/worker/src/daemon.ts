@@ -16,7 +16,7 @@ import { createSupervisor } from "./engine/supervisor.ts";
 import type { DeathReason } from "./engine/supervisor.ts";
 import { startReporter } from "./hive/reporter.ts";
 import type { Reporter } from "./hive/reporter.ts";
-import { createApp, listen } from "@waggle/front";
+import { createApp, createSchemaCompiler, listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
 import { createDispatcher, createJobRegistry, createLifecycle } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
@@ -185,7 +185,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     slots: () => slots,
     tokens: () => lifecycle.tokens,
   });
+  const schemas = createSchemaCompiler({ clock });
   const app = createApp({
+    schemas,
     access: { ...config, tokens: options.tokens },
     pages: createWorkerPages(),
     limits: config,
@@ -254,7 +256,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     dispatcher.abort(new WaggleError("unavailable", "The job was aborted: the worker is leaving."));
     // Whoever still watches the model load is told, and its stream ends like all others.
     if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });
-    await Promise.all([reporter?.leave(), supervisor.stop(), flushed()]);
+    await Promise.all([reporter?.leave(), supervisor.stop(), schemas.close(), flushed()]);
     prefixFolder?.close();
     await server.close();
     dispatcher.stop();

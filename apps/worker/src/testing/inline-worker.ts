@@ -9,7 +9,7 @@ import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
-import { createApp, createTokenTable } from "@waggle/front";
+import { createApp, createSchemaCompiler, createTokenTable } from "@waggle/front";
 import type { App, HttpAccess } from "@waggle/front";
 import { createDispatcher, createJobRegistry, createLifecycle } from "@waggle/jobs";
 import type { Dispatcher, Job, JobLimits, JobRegistry } from "@waggle/jobs";
@@ -164,7 +164,9 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     dispatcher.onEngineLost(new WaggleError("engine_failed", message));
   }
 
+  const schemas = createSchemaCompiler({ clock });
   const app = createApp({
+    schemas,
     pages: createWorkerPages(),
     access: {
       localMode: true,
@@ -246,6 +248,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
       options.gate?.open();
       await backend?.dispose();
       await running;
+      await schemas.close();
     },
   };
 }

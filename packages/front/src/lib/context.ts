@@ -7,6 +7,7 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Context } from "hono";
 import type { Dispatcher, JobRegistry } from "@waggle/jobs";
 import type { BodyBudget } from "./body-budget.ts";
+import type { SchemaCompiler } from "./schema-compiler.ts";
 import type { TokenTable } from "./tokens.ts";
 
 export interface AppEnv {
@@ -76,4 +77,5 @@ export interface AppOptions {
   readonly registry: JobRegistry;
   readonly loading: ConflatedChannel<LoadingEvent>;
   readonly view: WorkerView;
+  readonly schemas: SchemaCompiler;
 }

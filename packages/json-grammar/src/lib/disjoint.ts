@@ -34,7 +34,13 @@ export function areDisjoint(
   if (depth === deepestDiscriminator || !areObjects(one, grammar) || !areObjects(other, grammar)) return false;
   const names = new Set([...requiredNames(left, grammar), ...requiredNames(right, grammar)]);
   return [...names].some((name) =>
-    areDisjoint(document, grammar, propertyConditions(left, name, grammar), propertyConditions(right, name, grammar), depth + 1),
+    areDisjoint(
+      document,
+      grammar,
+      propertyConditions(left, name, grammar),
+      propertyConditions(right, name, grammar),
+      depth + 1,
+    ),
   );
 }
 

@@ -254,7 +254,11 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
       pattern: `[${list(900, (i) => String.fromCodePoint(0x4e00 + 2 * i + j)).join("")}]*`,
     })),
   "counted patterns": (chars) =>
-    properties(chars / 60, (i) => ({ type: "string", pattern: `^([a-c]{1,9}-){1,${(i % 20) + 1}}$`, maxLength: 90 + i })),
+    properties(chars / 60, (i) => ({
+      type: "string",
+      pattern: `^([a-c]{1,9}-){1,${(i % 20) + 1}}$`,
+      maxLength: 90 + i,
+    })),
   "counted strings": (chars) =>
     properties(chars / 60, (i) => ({ type: "string", minLength: i, maxLength: 2 * i + 5_000 })),
   "bounded numbers": (chars) =>

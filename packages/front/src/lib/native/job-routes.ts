@@ -6,7 +6,7 @@ import { readBody } from "../body.ts";
 import type { AppContext, AppOptions } from "../context.ts";
 import { connectionOf, eventChunks, formatOf, headersOf, streamResponse } from "../event-stream.ts";
 import { generateSpecOf } from "./generate-spec.ts";
-import { withSchemaGrammar } from "../fields.ts";
+import { schemaGrammarFor, withSchemaGrammar } from "../fields.ts";
 import type { StreamCounter } from "../stream-counter.ts";
 
 export type Handler = (c: AppContext) => Response | Promise<Response>;
@@ -15,12 +15,12 @@ export function createJobRoutes(options: AppOptions, streams: StreamCounter): Re
   const { dispatcher, registry } = options;
 
   async function submit(c: AppContext, direct: boolean): Promise<Job> {
-    const request = withSchemaGrammar(await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes));
-    if (direct) streams.check(c.get("client"));
+    const client = c.get("client");
+    const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
+    const request = await withSchemaGrammar(body, schemaGrammarFor(options.schemas, client));
+    if (direct) streams.check(client);
     try {
-      return await dispatcher.submit(
-        generateSpecOf(request, { client: c.get("client"), trace: c.get("requestId"), direct }),
-      );
+      return await dispatcher.submit(generateSpecOf(request, { client, trace: c.get("requestId"), direct }));
     } catch (error) {
       options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
       throw error;

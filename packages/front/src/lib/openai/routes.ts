@@ -19,14 +19,14 @@ import type { AnswerHead } from "./answer.ts";
 import { collectAnswer, streamAnswer } from "./completions.ts";
 import { chatDialect, completionDialect } from "./dialects.ts";
 import type { Dialect, DialectOptions } from "./dialects.ts";
-import { unsupported } from "../fields.ts";
+import { schemaGrammarFor, unsupported } from "../fields.ts";
 import { templateMessage, templateTools, translateChat, translateCompletion } from "./request.ts";
 import type { Translated, TranslationContext } from "./request.ts";
 
 export type OpenAiRouteName = keyof typeof openAiRoutes;
 
 export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter): Record<OpenAiRouteName, Handler> {
-  const { dispatcher, limits, view } = options;
+  const { dispatcher, limits, schemas, view } = options;
   const created = Math.floor(Date.now() / 1000);
 
   interface Wanted {
@@ -72,6 +72,7 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
     // A collected answer must come before the client's own time for headers is up; a stream has its headers already.
     return {
       client: c.get("client"),
+      schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
       trace: c.get("requestId"),
       sessionId: parsed.data,
       deadlineMs: body.stream === true ? undefined : limits.collectTimeoutMs,
@@ -98,7 +99,7 @@ export function createOpenAiRoutes(options: AppOptions, streams: StreamCounter):
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
-      return await answer(c, body, translateChat(body, contextOf(c, body)), "chatcmpl", chatDialect);
+      return await answer(c, body, await translateChat(body, contextOf(c, body)), "chatcmpl", chatDialect);
     },
     async completions(c) {
       const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
