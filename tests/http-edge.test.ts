@@ -74,6 +74,14 @@ describe("bodies", () => {
     expect(answers).toHaveLength(12);
   });
 
+  it.each(["tools", "metadata", "response_format"])("nested as deep as can be, in %s, harm nobody", async (field) => {
+    const nested = `${"[".repeat(15_000)}${"]".repeat(15_000)}`;
+    const body = `{"messages":[{"role":"user","content":"x"}],"${field}":${nested}}`;
+    const response = await fetch(`${worker.url}/v1/chat/completions`, { method: "POST", body });
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("128 levels deep")]);
+    expect((await fetch(`${worker.url}/readyz`)).status).toBe(200);
+  });
+
   it("on routes that take none do no harm", async () => {
     const response = await fetch(`${worker.url}/v1/jobs/nobody`, { method: "DELETE", body: "{}" });
     expect(response.status).toBe(404);

@@ -1,6 +1,6 @@
 // Owns how a request body becomes a validated value, or an invalid_argument that names what was wrong.
 import { WaggleError, invalidArgument } from "@waggle/protocol";
-import { z } from "zod";
+import type { z } from "zod";
 import type { AppContext } from "./context.ts";
 import { parseJson } from "./parse-json.ts";
 

@@ -51,11 +51,21 @@ describe("createSchemaCompiler", () => {
     await compiler.close();
   });
 
+  const properties = Object.fromEntries(
+    Array.from({ length: 250 }, (_, i) => [`p${i}`, { type: "string", format: "email", maxLength: 40 + i }]),
+  );
+
+  it("leaves the main thread to others while a large schema is compiled", async () => {
+    const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 20_000 } });
+    await compiler.compile({}, "a");
+    const before = performance.eventLoopUtilization();
+    expect(await compiler.compile({ properties }, "a")).toMatchObject({ kind: "refused" });
+    expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.5);
+    await compiler.close();
+  });
+
   it("ends a schema that takes too long, for real, and compiles the next one", async () => {
     const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 1 } });
-    const properties = Object.fromEntries(
-      Array.from({ length: 250 }, (_, i) => [`p${i}`, { type: "string", format: "email", maxLength: 40 + i }]),
-    );
     expect(await compiler.compile({ properties }, "a")).toMatchObject({
       kind: "refused",
       message: expect.stringContaining("too long"),
