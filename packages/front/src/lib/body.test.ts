@@ -54,6 +54,12 @@ describe("reading a body full of wrong elements", () => {
   });
 });
 
+it("is soon over with wrong elements in every one of many arrays", () => {
+  const calls = `{"role":"assistant","tool_calls":[${"{},".repeat(69)}{}]}`;
+  const text = `{"messages":[${`${calls},`.repeat(1_999)}${calls}]}`;
+  expect(measure(() => validate(ChatCompletionRequestSchema, parseJson(text))).ms).toBeLessThan(mostMs);
+});
+
 describe("the values of fields", () => {
   const chat = { messages: [{ role: "user", content: "x" }] };
   const long = "x".repeat((1 << 20) + 1);
