@@ -52,6 +52,36 @@ describe("bodies", () => {
     expect(chunked.status).toBe(413);
   });
 
+  it("that are never finished make room for those that are, the oldest first, and end in time", async () => {
+    const crowded = await spawnFakeWorker(["--max-body", "64KiB", "--max-bodies", "256KiB", "--request-timeout", "2s"]);
+    const port = Number(new URL(crowded.url).port);
+    const answers: string[] = [];
+    const closed = Array.from({ length: 12 }, (_, index) => {
+      const head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n";
+      const socket = connect(port, "127.0.0.1", () => socket.write(`${head}${"x".repeat(50_000)}`));
+      socket.on("data", (chunk: Buffer) => (answers[index] = (answers[index] ?? "") + chunk.toString()));
+      socket.on("error", () => undefined);
+      return new Promise((resolve) => socket.once("close", resolve));
+    });
+    await waitUntil(() => answers.filter((answer) => answer.includes("resource_exhausted")).length >= 7);
+    const honest = await fetch(`${crowded.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:2]"}' });
+    expect(honest.status).toBe(200);
+    expect(await honest.text()).toContain('"finish_reason":"stop"');
+    await Promise.all(closed);
+    const refused = answers.filter((answer) => answer.startsWith("HTTP/1.1 429"));
+    expect(refused.length).toBeLessThanOrEqual(8);
+    expect(refused.every((answer) => /retry-after: 1/i.test(answer))).toBe(true);
+    expect(answers).toHaveLength(12);
+  });
+
+  it.each(["tools", "metadata", "response_format"])("nested as deep as can be, in %s, harm nobody", async (field) => {
+    const nested = `${"[".repeat(15_000)}${"]".repeat(15_000)}`;
+    const body = `{"messages":[{"role":"user","content":"x"}],"${field}":${nested}}`;
+    const response = await fetch(`${worker.url}/v1/chat/completions`, { method: "POST", body });
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("128 levels deep")]);
+    expect((await fetch(`${worker.url}/readyz`)).status).toBe(200);
+  });
+
   it("on routes that take none do no harm", async () => {
     const response = await fetch(`${worker.url}/v1/jobs/nobody`, { method: "DELETE", body: "{}" });
     expect(response.status).toBe(404);

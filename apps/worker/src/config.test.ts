@@ -77,6 +77,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   readerStallTimeoutMs: ["50ms", 50, "5s", 5_000, "0"],
   pingIntervalMs: ["50ms", 50, "15s", 15_000, "0"],
   maxBodyBytes: ["1KiB", 1_024, "20MiB", 20_971_520, "1.5MiB"],
+  maxBodiesBytes: ["4MiB", 4_194_304, "1GiB", 1_073_741_824, "64MB"],
   maxHeaderBytes: ["1KiB", 1_024, "1MiB", 1_048_576, "2MiB"],
   requestTimeoutMs: ["50ms", 50, "5s", 5_000, "5 minutes"],
   maxConnections: ["1", 1, "65536", 65_536, "0"],
@@ -244,6 +245,10 @@ test("a fake backend's faults need the fake backend", () => {
 
 test("one job's replay is no larger than everybody's", () => {
   expect(refusal([...local, "--replay-buffer", "2MiB", "--replay-total", "1MiB"])).toContain("--replay-buffer");
+});
+
+test("one body is no larger than all that may arrive at once", () => {
+  expect(refusal([...local, "--max-body", "2MiB", "--max-bodies", "1MiB"])).toContain("--max-bodies");
 });
 
 test("a token from the variable is a client named default", () => {

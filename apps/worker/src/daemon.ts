@@ -59,7 +59,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let leaving: Promise<void> | undefined;
   let abortNow: (() => void) | undefined;
   let code: number = exitCodes.ok;
-  const { host, app, report } = createWorker({
+  const { host, app, report, close } = createWorker({
     ...options,
     modelPath: config.backend === "fake" ? "waggle-fake" : shownModel,
     url: () => config.advertiseUrl ?? server.url,
@@ -136,7 +136,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.warn({ running }, "drain_aborted");
     }
     host.abort();
-    await Promise.all([reporter?.leave(), host.stop(), flushed()]);
+    await Promise.all([reporter?.leave(), host.stop(), close(), flushed()]);
     prefixFolder?.close();
     await server.close();
     host.close();

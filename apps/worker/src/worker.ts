@@ -1,7 +1,7 @@
 // Owns the composition of a worker: its model's host, what it says about itself, and the HTTP front. No process and no socket
 // is opened here, so tests and simulations run the very composition that the daemon runs.
 import type { Clock } from "@waggle/async";
-import { createApp } from "@waggle/front";
+import { createApp, createSchemaCompiler } from "@waggle/front";
 import type { App, TokenTable } from "@waggle/front";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -29,13 +29,17 @@ export interface Worker {
   readonly host: ModelHost;
   readonly app: App;
   readonly report: Report;
+  /** Ends what the front still computes. */
+  close(): Promise<void>;
 }
 
 export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock } = options;
   const host = createModelHost({ ...config, ...options, limits: config });
   const report = createReport({ config, host, clock, startedAt: clock.now(), url: options.url });
+  const schemas = createSchemaCompiler({ clock });
   const app = createApp({
+    schemas,
     access: { ...config, tokens: options.tokens },
     pages: createWorkerPages(),
     limits: config,
@@ -52,5 +56,5 @@ export function createWorker(options: WorkerOptions): Worker {
       collect: () => report.collect(metrics, app.streams),
     },
   });
-  return { host, app, report };
+  return { host, app, report, close: () => schemas.close() };
 }

@@ -139,6 +139,14 @@ export const limitOptions = {
     schema: byteSize("1KiB", "1GiB"),
     default: "4MiB",
   },
+  maxBodiesBytes: {
+    flag: "max-bodies",
+    value: "size",
+    group: "Limits",
+    help: "memory of all request bodies that are arriving",
+    schema: byteSize("1KiB", "64GiB"),
+    default: "64MiB",
+  },
   maxHeaderBytes: {
     flag: "max-header",
     value: "size",

@@ -12,7 +12,7 @@ export interface RuleInput {
 
 /** Every rule that is broken, as a whole sentence. */
 export function brokenRules(input: RuleInput): readonly string[] {
-  return [accessRule, bindRule, advertiseRule, fakeRule, replayRule].flatMap((rule) => rule(input) ?? []);
+  return [accessRule, bindRule, advertiseRule, fakeRule, replayRule, bodyRule].flatMap((rule) => rule(input) ?? []);
 }
 
 function accessRule({ values, tokenSource }: RuleInput): string | undefined {
@@ -54,4 +54,9 @@ function fakeRule({ values }: RuleInput): string | undefined {
 function replayRule({ values }: RuleInput): string | undefined {
   if (values.replayBufferBytes <= values.replayTotalBytes) return undefined;
   return "Cannot use a --replay-buffer larger than --replay-total: one job would fill more than all may.";
+}
+
+function bodyRule({ values }: RuleInput): string | undefined {
+  if (values.maxBodyBytes <= values.maxBodiesBytes) return undefined;
+  return "Cannot use a --max-body larger than --max-bodies: one body would fill more than all may.";
 }

@@ -73,7 +73,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   });
   const config = configOf(options);
   let engine: InlineEngine | undefined;
-  const { host, app } = createWorker({
+  const { host, app, close } = createWorker({
     config,
     log,
     metrics: options.metrics ?? createWorkerMetrics(),
@@ -108,6 +108,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     async close() {
       host.abort();
       await host.stop();
+      await close();
       host.close();
     },
   };

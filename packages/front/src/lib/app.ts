@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { WaggleError, errorKinds } from "@waggle/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
+import { createBodyBudget } from "./body-budget.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import { createNativeDialect } from "./dialects/native/dialect.ts";
@@ -25,6 +26,7 @@ export function createApp(options: AppOptions): App {
   const streams = createStreamCounter(options.limits.maxStreamsPerClient);
   const generations = createGenerations(options, streams);
   const reference = createReference(options.view.openApi);
+  const bodies = createBodyBudget(options.limits.maxBodiesBytes);
   const { pages } = options;
   const native = createNativeDialect(options, generations, streams, reference);
   const dialects: readonly Dialect[] = [native, createOpenAiDialect(options, generations)];
@@ -33,6 +35,7 @@ export function createApp(options: AppOptions): App {
     const requestId = requestIdOf(c);
     c.set("requestId", requestId);
     c.set("dialect", native);
+    c.set("bodies", bodies);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
     await next();

@@ -7,6 +7,8 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Context } from "hono";
 import type { Dispatcher, JobRegistry } from "@waggle/jobs";
 import type { Dialect } from "./dialect.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import type { SchemaCompiler } from "./schema-compiler.ts";
 import type { TokenTable } from "./tokens.ts";
 
 export interface AppEnv {
@@ -19,6 +21,8 @@ export interface AppEnv {
     /** Of the route that the request came on; the native one where there is no such route. */
     dialect: Dialect;
     log: Logger;
+    /** What the bodies may hold that are arriving, this one's among them. */
+    bodies: BodyBudget;
   };
 }
 
@@ -26,6 +30,8 @@ export type AppContext = Context<AppEnv>;
 
 export interface HttpLimits {
   readonly maxBodyBytes: number;
+  /** Of all bodies together that are arriving. */
+  readonly maxBodiesBytes: number;
   readonly maxStreamsPerClient: number;
   /** Longest that an answer may take which is not streamed. */
   readonly collectTimeoutMs: number;
@@ -72,4 +78,5 @@ export interface AppOptions {
   readonly registry: JobRegistry;
   readonly loading: ConflatedChannel<LoadingEvent>;
   readonly view: WorkerView;
+  readonly schemas: SchemaCompiler;
 }

@@ -5,6 +5,9 @@ import { isNever, literal, never, optional, sequence, type Expression } from "./
 import { comma } from "./json-text.ts";
 import { countOf, has, listOf, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 
+/** How many schemas can be looked at in a step that is counted. */
+const partsPerStep = 10;
+
 /** Never, when there cannot be as many items as there have to be. */
 export function arrayExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
   const { limits } = context.grammar;
@@ -26,7 +29,9 @@ export function arrayExpression(context: CompileContext, parts: readonly SchemaP
  */
 function prefixItems(context: CompileContext, parts: readonly SchemaPart[], max: number): readonly Expression[] {
   const items: Expression[] = [];
-  for (let index = 0; index < Math.min(prefixLength(parts, context), max); index += 1) {
+  const length = Math.min(prefixLength(parts, context), max);
+  for (let index = 0; index < length; index += 1) {
+    context.grammar.spend(parts.length / partsPerStep);
     const item = context.compile(parts.flatMap((part) => conditionsAt(context, part, index)));
     if (isNever(item)) break;
     items.push(item);

@@ -1,5 +1,5 @@
 // Owns the automaton of a language: finitely many states, each with what may come next, and none that leads nowhere.
-import { anyChar, hasChar, uniteSets, type CharSet } from "./char-set.ts";
+import { anyChar, hasChar, uniteSets, type CharRange, type CharSet } from "./char-set.ts";
 import type { Language, Languages } from "./languages.ts";
 
 export interface Edge {
@@ -17,12 +17,15 @@ export interface State {
 /** Derivatives that one automaton may take, for each of its states: classes of characters, mostly. */
 const derivativesPerState = 100;
 
+/** How many sets can be asked for a character in a step that is counted. */
+const setsPerStep = 20;
+
 /**
  * Deterministic; state 0 is the start. From every state an accepting one can be reached; no states at all when the language has no text.
  * Undefined when it needs more than `maxStates`.
  */
 export function buildAutomaton(languages: Languages, start: Language, maxStates: number): readonly State[] | undefined {
-  const classes = charClasses(languages.sets);
+  const classes = charClasses(languages);
   if (classes.length > derivativesPerState * maxStates) return undefined;
   const numbers = new Map<Language, number>([[start, 0]]);
   const states: State[] = [];
@@ -33,7 +36,10 @@ export function buildAutomaton(languages: Languages, start: Language, maxStates:
     const sets = new Map<Language, CharSet[]>();
     for (const set of classes) {
       const next = languages.derive(language, set[0]?.[0] ?? 0);
-      if (next !== languages.none) sets.set(next, [...(sets.get(next) ?? []), set]);
+      if (next === languages.none) continue;
+      const parts = sets.get(next);
+      if (parts === undefined) sets.set(next, [set]);
+      else parts.push(set);
     }
     const edges = [...sets].map(([next, parts]): Edge => {
       const to = numbers.get(next) ?? numbers.size;
@@ -46,15 +52,18 @@ export function buildAutomaton(languages: Languages, start: Language, maxStates:
 }
 
 /** The characters, parted so that no set divides a part. */
-function charClasses(sets: readonly CharSet[]): readonly CharSet[] {
+function charClasses({ sets, spend }: Languages): readonly CharSet[] {
   const borders = new Set([anyChar, ...sets].flatMap((set) => set.flatMap(([first, last]) => [first, last + 1])));
   const sorted = [...borders].toSorted((a, b) => a - b);
-  const classes = new Map<string, CharSet>();
+  spend((borders.size * sets.length) / setsPerStep);
+  const classes = new Map<string, CharRange[]>();
   for (const [index, first] of sorted.entries()) {
     const last = (sorted[index + 1] ?? 0) - 1;
     if (last < first || !hasChar(anyChar, first)) continue;
     const members = sets.flatMap((set, number) => (hasChar(set, first) ? [number] : [])).join(",");
-    classes.set(members, [...(classes.get(members) ?? []), [first, last]]);
+    const ranges = classes.get(members);
+    if (ranges === undefined) classes.set(members, [[first, last]]);
+    else ranges.push([first, last]);
   }
   return [...classes.values()];
 }
@@ -81,7 +90,11 @@ function withoutDeadEnds(states: readonly State[]): readonly State[] {
 function findUseful(states: readonly State[]): ReadonlySet<number> {
   const sources = new Map<number, number[]>();
   for (const [from, { edges }] of states.entries()) {
-    for (const { to } of edges) sources.set(to, [...(sources.get(to) ?? []), from]);
+    for (const { to } of edges) {
+      const known = sources.get(to);
+      if (known === undefined) sources.set(to, [from]);
+      else known.push(from);
+    }
   }
   const useful = new Set<number>([...states.keys()].filter((state) => states[state]?.accepting));
   for (const state of useful) for (const source of sources.get(state) ?? []) useful.add(source);

@@ -2,8 +2,10 @@
 // It searches for the former without remembering where it has been, and follows all of the latter at once.
 import { UnsupportedSchemaError } from "./errors.ts";
 import type { Expression } from "./expression.ts";
-import type { Rules } from "./grammar.ts";
-import type { GrammarLimits } from "./limits.ts";
+import type { Grammar, Rules } from "./grammar.ts";
+
+/** How many rules can be looked at in a step that is counted. */
+const rulesPerStep = 10;
 
 /** How a rule may begin: with these rules, as often as they stand there, or with one of so many characters and classes. */
 interface Beginnings {
@@ -15,8 +17,12 @@ interface Beginnings {
  * @param paths of the schemas that rules stand for, by rule
  * @throws UnsupportedSchemaError when a rule begins with itself, or has too many beginnings
  */
-export function checkRules(rules: Rules, paths: ReadonlyMap<string, string>, limits: GrammarLimits): void {
-  const nullable = findNullable(rules);
+export function checkRules(
+  rules: Rules,
+  paths: ReadonlyMap<string, string>,
+  { limits, spend }: Pick<Grammar, "limits" | "spend">,
+): void {
+  const nullable = findNullable(rules, spend);
   const beginnings = new Map([...rules].map(([name, expression]) => [name, beginningsOf(expression, nullable)]));
   const counts = new Map<string, number>();
   for (const name of innermostFirst(beginnings, paths)) {
@@ -82,11 +88,12 @@ function join(all: readonly Beginnings[]): Beginnings {
   };
 }
 
-function findNullable(rules: Rules): Set<string> {
+function findNullable(rules: Rules, spend: Grammar["spend"]): Set<string> {
   const nullable = new Set<string>();
   const order = [...rules];
   for (let size = -1; nullable.size !== size;) {
     size = nullable.size;
+    spend(rules.size / rulesPerStep);
     for (const [name, expression] of [...order, ...order.toReversed()]) {
       if (!nullable.has(name) && isNullable(expression, nullable)) nullable.add(name);
     }

@@ -1,11 +1,11 @@
 // Owns the way from a schema to an expression: conditions to types to rules, each combination of schemas once.
 import { arrayExpression } from "./arrays.ts";
 import type { CompileContext } from "./compile-context.ts";
-import { expandConditions, type Condition, type Conjunction } from "./conjunction.ts";
+import { expandConditions, type Condition, type Conjunction, type Union } from "./conjunction.ts";
 import { areDisjoint } from "./disjoint.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { choice, isEmpty, isNever, literal, never, reference, type Expression } from "./expression.ts";
-import { fixedValueFilter, readFixedValues } from "./fixed-values.ts";
+import { fixedValueFilter, lookUpsPerStep, readFixedValues } from "./fixed-values.ts";
 import { anyArray, anyBoolean, anyObject, anyValue } from "./free-form.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains, type JsonType } from "./keywords.ts";
@@ -35,7 +35,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
 
   function compile(conditions: readonly Condition[]): Expression {
     grammar.spend(stepsPerSchema);
-    const conjunction = expandConditions(document, conditions, limits);
+    const conjunction = expandConditions(document, conditions, grammar);
     const { impossible, parts, unions } = conjunction;
     if (impossible) return never;
     if (parts.length === 0 && unions.length === 0) return anyValue(grammar);
@@ -67,16 +67,16 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
       ...parts.map(({ path }) => ({ kind: "own" as const, at: path })),
       ...others.map(({ at }) => ({ kind: "union" as const, at })),
     ];
-    const options = first.options.map((at): readonly Condition[] => [...rest, { kind: "schema", at }]);
-    if (first.keyword === "oneOf") requireDisjoint(first.owner, options);
-    return choice(...options.map(compile));
+    const withOption = (at: string): readonly Condition[] => [...rest, { kind: "schema", at }];
+    if (first.keyword === "oneOf") requireDisjoint(first, withOption);
+    return choice(...first.options.map((at) => compile(withOption(at))));
   }
 
   /** A value that fits two schemas would break oneOf, and a grammar cannot say "not the other". */
-  function requireDisjoint(owner: SchemaPart, options: readonly (readonly Condition[])[]): void {
+  function requireDisjoint({ owner, options }: Union, withOption: (at: string) => readonly Condition[]): void {
     for (const [index, one] of options.entries()) {
       for (const other of options.slice(0, index)) {
-        if (areDisjoint(document, grammar, one, other)) continue;
+        if (areDisjoint(document, grammar, withOption(one), withOption(other))) continue;
         const reason =
           "is supported only where types, fixed values or a required property let no value match two of its schemas";
         throw refuse(owner, "oneOf", reason);
@@ -85,9 +85,10 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
   }
 
   function compileParts(parts: readonly SchemaPart[], name: string): Expression {
-    const values = readFixedValues(parts, limits);
+    const values = readFixedValues(parts, grammar);
     if (values === undefined) return choice(...[...writtenTypes(parts)].map((type) => compileType(parts, type, name)));
-    return literalChoice(values.filter(fixedValueFilter(grammar, parts)).map(({ json }) => json));
+    grammar.spend(values.size / lookUpsPerStep);
+    return literalChoice([...values.values()].filter(fixedValueFilter(grammar, parts)).map(({ json }) => json));
   }
 
   function compileType(parts: readonly SchemaPart[], type: JsonType, name: string): Expression {

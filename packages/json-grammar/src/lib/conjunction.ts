@@ -1,8 +1,14 @@
 // Owns "all of these at once": schemas that bear on the same value, with $ref and allOf resolved into one list.
 import { isConstraining, refuseUnsupported } from "./keywords.ts";
-import type { GrammarLimits } from "./limits.ts";
+import type { Grammar } from "./grammar.ts";
 import type { SchemaDocument } from "./schema-document.ts";
 import { has, listOf, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
+
+/** What it costs to look at a schema once more, and to name one of its options, in the steps that are counted. */
+const stepsPerSchema = 4;
+const stepsPerOption = 1;
+/** Pointers are made and looked up all the time, and a name in them may be as long as a body. */
+const charsPerStep = 16;
 
 /** One thing that a value has to fulfil. */
 export type Condition =
@@ -30,11 +36,11 @@ export interface Conjunction {
   readonly unions: readonly Union[];
 }
 
-/** @throws UnsupportedSchemaError for a keyword that is refused, and for a $ref or allOf that leads back to itself */
+/** @throws UnsupportedSchemaError for a keyword that is refused, for a $ref or allOf that leads back to itself, and for too much work */
 export function expandConditions(
   document: SchemaDocument,
   conditions: readonly Condition[],
-  limits: GrammarLimits,
+  { limits, spend }: Pick<Grammar, "limits" | "spend">,
 ): Conjunction {
   const parts = new Map<string, SchemaPart>();
   const unions = new Map<string, Union>();
@@ -42,6 +48,7 @@ export function expandConditions(
   let impossible = false;
 
   function addSchema(at: string, trail: readonly string[]): void {
+    spend(stepsPerSchema + at.length / charsPerStep);
     if (done.has(at)) return;
     const schema = document.at(at);
     if (schema === false) impossible = true;
@@ -51,6 +58,7 @@ export function expandConditions(
       throw refuse(schema, "$ref", `is more than ${limits.schemaDepth} schemas deep`);
     if (has(schema, "$ref")) {
       const target = document.target(schema);
+      spend(target.length / charsPerStep);
       if (target === at || trail.includes(target)) throw refuse(schema, "$ref", "leads back to itself");
       addSchema(target, [...trail, at]);
     }
@@ -71,6 +79,7 @@ export function expandConditions(
 
   function optionsOf(schema: SchemaPart, keyword: string): readonly string[] {
     const options = listOf(schema, keyword, limits.alternatives);
+    spend((options?.length ?? 0) * (stepsPerOption + schema.path.length / charsPerStep));
     if (options?.length === 0) throw refuse(schema, keyword, "must have an entry");
     return options?.map((_, index) => pathOf(schema, keyword, index)) ?? [];
   }
@@ -80,6 +89,7 @@ export function expandConditions(
       addSchema(at, []);
       continue;
     }
+    spend(stepsPerSchema + at.length / charsPerStep);
     const keyword = at.endsWith("/anyOf") ? "anyOf" : "oneOf";
     const owner = document.at(kind === "own" ? at : at.slice(0, -keyword.length - 1));
     if (typeof owner === "boolean") continue;

@@ -1,9 +1,8 @@
 // Owns the proof that no value is valid for two schemas. It never guesses: what it cannot prove is not disjoint.
 import { expandConditions, type Condition, type Conjunction } from "./conjunction.ts";
-import { equalityKey, readFixedValues } from "./fixed-values.ts";
+import { lookUpsPerStep, readFixedValues } from "./fixed-values.ts";
 import type { Grammar } from "./grammar.ts";
 import type { JsonType } from "./keywords.ts";
-import type { GrammarLimits } from "./limits.ts";
 import { propertyConditions, requiredNames } from "./properties.ts";
 import type { SchemaDocument } from "./schema-document.ts";
 import type { SchemaPart } from "./schema-part.ts";
@@ -26,44 +25,51 @@ export function areDisjoint(
   b: readonly Condition[],
   depth = 0,
 ): boolean {
-  const { limits } = grammar;
-  const one = expandConditions(document, a, limits);
-  const other = expandConditions(document, b, limits);
+  const one = expandConditions(document, a, grammar);
+  const other = expandConditions(document, b, grammar);
   if (one.impossible || other.impossible) return true;
   const [left, right] = [one.parts, other.parts];
   grammar.spend(stepsPerComparison);
-  if (haveDisjointTypes(left, right, limits) || haveDisjointValues(left, right, limits)) return true;
-  if (depth === deepestDiscriminator || !areObjects(one, limits) || !areObjects(other, limits)) return false;
-  const names = new Set([...requiredNames(left, limits), ...requiredNames(right, limits)]);
+  if (haveDisjointTypes(left, right, grammar) || haveDisjointValues(left, right, grammar)) return true;
+  if (depth === deepestDiscriminator || !areObjects(one, grammar) || !areObjects(other, grammar)) return false;
+  const names = new Set([...requiredNames(left, grammar), ...requiredNames(right, grammar)]);
   return [...names].some((name) =>
-    areDisjoint(document, grammar, propertyConditions(left, name), propertyConditions(right, name), depth + 1),
+    areDisjoint(
+      document,
+      grammar,
+      propertyConditions(left, name, grammar),
+      propertyConditions(right, name, grammar),
+      depth + 1,
+    ),
   );
 }
 
 /** Types that both name: one that names none is valid for any, whatever is written for it. */
-function haveDisjointTypes(a: readonly SchemaPart[], b: readonly SchemaPart[], limits: GrammarLimits): boolean {
-  const [one, other] = [validTypes(a, limits), validTypes(b, limits)];
+function haveDisjointTypes(a: readonly SchemaPart[], b: readonly SchemaPart[], grammar: Grammar): boolean {
+  const [one, other] = [validTypes(a, grammar), validTypes(b, grammar)];
   return one !== undefined && other !== undefined && commonTypes(one, other).size === 0;
 }
 
-function haveDisjointValues(a: readonly SchemaPart[], b: readonly SchemaPart[], limits: GrammarLimits): boolean {
-  const [one, other] = [readFixedValues(a, limits), readFixedValues(b, limits)];
+function haveDisjointValues(a: readonly SchemaPart[], b: readonly SchemaPart[], grammar: Grammar): boolean {
+  const [one, other] = [readFixedValues(a, grammar), readFixedValues(b, grammar)];
   if (one === undefined || other === undefined) return false;
-  const keys = new Set(one.map(({ value }) => equalityKey(value)));
-  return !other.some(({ value }) => keys.has(equalityKey(value)));
+  const [fewer, more] = one.size < other.size ? [one, other] : [other, one];
+  grammar.spend(fewer.size / lookUpsPerStep);
+  return ![...fewer.keys()].some((key) => more.has(key));
 }
 
 /** Whether nothing but objects is written. Without a type, an anyOf that is still to be joined could bring in others. */
-function areObjects({ parts, unions }: Conjunction, limits: GrammarLimits): boolean {
-  const types = validTypes(parts, limits) ?? (unions.length === 0 ? writtenTypes(parts) : undefined);
+function areObjects({ parts, unions }: Conjunction, grammar: Grammar): boolean {
+  const types = validTypes(parts, grammar) ?? (unions.length === 0 ? writtenTypes(parts) : undefined);
   return types?.size === 1 && types.has("object");
 }
 
 /** The types of valid values, by the letter. */
-function validTypes(parts: readonly SchemaPart[], limits: GrammarLimits): ReadonlySet<JsonType> | undefined {
-  const values = readFixedValues(parts, limits);
+function validTypes(parts: readonly SchemaPart[], grammar: Grammar): ReadonlySet<JsonType> | undefined {
+  const values = readFixedValues(parts, grammar);
   const named = namedTypes(parts);
   if (values === undefined) return named;
-  const types = new Set(values.map(({ value }) => typeOfValue(value)));
+  grammar.spend(values.size / lookUpsPerStep);
+  const types = new Set(Array.from(values.values(), ({ value }) => typeOfValue(value)));
   return named === undefined ? types : commonTypes(types, named);
 }

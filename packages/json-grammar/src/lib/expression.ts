@@ -63,6 +63,8 @@ function append(items: Expression[], item: Expression): void {
 
 /** Any of them; equal ones count once. */
 export function choice(...parts: readonly Expression[]): Expression {
+  const [single, second] = parts.filter((part) => !isNever(part));
+  if (single === undefined || second === undefined) return single ?? never;
   const options = new Map<string, Expression>();
   for (const part of parts) {
     for (const option of part.kind === "choice" ? part.options : [part]) options.set(expressionKey(option), option);

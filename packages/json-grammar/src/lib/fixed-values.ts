@@ -1,4 +1,5 @@
 // Owns enum and const: which values they leave, and how those are written.
+import { hasExactNumbers } from "./exact-numbers.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains } from "./keywords.ts";
 import type { GrammarLimits } from "./limits.ts";
@@ -17,18 +18,22 @@ export interface FixedValue {
   readonly keyword: "enum" | "const";
 }
 
+/** By what is equal for values that JSON Schema holds equal. */
+export type FixedValues = ReadonlyMap<string, FixedValue>;
+
+/** What can be done in a step that is counted: values looked up, and characters of a value read. */
+export const lookUpsPerStep = 10;
+const charsPerStep = 16;
+
 /** The values that every enum and const of the parts names, in the order of the first; undefined when there is none. */
-export function readFixedValues(
-  parts: readonly SchemaPart[],
-  limits: GrammarLimits,
-): readonly FixedValue[] | undefined {
-  const lists = parts.flatMap((part) => [
-    ...(has(part, "const") ? [[fixedValue(part, "const", valueOf(part, "const"), limits)]] : []),
-    ...(has(part, "enum") ? [enumValues(part, limits)] : []),
+export function readFixedValues(parts: readonly SchemaPart[], grammar: Grammar): FixedValues | undefined {
+  const [first, ...others] = parts.flatMap((part) => [
+    ...(has(part, "const") ? [knownValues(part, "const", grammar)] : []),
+    ...(has(part, "enum") ? [knownValues(part, "enum", grammar)] : []),
   ]);
-  const [first, ...others] = lists.map((list) => new Map(list.map((entry) => [equalityKey(entry.value), entry])));
-  if (first === undefined) return undefined;
-  return [...first].flatMap(([key, entry]) => (others.every((other) => other.has(key)) ? [entry] : []));
+  if (first === undefined || others.length === 0) return first;
+  grammar.spend((first.size * others.length) / lookUpsPerStep);
+  return new Map([...first].filter(([key]) => others.every((other) => other.has(key))));
 }
 
 /** Tells whether a value fulfils the other keywords of the parts. @throws UnsupportedSchemaError for an object or array that has any */
@@ -48,9 +53,28 @@ export function fixedValueFilter(grammar: Grammar, parts: readonly SchemaPart[])
   };
 }
 
-function enumValues(part: SchemaPart, limits: GrammarLimits): readonly FixedValue[] {
-  const values = listOf(part, "enum", limits.alternatives) ?? [];
-  return values.map((value) => fixedValue(part, "enum", value, limits));
+/** What was read once, by the grammar that it is for and the list or object that stands in the schema: it is compared with many others. */
+const known = new WeakMap<Grammar, Map<unknown, FixedValues>>();
+
+function knownValues(part: SchemaPart, keyword: FixedValue["keyword"], grammar: Grammar): FixedValues {
+  const cache = known.get(grammar) ?? new Map<unknown, FixedValues>();
+  known.set(grammar, cache);
+  const written = valueOf(part, keyword);
+  const values = cache.get(written) ?? listedValues(part, keyword, grammar);
+  if (typeof written === "object") cache.set(written, values);
+  return values;
+}
+
+function listedValues(part: SchemaPart, keyword: FixedValue["keyword"], grammar: Grammar): FixedValues {
+  const { limits, spend } = grammar;
+  const values = keyword === "const" ? [valueOf(part, "const")] : (listOf(part, "enum", limits.alternatives) ?? []);
+  return new Map(
+    values.map((value) => {
+      const entry = fixedValue(part, keyword, value, limits);
+      spend(1 + entry.json.length / charsPerStep);
+      return [equalityKey(value), entry];
+    }),
+  );
 }
 
 function fixedValue(
@@ -62,6 +86,7 @@ function fixedValue(
   if (depthOf(value, limits.schemaDepth) > limits.schemaDepth) {
     throw refuse(part, keyword, `names a value more than ${limits.schemaDepth} deep`);
   }
+  if (!hasExactNumbers(value)) throw refuse(part, keyword, "names a number that a double cannot hold exactly");
   return { value, json: JSON.stringify(value), part, keyword };
 }
 
@@ -73,7 +98,7 @@ function depthOf(value: unknown, deepest: number): number {
 }
 
 /** Equal for values that JSON Schema holds equal: the order of members does not count. */
-export function equalityKey(value: unknown): string {
+function equalityKey(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(equalityKey).join(",")}]`;
   if (!isRecord(value)) return JSON.stringify(value);
   const members = Object.keys(value).toSorted();

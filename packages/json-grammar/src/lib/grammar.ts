@@ -105,9 +105,9 @@ export function createGrammar(limits: GrammarLimits): Grammar {
     shared,
     counted,
     print: (root) => {
-      const useful = pruneRules(rules, root);
+      const useful = pruneRules(rules, root, spend);
       if (useful === undefined) return undefined;
-      checkRules(useful, paths, limits);
+      checkRules(useful, paths, { limits, spend });
       return [...useful].map(([name, expression]) => printRule(name, expression)).join("");
     },
   };

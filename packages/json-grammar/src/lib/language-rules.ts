@@ -14,7 +14,7 @@ export function languageExpression(
   language: Language,
   name: string,
 ): Expression | undefined {
-  if (isPredictive(language)) return asWritten(grammar, language, name);
+  if (isPredictive(language, grammar.spend)) return asWritten(grammar, language, name);
   const states = buildAutomaton(languages, language, grammar.limits.patternStates);
   return states === undefined ? undefined : stateByState(grammar, states, name);
 }

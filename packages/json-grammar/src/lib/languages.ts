@@ -18,7 +18,12 @@ type LanguageShape =
   | { readonly kind: "intersection"; readonly items: readonly Language[] }
   | { readonly kind: "complement"; readonly item: Language };
 
+/** How many ranges of characters can be put together in a step that is counted. */
+const rangesPerStep = 8;
+
 export interface Languages {
+  /** Told of every piece of work before it is done; it may throw to end it. */
+  spend(steps: number): void;
   /** No text at all. */
   readonly none: Language;
   /** The empty text alone. */
@@ -61,6 +66,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
 
   function set(chars: CharSet): Language {
     if (chars.length === 0) return none;
+    spend(chars.length);
     const key = setKey(chars);
     sets.set(key, chars);
     return make(`set ${key}`, false, { kind: "set", set: chars });
@@ -105,6 +111,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
     flat.delete(none);
     if (flat.has(all)) return all;
     const chars = [...flat].flatMap((part) => (part.kind === "set" ? [part.set] : []));
+    spend(chars.reduce((ranges, set) => ranges + set.length, 0) / rangesPerStep);
     const others = [...flat].filter((part) => part.kind !== "set" && part !== empty);
     const options = joinCounts([...others, ...(chars.length > 0 ? [set(uniteSets(...chars))] : [])]);
     const alternatives = options.toSorted((a, b) => a.id - b.id);
@@ -119,7 +126,11 @@ export function createLanguages(spend: (steps: number) => void): Languages {
   /** `a{0,3}` and `a{2,7}` are `a{0,7}`: without this, the derivatives of counted repetitions would pile up. */
   function joinCounts(options: readonly Language[]): readonly Language[] {
     const groups = new Map<Language, Language[]>();
-    for (const option of options) groups.set(itemOf(option), [...(groups.get(itemOf(option)) ?? []), option]);
+    for (const option of options) {
+      const members = groups.get(itemOf(option));
+      if (members === undefined) groups.set(itemOf(option), [option]);
+      else members.push(option);
+    }
     return [...groups].flatMap(([item, members]) => {
       const joined: { min: number; max: number }[] = [];
       for (const count of members.map(countOf).toSorted((a, b) => a.min - b.min)) {
@@ -202,6 +213,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
   }
 
   return {
+    spend,
     none,
     empty,
     anyOne,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { hostileSchemas } from "../testing/hostile-schemas.ts";
 import { refusal } from "../testing/compiled-schema.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { jsonSchemaToGbnf } from "./json-grammar.ts";
@@ -130,6 +131,15 @@ describe("limits", () => {
     expect(refusal(schema)).toBeInstanceOf(UnsupportedSchemaError);
     const { user, system } = process.cpuUsage(before);
     expect((user + system) / 1_000).toBeLessThan(5_000);
+  });
+
+  it.each(Object.entries(hostileSchemas))("hold for %s", (_, make) => {
+    const schema: unknown = JSON.parse(JSON.stringify(make(200_000)));
+    const before = process.cpuUsage();
+    const result = refusal(schema);
+    const { user, system } = process.cpuUsage(before);
+    expect(result instanceof UnsupportedSchemaError || Object.hasOwn(result as object, "grammar")).toBe(true);
+    expect((user + system) / 1_000).toBeLessThan(2_500);
   });
 
   it.each([

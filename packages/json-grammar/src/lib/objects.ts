@@ -23,10 +23,10 @@ interface Member {
 /** Never, when a member that is required can have no value. */
 export function objectExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
   const { grammar } = context;
-  const required = new Set(requiredNames(parts, grammar.limits));
-  const names = memberNames(parts, grammar.limits);
+  const required = new Set(requiredNames(parts, grammar));
+  const names = memberNames(parts, grammar);
   const members = names.map((member): Member => {
-    const value = context.compile(propertyConditions(parts, member));
+    const value = context.compile(propertyConditions(parts, member, grammar));
     return { name: member, required: required.has(member), text: sequence(memberName(grammar, member), value) };
   });
   const possible = members.filter((member) => member.required || !isNever(member.text));
@@ -41,11 +41,12 @@ export function objectExpression(context: CompileContext, parts: readonly Schema
  */
 function memberList(grammar: Grammar, members: readonly Member[], extra: Expression, name: string): Expression {
   const separator = comma(grammar);
+  const rows = joinRequired(members, separator);
   let from = isNever(extra) ? never : sequence(extra, repeat(sequence(separator, extra), 0, Infinity));
   let after = repeat(sequence(separator, extra), 0, Infinity);
   let mayEnd = true;
-  for (const [index, member] of [...members.entries()].toReversed()) {
-    const isShared = !member.required || members[index - 1]?.required === false;
+  for (const [index, member] of [...rows.entries()].toReversed()) {
+    const isShared = !member.required || index > 0;
     const rest = member.required ? never : from;
     const list = choice(sequence(member.text, after), rest);
     from = isShared ? grammar.define(grammar.reserve(`${name}-from-${member.name}`), list) : list;
@@ -54,6 +55,20 @@ function memberList(grammar: Grammar, members: readonly Member[], extra: Express
     if (mayEnd) after = optional(after);
   }
   return mayEnd ? optional(from) : from;
+}
+
+/** Required members in a row are as good as one: there is no way around any of them. */
+function joinRequired(members: readonly Member[], separator: Expression): readonly Member[] {
+  const rows: Member[][] = [];
+  for (const member of members) {
+    const last = rows.at(-1);
+    if (member.required && last?.[0]?.required === true) last.push(member);
+    else rows.push([member]);
+  }
+  return rows.flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    return [{ ...first, text: sequence(first.text, ...others.flatMap(({ text }) => [separator, text])) }];
+  });
 }
 
 /** A member that no schema declares: its name must be none of those that are declared. */

@@ -2,8 +2,11 @@
 import { intersectSets, noChar, uniteSets, type CharSet } from "./char-set.ts";
 import { partsOf, type Language } from "./languages.ts";
 
+/** How many ranges of characters can be compared in a step that is counted. */
+const rangesPerStep = 8;
+
 /** Whether one character always tells which way to go. Then the language needs no automaton to be read without guessing. */
-export function isPredictive(language: Language): boolean {
+export function isPredictive(language: Language, spend: (steps: number) => void): boolean {
   const starts = new Map<Language, CharSet>();
 
   function startsOf(part: Language): CharSet {
@@ -31,6 +34,7 @@ export function isPredictive(language: Language): boolean {
   }
 
   function withFollow(part: Language, follow: CharSet): CharSet {
+    spend((startsOf(part).length + follow.length) / rangesPerStep);
     return part.nullable ? uniteSets(startsOf(part), follow) : startsOf(part);
   }
 
@@ -47,11 +51,11 @@ export function isPredictive(language: Language): boolean {
         const starting = part.options.map((option) =>
           option.nullable ? withFollow(option, follow) : startsOf(option),
         );
-        return areDisjoint(starting) && part.options.every((option) => check(option, follow));
+        return areDisjoint(starting, spend) && part.options.every((option) => check(option, follow));
       }
       case "repeat": {
         const { item, min, max } = part;
-        if (item.nullable || (min !== max && !areDisjoint([startsOf(item), follow]))) return false;
+        if (item.nullable || (min !== max && !areDisjoint([startsOf(item), follow], spend))) return false;
         return check(item, max === 1 ? follow : uniteSets(startsOf(item), follow));
       }
       case "intersection":
@@ -72,9 +76,10 @@ export function isPredictive(language: Language): boolean {
   return check(language, noChar);
 }
 
-function areDisjoint(sets: readonly CharSet[]): boolean {
+function areDisjoint(sets: readonly CharSet[], spend: (steps: number) => void): boolean {
   let seen: CharSet = noChar;
   for (const set of sets) {
+    spend((seen.length + set.length) / rangesPerStep);
     if (intersectSets(seen, set).length > 0) return false;
     seen = uniteSets(seen, set);
   }

@@ -1,17 +1,21 @@
 // Owns reading the keywords for objects: which members there can be, and what bears on each of them.
 import type { Condition } from "./conjunction.ts";
-import type { GrammarLimits } from "./limits.ts";
+import type { Grammar } from "./grammar.ts";
 import { has, isRecord, listOf, namesOf, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 
+/** How many names or schemas can be looked at in a step that is counted. */
+const namesPerStep = 10;
+
 /** Names in the order in which they are written: declared ones first. */
-export function memberNames(parts: readonly SchemaPart[], limits: GrammarLimits): readonly string[] {
-  const declared = parts.flatMap((part) => namesOf(part, "properties", limits.alternatives));
-  return [...new Set([...declared, ...requiredNames(parts, limits)])];
+export function memberNames(parts: readonly SchemaPart[], grammar: Grammar): readonly string[] {
+  const declared = parts.flatMap((part) => namesOf(part, "properties", grammar.limits.alternatives));
+  return [...new Set([...declared, ...requiredNames(parts, grammar)])];
 }
 
-export function requiredNames(parts: readonly SchemaPart[], limits: GrammarLimits): readonly string[] {
+export function requiredNames(parts: readonly SchemaPart[], grammar: Grammar): readonly string[] {
   const names = parts.flatMap((part) => {
-    const required = listOf(part, "required", limits.alternatives) ?? [];
+    const required = listOf(part, "required", grammar.limits.alternatives) ?? [];
+    grammar.spend(required.length / namesPerStep);
     return required.map((name) => {
       if (typeof name !== "string") throw refuse(part, "required", "must be an array of strings");
       return name;
@@ -21,7 +25,12 @@ export function requiredNames(parts: readonly SchemaPart[], limits: GrammarLimit
 }
 
 /** Everything that bears on the member of this name. */
-export function propertyConditions(parts: readonly SchemaPart[], name: string): readonly Condition[] {
+export function propertyConditions(
+  parts: readonly SchemaPart[],
+  name: string,
+  { spend }: Pick<Grammar, "spend">,
+): readonly Condition[] {
+  spend(parts.length / namesPerStep);
   return parts.flatMap((part) => {
     if (declares(part, name)) return [{ kind: "schema" as const, at: pathOf(part, "properties", name) }];
     return additionalConditions(part);

@@ -1,13 +1,16 @@
 // Owns the removal of dead ends: a model that is led into a rule without an end could never leave it.
 import { choice, never, reference, repeat, sequence, type Expression } from "./expression.ts";
-import type { Rules } from "./grammar.ts";
+import type { Grammar, Rules } from "./grammar.ts";
+
+/** How many rules can be looked at in a step that is counted. */
+const rulesPerStep = 10;
 
 /**
  * The rules that `root` reaches and that can match some finite text, `root` first. Undefined when `root` cannot: a schema that
  * always requires itself once more, say.
  */
-export function pruneRules(rules: Rules, root: string): Rules | undefined {
-  const finite = findFinite(rules);
+export function pruneRules(rules: Rules, root: string, spend: Grammar["spend"]): Rules | undefined {
+  const finite = findFinite(rules, spend);
   if (!finite.has(root)) return undefined;
   const kept = new Map<string, Expression>();
   const waiting = [root];
@@ -22,11 +25,12 @@ export function pruneRules(rules: Rules, root: string): Rules | undefined {
 }
 
 /** Grows the set until nothing is added. Either direction settles a chain of rules in one pass, so both are taken in turn. */
-function findFinite(rules: Rules): Set<string> {
+function findFinite(rules: Rules, spend: Grammar["spend"]): Set<string> {
   const finite = new Set<string>();
   const order = [...rules];
   for (let size = -1; finite.size !== size;) {
     size = finite.size;
+    spend(rules.size / rulesPerStep);
     for (const [name, expression] of [...order, ...order.toReversed()]) {
       if (!finite.has(name) && isFinite(expression, finite)) finite.add(name);
     }

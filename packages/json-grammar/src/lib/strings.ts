@@ -14,6 +14,9 @@ import { languageOfRegex } from "./regex-language.ts";
 import { countOf, pathOf, textOf, type SchemaPart } from "./schema-part.ts";
 import { textLength } from "./text-length.ts";
 
+/** How many characters of a pattern or a text can be read in a step that is counted. */
+const charsPerStep = 10;
+
 interface StringRule {
   readonly source: string;
   readonly path: string;
@@ -52,6 +55,7 @@ function rulesOf(
 export function stringExpression(grammar: Grammar, constraints: StringConstraints, hint: string): Expression {
   const { rules, minLength, maxLength } = constraints;
   if (minLength > maxLength) return never;
+  grammar.spend(rules.reduce((chars, { source }) => chars + source.length, 0) / charsPerStep);
   const key = JSON.stringify([rules.map(({ source }) => source), minLength, String(maxLength)]);
   if (rules.length === 0) {
     if (minLength === 0 && maxLength === Infinity) return anyString(grammar);
@@ -67,8 +71,9 @@ export function stringExpression(grammar: Grammar, constraints: StringConstraint
 export function stringFilter(grammar: Grammar, constraints: StringConstraints): (text: string) => boolean {
   const languages = createLanguages(grammar.spend);
   const { rules, minLength, maxLength } = constraints;
-  const language = languages.intersection(rules.map((rule) => ruleLanguage(languages, rule, grammar.limits)));
+  const language = languages.intersection(rules.map((rule) => ruleLanguage(languages, rule, grammar)));
   return (text) => {
+    grammar.spend(text.length / charsPerStep);
     const chars = Array.from(text, (char) => char.codePointAt(0) ?? 0);
     if (chars.length < minLength || chars.length > maxLength) return false;
     return language === languages.all || chars.reduce<Language>(languages.derive, language).nullable;
@@ -80,7 +85,7 @@ function patternExpression(grammar: Grammar, constraints: StringConstraints, nam
   const { limits } = grammar;
   for (const longest of lengthsToTry(maxLength, minLength, limits)) {
     const languages = createLanguages(grammar.spend);
-    const language = languages.intersection(rules.map((rule) => ruleLanguage(languages, rule, limits)));
+    const language = languages.intersection(rules.map((rule) => ruleLanguage(languages, rule, grammar)));
     const bounded = boundLength(languages, language, minLength, longest);
     const expression = languageExpression(grammar, languages, bounded, name);
     if (expression !== undefined && !(isNever(expression) && longest < maxLength)) return expression;
@@ -106,7 +111,8 @@ function boundLength(languages: Languages, language: Language, min: number, max:
   return languages.intersection([language, languages.repeat(anyOne, min, max)]);
 }
 
-function ruleLanguage(languages: Languages, rule: StringRule, limits: GrammarLimits): Language {
+function ruleLanguage(languages: Languages, rule: StringRule, { limits, spend }: Grammar): Language {
+  spend(rule.source.length / charsPerStep);
   try {
     return languageOfRegex(languages, parseRegex(rule.source, limits));
   } catch (error) {

@@ -9,31 +9,44 @@ export interface TextLength {
 
 /** Bounds in characters: no text of the language is shorter or longer, but there need not be one as short or as long. */
 export function textLength(language: Language): TextLength {
-  switch (language.kind) {
-    case "none":
-    case "empty":
-      return { min: 0, max: 0 };
-    case "set":
-      return { min: 1, max: 1 };
-    case "concat": {
-      const parts = partsOf(language).map(textLength);
-      return { min: sum(parts.map(({ min }) => min)), max: sum(parts.map(({ max }) => max)) };
-    }
-    case "union": {
-      const options = language.options.map(textLength);
-      return { min: Math.min(...options.map(({ min }) => min)), max: Math.max(...options.map(({ max }) => max)) };
-    }
-    case "repeat": {
-      const item = textLength(language.item);
-      return { min: item.min * language.min, max: item.max === 0 ? 0 : item.max * language.max };
-    }
-    case "intersection": {
-      const items = language.items.map(textLength);
-      return { min: Math.max(...items.map(({ min }) => min)), max: Math.min(...items.map(({ max }) => max)) };
-    }
-    case "complement":
-      return { min: 0, max: Infinity };
+  // Languages share their parts: without this, what stands behind a row of lookaheads would be measured once for each way to it.
+  const known = new Map<Language, TextLength>();
+
+  function measure(part: Language): TextLength {
+    const length = known.get(part) ?? compute(part);
+    known.set(part, length);
+    return length;
   }
+
+  function compute(part: Language): TextLength {
+    switch (part.kind) {
+      case "none":
+      case "empty":
+        return { min: 0, max: 0 };
+      case "set":
+        return { min: 1, max: 1 };
+      case "concat": {
+        const parts = partsOf(part).map(measure);
+        return { min: sum(parts.map(({ min }) => min)), max: sum(parts.map(({ max }) => max)) };
+      }
+      case "union": {
+        const options = part.options.map(measure);
+        return { min: Math.min(...options.map(({ min }) => min)), max: Math.max(...options.map(({ max }) => max)) };
+      }
+      case "repeat": {
+        const item = measure(part.item);
+        return { min: item.min * part.min, max: item.max === 0 ? 0 : item.max * part.max };
+      }
+      case "intersection": {
+        const items = part.items.map(measure);
+        return { min: Math.max(...items.map(({ min }) => min)), max: Math.min(...items.map(({ max }) => max)) };
+      }
+      case "complement":
+        return { min: 0, max: Infinity };
+    }
+  }
+
+  return measure(language);
 }
 
 function sum(numbers: readonly number[]): number {

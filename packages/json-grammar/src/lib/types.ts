@@ -52,6 +52,7 @@ export function typeOfValue(value: unknown): JsonType {
 function readTypes(part: SchemaPart): ReadonlySet<JsonType> {
   const value = valueOf(part, "type");
   const names: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (names.length > jsonTypes.length) throw refuse(part, "type", `has more than ${jsonTypes.length} entries`);
   const types = names.map((name) => {
     const type = jsonTypes.find((known) => known === name);
     if (type === undefined) throw refuse(part, "type", `must be one or more of ${jsonTypes.join(", ")}`);

@@ -10,9 +10,21 @@ export const requestLimits = {
   stopChars: 256,
   maxTokens: 1_048_576,
   grammarChars: 262_144,
+  /** Of a JSON schema as text. */
+  schemaChars: 1_048_576,
   logitBiasEntries: 1_024,
   drySequenceBreakers: 16,
   deadlineMs: 86_400_000,
+} as const;
+
+/** Of the JSON of a request body, whatever its fields: what is parsed, validated and sent on must be walked in bounded time. */
+export const bodyLimits = {
+  /** Levels of arrays and objects in each other. */
+  depth: 128,
+  /** Values in all: arrays, objects and what stands in them. */
+  values: 300_000,
+  /** Of one object. */
+  members: 5_000,
 } as const;
 
 export const MessageSchema = z

@@ -3,25 +3,51 @@
 import { z } from "zod";
 import { requestLimits } from "./generate.ts";
 
-/** Most choices of one request, and most alternatives that `top_logprobs` asks for. */
+/**
+ * Prompts have no length of their own here: how much text a context holds, only the engine knows. The texts that have one are those that
+ * are no prompt, or only a part of it; a context of 128 Ki tokens takes less than any of them allows.
+ */
 export const openAiLimits = {
   choices: 16,
+  /** Alternatives that `top_logprobs` asks for. */
   topLogprobs: 20,
+  /** Of one message. */
+  contentParts: 1_024,
   tools: 128,
   toolNameChars: 64,
+  /** All tools of a request together, as JSON. */
+  toolsChars: 1_048_576,
+  /** Of one message. */
+  toolCalls: 128,
+  calledNameChars: 256,
+  /** Of one call. */
+  argumentsChars: 1_048_576,
+  /** Of what describes a schema, and is not used. */
+  descriptionChars: 65_536,
+  userChars: 1_024,
   embeddingInputs: 256,
+  /** All inputs of a request together. */
+  embeddingChars: 1_048_576,
+  tokenizeChars: 1_048_576,
+  detokenizeTokens: 262_144,
 } as const;
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
 const TextPartSchema = z.object({ type: z.literal("text"), text: z.string() });
-const ContentSchema = z.union([z.string(), z.array(TextPartSchema, "only text parts are supported")]);
+const ContentSchema = z.union([
+  z.string(),
+  z.array(TextPartSchema, "only text parts are supported").max(openAiLimits.contentParts),
+]);
 
 export const ToolCallSchema = z
   .object({
     id: z.string().max(requestLimits.idChars),
     type: z.literal("function"),
-    function: z.object({ name: z.string(), arguments: z.string() }),
+    function: z.object({
+      name: z.string().max(openAiLimits.calledNameChars),
+      arguments: z.string().max(openAiLimits.argumentsChars),
+    }),
   })
   .meta({ id: "ToolCall" });
 export type ToolCall = z.infer<typeof ToolCallSchema>;
@@ -35,9 +61,9 @@ export const ChatMessageSchema = z
       role: z.literal("assistant"),
       content: nullish(ContentSchema),
       reasoning_content: nullish(z.string()),
-      tool_calls: nullish(z.array(ToolCallSchema)),
+      tool_calls: nullish(z.array(ToolCallSchema).max(openAiLimits.toolCalls)),
     }),
-    z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: z.string() }),
+    z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: z.string().max(requestLimits.idChars) }),
   ])
   .meta({ id: "ChatMessage" });
 export type ChatMessage = z.infer<typeof ChatMessageSchema>;
@@ -59,9 +85,16 @@ export const ToolSchema = z
   .meta({ id: "Tool" });
 export type Tool = z.infer<typeof ToolSchema>;
 
+const ToolsSchema = z
+  .array(ToolSchema)
+  .max(openAiLimits.tools)
+  .refine((tools) => JSON.stringify(tools).length <= openAiLimits.toolsChars, {
+    message: `at most ${openAiLimits.toolsChars} characters of JSON`,
+  });
+
 export const ToolChoiceSchema = z.union([
   z.enum(["none", "auto", "required"]),
-  z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) }),
+  z.object({ type: z.literal("function"), function: z.object({ name: z.string().max(openAiLimits.toolNameChars) }) }),
 ]);
 export type ToolChoice = z.infer<typeof ToolChoiceSchema>;
 
@@ -72,7 +105,7 @@ export const ResponseFormatSchema = z.discriminatedUnion("type", [
     type: z.literal("json_schema"),
     json_schema: z.object({
       name: z.string().max(openAiLimits.toolNameChars).optional(),
-      description: nullish(z.string()),
+      description: nullish(z.string().max(openAiLimits.descriptionChars)),
       schema: z.record(z.string(), z.unknown()),
       strict: nullish(z.boolean()),
     }),
@@ -88,7 +121,8 @@ const completionShape = {
   n: nullish(z.int().min(1).max(openAiLimits.choices)),
   temperature: nullish(z.number().min(0).max(2)),
   top_p: nullish(z.number().min(0).max(1)),
-  seed: nullish(z.int()),
+  // Not `z.int()`, which ends at 2^53: clients send seeds of 64 bits, and rounding those makes no difference.
+  seed: nullish(z.number().refine(Number.isInteger, "must be an integer").meta({ type: "integer" })),
   stop: nullish(
     z.union([
       z.string().min(1).max(requestLimits.stopChars),
@@ -98,7 +132,7 @@ const completionShape = {
   presence_penalty: nullish(z.number().min(-2).max(2)),
   frequency_penalty: nullish(z.number().min(-2).max(2)),
   logit_bias: nullish(z.record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))),
-  user: nullish(z.string()),
+  user: nullish(z.string().max(openAiLimits.userChars)),
   top_k: nullish(z.int().min(0).max(1_000_000)),
   min_p: nullish(z.number().min(0).max(1)),
   repeat_penalty: nullish(z.number().min(0.01).max(10)),
@@ -117,7 +151,7 @@ export const ChatCompletionRequestSchema = z
     logprobs: nullish(z.boolean()),
     top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     response_format: nullish(ResponseFormatSchema),
-    tools: nullish(z.array(ToolSchema).max(openAiLimits.tools)),
+    tools: nullish(ToolsSchema),
     tool_choice: nullish(ToolChoiceSchema),
     parallel_tool_calls: nullish(z.boolean()),
   })
@@ -147,8 +181,14 @@ export const EmbeddingsRequestSchema = z
   .object({
     model: nullish(z.string().max(requestLimits.modelChars)),
     input: z.union([
-      z.string().min(1, "must not be empty"),
-      z.array(z.string().min(1, "must not be empty")).min(1).max(openAiLimits.embeddingInputs),
+      z.string().min(1, "must not be empty").max(openAiLimits.embeddingChars),
+      z
+        .array(z.string().min(1, "must not be empty"))
+        .min(1)
+        .max(openAiLimits.embeddingInputs)
+        .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= openAiLimits.embeddingChars, {
+          message: `at most ${openAiLimits.embeddingChars} characters in all`,
+        }),
     ]),
     encoding_format: nullish(z.enum(["float", "base64"])),
     dimensions: nullish(z.int().positive()),
@@ -158,7 +198,7 @@ export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;
 
 export const TokenizeRequestSchema = z
   .object({
-    content: z.string(),
+    content: z.string().max(openAiLimits.tokenizeChars),
     add_special: z.boolean().default(false).describe("Put BOS before it where the model wants one."),
     parse_special: z.boolean().default(true).describe("Read the text of control tokens as control tokens."),
     with_pieces: z.boolean().default(false),
@@ -166,13 +206,13 @@ export const TokenizeRequestSchema = z
   .meta({ id: "TokenizeRequest" });
 
 export const DetokenizeRequestSchema = z
-  .object({ tokens: z.array(z.int().nonnegative()).max(requestLimits.maxTokens) })
+  .object({ tokens: z.array(z.int().nonnegative()).max(openAiLimits.detokenizeTokens) })
   .meta({ id: "DetokenizeRequest" });
 
 export const ApplyTemplateRequestSchema = z
   .object({
     messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
-    tools: nullish(z.array(ToolSchema).max(openAiLimits.tools)),
+    tools: nullish(ToolsSchema),
   })
   .meta({ id: "ApplyTemplateRequest" });
 

@@ -5,7 +5,7 @@ import { acceptedOf, hasEnded, stateNameOf, statusOf } from "@waggle/jobs";
 import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
-import { withSchemaGrammar } from "../../fields.ts";
+import { schemaGrammarFor, withSchemaGrammar } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { encodingOf } from "./encoding.ts";
 import { nativeFraming } from "./framing.ts";
@@ -15,8 +15,10 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
   const { dispatcher, registry } = options;
 
   async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
-    const request = withSchemaGrammar(await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes));
-    return generateSpecOf(request, { client: c.get("client"), trace: c.get("requestId"), direct });
+    const client = c.get("client");
+    const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
+    const request = await withSchemaGrammar(body, schemaGrammarFor(options.schemas, client));
+    return generateSpecOf(request, { client, trace: c.get("requestId"), direct });
   }
 
   function find(c: AppContext): Job {

@@ -1,6 +1,6 @@
 // Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
 import type { TemplateMessage, TemplateTool } from "@waggle/engine";
-import { jsonObjectGbnf } from "@waggle/json-grammar";
+import { hasExactNumbers, jsonObjectGbnf } from "@waggle/json-grammar";
 import { GenerateRequestSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type {
   ChatCompletionRequest,
@@ -8,11 +8,12 @@ import type {
   CompletionRequest,
   GenerateRequest,
   GenerateRequestInput,
-  ResponseFormat,
   Tool,
 } from "@waggle/protocol";
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
-import { schemaGrammar, unsupported } from "../../fields.ts";
+import { unsupported } from "../../fields.ts";
+import type { SchemaGrammar } from "../../fields.ts";
+import { shapeProblem } from "../../parse-json.ts";
 import { toolPlanOf } from "./tools.ts";
 import type { ToolPlan } from "./tools.ts";
 
@@ -25,21 +26,22 @@ export interface Translated {
 export interface TranslationContext extends JobScope {
   /** Longest a collected answer may take. */
   readonly deadlineMs: number | undefined;
+  readonly schemaGrammar: SchemaGrammar;
 }
 
 /** OpenAI's defaults where they differ from the native ones. */
 const defaults = { temperature: 1, top_p: 1 } as const;
 
-export function translateChat(body: ChatCompletionRequest, context: TranslationContext): Translated {
+export async function translateChat(body: ChatCompletionRequest, context: TranslationContext): Promise<Translated> {
   const tools = toolPlanOf(body);
   if (tools?.schema !== undefined && body.grammar != null) {
     throw unsupported("grammar", "a forced tool call has a grammar of its own");
   }
-  const grammar = forcedGrammar(tools) ?? grammarOf(body.response_format, body.grammar);
-  const messages = body.messages.map(templateMessage);
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
+  const grammar = await grammarOf(body, tools, context.schemaGrammar);
+  const messages = body.messages.map(templateMessage);
   return {
     spec: {
       ...specOf(body, context, { max_tokens: body.max_completion_tokens ?? body.max_tokens, grammar }),
@@ -100,22 +102,23 @@ export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
   }));
 }
 
-function forcedGrammar(tools: ToolPlan | undefined): string | undefined {
-  return tools?.schema === undefined ? undefined : schemaGrammar(tools.schema, "tools");
-}
-
-function grammarOf(format: ResponseFormat | null | undefined, grammar: string | null | undefined): string | undefined {
+/** What the answer is held to: a call that is due in any case, the format that was asked for, or a grammar of the client's own. */
+async function grammarOf(
+  { response_format: format, grammar }: ChatCompletionRequest,
+  tools: ToolPlan | undefined,
+  schemaGrammar: SchemaGrammar,
+): Promise<string | undefined> {
+  if (tools?.schema !== undefined) return await schemaGrammar(tools.schema, "tools");
   if (format == null || format.type === "text") return grammar ?? undefined;
   if (grammar != null) throw unsupported("grammar", "response_format asks for another grammar");
-  return format.type === "json_object"
-    ? jsonObjectGbnf()
-    : schemaGrammar(format.json_schema.schema, "response_format.json_schema.schema");
+  if (format.type === "json_object") return jsonObjectGbnf();
+  return await schemaGrammar(format.json_schema.schema, "response_format.json_schema.schema");
 }
 
 /** All of a spec but its prompt and logprobs. */
 function specOf(
   body: Shared,
-  { deadlineMs, ...scope }: TranslationContext,
+  { deadlineMs, schemaGrammar: _, ...scope }: TranslationContext,
   own: { readonly max_tokens: number | null | undefined; readonly grammar: string | null | undefined },
 ): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
   // The native schema fills in the defaults and checks what both dialects have in common; its prompt is not used.
@@ -188,10 +191,15 @@ function textOf(content: ChatMessage["content"]): string {
   return typeof content === "string" ? content : content.map((part) => part.text).join("");
 }
 
-/** Templates print arguments as JSON of their own; what is no JSON goes in as the text it is. */
-function parsedArguments(text: string): unknown {
+/**
+ * Templates print arguments as JSON of their own. What is no JSON goes in as the text it is, and so does what is nested too deeply to be
+ * walked over, or has a number that would be printed as another one: identifiers of 64 bits are usual there.
+ */
+export function parsedArguments(text: string): unknown {
+  if (shapeProblem(text) !== undefined) return text;
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return hasExactNumbers(value) ? value : text;
   } catch {
     return text;
   }

@@ -5,7 +5,7 @@ import type { openAiRoutes } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Generation, Handler } from "../../dialect.ts";
-import { unsupported } from "../../fields.ts";
+import { schemaGrammarFor, unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { chatCompletion } from "./chat.ts";
 import { embeddingsRoute } from "./embeddings.ts";
@@ -25,7 +25,7 @@ interface AnswerWishes {
 }
 
 export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
-  const { limits, view } = options;
+  const { limits, schemas, view } = options;
   const created = Math.floor(Date.now() / 1000);
 
   function generationOf(body: AnswerWishes, { spec, tools }: Translated, completion: Completion): Generation {
@@ -60,6 +60,7 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     return {
       client: c.get("client"),
       trace: c.get("requestId"),
+      schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
       sessionId: parsed.data,
       deadlineMs: body.stream === true ? undefined : limits.collectTimeoutMs,
     };
@@ -85,7 +86,7 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
-      const translated = translateChat(body, contextOf(c, body));
+      const translated = await translateChat(body, contextOf(c, body));
       return await generations.respond(c, generationOf(body, translated, chatCompletion));
     },
     async completions(c) {

@@ -13,12 +13,8 @@ export function createTokenRoutes({
     async tokenize(c) {
       const body = await readBody(c, TokenizeRequestSchema, limits.maxBodyBytes);
       const { content: text, add_special: addSpecial, parse_special: parseSpecial, with_pieces: withPieces } = body;
-      const { tokens, pieces } = await dispatcher.query<"tokenize">({
-        kind: "tokenize",
-        text,
-        addSpecial,
-        parseSpecial,
-      });
+      const question = { kind: "tokenize", text, addSpecial, parseSpecial, withPieces } as const;
+      const { tokens, pieces = [] } = await dispatcher.query<"tokenize">(question);
       if (!withPieces) return c.json({ tokens });
       return c.json({ tokens: tokens.map((id, i) => ({ id, piece: pieceOf(pieces[i] ?? "") })) });
     },

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { createBodyBudget } from "./body-budget.ts";
+
+describe("createBodyBudget", () => {
+  it("ends the body that has been arriving for longest, and counts it no longer", () => {
+    const budget = createBodyBudget(100);
+    const ended: string[] = [];
+    const open = (name: string) => budget.open(() => ended.push(name));
+    const [first, second, third] = [open("first"), open("second"), open("third")];
+    first.add(40);
+    second.add(40);
+    third.add(20);
+    expect([ended, budget.bytes]).toEqual([[], 100]);
+    third.add(1);
+    expect([ended, budget.bytes]).toEqual([["first"], 61]);
+    first.add(100);
+    first.close();
+    expect([ended, budget.bytes]).toEqual([["first"], 61]);
+    second.close();
+    third.close();
+    expect([ended, budget.bytes]).toEqual([["first"], 0]);
+  });
+
+  it("lets a small body through, however many large ones are never finished", () => {
+    const budget = createBodyBudget(1_000);
+    for (let i = 0; i < 300; i += 1) budget.open(() => {}).add(400);
+    let isEnded = false;
+    const small = budget.open(() => (isEnded = true));
+    small.add(10);
+    expect(isEnded).toBe(false);
+    expect(budget.bytes).toBeLessThanOrEqual(1_000);
+  });
+
+  it("ends one that is larger than all may be", () => {
+    const budget = createBodyBudget(10);
+    let isEnded = false;
+    budget.open(() => (isEnded = true)).add(11);
+    expect([isEnded, budget.bytes]).toEqual([true, 0]);
+  });
+});

@@ -1,0 +1,17 @@
+import { describe, expect, it } from "vitest";
+import { parsedArguments } from "./request.ts";
+
+describe("the arguments of a call", () => {
+  it("go into the prompt as JSON", () => {
+    expect(parsedArguments('{"city":"Oslo","days":[1,2.5]}')).toEqual({ city: "Oslo", days: [1, 2.5] });
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["nested too deeply to be sent on", `${"[".repeat(100_000)}${"]".repeat(100_000)}`],
+    ["numbers that would be printed as others", '{"id":12345678901234567890}'],
+    ["numbers that are none", '{"x":1e400}'],
+  ])("stay the text that they are: %s", (_, text) => {
+    expect(parsedArguments(text)).toBe(text);
+  });
+});

@@ -1,0 +1,280 @@
+// Owns schemas that ask for much more work than they have text, each in any size: what a compiler has to survive.
+
+type Schema = Record<string, unknown>;
+
+const list = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: Math.max(1, count) }, (_, i) => make(i));
+const named = (count: number, make: (index: number) => unknown, prefix = "p"): Schema =>
+  Object.fromEntries(list(count, (i) => [`${prefix}${i}`, make(i)]));
+const properties = (count: number, make: (index: number) => unknown, prefix = "p"): Schema => ({
+  type: "object",
+  properties: named(count, make, prefix),
+});
+
+/** A chain of schemas in each other, `wrap` around `wrap`. */
+function nested(
+  depth: number,
+  wrap: (inner: unknown, level: number) => unknown,
+  core: unknown = { type: "null" },
+): unknown {
+  let schema = core;
+  for (let level = 0; level < depth; level += 1) schema = wrap(schema, level);
+  return schema;
+}
+
+/** Of about `chars` characters of JSON each; some shapes cannot be larger than their limits, and are smaller then. */
+export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>> = {
+  "required members in a row": (chars) => ({
+    ...properties(Math.min(4_900, chars / 30), () => ({ type: "null" })),
+    required: list(Math.min(4_900, chars / 30), (i) => `p${i}`),
+  }),
+  "required members with long names": (chars) => {
+    const name = "n".repeat(1_000);
+    const count = Math.min(4_900, chars / 2_030);
+    return { ...properties(count, () => ({ type: "null" }), name), required: list(count, (i) => `${name}${i}`) };
+  },
+  "optional members": (chars) => properties(Math.min(4_900, chars / 20), () => ({ type: "null" })),
+  "optional members with long names": (chars) =>
+    properties(Math.min(4_900, chars / 1_020), () => ({ type: "null" }), "n".repeat(1_000)),
+  "members beside many schemas": (chars) => ({
+    ...properties(chars / 80, () => ({})),
+    allOf: list(Math.min(4_900, chars / 80), () => ({ additionalProperties: {}, type: "object" })),
+  }),
+  "one member in many schemas": (chars) => ({
+    allOf: list(Math.min(4_900, chars / 50), () => ({ type: "object", properties: { a: { type: "null" } } })),
+  }),
+  "many members in many schemas": (chars) => {
+    const count = Math.sqrt(chars / 20);
+    return { allOf: list(Math.min(count, 4_900), () => properties(count, () => ({}))) };
+  },
+  "anyOf beside many schemas": (chars) => ({
+    anyOf: list(Math.min(4_900, chars / 60), (i) => ({ const: i })),
+    allOf: list(Math.min(4_900, chars / 60), () => ({ type: "integer" })),
+  }),
+  "anyOf beside anyOf": (chars) => ({
+    allOf: list(Math.min(4_900, chars / 70), (i) => ({ anyOf: [{ type: "null" }, { properties: { [`p${i}`]: {} } }] })),
+  }),
+  "anyOf in anyOf": (chars) =>
+    nested(Math.min(60, chars / 40), (inner, i) => ({
+      anyOf: [inner, ...list(chars / 60 / 40, (j) => ({ const: i * 100_000 + j }))],
+    })),
+  "wide anyOf of one enum": (chars) => ({
+    anyOf: list(Math.sqrt(chars / 16), () => ({ enum: list(Math.sqrt(chars / 16), (j) => j) })),
+  }),
+  "enums in allOf": (chars) => ({
+    allOf: list(Math.sqrt(chars / 8), () => ({ enum: list(Math.sqrt(chars / 8), (j) => j) })),
+  }),
+  "oneOf of enums": (chars) => ({
+    oneOf: list(Math.min(900, Math.sqrt(chars / 8)), (i) => ({
+      enum: list(Math.min(4_900, Math.sqrt(chars / 8)), (j) => i * 100_000 + j),
+    })),
+  }),
+  "oneOf of a few large enums": (chars) => ({
+    oneOf: list(40, (i) => ({ enum: list(Math.min(4_900, chars / 320), (j) => i * 100_000 + j) })),
+  }),
+  "oneOf of objects with large enums": (chars) => ({
+    oneOf: list(80, (i) => ({
+      type: "object",
+      properties: { kind: { enum: list(Math.min(4_900, chars / 700), (j) => i * 100_000 + j) } },
+      required: ["kind"],
+    })),
+  }),
+  "oneOf of objects with many required members": (chars) => ({
+    oneOf: list(30, () => {
+      const names = list(Math.min(4_900, chars / 900), (j) => `m${j}`);
+      return { type: "object", properties: Object.fromEntries(names.map((name) => [name, {}])), required: names };
+    }),
+  }),
+  "oneOf that has to look deep": (chars) => ({
+    oneOf: list(20, () =>
+      nested(
+        4,
+        (inner) => ({ type: "object", properties: named(5, () => inner), required: ["p0", "p1", "p2", "p3", "p4"] }),
+        { type: "object", description: "x".repeat(chars / 20 / 700) },
+      ),
+    ),
+  }),
+  "an enum of long texts": (chars) => ({ enum: list(Math.min(4_900, chars / 70), (i) => `${"e".repeat(60)}${i}`) }),
+  "an enum of a few huge texts": (chars) => ({ enum: list(17, (i) => `${"e".repeat(chars / 17)}${i}`) }),
+  "an enum of texts that part late": (chars) => {
+    const side = Math.sqrt(chars / 2);
+    return { enum: list(Math.min(4_900, side), (i) => `${"e".repeat(i)}x`) };
+  },
+  "an enum of objects": (chars) => ({
+    enum: list(Math.min(4_900, chars / 60), (i) => ({ a: { b: { c: [i, i, i, { d: null }] } } })),
+  }),
+  "an enum of wide objects": (chars) => ({ enum: list(10, (i) => named(chars / 10 / 12, (j) => i * 10 + j)) }),
+  "an enum beside patterns": (chars) => ({
+    type: "string",
+    enum: list(Math.min(4_900, chars / 3 / 12), (i) => `text-${i}`),
+    allOf: list(chars / 3 / 40, (i) => ({ pattern: `^[a-z]*-?[0-9]*${i % 10}?$` })),
+  }),
+  "an enum of a huge text beside a pattern": (chars) => ({ enum: ["ab".repeat(chars / 2)], pattern: "^(a|b|ab|ba)*$" }),
+  "items in items": (chars) => nested(Math.min(62, chars / 12), (items) => ({ type: "array", items })),
+  "tuples in tuples": (chars) =>
+    nested(12, (inner) => ({ type: "array", prefixItems: list(2, () => inner) }), {
+      type: "null",
+      title: "x".repeat(chars / 4_096),
+    }),
+  "a wide tuple": (chars) => ({
+    type: "array",
+    prefixItems: list(Math.min(4_900, chars / 16), () => ({ type: "null" })),
+  }),
+  "wide tuples in allOf": (chars) => {
+    const side = Math.sqrt(chars / 4);
+    return { allOf: list(side, () => ({ type: "array", prefixItems: list(Math.min(4_900, side), () => ({})) })) };
+  },
+  "references to references": (chars) => ({
+    $ref: "#/$defs/d0",
+    $defs: named(chars / 26, (i) => ({ $ref: `#/$defs/d${i + 1}` }), "d"),
+  }),
+  "a graph of references": (chars) => {
+    const count = Math.sqrt(chars / 20);
+    return {
+      $ref: "#/$defs/d0",
+      $defs: named(
+        count,
+        (i) => ({
+          type: "object",
+          properties: named(count, (j) => ({ $ref: `#/$defs/d${(i + j) % Math.floor(count)}` })),
+        }),
+        "d",
+      ),
+    };
+  },
+  "references to what is far away": (chars) => {
+    const name = "f".repeat(chars / 2);
+    return { $defs: { [name]: { type: "null" } }, ...properties(chars / 2 / 40, () => ({ $ref: "#/$defs/short" })) };
+  },
+  "allOf of references": (chars) => ({
+    allOf: list(Math.min(4_900, chars / 45), (i) => ({ $ref: `#/$defs/d${i % 50}` })),
+    $defs: {
+      ...named(50, (i) => ({ allOf: list(20, (j) => ({ $ref: `#/$defs/e${(i + j) % 50}` })) }), "d"),
+      ...named(50, (i) => ({ type: "object", properties: { [`p${i}`]: {} } }), "e"),
+    },
+  }),
+  "combinations of references": (chars) => ({
+    $ref: "#/$defs/d0",
+    $defs: {
+      ...named(
+        chars / 120,
+        (i) => ({
+          anyOf: [
+            { $ref: `#/$defs/d${i + 1}`, title: "a" },
+            { type: "array", items: { allOf: [{ $ref: `#/$defs/d${i + 1}` }, { $ref: `#/$defs/d${i + 2}` }] } },
+          ],
+        }),
+        "d",
+      ),
+      [`d${Math.min(55, Math.floor(chars / 120))}`]: { type: "null" },
+      [`d${Math.min(55, Math.floor(chars / 120)) + 1}`]: { type: "null" },
+    },
+  }),
+  "a recursive schema with many members": (chars) => ({
+    ...properties(Math.min(4_900, chars / 26), () => ({ $ref: "#" })),
+  }),
+  "a long name around many schemas": (chars) => ({
+    properties: { ["n".repeat(chars / 2)]: { anyOf: list(Math.min(4_900, chars / 2 / 14), (i) => ({ const: i })) } },
+  }),
+  "a long name around deep schemas": (chars) => ({
+    properties: {
+      ["n".repeat(chars / 2)]: nested(50, (inner) => ({
+        anyOf: [inner, { type: "array", items: list(1, () => ({}))[0] }, { type: "null" }],
+      })),
+    },
+  }),
+  "other names beside long names": (chars) => ({
+    ...properties(chars / 220, () => ({}), "n".repeat(200)),
+    additionalProperties: true,
+  }),
+  "other names beside many names": (chars) => ({
+    ...properties(chars / 14, () => ({}), "name"),
+    additionalProperties: true,
+  }),
+  "patterns in members": (chars) =>
+    properties(chars / 60, (i) => ({ type: "string", pattern: `^[a-z]{2,${(i % 90) + 3}}[0-9]*x?$` })),
+  "large automata": (chars) =>
+    properties(chars / 60, (i) => ({ type: "string", pattern: `^(a|b)*a(a|b){${(i % 8) + 2}}$` })),
+  "a union of many texts": (chars) => ({
+    type: "string",
+    pattern: list(Math.min(chars, 2_000) / 6, (i) => `a${i}`).join("|"),
+  }),
+  "patterns that are unions": (chars) =>
+    properties(chars / 2_040, (j) => ({
+      type: "string",
+      pattern: list(300, (i) => `a${i + j}b`)
+        .join("|")
+        .slice(0, 2_000),
+    })),
+  "many patterns at once": (chars) => ({ allOf: list(chars / 40, (i) => ({ type: "string", pattern: `.*${i}.*` })) }),
+  "optional groups": (chars) => ({
+    type: "string",
+    pattern: list(Math.min(chars, 2_000) / 8, (i) => `(a${i % 10}b?)?`).join(""),
+  }),
+  "lookaheads that share what follows": (chars) => ({
+    type: "string",
+    pattern: "(a|(?=b))".repeat(Math.min(chars, 2_000) / 9),
+  }),
+  "a member each in many schemas": (chars) => ({
+    allOf: list(Math.min(4_900, chars / 50), (i) => ({ type: "object", properties: { [`p${i}`]: {} } })),
+  }),
+  "a wide tuple beside many schemas": (chars) => ({
+    type: "array",
+    prefixItems: list(Math.min(4_900, chars / 60), () => ({})),
+    allOf: list(Math.min(4_900, chars / 60), () => ({ type: "array", maxItems: 9_000 })),
+  }),
+  "oneOf of one long list of types": (chars) => ({
+    oneOf: list(Math.min(1_000, chars / 60), () => ({ $ref: "#/$defs/t" })),
+    $defs: { t: { type: list(chars / 30, () => "string") } },
+  }),
+  "oneOf of objects that one of many members tells apart": (chars) => ({
+    oneOf: list(Math.min(40, chars / 900), (i) => {
+      const names = list(Math.min(4_000, chars / 900), (j) => `m${j}`);
+      const members = Object.fromEntries(names.map((name) => [name, {}]));
+      return { type: "object", properties: { ...members, last: { const: i } }, required: [...names, "last"] };
+    }),
+  }),
+  "one large enum in many conditions": (chars) => ({
+    ...properties(Math.min(900, chars / 100), (i) => ({ $ref: "#/$defs/e", pattern: `^x${i}` })),
+    $defs: { e: { enum: list(Math.min(4_900, chars / 26), (i) => `text-${i}`) } },
+  }),
+  "many optional letters in many patterns": (chars) =>
+    properties(chars / 2_040, (j) => ({
+      type: "string",
+      pattern: `^${list(900, (i) => `${String.fromCodePoint(0x4e00 + 2 * i + j)}?`).join("")}$`,
+    })),
+  "groups in groups": (chars) => ({
+    type: "string",
+    pattern: `${"(".repeat(60)}a${"?)*".repeat(60)}`,
+    title: "x".repeat(chars / 2),
+  }),
+  "classes with many ranges": (chars) =>
+    properties(chars / 2_040, (j) => ({
+      type: "string",
+      pattern: `[${list(900, (i) => String.fromCodePoint(0x4e00 + 2 * i + j)).join("")}]*`,
+    })),
+  "counted patterns": (chars) =>
+    properties(chars / 60, (i) => ({
+      type: "string",
+      pattern: `^([a-c]{1,9}-){1,${(i % 20) + 1}}$`,
+      maxLength: 90 + i,
+    })),
+  "counted strings": (chars) =>
+    properties(chars / 60, (i) => ({ type: "string", minLength: i, maxLength: 2 * i + 5_000 })),
+  "bounded numbers": (chars) =>
+    properties(chars / 70, (i) => ({
+      type: "number",
+      minimum: -1.23456789 * (i + 1),
+      maximum: 9.87654321e9 * (i + 1),
+    })),
+  "numbers with far exponents": (chars) =>
+    properties(chars / 70, (i) => ({ type: "number", minimum: -(i + 1) * 1e300, maximum: 5e-324 * (i + 1) })),
+  "a chain of rules backwards": (chars) => ({
+    $ref: "#/$defs/d0",
+    $defs: named(Math.min(chars / 60, 60), (i) => ({ type: "array", items: { $ref: `#/$defs/d${i + 1}` } }), "d"),
+  }),
+  "types without end": (chars) => ({ type: list(chars / 9, () => "string") }),
+  "enums without difference": (chars) => ({ enum: list(Math.min(4_900, chars / 4), () => "a") }),
+  "formats without end": (chars) =>
+    properties(chars / 60, (i) => ({ type: "string", format: i % 2 === 0 ? "email" : "date-time", maxLength: 40 + i })),
+};
