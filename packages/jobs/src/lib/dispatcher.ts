@@ -225,7 +225,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       timers.set(job, "deadline", deadlineMs, () => end(job, { type: "failed", code: "deadline_exceeded", message }));
     }
     if (onDisconnect === "continue") return;
-    timers.set(job, "unclaimed", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));
+    timers.set(job, "orphaned", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));
   }
 
   // ---- running ------------------------------------------------------------------------------------------------------

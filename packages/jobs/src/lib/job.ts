@@ -67,7 +67,7 @@ export interface JobState {
   readonly enginesLost: number;
 }
 
-export type JobTimer = "deadline" | "unclaimed" | "grace" | "overdue" | "forget";
+export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget";
 
 export interface Job {
   /** Unique in this process; the engine's name for it. */

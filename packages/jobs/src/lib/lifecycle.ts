@@ -49,7 +49,8 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       log.info(keys(job), "stream_start");
     },
     status(job, status) {
-      log.debug({ ...keys(job), status }, "stream_status");
+      // Beside reasoning the wire's word for it would mislead.
+      log.debug({ ...keys(job), status: status === "thinking" ? "prefilling" : status }, "stream_status");
     },
     tokensCame({ acceptedAt, state }, { tokens, first, sincePreviousMs }) {
       generated += tokens;

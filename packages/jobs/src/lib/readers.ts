@@ -35,7 +35,7 @@ export function createReaders({ clock, timers, lifecycle, limits, onAbandoned }:
   return {
     open(job, after, onStalled) {
       job.readers += 1;
-      timers.clear(job, "unclaimed");
+      timers.clear(job, "orphaned");
       timers.clear(job, "grace");
       return createReader({
         log: job.log,
