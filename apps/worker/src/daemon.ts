@@ -106,7 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         if (event.stats !== undefined) recordStep(metrics, event.stats);
       }
       if (event.type === "prefix_store") recordTransfer(metrics, event);
-      if (event.type === "vitals") {
+      if (event.type === "process_stats") {
         metrics.engineEventLoopUtilization.set(event.eventLoopUtilization);
         metrics.engineRssBytes.set(event.rssBytes);
       }

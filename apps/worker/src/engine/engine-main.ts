@@ -37,11 +37,11 @@ function emit(event: EngineEvent): void {
 function keepUp(running: Engine): void {
   let last = performance.eventLoopUtilization();
   const upkeep = (): void => {
-    running.tidy();
+    running.maintain();
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-    emit({ type: "vitals", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
+    emit({ type: "process_stats", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
   setInterval(upkeep, upkeepIntervalMs).unref();
 }

@@ -196,11 +196,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onEngineEvent(event: EngineEvent): void {
     switch (event.type) {
-      case "checked":
-      case "check_failed":
+      case "preflight_ok":
+      case "preflight_failed":
         checks.answer(event);
         break;
-      case "answer":
+      case "query_result":
         questions.answer(event);
         break;
       case "step":
@@ -213,7 +213,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "broken":
       case "log":
       case "prefix_store":
-      case "vitals":
+      case "process_stats":
         break;
     }
   }

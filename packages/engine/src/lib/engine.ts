@@ -3,8 +3,8 @@
 import { WaggleError } from "@waggle/protocol";
 import type { Backend } from "./backend.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages.ts";
-import { answer } from "./answer.ts";
-import { createBoundary, type WaitingJob } from "./boundary.ts";
+import { answer } from "./query.ts";
+import { createSchedulingPoint, type WaitingJob } from "./scheduling-point.ts";
 import { createEmbeddings } from "./embeddings.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPrefillBudget } from "./prefill-budget.ts";
@@ -51,7 +51,7 @@ export interface EngineOptions {
 }
 
 export interface Engine {
-  /** Takes a command at any time. Running jobs feel it at the next boundary between two steps, all else at once. */
+  /** Takes a command at any time. Running jobs feel it at the next scheduling point between two steps, all else at once. */
   handle(command: EngineCommand): void;
   /**
    * Runs jobs until `shutdown`, or until the backend breaks: then the last event is `broken`. Never rejects; call it
@@ -59,7 +59,7 @@ export interface Engine {
    */
   run(): Promise<void>;
   /** To be called now and then: does a part of what can wait, if nothing was computed since the last call. */
-  tidy(): void;
+  maintain(): void;
   /** Slots that are not idle. */
   readonly busySlots: number;
 }
@@ -77,7 +77,7 @@ export function createEngine(options: EngineOptions): Engine {
   const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
   const prefillBudget = createPrefillBudget(batchSize, limits.prefillBudget);
   const embeddings = createEmbeddings({ embedder: backend.embedder, outbox, emit, now: options.now });
-  const boundary = createBoundary({
+  const schedulingPoint = createSchedulingPoint({
     backend,
     slots,
     embeddings,
@@ -91,7 +91,7 @@ export function createEngine(options: EngineOptions): Engine {
   const loop = createStepLoop({
     backend,
     slots,
-    boundary,
+    schedulingPoint,
     embeddings,
     prefillBudget,
     outbox,
@@ -105,9 +105,9 @@ export function createEngine(options: EngineOptions): Engine {
       job,
       (prepared) => {
         preparer.keep(prepared);
-        emit({ type: "checked", jobId: job.jobId, promptTokens: prepared.promptTokens });
+        emit({ type: "preflight_ok", jobId: job.jobId, promptTokens: prepared.promptTokens });
       },
-      (thrown) => emit({ type: "check_failed", jobId: job.jobId, failure: failureOf(thrown) }),
+      (thrown) => emit({ type: "preflight_failed", jobId: job.jobId, failure: failureOf(thrown) }),
     );
   }
 
@@ -182,15 +182,15 @@ export function createEngine(options: EngineOptions): Engine {
     handle(command) {
       if (over) return;
       switch (command.type) {
-        case "check":
+        case "preflight":
           return check(command.job);
         case "submit":
           return submit(command.job);
         case "cancel":
           return cancel(command.jobId);
-        case "ask":
+        case "query":
           void answer(backend, command.question).then((reply) => {
-            if (!over) emit({ type: "answer", id: command.id, answer: reply });
+            if (!over) emit({ type: "query_result", id: command.id, answer: reply });
           });
           return;
         case "shutdown":
@@ -207,7 +207,7 @@ export function createEngine(options: EngineOptions): Engine {
         over = true;
       }
     },
-    tidy: () => loop.tidy(),
+    maintain: () => loop.maintain(),
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
     },
