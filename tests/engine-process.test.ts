@@ -116,8 +116,8 @@ describe("the engine's process", () => {
     await engine.heard("ready");
     engine.signal("SIGUSR2");
     expect(await engine.heard("log")).toMatchObject({ level: "error" });
-    engine.send({ type: "ask", id: "q1", question: { kind: "detokenize", tokens: [1] } });
-    expect(await engine.heard("answer")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
+    engine.send({ type: "query", id: "q1", question: { kind: "detokenize", tokens: [1] } });
+    expect(await engine.heard("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
   });
 
   it("says what nobody caught before it leaves", async () => {
@@ -140,8 +140,8 @@ describe("the engine's process", () => {
     engine.send({ type: "submit", job: { kind: "generate", jobId: "j1" } });
     const { events } = await engine.heard("step");
     expect(events).toMatchObject([{ type: "failed", jobId: "j1", code: "engine_failed" }]);
-    engine.send({ type: "ask", id: "q1", question: { kind: "detokenize", tokens: [1] } });
-    expect(await engine.heard("answer")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
+    engine.send({ type: "query", id: "q1", question: { kind: "detokenize", tokens: [1] } });
+    expect(await engine.heard("query_result")).toMatchObject({ id: "q1", answer: { kind: "detokenize" } });
   });
 
   it("outlives an event that is no message: the jobs in it fail, and the next one runs", async () => {

@@ -9,6 +9,7 @@ import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { SlotsSchema } from "@waggle/protocol";
 import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "./support/daemon.ts";
 import { waitUntil } from "./support/wait.ts";
 
@@ -254,7 +255,12 @@ describe("the openai client when things go wrong", () => {
     const victim = await spawnFakeWorker(["--fake-step-delay", "10"]);
     const { engine_pid: engine } = await victim.line("ready");
     const answer = clientOf(victim.url).chat.completions.create({ model: "m", messages: story });
-    await victim.logged((line) => line["msg"] === "stream_start");
+    // A job that has said nothing would begin again on the next engine.
+    await waitUntil(async () => {
+      const response = await fetch(`${victim.url}/v1/slots`);
+      const { slots } = SlotsSchema.parse(await response.json());
+      return slots.some(({ tokens }) => tokens > 0);
+    });
     process.kill(engine as number, "SIGKILL");
     await expect(answer).rejects.toMatchObject({ status: 502, code: "engine_failed" });
   });

@@ -1,5 +1,5 @@
 // The measured half of the engine benchmark: loads the model and steps it, one slot and then all of them, round after round.
-import type { Backend, SlotSampling, StepRow } from "@waggle/engine";
+import type { Backend, SlotSampling, BatchEntry } from "@waggle/engine";
 import { loadLlamaBackend } from "@waggle/engine-llama";
 
 export interface StepsSetup {
@@ -69,8 +69,8 @@ async function measure(backend: Backend, width: number, steps: number): Promise<
   const prompt = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
   const slots = Array.from({ length: width }, (_, slot) => slot);
   for (const slot of slots) await backend.begin(slot, 0, { ...sampling, seed: slot + 1 });
-  await backend.step(slots.map((slot): StepRow => ({ kind: "prefill", slot, tokens: prompt, sample: true })));
-  const rows = slots.map((slot): StepRow => ({ kind: "decode", slot }));
+  await backend.step(slots.map((slot): BatchEntry => ({ kind: "prefill", slot, tokens: prompt, sample: true })));
+  const rows = slots.map((slot): BatchEntry => ({ kind: "decode", slot }));
   const started = performance.now();
   for (let step = 0; step < steps; step++) await backend.step(rows);
   const seconds = (performance.now() - started) / 1_000;

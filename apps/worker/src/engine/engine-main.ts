@@ -94,11 +94,11 @@ function messageOf(thrown: unknown): string {
 function startMaintenance(running: Engine): void {
   let last = performance.eventLoopUtilization();
   const maintain = (): void => {
-    running.tidy();
+    running.maintain();
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-    emit({ type: "vitals", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
+    emit({ type: "process_stats", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
   setInterval(maintain, maintenanceIntervalMs).unref();
 }

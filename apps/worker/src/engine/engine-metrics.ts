@@ -19,7 +19,7 @@ export function recordEngineEvent(metrics: WorkerMetrics, event: EngineEvent): v
       metrics.prefixStates.set(event.states);
       metrics.prefixBytes.set(event.bytes);
       return;
-    case "vitals":
+    case "process_stats":
       metrics.engineEventLoopUtilization.set(event.eventLoopUtilization);
       metrics.engineRssBytes.set(event.rssBytes);
       return;

@@ -83,7 +83,7 @@ const noMemory = (): never => {
   throw new Error("spawn ENOMEM");
 };
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-const report: EngineEvent = { type: "vitals", eventLoopUtilization: 0, rssBytes: 1 };
+const report: EngineEvent = { type: "process_stats", eventLoopUtilization: 0, rssBytes: 1 };
 
 describe("an engine process that cannot be started", () => {
   it("by a throw is a death like any other: logged, counted, tried again later", async () => {
@@ -186,8 +186,12 @@ describe("a command that is no message", () => {
 
   it.each([
     ["submit", { type: "submit", job }, { type: "step", events: [{ type: "failed", jobId: "j1" }] }],
-    ["check", { type: "check", job }, { type: "check_failed", jobId: "j1" }],
-    ["ask", { type: "ask", id: "q1", question: endless() }, { type: "answer", id: "q1", answer: { kind: "failed" } }],
+    ["check", { type: "preflight", job }, { type: "preflight_failed", jobId: "j1" }],
+    [
+      "query",
+      { type: "query", id: "q1", question: endless() },
+      { type: "query_result", id: "q1", answer: { kind: "failed" } },
+    ],
   ])("fails as if the engine had refused it: %s", async (_, command, answer) => {
     const worker = setUp();
     worker.supervisor.start();

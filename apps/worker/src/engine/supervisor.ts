@@ -137,11 +137,11 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       case "loading":
         awaitLoading();
         break;
-      case "checked":
-      case "answer":
-      case "check_failed":
+      case "preflight_ok":
+      case "query_result":
+      case "preflight_failed":
       case "prefix_store":
-      case "vitals":
+      case "process_stats":
         break;
     }
     options.onEvent(event);

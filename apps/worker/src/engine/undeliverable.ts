@@ -13,12 +13,12 @@ export function answerToUndelivered(
   slots: readonly SlotStatus[],
 ): EngineEvent | undefined {
   switch (command.type) {
-    case "check":
-      return { type: "check_failed", jobId: command.job.jobId, failure };
+    case "preflight":
+      return { type: "preflight_failed", jobId: command.job.jobId, failure };
     case "submit":
       return { type: "step", events: [{ type: "failed", jobId: command.job.jobId, ...failure }], slots };
-    case "ask":
-      return { type: "answer", id: command.id, answer: { kind: "failed", failure } };
+    case "query":
+      return { type: "query_result", id: command.id, answer: { kind: "failed", failure } };
     case "cancel":
     case "shutdown":
       return undefined;
@@ -30,8 +30,8 @@ export function insteadOfUndelivered(event: EngineEvent, failure: JobFailure): E
   switch (event.type) {
     case "step":
       return { ...event, events: jobIdsOf(event.events).map((jobId) => ({ type: "failed", jobId, ...failure })) };
-    case "answer":
-      return { type: "answer", id: event.id, answer: { kind: "failed", failure } };
+    case "query_result":
+      return { type: "query_result", id: event.id, answer: { kind: "failed", failure } };
     default:
       return undefined;
   }

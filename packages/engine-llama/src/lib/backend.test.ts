@@ -1,4 +1,4 @@
-import type { Backend, RowResult, SlotSampling, StepRow, Token } from "@waggle/engine";
+import type { Backend, EntryResult, SlotSampling, BatchEntry, Token } from "@waggle/engine";
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
 import { backendContract } from "@waggle/testing";
 import { getLlama } from "node-llama-cpp";
@@ -17,9 +17,9 @@ vi.mock("./batch-order.ts", async (importOriginal) => {
   return {
     ...original,
     inSlotOrder: (batch: Parameters<typeof original.inSlotOrder>[0]) => {
-      const rows = original.inSlotOrder(batch);
-      passes.push(rows.map(({ item }) => ({ slot: -item.evaluationPriority, tokens: item.tokens.length })));
-      return rows;
+      const entries = original.inSlotOrder(batch);
+      passes.push(entries.map(({ item }) => ({ slot: -item.evaluationPriority, tokens: item.tokens.length })));
+      return entries;
     },
   };
 });
@@ -69,7 +69,7 @@ describe("the llama backend", () => {
   }
 
   describe("steps", () => {
-    test("are one forward pass each, in the order of the slots, whatever the rows", async () => {
+    test("are one forward pass each, in the order of the slots, whatever the entries", async () => {
       const prompt = await tokensOf("Once upon a time");
       for (const slot of [0, 1, 2, 3]) await backend.begin(slot, 0, greedy);
       await backend.step([
@@ -98,24 +98,24 @@ describe("the llama backend", () => {
       for (const slot of [0, 1, 2, 3]) await backend.end(slot);
     });
 
-    test("fill a slot to its last token, then fail that row alone", async () => {
+    test("fill a slot to its last token, then fail that entry alone", async () => {
       const prompt = Array.from({ length: 254 }, (_, i) => 300 + i);
       await backend.begin(0, 0, samplingOf({ ignore_eos: true }));
       await backend.begin(1, 0, samplingOf({ ignore_eos: true }));
       const short = await tokensOf("Once upon a time");
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 120), sample: false }]);
       const kinds: string[][] = [];
-      for (const row of [
+      for (const entry of [
         { kind: "prefill", slot: 0, tokens: prompt.slice(120, 240), sample: false },
         { kind: "prefill", slot: 0, tokens: prompt.slice(240), sample: true },
         { kind: "decode", slot: 0 },
         { kind: "decode", slot: 0 },
       ] as const) {
         const neighbour =
-          kinds.length === 0 ? { kind: "none" } : await backend.step([row, { kind: "decode", slot: 1 }]);
+          kinds.length === 0 ? { kind: "none" } : await backend.step([entry, { kind: "decode", slot: 1 }]);
         const results =
           "kind" in neighbour
-            ? await backend.step([row, { kind: "prefill", slot: 1, tokens: short.slice(0, 5), sample: true }])
+            ? await backend.step([entry, { kind: "prefill", slot: 1, tokens: short.slice(0, 5), sample: true }])
             : neighbour;
         kinds.push(results.map(({ kind }) => kind));
       }
@@ -275,8 +275,8 @@ describe("the llama backend", () => {
     test("a grammar goes together with logprobs", async () => {
       const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
       await backend.begin(0, 0, sampling);
-      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
-      const [result] = await backend.step(rows);
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      const [result] = await backend.step(entries);
       await backend.end(0);
       expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
     });
@@ -366,7 +366,7 @@ describe("the llama backend", () => {
   });
 });
 
-function tokenOf(result: RowResult | undefined): Token {
+function tokenOf(result: EntryResult | undefined): Token {
   if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
   return result.token;
 }

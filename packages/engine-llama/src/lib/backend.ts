@@ -1,5 +1,5 @@
 // Owns the Backend on a loaded model: the port's calls, handed to the slots. One step is one forward pass.
-import type { Backend, BackendInfo, RowResult, StepRow, Token } from "@waggle/engine";
+import type { Backend, BackendInfo, EntryResult, BatchEntry, Token } from "@waggle/engine";
 import type { LlamaContext, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
 import type { BatchDispatch } from "./batch-dispatch.ts";
 import { priorityOfSlot } from "./batch-order.ts";
@@ -80,12 +80,12 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     tokenBytes,
     isEndOfGeneration,
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
-    async step(rows, underway) {
+    async step(entries, underway) {
       dispatch.onNext(() => {
         underway?.();
         samplers.collect();
       });
-      return await step(rows, slotAt);
+      return await step(entries, slotAt);
     },
     shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
     end: async (slot) => await slotAt(slot).end(),
@@ -100,15 +100,15 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
   };
 }
 
-/** All rows are asked in the same tick: the library computes together whatever it finds at the end of it. */
-async function step(rows: readonly StepRow[], slotAt: (id: number) => Slot): Promise<readonly RowResult[]> {
-  const outcomes = await Promise.allSettled(rows.map(async (row) => slotAt(row.slot).run(row)));
-  // A pass that failed has failed for all that took part in it; what one row alone could not sample is its own affair.
+/** All entries are asked in the same tick: the library computes together whatever it finds at the end of it. */
+async function step(entries: readonly BatchEntry[], slotAt: (id: number) => Slot): Promise<readonly EntryResult[]> {
+  const outcomes = await Promise.allSettled(entries.map(async (entry) => slotAt(entry.slot).run(entry)));
+  // A pass that failed has failed for all that took part in it; what one entry alone could not sample is its own affair.
   const passed = outcomes.some((outcome) => outcome.status === "fulfilled" && outcome.value.kind !== "failed");
   return outcomes.map((outcome) => {
     if (outcome.status === "fulfilled") return outcome.value;
     if (!passed) throw outcome.reason;
-    return { kind: "failed", message: `The row could not be sampled: ${(outcome.reason as Error).message}` };
+    return { kind: "failed", message: `The entry could not be sampled: ${(outcome.reason as Error).message}` };
   });
 }
 

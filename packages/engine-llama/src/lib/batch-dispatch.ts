@@ -2,7 +2,7 @@
 import type { CustomBatchingDispatchSchedule } from "node-llama-cpp";
 
 export interface BatchDispatch {
-  /** For the context. Rows reach the queue through promises alone, so all of them are there at the next tick. */
+  /** For the context. Entries reach the queue through promises alone, so all of them are there at the next tick. */
   readonly schedule: CustomBatchingDispatchSchedule;
   /** Called once, when the next batch computes on its own thread. */
   onNext(underway: (() => void) | undefined): void;

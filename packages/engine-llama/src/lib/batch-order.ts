@@ -1,7 +1,7 @@
-// Owns the order of rows in a batch. llama.cpp cuts a batch into pieces wherever slots are not in ascending order, and each piece is a pass.
+// Owns the order of entries in a batch. llama.cpp cuts a batch into pieces wherever slots are not in ascending order, and each piece is a pass.
 import type { BatchItem, CustomBatchingPrioritizationStrategy, EvaluationPriority } from "node-llama-cpp";
 
-/** Rows reach the library's queue in the order of their detours through promises; their priority restores the order of the slots. */
+/** Entries reach the library's queue in the order of their detours through promises; their priority restores the order of the slots. */
 export const inSlotOrder: CustomBatchingPrioritizationStrategy = ({ items }) =>
   items.toSorted(byPriority).map((item) => ({ item, processAmount: item.tokens.length }));
 

@@ -1,5 +1,5 @@
 // Owns one slot: a sequence that lives as long as the context, and the sampler of the job in it. It knows nothing of its neighbours.
-import type { RowResult, SlotSampling, StepRow, Token, TokenLogprobs } from "@waggle/engine";
+import type { EntryResult, SlotSampling, BatchEntry, Token, TokenLogprobs } from "@waggle/engine";
 import type {
   EvaluationPriority,
   LlamaContextSequence,
@@ -21,14 +21,14 @@ export interface SlotOptions {
   readonly samplers: SamplerGarbage;
   /** Most tokens that the slot's cache may hold. */
   readonly capacity: number;
-  /** Where this slot's row stands in a batch; rows go in descending order of it. */
+  /** Where this slot's entry stands in a batch; entries go in descending order of it. */
   readonly priority: EvaluationPriority;
 }
 
 export interface Slot {
   begin(keepTokens: number, sampling: SlotSampling): Promise<void>;
-  /** Rejects when the forward pass failed; what concerns this row alone is a `failed` result. */
-  run(row: StepRow): Promise<RowResult>;
+  /** Rejects when the forward pass failed; what concerns this entry alone is a `failed` result. */
+  run(entry: BatchEntry): Promise<EntryResult>;
   shift(keepTokens: number, discardTokens: number): Promise<void>;
   end(): Promise<void>;
   /** Writes what the slot holds to this file; returns its bytes. */
@@ -79,9 +79,9 @@ export function createSlot(options: SlotOptions): Slot {
     return sequence.nextTokenIndex + tokens <= capacity;
   }
 
-  async function prefill(tokens: LlamaToken[], sample: boolean): Promise<RowResult> {
+  async function prefill(tokens: LlamaToken[], sample: boolean): Promise<EntryResult> {
     const { window } = currentWork();
-    if (tokens.length === 0) throw new Error(`Cannot prefill slot ${id}: the row has no tokens`);
+    if (tokens.length === 0) throw new Error(`Cannot prefill slot ${id}: the entry has no tokens`);
     if (!hasRoom(tokens.length)) return full();
     window?.push(tokens);
     if (sample) return await sampleNext(generate(tokens));
@@ -89,7 +89,7 @@ export function createSlot(options: SlotOptions): Slot {
     return { kind: "none" };
   }
 
-  async function decode(): Promise<RowResult> {
+  async function decode(): Promise<EntryResult> {
     const { generation } = currentWork();
     if (generation === undefined) throw new Error(`Cannot decode in slot ${id}: it has sampled no token`);
     return hasRoom(1) ? await sampleNext(generation) : full();
@@ -119,7 +119,7 @@ export function createSlot(options: SlotOptions): Slot {
     });
   }
 
-  async function sampleNext(generation: Generation): Promise<RowResult> {
+  async function sampleNext(generation: Generation): Promise<EntryResult> {
     const current = currentWork();
     current.generation = generation;
     try {
@@ -134,7 +134,7 @@ export function createSlot(options: SlotOptions): Slot {
     }
   }
 
-  function full(): RowResult {
+  function full(): EntryResult {
     return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
   }
 
@@ -157,7 +157,7 @@ export function createSlot(options: SlotOptions): Slot {
       };
     },
 
-    run: (row) => (row.kind === "decode" ? decode() : prefill(asLlamaTokens(row.tokens), row.sample)),
+    run: (entry) => (entry.kind === "decode" ? decode() : prefill(asLlamaTokens(entry.tokens), entry.sample)),
 
     async shift(keepTokens, discardTokens) {
       const current = currentWork();

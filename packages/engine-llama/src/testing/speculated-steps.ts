@@ -28,7 +28,7 @@ interface Measured {
 const variants = ["plain", "oracle", "lookup"] as const;
 const contextSize = 512;
 const loopStart = 200;
-/** The library validates the first prediction of a pass and refutes all others: more rows are more cost. */
+/** The library validates the first prediction of a pass and refutes all others: more entries are more cost. */
 const predictions = 1;
 const openings = ["Once upon a time", "One day", "There was a", "The little", "A big red", "Tom and", "In the", "She"];
 
@@ -76,8 +76,8 @@ async function run(): Promise<void> {
     for (const temperature of [0, 0.8]) {
       for (const width of values.slots.split(",").map(Number)) {
         const load = { prompts: prompts.slice(0, width), temperature, tokens, threads };
-        const rows = await compare(model, load, Number(values.rounds));
-        for (const row of rows) console.log(`| ${[text, temperature, width, ...row].join(" | ")} |`);
+        const entries = await compare(model, load, Number(values.rounds));
+        for (const entry of entries) console.log(`| ${[text, temperature, width, ...entry].join(" | ")} |`);
       }
     }
   }

@@ -11,7 +11,7 @@ export interface BackendInfo {
   readonly contextSize: number;
   readonly trainedContextSize: number;
   readonly slots: number;
-  /** Most tokens that one step may carry, over all its rows. */
+  /** Most tokens that one step may carry, over all its entries. */
   readonly batchSize: number;
   readonly parameters: number;
   readonly modelBytes: number;
@@ -69,16 +69,16 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
 }
 
 /** One slot's share of a step. */
-export type StepRow =
-  /** Compute these prompt tokens. With `sample`, they are the last ones: the row also yields the first token. */
+export type BatchEntry =
+  /** Compute these prompt tokens. With `sample`, they are the last ones: the entry also yields the first token. */
   | { readonly kind: "prefill"; readonly slot: number; readonly tokens: readonly Token[]; readonly sample: boolean }
   /** Feed the token that this slot sampled last, and sample the next one. */
   | { readonly kind: "decode"; readonly slot: number };
 
-export type RowResult =
+export type EntryResult =
   | { readonly kind: "none" }
   | { readonly kind: "token"; readonly token: Token; readonly logprobs?: TokenLogprobs }
-  /** This row alone failed (a grammar that allows nothing, say); the others are good. */
+  /** This entry alone failed (a grammar that allows nothing, say); the others are good. */
   | { readonly kind: "failed"; readonly message: string };
 
 /** A slot's KV cache as it was once, kept outside the context. */
@@ -186,15 +186,15 @@ export interface Backend {
   begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<void>;
 
   /**
-   * One forward pass over all rows, then sampling. Rows come in ascending slot order, one a slot, `batchSize` tokens together at most;
+   * One forward pass over all entries, then sampling. Entries come in ascending slot order, one a slot, `batchSize` tokens together at most;
    * results come in the same order. A rejection means that the backend is unusable from now on.
    * @param underway called once, when the pass computes and leaves this thread free
    */
-  step(rows: readonly StepRow[], underway?: () => void): Promise<readonly RowResult[]>;
+  step(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
 
   /**
-   * Forgets `discardTokens` tokens after the first `keepTokens` in the middle of a slot's work, between two of its decode rows. What
-   * follows moves up by as many positions; the next row goes on after it. What has moved still knows of what was forgotten, which
+   * Forgets `discardTokens` tokens after the first `keepTokens` in the middle of a slot's work, between two of its decode entries. What
+   * follows moves up by as many positions; the next entry goes on after it. What has moved still knows of what was forgotten, which
    * computing it afresh would not give.
    * @param keepTokens at least 1; both together at most what the slot holds
    */

@@ -41,7 +41,7 @@ describe("chooseSlot", () => {
     expect(chooseSlot(slots.slice(1), seeker)).toMatchObject({ slot: { id: 1 }, keepTokens: 0 });
   });
 
-  test("weighs a cached prefix against the hole that it makes in the batch", () => {
+  test("weighs a cached prefix against the batch split that it makes in the batch", () => {
     const withPrefix = (length: number): CandidateSlot[] => [
       slot(0, { state: "decoding" }),
       slot(1),
@@ -52,7 +52,7 @@ describe("chooseSlot", () => {
     expect(chooseSlot(withPrefix(holeCostTokens + 1), seeker)).toMatchObject({ slot: { id: 3 } });
   });
 
-  test("fills a hole rather than opening another run", () => {
+  test("fills a batch split rather than opening another run", () => {
     const slots = [slot(0, { state: "decoding" }), slot(1, { lastUsed: 9 }), slot(2, { state: "decoding" }), slot(3)];
     expect(chooseSlot(slots, seeker)?.slot.id).toBe(1);
   });
@@ -66,7 +66,7 @@ describe("chooseSlot", () => {
     expect(chooseSlot(slots, seeker)?.slot.id).toBe(1);
   });
 
-  test("brings a session back to its own slot, hole or not, while its prefix is there", () => {
+  test("brings a session back to its own slot, batch split or not, while its prefix is there", () => {
     const slots = [
       slot(0, { state: "decoding" }),
       slot(1, { cached: range(90) }),

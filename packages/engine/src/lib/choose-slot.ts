@@ -1,11 +1,11 @@
-// Owns the choice of a slot for a job: how much computing a cached prefix saves against what a hole in the batch costs.
+// Owns the choice of a slot for a job: how much computing a cached prefix saves against what a batch split costs.
 import type { Token } from "./backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { Slot } from "./slots.ts";
 
 /**
- * What one more hole in the batch costs, in prompt tokens. llama.cpp splits a batch where the slot numbers do, so a
- * hole is another forward pass in each step for as long as it lasts; a shorter prefix than this is computed sooner
+ * What one more batch split costs, in prompt tokens. llama.cpp splits a batch where the slot numbers do, so a
+ * batch split is another forward pass in each step for as long as it lasts; a shorter prefix than this is computed sooner
  * than that is paid.
  */
 export const holeCostTokens = 32;
@@ -38,7 +38,7 @@ export interface SlotChoice<S> {
 /**
  * The idle slot that suits this prompt best, or undefined when none is idle.
  *
- * A session returns to the slot that still holds its conversation. Otherwise the saved tokens count against the holes
+ * A session returns to the slot that still holds its conversation. Otherwise the saved tokens count against the batch splits
  * that the choice makes; where that is equal the slot unused for longest goes, so that others' conversations stay
  * warm, and then the lowest.
  */

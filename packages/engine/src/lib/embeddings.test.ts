@@ -58,12 +58,12 @@ describe("an embed job", () => {
 
   test("is checked as any other job is, and its check kept", async () => {
     const { engine, until, untilJob } = startEngine({ contextSize: 64 });
-    engine.handle({ type: "check", job: embedJob("e", "a bee", "b") });
-    expect(await until(isType("checked"))).toEqual({ type: "checked", jobId: "e", promptTokens: 5 });
+    engine.handle({ type: "preflight", job: embedJob("e", "a bee", "b") });
+    expect(await until(isType("preflight_ok"))).toEqual({ type: "preflight_ok", jobId: "e", promptTokens: 5 });
     engine.handle({ type: "submit", job: embedJob("e", "a bee", "b") });
     await untilJob("e", "finished");
-    engine.handle({ type: "check", job: embedJob("f", "short", "y".repeat(64)) });
-    expect(await until(isType("check_failed"))).toMatchObject({
+    engine.handle({ type: "preflight", job: embedJob("f", "short", "y".repeat(64)) });
+    expect(await until(isType("preflight_failed"))).toMatchObject({
       jobId: "f",
       failure: { code: "invalid_argument", details: { n_prompt_tokens: 65, n_ctx: 64 } },
     });

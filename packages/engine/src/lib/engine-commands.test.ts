@@ -6,10 +6,10 @@ import { tokenizeFake } from "./fake-model.ts";
 describe("checking", () => {
   test("answers with the token count or the reason, and starts nothing", async () => {
     const { engine, until, events } = startEngine({ contextSize: 16 });
-    engine.handle({ type: "check", job: job("a", "Hello") });
-    expect(await until(isType("checked"))).toEqual({ type: "checked", jobId: "a", promptTokens: 6 });
-    engine.handle({ type: "check", job: job("b", "much-too-long-a-prompt") });
-    expect(await until(isType("check_failed"))).toMatchObject({
+    engine.handle({ type: "preflight", job: job("a", "Hello") });
+    expect(await until(isType("preflight_ok"))).toEqual({ type: "preflight_ok", jobId: "a", promptTokens: 6 });
+    engine.handle({ type: "preflight", job: job("b", "much-too-long-a-prompt") });
+    expect(await until(isType("preflight_failed"))).toMatchObject({
       jobId: "b",
       failure: { code: "invalid_argument", details: { n_prompt_tokens: 23, n_ctx: 16 } },
     });
@@ -19,8 +19,8 @@ describe("checking", () => {
   test("spares the submission the tokenizing", async () => {
     const tokenize = vi.fn(async (input: PromptInput) => tokenizeFake(input));
     const { engine, until, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, tokenize }) });
-    engine.handle({ type: "check", job: job("a", "Hello") });
-    await until(isType("checked"));
+    engine.handle({ type: "preflight", job: job("a", "Hello") });
+    await until(isType("preflight_ok"));
     engine.handle({ type: "submit", job: job("a", "Hello") });
     await untilJob("a", "finished");
     expect(tokenize).toHaveBeenCalledTimes(1);
@@ -36,8 +36,8 @@ describe("checking", () => {
     const { engine, until } = startEngine({
       wrap: (fake) => ({ ...fake, checkSampling: () => Promise.reject(new Error("oops")) }),
     });
-    engine.handle({ type: "check", job: job("a", "Hello") });
-    expect(await until(isType("check_failed"))).toMatchObject({ failure: { code: "internal" } });
+    engine.handle({ type: "preflight", job: job("a", "Hello") });
+    expect(await until(isType("preflight_failed"))).toMatchObject({ failure: { code: "internal" } });
     expect(await until(isType("log"))).toMatchObject({ level: "error", message: "Cannot prepare job a: oops" });
   });
 });
@@ -105,7 +105,7 @@ describe("cancelling", () => {
     expect(textOf("b")).toBe(expectedText(prompt, 8));
   });
 
-  test("a decoding job discards the row that is under way and leaves its neighbour alone", async () => {
+  test("a decoding job discards the entry that is under way and leaves its neighbour alone", async () => {
     const { engine, gate, untilJob, textOf, of } = startEngine({ gated: true });
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50 }) });
     engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 20 }) });

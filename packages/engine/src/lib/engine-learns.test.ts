@@ -1,12 +1,12 @@
 // That the step loop uses what it learns from the times of its passes; the decisions themselves are tested beside their modules.
 import { expect, test } from "vitest";
-import type { SlotStates, StepRow } from "./backend.ts";
+import type { SlotStates, BatchEntry } from "./backend.ts";
 import { tokenizeFake } from "./fake-model.ts";
 import { createFakeStates } from "./fake-states.ts";
 import { expectedText, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
 
 /** An engine whose passes take what `passMs` says; nothing else takes time. */
-function startTimed(passMs: (rows: readonly StepRow[]) => number): EngineHarness {
+function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineHarness {
   let ms = 0;
   return startEngine({
     slots: 3,
@@ -14,20 +14,20 @@ function startTimed(passMs: (rows: readonly StepRow[]) => number): EngineHarness
     now: () => ms,
     wrap: (fake) => ({
       ...fake,
-      async step(rows, underway) {
-        const results = await fake.step(rows, underway);
-        ms += passMs(rows);
+      async step(entries, underway) {
+        const results = await fake.step(entries, underway);
+        ms += passMs(entries);
         return results;
       },
     }),
   });
 }
 
-const promptTokens = (rows: readonly StepRow[]): number =>
-  rows.reduce((sum, row) => sum + (row.kind === "prefill" ? row.tokens.length : 0), 0);
+const promptTokens = (entries: readonly BatchEntry[]): number =>
+  entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 0), 0);
 
 test("two slots take turns once that was measured to be faster, and say what they say together", async () => {
-  const harness = startTimed((rows) => (rows.length === 1 ? 10 : 30));
+  const harness = startTimed((entries) => (entries.length === 1 ? 10 : 30));
   for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, name, { maxTokens: 200 }) });
   await Promise.all(["a", "b"].map((name) => harness.untilJob(name, "finished")));
   const widths = statsOf(harness.events).map(({ width }) => width);
@@ -41,7 +41,7 @@ test("two slots take turns once that was measured to be faster, and say what the
 
 test("a newcomer's prompt gets what the running streams can bear, by the times of real passes", async () => {
   const largestChunk = async (tokenMs: number): Promise<number> => {
-    const harness = startTimed((rows) => 100 + tokenMs * promptTokens(rows));
+    const harness = startTimed((entries) => 100 + tokenMs * promptTokens(entries));
     const { engine } = harness;
     for (const name of ["a", "b"]) {
       engine.handle({ type: "submit", job: job(name, `Bee ${name}. `.repeat(20), { maxTokens: 90 }) });
@@ -79,10 +79,10 @@ test("a short turn is saved before its slot is taken: a few tokens cost more eac
     wrap: (fake) => ({
       ...fake,
       states: fake.states === undefined ? undefined : slowly(fake.states),
-      async step(rows, underway) {
-        const tokens = promptTokens(rows);
+      async step(entries, underway) {
+        const tokens = promptTokens(entries);
         ms += 10 + (tokens < 64 ? 10 : 1) * tokens;
-        return await fake.step(rows, underway);
+        return await fake.step(entries, underway);
       },
     }),
   });

@@ -23,9 +23,9 @@ function startTimed({ start, passMs, ...options }: TimedOptions) {
         fake.setThreads(threads);
         asked.push(threads);
       },
-      step(rows, underway) {
-        ms += passMs(asked.at(-1) ?? start, countTokens(rows), (pass += 1));
-        return fake.step(rows, underway);
+      step(entries, underway) {
+        ms += passMs(asked.at(-1) ?? start, countTokens(entries), (pass += 1));
+        return fake.step(entries, underway);
       },
     }),
   });

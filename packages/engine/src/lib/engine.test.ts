@@ -57,7 +57,7 @@ describe("a job", () => {
     expect(textOf("a")).toBe(expectedFakeText({ kind: "messages", messages }, sampling(), 8));
   });
 
-  test("whose row fails ends alone", async () => {
+  test("whose entry fails ends alone", async () => {
     const { engine, textOf, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("bad", "[fail:3]") });
     engine.handle({ type: "submit", job: job("good", "Hello") });
@@ -67,7 +67,7 @@ describe("a job", () => {
     expect(textOf("bad")).toBe(expectedText("[fail:3]", 3));
     engine.handle({ type: "submit", job: job("next", "[fail:3]") });
     const { cachedTokens } = await untilJob("next", "started");
-    expect(cachedTokens, "what a failed row left behind was reused").toBeLessThan(2);
+    expect(cachedTokens, "what a failed entry left behind was reused").toBeLessThan(2);
   });
 });
 
@@ -214,7 +214,7 @@ describe("leaving", () => {
     await busy.running;
     const count = busy.events.length;
     busy.engine.handle({ type: "submit", job: job("b", "Hello") });
-    busy.engine.handle({ type: "check", job: job("c", "Hello") });
+    busy.engine.handle({ type: "preflight", job: job("c", "Hello") });
     await new Promise(setImmediate);
     expect(busy.events).toHaveLength(count);
   });
@@ -230,7 +230,7 @@ describe("leaving", () => {
     const { engine, events, running } = startEngine({
       wrap: (fake) => ({
         ...fake,
-        step: async (rows) => (await fake.step(rows)).map(() => ({ kind: "none" as const })),
+        step: async (entries) => (await fake.step(entries)).map(() => ({ kind: "none" as const })),
       }),
     });
     engine.handle({ type: "submit", job: job("a", "Hello") });

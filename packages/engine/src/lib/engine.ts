@@ -3,8 +3,8 @@
 import { WaggleError } from "@waggle/protocol";
 import type { Backend } from "./backend.ts";
 import type { EngineCommand, EngineEvent, EngineJob, JobEvent } from "./messages.ts";
-import { answer } from "./answer.ts";
-import { createBoundary, type WaitingJob } from "./boundary.ts";
+import { answer } from "./query.ts";
+import { createSchedulingPoint, type WaitingJob } from "./scheduling-point.ts";
 import { createEmbeddings } from "./embeddings.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPacing } from "./pacing.ts";
@@ -51,7 +51,7 @@ export interface EngineOptions {
 }
 
 export interface Engine {
-  /** Takes a command at any time. Running jobs feel it at the next boundary between two steps, all else at once. */
+  /** Takes a command at any time. Running jobs feel it at the next scheduling point between two steps, all else at once. */
   handle(command: EngineCommand): void;
   /**
    * Runs jobs until `shutdown`, or until the backend breaks: then the last event is `broken`. Never rejects; call it
@@ -59,7 +59,7 @@ export interface Engine {
    */
   run(): Promise<void>;
   /** To be called now and then: does a part of what can wait, if nothing was computed since the last call. */
-  tidy(): void;
+  maintain(): void;
   /** Slots that are not idle. */
   readonly busySlots: number;
 }
@@ -86,7 +86,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     prefillBudget: limits.prefillBudget,
   });
-  const boundary = createBoundary({
+  const schedulingPoint = createSchedulingPoint({
     backend,
     slots,
     embeddings,
@@ -100,7 +100,7 @@ export function createEngine(options: EngineOptions): Engine {
   const loop = createStepLoop({
     backend,
     slots,
-    boundary,
+    schedulingPoint,
     embeddings,
     pacing,
     outbox,
@@ -114,9 +114,9 @@ export function createEngine(options: EngineOptions): Engine {
       job,
       (prepared) => {
         preparer.keep(prepared);
-        emit({ type: "checked", jobId: job.jobId, promptTokens: prepared.promptTokens });
+        emit({ type: "preflight_ok", jobId: job.jobId, promptTokens: prepared.promptTokens });
       },
-      (thrown) => emit({ type: "check_failed", jobId: job.jobId, failure: failureOf(thrown) }),
+      (thrown) => emit({ type: "preflight_failed", jobId: job.jobId, failure: failureOf(thrown) }),
     );
   }
 
@@ -191,15 +191,15 @@ export function createEngine(options: EngineOptions): Engine {
     handle(command) {
       if (over) return;
       switch (command.type) {
-        case "check":
+        case "preflight":
           return check(command.job);
         case "submit":
           return submit(command.job);
         case "cancel":
           return cancel(command.jobId);
-        case "ask":
+        case "query":
           void answer(backend, command.question).then((reply) => {
-            if (!over) emit({ type: "answer", id: command.id, answer: reply });
+            if (!over) emit({ type: "query_result", id: command.id, answer: reply });
           });
           return;
         case "shutdown":
@@ -216,7 +216,7 @@ export function createEngine(options: EngineOptions): Engine {
         over = true;
       }
     },
-    tidy: () => loop.tidy(),
+    maintain: () => loop.maintain(),
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
     },

@@ -1,6 +1,6 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { SlotSampling, StepRow } from "./backend.ts";
+import type { SlotSampling, BatchEntry } from "./backend.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
 import { createStepGate } from "./step-gate.ts";
 
@@ -10,13 +10,13 @@ function backend(given: Partial<FakeBackendOptions> = {}): FakeBackend {
   return createFakeBackend({ slots: 2, contextSize: 16, batchSize: 8, ...given });
 }
 
-const prefill = (slot: number, tokens: number[], sample = false): StepRow => ({
+const prefill = (slot: number, tokens: number[], sample = false): BatchEntry => ({
   kind: "prefill",
   slot,
   tokens,
   sample,
 });
-const decode = (slot: number): StepRow => ({ kind: "decode", slot });
+const decode = (slot: number): BatchEntry => ({ kind: "decode", slot });
 
 describe("the fake backend holds", () => {
   test("all tokens that were fed, not the one sampled last, and what a new job keeps", async () => {
@@ -67,12 +67,12 @@ describe("a shift on the fake backend", () => {
 
 describe("the fake backend refuses", () => {
   const violations: [string, FakeBackendOptions | object, (fake: FakeBackend) => Promise<unknown>, string][] = [
-    ["no rows", {}, (fake) => fake.step([]), "there are no rows"],
-    ["rows out of order", {}, (fake) => fake.step([prefill(1, [1]), prefill(0, [1])]), "slot 0 comes after slot 1"],
-    ["two rows of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 comes after slot 0"],
+    ["no entries", {}, (fake) => fake.step([]), "there are no entries"],
+    ["entries out of order", {}, (fake) => fake.step([prefill(1, [1]), prefill(0, [1])]), "slot 0 comes after slot 1"],
+    ["two entries of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 comes after slot 0"],
     ["an unknown slot", {}, (fake) => fake.step([prefill(2, [1])]), "there is no slot 2"],
     ["too many tokens", { batchSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "exceed the batch of 2"],
-    ["an empty row", {}, (fake) => fake.step([prefill(0, [])]), "the row of slot 0 is empty"],
+    ["an empty entry", {}, (fake) => fake.step([prefill(0, [])]), "the entry of slot 0 is empty"],
     ["a decode before a sample", {}, (fake) => fake.step([decode(0)]), "slot 0 has sampled nothing"],
     [
       "a prefill after a sample",
@@ -96,7 +96,7 @@ describe("the fake backend refuses", () => {
       "slot 0 holds 0 tokens and cannot keep 1",
     ],
     [
-      "a row without a job",
+      "an entry without a job",
       {},
       async (fake) => {
         await fake.end(0);

@@ -5,9 +5,9 @@ import { WaggleError } from "@waggle/protocol";
 import type {
   Backend,
   BackendInfo,
-  RowResult,
+  EntryResult,
   SlotSampling,
-  StepRow,
+  BatchEntry,
   TextPiece,
   Token,
   TokenLogprobs,
@@ -85,26 +85,28 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     return slot;
   }
 
-  function checkRows(rows: readonly StepRow[]): void {
-    if (rows.length === 0) throw refusal("step", "there are no rows");
-    const tokens = countTokens(rows);
+  function checkEntries(entries: readonly BatchEntry[]): void {
+    if (entries.length === 0) throw refusal("step", "there are no entries");
+    const tokens = countTokens(entries);
     if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
     let previous = -1;
-    for (const row of rows) {
-      if (row.slot <= previous) throw refusal("step", `slot ${row.slot} comes after slot ${previous}`);
-      checkRow(row, slotAt(row.slot, "step"));
-      previous = row.slot;
+    for (const entry of entries) {
+      if (entry.slot <= previous) throw refusal("step", `slot ${entry.slot} comes after slot ${previous}`);
+      checkEntry(entry, slotAt(entry.slot, "step"));
+      previous = entry.slot;
     }
   }
 
-  function checkRow(row: StepRow, slot: FakeSlot): void {
-    if (slot.sampling === undefined) throw refusal("step", `slot ${row.slot} has no job`);
-    if (row.kind === "decode" && slot.last === undefined) throw refusal("step", `slot ${row.slot} has sampled nothing`);
-    if (row.kind === "prefill" && slot.last !== undefined) throw refusal("step", `slot ${row.slot} decodes already`);
-    if (row.kind === "prefill" && row.tokens.length === 0)
-      throw refusal("step", `the row of slot ${row.slot} is empty`);
-    const length = slot.held.length + countTokens([row]);
-    if (length > info.contextSize) throw refusal("step", `slot ${row.slot} would hold ${length} tokens`);
+  function checkEntry(entry: BatchEntry, slot: FakeSlot): void {
+    if (slot.sampling === undefined) throw refusal("step", `slot ${entry.slot} has no job`);
+    if (entry.kind === "decode" && slot.last === undefined)
+      throw refusal("step", `slot ${entry.slot} has sampled nothing`);
+    if (entry.kind === "prefill" && slot.last !== undefined)
+      throw refusal("step", `slot ${entry.slot} decodes already`);
+    if (entry.kind === "prefill" && entry.tokens.length === 0)
+      throw refusal("step", `the entry of slot ${entry.slot} is empty`);
+    const length = slot.held.length + countTokens([entry]);
+    if (length > info.contextSize) throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
   }
 
   async function pause(): Promise<void> {
@@ -155,8 +157,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       slot.sampling = sampling;
     },
 
-    async step(rows, underway) {
-      checkRows(rows);
+    async step(entries, underway) {
+      checkEntries(entries);
       steps += 1;
       stepping = true;
       underway?.();
@@ -165,7 +167,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       } finally {
         stepping = false;
       }
-      return rows.map((row) => compute(slotAt(row.slot, "step"), row));
+      return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry));
     },
 
     async shift(id, keepTokens, discardTokens) {
@@ -229,14 +231,14 @@ async function checkSampling(sampling: SlotSampling): Promise<void> {
   }
 }
 
-function compute(slot: FakeSlot, row: StepRow): RowResult {
-  if (row.kind === "prefill") for (const token of row.tokens) feed(slot, token);
+function compute(slot: FakeSlot, entry: BatchEntry): EntryResult {
+  if (entry.kind === "prefill") for (const token of entry.tokens) feed(slot, token);
   else if (slot.last !== undefined) feed(slot, slot.last);
-  if (row.kind === "prefill" && !row.sample) return { kind: "none" };
+  if (entry.kind === "prefill" && !entry.sample) return { kind: "none" };
   if (slot.sampling === undefined) throw refusal("sample", "no job is bound");
   slot.sampler ??= createFakeSampler(slot.held, slot.sampling);
   const token = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
-  if (token === undefined) return { kind: "failed", message: "The row failed, as the prompt asked." };
+  if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt asked." };
   slot.last = token;
   const { topLogprobs } = slot.sampling;
   return { kind: "token", token, ...(topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) }) };

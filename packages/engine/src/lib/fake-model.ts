@@ -92,13 +92,13 @@ export function extendContext(hash: number, token: Token): number {
 export type FakeSampling = Pick<SlotSampling, "temperature" | "seed" | "ignore_eos">;
 
 export interface FakeSampler {
-  /** The next token after a context with this hash; undefined where the marker `[fail:N]` lets the row fail. */
+  /** The next token after a context with this hash; undefined where the marker `[fail:N]` lets the entry fail. */
   next(contextHash: number): Token | undefined;
 }
 
 /**
  * Samples for one job. Markers anywhere in the prompt direct it, the last of a kind counts: `[eog:N]` ends the
- * generation after N tokens, `[fail:N]` lets the job's row fail after N tokens, `[unicode]` gives characters that
+ * generation after N tokens, `[fail:N]` lets the job's entry fail after N tokens, `[unicode]` gives characters that
  * span tokens. Without `[eog:N]` it never ends.
  */
 export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {

@@ -32,18 +32,18 @@ export interface EmbedJob {
 }
 
 export type EngineCommand =
-  /** Tokenize and check a job without starting it; answered by `checked`. */
-  | { readonly type: "check"; readonly job: EngineJob }
+  /** Tokenize and check a job without starting it; answered by `preflight_ok`. */
+  | { readonly type: "preflight"; readonly job: EngineJob }
   /** Run the job. It waits inside the engine only if no slot is free. */
   | { readonly type: "submit"; readonly job: EngineJob }
   /** Answered by a `cancelled` job event as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
-  /** A question about the model that is no job; answered by `answer` with the same id, while steps go on. */
-  | { readonly type: "ask"; readonly id: string; readonly question: EngineQuestion }
+  /** A question about the model that is no job; answered by `query_result` with the same id, while steps go on. */
+  | { readonly type: "query"; readonly id: string; readonly question: EngineQuery }
   /** Leave now; running jobs are lost. */
   | { readonly type: "shutdown" };
 
-export type EngineQuestion =
+export type EngineQuery =
   | {
       readonly kind: "tokenize";
       readonly text: string;
@@ -59,7 +59,7 @@ export type EngineQuestion =
       readonly tools?: readonly TemplateTool[];
     };
 
-export type EngineAnswer =
+export type EngineQueryResult =
   /** `pieces` are the bytes of each token, base64, where they were asked for. */
   | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces?: readonly string[] }
   | { readonly kind: "detokenize"; readonly text: string }
@@ -133,7 +133,7 @@ export type JobEvent =
   | ({ readonly type: "cancelled"; readonly jobId: string; readonly steps: number } & JobTotals)
   | ({ readonly type: "failed"; readonly jobId: string } & JobFailure);
 
-/** What one step did. `width` counts rows, `tokens` what was fed. */
+/** What one step did. `width` counts entries, `tokens` what was fed. */
 export interface StepStats {
   readonly step: number;
   readonly width: number;
@@ -157,11 +157,11 @@ export type EngineEvent =
     }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
-  | { readonly type: "checked"; readonly jobId: string; readonly promptTokens: number }
-  | { readonly type: "answer"; readonly id: string; readonly answer: EngineAnswer }
-  | { readonly type: "check_failed"; readonly jobId: string; readonly failure: JobFailure }
+  | { readonly type: "preflight_ok"; readonly jobId: string; readonly promptTokens: number }
+  | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
+  | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
   /**
-   * After every forward pass, after every piece of an embed job, and after a boundary that changed something without either. Only a pass
+   * After every forward pass, after every piece of an embed job, and after a scheduling point that changed something without either. Only a pass
    * has `stats`.
    */
   | {
@@ -180,7 +180,7 @@ export type EngineEvent =
       readonly bytes: number;
     }
   /** How the engine's process fares, about once a second. Utilization is of its main thread since the last one, 0 to 1. */
-  | { readonly type: "vitals"; readonly eventLoopUtilization: number; readonly rssBytes: number }
+  | { readonly type: "process_stats"; readonly eventLoopUtilization: number; readonly rssBytes: number }
   /** The backend broke; the engine is unusable and about to leave. */
   | { readonly type: "broken"; readonly message: string }
   | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };

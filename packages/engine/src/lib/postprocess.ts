@@ -1,6 +1,6 @@
 // Owns what the results of a pass mean: caches grow, tokens become text, jobs end. It changes slots and computes
 // nothing.
-import type { Backend, RowResult, StepRow, Token, TokenLogprobs } from "./backend.ts";
+import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "./backend.ts";
 import type { JobEvent, LogprobEntry } from "./messages.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
@@ -8,58 +8,59 @@ import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
  * Takes in one pass that ended at `atMs`; returns what there is to tell, in slot order. A slot that was released
  * while the pass ran keeps what was computed and loses what was sampled. Jobs that end here leave their slots
  * releasing.
- * @throws Error when the results do not fit the rows: the backend is broken
+ * @throws Error when the results do not fit the entries: the backend is broken
  */
 export function postprocess(
   slots: readonly Slot[],
-  rows: readonly StepRow[],
-  results: readonly RowResult[],
+  entries: readonly BatchEntry[],
+  results: readonly EntryResult[],
   model: Pick<Backend, "tokenBytes" | "isEndOfGeneration">,
   atMs: number,
 ): JobEvent[] {
-  if (results.length !== rows.length) {
+  if (results.length !== entries.length) {
     throw new Error(
-      `Cannot use the results of a step: ${rows.length} rows went in and ${results.length} results came out`,
+      `Cannot use the results of a step: ${entries.length} entries went in and ${results.length} results came out`,
     );
   }
   const events: JobEvent[] = [];
-  rows.forEach((row, i) => {
-    const slot = slots[row.slot];
+  entries.forEach((entry, i) => {
+    const slot = slots[entry.slot];
     const result = results[i];
-    if (slot === undefined || result === undefined) throw new Error(`Cannot use the result of row ${i}: no such slot`);
-    growCache(slot, row);
-    applyResult(slot, row, result, model, atMs, events);
+    if (slot === undefined || result === undefined)
+      throw new Error(`Cannot use the result of entry ${i}: no such slot`);
+    growCache(slot, entry);
+    applyResult(slot, entry, result, model, atMs, events);
   });
   return events;
 }
 
-/** What a row fed is in the KV cache now; that always leaves out the token sampled last. */
-function growCache(slot: Slot, row: StepRow): void {
-  if (row.kind === "decode") slot.cached.push(sequenceOf(slot).lastToken);
-  else for (const token of row.tokens) slot.cached.push(token);
+/** What an entry fed is in the KV cache now; that always leaves out the token sampled last. */
+function growCache(slot: Slot, entry: BatchEntry): void {
+  if (entry.kind === "decode") slot.cached.push(sequenceOf(slot).lastToken);
+  else for (const token of entry.tokens) slot.cached.push(token);
 }
 
 function applyResult(
   slot: Slot,
-  row: StepRow,
-  result: RowResult,
+  entry: BatchEntry,
+  result: EntryResult,
   model: Pick<Backend, "tokenBytes" | "isEndOfGeneration">,
   atMs: number,
   events: JobEvent[],
 ): void {
   if (result.kind === "failed") {
-    // Nobody knows what a failed row has left in the cache, so nobody gets any of it.
+    // Nobody knows what a failed entry has left in the cache, so nobody gets any of it.
     slot.cached.length = 0;
     releaseSlot(slot, { kind: "failed", failure: { code: "engine_failed", message: result.message } });
     return;
   }
-  const samples = row.kind === "decode" || row.sample;
+  const samples = entry.kind === "decode" || entry.sample;
   if (samples !== (result.kind === "token")) {
     throw new Error(`Cannot use the result of slot ${slot.id}: a token ${samples ? "is missing" : "came unasked"}`);
   }
   if (result.kind !== "token" || slot.state === "releasing") return;
 
-  if (row.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
+  if (entry.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
   const { token } = result;
   const sampled = {
     token,

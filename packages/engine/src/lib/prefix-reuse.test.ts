@@ -24,9 +24,9 @@ function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
     limits: { prefillBudget: 16, ...options.limits },
     wrap: (fake) => ({
       ...(options.wrap?.(fake) ?? fake),
-      async step(rows, underway) {
-        for (const row of rows) ms += row.kind === "prefill" ? row.tokens.length : 1;
-        return await fake.step(rows, underway);
+      async step(entries, underway) {
+        for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
+        return await fake.step(entries, underway);
       },
     }),
   });
@@ -109,7 +109,7 @@ describe("a prefix that many jobs share", () => {
     expect(harness.textOf("next")).toBe(expectedText(own("b"), 8));
   });
 
-  test("costs a running stream as many transfers at a boundary as jobs wait for each stream", async () => {
+  test("costs a running stream as many transfers at a scheduling point as jobs wait for each stream", async () => {
     const saved = createFakeStates();
     const transfersAt: number[] = [];
     const harness = start({
@@ -155,9 +155,9 @@ describe("a prefix that many jobs share", () => {
     const quiet = createFakeStates();
     const alone = start({ saved: quiet, slots: 1 });
     await runAll(alone, [job("a", own("a"))]);
-    alone.engine.tidy();
+    alone.engine.maintain();
     expect(quiet.log, "something was computed since").toEqual([]);
-    alone.engine.tidy();
+    alone.engine.maintain();
     await alone.until(isType("prefix_store"));
     expect(quiet.log).toEqual(["save 0"]);
   });

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countTokens, notePassedOver, schedule, type SchedulableSlot } from "./schedule.ts";
+import { countTokens, noteAging, schedule, type SchedulableSlot } from "./schedule.ts";
 
 const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128 };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const inSlot = { passedOver: 0, pending: undefined, lastDecoded: 0 };
+const inSlot = { agingTokens: 0, pending: undefined, lastDecoded: 0 };
 const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1], ...inSlot });
 const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1], ...inSlot });
 const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
@@ -17,8 +17,8 @@ const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
 });
 
 function widths(slots: readonly SchedulableSlot[], stepLimits = limits): string[] {
-  return schedule(slots, stepLimits).map((row) =>
-    row.kind === "decode" ? `${row.slot}:1` : `${row.slot}:${row.tokens.length}${row.sample ? "!" : ""}`,
+  return schedule(slots, stepLimits).map((entry) =>
+    entry.kind === "decode" ? `${entry.slot}:1` : `${entry.slot}:${entry.tokens.length}${entry.sample ? "!" : ""}`,
   );
 }
 
@@ -37,8 +37,8 @@ describe("schedule", () => {
   });
 
   test("goes on where the cache ends and samples with the last prompt token", () => {
-    const [row] = schedule([prefilling(0, 10, 7)], limits);
-    expect(row).toEqual({ kind: "prefill", slot: 0, tokens: [7, 8, 9], sample: true });
+    const [entry] = schedule([prefilling(0, 10, 7)], limits);
+    expect(entry).toEqual({ kind: "prefill", slot: 0, tokens: [7, 8, 9], sample: true });
   });
 
   test("ends the shortest prompts first and gives the next one what is left", () => {
@@ -72,15 +72,15 @@ describe("schedule", () => {
   });
 
   test("lets nobody be passed over by more tokens than their own prompt has", () => {
-    const long = { ...prefilling(0, 500), passedOver: 0 };
+    const long = { ...prefilling(0, 500), agingTokens: 0 };
     let others = 0;
     for (let step = 0; step < 100 && long.cached.length === 0; step++) {
-      const newcomer = { ...prefilling(1, 100), passedOver: 0 };
-      const rows = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
-      notePassedOver([long, newcomer], rows);
-      for (const row of rows) {
-        if (row.kind === "prefill" && row.slot === 0) long.cached = row.tokens;
-        else others += countTokens([row]);
+      const newcomer = { ...prefilling(1, 100), agingTokens: 0 };
+      const entries = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
+      noteAging([long, newcomer], entries);
+      for (const entry of entries) {
+        if (entry.kind === "prefill" && entry.slot === 0) long.cached = entry.tokens;
+        else others += countTokens([entry]);
       }
     }
     expect(long.cached.length).toBeGreaterThan(0);
@@ -90,9 +90,9 @@ describe("schedule", () => {
 
   test("holds what decodes first when the batch is small", () => {
     const small = { ...limits, batchSize: 4 };
-    const rows = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
-    expect(rows.map((row) => row.slot)).toEqual([0, 1, 2, 3]);
-    expect(countTokens(rows)).toBe(4);
+    const entries = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
+    expect(entries.map((entry) => entry.slot)).toEqual([0, 1, 2, 3]);
+    expect(countTokens(entries)).toBe(4);
   });
 
   test("any slots: ascending, within the batch, every decoding slot, and nobody's prompt out of order", () => {
@@ -119,24 +119,24 @@ describe("schedule", () => {
             state,
             prompt: range(length),
             cached: range(Math.min(done, length - 1)),
-            passedOver: done,
+            agingTokens: done,
             pending: undefined,
             lastDecoded: 0,
           }));
-          const rows = schedule(slots, drawnLimits);
-          const ids = rows.map((row) => row.slot);
+          const entries = schedule(slots, drawnLimits);
+          const ids = entries.map((entry) => entry.slot);
           expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
-          expect(countTokens(rows)).toBeLessThanOrEqual(drawnLimits.batchSize);
-          const decodes = rows.filter((row) => row.kind === "decode").map((row) => row.slot);
+          expect(countTokens(entries)).toBeLessThanOrEqual(drawnLimits.batchSize);
+          const decodes = entries.filter((entry) => entry.kind === "decode").map((entry) => entry.slot);
           expect(decodes).toEqual(slots.filter(({ state }) => state === "decoding").map(({ id }) => id));
-          expect(countTokens(rows) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.125);
+          expect(countTokens(entries) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.125);
           const full = decodes.length === drawnLimits.batchSize;
-          expect(rows.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
-          for (const row of rows) {
-            if (row.kind === "decode") continue;
-            const { prompt, cached } = slots[row.slot] ?? idle(0);
-            expect(row.tokens).toEqual(prompt.slice(cached.length, cached.length + row.tokens.length));
-            expect(row.sample).toBe(cached.length + row.tokens.length === prompt.length);
+          expect(entries.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
+          for (const entry of entries) {
+            if (entry.kind === "decode") continue;
+            const { prompt, cached } = slots[entry.slot] ?? idle(0);
+            expect(entry.tokens).toEqual(prompt.slice(cached.length, cached.length + entry.tokens.length));
+            expect(entry.sample).toBe(cached.length + entry.tokens.length === prompt.length);
           }
         },
       ),

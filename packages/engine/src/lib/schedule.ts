@@ -1,10 +1,10 @@
 // Owns what one step carries: who decodes, and in which order prompts get the step's token budget. Pure; it starts
 // nothing.
-import type { StepRow, Token } from "./backend.ts";
+import type { BatchEntry, Token } from "./backend.ts";
 import type { SlotState } from "./slots.ts";
 
 export interface ScheduleLimits {
-  /** Most tokens in one step, over all rows; at least the number of slots. */
+  /** Most tokens in one step, over all entries; at least the number of slots. */
   readonly batchSize: number;
   /** Most slots that decode in this step; the others wait for their turn. */
   readonly decodeRows: number;
@@ -18,26 +18,26 @@ export interface SchedulableSlot {
   readonly prompt: readonly Token[];
   readonly cached: readonly Token[];
   /** Prompt tokens of others that were computed while this prompt waited. */
-  readonly passedOver: number;
+  readonly agingTokens: number;
   /** Present until the job in it begins. */
   readonly pending: object | undefined;
   /** The step in which it decoded last. */
   readonly lastDecoded: number;
 }
 
-/** A prompt with so little more than the budget left is finished: a row of a few tokens costs far more for each. */
+/** A prompt with so little more than the budget left is finished: an entry of a few tokens costs far more for each. */
 const lastChunkStretch = 1.125;
-/** A row with fewer tokens is put off, unless it ends its prompt or would be the step's only prompt. */
+/** An entry with fewer tokens is put off, unless it ends its prompt or would be the step's only prompt. */
 const leastChunkTokens = 8;
 
 /**
- * The rows of the next step, in ascending slot order; none when there is nothing to compute.
+ * The entries of the next step, in ascending slot order; none when there is nothing to compute.
  *
  * Every decoding slot takes part, or those that have waited longest. Prompts get the budget one after the other, the shortest rest first: that serves
- * most of them soonest, and few long rows compute faster than many short ones. A prompt that is passed over counts as
+ * most of them soonest, and few long entries compute faster than many short ones. A prompt ages by what others compute while it waits, and counts as
  * shorter by as much, so nobody waits for more tokens of others than its own prompt has.
  */
-export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): StepRow[] {
+export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): BatchEntry[] {
   const decoding = new Set(
     slots
       .filter((slot) => slot.state === "decoding")
@@ -47,24 +47,24 @@ export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimi
   const prefilling = slots.filter(isPrefilling);
   const shares = shareBudget(prefilling, limits.prefillBudget, limits.batchSize - decoding.size);
 
-  const rows: StepRow[] = [];
+  const entries: BatchEntry[] = [];
   for (const slot of slots) {
     const share = shares.get(slot.id) ?? 0;
-    if (decoding.has(slot)) rows.push({ kind: "decode", slot: slot.id });
-    else if (share > 0) rows.push(prefillRow(slot, share));
+    if (decoding.has(slot)) entries.push({ kind: "decode", slot: slot.id });
+    else if (share > 0) entries.push(prefillEntry(slot, share));
   }
-  return rows;
+  return entries;
 }
 
-/** What each of these slots was passed over by, were these rows computed. */
-export function notePassedOver(
-  slots: readonly (SchedulableSlot & { passedOver: number })[],
-  rows: readonly StepRow[],
+/** How much older each waiting prompt gets, were these entries computed. */
+export function noteAging(
+  slots: readonly (SchedulableSlot & { agingTokens: number })[],
+  entries: readonly BatchEntry[],
 ): void {
-  const total = rows.reduce((sum, row) => sum + promptTokens(row), 0);
+  const total = entries.reduce((sum, entry) => sum + promptTokens(entry), 0);
   if (total === 0) return;
-  const own = new Map(rows.map((row) => [row.slot, promptTokens(row)]));
-  for (const slot of slots) if (isPrefilling(slot)) slot.passedOver += total - (own.get(slot.id) ?? 0);
+  const own = new Map(entries.map((entry) => [entry.slot, promptTokens(entry)]));
+  for (const slot of slots) if (isPrefilling(slot)) slot.agingTokens += total - (own.get(slot.id) ?? 0);
 }
 
 export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" | "pending">): boolean {
@@ -88,24 +88,24 @@ function shareBudget(slots: readonly SchedulableSlot[], budget: number, room: nu
 }
 
 function rank(slot: SchedulableSlot): number {
-  return restOf(slot) - slot.passedOver;
+  return restOf(slot) - slot.agingTokens;
 }
 
 function restOf({ prompt, cached }: SchedulableSlot): number {
   return prompt.length - cached.length;
 }
 
-function prefillRow(slot: SchedulableSlot, count: number): StepRow {
+function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
   const from = slot.cached.length;
   const tokens = slot.prompt.slice(from, from + count);
   return { kind: "prefill", slot: slot.id, tokens, sample: from + tokens.length === slot.prompt.length };
 }
 
-function promptTokens(row: StepRow): number {
-  return row.kind === "prefill" ? row.tokens.length : 0;
+function promptTokens(entry: BatchEntry): number {
+  return entry.kind === "prefill" ? entry.tokens.length : 0;
 }
 
-/** Tokens that these rows feed. */
-export function countTokens(rows: readonly StepRow[]): number {
-  return rows.reduce((sum, row) => sum + (row.kind === "prefill" ? row.tokens.length : 1), 0);
+/** Tokens that these entries feed. */
+export function countTokens(entries: readonly BatchEntry[]): number {
+  return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 1), 0);
 }

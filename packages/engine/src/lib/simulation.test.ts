@@ -82,7 +82,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const random = createRandom(seed);
   const slots = 1 + random.below(5);
   const records = new Map<string, JobRecord>();
-  /** What each slot truly held before its latest job began, and whose that was; nobody's after a row failed. */
+  /** What each slot truly held before its latest job began, and whose that was; nobody's after an entry failed. */
   const heldBefore: (readonly Token[])[] = [];
   const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
   let toSubmit = 4 + random.below(16);
@@ -128,10 +128,10 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         await backend.begin(slot, keepTokens, sampling);
         interfere();
       },
-      async step(rows, underway) {
-        const results = await backend.step(rows, underway);
+      async step(entries, underway) {
+        const results = await backend.step(entries, underway);
         passesEnded += 1;
-        rows.forEach(({ slot }, i) => {
+        entries.forEach(({ slot }, i) => {
           if (results[i]?.kind === "failed") ownerBefore[slot] = undefined;
         });
         return results;
@@ -175,7 +175,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   function submit(): void {
     const job = { ...randomJob(random, `job${toSubmit--}`), ...continuation() };
     records.set(job.jobId, { job, events: [], cancelledAt: undefined });
-    if (random.chance(0.5)) engine.handle({ type: "check", job });
+    if (random.chance(0.5)) engine.handle({ type: "preflight", job });
     engine.handle({ type: "submit", job });
   }
 

@@ -51,11 +51,11 @@ export interface Slot {
   /** Of the job in it; empty when idle. */
   prompt: readonly Token[];
   /** Prompt tokens of others that were computed while this prompt waited. */
-  passedOver: number;
+  agingTokens: number;
   /** The pass in which it decoded last, in this job or an earlier one. */
   lastDecoded: number;
   /** What an idle slot holds is saved, or not worth it; undefined until somebody has looked. */
-  savedAhead: boolean | undefined;
+  writtenBehind: boolean | undefined;
   /** Present until the job in it begins: nothing of it has touched the KV cache. */
   pending: PendingStart | undefined;
   sequence: Sequence | undefined;
@@ -92,9 +92,9 @@ export function createSlots(count: number): readonly Slot[] {
     sessionId: undefined,
     lastUsed: -1,
     prompt: [],
-    passedOver: 0,
+    agingTokens: 0,
     lastDecoded: 0,
-    savedAhead: undefined,
+    writtenBehind: undefined,
     pending: undefined,
     sequence: undefined,
     ending: undefined,
@@ -105,7 +105,7 @@ export function createSlots(count: number): readonly Slot[] {
 export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence): void {
   slot.state = transition(slot.state, "bind");
   slot.prompt = pending.prepared.prompt;
-  slot.passedOver = 0;
+  slot.agingTokens = 0;
   slot.pending = pending;
   slot.sequence = sequence;
 }
@@ -153,7 +153,7 @@ export function freeSlot(slot: Slot, pass: number): void {
   slot.cached.length = Math.min(slot.cached.length, slot.unshifted);
   slot.unshifted = Infinity;
   slot.lastUsed = pass;
-  slot.savedAhead = undefined;
+  slot.writtenBehind = undefined;
   slot.prompt = [];
   slot.pending = undefined;
   slot.sequence = undefined;

@@ -1,22 +1,22 @@
-// Owns the loop: a boundary is crossed, then one forward pass runs. Between passes it awaits
+// Owns the loop: the scheduling point is passed, then one forward pass runs. Between passes it awaits
 // the backend only.
 import { deferred } from "@waggle/async";
-import type { Backend, StepRow } from "./backend.ts";
-import type { Boundary } from "./boundary.ts";
+import type { Backend, BatchEntry } from "./backend.ts";
+import type { SchedulingPoint } from "./scheduling-point.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Pacing } from "./pacing.ts";
 import { postprocess } from "./postprocess.ts";
-import { countTokens, isPrefilling, notePassedOver, schedule } from "./schedule.ts";
+import { countTokens, isPrefilling, noteAging, schedule } from "./schedule.ts";
 import { shiftSlot, type Slot } from "./slots.ts";
 import type { ThreadChange } from "./threads.ts";
 
 export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
-  readonly boundary: Boundary;
+  readonly schedulingPoint: SchedulingPoint;
   readonly embeddings: Pick<Embeddings, "size" | "run">;
   readonly pacing: Pacing;
   readonly outbox: Outbox;
@@ -33,8 +33,8 @@ export interface StepLoop {
   /** Something has changed: look at the slots and the waiting jobs again. */
   wake(): void;
   /** Does what can wait, if nothing was computed since this was last called. */
-  tidy(): void;
-  /** Ends the loop at the next boundary. */
+  maintain(): void;
+  /** Ends the loop at the next scheduling point. */
   leave(): void;
 }
 
@@ -43,8 +43,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let { threads } = backend.info;
   let passes = 0;
   let leaving = false;
-  let tidying = false;
-  let passesAtTidy = 0;
+  let maintaining = false;
+  let passesAtMaintenance = 0;
   let woken = deferred<void>();
   /** When the last pass ended; undefined while there is nothing to compute. */
   let lastEndMs: number | undefined;
@@ -63,15 +63,15 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   /** @param embedded the streams have waited for a piece of an embed job already, so prompts wait for the next step */
-  function plan(embedded: boolean): StepRow[] {
+  function plan(embedded: boolean): BatchEntry[] {
     const limits = pacing.plan(load());
-    const rows = schedule(slots, embedded ? { ...limits, prefillBudget: 0 } : limits);
-    notePassedOver(slots, rows);
-    for (const { kind, slot } of rows) {
+    const entries = schedule(slots, embedded ? { ...limits, prefillBudget: 0 } : limits);
+    noteAging(slots, entries);
+    for (const { kind, slot } of entries) {
       const planned = slots[slot];
       if (kind === "decode" && planned !== undefined) planned.lastDecoded = passes + 1;
     }
-    return rows;
+    return entries;
   }
 
   function useThreads(wanted: number): void {
@@ -104,20 +104,23 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return true;
   }
 
-  async function runPass(rows: readonly StepRow[]): Promise<void> {
-    const shape = { decodeRows: rows.filter((row) => row.kind === "decode").length, tokens: countTokens(rows) };
+  async function runPass(entries: readonly BatchEntry[]): Promise<void> {
+    const shape = {
+      decodeRows: entries.filter((entry) => entry.kind === "decode").length,
+      tokens: countTokens(entries),
+    };
     useThreads(pacing.threads(shape));
     const startMs = now();
     // What the last pass brought goes out while this one computes: sending costs as much as a small model's pass.
-    const results = await backend.step(rows, tell);
+    const results = await backend.step(entries, tell);
     const endMs = now();
     passes += 1;
-    // A pass that came to nothing (each row failed at once) was never under way.
+    // A pass that came to nothing (each entry failed at once) was never under way.
     if (lastPass !== undefined) tell();
-    outbox.add(...postprocess(slots, rows, results, backend, endMs));
+    outbox.add(...postprocess(slots, entries, results, backend, endMs));
     const stats: StepStats = {
       step: passes,
-      width: rows.length,
+      width: entries.length,
       ...shape,
       passMs: endMs - startMs,
       gapMs: startMs - (lastEndMs ?? startMs),
@@ -131,10 +134,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     if (change !== undefined) options.onThreadChange(change, shape.tokens);
   }
 
-  function takeTidy(): boolean {
-    const tidy = tidying;
-    tidying = false;
-    return tidy;
+  function takeMaintenance(): boolean {
+    const maintenance = maintaining;
+    maintaining = false;
+    return maintenance;
   }
 
   function tell(): void {
@@ -156,20 +159,20 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     async run() {
       while (!leaving) {
         if (woken.settled) woken = deferred();
-        await options.boundary.cross({ passes, tidy: takeTidy(), underway: tell });
+        await options.schedulingPoint.run({ passes, maintenance: takeMaintenance(), underway: tell });
         await shiftFull();
         const embedded = await embed();
-        const rows = plan(embedded);
-        if (rows.length > 0) await runPass(rows);
+        const entries = plan(embedded);
+        if (entries.length > 0) await runPass(entries);
         else if (!embedded) await rest();
       }
       tell();
     },
     wake: () => woken.resolve(),
-    tidy() {
-      tidying = passes === passesAtTidy;
-      passesAtTidy = passes;
-      if (tidying) woken.resolve();
+    maintain() {
+      maintaining = passes === passesAtMaintenance;
+      passesAtMaintenance = passes;
+      if (maintaining) woken.resolve();
     },
     leave() {
       leaving = true;

@@ -243,10 +243,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onEngineEvent(event: EngineEvent): void {
     switch (event.type) {
-      case "checked":
-      case "check_failed":
+      case "preflight_ok":
+      case "preflight_failed":
         return preflight.answer(event);
-      case "answer":
+      case "query_result":
         return queries.answer(event);
       case "step":
         for (const jobEvent of event.events) onJobEvent(jobEvent);
@@ -257,7 +257,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "broken":
       case "log":
       case "prefix_store":
-      case "vitals":
+      case "process_stats":
         return;
     }
   }

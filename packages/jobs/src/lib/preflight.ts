@@ -10,8 +10,8 @@ export interface Preflight {
    * @throws WaggleError as the engine put it
    */
   ask(job: EngineJob): Promise<void>;
-  /** Takes `checked` and `check_failed`. */
-  answer(event: Extract<EngineEvent, { type: "checked" | "check_failed" }>): void;
+  /** Takes `preflight_ok` and `preflight_failed`. */
+  answer(event: Extract<EngineEvent, { type: "preflight_ok" | "preflight_failed" }>): void;
   /** The engine is gone: nobody will answer. */
   abandon(): void;
 }
@@ -29,7 +29,7 @@ export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): P
       const answered = deferred<void>();
       waiting.set(job.jobId, answered);
       const timer = clock.setTimeout(() => answered.resolve(), timeoutMs);
-      send({ type: "check", job });
+      send({ type: "preflight", job });
       try {
         await answered.promise;
       } finally {
@@ -40,7 +40,7 @@ export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): P
     answer(event) {
       const answered = waiting.get(event.jobId);
       if (answered === undefined) return;
-      if (event.type === "checked") return answered.resolve();
+      if (event.type === "preflight_ok") return answered.resolve();
       const { code, message, details } = event.failure;
       answered.reject(new WaggleError(code, message, details === undefined ? {} : { details }));
     },

@@ -1,7 +1,7 @@
 // Owns queries to the engine about the model that are no jobs: tokens of a text, a rendered conversation.
 import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
-import type { EngineAnswer, EngineCommand, EngineEvent, EngineQuestion } from "@waggle/engine";
+import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 
 /** An engine that steps answers within one; the watchdog deals with one that does not. */
@@ -9,12 +9,12 @@ const answerTimeoutMs = 60_000;
 /** Queries that may wait at once. */
 const maxWaiting = 256;
 
-type AnswerTo<K extends EngineQuestion["kind"]> = Extract<EngineAnswer, { kind: K }>;
+type AnswerTo<K extends EngineQuery["kind"]> = Extract<EngineQueryResult, { kind: K }>;
 
 export interface Queries {
   /** @throws WaggleError the engine's own; unavailable when there is none or it dies; resource_exhausted when too many wait */
-  ask<K extends EngineQuestion["kind"]>(question: Extract<EngineQuestion, { kind: K }>): Promise<AnswerTo<K>>;
-  answer(event: Extract<EngineEvent, { type: "answer" }>): void;
+  ask<K extends EngineQuery["kind"]>(question: Extract<EngineQuery, { kind: K }>): Promise<AnswerTo<K>>;
+  answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
   /** The engine is gone. */
   abandon(): void;
 }
@@ -26,7 +26,7 @@ export interface QueriesOptions {
 }
 
 export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
-  const waiting = new Map<string, Deferred<EngineAnswer>>();
+  const waiting = new Map<string, Deferred<EngineQueryResult>>();
   let serial = 0;
 
   function unavailable(why: string): WaggleError {
@@ -42,10 +42,10 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
         });
       }
       const id = `q${(serial += 1)}`;
-      const answered = deferred<EngineAnswer>();
+      const answered = deferred<EngineQueryResult>();
       waiting.set(id, answered);
       const timer = clock.setTimeout(() => answered.reject(unavailable("it did not answer in time")), answerTimeoutMs);
-      send({ type: "ask", id, question });
+      send({ type: "query", id, question });
       try {
         const answer = await answered.promise;
         if (answer.kind === "failed") {

@@ -1,6 +1,6 @@
 // Owns what every Backend must do, as tests that run on the fake and on the real one. It drives the port itself,
 // without the engine.
-import type { Backend, RowResult, SlotSampling, StepRow, Token } from "@waggle/engine";
+import type { Backend, EntryResult, SlotSampling, BatchEntry, Token } from "@waggle/engine";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -94,7 +94,7 @@ export function backendContract(
       await refused({ ...greedy, logit_bias: { "999999999": 1 } }, "logit_bias");
     });
 
-    test("a step yields what its rows ask for, in their order", async () => {
+    test("a step yields what its entries ask for, in their order", async () => {
       const prompt = await tokensOf(story);
       await backend.begin(0, 0, greedy);
       await backend.begin(1, 0, greedy);
@@ -116,8 +116,8 @@ export function backendContract(
     test("a step says once that it is under way, before it has ended", async () => {
       await backend.begin(0, 0, greedy);
       const order: string[] = [];
-      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
-      await backend.step(rows, () => order.push("underway"));
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      await backend.step(entries, () => order.push("underway"));
       order.push("ended");
       await backend.step([{ kind: "decode", slot: 0 }]);
       await backend.end(0);
@@ -230,8 +230,8 @@ export function backendContract(
       const answer = await coldAnswer();
       await backend.begin(1, 0, greedy);
       await expect(backend.begin(0, 0, { ...greedy, grammar: "this is no grammar" })).rejects.toThrow("grammar");
-      const rows: StepRow[] = [{ kind: "prefill", slot: 1, tokens: await tokensOf(story), sample: true }];
-      expect(tokenOf((await backend.step(rows))[0])).toBe(answer[0]);
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 1, tokens: await tokensOf(story), sample: true }];
+      expect(tokenOf((await backend.step(entries))[0])).toBe(answer[0]);
       await backend.end(1);
       expect(await coldAnswer()).toEqual(answer);
     });
@@ -257,8 +257,8 @@ export function backendContract(
       const answer = await coldAnswer();
       const { embedder } = backend;
       await backend.begin(0, 0, greedy);
-      const rows: StepRow[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
-      const sampled = [tokenOf((await backend.step(rows))[0])];
+      const entries: BatchEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      const sampled = [tokenOf((await backend.step(entries))[0])];
       while (sampled.length < count) {
         await embedder?.feed({ tokens: await tokensOf(otherStory), first: true, last: true });
         sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
@@ -293,14 +293,14 @@ async function generate(backend: Backend, works: readonly Work[]): Promise<Token
     const taking = running.filter(({ work, sampled }) => !hasEnded(backend, work, sampled));
     if (taking.length === 0) break;
     for (const each of taking) await shiftWhereDue(backend, each);
-    const rows = taking.map(({ work, fed }) => nextRow(work, fed));
-    const results = await backend.step(rows);
-    expect(results).toHaveLength(rows.length);
+    const entries = taking.map(({ work, fed }) => nextEntry(work, fed));
+    const results = await backend.step(entries);
+    expect(results).toHaveLength(entries.length);
     taking.forEach((each, i) => {
-      const row = rows[i];
-      if (row?.kind === "prefill") each.fed += row.tokens.length;
-      each.held += row?.kind === "prefill" ? row.tokens.length : 1;
-      if (row?.kind === "decode" || row?.sample === true) each.sampled.push(tokenOf(results[i]));
+      const entry = entries[i];
+      if (entry?.kind === "prefill") each.fed += entry.tokens.length;
+      each.held += entry?.kind === "prefill" ? entry.tokens.length : 1;
+      if (entry?.kind === "decode" || entry?.sample === true) each.sampled.push(tokenOf(results[i]));
     });
   }
   for (const { work } of running) await backend.end(work.slot);
@@ -320,13 +320,13 @@ function hasEnded(backend: Backend, work: Work, sampled: readonly Token[]): bool
   return sampled.length >= work.count || (last !== undefined && backend.isEndOfGeneration(last));
 }
 
-function nextRow({ slot, prompt, chunk = prompt.length }: Work, fed: number): StepRow {
+function nextEntry({ slot, prompt, chunk = prompt.length }: Work, fed: number): BatchEntry {
   if (fed >= prompt.length) return { kind: "decode", slot };
   const tokens = prompt.slice(fed, fed + chunk);
   return { kind: "prefill", slot, tokens, sample: fed + tokens.length === prompt.length };
 }
 
-function tokenOf(result: RowResult | undefined): Token {
+function tokenOf(result: EntryResult | undefined): Token {
   if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
   return result.token;
 }

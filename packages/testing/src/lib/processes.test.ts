@@ -79,7 +79,7 @@ describe("parseProcStat", () => {
 });
 
 describe("parsePs", () => {
-  it("reads one row a line", () => {
+  it("reads one entry a line", () => {
     expect(parsePs("  1     0 Ss\n 42    1 Z+\n\n")).toEqual([
       { pid: 1, parent: 0, zombie: false },
       { pid: 42, parent: 1, zombie: true },

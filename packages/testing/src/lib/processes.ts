@@ -37,14 +37,14 @@ export function processAlive(pid: number): boolean {
  * another parent and are found no more.
  */
 export async function listDescendants(pid: number): Promise<number[]> {
-  const rows = (process.platform === "linux" ? await readProc() : await readPs()).filter((row) => !row.zombie);
+  const entries = (process.platform === "linux" ? await readProc() : await readPs()).filter((entry) => !entry.zombie);
   const found = new Set<number>();
   const parents = [pid];
   for (const parent of parents) {
-    for (const row of rows) {
-      if (row.parent !== parent || found.has(row.pid)) continue;
-      found.add(row.pid);
-      parents.push(row.pid);
+    for (const entry of entries) {
+      if (entry.parent !== parent || found.has(entry.pid)) continue;
+      found.add(entry.pid);
+      parents.push(entry.pid);
     }
   }
   return [...found].toSorted((a, b) => a - b);
@@ -85,7 +85,7 @@ export function parsePs(text: string): ProcessRow[] {
 
 async function readProc(): Promise<ProcessRow[]> {
   const names = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  // A process that has left meanwhile has no file, and no row.
+  // A process that has left meanwhile has no file, and no entry.
   const texts = await Promise.all(names.map((name) => readFile(`/proc/${name}/stat`, "utf8").catch(() => "")));
   return texts.flatMap((text) => parseProcStat(text) ?? []);
 }

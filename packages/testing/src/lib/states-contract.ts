@@ -1,5 +1,5 @@
 // Owns what a Backend that saves slots must do, as tests that run on the fake and on the real one.
-import type { Backend, RowResult, SlotSampling, SlotStates, Token } from "@waggle/engine";
+import type { Backend, EntryResult, SlotSampling, SlotStates, Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -107,7 +107,7 @@ function prefill(
   return { kind: "prefill", slot, tokens: prompt.slice(held), sample: true };
 }
 
-function tokenOf(result: RowResult | undefined): Token {
+function tokenOf(result: EntryResult | undefined): Token {
   if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
   return result.token;
 }

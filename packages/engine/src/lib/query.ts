@@ -1,6 +1,6 @@
 // Owns the answers to questions about the model that are no jobs: what text is in tokens, what a conversation looks like, what it means.
 import type { Backend, Token } from "./backend.ts";
-import type { EngineAnswer, EngineQuestion } from "./messages.ts";
+import type { EngineQueryResult, EngineQuery } from "./messages.ts";
 import { checkChars, failureOf } from "./prepare.ts";
 
 type Answering = Pick<Backend, "info" | "tokenizeText" | "tokenBytes" | "renderMessages">;
@@ -9,7 +9,7 @@ type Answering = Pick<Backend, "info" | "tokenizeText" | "tokenBytes" | "renderM
 const tokensPerTurn = 4_096;
 
 /** Never rejects: what goes wrong is an answer too. */
-export async function answer(backend: Answering, question: EngineQuestion): Promise<EngineAnswer> {
+export async function answer(backend: Answering, question: EngineQuery): Promise<EngineQueryResult> {
   try {
     return await find(backend, question);
   } catch (thrown) {
@@ -17,7 +17,7 @@ export async function answer(backend: Answering, question: EngineQuestion): Prom
   }
 }
 
-async function find(backend: Answering, question: EngineQuestion): Promise<EngineAnswer> {
+async function find(backend: Answering, question: EngineQuery): Promise<EngineQueryResult> {
   switch (question.kind) {
     case "tokenize": {
       const tokens = await backend.tokenizeText(question.text, question.addSpecial, question.parseSpecial);

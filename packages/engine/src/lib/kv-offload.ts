@@ -1,4 +1,4 @@
-// Owns saving slots to the prefix store and loading them from it: what pays, what goes for it, and that a boundary has
+// Owns saving slots to the prefix store and loading them from it: what pays, what goes for it, and that a scheduling point has
 // no more of it than running streams can bear.
 import type { Backend, SavedState } from "./backend.ts";
 import type { EngineEvent } from "./messages.ts";
@@ -6,10 +6,10 @@ import { createPrefixStore, type PrefixStore } from "./prefix-store.ts";
 import { reusablePart, type Slot } from "./slots.ts";
 import { createTransferCost, type Transfer } from "./transfer-cost.ts";
 
-/** Boundaries without an attempt after a state could not be saved. */
+/** Scheduling points without an attempt after a state could not be saved. */
 const pauseAfterFailure = 1_000;
 
-export interface PrefixTransfersOptions {
+export interface KvOffloadOptions {
   readonly backend: Pick<Backend, "states">;
   readonly prefixStoreBytes: number;
   readonly tokenMs: (tokens: number) => number | undefined;
@@ -17,23 +17,23 @@ export interface PrefixTransfersOptions {
   readonly now: () => number;
 }
 
-export interface PrefixTransfers {
+export interface KvOffload {
   readonly store: Pick<PrefixStore, "find">;
   /**
    * @param most transfers until the next one
    * @param underway called when one has begun and leaves this thread free
    */
-  openBoundary(most: number, underway: () => void): void;
+  open(most: number, underway: () => void): void;
   readonly pays: (transfer: Transfer) => boolean;
   /** Whether the slot has more than this of what is worth keeping and saved nowhere. */
   wouldLose(slot: Slot, keepTokens: number): boolean;
-  /** False when this boundary has had its transfers. A failure is told, and nothing is saved for a while. */
+  /** False when this scheduling point has had its transfers. A failure is told, and nothing is saved for a while. */
   save(slot: Slot): Promise<boolean>;
-  /** Undefined when this boundary has had its transfers; false when the state was damaged: the slot is empty then. */
+  /** Undefined when this scheduling point has had its transfers; false when the state was damaged: the slot is empty then. */
   load(slot: Slot, state: SavedState): Promise<boolean | undefined>;
 }
 
-export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTransfers {
+export function createKvOffload(options: KvOffloadOptions): KvOffload {
   const { prefixStoreBytes, emit, now } = options;
   const states = prefixStoreBytes > 0 ? options.backend.states : undefined;
   const store = createPrefixStore(prefixStoreBytes);
@@ -67,7 +67,7 @@ export function createPrefixTransfers(options: PrefixTransfersOptions): PrefixTr
   return {
     store,
     pays,
-    openBoundary(most, whenUnderway) {
+    open(most, whenUnderway) {
       allowed = most;
       underway = whenUnderway;
       pause = Math.max(0, pause - 1);

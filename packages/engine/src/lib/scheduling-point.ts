@@ -1,5 +1,5 @@
 // Owns what happens between two passes: slots are freed and given away, jobs begin with the longest prefix that is
-// cheaper to fetch than to compute. While somebody decodes, a boundary saves or loads few states.
+// cheaper to fetch than to compute. While somebody decodes, a scheduling point saves or loads few states.
 import { WaggleError } from "@waggle/protocol";
 import type { Backend, SavedState } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
@@ -10,7 +10,7 @@ import type { Outbox } from "./outbox.ts";
 import { endingEvents } from "./postprocess.ts";
 import { failureOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
 import { findPrefixSource } from "./prefix-source.ts";
-import { createPrefixTransfers } from "./prefix-transfers.ts";
+import { createKvOffload } from "./kv-offload.ts";
 import { createSequence, type Sequence } from "./sequence.ts";
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type Slot } from "./slots.ts";
 
@@ -19,7 +19,7 @@ export interface WaitingJob {
   prepared: PreparedJob | undefined;
 }
 
-export interface BoundaryOptions {
+export interface SchedulingPointOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly embeddings: Pick<Embeddings, "add">;
@@ -34,23 +34,23 @@ export interface BoundaryOptions {
   readonly now: () => number;
 }
 
-export interface Crossing {
+export interface Arrival {
   /** Forward passes that have ended. */
   readonly passes: number;
   /** Nothing has happened for a while: what can wait may be done now. */
-  readonly tidy: boolean;
+  readonly maintenance: boolean;
   /** Called when something has begun that takes long and leaves this thread free. */
   readonly underway: () => void;
 }
 
-export interface Boundary {
-  cross(crossing: Crossing): Promise<void>;
+export interface SchedulingPoint {
+  run(arrival: Arrival): Promise<void>;
 }
 
-export function createBoundary(options: BoundaryOptions): Boundary {
+export function createSchedulingPoint(options: SchedulingPointOptions): SchedulingPoint {
   const { backend, slots, waiting, outbox, now } = options;
-  const transfers = createPrefixTransfers(options);
-  /** Passes that had ended when this boundary was reached. */
+  const offload = createKvOffload(options);
+  /** Passes that had ended when this scheduling point was reached. */
   let lastPasses = 0;
 
   async function releaseEnded(passes: number): Promise<void> {
@@ -104,23 +104,23 @@ export function createBoundary(options: BoundaryOptions): Boundary {
     }
   }
 
-  /** One transfer for this job, or its beginning; false when it can do nothing more at this boundary. */
+  /** One transfer for this job, or its beginning; false when it can do nothing more at this scheduling point. */
   async function advance(slot: Slot, prepared: PreparedGenerate): Promise<boolean> {
-    const source = findPrefixSource(slot, { slots, store: transfers.store, pays: transfers.pays });
+    const source = findPrefixSource(slot, { slots, store: offload.store, pays: offload.pays });
     if (source.kind === "wait") return false;
-    if (source.kind === "save") return await transfers.save(source.slot);
+    if (source.kind === "save") return await offload.save(source.slot);
     const staying = source.kind === "load" ? 0 : source.keepTokens;
-    if (transfers.wouldLose(slot, staying)) return await transfers.save(slot);
+    if (offload.wouldLose(slot, staying)) return await offload.save(slot);
     if (source.kind === "load") return await load(slot, prepared, source.state);
     await begin(slot, prepared, source.keepTokens);
     return true;
   }
 
   async function load(slot: Slot, prepared: PreparedGenerate, state: SavedState): Promise<boolean> {
-    const loaded = await transfers.load(slot, state);
+    const loaded = await offload.load(slot, state);
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
-    // A cancel meanwhile has left the slot to the next boundary; its cache is what it is now.
+    // A cancel meanwhile has left the slot to the next scheduling point; its cache is what it is now.
     const keepTokens = commonPrefix(slot.cached, prepared.prompt, prepared.prompt.length - 1);
     if (slot.pending !== undefined) slot.pending = { prepared, keepTokens };
     return true;
@@ -156,12 +156,12 @@ export function createBoundary(options: BoundaryOptions): Boundary {
   }
 
   /** Saves what a slot would lose before somebody wants the slot, and waits for that. The least recently used is next. */
-  async function saveAhead(): Promise<void> {
+  async function writeBehind(): Promise<void> {
     const next = slots
-      .filter((slot) => slot.state === "idle" && slot.savedAhead !== true)
+      .filter((slot) => slot.state === "idle" && slot.writtenBehind !== true)
       .toSorted((a, b) => a.lastUsed - b.lastUsed)[0];
     if (next === undefined) return;
-    next.savedAhead = !transfers.wouldLose(next, 0) || (await transfers.save(next));
+    next.writtenBehind = !offload.wouldLose(next, 0) || (await offload.save(next));
   }
 
   /** One, or as many as there are jobs that wait for each one that decodes. */
@@ -172,14 +172,14 @@ export function createBoundary(options: BoundaryOptions): Boundary {
   }
 
   return {
-    async cross({ passes, tidy, underway }) {
+    async run({ passes, maintenance, underway }) {
       lastPasses = passes;
       await releaseEnded(passes);
       admitWaiting();
-      transfers.openBoundary(transfersAllowed(), underway);
+      offload.open(transfersAllowed(), underway);
       await beginPending();
       const streaming = slots.some(({ state }) => state === "decoding");
-      if ((streaming || tidy) && !slots.some(({ state }) => state === "prefilling")) await saveAhead();
+      if ((streaming || maintenance) && !slots.some(({ state }) => state === "prefilling")) await writeBehind();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answer } from "./answer.ts";
+import { answer } from "./query.ts";
 import { createFakeBackend } from "./fake-backend.ts";
 import { maxCharsPerToken } from "./prepare.ts";
 
