@@ -1,0 +1,274 @@
+// What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
+// own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
+import { openAiRoutes, workerRoutes, type Route } from "@waggle/protocol";
+import {
+  ask,
+  brokenBodies,
+  fieldAttacks,
+  grammarRequests,
+  hostileGrammars,
+  hostileSchemas,
+  hostileStrings,
+  schemaRequests,
+  storms,
+  wrongMethods,
+  type Attack,
+  type HostileAnswer,
+  type HostileRequest,
+} from "@waggle/testing/hostile";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
+import { answerProblems } from "./support/verdict.ts";
+import { waitUntil } from "./support/wait.ts";
+import { forgetPeak, mainThreadMs, peakMib, watchWorker, type Watch } from "./support/watch.ts";
+
+/** From the sending of a request to the headers of its refusal. */
+const refusalMs = 2_000;
+/** What one request may take of the thread that serves everybody. */
+const mainThreadBudgetMs = 500;
+/** Longest pause of an honest stream, and longest silence of /livez, beside whatever is done. */
+const stallBudgetMs = 500;
+/** The worker holds some 150 MiB when idle, run from source, and the engine 100. */
+const peakBudgetMib = 640;
+/** After an attack: whatever was asked has ended, or was given up. */
+const settleMs = 3_000;
+/** A request that nobody may push aside. */
+const firstTokenMs = 5_000;
+
+const routes: Readonly<Record<string, Route>> = { ...workerRoutes, ...openAiRoutes };
+const fields = fieldAttacks(routes);
+
+interface Subject {
+  readonly worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+  readonly enginePid: number;
+  readonly watch: Watch;
+}
+
+let subject: Subject | undefined;
+
+/** The worker of the case before, unless that has broken it: one broken case must not colour the next. */
+async function sound(): Promise<Subject> {
+  if (subject !== undefined) return subject;
+  const worker = await spawnModelWorker(["--slots", "4", "--replay-window", "500ms", "--unclaimed-timeout", "1s"]);
+  const { engine_pid: enginePid = 0 } = await worker.line("ready");
+  const watch = watchWorker(worker.client, worker.url);
+  subject = { worker, enginePid, watch };
+  await waitUntil(() => watch.streams > 0);
+  return subject;
+}
+
+async function dispose(): Promise<void> {
+  await subject?.watch.stop();
+  subject = undefined;
+  await killDaemons();
+}
+
+afterAll(dispose);
+
+/** Runs the attack and collects what it broke: of its answers, and of the budgets. */
+async function broken(attack: (subject: Subject, problems: string[]) => Promise<void>): Promise<string[]> {
+  const { worker, enginePid, watch } = await sound();
+  const problems: string[] = [];
+  for (const pid of [worker.pid, enginePid]) forgetPeak(pid);
+  watch.takeStalls();
+  const said = watch.problems.length;
+  try {
+    await attack({ worker, enginePid, watch }, problems);
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+  }
+  try {
+    await settled();
+    const health = await worker.client.health();
+    if (health.engine.deaths > 0) problems.push(`${health.engine.deaths} engine deaths`);
+    if (!health.ready) problems.push(`not ready: ${health.reason ?? health.state}`);
+  } catch (error) {
+    problems.push(`not as it was: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { streamMs, livezMs } = watch.takeStalls();
+  if (streamMs > stallBudgetMs) problems.push(`an honest stream paused for ${Math.round(streamMs)} ms`);
+  if (livezMs > stallBudgetMs) problems.push(`/livez took ${Math.round(livezMs)} ms`);
+  for (const [what, pid] of [["worker", worker.pid] as const, ["engine", enginePid] as const]) {
+    const mib = peakMib(pid);
+    if (mib > peakBudgetMib) problems.push(`the ${what} held ${Math.round(mib)} MiB`);
+  }
+  problems.push(...watch.problems.slice(said));
+  if (problems.length > 0) await dispose();
+  return problems;
+}
+
+/** Nothing of the attack runs or waits any more; the honest stream goes on. */
+async function settled(): Promise<void> {
+  const { worker } = await sound();
+  await waitUntil(async () => {
+    const slots = await worker.client.slots();
+    const left = slots.flatMap(({ job_id: job = "" }) => (job === "" || job.startsWith("honest-") ? [] : [job]));
+    const { queue } = await worker.client.health();
+    expect({ left, queued: queue.depth }).toEqual({ left: [], queued: 0 });
+    return true;
+  }, settleMs);
+}
+
+/** One after the other, each with what it took of the main thread. */
+async function judgeEach(requests: readonly HostileRequest[], { worker }: Subject, problems: string[]): Promise<void> {
+  for (const request of requests) {
+    const before = mainThreadMs(worker.pid);
+    try {
+      const answer = await ask(worker.url, request);
+      const tookMs = mainThreadMs(worker.pid) - before;
+      if (tookMs > mainThreadBudgetMs && answer.status >= 400)
+        problems.push(`${request.name}: took ${tookMs} ms of the main thread`);
+      problems.push(...judged(request, answer));
+    } catch (error) {
+      problems.push(String(error));
+      // What does not answer once is not asked a hundred times.
+      return;
+    }
+  }
+}
+
+function judged(request: HostileRequest, answer: HostileAnswer): string[] {
+  const late = answer.status >= 400 && answer.headersMs > refusalMs;
+  return [
+    ...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`),
+    ...(late ? [`${request.name}: refused after ${Math.round(answer.headersMs)} ms`] : []),
+  ];
+}
+
+async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
+  const askedAt = performance.now();
+  for await (const event of worker.client.inference({ prompt: "still there?", max_tokens: 5, priority: 10 })) {
+    if (event.type === "token") return performance.now() - askedAt;
+  }
+  throw new Error("An honest request got no token");
+}
+
+describe("each field, deep and in megabytes", () => {
+  const large = fields.filter(({ large }) => large.length > 0);
+  it.each(large)("$name", async ({ large }) => {
+    expect(await broken((subject, problems) => judgeEach(large, subject, problems))).toEqual([]);
+  });
+  it("bodies that are wrong as a whole", async () => {
+    expect(await broken((subject, problems) => judgeEach(brokenBodies(routes), subject, problems))).toEqual([]);
+  });
+});
+
+describe("each field, with all that is small and wrong", () => {
+  const at = 20;
+  const runs = 40;
+  it(`${at * runs} requests, whichever field, and whatever else is in it`, async () => {
+    const request = fc.oneof(
+      fc.constantFrom(...fields.flatMap(({ small }) => small)),
+      fc.constantFrom(...wrongMethods(routes)),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: at, maxLength: at }), async (requests) => {
+        const problems = await broken(async ({ worker }, found) => {
+          const answers = requests.map(async (one) => found.push(...judged(one, await ask(worker.url, one))));
+          await Promise.all(answers);
+        });
+        expect(problems).toEqual([]);
+      }),
+      { numRuns: runs, endOnFailure: true },
+    );
+  });
+});
+
+describe("grammars", () => {
+  it.each(hostileGrammars)("$name", async ({ grammar }) => {
+    expect(await broken((subject, problems) => judgeEach(grammarRequests(grammar), subject, problems))).toEqual([]);
+  });
+});
+
+describe("schemas", () => {
+  it.each(hostileSchemas)("$name", async (schema) => {
+    const problems = await broken(async (subject, found) => {
+      await judgeEach(schemaRequests(schema), subject, found);
+    });
+    expect(problems).toEqual([]);
+  });
+
+  it.each(hostileSchemas.filter(({ exactly }) => exactly !== undefined))("$name: refused, or kept", async (schema) => {
+    const { worker } = await sound();
+    const answer = await fetch(`${worker.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: schemaRequests(schema)[1]?.body?.() ?? "",
+    });
+    const { choices } = (await answer.json()) as { choices?: { message: { content: string } }[] };
+    expect([undefined, schema.exactly]).toContain(choices?.[0]?.message.content);
+  });
+});
+
+describe("storms", () => {
+  it.each(storms)("$name", async ({ run }: Attack) => {
+    const problems = await broken(async ({ worker }, found) => {
+      const answered = (request: HostileRequest, answer: HostileAnswer): void => {
+        found.push(...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`));
+      };
+      const signal = AbortSignal.timeout(60_000);
+      const target = { url: worker.url, signal, answered };
+      for (let round = 0; round < 2; round += 1) await run(target, round);
+    });
+    expect(problems).toEqual([]);
+  });
+
+  it("sessions that supersede themselves in every slot leave the next one to who comes first in the queue", async () => {
+    const problems = await broken(async (subject, found) => {
+      const over = new AbortController();
+      const supersede = storms.find(({ name }) => name.startsWith("sessions"))?.run;
+      const target = { url: subject.worker.url, signal: over.signal };
+      const attackers = Array.from({ length: 4 }, async (_, attacker) => {
+        for (let round = attacker; !over.signal.aborted; round += 4) await supersede?.(target, round);
+      });
+      const patience = AbortSignal.timeout(firstTokenMs * 2);
+      const first = await Promise.race([
+        honestFirstTokenMs(subject),
+        new Promise<number>((resolve) => patience.addEventListener("abort", () => resolve(Infinity), { once: true })),
+      ]);
+      over.abort();
+      await Promise.all(attackers);
+      if (first > firstTokenMs) found.push(`an honest request waited ${Math.round(first)} ms for its first token`);
+    });
+    expect(problems).toEqual([]);
+  });
+
+  it("300 bodies of 4 MiB that stay unfinished, at once", async () => {
+    const unfinished = storms.find(({ name }) => name.startsWith("bodies"));
+    const problems = await broken(async ({ worker }) => {
+      const target = { url: worker.url, signal: AbortSignal.timeout(60_000) };
+      // Twenty connections each, a third of them full of megabytes.
+      await Promise.all(Array.from({ length: 45 }, (_, round) => unfinished?.run(target, round)));
+    });
+    expect(problems).toEqual([]);
+  });
+});
+
+describe("names", () => {
+  it.each(hostileStrings.map((id) => ({ id })))("job_id $id is refused, or leads to its stream", async ({ id }) => {
+    const { worker } = await sound();
+    const answer = await fetch(`${worker.url}/v1/jobs`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "Hi", max_tokens: 2, job_id: id }),
+    });
+    const { sse_url: path } = (await answer.json()) as { sse_url?: string };
+    if (answer.status === 400) return;
+    expect(answer.status).toBe(202);
+    const stream = await fetch(new URL(path ?? "", worker.url));
+    expect(stream.status, path).toBe(200);
+    expect(await stream.text()).toContain("event: end");
+  });
+});
+
+describe("in the end", () => {
+  it("it is as it was: no death, nothing of ours in the log, and it serves", async () => {
+    const subject = await sound();
+    expect(await honestFirstTokenMs(subject)).toBeLessThan(firstTokenMs);
+    expect(await subject.worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
+    expect(subject.watch.problems).toEqual([]);
+    const bad = subject.worker.logLines().filter(({ level }) => level === "error" || level === "fatal");
+    expect(bad).toEqual([]);
+  });
+});
