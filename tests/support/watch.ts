@@ -11,34 +11,41 @@ export interface Stalls {
 }
 
 export interface Watch {
-  /** The longest since the last call, less what this process itself was late. */
+  /** The longest since the last call. */
   takeStalls(): Stalls;
+  /**
+   * What of the time since then is the worker's doing: neither more than it computed, together with its engine, nor what this process itself
+   * was late. On a machine with other work, most of a pause is nobody's here.
+   */
+  ownMs(since: number): number;
   /** What went wrong with the honest streams: nothing may. */
   readonly problems: readonly string[];
-  /** Streams that came to their end. */
-  readonly streams: number;
+  /** That honest streams got. */
+  readonly tokens: number;
   stop(): Promise<void>;
 }
 
 const pingIntervalMs = 25;
 const tickMs = 10;
-const answerTokens = 400;
+/** A minute of them. */
+const momentsLimit = 6_000;
+const answerTokens = 1_500;
 /** Linux counts processor time in hundredths of a second; see proc(5). */
 const cpuTickMs = 10;
 const kibPerMib = 1_024;
 
 /** Streams one honest answer after the other, and asks /livez all the while, until it is stopped. */
-export function watchWorker(client: WorkerClient, url: string): Watch {
+export function watchWorker(client: WorkerClient, url: string, pids: readonly number[]): Watch {
   const stopped = new AbortController();
   const problems: string[] = [];
-  const lateness = watchLateness();
-  let streams = 0;
+  const clock = createClock(pids);
+  let tokens = 0;
   let stalls = { streamMs: 0, livezMs: 0 };
 
-  /** Nothing that this process slept through is the worker's doing. */
   function note(kind: keyof Stalls, since: number): number {
     const now = performance.now();
-    stalls[kind] = Math.max(stalls[kind], now - since - lateness.worstSince(since));
+    // Most are short, and then it does not matter whose doing they are.
+    if (now - since > stalls[kind]) stalls[kind] = Math.max(stalls[kind], clock.ownMs(since));
     return now;
   }
 
@@ -56,9 +63,9 @@ export function watchWorker(client: WorkerClient, url: string): Watch {
           if (event.type !== "token") continue;
           if (event.index !== next) problems.push(`an honest stream said token ${event.index} where ${next} was due`);
           next = event.index + 1;
+          tokens += 1;
           at = note("streamMs", at ?? performance.now());
         }
-        streams += 1;
       } catch (error) {
         if (stopped.signal.aborted) return;
         problems.push(`an honest stream broke: ${error instanceof Error ? error.message : String(error)}`);
@@ -87,23 +94,27 @@ export function watchWorker(client: WorkerClient, url: string): Watch {
       stalls = { streamMs: 0, livezMs: 0 };
       return taken;
     },
+    ownMs: clock.ownMs,
     problems,
-    get streams() {
-      return streams;
+    get tokens() {
+      return tokens;
     },
     async stop() {
       stopped.abort();
       await running;
-      lateness.stop();
+      clock.stop();
     },
   };
 }
 
 /** Processor time of the process's main thread since its start; 0 where the system does not tell. */
 export function mainThreadMs(pid: number): number {
-  const stat = read(`/proc/${pid}/task/${pid}/stat`);
-  const [, user = "0", system = "0"] = /\)(?: \S+){11} (\d+) (\d+)/.exec(stat) ?? [];
-  return (Number(user) + Number(system)) * cpuTickMs;
+  return cpuMs(`/proc/${pid}/task/${pid}/stat`) ?? 0;
+}
+
+function cpuMs(path: string): number | undefined {
+  const ticks = /\)(?: \S+){11} (\d+) (\d+)/.exec(read(path));
+  return ticks === null ? undefined : (Number(ticks[1]) + Number(ticks[2])) * cpuTickMs;
 }
 
 /** The most memory that the process has held so far; 0 where the system does not tell. */
@@ -128,19 +139,39 @@ function read(path: string): string {
   }
 }
 
-/** How late this process's own timers are: it shares its cores with what it watches. */
-function watchLateness(): { worstSince(since: number): number; stop(): void } {
-  const late: { at: number; ms: number }[] = [];
-  let due = performance.now() + tickMs;
+interface Moment {
+  readonly at: number;
+  /** How late this process's own timer was. */
+  readonly lateMs: number;
+  /** Of these processes together so far; undefined where the system does not tell. */
+  readonly cpuMs: number | undefined;
+}
+
+function createClock(pids: readonly number[]): { ownMs(since: number): number; stop(): void } {
+  const moments: Moment[] = [];
+
+  function look(): Moment {
+    const at = performance.now();
+    const due = (moments.at(-1)?.at ?? at) + tickMs;
+    const times = pids.map((pid) => cpuMs(`/proc/${pid}/stat`));
+    const cpu = times.includes(undefined) ? undefined : times.reduce<number>((sum, time = 0) => sum + time, 0);
+    return { at, lateMs: Math.max(0, at - due), cpuMs: cpu };
+  }
+
   const timer = setInterval(() => {
-    const now = performance.now();
-    if (now - due > tickMs) late.push({ at: now, ms: now - due });
-    if (late.length > 1_000) late.splice(0, 500);
-    due = now + tickMs;
+    moments.push(look());
+    if (moments.length > momentsLimit) moments.splice(0, momentsLimit / 2);
   }, tickMs);
   return {
-    worstSince: (since) =>
-      Math.max(0, performance.now() - due, ...late.filter(({ at }) => at > since).map(({ ms }) => ms)),
+    ownMs(since) {
+      const now = look();
+      const before = moments.findLast(({ at }) => at <= since) ?? moments[0] ?? now;
+      const lateMs = Math.max(now.lateMs, ...moments.filter(({ at }) => at > since).map(({ lateMs }) => lateMs));
+      const wallMs = now.at - since - lateMs;
+      return now.cpuMs === undefined || before.cpuMs === undefined
+        ? wallMs
+        : Math.min(wallMs, now.cpuMs - before.cpuMs);
+    },
     stop: () => clearInterval(timer),
   };
 }
