@@ -160,6 +160,12 @@ async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
   throw new Error("An honest request got no token");
 }
 
+function stormOf(what: string): Attack {
+  const found = storms.find(({ name }) => name.startsWith(what));
+  if (found === undefined) throw new Error(`There is no storm of ${what}`);
+  return found;
+}
+
 describe("each field, deep and in megabytes", () => {
   const large = fields.filter(({ large }) => large.length > 0);
   it.each(large)("$name", async ({ large }) => {
@@ -232,10 +238,10 @@ describe("storms", () => {
   it("sessions that supersede themselves in every slot leave the next one to who comes first in the queue", async () => {
     const problems = await broken(async (subject, found) => {
       const over = new AbortController();
-      const supersede = storms.find(({ name }) => name.startsWith("sessions"))?.run;
+      const supersede = stormOf("sessions");
       const target = { url: subject.worker.url, signal: over.signal };
       const attackers = Array.from({ length: 4 }, async (_, attacker) => {
-        for (let round = attacker; !over.signal.aborted; round += 4) await supersede?.(target, round);
+        for (let round = attacker; !over.signal.aborted; round += 4) await supersede.run(target, round);
       });
       const patience = AbortSignal.timeout(firstTokenMs * 2);
       const first = await Promise.race([
@@ -250,11 +256,11 @@ describe("storms", () => {
   });
 
   it("300 bodies of 4 MiB that stay unfinished, at once", async () => {
-    const unfinished = storms.find(({ name }) => name.startsWith("bodies"));
+    const unfinished = stormOf("bodies");
     const problems = await broken(async ({ worker }) => {
       const target = { url: worker.url, signal: AbortSignal.timeout(roundMs) };
       // Twenty connections each, a third of them full of megabytes.
-      await Promise.all(Array.from({ length: 45 }, (_, round) => unfinished?.run(target, round)));
+      await Promise.all(Array.from({ length: 45 }, (_, round) => unfinished.run(target, round)));
     });
     expect(problems).toEqual([]);
   });
@@ -294,7 +300,7 @@ describe("names", () => {
 });
 
 describe("in the end", () => {
-  it("it is as it was: no death, nothing of ours in the log, and it serves", async () => {
+  it("the worker is as it was: no death, nothing of ours in the log, and it serves", async () => {
     const subject = await sound();
     expect(await honestFirstTokenMs(subject)).toBeLessThan(firstTokenMs);
     expect(await subject.worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });

@@ -30,9 +30,9 @@ function errorProblems({ method, path }: HostileRequest, { status, contentType, 
 function streamProblems(body: string, broken: boolean): string[] {
   const data = [...body.matchAll(/^data: ?(.*)$/gm)].map(([, text = ""]) => text);
   if (data.at(-1) === DONE) return [];
-  const last = jsonOf(data.at(-1) ?? "") as { type?: unknown; code?: unknown; error?: { code?: unknown } } | undefined;
+  const last = jsonOf(data.at(-1) ?? "") as { type?: string; code?: string; error?: { code?: string } } | undefined;
   const code = last?.type === "error" ? last.code : last?.error?.code;
-  if (code !== undefined) return codeProblems(String(code), undefined, body.slice(-300));
+  if (code !== undefined) return codeProblems(code, undefined, body.slice(-300));
   return [`${broken ? "broke off" : "ended"} its stream without an end: ${body.slice(-200)}`];
 }
 

@@ -27,7 +27,7 @@ const folders = [
     ["@waggle/engine", "@waggle/async", "@waggle/protocol", "node-llama-cpp"],
     ["@waggle/queue", "@waggle/client"],
   ],
-  ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest"], ["@waggle/worker", "node-llama-cpp"]],
+  ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest", "zod"], ["@waggle/worker", "node-llama-cpp"]],
   [
     "apps/worker/src/http/x.ts",
     ["@waggle/queue", "@waggle/protocol", "hono"],
@@ -57,7 +57,7 @@ const folders = [
   ],
   [
     "tools/xtask/src/lib/x.ts",
-    ["@waggle/client", "commander"],
+    ["@waggle/client", "@waggle/testing/hostile", "commander"],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
   [
