@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs";
 // What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
+import { deadlineSignal, withTimeout } from "@waggle/async";
 import { openAiRoutes, workerRoutes, type Route } from "@waggle/protocol";
 import {
   ask,
@@ -17,6 +18,7 @@ import {
   type HostileAnswer,
   type HostileRequest,
 } from "@waggle/testing/hostile";
+import { processAlive } from "@waggle/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
@@ -39,6 +41,8 @@ const firstTokenMs = 5_000;
 /** One request, and one round of a storm, is over by then whatever it is. */
 const answerMs = 10_000;
 const roundMs = 20_000;
+/** A whole case, however broken the worker is. */
+const caseMs = 60_000;
 /** Longer than the embedded model was trained for, so that what grows with the context does. */
 const usualFlags = ["--slots", "4", "--context-size", "2048"];
 
@@ -59,16 +63,37 @@ async function sound(): Promise<Subject> {
   if (subject !== undefined) return subject;
   const worker = await spawnModelWorker([...flags, "--replay-window", "500ms", "--unclaimed-timeout", "1s"]);
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
-  const watch = watchWorker(worker.client, worker.url, [worker.pid, enginePid]);
+  const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);
   subject = { worker, enginePid, watch };
   await waitUntil(() => watch.tokens > 0);
   return subject;
 }
 
 async function dispose(): Promise<void> {
-  await subject?.watch.stop();
+  const old = subject;
   subject = undefined;
+  if (old !== undefined) end(old);
+  await old?.watch.stop();
   await killDaemons();
+}
+
+/** At once: an engine that computes does not hear that its worker has gone. */
+function end({ worker, enginePid }: Subject): void {
+  for (const pid of [worker.pid, enginePid]) if (processAlive(pid)) process.kill(pid, "SIGKILL");
+}
+
+/** Ends a worker that has broken its budgets so far that the machine suffers; what waits for it hears of that. */
+function guard(guarded: Subject, problems: string[]): Disposable {
+  const startedAt = performance.now();
+  const timer = setInterval(() => {
+    const mib = Math.max(peakMib(guarded.worker.pid), peakMib(guarded.enginePid));
+    const tooLong = performance.now() - startedAt > caseMs;
+    if (mib < peakBudgetMib * 3 && !tooLong) return;
+    clearInterval(timer);
+    problems.push(tooLong ? `was not over within ${caseMs} ms` : `was ended when it held ${Math.round(mib)} MiB`);
+    end(guarded);
+  }, 100);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 afterAll(dispose);
@@ -77,6 +102,7 @@ afterAll(dispose);
 async function broken(attack: (subject: Subject, problems: string[]) => Promise<void>): Promise<string[]> {
   const { worker, enginePid, watch } = await sound();
   const problems: string[] = [];
+  using _ = guard({ worker, enginePid, watch }, problems);
   for (const pid of [worker.pid, enginePid]) forgetPeak(pid);
   watch.takeStalls();
   const said = watch.problems.length;
@@ -125,7 +151,7 @@ async function settled(): Promise<void> {
 async function judge(request: HostileRequest, { worker, watch }: Subject): Promise<string[]> {
   const askedAt = performance.now();
   const answer = await ask(worker.url, request, { timeoutMs: answerMs });
-  return judged(request, answer, Math.min(answer.headersMs, watch.ownMs(askedAt)));
+  return judged(request, answer, Math.min(answer.headersMs, watch.workedMs(askedAt)));
 }
 
 /** One after the other, each with what it took of the main thread. */
@@ -228,7 +254,8 @@ describe("storms", () => {
       const answered = (request: HostileRequest, answer: HostileAnswer): void => {
         found.push(...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`));
       };
-      const signal = AbortSignal.timeout(roundMs);
+      using deadline = deadlineSignal(roundMs);
+      const { signal } = deadline;
       await run({ url: worker.url, signal, answered }, 0);
       if (signal.aborted) found.push(`a round was not over within ${roundMs} ms`);
     });
@@ -243,11 +270,7 @@ describe("storms", () => {
       const attackers = Array.from({ length: 4 }, async (_, attacker) => {
         for (let round = attacker; !over.signal.aborted; round += 4) await supersede.run(target, round);
       });
-      const patience = AbortSignal.timeout(firstTokenMs * 2);
-      const first = await Promise.race([
-        honestFirstTokenMs(subject),
-        new Promise<number>((resolve) => patience.addEventListener("abort", () => resolve(Infinity), { once: true })),
-      ]);
+      const first = await withTimeout(honestFirstTokenMs(subject), firstTokenMs * 2, "").catch(() => Infinity);
       over.abort();
       await Promise.all(attackers);
       if (first > firstTokenMs) found.push(`an honest request waited ${Math.round(first)} ms for its first token`);
@@ -258,7 +281,8 @@ describe("storms", () => {
   it("300 bodies of 4 MiB that stay unfinished, at once", async () => {
     const unfinished = stormOf("bodies");
     const problems = await broken(async ({ worker }) => {
-      const target = { url: worker.url, signal: AbortSignal.timeout(roundMs) };
+      using deadline = deadlineSignal(roundMs);
+      const target = { url: worker.url, signal: deadline.signal };
       // Twenty connections each, a third of them full of megabytes.
       await Promise.all(Array.from({ length: 45 }, (_, round) => unfinished.run(target, round)));
     });

@@ -13,11 +13,8 @@ export interface Stalls {
 export interface Watch {
   /** The longest since the last call. */
   takeStalls(): Stalls;
-  /**
-   * What of the time since then is the worker's doing: neither more than it computed, together with its engine, nor what this process itself
-   * was late. On a machine with other work, most of a pause is nobody's here.
-   */
-  ownMs(since: number): number;
+  /** What of the time since then the worker and its engine computed at most, on whichever thread, less what this process itself was late. */
+  workedMs(since: number): number;
   /** What went wrong with the honest streams: nothing may. */
   readonly problems: readonly string[];
   /** That honest streams got. */
@@ -34,18 +31,22 @@ const answerTokens = 1_500;
 const cpuTickMs = 10;
 const kibPerMib = 1_024;
 
-/** Streams one honest answer after the other, and asks /livez all the while, until it is stopped. */
-export function watchWorker(client: WorkerClient, url: string, pids: readonly number[]): Watch {
+/**
+ * Streams one honest answer after the other, and asks /livez all the while, until it is stopped. A pause counts as far as the worker's main
+ * thread and the engine computed meanwhile: on a machine with other work, most of it is nobody's here.
+ */
+export function watchWorker(client: WorkerClient, url: string, workerPid: number, enginePid: number): Watch {
   const stopped = new AbortController();
   const problems: string[] = [];
-  const clock = createClock(pids);
+  const serving = createClock([`/proc/${workerPid}/task/${workerPid}/stat`, `/proc/${enginePid}/stat`]);
+  const working = createClock([`/proc/${workerPid}/stat`, `/proc/${enginePid}/stat`]);
   let tokens = 0;
   let stalls = { streamMs: 0, livezMs: 0 };
 
   function note(kind: keyof Stalls, since: number): number {
     const now = performance.now();
     // Most are short, and then it does not matter whose doing they are.
-    if (now - since > stalls[kind]) stalls[kind] = Math.max(stalls[kind], clock.ownMs(since));
+    if (now - since > stalls[kind]) stalls[kind] = Math.max(stalls[kind], serving.ownMs(since));
     return now;
   }
 
@@ -94,7 +95,7 @@ export function watchWorker(client: WorkerClient, url: string, pids: readonly nu
       stalls = { streamMs: 0, livezMs: 0 };
       return taken;
     },
-    ownMs: clock.ownMs,
+    workedMs: working.ownMs,
     problems,
     get tokens() {
       return tokens;
@@ -102,7 +103,8 @@ export function watchWorker(client: WorkerClient, url: string, pids: readonly nu
     async stop() {
       stopped.abort();
       await running;
-      clock.stop();
+      serving.stop();
+      working.stop();
     },
   };
 }
@@ -143,17 +145,18 @@ interface Moment {
   readonly at: number;
   /** How late this process's own timer was. */
   readonly lateMs: number;
-  /** Of these processes together so far; undefined where the system does not tell. */
+  /** Of all of them together so far; undefined where the system does not tell. */
   readonly cpuMs: number | undefined;
 }
 
-function createClock(pids: readonly number[]): { ownMs(since: number): number; stop(): void } {
+/** @param stats of the processes and threads whose processor time counts */
+function createClock(stats: readonly string[]): { ownMs(since: number): number; stop(): void } {
   const moments: Moment[] = [];
 
   function look(): Moment {
     const at = performance.now();
     const due = (moments.at(-1)?.at ?? at) + tickMs;
-    const times = pids.map((pid) => cpuMs(`/proc/${pid}/stat`));
+    const times = stats.map(cpuMs);
     const cpu = times.includes(undefined) ? undefined : times.reduce<number>((sum, time = 0) => sum + time, 0);
     return { at, lateMs: Math.max(0, at - due), cpuMs: cpu };
   }

@@ -1,5 +1,6 @@
 // Owns how a hostile request is sent and what comes of it: an answer, a connection that was closed, or neither in time. It judges nothing.
 import { request as httpRequest, type Agent } from "node:http";
+import { onAbort } from "@waggle/async";
 import type { HostileRequest } from "./requests.ts";
 
 export interface AskOptions {
@@ -28,8 +29,6 @@ const bodyLimitBytes = 1_048_576;
 /** @throws Error when there is neither an answer nor a closed connection in time; the signal's reason when it aborts */
 export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions = {}): Promise<HostileAnswer> {
   const { signal, agent, timeoutMs = answerTimeoutMs } = options;
-  const limit = AbortSignal.timeout(timeoutMs);
-  const ended = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   const { hostname, port } = new URL(baseUrl);
   const body = asked.body?.();
   const headers: Record<string, string> = { ...options.headers, ...asked.headers };
@@ -40,15 +39,16 @@ export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions 
   const sentAt = performance.now();
   return new Promise((resolve, reject) => {
     let answered = false;
+    let settled = (): void => {};
     // By hand, since a URL would tidy the path.
-    const where = { hostname, port, method: asked.method, path: asked.path, headers, signal: ended };
+    const where = { hostname, port, method: asked.method, path: asked.path, headers };
     const outgoing = httpRequest({ ...where, ...(agent === undefined ? {} : { agent }) }, (incoming) => {
       answered = true;
       const headersMs = performance.now() - sentAt;
       const chunks: Buffer[] = [];
       let bytes = 0;
       const over = (broken: boolean): void => {
-        if (limit.aborted) return reject(new Error(`The answer to ${asked.name} had no end within ${timeoutMs} ms`));
+        settled();
         const { statusCode: status = 0 } = incoming;
         const contentType = incoming.headers["content-type"] ?? "";
         resolve({ status, contentType, body: Buffer.concat(chunks).toString(), broken, headersMs });
@@ -63,11 +63,25 @@ export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions 
     outgoing.once("error", (error: NodeJS.ErrnoException) => {
       // It refused before it had read all; what it said counts.
       if (answered) return;
-      if (limit.aborted) reject(new Error(`Nobody answered ${asked.name} within ${timeoutMs} ms`));
-      else if (["ECONNRESET", "EPIPE", "ECONNREFUSED"].includes(error.code ?? ""))
+      settled();
+      if (["ECONNRESET", "EPIPE", "ECONNREFUSED"].includes(error.code ?? ""))
         resolve({ status: 0, contentType: "", body: "", broken: true, headersMs: performance.now() - sentAt });
       else reject(error);
     });
+    const end = (reason: unknown): void => {
+      settled();
+      reject(reason);
+      outgoing.destroy();
+    };
+    const timer = setTimeout(
+      () => end(new Error(`${asked.name}: no end of an answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const unlisten = signal === undefined ? (): void => {} : onAbort(signal, () => end(signal.reason));
+    settled = () => {
+      clearTimeout(timer);
+      unlisten();
+    };
     outgoing.end(body);
   });
 }

@@ -1,6 +1,6 @@
 // Owns what a hostile client does that no single request is: floods, storms, connections left in every state. Each is one round, with an end.
 import { connect, type Socket } from "node:net";
-import { setTimeout as wait } from "node:timers/promises";
+import { linkSignals, sleep } from "@waggle/async";
 import { openAiRoutes, workerRoutes } from "@waggle/protocol";
 import { ask, type HostileAnswer } from "./ask.ts";
 import { hostileGrammars } from "./grammars.ts";
@@ -206,10 +206,12 @@ async function say({ url, headers = {}, signal, answered }: Target, request: Hos
 }
 
 async function leaveAfter(target: Target, request: HostileRequest, ms: number): Promise<void> {
-  const leave = AbortSignal.timeout(ms);
-  const signal = AbortSignal.any([leave, target.signal]);
+  const leave = new AbortController();
+  using signal = linkSignals(leave.signal, target.signal);
+  const timer = setTimeout(() => leave.abort(), ms);
   // What it would have been answered is nobody's question.
   await say({ ...target, signal, answered: () => {} }, request);
+  clearTimeout(timer);
 }
 
 function headOf({ url, headers = {} }: Target, path: string, bytes: number): string {
@@ -239,9 +241,7 @@ async function silent({ url, signal }: Target, head: string, rest: Buffer = Buff
   socket.on("error", () => {});
   socket.write(head, "latin1");
   socket.write(rest);
-  const over = new AbortController();
-  const waited = wait(holdMs, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => {});
-  await Promise.race([waited, closed]);
-  over.abort();
+  const held = sleep(holdMs, { signal }).catch(() => {});
+  await Promise.race([held, closed]);
   socket.destroy();
 }

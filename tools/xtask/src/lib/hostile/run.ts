@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { sleep } from "@waggle/async";
+import { linkSignals, sleep } from "@waggle/async";
 import { parseUsage } from "../bench/process-usage.ts";
 import { startWorker, type ChaosWorker } from "../chaos/chaos-worker.ts";
 import { stopwatch } from "../chaos/waits.ts";
@@ -72,7 +72,7 @@ async function measure(
   const over = new AbortController();
   void worker.exited.then(() => over.abort(new Error("the worker left")));
   const elapsed = stopwatch();
-  const honest = startHonest(worker.url, tokens.honestTokens, AbortSignal.any([over.signal, interrupted]));
+  const honest = startHonest(worker.url, tokens.honestTokens, linkSignals(over.signal, interrupted));
   const workerData: CrowdOptions = { kind, url: worker.url, tokens: tokens.crowdTokens, seed };
   const crowd = new Worker(crowdEntry, { eval: true, workerData });
   const failures: string[] = [];
