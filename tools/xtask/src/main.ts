@@ -9,11 +9,12 @@ import { addModelsSynth } from "./commands/models-synth.ts";
 import { addPorts } from "./commands/ports.ts";
 import { addWorkerBench } from "./commands/worker-bench.ts";
 import { addWorkerChaos } from "./commands/worker-chaos.ts";
+import { addWorkerHostile } from "./commands/worker-hostile.ts";
 import { addWorkerTest } from "./commands/worker-test.ts";
 
 const program = new Command("xtask").description("Runs, tests and checks this repository.").showHelpAfterError();
 const commands = [
-  ...[addWorkerTest, addWorkerChaos, addWorkerBench, addDev, addFleet, addPorts],
+  ...[addWorkerTest, addWorkerChaos, addWorkerHostile, addWorkerBench, addDev, addFleet, addPorts],
   ...[addModelsSynth, addEngineBuild, addCheck, addDocs],
 ];
 for (const add of commands) add(program);

@@ -32,7 +32,7 @@ const folders = [
     ["@waggle/async", "@waggle/protocol", "filenamify"],
     ["@waggle/engine-llama", "node-llama-cpp", "@waggle/client"],
   ],
-  ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest"], ["@waggle/worker", "node-llama-cpp"]],
+  ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest", "zod"], ["@waggle/worker", "node-llama-cpp"]],
   [
     "packages/jobs/src/lib/x.ts",
     ["@waggle/queue", "@waggle/protocol", "@waggle/engine"],
@@ -72,7 +72,7 @@ const folders = [
   ],
   [
     "tools/xtask/src/lib/x.ts",
-    ["@waggle/client", "commander"],
+    ["@waggle/client", "@waggle/testing/hostile", "commander"],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
   [

@@ -13,6 +13,8 @@ export interface ReceivedFrame {
 export interface StreamOptions {
   readonly url: string;
   readonly body: GenerateRequestInput;
+  /** Where the worker wants a token. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Longest wait for a frame, and for the headers. Pings are no frames: a stream that only pings is silent. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
@@ -77,7 +79,7 @@ function post(
   chunks: Channel<Chunk>,
   fail: (error: unknown) => void,
 ): void {
-  const headers = { "content-type": "application/json", accept: "text/event-stream" };
+  const headers = { "content-type": "application/json", accept: "text/event-stream", ...options.headers };
   const sentAt = performance.now();
   const outgoing = request(options.url, { method: "POST", headers, agent: false, signal }, (incoming) => {
     if (incoming.statusCode !== 200) {

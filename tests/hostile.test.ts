@@ -1,0 +1,335 @@
+import { appendFileSync } from "node:fs";
+// What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
+// own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
+import { deadlineSignal, withTimeout } from "@waggle/async";
+import { openAiRoutes, workerRoutes, type Route } from "@waggle/protocol";
+import {
+  ask,
+  brokenBodies,
+  fieldAttacks,
+  grammarRequests,
+  hostileGrammars,
+  hostileSchemas,
+  hostileStrings,
+  schemaRequests,
+  storms,
+  wrongMethods,
+  type Attack,
+  type HostileAnswer,
+  type HostileRequest,
+} from "@waggle/testing/hostile";
+import { processAlive } from "@waggle/testing";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
+import { answerProblems } from "./support/verdict.ts";
+import { waitUntil } from "./support/wait.ts";
+import { forgetPeak, mainThreadMs, peakMib, watchWorker, type Watch } from "./support/watch.ts";
+
+/** From the sending of a request to the headers of its refusal. */
+const refusalMs = 2_000;
+/** What one request may take of the thread that serves everybody. */
+const mainThreadBudgetMs = 500;
+/** Longest pause of an honest stream, and longest silence of /livez, beside whatever is done. */
+const stallBudgetMs = 500;
+/** The worker holds some 150 MiB when idle, run from source, and the engine 100. */
+const peakBudgetMib = 640;
+/** After an attack: whatever was asked has ended, or was given up. */
+const settleMs = 5_000;
+/** A request that nobody may push aside. */
+const firstTokenMs = 5_000;
+/** One request, and one round of a storm, is over by then whatever it is. */
+const answerMs = 10_000;
+const roundMs = 20_000;
+/** A whole case, however broken the worker is. */
+const caseMs = 60_000;
+/** Longer than the embedded model was trained for, so that what grows with the context does. */
+const usualFlags = ["--slots", "4", "--context-size", "2048"];
+
+const routes: Readonly<Record<string, Route>> = { ...workerRoutes, ...openAiRoutes };
+const fields = fieldAttacks(routes);
+
+interface Subject {
+  readonly worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+  readonly enginePid: number;
+  readonly watch: Watch;
+}
+
+let subject: Subject | undefined;
+let flags: readonly string[] = usualFlags;
+
+/** The worker of the case before, unless that has broken it: one broken case must not colour the next. */
+async function sound(): Promise<Subject> {
+  if (subject !== undefined) return subject;
+  const worker = await spawnModelWorker([...flags, "--replay-window", "500ms", "--unclaimed-timeout", "1s"]);
+  const { engine_pid: enginePid = 0 } = await worker.line("ready");
+  const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);
+  subject = { worker, enginePid, watch };
+  await waitUntil(() => watch.tokens > 0);
+  return subject;
+}
+
+async function dispose(): Promise<void> {
+  const old = subject;
+  subject = undefined;
+  if (old !== undefined) end(old);
+  await old?.watch.stop();
+  await killDaemons();
+}
+
+/** At once: an engine that computes does not hear that its worker has gone. */
+function end({ worker, enginePid }: Subject): void {
+  for (const pid of [worker.pid, enginePid]) if (processAlive(pid)) process.kill(pid, "SIGKILL");
+}
+
+/** Ends a worker that has broken its budgets so far that the machine suffers; what waits for it hears of that. */
+function guard(guarded: Subject, problems: string[]): Disposable {
+  const startedAt = performance.now();
+  const timer = setInterval(() => {
+    const mib = Math.max(peakMib(guarded.worker.pid), peakMib(guarded.enginePid));
+    const tooLong = performance.now() - startedAt > caseMs;
+    if (mib < peakBudgetMib * 3 && !tooLong) return;
+    clearInterval(timer);
+    problems.push(tooLong ? `was not over within ${caseMs} ms` : `was ended when it held ${Math.round(mib)} MiB`);
+    end(guarded);
+  }, 100);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+afterAll(dispose);
+
+/** Runs the attack and collects what it broke: of its answers, and of the budgets. */
+async function broken(attack: (subject: Subject, problems: string[]) => Promise<void>): Promise<string[]> {
+  const { worker, enginePid, watch } = await sound();
+  const problems: string[] = [];
+  using _ = guard({ worker, enginePid, watch }, problems);
+  for (const pid of [worker.pid, enginePid]) forgetPeak(pid);
+  watch.takeStalls();
+  const said = watch.problems.length;
+  try {
+    await attack({ worker, enginePid, watch }, problems);
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+  }
+  try {
+    await settled();
+    const health = await worker.client.health();
+    if (health.engine.deaths > 0) problems.push(`${health.engine.deaths} engine deaths`);
+    if (!health.ready) problems.push(`not ready: ${health.reason ?? health.state}`);
+  } catch (error) {
+    problems.push(`not as it was: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { streamMs, livezMs } = watch.takeStalls();
+  if (streamMs > stallBudgetMs) problems.push(`an honest stream paused for ${Math.round(streamMs)} ms`);
+  if (livezMs > stallBudgetMs) problems.push(`/livez took ${Math.round(livezMs)} ms`);
+  for (const [what, pid] of [["worker", worker.pid] as const, ["engine", enginePid] as const]) {
+    const mib = peakMib(pid);
+    if (mib > peakBudgetMib) problems.push(`the ${what} held ${Math.round(mib)} MiB`);
+  }
+  problems.push(...watch.problems.slice(said));
+  if (process.env["HLOG"])
+    appendFileSync(
+      process.env["HLOG"],
+      `## ${expect.getState().currentTestName}\n${problems.map((p) => p.slice(0, 300) + "\n").join("")}stall ${Math.round(streamMs)} livez ${Math.round(livezMs)} peak ${Math.round(peakMib(worker.pid))} ${Math.round(peakMib(enginePid))}\n`,
+    );
+  if (problems.length > 0) await dispose();
+  return problems;
+}
+
+/** Nothing of the attack runs or waits any more; the honest stream goes on. */
+async function settled(): Promise<void> {
+  const { worker } = await sound();
+  await waitUntil(async () => {
+    const slots = await worker.client.slots();
+    const left = slots.flatMap(({ job_id: job = "" }) => (job === "" || job.startsWith("honest-") ? [] : [job]));
+    const { queue } = await worker.client.health();
+    expect({ left, queued: queue.depth }).toEqual({ left: [], queued: 0 });
+    return true;
+  }, settleMs);
+}
+
+async function judge(request: HostileRequest, { worker, watch }: Subject): Promise<string[]> {
+  const askedAt = performance.now();
+  const answer = await ask(worker.url, request, { timeoutMs: answerMs });
+  return judged(request, answer, Math.min(answer.headersMs, watch.workedMs(askedAt)));
+}
+
+/** One after the other, each with what it took of the main thread. */
+async function judgeEach(requests: readonly HostileRequest[], subject: Subject, problems: string[]): Promise<void> {
+  for (const request of requests) {
+    const before = mainThreadMs(subject.worker.pid);
+    try {
+      problems.push(...(await judge(request, subject)));
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+      // What does not answer once is not asked a hundred times.
+      return;
+    }
+    const tookMs = mainThreadMs(subject.worker.pid) - before;
+    if (tookMs > mainThreadBudgetMs) problems.push(`${request.name}: took ${tookMs} ms of the main thread`);
+  }
+}
+
+function judged(request: HostileRequest, answer: HostileAnswer, tookMs: number): string[] {
+  const late = answer.status >= 400 && tookMs > refusalMs;
+  return [
+    ...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`),
+    ...(late ? [`${request.name}: refused after ${Math.round(tookMs)} ms`] : []),
+  ];
+}
+
+async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
+  const askedAt = performance.now();
+  for await (const event of worker.client.inference({ prompt: "still there?", max_tokens: 5, priority: 10 })) {
+    if (event.type === "token") return performance.now() - askedAt;
+  }
+  throw new Error("An honest request got no token");
+}
+
+function stormOf(what: string): Attack {
+  const found = storms.find(({ name }) => name.startsWith(what));
+  if (found === undefined) throw new Error(`There is no storm of ${what}`);
+  return found;
+}
+
+describe("each field, deep and in megabytes", () => {
+  const large = fields.filter(({ large }) => large.length > 0);
+  it.each(large)("$name", async ({ large }) => {
+    expect(await broken((subject, problems) => judgeEach(large, subject, problems))).toEqual([]);
+  });
+  it("bodies that are wrong as a whole", async () => {
+    expect(await broken((subject, problems) => judgeEach(brokenBodies(routes), subject, problems))).toEqual([]);
+  });
+});
+
+describe("each field, with all that is small and wrong", () => {
+  const at = 20;
+  const runs = 40;
+  it(`${at * runs} requests, whichever field, and whatever else is in it`, async () => {
+    const request = fc.oneof(
+      fc.constantFrom(...fields.flatMap(({ small }) => small)),
+      fc.constantFrom(...wrongMethods(routes)),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: at, maxLength: at }), async (requests) => {
+        const problems = await broken(async (subject, found) => {
+          await Promise.all(requests.map(async (one) => found.push(...(await judge(one, subject)))));
+        });
+        expect(problems).toEqual([]);
+      }),
+      { numRuns: runs, endOnFailure: true },
+    );
+  });
+});
+
+describe("grammars", () => {
+  it.each(hostileGrammars)("$name", async ({ grammar }) => {
+    expect(await broken((subject, problems) => judgeEach(grammarRequests(grammar), subject, problems))).toEqual([]);
+  });
+});
+
+describe("schemas", () => {
+  it.each(hostileSchemas)("$name", async (schema) => {
+    const problems = await broken(async (subject, found) => {
+      await judgeEach(schemaRequests(schema), subject, found);
+    });
+    expect(problems).toEqual([]);
+  });
+
+  it.each(hostileSchemas.filter(({ exactly }) => exactly !== undefined))("$name: refused, or kept", async (schema) => {
+    const { worker } = await sound();
+    const answer = await fetch(`${worker.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: schemaRequests(schema)[1]?.body?.() ?? "",
+    });
+    const { choices } = (await answer.json()) as { choices?: { message: { content: string } }[] };
+    expect([undefined, schema.exactly]).toContain(choices?.[0]?.message.content);
+  });
+});
+
+describe("storms", () => {
+  it.each(storms)("$name", async ({ run }: Attack) => {
+    const problems = await broken(async ({ worker }, found) => {
+      const answered = (request: HostileRequest, answer: HostileAnswer): void => {
+        found.push(...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`));
+      };
+      using deadline = deadlineSignal(roundMs);
+      const { signal } = deadline;
+      await run({ url: worker.url, signal, answered }, 0);
+      if (signal.aborted) found.push(`a round was not over within ${roundMs} ms`);
+    });
+    expect(problems).toEqual([]);
+  });
+
+  it("sessions that supersede themselves in every slot leave the next one to who comes first in the queue", async () => {
+    const problems = await broken(async (subject, found) => {
+      const over = new AbortController();
+      const supersede = stormOf("sessions");
+      const target = { url: subject.worker.url, signal: over.signal };
+      const attackers = Array.from({ length: 4 }, async (_, attacker) => {
+        for (let round = attacker; !over.signal.aborted; round += 4) await supersede.run(target, round);
+      });
+      const first = await withTimeout(honestFirstTokenMs(subject), firstTokenMs * 2, "").catch(() => Infinity);
+      over.abort();
+      await Promise.all(attackers);
+      if (first > firstTokenMs) found.push(`an honest request waited ${Math.round(first)} ms for its first token`);
+    });
+    expect(problems).toEqual([]);
+  });
+
+  it("300 bodies of 4 MiB that stay unfinished, at once", async () => {
+    const unfinished = stormOf("bodies");
+    const problems = await broken(async ({ worker }) => {
+      using deadline = deadlineSignal(roundMs);
+      const target = { url: worker.url, signal: deadline.signal };
+      // Twenty connections each, a third of them full of megabytes.
+      await Promise.all(Array.from({ length: 45 }, (_, round) => unfinished.run(target, round)));
+    });
+    expect(problems).toEqual([]);
+  });
+});
+
+describe("embeddings", () => {
+  it("as long as a context of 8,192 tokens leave the streams alone", async () => {
+    await dispose();
+    flags = ["--slots", "4", "--context-size", "8192"];
+    const problems = await broken(async ({ worker }, found) => {
+      const input = Array.from({ length: 8 }, (_, index) => `${index} ${"the dog sat. ".repeat(1_900)}`);
+      const body = (): string => JSON.stringify({ input });
+      const request = { name: "8 long embeddings", method: "POST", path: "/v1/embeddings", body };
+      found.push(...answerProblems(request, await ask(worker.url, request, { timeoutMs: 60_000 })));
+    });
+    flags = usualFlags;
+    await dispose();
+    expect(problems).toEqual([]);
+  });
+});
+
+describe("names", () => {
+  it.each(hostileStrings.map((id) => ({ id })))("job_id $id is refused, or leads to its stream", async ({ id }) => {
+    const { worker } = await sound();
+    const answer = await fetch(`${worker.url}/v1/jobs`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "Hi", max_tokens: 2, job_id: id }),
+    });
+    const { sse_url: path } = (await answer.json()) as { sse_url?: string };
+    if (answer.status === 400) return;
+    expect(answer.status).toBe(202);
+    const stream = await fetch(new URL(path ?? "", worker.url));
+    expect(stream.status, path).toBe(200);
+    expect(await stream.text()).toContain("event: end");
+  });
+});
+
+describe("in the end", () => {
+  it("the worker is as it was: no death, nothing of ours in the log, and it serves", async () => {
+    const subject = await sound();
+    expect(await honestFirstTokenMs(subject)).toBeLessThan(firstTokenMs);
+    expect(await subject.worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
+    expect(subject.watch.problems).toEqual([]);
+    const bad = subject.worker.logLines().filter(({ level }) => level === "error" || level === "fatal");
+    expect(bad).toEqual([]);
+  });
+});
