@@ -1,4 +1,3 @@
-import { appendFileSync } from "node:fs";
 // What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
 import { deadlineSignal, withTimeout } from "@waggle/async";
@@ -127,11 +126,6 @@ async function broken(attack: (subject: Subject, problems: string[]) => Promise<
     if (mib > peakBudgetMib) problems.push(`the ${what} held ${Math.round(mib)} MiB`);
   }
   problems.push(...watch.problems.slice(said));
-  if (process.env["HLOG"])
-    appendFileSync(
-      process.env["HLOG"],
-      `## ${expect.getState().currentTestName}\n${problems.map((p) => p.slice(0, 300) + "\n").join("")}stall ${Math.round(streamMs)} livez ${Math.round(livezMs)} peak ${Math.round(peakMib(worker.pid))} ${Math.round(peakMib(enginePid))}\n`,
-    );
   if (problems.length > 0) await dispose();
   return problems;
 }
