@@ -1,4 +1,3 @@
-import { appendFileSync } from "node:fs";
 // What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
 import { deadlineSignal, withTimeout } from "@waggle/async";
@@ -127,11 +126,6 @@ async function broken(attack: (subject: Subject, problems: string[]) => Promise<
     if (mib > peakBudgetMib) problems.push(`the ${what} held ${Math.round(mib)} MiB`);
   }
   problems.push(...watch.problems.slice(said));
-  if (process.env["HLOG"])
-    appendFileSync(
-      process.env["HLOG"],
-      `## ${expect.getState().currentTestName}\n${problems.map((p) => p.slice(0, 300) + "\n").join("")}stall ${Math.round(streamMs)} livez ${Math.round(livezMs)} peak ${Math.round(peakMib(worker.pid))} ${Math.round(peakMib(enginePid))}\n`,
-    );
   if (problems.length > 0) await dispose();
   return problems;
 }
@@ -186,6 +180,11 @@ async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
   throw new Error("An honest request got no token");
 }
 
+/** As `%s` shows them: `$name` cuts long names short. */
+function named<T extends { readonly name: string }>(cases: readonly T[]): [string, T][] {
+  return cases.map((one) => [one.name, one]);
+}
+
 function stormOf(what: string): Attack {
   const found = storms.find(({ name }) => name.startsWith(what));
   if (found === undefined) throw new Error(`There is no storm of ${what}`);
@@ -194,7 +193,7 @@ function stormOf(what: string): Attack {
 
 describe("each field, deep and in megabytes", () => {
   const large = fields.filter(({ large }) => large.length > 0);
-  it.each(large)("$name", async ({ large }) => {
+  it.each(named(large))("%s", async (_, { large }) => {
     expect(await broken((subject, problems) => judgeEach(large, subject, problems))).toEqual([]);
   });
   it("bodies that are wrong as a whole", async () => {
@@ -223,33 +222,36 @@ describe("each field, with all that is small and wrong", () => {
 });
 
 describe("grammars", () => {
-  it.each(hostileGrammars)("$name", async ({ grammar }) => {
+  it.each(named(hostileGrammars))("%s", async (_, { grammar }) => {
     expect(await broken((subject, problems) => judgeEach(grammarRequests(grammar), subject, problems))).toEqual([]);
   });
 });
 
 describe("schemas", () => {
-  it.each(hostileSchemas)("$name", async (schema) => {
+  it.each(named(hostileSchemas))("%s", async (_, schema) => {
     const problems = await broken(async (subject, found) => {
       await judgeEach(schemaRequests(schema), subject, found);
     });
     expect(problems).toEqual([]);
   });
 
-  it.each(hostileSchemas.filter(({ exactly }) => exactly !== undefined))("$name: refused, or kept", async (schema) => {
-    const { worker } = await sound();
-    const answer = await fetch(`${worker.url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: schemaRequests(schema)[1]?.body?.() ?? "",
-    });
-    const { choices } = (await answer.json()) as { choices?: { message: { content: string } }[] };
-    expect([undefined, schema.exactly]).toContain(choices?.[0]?.message.content);
-  });
+  it.each(named(hostileSchemas.filter(({ exactly }) => exactly !== undefined)))(
+    "%s: refused, or kept",
+    async (_, schema) => {
+      const { worker } = await sound();
+      const answer = await fetch(`${worker.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: schemaRequests(schema)[1]?.body?.() ?? "",
+      });
+      const { choices } = (await answer.json()) as { choices?: { message: { content: string } }[] };
+      expect([undefined, schema.exactly]).toContain(choices?.[0]?.message.content);
+    },
+  );
 });
 
 describe("storms", () => {
-  it.each(storms)("$name", async ({ run }: Attack) => {
+  it.each(named(storms))("%s", async (_, { run }) => {
     const problems = await broken(async ({ worker }, found) => {
       const answered = (request: HostileRequest, answer: HostileAnswer): void => {
         found.push(...answerProblems(request, answer).map((problem) => `${request.name}: ${problem}`));
@@ -307,20 +309,23 @@ describe("embeddings", () => {
 });
 
 describe("names", () => {
-  it.each(hostileStrings.map((id) => ({ id })))("job_id $id is refused, or leads to its stream", async ({ id }) => {
-    const { worker } = await sound();
-    const answer = await fetch(`${worker.url}/v1/jobs`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ prompt: "Hi", max_tokens: 2, job_id: id }),
-    });
-    const { sse_url: path } = (await answer.json()) as { sse_url?: string };
-    if (answer.status === 400) return;
-    expect(answer.status).toBe(202);
-    const stream = await fetch(new URL(path ?? "", worker.url));
-    expect(stream.status, path).toBe(200);
-    expect(await stream.text()).toContain("event: end");
-  });
+  it.each(named(hostileStrings.map((id) => ({ id, name: `${JSON.stringify(id).slice(0, 30)} (${id.length})` }))))(
+    "job_id %s is refused, or leads to its stream",
+    async (_, { id }) => {
+      const { worker } = await sound();
+      const answer = await fetch(`${worker.url}/v1/jobs`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ prompt: "Hi", max_tokens: 2, job_id: id }),
+      });
+      const { sse_url: path } = (await answer.json()) as { sse_url?: string };
+      if (answer.status === 400) return;
+      expect(answer.status).toBe(202);
+      const stream = await fetch(new URL(path ?? "", worker.url));
+      expect(stream.status, path).toBe(200);
+      expect(await stream.text()).toContain("event: end");
+    },
+  );
 });
 
 describe("in the end", () => {

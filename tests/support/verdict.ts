@@ -11,6 +11,8 @@ export function answerProblems(request: HostileRequest, answer: HostileAnswer): 
   const { status, contentType, body, broken } = answer;
   if (status === 0) return ["closed the connection without a word"];
   if (status >= 400) return errorProblems(request, answer);
+  // An answer to HEAD has no body.
+  if (request.method === "HEAD") return [];
   if (contentType.startsWith("text/event-stream")) return streamProblems(body, broken);
   return broken ? ["broke off its answer"] : [];
 }

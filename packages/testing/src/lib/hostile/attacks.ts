@@ -29,6 +29,8 @@ const maxBodyBytes = 4_194_304;
 /** In milliseconds after the request went out. */
 const momentsMs = [0, 1, 2, 5, 10, 20, 50, 100, 200, 400] as const;
 const holdMs = 1_000;
+const turns = 150;
+const turnMs = 15;
 
 /** The ways in which a schema reaches the compiler. */
 export function schemaRequests({ name, write }: HostileSchema): readonly HostileRequest[] {
@@ -79,17 +81,20 @@ export const storms: readonly Attack[] = [
   },
   {
     name: "sessions that supersede themselves",
-    run: (target, round) =>
-      many(16, (index) =>
-        say(
-          target,
-          json(
-            "/v1/inference",
-            `{"prompt":"${story}","ignore_eos":true,"max_tokens":450,"session_id":"self-${round % 4}-${index % 4}"}`,
-            "superseding",
-          ),
-        ),
-      ),
+    run: (target) =>
+      many(4, async (session) => {
+        // Never waits for an end: the next job of a session is there before the one before has got its slot.
+        const leave = new AbortController();
+        using signal = linkSignals(leave.signal, target.signal);
+        const body = `{"prompt":"${story}","ignore_eos":true,"max_tokens":450,"session_id":"self-${session}"}`;
+        const said: Promise<void>[] = [];
+        for (let turn = 0; turn < turns && !signal.aborted; turn += 1) {
+          said.push(say({ ...target, signal }, json("/v1/inference", body, "superseding")));
+          await sleep(turnMs, { signal }).catch(() => {});
+        }
+        leave.abort();
+        await Promise.all(said);
+      }),
   },
   {
     name: "readers that do not read",

@@ -2,6 +2,7 @@
 import { pathsOf, routePath, type Route } from "@waggle/protocol";
 import { bodyFields, namedFields, type BodyField } from "./fields.ts";
 import {
+  deepTexts,
   deepValues,
   hostileStrings,
   largeNests,
@@ -103,7 +104,7 @@ function largeValues({ kind, soundItem, sound }: BodyField): readonly HostileVal
   ];
   switch (kind) {
     case "text":
-      return [...deepValues, ...largeTexts];
+      return [...deepValues, ...deepTexts, ...largeTexts];
     case "short text":
       return [...deepValues, ...largeTexts.slice(0, 1)];
     case "list":

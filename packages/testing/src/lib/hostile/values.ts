@@ -43,6 +43,12 @@ export const largeTexts: readonly HostileValue[] = [
   { name: "3.9 MB of emoji", write: () => `"${filled("🐝", 4)}"` },
 ];
 
+/** For fields that hold text which somebody may read as JSON: the arguments of a call. */
+export const deepTexts: readonly HostileValue[] = [
+  { name: `text of arrays ${recursionDepth} deep`, write: () => `"${nested("[", "]", recursionDepth)}"` },
+  { name: `text of objects ${recursionDepth} deep`, write: () => `"${nested('{\\"a\\":', "}", recursionDepth)}"` },
+];
+
 /** For fields that hold whatever a client likes. */
 export const largeNests: readonly HostileValue[] = [
   { name: "3.9 MB of nested arrays", write: () => nested("[", "]", largeBytes / 2) },

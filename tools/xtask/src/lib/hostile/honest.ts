@@ -1,4 +1,5 @@
 // Owns the honest streams: one long answer after the other, each judged, and the gaps between their tokens as their client feels them.
+import { sleep } from "@waggle/async";
 import type { GenerateRequestInput } from "@waggle/protocol";
 import { isEnough, proveRealness, type AnswerTimes } from "../realness.ts";
 import { createStreamJudge } from "../stream-rules.ts";
@@ -25,6 +26,8 @@ export interface GapCounts {
 
 const request: GenerateRequestInput = { prompt: "Once upon a time", ignore_eos: true, max_tokens: 600 };
 const silenceMs = 60_000;
+/** After a refusal. */
+const retryMs = 250;
 const failuresLimit = 50;
 const bucketsPerMs = 10;
 const buckets = 600_000;
@@ -80,7 +83,9 @@ export function startHonest(url: string, tokens: readonly string[], signal: Abor
         before = received.arrivalMs;
       }
     } catch (error) {
-      if (!signal.aborted) complain(judge.finish(error instanceof Error ? error.message : String(error)).failures);
+      if (signal.aborted) return undefined;
+      complain(judge.finish(error instanceof Error ? error.message : String(error)).failures);
+      await sleep(retryMs, { signal }).catch(() => {});
       return undefined;
     }
     const record = judge.finish();

@@ -36,8 +36,8 @@ const crowdEntry = `import("${import.meta.resolve("tsx/esm/api")}").then(({ regi
 });`;
 const honestClients = 4;
 const crowdClients = 16;
-/** Eight jobs side by side, a context long enough for long answers, and nobody waits long for a reader that never comes. */
-const flags = "--backend llama --slots 8 --context-size 2048 --unclaimed-timeout 2s".split(" ");
+/** Eight jobs side by side, a context long enough for long answers, no long wait for readers that never come, and a queue for all. */
+const flags = "--backend llama --slots 8 --context-size 2048 --unclaimed-timeout 2s --queue-capacity 1024".split(" ");
 const lookEveryMs = 1_000;
 const linesPerRun = 60;
 const leastLineMs = 5_000;
