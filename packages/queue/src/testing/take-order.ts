@@ -1,6 +1,10 @@
-// Owns the forecast: the order in which entries would be taken from here on, if nothing else changed and what is taken kept running.
-import type { Client, Flow } from "./ledger.ts";
-import { compareClients, compareFlows, type Entry, type Level, type Party } from "./levels.ts";
+// Owns the forecast, against which the ranks are tested: the order in which entries would be taken from here on, if nothing else changed
+// and what is taken kept running. It puts all entries in order, which no daemon should do for one position.
+import type { Client, Flow } from "../lib/ledger.ts";
+import { compareClients, compareFlows, type Entry, type Level, type Party } from "../lib/levels.ts";
+
+/** Later than any turn that a ledger has given. */
+const firstTurn = 2 ** 50;
 
 /** How a client stands at some point of the forecast. */
 interface Standing {
@@ -15,24 +19,24 @@ interface Forecast {
 }
 
 /**
- * All entries in the order of the turns to come, of which the first gets the number `nextTurn`. Nothing is changed.
+ * All entries in the order of the turns to come. Nothing is changed.
  *
  * Linear in the entries, because no turn is searched for: a flow that had one goes behind the other flows of its client, and a client
  * that had one goes behind the clients with one more running job.
  */
-export function takeOrder<T>(levels: readonly Level<T>[], nextTurn: number): Entry<T>[] {
+export function takeOrder<T>(levels: readonly Level<T>[]): Entry<T>[] {
   const order: Entry<T>[] = [];
   const forecast: Forecast = { clients: new Map(), flowTurns: new Map() };
-  for (const level of levels) serveLevel(level, forecast, nextTurn, order);
+  for (const level of levels) serveLevel(level, forecast, order);
   return order;
 }
 
-function serveLevel<T>(level: Level<T>, forecast: Forecast, nextTurn: number, order: Entry<T>[]): void {
+function serveLevel<T>(level: Level<T>, forecast: Forecast, order: Entry<T>[]): void {
   const rounds = roundsOf(level, forecast);
   let running = Math.min(...rounds.keys());
   for (let waiting = level.parties.size; waiting > 0; running += 1) {
     for (const contender of rounds.get(running) ?? []) {
-      const turn = nextTurn + order.length;
+      const turn = firstTurn + order.length;
       const { flow, entry } = serveNext(contender);
       order.push(entry);
       forecast.flowTurns.set(flow, turn);
