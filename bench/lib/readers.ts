@@ -1,7 +1,21 @@
-// The load: many connections in a process of their own, so that none of their cost is the server's. It parses nothing: it counts tokens by
-// their event line, and ends by the last bytes.
+// The load: many connections, cheap enough for one process. It parses nothing: it counts tokens by their event line, and ends by the last
+// bytes.
 import { connect } from "node:net";
-import type { Crowd, ReadersCommand, ReadersReport } from "./messages.ts";
+
+/** So many connections that all send this request. */
+export interface Crowd {
+  readonly count: number;
+  /** A whole HTTP request, as text. */
+  readonly request: string;
+}
+
+export interface Tally {
+  /** Token events. */
+  tokens: number;
+  bytes: number;
+  /** Streams that ended with [DONE]. */
+  done: number;
+}
 
 const tokenMark = Buffer.from("\nevent: token\n");
 const doneMark = Buffer.from("data: [DONE]\n\n");
@@ -10,64 +24,41 @@ const tailBytes = 64;
 /** Connections that are being opened at the same time: below the backlog of a listening socket. */
 const openingAtOnce = 100;
 
-let tokens = 0;
-let bytes = 0;
-let done = 0;
-
-const report = (message: ReadersReport): void => void process.send?.(message);
-
-process.on("message", ({ port, crowds }: ReadersCommand) => open(port, crowds));
-process.on("disconnect", () => process.exit(0));
-
-function open(port: number, crowds: readonly Crowd[]): void {
-  tokens = bytes = done = 0;
-  const requests = crowds.flatMap(({ count, request }) => Array.from({ length: count }, () => request));
-  let next = 0;
-  let answered = 0;
-  let closed = 0;
-
-  function openNext(): void {
-    const request = requests[next];
-    if (request === undefined) return;
-    next += 1;
-    read(port, request, {
-      onHead() {
-        answered += 1;
-        openNext();
-        if (answered === requests.length) report({ type: "open" });
-      },
-      onClosed() {
-        closed += 1;
-        if (closed === requests.length) report({ type: "over", tokens, bytes, done });
-      },
-    });
-  }
-
-  for (let index = 0; index < openingAtOnce; index += 1) openNext();
+/** Resolves when each connection has its headers; `over` when all are closed. */
+export async function openReaders(port: number, crowds: readonly Crowd[]): Promise<{ readonly over: Promise<Tally> }> {
+  const requests = crowds.flatMap(({ count, request }) => Array<string>(count).fill(request));
+  const tally: Tally = { tokens: 0, bytes: 0, done: 0 };
+  const waiting = requests.values();
+  const closings: Promise<void>[] = [];
+  const lane = async (): Promise<void> => {
+    for (const request of waiting) {
+      const reader = read(port, request, tally);
+      closings.push(reader.closed);
+      await reader.answered;
+    }
+  };
+  await Promise.all(Array.from({ length: openingAtOnce }, lane));
+  return { over: Promise.all(closings).then(() => tally) };
 }
 
-interface ReadCallbacks {
-  readonly onHead: () => void;
-  readonly onClosed: () => void;
-}
-
-function read(port: number, request: string, { onHead, onClosed }: ReadCallbacks): void {
+function read(port: number, request: string, tally: Tally): Record<"answered" | "closed", Promise<void>> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   let tail = Buffer.alloc(0);
-  let headed = false;
   socket.write(request);
   socket.on("data", (chunk) => {
-    bytes += chunk.length;
-    tokens += countMarks(tail, chunk);
+    tally.bytes += chunk.length;
+    tally.tokens += countMarks(tail, chunk);
     tail = (chunk.length < tailBytes ? Buffer.concat([tail, chunk]) : chunk).subarray(-tailBytes);
-    if (!headed) onHead();
-    headed = true;
   });
   socket.on("error", () => {});
-  socket.once("close", () => {
-    if (tail.includes(doneMark)) done += 1;
-    onClosed();
-  });
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  const answered = new Promise<void>((resolve) => socket.once("data", () => resolve()));
+  return {
+    answered: Promise.race([answered, closed]),
+    closed: closed.then(() => {
+      if (tail.includes(doneMark)) tally.done += 1;
+    }),
+  };
 }
 
 /** Those in the chunk, and the one that may lie across the seam. */

@@ -1,10 +1,10 @@
 // Owns the command check: everything that can be known about the code without running it, in one go.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { repositoryPath } from "@waggle/harness";
 import { execa } from "execa";
 import type { Command } from "commander";
 import { painter } from "../lib/report.ts";
-import { repositoryPath } from "../lib/repository.ts";
 import { tidyProblems } from "../lib/tidy.ts";
 
 interface Check {

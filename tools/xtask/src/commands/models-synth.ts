@@ -1,7 +1,8 @@
 // Owns the command models:synth: its options, its progress, and where a made-up model goes.
 import { relative } from "node:path";
+import { repositoryPath } from "@waggle/harness";
 import type { Command as Program } from "commander";
-import { repositoryPath } from "../lib/repository.ts";
+import { integerOf, mostSeed } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
 import { createProgressLine } from "../lib/progress-line.ts";
 import type { Quantization } from "../lib/synth/model-plan.ts";
@@ -16,7 +17,6 @@ interface Flags {
 }
 
 const mebibyte = 1_048_576;
-const mostSeed = 2_147_483_647;
 
 export function addModelsSynth(program: Program): void {
   program
@@ -34,10 +34,7 @@ export function addModelsSynth(program: Program): void {
 async function modelsSynth(flags: Flags): Promise<void> {
   const shape = shapeNamed(flags.shape);
   const quantization = quantizationOf(flags.quant);
-  const seed = Number(flags.seed);
-  if (!Number.isInteger(seed) || seed < 0 || seed > mostSeed) {
-    throw new Error(`Cannot use --seed ${flags.seed}: it must be an integer from 0 to ${mostSeed}`);
-  }
+  const seed = integerOf("--seed", flags.seed, 0, mostSeed);
   const path = flags.out ?? repositoryPath(`.waggle/models/synth-${shape.name}-${quantization}.gguf`);
   const progress = createProgressLine(process.stderr);
   const ending = onEnding(() => {});

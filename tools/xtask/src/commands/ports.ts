@@ -1,9 +1,8 @@
 // Owns the command ports: who listens where, and freeing what xtask itself started. It never touches anybody else's process.
+import { familyOf, killGroup, listProcesses, liveRecords, type ProcessEntry, type RunRecord } from "@waggle/harness";
 import { findPortHolder, listPortsOf } from "@waggle/ports";
 import type { Command } from "commander";
-import { killGroup } from "../lib/process-group.ts";
-import { familyOf, listProcesses, type ProcessEntry } from "../lib/processes.ts";
-import { liveRecords, type RunRecord } from "../lib/run-records.ts";
+import { integerOf, mostPort } from "../lib/options.ts";
 
 interface Row {
   readonly port: number | undefined;
@@ -23,7 +22,7 @@ export function addPorts(program: Command): void {
 }
 
 async function ports(given: readonly string[], { free }: { readonly free?: true }): Promise<void> {
-  const wanted = given.map(parsePort);
+  const wanted = given.map((port) => integerOf("port", port, 1, mostPort));
   const table = await listProcesses();
   const records = liveRecords(table);
   const ours = await Promise.all(
@@ -93,10 +92,4 @@ function print(rows: readonly Row[], nothing: string): void {
   for (const { port, pid, holder } of rows) {
     process.stdout.write(`${String(port ?? "-").padEnd(8)}${String(pid).padEnd(10)}${holder}\n`);
   }
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new Error(`Cannot look at port ${text}: it must be a number from 1 to 65535`);
 }

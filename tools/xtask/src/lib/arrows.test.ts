@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryPath } from "./repository.ts";
+import { repositoryPath } from "@waggle/harness";
 
 const folders = [
   ["packages/async/src/lib/x.ts", [], ["@waggle/protocol", "zod"]],
@@ -27,6 +27,11 @@ const folders = [
     ["@waggle/engine", "@waggle/async", "@waggle/protocol", "node-llama-cpp"],
     ["@waggle/queue", "@waggle/client"],
   ],
+  [
+    "packages/harness/src/lib/x.ts",
+    ["@waggle/client", "@waggle/ports"],
+    ["@waggle/testing", "@waggle/engine", "@waggle/worker", "execa"],
+  ],
   ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest"], ["@waggle/worker", "node-llama-cpp"]],
   [
     "apps/worker/src/http/x.ts",
@@ -34,6 +39,7 @@ const folders = [
     [
       "@waggle/engine-llama",
       "@waggle/mock-hive",
+      "@waggle/harness",
       "@waggle/testing",
       "node-llama-cpp",
       "../../../mock-hive/src/main.ts",
@@ -57,7 +63,7 @@ const folders = [
   ],
   [
     "tools/xtask/src/lib/x.ts",
-    ["@waggle/client", "commander"],
+    ["@waggle/client", "@waggle/harness", "commander"],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
   [

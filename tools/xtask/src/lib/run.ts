@@ -1,5 +1,5 @@
 // Owns what a run of worker:test knows about itself: what it is doing, what has failed, and whether it may go on.
-import { until } from "./until.ts";
+import { until } from "@waggle/harness";
 
 export interface Run {
   /** Aborts with the reason why the run cannot go on. */

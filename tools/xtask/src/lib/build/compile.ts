@@ -1,7 +1,5 @@
 // Owns one run of the library's own build: its command, its progress, and the lines that explain a failure.
-import type { ProcessGroups } from "../process-group.ts";
-import { wayOut } from "../daemons.ts";
-import { until } from "../until.ts";
+import { until, wayOut, type ProcessGroups } from "@waggle/harness";
 import { withCompilerFixes } from "./compiler-fixes.ts";
 import type { Workshop } from "./workshop.ts";
 

@@ -1,19 +1,7 @@
-// Tests the shape of a table, and which figures are the worst.
+// Tests which figures are the worst.
 import { expect, it } from "vitest";
-import type { Row } from "./results.ts";
-import { tableLines, worstFigures } from "./show.ts";
-
-it("makes columns as wide as their widest cell", () => {
-  expect(
-    tableLines(
-      ["phase", "DELETE job"],
-      [
-        ["decode", "1"],
-        ["queued", "0"],
-      ],
-    ),
-  ).toEqual(["phase   DELETE job", "------  ----------", "decode  1", "queued  0"]);
-});
+import { worstFigures } from "./show.ts";
+import type { Row } from "./stage.ts";
 
 it("names the largest of each figure, with its row", () => {
   const row = (name: string, numbers: Row["numbers"]): Row => ({
@@ -25,7 +13,7 @@ it("names the largest of each figure, with its row", () => {
   });
   const rows = [row("kill", { ready_ms: 700.04, deaths: 1 }), row("stop", { ready_ms: 2_300.26 }), row("none", {})];
   const group = { name: "engine", title: "Engines", ok: true, rows, tables: [], duration_ms: 1 };
-  expect(worstFigures({ groups: [group] }).lines).toEqual([
+  expect(worstFigures({ groups: [group] }).rows).toEqual([
     ["engine", "ready_ms", "2300.3", "stop"],
     ["engine", "deaths", "1", "kill"],
   ]);
