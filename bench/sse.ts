@@ -50,7 +50,7 @@ const { values } = parseArgs({
 });
 const streams = count("streams");
 const rounds = count("rounds");
-const groups = createProcessGroups({ recorded: false });
+const groups = createProcessGroups("bench");
 const results: { name: string; daemon: Side; bare: Side; ratio: number }[] = [];
 for (const scenario of scenariosOf(streams)) {
   const [daemon, bare] = (await runScenario(scenario)).map(sideOf) as [Side, Side];

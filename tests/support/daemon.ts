@@ -36,7 +36,7 @@ export interface SpawnOptions {
   readonly timeoutMs?: number;
 }
 
-const groups = createProcessGroups({ recorded: false });
+const groups = createProcessGroups("tests");
 const running = new Set<Promise<Exit>>();
 const defaultTimeoutMs = 30_000;
 

@@ -5,7 +5,6 @@ export * from "./lib/log.ts";
 export * from "./lib/process-group.ts";
 export * from "./lib/processes.ts";
 export * from "./lib/repository.ts";
-export * from "./lib/run-records.ts";
 export * from "./lib/worker.ts";
 // wait
 export * from "./lib/arrivals.ts";

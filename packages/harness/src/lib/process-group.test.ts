@@ -1,11 +1,10 @@
 // Tests process groups with real processes: output, exit, grandchildren, killing, and the record on disk.
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { createProcessGroups, type GroupSpec, type ProcessGroup } from "./process-group.ts";
+import { createProcessGroups, startedBy, type GroupSpec, type ProcessGroup } from "./process-group.ts";
 import { familyOf, listProcesses } from "./processes.ts";
-import { liveRecords } from "./run-records.ts";
 
-const groups = createProcessGroups({ recorded: true });
+const groups = createProcessGroups("test");
 afterEach(() => groups.killAll());
 
 const idle = "setInterval(() => {}, 1000)";
@@ -57,13 +56,15 @@ describe("a process group", () => {
     expect(await aliveIn(group.pid)).toBe(1);
   });
 
-  it("is on record until it is killed", async () => {
-    const group = await start(idle);
+  it("is known by its owner until it is killed, and by nobody else", async () => {
+    const group = await start(`${withChild} ${idle}`);
     const ours = async (): Promise<unknown> =>
-      liveRecords(await listProcesses()).find(({ xtaskPid }) => xtaskPid === process.pid);
-    expect(await ours()).toMatchObject({ started: [{ name: "thing", pid: group.pid }] });
+      startedBy("test", await listProcesses()).find(({ leader }) => leader === group.pid);
+    expect(await ours()).toEqual({ leader: group.pid, ownerPid: process.pid, name: "thing" });
+    expect(startedBy("tes", await listProcesses()).filter(({ leader }) => leader === group.pid)).toEqual([]);
     groups.killAll();
     await group.exited;
+    await gone(group.pid);
     expect(await ours()).toBeUndefined();
   });
 

@@ -3,8 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { deferred } from "@waggle/async";
-import { listProcesses } from "./processes.ts";
-import { removeRecord, writeRecord, type StartedProcess } from "./run-records.ts";
+import type { ProcessEntry } from "./processes.ts";
 
 export interface GroupSpec {
   readonly name: string;
@@ -41,29 +40,42 @@ export interface ProcessGroups {
 const outputGraceMs = 500;
 
 /**
- * Daemons are started with an IPC channel and follow their parent when it closes: a SIGKILL of this process ends them too. Groups that are
- * recorded stand in a file from their start until `killAll`, for `xtask ports`.
+ * Daemons are started with an IPC channel and follow their parent when it closes: a SIGKILL of this process ends them too.
+ * @param owner stands in the command line of each Node process that is started, for `startedBy`
  */
-export function createProcessGroups({ recorded }: { readonly recorded: boolean }): ProcessGroups {
-  const started: StartedProcess[] = [];
-
+export function createProcessGroups(owner: string): ProcessGroups {
+  const leaders: number[] = [];
   return {
-    async start(spec) {
-      const group = await startGroup(spec, (pid) => {
-        started.push({ name: spec.name, pid, startedAt: "" });
-      });
-      if (!recorded) return group;
-      const entry = (await listProcesses()).find(({ pid }) => pid === group.pid);
-      const index = started.findIndex(({ pid }) => pid === group.pid);
-      if (entry !== undefined) started[index] = { name: spec.name, pid: group.pid, startedAt: entry.startedAt };
-      writeRecord({ xtaskPid: process.pid, started: started.filter(({ startedAt }) => startedAt !== "") });
-      return group;
-    },
+    start: (spec) => startGroup(spec, marked(spec, owner), (pid) => void leaders.push(pid)),
     killAll() {
-      for (const { pid } of started.splice(0)) killGroup(pid);
-      if (recorded) removeRecord(process.pid);
+      for (const leader of leaders.splice(0)) killGroup(leader);
     },
   };
+}
+
+/** A condition that nothing asks for changes nothing, is inherited by an engine, and shows in the process table of every system. */
+const markFlag = "--conditions=started-by";
+
+function marked({ name, command: [file, ...args] }: GroupSpec, owner: string): GroupSpec["command"] {
+  const mark = `${markFlag}-${owner}-${process.pid}-${name}`;
+  return file === process.execPath ? [file, mark, ...args] : [file, ...args];
+}
+
+/** The groups in the table that processes of this owner have started, whether those live or not. */
+export function startedBy(owner: string, table: readonly ProcessEntry[]): StartedGroup[] {
+  const mark = new RegExp(`${markFlag}-${owner}-(\\d+)-(\\S+)`);
+  const groups = new Map<number, StartedGroup>();
+  for (const { groupId, command } of table) {
+    const [found, ownerPid, name = ""] = mark.exec(command) ?? [];
+    if (found !== undefined) groups.set(groupId, { leader: groupId, ownerPid: Number(ownerPid), name });
+  }
+  return [...groups.values()];
+}
+
+export interface StartedGroup {
+  readonly leader: number;
+  readonly ownerPid: number;
+  readonly name: string;
 }
 
 /** SIGKILL to all members of the group that this process leads or led. */
@@ -79,8 +91,11 @@ export function killProcess(pid: number): void {
   }
 }
 
-async function startGroup(spec: GroupSpec, onPid: (pid: number) => void): Promise<ProcessGroup> {
-  const [file, ...args] = spec.command;
+async function startGroup(
+  spec: GroupSpec,
+  [file, ...args]: GroupSpec["command"],
+  onPid: (pid: number) => void,
+): Promise<ProcessGroup> {
   const child = spawn(file, args, {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],

@@ -31,7 +31,7 @@ async function engineBuild(flags: Flags): Promise<void> {
     process.stdout.write("Workers use the prebuilt engine from their next start on.\n");
     return;
   }
-  const groups = createProcessGroups({ recorded: true });
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const progress = createProgressLine(process.stderr);
   try {

@@ -1,5 +1,5 @@
 // Owns the command ports: who listens where, and freeing what xtask itself started. It never touches anybody else's process.
-import { familyOf, killGroup, listProcesses, liveRecords, type ProcessEntry, type RunRecord } from "@waggle/harness";
+import { familyOf, killGroup, listProcesses, startedBy, type ProcessEntry, type StartedGroup } from "@waggle/harness";
 import { findPortHolder, listPortsOf } from "@waggle/ports";
 import type { Command } from "commander";
 import { integerOf, mostPort } from "../lib/options.ts";
@@ -24,10 +24,7 @@ export function addPorts(program: Command): void {
 async function ports(given: readonly string[], { free }: { readonly free?: true }): Promise<void> {
   const wanted = given.map((port) => integerOf("port", port, 1, mostPort));
   const table = await listProcesses();
-  const records = liveRecords(table);
-  const ours = await Promise.all(
-    records.flatMap((record) => record.started.map((started) => groupOf(record, started, table))),
-  );
+  const ours = await Promise.all(startedBy("xtask", table).map((group) => portsOf(group, table)));
   if (free) return freeGroups(ours, wanted);
   const rows = wanted.length === 0 ? ours.flatMap(({ rows }) => rows) : await holders(wanted, ours);
   print(rows, wanted.length === 0 ? "xtask has started nothing that still runs." : "Nobody listens there.");
@@ -38,21 +35,15 @@ interface OurGroup {
   readonly rows: readonly Row[];
 }
 
-async function groupOf(
-  record: RunRecord,
-  started: RunRecord["started"][number],
-  table: readonly ProcessEntry[],
-): Promise<OurGroup> {
-  const family = familyOf(table, [started.pid]);
+async function portsOf({ leader, ownerPid, name }: StartedGroup, table: readonly ProcessEntry[]): Promise<OurGroup> {
+  const holder = `${name} of xtask ${ownerPid}`;
   const rows = await Promise.all(
-    family.map(async ({ pid }): Promise<Row[]> => {
-      const holder = `${started.name} of xtask ${record.xtaskPid}`;
-      return (await listPortsOf([pid])).map((port) => ({ port, pid, holder }));
-    }),
+    familyOf(table, [leader]).map(async ({ pid }) =>
+      (await listPortsOf([pid])).map((port): Row => ({ port, pid, holder })),
+    ),
   );
   const bound = rows.flat();
-  const silent: Row = { port: undefined, pid: started.pid, holder: `${started.name} of xtask ${record.xtaskPid}` };
-  return { leader: started.pid, rows: bound.length > 0 ? bound : [silent] };
+  return { leader, rows: bound.length > 0 ? bound : [{ port: undefined, pid: leader, holder }] };
 }
 
 async function holders(wanted: readonly number[], ours: readonly OurGroup[]): Promise<Row[]> {

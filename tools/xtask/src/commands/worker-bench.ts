@@ -58,7 +58,7 @@ export function addWorkerBench(program: Program): void {
 async function workerBench(flags: Flags): Promise<void> {
   const plan = planOf(flags);
   const played = scenariosNamed(flags.only ?? []);
-  const groups = createProcessGroups({ recorded: true });
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const say = flags.json ? (): void => {} : (line: string): void => void process.stdout.write(`${line}\n`);
   try {

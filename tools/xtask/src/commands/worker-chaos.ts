@@ -32,7 +32,7 @@ export function addWorkerChaos(program: Program): void {
 
 async function workerChaos(flags: Flags): Promise<void> {
   const report = flags.json ? silentChaosReport : createChaosReport(process.stdout);
-  const groups = createProcessGroups({ recorded: true });
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   try {
     const options: ChaosOptions = {

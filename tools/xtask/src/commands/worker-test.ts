@@ -42,7 +42,7 @@ export function addWorkerTest(program: Program): void {
 
 async function workerTest(flags: Flags): Promise<void> {
   const report = flags.json ? silentReport : createReport(process.stdout);
-  const groups = createProcessGroups({ recorded: true });
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const logs = flags.keepLogs ? openLogs() : undefined;
   try {

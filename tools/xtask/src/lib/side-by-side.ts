@@ -24,7 +24,7 @@ export type Start = (neighbour: Neighbour) => Promise<string>;
  * left by itself.
  */
 export async function runSideBySide(startAll: (start: Start) => Promise<void>): Promise<never> {
-  const groups = createProcessGroups({ recorded: true });
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll(), "by themselves");
   const left = new AbortController();
   const over = AbortSignal.any([ending.signal, left.signal]);

@@ -27,7 +27,7 @@ export async function compileEngine({ workshop, release, groups, onProgress, sig
     if (tail.length > tailLines) tail.shift();
   };
   const build = await groups.start({
-    name: "engine build",
+    name: "engine-build",
     command: [
       process.execPath,
       workshop.cli,
