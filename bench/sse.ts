@@ -1,30 +1,18 @@
 // What a token costs the daemon, apart from computing it: CPU of its main thread per token event that is delivered, on the fake backend, next
 // to a bare node:http server that writes the same bytes to as many connections at the same pace. Rounds alternate between the two.
 //   node --conditions=waggle-source --import tsx bench/sse.ts [--streams 1000] [--rounds 3] [--json]
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import {
-  createProcessGroups,
-  mainThreadOf,
-  markdownTable,
-  median,
-  startDaemon,
-  startWorker,
-  waitFor,
-} from "@waggle/harness";
-import type { Command } from "@waggle/harness";
-import { openReaders, type Tally } from "./lib/readers.ts";
-import { bareRound, daemonRound, flagsOf, record, scenariosOf, type Round, type Scenario } from "./lib/rounds.ts";
+import { createProcessGroups, mainThreadOf, markdownTable, median, repositoryPath } from "@waggle/harness";
+import { startDaemon, startWorker, stopwatch, waitFor, type Command } from "@waggle/harness";
+import { bareRound, daemonRound, flagsOf, openReaders, record, scenariosOf } from "./lib/rounds.ts";
+import type { Round, Scenario, Tally } from "./lib/rounds.ts";
 
 /** Longest time for all connections to open, and for all streams to end. */
 const openTimeoutMs = 60_000;
 const roundTimeoutMs = 180_000;
 /** As it is installed: its build, where there is one. */
-const workerCommand: Command = [
-  process.execPath,
-  fileURLToPath(import.meta.resolve("../apps/worker/bin/waggle-worker.js")),
-];
-const bareScript = fileURLToPath(import.meta.resolve("./lib/bare-server.ts"));
+const workerCommand: Command = [process.execPath, repositoryPath("apps/worker/bin/waggle-worker.js")];
+const bareScript = repositoryPath("bench/lib/bare-server.ts");
 const bareCommand: Command = [process.execPath, "--import", import.meta.resolve("tsx"), bareScript];
 
 /** One round on one server. */
@@ -70,17 +58,15 @@ else {
 /** The rounds of the daemon and those of the bare server. */
 async function runScenario(scenario: Scenario): Promise<readonly [Measured[], Measured[]]> {
   await using worker = await startWorker(groups, { command: workerCommand, flags: flagsOf(scenario, streams) });
-  await using bare = await startDaemon(groups, { name: "worker", command: bareCommand, flags: [] });
+  const setup = JSON.stringify(await record(worker.url, scenario));
+  await using bare = await startDaemon(groups, { name: "worker", command: bareCommand, flags: [setup] });
   const { url } = await bare.line("listening");
-  const recording = await record(worker.url, scenario.tokens);
-  const setup = { recording, slots: scenario.bareSlots, stepDelayMs: scenario.stepDelayMs };
-  await fetch(`${url}/setup`, { method: "POST", body: JSON.stringify(setup) });
   const daemonRounds: Measured[] = [];
   const bareRounds: Measured[] = [];
   // The first of each warms up, and does not count.
   for (let round = 0; round <= rounds; round += 1) {
-    const ofDaemon = await runRound(scenario, await daemonRound(scenario, streams, worker), worker);
-    const ofBare = await runRound(scenario, bareRound(scenario, streams, url), { url, pid: bare.pid });
+    const ofDaemon = await runRound(scenario, await daemonRound(scenario, streams, worker), worker.pid);
+    const ofBare = await runRound(scenario, bareRound(scenario, streams, url), bare.pid);
     progress(`${scenario.name}, daemon`, round, ofDaemon);
     progress(`${scenario.name}, bare`, round, ofBare);
     if (round === 0) continue;
@@ -91,19 +77,14 @@ async function runScenario(scenario: Scenario): Promise<readonly [Measured[], Me
 }
 
 /** From the moment when the tokens may flow, to every open connection, until every stream has ended. */
-async function runRound(
-  scenario: Scenario,
-  { crowds, start }: Round,
-  { url, pid }: { readonly url: string; readonly pid: number },
-): Promise<Measured> {
-  const opening = openReaders(Number(new URL(url).port), crowds);
-  const { over } = await waitFor("all connections to open", opening, openTimeoutMs);
+async function runRound(scenario: Scenario, { requests, start }: Round, pid: number): Promise<Measured> {
+  const { over } = await waitFor("all streams to open", openReaders(requests), openTimeoutMs);
   const cpuBefore = mainThreadOf(pid).cpuMs;
-  const startedAt = performance.now();
+  const elapsed = stopwatch();
   await start();
   const tally = await waitFor("all streams to end", over, roundTimeoutMs);
+  const wallMs = elapsed();
   const cpuMs = mainThreadOf(pid).cpuMs - cpuBefore;
-  const wallMs = performance.now() - startedAt;
   if (tally.done !== streams || tally.tokens !== streams * scenario.tokens) {
     throw new Error(`${tally.done} of ${streams} streams came to their end, with ${tally.tokens} tokens`);
   }

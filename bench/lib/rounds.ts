@@ -1,8 +1,8 @@
 // Owns what is asked of the two servers, so that every stream is connected before the first token flows. A thousand streams can be many
 // readers of few jobs, or many jobs of which few run.
-import { times, type Worker } from "@waggle/harness";
-import type { Recording } from "./bare-server.ts";
-import type { Crowd } from "./readers.ts";
+import { inLanes, send, times, type Request, type Worker } from "@waggle/harness";
+import { DONE } from "@waggle/protocol";
+import type { BareSetup } from "./bare-server.ts";
 
 export interface Scenario {
   readonly name: string;
@@ -20,6 +20,8 @@ const slots = 64;
 const sharedJobs = 50;
 /** Longer than anybody waits for it. */
 const plugTokens = 1_000_000;
+/** Connections that are being opened at the same time: below the backlog of a listening socket. */
+const openingAtOnce = 100;
 
 export function scenariosOf(streams: number): readonly Scenario[] {
   const shared = { jobs: sharedJobs, tokens: 60, stepDelayMs: 100, bareSlots: streams };
@@ -39,9 +41,9 @@ export function flagsOf({ stepDelayMs }: Scenario, streams: number): readonly st
   ];
 }
 
-/** A round's connections, and what lets their tokens flow. */
+/** A round's streams, and what lets their tokens flow. */
 export interface Round {
-  readonly crowds: readonly Crowd[];
+  readonly requests: readonly Request[];
   start(): Promise<unknown>;
 }
 
@@ -50,34 +52,18 @@ export async function daemonRound({ jobs, tokens }: Scenario, streams: number, w
   const { client, url } = worker;
   const plugs = await times(slots, () => client.createJob(requestFor(plugTokens)));
   const start = (): Promise<unknown> => Promise.all(plugs.map(({ job_id: id }) => client.cancelJob(id)));
-  if (jobs === undefined) return { crowds: [{ count: streams, request: post(url, tokens) }], start };
-  const crowds: Crowd[] = [];
-  for (let index = 0; index < jobs; index += 1) {
-    const count = Math.floor(streams / jobs) + (index < streams % jobs ? 1 : 0);
-    const { sse_url: path } = await client.createJob(requestFor(tokens));
-    crowds.push({ count, request: `GET ${path} HTTP/1.1\r\n${headers(url)}\r\n` });
-  }
-  return { crowds, start };
+  if (jobs === undefined) return { requests: inferences(url, streams, tokens), start };
+  const accepted = await times(jobs, () => client.createJob(requestFor(tokens)));
+  const paths = accepted.map((job) => job.sse_url);
+  return { requests: Array.from({ length: streams }, (_, i) => ({ url: `${url}${paths[i % jobs]}` })), start };
 }
 
 export function bareRound({ tokens }: Scenario, streams: number, url: string): Round {
-  const start = (): Promise<unknown> => fetch(`${url}/start`, { method: "POST" });
-  return { crowds: [{ count: streams, request: post(url, tokens) }], start };
+  return { requests: inferences(url, streams, tokens), start: () => fetch(`${url}/start`, { method: "POST" }) };
 }
 
-/** What one stream of the daemon says, for the bare server to repeat. */
-export async function record(url: string, tokens: number): Promise<Recording> {
-  const response = await fetch(`${url}/v1/inference`, { method: "POST", body: JSON.stringify(requestFor(tokens)) });
-  const frames = (await response.text()).split(/(?<=\n\n)/);
-  const isToken = (frame: string): boolean => frame.includes("\nevent: token\n");
-  const recording = {
-    before: frames.slice(0, frames.findIndex(isToken)).join(""),
-    tokens: frames.filter(isToken),
-    after: frames.slice(frames.findLastIndex(isToken) + 1).join(""),
-  };
-  const whole = recording.tokens.length === tokens && recording.after.includes("[DONE]");
-  if (!whole) throw new Error("Cannot record a stream: it is not whole");
-  return recording;
+function inferences(url: string, streams: number, tokens: number): Request[] {
+  return Array<Request>(streams).fill({ url: `${url}/v1/inference`, body: requestFor(tokens) });
 }
 
 /** Runs to max_tokens, whoever reads. */
@@ -85,11 +71,42 @@ function requestFor(tokens: number) {
   return { prompt: "Tell a story.", temperature: 0, max_tokens: tokens, on_disconnect: "continue" } as const;
 }
 
-function post(url: string, tokens: number): string {
-  const body = JSON.stringify(requestFor(tokens));
-  return `POST /v1/inference HTTP/1.1\r\n${headers(url)}Content-Length: ${body.length}\r\n\r\n${body}`;
+/** What reached the readers. */
+export interface Tally {
+  /** Token events. */
+  tokens: number;
+  bytes: number;
+  /** Streams that ended with [DONE]. */
+  done: number;
 }
 
-function headers(url: string): string {
-  return `Host: ${new URL(url).host}\r\nConnection: close\r\n`;
+/** Resolves when each stream has its headers; `over` when all have ended. */
+export async function openReaders(requests: readonly Request[]): Promise<{ readonly over: Promise<Tally> }> {
+  const tally: Tally = { tokens: 0, bytes: 0, done: 0 };
+  const answers = await inLanes(openingAtOnce, requests, send);
+  const streams = answers.map((answer) =>
+    answer.frames({
+      onText: (text) => (tally.bytes += Buffer.byteLength(text)),
+      onFrame({ event, data }) {
+        if (event === "token") tally.tokens += 1;
+        if (data === DONE) tally.done += 1;
+      },
+    }),
+  );
+  return { over: Promise.all(streams.map(({ over }) => over)).then(() => tally) };
+}
+
+/** What one stream of the daemon says, for the bare server to repeat. */
+export async function record(url: string, { tokens, bareSlots, stepDelayMs }: Scenario): Promise<BareSetup> {
+  const answer = await send({ url: `${url}/v1/inference`, body: requestFor(tokens) });
+  const frames = (await answer.text()).split(/(?<=\n\n)/);
+  const isToken = (frame: string): boolean => frame.includes("\nevent: token\n");
+  const setup = {
+    before: frames.slice(0, frames.findIndex(isToken)).join(""),
+    tokens: frames.filter(isToken),
+    after: frames.slice(frames.findLastIndex(isToken) + 1).join(""),
+  };
+  const whole = setup.tokens.length === tokens && setup.after.includes(DONE);
+  if (!whole) throw new Error("Cannot record a stream: it is not whole");
+  return { ...setup, slots: bareSlots, stepDelayMs };
 }

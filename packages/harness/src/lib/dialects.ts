@@ -1,4 +1,5 @@
 // Owns the two languages that servers under load speak: Waggle's own and OpenAI's. Both get the same sampling, each field said.
+import type { StreamEvent } from "@waggle/protocol";
 
 export interface LoadRequest {
   readonly prompt: string;
@@ -18,7 +19,6 @@ export interface FrameFacts {
 }
 
 export interface Dialect {
-  readonly name: "waggle" | "openai" | "openai-chat";
   readonly path: string;
   body(request: LoadRequest): unknown;
   /** @param payload the parsed JSON of a frame's data */
@@ -37,18 +37,7 @@ const sampling = {
   ignore_eos: true,
 } as const;
 
-interface NativeEvent {
-  readonly type?: string;
-  readonly text?: string;
-  readonly code?: string;
-  readonly message?: string;
-  readonly prompt_tokens?: number;
-  readonly cached_tokens?: number;
-  readonly usage?: { readonly completion_tokens: number };
-}
-
 export const nativeDialect: Dialect = {
-  name: "waggle",
   path: "/v1/inference",
   body: ({ prompt, maxTokens, seed, sessionId }) => ({
     prompt,
@@ -58,14 +47,14 @@ export const nativeDialect: Dialect = {
     ...(sessionId === undefined ? {} : { session_id: sessionId }),
   }),
   read(payload) {
-    const event = payload as NativeEvent;
+    const event = payload as StreamEvent;
     switch (event.type) {
       case "token":
-        return { text: event.text ?? "" };
+        return { text: event.text };
       case "started":
-        return { promptTokens: event.prompt_tokens ?? 0, cachedTokens: event.cached_tokens ?? 0 };
+        return { promptTokens: event.prompt_tokens, cachedTokens: event.cached_tokens };
       case "end":
-        return { completionTokens: event.usage?.completion_tokens ?? 0 };
+        return { completionTokens: event.usage.completion_tokens };
       case "error":
         return { error: `${event.code}: ${event.message}` };
       default:
@@ -74,14 +63,21 @@ export const nativeDialect: Dialect = {
   },
 };
 
+interface OpenAiUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number };
+}
+
 interface OpenAiChunk {
   readonly choices?: readonly { readonly text?: string; readonly delta?: { readonly content?: string | null } }[];
-  readonly usage?: {
-    readonly prompt_tokens: number;
-    readonly completion_tokens: number;
-    readonly prompt_tokens_details?: { readonly cached_tokens?: number };
-  } | null;
+  readonly usage?: OpenAiUsage | null;
   readonly error?: { readonly message?: string };
+}
+
+function countsOf({ prompt_tokens, prompt_tokens_details, completion_tokens }: OpenAiUsage): FrameFacts {
+  const cachedTokens = prompt_tokens_details?.cached_tokens ?? 0;
+  return { promptTokens: prompt_tokens, cachedTokens, completionTokens: completion_tokens };
 }
 
 function readOpenAi(payload: unknown): FrameFacts {
@@ -91,33 +87,22 @@ function readOpenAi(payload: unknown): FrameFacts {
   return {
     // Chunks without text carry a role or the reason of the end.
     ...(text === "" ? {} : { text }),
-    ...(usage === undefined || usage === null
-      ? {}
-      : {
-          promptTokens: usage.prompt_tokens,
-          cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-          completionTokens: usage.completion_tokens,
-        }),
+    ...(usage == null ? {} : countsOf(usage)),
   };
 }
 
 const openAiStream = { ...sampling, stream: true, stream_options: { include_usage: true } } as const;
 
 export const openAiDialect: Dialect = {
-  name: "openai",
   path: "/v1/completions",
   body: ({ prompt, maxTokens, seed }) => ({ prompt, max_tokens: maxTokens, seed, ...openAiStream }),
   read: readOpenAi,
 };
 
 export const openAiChatDialect: Dialect = {
-  name: "openai-chat",
   path: "/v1/chat/completions",
-  body: ({ prompt, maxTokens, seed }) => ({
-    messages: [{ role: "user", content: prompt }],
-    max_tokens: maxTokens,
-    seed,
-    ...openAiStream,
-  }),
+  body({ prompt, maxTokens, seed }) {
+    return { messages: [{ role: "user", content: prompt }], max_tokens: maxTokens, seed, ...openAiStream };
+  },
   read: readOpenAi,
 };

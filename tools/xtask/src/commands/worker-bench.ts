@@ -4,10 +4,10 @@ import type { Command as Program } from "commander";
 import { describeMethod, methodSentence } from "../lib/bench/method.ts";
 import { calibratePrompts } from "../lib/bench/prompts.ts";
 import { runBench } from "../lib/bench/run-bench.ts";
-import { scenarios, scenariosNamed } from "../lib/bench/scenarios.ts";
-import { headLine, publishedTable, rowLines } from "../lib/bench/table.ts";
+import { scenarios } from "../lib/bench/scenarios.ts";
+import { headLine, rowLines } from "../lib/bench/table.ts";
 import { openTarget } from "../lib/bench/target.ts";
-import { integerOf } from "../lib/options.ts";
+import { integerOf, namedOf } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
 
 interface Flags {
@@ -24,7 +24,6 @@ interface Flags {
   readonly only?: readonly string[];
   readonly built?: true;
   readonly json?: true;
-  readonly markdown?: true;
 }
 
 /** A large model may take minutes to load. */
@@ -51,13 +50,12 @@ export function addWorkerBench(program: Program): void {
     .option("--only <scenario...>", `play these alone: ${scenarios.map(({ name }) => name).join(", ")}`)
     .option("--built", "run the worker from its build instead of its source")
     .option("--json", "print one JSON object and nothing else on stdout")
-    .option("--markdown", "print the README's table in the end")
     .action(workerBench);
 }
 
 async function workerBench(flags: Flags): Promise<void> {
   const plan = planOf(flags);
-  const played = scenariosNamed(flags.only ?? []);
+  const played = namedOf("Cannot play scenario", scenarios, flags.only);
   const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const say = flags.json ? (): void => {} : (line: string): void => void process.stdout.write(`${line}\n`);
@@ -92,7 +90,6 @@ async function workerBench(flags: Flags): Promise<void> {
       onPlay: (what) => showPlay(process.stderr, what),
     });
     const loads = rows.map(({ loadAverage }) => loadAverage);
-    if (flags.markdown) say(`\n${publishedTable(rows)}`);
     say(`\n${methodSentence(method, loads)}`);
     if (flags.json) process.stdout.write(`${JSON.stringify({ method, rows })}\n`);
   } catch (error) {

@@ -21,7 +21,6 @@ const kinds = {
   itlMaxSteps: { label: "ITL max / usual", unit: "x", digits: 1, better: "lower" },
   cpuMsPerToken: { label: "CPU per token", unit: "ms", digits: 2, better: "lower" },
   rssMiB: { label: "RSS", unit: "MiB", digits: 0, better: "lower" },
-  rssGainMiB: { label: "RSS gained", unit: "MiB", digits: 1 },
   promptTokens: { label: "prompt tokens", unit: "", digits: 0 },
   cachedTokens: { label: "cached tokens", unit: "", digits: 0 },
   completionTokens: { label: "completion tokens", unit: "", digits: 0 },

@@ -114,7 +114,6 @@ async function measured(target: Target, benchCase: BenchCase, turn: Turn): Promi
     ...figures,
     ...(tokens > 0 ? { cpuMsPerToken: (after.cpuMs - before.cpuMs) / tokens } : {}),
     rssMiB: after.rssMiB,
-    ...(benchCase.watchesMemory === true ? { rssGainMiB: after.rssMiB - before.rssMiB } : {}),
   };
 }
 

@@ -20,8 +20,6 @@ export interface BenchCase {
   /** Once for each target, before the first round. */
   readonly prepare?: (turn: Turn) => Promise<void>;
   readonly play: (turn: Turn) => Promise<Figures>;
-  /** What the memory gains in a round is a figure of this case. */
-  readonly watchesMemory?: true;
   /** Puts the machine into a state while the case is played on each target. */
   readonly disturb?: () => Disposable;
 }

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { deferred } from "@waggle/async";
-import { gapsOf, inLanes, mean, percentile, times, ttftOf, type LoadAnswer } from "@waggle/harness";
+import { gapsOf, mean, percentile, times, ttftOf, type LoadAnswer } from "@waggle/harness";
 import { secondTurn, sharedPrefix, takingTurns } from "./conversations.ts";
 import { countFigures, streamFigures, type Figures } from "./figures.ts";
 import { sideBySide, type Scenario, type Turn } from "./scenario.ts";
@@ -123,40 +123,7 @@ function keepCoresBusy(): Disposable {
   };
 }
 
-const manyRequests = 2_000;
-const atOnce = 8;
-const tinyPromptTokens = 16;
-const tinyMaxTokens = 4;
-
-/** Very many short requests: what a server keeps of each shows in its memory. 5 rounds are 10,000. */
-const endurance: Scenario = {
-  name: "endurance",
-  cases: () => [
-    {
-      label: `${manyRequests} requests`,
-      contextTokens: tinyPromptTokens + tinyMaxTokens + 1,
-      watchesMemory: true,
-      async play({ prompts, seed, generate }) {
-        const answers = await inLanes(atOnce, Array(manyRequests).keys(), (i) =>
-          generate({ prompt: prompts.make(tinyPromptTokens, seed(i)), maxTokens: tinyMaxTokens }),
-        );
-        return streamFigures(answers);
-      },
-    },
-  ],
-};
-
 export const scenarios: readonly Scenario[] = [
   ...[concurrency, promptLength, joining, secondTurn],
-  ...[sharedPrefix, takingTurns, busyCores, endurance],
+  ...[sharedPrefix, takingTurns, busyCores],
 ];
-
-/** All of them where none is named. @throws Error naming those there are */
-export function scenariosNamed(names: readonly string[]): readonly Scenario[] {
-  const unknown = names.find((name) => !scenarios.some((scenario) => scenario.name === name));
-  if (unknown !== undefined) {
-    const known = scenarios.map(({ name }) => name).join(", ");
-    throw new Error(`Cannot play scenario ${unknown}: there are ${known}`);
-  }
-  return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name));
-}

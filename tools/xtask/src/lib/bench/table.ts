@@ -1,5 +1,4 @@
-// Owns how the rows of a benchmark look: on a terminal and in Markdown. It computes nothing.
-import { markdownTable } from "@waggle/harness";
+// Owns how the rows of a benchmark look on a terminal. It computes nothing.
 import { figureKinds, figureNames, type FigureName } from "./figures.ts";
 import type { BenchRow } from "./run-bench.ts";
 
@@ -29,30 +28,6 @@ export function rowLines({ scenario, label, figures, loadAverage, skipped }: Ben
 export function headLine(ours: string, theirs: string | undefined): string {
   const names = theirs === undefined ? [ours] : [ours, theirs, "ratio"];
   return `${"".padEnd(labelWidth + 2)}${names.map((name) => name.padStart(valueWidth)).join("")}`;
-}
-
-/** Which figures stand in the README: what a reader compares. */
-const published: readonly FigureName[] = [
-  ...(["tokensPerSecond", "ttftP50Ms", "ttftMaxMs"] as const),
-  ...(["itlP50Ms", "itlP99Ms", "itlMaxMs"] as const),
-];
-
-/** A row for each case, and in each cell ours / theirs (ratio). */
-export function publishedTable(rows: readonly BenchRow[]): string {
-  const played = rows.filter(({ skipped }) => skipped === undefined);
-  const columns = published.filter((name) => played.some(({ figures }) => figures[name] !== undefined));
-  const heads = columns.map((name) => [figureKinds[name].label, figureKinds[name].unit].filter(Boolean).join(", "));
-  const lines = played.map(({ scenario, label, figures }) => [
-    `${scenario}: ${label}`,
-    ...columns.map((name) => {
-      const comparison = figures[name];
-      if (comparison === undefined) return "";
-      const { ours, theirs, ratio } = comparison;
-      if (theirs === undefined) return shown(name, ours);
-      return `${shown(name, ours)} / ${shown(name, theirs)} (${shownRatio(ratio)})`;
-    }),
-  ]);
-  return markdownTable(["", ...heads], lines);
 }
 
 function shown(name: FigureName, value: number | undefined): string {

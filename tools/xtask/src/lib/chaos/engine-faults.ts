@@ -1,5 +1,5 @@
-// Owns the engine's faults: killed, stopped, broken, and dying again and again; and the worker's own death, which no engine outlives.
-import { exitOf, isAlive, isToken, logged, poll, stopwatch, timeBetween, waitFor } from "@waggle/harness";
+// Owns the engine's faults: killed, stopped, broken, and dying again and again. That none outlives its worker is in tests/lifecycle.
+import { exitOf, isAlive, isToken, logged, stopwatch, timeBetween, waitFor } from "@waggle/harness";
 import type { Facts, LiveStream, Worker } from "@waggle/harness";
 import type { Stage } from "./stage.ts";
 import { freshId, inference, openRunning, openWaiting } from "./ways.ts";
@@ -19,7 +19,6 @@ const loadWaitMs = 40_000;
 /** A busy machine may keep an engine waiting for a second. */
 const watchdogMs = 3_000;
 const crashLoopDeaths = 3;
-const orphanLimitMs = 3_000;
 const crashAtStep = 40;
 const roundsLong = 20;
 
@@ -29,7 +28,7 @@ export async function runEngineFaults(stage: Stage): Promise<void> {
   await runCrashLoop(stage);
 }
 
-/** An engine that is killed and one that hangs, under eight streams, while more jobs wait. The third death is the worker's own. */
+/** An engine that is killed and one that hangs, under eight streams, while more jobs wait. */
 async function runDeaths(stage: Stage): Promise<void> {
   const flags = `--slots ${slotsUnderLoad} --fake-step-delay 10 --watchdog-timeout ${watchdogMs}ms`;
   const text = await stage.uncutText(waiting);
@@ -42,7 +41,6 @@ async function runDeaths(stage: Stage): Promise<void> {
     await stage.check(`SIGSTOP of the engine under ${slotsUnderLoad} streams`, (facts) =>
       checkDeath(worker, { reason: "hung", signal: "SIGSTOP", text }, facts),
     );
-    await stage.check("kill -9 of the worker leaves no engine", (facts) => checkOrphan(worker, facts));
   }
 }
 
@@ -89,17 +87,6 @@ async function checkRestart({ log }: Worker, from: number, facts: Facts): Promis
   facts.expect(restartMs <= restartLimitMs, `the next engine was started after ${restartMs} ms`);
   const loadMs = timeBetween(started, ready);
   facts.expect(loadMs <= loadLimitMs, `the next engine took ${loadMs} ms to load, and ${loadLimitMs} were allowed`);
-}
-
-/** Nobody is left to tell the engine: it must notice by itself. */
-async function checkOrphan(worker: Worker, facts: Facts): Promise<void> {
-  const engine = worker.enginePid();
-  const [stream] = await openRunning(worker, 1, endless);
-  const elapsed = stopwatch();
-  process.kill(worker.pid, "SIGKILL");
-  await poll("the engine to be gone", async () => !(await isAlive(engine)), orphanLimitMs);
-  facts.number("engine_gone_ms", elapsed());
-  facts.equal("how its stream ended", (await stream?.over)?.how, "broken");
 }
 
 /** The backend throws in a step; the engine says so and leaves, and the next one works up to the same step. */

@@ -1,5 +1,6 @@
 // Owns a run of worker:chaos: which groups there are, one after the other, what they came to, and that nothing is left.
 import { killProcess, stopwatch } from "@waggle/harness";
+import { namedOf } from "../options.ts";
 import { runCancelMatrix } from "./cancel-matrix.ts";
 import { runCycles } from "./cycles.ts";
 import { runEngineFaults } from "./engine-faults.ts";
@@ -80,7 +81,9 @@ export async function runChaos(options: ChaosOptions, report: ChaosReport): Prom
   const elapsed = stopwatch();
   const groups: GroupResult[] = [];
   const references = createReferences(options);
-  for (const group of chosen(options.only)) groups.push(await runGroup(group, { options, references, report }));
+  for (const group of namedOf("Cannot run the group", chaosGroups, options.only)) {
+    groups.push(await runGroup(group, options, references, report));
+  }
 
   options.groups.killAll();
   const left = await options.leftovers.check();
@@ -106,23 +109,12 @@ export async function runChaos(options: ChaosOptions, report: ChaosReport): Prom
   return result;
 }
 
-/** @throws Error for a name that no group has */
-function chosen(only: readonly string[]): readonly ChaosGroup[] {
-  const unknown = only.find((name) => !chaosGroups.some((group) => group.name === name));
-  if (unknown !== undefined) {
-    throw new Error(`Cannot run the group ${unknown}: there are ${chaosGroups.map(({ name }) => name).join(", ")}`);
-  }
-  return only.length === 0 ? chaosGroups : chaosGroups.filter(({ name }) => only.includes(name));
-}
-
-interface Surroundings {
-  readonly options: ChaosOptions;
-  readonly references: References;
-  readonly report: ChaosReport;
-}
-
-async function runGroup({ name, title, run }: ChaosGroup, surroundings: Surroundings): Promise<GroupResult> {
-  const { options, references, report } = surroundings;
+async function runGroup(
+  { name, title, run }: ChaosGroup,
+  options: ChaosOptions,
+  references: References,
+  report: ChaosReport,
+): Promise<GroupResult> {
   report.group(title);
   const rows: Row[] = [];
   const tables: Table[] = [];
