@@ -1,8 +1,8 @@
 // Owns the last question of a run: is any process of ours alive, is any port of ours still bound?
 import { connect } from "node:net";
-import { sleep } from "@waggle/async";
 import { findPortHolder, listPortsOf } from "@waggle/ports";
 import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
+import { poll } from "./wait.ts";
 
 export interface Leftovers {
   readonly processes: readonly ProcessEntry[];
@@ -19,7 +19,6 @@ export interface LeftoverCheck {
 
 /** A process that was told to leave may take this long to vanish from the table after its parent said that all is over. */
 const graceMs = 1_000;
-const pollMs = 50;
 const connectTimeoutMs = 1_000;
 
 export function createLeftoverCheck(): LeftoverCheck {
@@ -44,13 +43,11 @@ export function createLeftoverCheck(): LeftoverCheck {
       for (const port of await listPortsOf(family.map(({ pid }) => pid))) ports.add(port);
     },
     async check() {
-      const giveUpAt = performance.now() + graceMs;
-      for (;;) {
+      const nothing = async (): Promise<Leftovers | false> => {
         const left = await look();
-        const clean = left.processes.length === 0 && left.ports.length === 0;
-        if (clean || performance.now() > giveUpAt) return left;
-        await sleep(pollMs);
-      }
+        return left.processes.length + left.ports.length === 0 && left;
+      };
+      return poll("nothing to be left", nothing, graceMs).catch(look);
     },
   };
 }

@@ -32,24 +32,22 @@ const problemsLimit = 5;
 
 /** @param after the token index from which the stream was resumed; -1 for a stream from its beginning */
 export function createStreamJudge(after = -1): StreamJudge {
-  const problems: string[] = [];
-  const tokens: TokenTimes[] = [];
-  const texts: string[] = [];
+  const judge = {
+    problems: [] as string[],
+    tokens: [] as TokenTimes[],
+    text: "",
+    modelTokens: 0,
+    queueMs: 0,
+    terminal: undefined as TerminalEvent | undefined,
+    done: false,
+    take,
+  };
   let nextIndex = after + 1;
-  let modelTokens = 0;
-  let queueMs = 0;
   let started = false;
   let streamId: string | undefined;
-  let terminal: TerminalEvent | undefined;
-  let done = false;
 
   function complain(problem: string): void {
-    if (problems.length < problemsLimit) problems.push(problem);
-  }
-
-  function takeDone(): void {
-    if (terminal?.type !== "end") complain(`${DONE} came without an end before it`);
-    done = true;
+    if (judge.problems.length < problemsLimit) judge.problems.push(problem);
   }
 
   function takeEvent(event: StreamEvent, frame: SseFrame, arrivalMs: number): void {
@@ -57,7 +55,7 @@ export function createStreamJudge(after = -1): StreamJudge {
       complain(`an event of type ${event.type} came in a frame named ${frame.event ?? ""}`);
     streamId ??= event.stream_id;
     if (event.stream_id !== streamId) complain(`stream_id changed from ${streamId} to ${event.stream_id}`);
-    if (terminal !== undefined) complain(`${event.type} came after ${terminal.type}`);
+    if (judge.terminal !== undefined) complain(`${event.type} came after ${judge.terminal.type}`);
     switch (event.type) {
       case "queued":
         if (started) complain("queued came after started");
@@ -67,7 +65,7 @@ export function createStreamJudge(after = -1): StreamJudge {
       case "started":
         if (started) complain("started came twice");
         started = true;
-        queueMs = event.queue_ms;
+        judge.queueMs = event.queue_ms;
         break;
       case "token":
         if (!started) complain("a token came before started");
@@ -75,9 +73,9 @@ export function createStreamJudge(after = -1): StreamJudge {
         if (frame.id !== String(event.index))
           complain(`token ${event.index} came in a frame with the id ${frame.id ?? ""}`);
         nextIndex = event.index + 1;
-        tokens.push({ tMs: event.t_ms, arrivalMs });
-        modelTokens += event.n ?? 1;
-        texts.push(event.text);
+        judge.tokens.push({ tMs: event.t_ms, arrivalMs });
+        judge.modelTokens += event.n ?? 1;
+        judge.text += event.text;
         break;
       case "end":
         if (frame.id !== String(nextIndex))
@@ -86,39 +84,23 @@ export function createStreamJudge(after = -1): StreamJudge {
       case "error":
         break;
     }
-    if (isTerminal(event)) terminal ??= event;
+    if (isTerminal(event)) judge.terminal ??= event;
   }
 
-  return {
-    take(frame, arrivalMs) {
-      if (done) complain(`something came after ${DONE}`);
-      if (frame.data === DONE) {
-        takeDone();
-        return undefined;
-      }
-      const parsed = StreamEventSchema.safeParse(objectIn(frame.data));
-      if (parsed.success) takeEvent(parsed.data, frame, arrivalMs);
-      else complain(`this is no event: ${frame.data.slice(0, 100)}`);
-      return parsed.data;
-    },
-    problems,
-    tokens,
-    get text() {
-      return texts.join("");
-    },
-    get modelTokens() {
-      return modelTokens;
-    },
-    get queueMs() {
-      return queueMs;
-    },
-    get terminal() {
-      return terminal;
-    },
-    get done() {
-      return done;
-    },
-  };
+  function take(frame: SseFrame, arrivalMs: number): StreamEvent | undefined {
+    if (judge.done) complain(`something came after ${DONE}`);
+    if (frame.data === DONE) {
+      if (judge.terminal?.type !== "end") complain(`${DONE} came without an end before it`);
+      judge.done = true;
+      return undefined;
+    }
+    const parsed = StreamEventSchema.safeParse(objectIn(frame.data));
+    if (parsed.success) takeEvent(parsed.data, frame, arrivalMs);
+    else complain(`this is no event: ${frame.data.slice(0, 100)}`);
+    return parsed.data;
+  }
+
+  return judge;
 }
 
 /** What keeps a stream from being a whole answer that nobody cut short; empty when nothing does. @param broken why it came to no proper end */

@@ -1,5 +1,5 @@
 // Owns the resuming of chaos: a stream cut anywhere and resumed is byte for byte the uncut one, and so is what a second reader gets.
-import { isToken, RefusedError, openStream, waitFor, type Facts, type LiveStream, type Worker } from "@waggle/harness";
+import { isToken, waitFor, type Facts, type LiveStream, type Worker } from "@waggle/harness";
 import type { Stage } from "./stage.ts";
 import { freshId, inference, jobs, reopen, ways, type JobRequest, type Way } from "./ways.ts";
 
@@ -27,7 +27,6 @@ export async function runResume(stage: Stage): Promise<void> {
       checkAlone(stage, worker, way, text, facts),
     );
   }
-  await stage.check("a resume past the end, and one from nowhere", (facts) => checkEdges(worker, facts));
 }
 
 const request = (): JobRequest => ({ prompt, seed: 7, max_tokens: tokens, job_id: freshId("resume") });
@@ -67,23 +66,6 @@ async function checkAlone(stage: Stage, worker: Worker, way: Way, text: string, 
   const uncut = await reopen(worker, body.job_id);
   await facts.ended("the uncut stream", uncut, "length", text);
   facts.equal("the pieces, byte for byte", bytes + answerBytes(stream), answerBytes(uncut));
-}
-
-async function checkEdges(worker: Worker, facts: Facts): Promise<void> {
-  const body = request();
-  const stream = await inference.open(worker, body);
-  await facts.ended("the stream", stream, "length");
-  const after = async (id: string): Promise<number> => {
-    const url = `${worker.url}/v1/jobs/${body.job_id}/stream`;
-    const resumed = await openStream({ url, headers: { "last-event-id": id } }).catch((error: unknown) => error);
-    if (resumed instanceof RefusedError) return resumed.status;
-    if (resumed instanceof Error) throw resumed;
-    (resumed as LiveStream).leave();
-    return 200;
-  };
-  facts.equal("status of a resume after the end's id", await after(String(lastIndexOf(stream) + 1)), 204);
-  facts.equal("status of a resume after the last token", await after(String(lastIndexOf(stream))), 200);
-  facts.equal("status of a resume from what is no number", await after("seven"), 400);
 }
 
 /** Leaves once that token has come; resolves with the bytes of the tokens up to the last one that came. */

@@ -1,7 +1,7 @@
 // Owns how a run of worker:chaos looks on a terminal. It decides nothing.
 import { tableLines } from "@waggle/harness";
 import { painter } from "../report.ts";
-import type { ChaosReport, ChaosResult } from "./run.ts";
+import type { ChaosReport } from "./run.ts";
 import type { Row, Table } from "./stage.ts";
 
 const nameWidth = 56;
@@ -24,7 +24,6 @@ export function createChaosReport(out: NodeJS.WriteStream): ChaosReport {
     },
     result(result) {
       for (const { tables } of result.groups) tables.forEach(showTable);
-      showTable(worstFigures(result));
       for (const failure of result.failures) line(`  ${paint("red", "✗")} ${failure}`);
       const rows = result.groups.flatMap((group) => group.rows).length;
       const verdict = result.ok ? paint("green", "PASSED") : paint("red", "FAILED");
@@ -41,18 +40,4 @@ function figures({ numbers }: Row): string {
   return Object.entries(numbers)
     .map(([name, value]) => `${name}=${Math.round(value * 10) / 10}`)
     .join(" ");
-}
-
-/** Of each group and kind of figure the largest, and where it was seen. */
-export function worstFigures({ groups }: Pick<ChaosResult, "groups">): Table {
-  const lines = groups.flatMap(({ name: group, rows }) => {
-    const worst = new Map<string, { readonly value: number; readonly row: string }>();
-    for (const { name: row, numbers } of rows) {
-      for (const [figure, value] of Object.entries(numbers)) {
-        if (value > (worst.get(figure)?.value ?? -Infinity)) worst.set(figure, { value, row });
-      }
-    }
-    return [...worst].map(([figure, { value, row }]) => [group, figure, String(Math.round(value * 10) / 10), row]);
-  });
-  return { title: "The largest of each figure", header: ["group", "figure", "value", "in"], rows: lines };
 }

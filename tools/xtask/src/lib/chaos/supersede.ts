@@ -1,7 +1,7 @@
 // Owns the sessions of chaos: a new job supersedes the old one at once and in order, and sessions leave each other alone.
 import { sleep } from "@waggle/async";
 import { endingOf, isStarted, logged, stopwatch, times, waitFor } from "@waggle/harness";
-import type { Facts, LiveStream, Worker } from "@waggle/harness";
+import type { Facts, Worker } from "@waggle/harness";
 import type { Stage } from "./stage.ts";
 import { freshId, ways, type JobRequest, type Way } from "./ways.ts";
 
@@ -24,10 +24,9 @@ export async function runSupersede(stage: Stage): Promise<void> {
     const scene = { stage, worker, way };
     for (const _ of stage.rounds(longRounds)) {
       await stage.check(`B 50 ms after a long A in one session (${way.name})`, (facts) => checkPair(scene, facts));
-      await stage.check(`a burst of ${burst}, one after the other, beside another session (${way.name})`, (facts) =>
-        checkBurst(scene, facts),
+      await stage.check(`a burst of ${burst} at once, beside another session (${way.name})`, (facts) =>
+        checkRush(scene, facts),
       );
-      await stage.check(`a burst of ${burst}, all at once (${way.name})`, (facts) => checkRush(scene, facts));
     }
   }
 }
@@ -66,22 +65,11 @@ async function checkPair({ stage, worker, way }: Scene, facts: Facts): Promise<v
   checkLogOrder(worker, a.job_id, b.request.job_id, facts);
 }
 
-/** Each is posted when the one before has its headers, so it is known which is the newest. The other session has no part in it. */
-async function checkBurst({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
-  const session = freshId("mine");
-  const [mine, yours] = [await brief(stage, session), await brief(stage, freshId("yours"))];
-  const streams: LiveStream[] = [await way.open(worker, endless(session))];
-  const other = await way.open(worker, yours.request);
-  while (streams.length < burst - 1) streams.push(await way.open(worker, endless(session)));
-  const newest = await way.open(worker, mine.request);
-  for (const stream of streams) await facts.ended("a superseded stream", stream, superseded);
-  await facts.ended("the newest", newest, "length", mine.text);
-  await facts.ended("the other session's", other, "length", yours.text);
-}
-
-/** Nobody knows which of them arrives last; it is the one that answers. */
+/** Nobody knows which of them arrives last; it is the one that answers. The other session has no part in it. */
 async function checkRush({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
   const { request, text } = await brief(stage, freshId("session"));
+  const yours = await brief(stage, freshId("yours"));
+  const other = await way.open(worker, yours.request);
   const streams = await times(burst, () => way.open(worker, { ...request, job_id: freshId("rush") }));
   for (const { over } of streams) await waitFor("the end of a stream in the burst", over);
   const answered = streams.filter(({ judge }) => endingOf(judge.terminal) !== superseded);
@@ -90,6 +78,7 @@ async function checkRush({ stage, worker, way }: Scene, facts: Facts): Promise<v
     if (answered.includes(stream)) await facts.ended("the one that answers", stream, "length", text);
     else await facts.ended("a superseded stream", stream, superseded);
   }
+  await facts.ended("the other session's stream", other, "length", yours.text);
 }
 
 /** Between stream_start A and stream_start B of one session stands stream_end A. */
