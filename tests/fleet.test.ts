@@ -1,7 +1,7 @@
 // Shows that fleet runs a hive and its workers in one terminal, and that one Ctrl-C leaves nothing of them.
 import { join } from "node:path";
 import { HiveWorkersSchema } from "@waggle/protocol";
-import { listDescendants, waitForGone } from "@waggle/testing";
+import { listDescendants, waitForGone } from "@waggle/harness";
 import { execa } from "execa";
 import { expect, it } from "vitest";
 import { waitUntil } from "./support/wait.ts";

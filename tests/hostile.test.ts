@@ -1,6 +1,7 @@
 // What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
 import { deadlineSignal, withTimeout } from "@waggle/async";
+import { killProcess } from "@waggle/harness";
 import { openAiRoutes, workerRoutes, type Route } from "@waggle/protocol";
 import {
   ask,
@@ -17,7 +18,6 @@ import {
   type HostileAnswer,
   type HostileRequest,
 } from "@waggle/testing/hostile";
-import { processAlive } from "@waggle/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
@@ -78,7 +78,7 @@ async function dispose(): Promise<void> {
 
 /** At once: an engine that computes does not hear that its worker has gone. */
 function end({ worker, enginePid }: Subject): void {
-  for (const pid of [worker.pid, enginePid]) if (processAlive(pid)) process.kill(pid, "SIGKILL");
+  for (const pid of [worker.pid, enginePid]) killProcess(pid);
 }
 
 /** Ends a worker that has broken its budgets so far that the machine suffers; what waits for it hears of that. */

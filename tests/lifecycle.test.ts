@@ -177,11 +177,14 @@ describe("leaving", () => {
     expect(await worker.exited).toBe(143);
   });
 
-  it("killed outright leaves no engine behind", async () => {
-    const worker = await spawnFakeWorker();
+  it("killed outright under load leaves no engine behind, and breaks its streams", async () => {
+    const worker = await spawnFakeWorker(["--fake-step-delay", "10"]);
     const { engine_pid: engine } = await worker.line("ready");
     expect(engine).toBeTypeOf("number");
+    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a"}' });
+    await worker.logged((line) => line["msg"] === "stream_start");
     worker.signal("SIGKILL");
+    expect(await readAll(await running)).toMatchObject({ broken: true });
     expect(await worker.exited).toBe("SIGKILL");
     await waitUntil(() => !alive(engine as number), 3_000);
   });

@@ -2,6 +2,7 @@
 import { Ajv } from "ajv";
 import { parseSse } from "@waggle/sse";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRandom } from "@waggle/harness";
 import { killDaemons, spawnFakeWorker, spawnModelWorker } from "./support/daemon.ts";
 import { waitUntil } from "./support/wait.ts";
 
@@ -65,19 +66,11 @@ function randomSchema(random: () => number, depth = 0): Json {
   }
 }
 
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 describe("JSON schemas", () => {
   it("are obeyed in 200 of 200 answers", async () => {
     const ajv = new Ajv({ strict: false, formats: { date: /^\d{4}-\d{2}-\d{2}$/ } });
     const run = async (seed: number): Promise<string | undefined> => {
-      const schema = randomSchema(seeded(seed));
+      const schema = randomSchema(createRandom(seed).next);
       const response = await post("/v1/chat/completions", {
         messages: [{ role: "user", content: `Tell me about number ${seed}.` }],
         response_format: { type: "json_schema", json_schema: { name: "x", schema } },
@@ -235,7 +228,7 @@ describe("everything at once", () => {
     }
 
     for (let i = 0; i < 100; i += 1) alone.set(`${i}`, await textOf(i, i));
-    const random = seeded(1);
+    const random = createRandom(1).next;
     const outcomes = await Promise.allSettled(
       Array.from({ length: 100 }, async (_, i) => {
         if (i % 5 !== 0) return (await textOf(i, i)) === alone.get(`${i}`) ? "right" : "wrong";

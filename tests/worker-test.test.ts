@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@waggle/async";
-import { listDescendants, waitForGone } from "@waggle/testing";
+import { listDescendants, waitForGone } from "@waggle/harness";
 import { execa } from "execa";
 import { afterAll, describe, expect, it } from "vitest";
 

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { listDescendants, waitForGone } from "@waggle/testing";
+import { listDescendants, waitForGone } from "@waggle/harness";
 import { execa } from "execa";
 import { expect, it } from "vitest";
 

@@ -1,50 +1,54 @@
 // What the daemon is compared with: a bare node:http server that writes a recorded stream, frame by frame, to as many connections at the same
-// pace. It knows no jobs: after a POST to /start the first streams run, the others in their turn.
+// pace. It knows no jobs: after a POST to /start the first streams run, the others in their turn. Its one argument says what and how fast.
 import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { BareSetup } from "./messages.ts";
+
+export interface BareSetup {
+  /** One stream of the daemon, cut where its frames are. */
+  readonly before: string;
+  readonly tokens: readonly string[];
+  readonly after: string;
+  /** Streams that run at the same time; the others wait for their turn. */
+  readonly slots: number;
+  readonly stepDelayMs: number;
+}
 
 interface Stream {
   readonly response: ServerResponse;
   next: number;
 }
 
-process.once("message", (setup: BareSetup) => serve(setup));
+const { before, tokens, after, slots, stepDelayMs } = JSON.parse(process.argv[2] ?? "") as BareSetup;
+const waiting: Stream[] = [];
+const running = new Set<Stream>();
+
 process.on("disconnect", () => process.exit(0));
-
-function serve({ recording, slots, stepDelayMs }: BareSetup): void {
-  const waiting: Stream[] = [];
-  const running = new Set<Stream>();
-
-  const server = createServer((request, response) => {
-    if (request.url === "/start") {
-      response.end();
-      return step();
-    }
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache, no-transform" });
-    response.flushHeaders();
-    response.write(recording.before);
-    waiting.push({ response, next: 0 });
-  });
-
-  function step(): void {
-    while (running.size < slots) {
-      const stream = waiting.shift();
-      if (stream === undefined) break;
-      running.add(stream);
-    }
-    for (const stream of running) advance(stream);
-    if (running.size + waiting.length > 0) setTimeout(step, stepDelayMs);
+const server = createServer((request, response) => {
+  if (request.url === "/start") {
+    response.end();
+    return step();
   }
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache, no-transform" });
+  response.flushHeaders();
+  response.write(before);
+  waiting.push({ response, next: 0 });
+});
+server.listen(0, "127.0.0.1", () => {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  process.stdout.write(`${JSON.stringify({ type: "listening", url, pid: process.pid })}\n`);
+});
 
-  function advance(stream: Stream): void {
-    const frame = recording.tokens[stream.next];
-    stream.next += 1;
-    if (frame !== undefined) return void stream.response.write(frame);
-    stream.response.end(recording.after);
-    running.delete(stream);
-  }
+function step(): void {
+  for (const stream of waiting.splice(0, slots - running.size)) running.add(stream);
+  for (const stream of running) advance(stream);
+  if (running.size + waiting.length > 0) setTimeout(step, stepDelayMs);
+}
 
-  server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
+function advance(stream: Stream): void {
+  const frame = tokens[stream.next];
+  stream.next += 1;
+  if (frame !== undefined) return void stream.response.write(frame);
+  stream.response.end(after);
+  running.delete(stream);
 }

@@ -1,30 +1,9 @@
-// The measured half of the engine benchmark: loads the model and steps it, one slot and then all of them, round after round.
+// Owns the benchmark of the engine's backend: loads the model and steps it, one slot and then all of them, round after round.
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
 import type { Backend, SlotSampling, BatchEntry } from "@waggle/engine";
 import { loadLlamaBackend } from "@waggle/engine-llama";
-
-export interface StepsSetup {
-  readonly modelPath: string;
-  readonly slots: number;
-  readonly rounds: number;
-  /** Decoding steps in a round. */
-  readonly steps: number;
-  readonly threads: number;
-}
-
-export interface BenchedWidth {
-  readonly width: number;
-  /** The median round's. */
-  readonly tokensPerSecond: number;
-  readonly stepMs: number;
-  /** Tokens per second of each round. */
-  readonly rounds: readonly number[];
-}
-
-export interface StepsReport {
-  readonly modelName: string;
-  readonly build: string;
-  readonly widths: readonly BenchedWidth[];
-}
+import { markdownTable, median, repositoryPath } from "@waggle/harness";
 
 /** The wire's defaults, and no end before the last step. */
 const sampling: Omit<SlotSampling, "seed"> = {
@@ -46,39 +25,57 @@ const sampling: Omit<SlotSampling, "seed"> = {
   ignore_eos: false,
 };
 
-process.once("message", (setup: StepsSetup) => void run(setup));
-
-async function run({ modelPath, slots, rounds, steps, threads }: StepsSetup): Promise<void> {
-  const backend = await loadLlamaBackend({ modelPath, slots, threads, device: "cpu" });
-  const { modelName, build } = backend.info;
-  const widths = [...new Set([1, slots])];
-  const measured = new Map(widths.map((width) => [width, [] as number[]]));
-  // The first round warms up, and does not count.
-  for (let round = 0; round <= rounds; round++) {
-    for (const width of widths) {
-      const tokensPerSecond = await measure(backend, width, steps);
-      if (round > 0) measured.get(width)?.push(tokensPerSecond);
-    }
+const { values } = parseArgs({
+  options: {
+    slots: { type: "string", default: "8" },
+    rounds: { type: "string", default: "5" },
+    steps: { type: "string", default: "200" },
+    threads: { type: "string", default: "1" },
+    model: { type: "string", default: repositoryPath("models/waggle-tiny-stories.gguf") },
+    json: { type: "boolean", default: false },
+  },
+});
+const [slots, rounds, steps, threads] = [count("slots"), count("rounds"), count("steps"), count("threads")];
+const backend = await loadLlamaBackend({ modelPath: resolve(values.model), slots, threads, device: "cpu" });
+const { modelName, build } = backend.info;
+const widths = [...new Set([1, slots])].map((width) => ({ width, tokensPerSecond: [] as number[] }));
+// The first round warms up, and does not count.
+for (let round = 0; round <= rounds; round++) {
+  for (const { width, tokensPerSecond } of widths) {
+    const measured = await measure(backend, width, steps);
+    if (round > 0) tokensPerSecond.push(measured);
   }
-  await backend.dispose();
-  process.send?.({ modelName, build, widths: [...measured].map(([width, each]) => summarize(width, each)) });
+}
+await backend.dispose();
+
+if (values.json) console.log(JSON.stringify({ modelName, build, slots, rounds, steps, threads, widths }));
+else {
+  console.log(`${modelName}, ${build} build, ${threads} thread(s), medians of ${rounds} rounds`);
+  const rows = widths.map(({ width, tokensPerSecond }) => [
+    String(width),
+    String(Math.round(median(tokensPerSecond))),
+    ((1_000 * width) / median(tokensPerSecond)).toFixed(2),
+    `${Math.round(Math.min(...tokensPerSecond))} to ${Math.round(Math.max(...tokensPerSecond))}`,
+  ]);
+  console.log(markdownTable(["slots", "tokens/s", "ms per step", "lowest and highest round"], rows));
 }
 
 /** Tokens per second over so many decoding steps of so many slots. The end of generation is fed like any other token. */
-async function measure(backend: Backend, width: number, steps: number): Promise<number> {
-  const prompt = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
-  const slots = Array.from({ length: width }, (_, slot) => slot);
-  for (const slot of slots) await backend.begin(slot, 0, { ...sampling, seed: slot + 1 });
-  await backend.step(slots.map((slot): BatchEntry => ({ kind: "prefill", slot, tokens: prompt, sample: true })));
-  const rows = slots.map((slot): BatchEntry => ({ kind: "decode", slot }));
+async function measure(target: Backend, width: number, stepCount: number): Promise<number> {
+  const prompt = await target.tokenize({ kind: "text", text: "Once upon a time there was" });
+  const all = Array.from({ length: width }, (_, slot) => slot);
+  for (const slot of all) await target.begin(slot, 0, { ...sampling, seed: slot + 1 });
+  await target.step(all.map((slot): BatchEntry => ({ kind: "prefill", slot, tokens: prompt, sample: true })));
+  const rows = all.map((slot): BatchEntry => ({ kind: "decode", slot }));
   const started = performance.now();
-  for (let step = 0; step < steps; step++) await backend.step(rows);
+  for (let step = 0; step < stepCount; step++) await target.step(rows);
   const seconds = (performance.now() - started) / 1_000;
-  for (const slot of slots) await backend.end(slot);
-  return (width * steps) / seconds;
+  for (const slot of all) await target.end(slot);
+  return (width * stepCount) / seconds;
 }
 
-function summarize(width: number, rounds: readonly number[]): BenchedWidth {
-  const tokensPerSecond = rounds.toSorted((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? 0;
-  return { width, tokensPerSecond, stepMs: (1_000 * width) / tokensPerSecond, rounds };
+function count(name: "slots" | "rounds" | "steps" | "threads"): number {
+  const value = Number(values[name]);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a positive integer`);
+  return value;
 }

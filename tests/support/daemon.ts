@@ -1,15 +1,16 @@
-// Owns how a test runs a real daemon: spawned from source, heard through its stdout lines, and gone when the test is over.
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { withTimeout } from "@waggle/async";
-import { createWorkerClient } from "@waggle/client";
-import type { WorkerClient } from "@waggle/client";
-import { StdoutLineSchema } from "@waggle/protocol";
+// Owns how a test runs a real daemon: the harness's, with the log as text, its exit as one value, and gone when the test is over.
+import { createWorkerClient, type WorkerClient } from "@waggle/client";
+import {
+  createProcessGroups,
+  sourceCommand,
+  startDaemon,
+  waitFor,
+  withoutSettings,
+  type DaemonName,
+  type Exit,
+  type LogLine,
+} from "@waggle/harness";
 import type { StdoutLine } from "@waggle/protocol";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const entries = { worker: "apps/worker/src/main.ts", hive: "apps/mock-hive/src/main.ts" } as const;
 
 export interface Daemon {
   readonly url: string;
@@ -19,11 +20,11 @@ export interface Daemon {
   /** Everything on stderr so far. */
   readonly log: () => string;
   /** The log's JSON lines so far. */
-  readonly logLines: () => Record<string, unknown>[];
+  readonly logLines: () => readonly LogLine[];
   /** Resolves when a stdout line of this type has come. */
   line<T extends StdoutLine["type"]>(type: T): Promise<Extract<StdoutLine, { type: T }>>;
   /** Resolves when a log line fits, now or later. */
-  logged(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
   signal(name: NodeJS.Signals): void;
   /** Exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
@@ -35,145 +36,81 @@ export interface SpawnOptions {
   readonly timeoutMs?: number;
 }
 
-const running = new Set<ChildProcess>();
+const groups = createProcessGroups("tests");
+const running = new Set<Promise<Exit>>();
+const defaultTimeoutMs = 30_000;
 
 /** For `afterEach`: whatever is left is killed, so that a failed test leaves nothing. */
 export async function killDaemons(): Promise<void> {
-  await Promise.all(
-    [...running].map(async (child) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGKILL");
-      await gone;
-    }),
-  );
+  groups.killAll();
+  await Promise.all(running);
   running.clear();
 }
 
+/** No setting of the developer's shell reaches a test. */
+const envOf = ({ env }: SpawnOptions): NodeJS.ProcessEnv => ({ ...withoutSettings(process.env), ...env });
+const codeOf = ({ code, signal }: Exit): number | NodeJS.Signals => code ?? signal ?? -1;
+
 /** Resolves once it listens. @throws Error with its log when it leaves before */
 export async function spawnDaemon(
-  which: keyof typeof entries,
+  which: DaemonName,
   args: readonly string[],
   options: SpawnOptions = {},
 ): Promise<Daemon> {
-  const timeoutMs = options.timeoutMs ?? 30_000;
-  const child = spawn(
-    process.execPath,
-    [
-      "--conditions=waggle-source",
-      "--import",
-      import.meta.resolve("tsx"),
-      entries[which],
-      "--log-format",
-      "json",
-      ...args,
-    ],
-    { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnv(), ...options.env } },
-  );
-  running.add(child);
-  let log = "";
-  const lines: StdoutLine[] = [];
-  const watchers = new Set<() => void>();
-  const changed = (): void => {
-    for (const watch of watchers) watch();
+  const { timeoutMs = defaultTimeoutMs } = options;
+  const told: string[] = [];
+  const flags = ["--log-format", "json", ...args];
+  const daemon = await startDaemon(groups, {
+    name: which,
+    flags,
+    env: envOf(options),
+    onLogLine: (line) => told.push(line),
+  });
+  running.add(daemon.exited);
+  const log = (): string => told.join("\n");
+  const withLog = (error: unknown): never => {
+    throw new Error(`${String(error)}\n${log()}`, { cause: error });
   };
-  readLines(child.stdout, (text) => {
-    lines.push(StdoutLineSchema.parse(JSON.parse(text)));
-    changed();
-  });
-  child.stderr?.on("data", (chunk: Buffer) => {
-    log += chunk.toString();
-    changed();
-  });
-  const exited = new Promise<number | NodeJS.Signals>((resolve) =>
-    child.once("exit", (code, signal) => {
-      running.delete(child);
-      resolve(code ?? signal ?? -1);
-      changed();
-    }),
-  );
-
-  function logLines(): Record<string, unknown>[] {
-    return log
-      .split("\n")
-      .filter((line) => line.startsWith("{") && line.endsWith("}"))
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-  }
-
-  /** Resolves with the first value that `look` finds, now or after a change. */
-  function when<T>(what: string, look: () => T | undefined): Promise<T> {
-    const found = new Promise<T>((resolve, reject) => {
-      const check = (): void => {
-        const value = look();
-        const over = child.exitCode !== null || child.signalCode !== null;
-        if (value === undefined && !over) return;
-        watchers.delete(check);
-        if (value === undefined) reject(new Error(`The ${which} left before ${what}:\n${log}`));
-        else resolve(value);
-      };
-      watchers.add(check);
-      check();
-    });
-    return withTimeout(found, timeoutMs, `Waited ${timeoutMs} ms for ${what} of the ${which}`).catch(
-      (error: unknown) => {
-        throw new Error(`${String(error)}\n${log}`);
-      },
-    );
-  }
-
-  function line<T extends StdoutLine["type"]>(type: T): Promise<Extract<StdoutLine, { type: T }>> {
-    const isWanted = (entry: StdoutLine): entry is Extract<StdoutLine, { type: T }> => entry.type === type;
-    return when(`the line ${type}`, () => lines.find(isWanted));
-  }
-  const listening = await line("listening");
+  const { url } = await daemon.line("listening", timeoutMs).catch(withLog);
   return {
-    url: listening.url,
-    pid: listening.pid,
-    lines,
-    log: () => log,
-    logLines,
-    line,
-    logged: (fits) => when("a log line", () => logLines().find(fits)),
-    signal: (name) => void child.kill(name),
-    exited,
+    url,
+    pid: daemon.pid,
+    lines: daemon.lines,
+    log,
+    logLines: () => daemon.log.lines,
+    line: (type) => daemon.line(type, timeoutMs).catch(withLog),
+    logged: (fits) => daemon.log.line("a log line", fits, { limitMs: timeoutMs }).catch(withLog),
+    signal: daemon.signal,
+    exited: daemon.exited.then(codeOf),
   };
 }
 
 /** Runs to its end: for starts that must fail. */
 export async function runDaemon(
-  which: keyof typeof entries,
+  which: DaemonName,
   args: readonly string[],
   options: SpawnOptions = {},
 ): Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }> {
-  const child = spawn(
-    process.execPath,
-    ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), entries[which], ...args],
-    { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnv(), ...options.env } },
-  );
-  running.add(child);
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  const code = await withTimeout(
-    new Promise<number | NodeJS.Signals>((resolve) =>
-      child.once("close", (exit, signal) => resolve(exit ?? signal ?? -1)),
-    ),
-    options.timeoutMs ?? 30_000,
-    `The ${which} did not leave:\n${stderr}`,
-  );
-  running.delete(child);
-  return { code, stdout, stderr };
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const { exited } = await groups.start({
+    name: which,
+    command: [...sourceCommand(which), ...args],
+    env: envOf(options),
+    onStdoutLine: (line) => stdout.push(line),
+    onLogLine: (line) => stderr.push(line),
+  });
+  running.add(exited);
+  const exit = await waitFor(`the ${which} to leave`, exited, options.timeoutMs ?? defaultTimeoutMs);
+  return { code: codeOf(exit), stdout: stdout.join("\n"), stderr: stderr.join("\n") };
 }
 
 /** A fake worker, ready. Extra flags win over these. */
-export async function spawnFakeWorker(
+export function spawnFakeWorker(
   args: readonly string[] = [],
   options: SpawnOptions = {},
 ): Promise<Daemon & { client: WorkerClient }> {
-  const daemon = await spawnDaemon("worker", ["--local-mode", "--port", "0", "--backend", "fake", ...args], options);
-  await daemon.line("ready");
-  return { ...daemon, client: createWorkerClient({ baseUrl: daemon.url }) };
+  return spawnModelWorker(["--backend", "fake", ...args], options);
 }
 
 /** A worker with the embedded model, ready. */
@@ -184,18 +121,4 @@ export async function spawnModelWorker(
   const daemon = await spawnDaemon("worker", ["--local-mode", "--port", "0", ...args], options);
   await daemon.line("ready");
   return { ...daemon, client: createWorkerClient({ baseUrl: daemon.url }) };
-}
-
-/** No setting of the developer's shell reaches a test. */
-function cleanEnv(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("WAGGLE_")));
-}
-
-function readLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) => void): void {
-  let rest = "";
-  stream?.on("data", (chunk: Buffer) => {
-    const parts = (rest + chunk.toString()).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) onLine(part);
-  });
 }

@@ -2,4 +2,4 @@ export { SseLimitError, NdjsonError } from "./lib/errors.ts";
 export * from "./lib/encode-sse.ts";
 export * from "./lib/parse-sse.ts";
 export * from "./lib/ndjson.ts";
-export type { ByteStream } from "./lib/decode-stream.ts";
+export type { ByteStream, Decoder } from "./lib/decode-stream.ts";

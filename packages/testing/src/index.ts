@@ -2,6 +2,5 @@ export { hostileGrammars, type HostileGrammar } from "./lib/hostile/grammars.ts"
 export { backendContract, type BackendContractOptions } from "./lib/backend-contract.ts";
 export { createFakeClock, type FakeClock } from "./lib/fake-clock.ts";
 export { expectNoLeaks } from "./lib/leaks.ts";
-export { listDescendants, processAlive, waitForGone } from "./lib/processes.ts";
 export { statesContract } from "./lib/states-contract.ts";
 export * from "./lib/hostile/index.ts";

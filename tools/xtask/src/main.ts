@@ -1,10 +1,9 @@
 // Owns the command line of xtask: which commands there are, and how a failure of theirs is told. What they do is theirs.
 import { Command } from "commander";
 import { addCheck } from "./commands/check.ts";
-import { addDev } from "./commands/dev.ts";
 import { addDocs } from "./commands/docs.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
-import { addFleet } from "./commands/fleet.ts";
+import { addDev, addFleet } from "./commands/fleet.ts";
 import { addModelsSynth } from "./commands/models-synth.ts";
 import { addPorts } from "./commands/ports.ts";
 import { addWorkerBench } from "./commands/worker-bench.ts";

@@ -4,7 +4,6 @@ import { createLedger, type Turns } from "./ledger.ts";
 import { createLevels, type Entry } from "./levels.ts";
 import { rankOf } from "./rank.ts";
 import { createServiceRate } from "./service-rate.ts";
-import { takeOrder } from "./take-order.ts";
 
 export interface QueueKey {
   /** Unique among the jobs that wait or run. */
@@ -64,8 +63,6 @@ export interface AdmissionQueue<T> {
   replace(oldId: string, newItem: T, key: QueueKey): boolean;
   /** How many `take` it is away, from 1, as long as nothing else changes and what is taken keeps running. */
   position(id: string): number | undefined;
-  /** The waiting ids in the order of their positions. */
-  ids(): readonly string[];
   /** Whole seconds, 1 to 60, after which a refused client should try again; from the measured service rate. */
   retryAfterS(): number;
   readonly depth: number;
@@ -88,33 +85,20 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
   const ledger = createLedger();
   const rate = createServiceRate({ now });
   let arrivals = 0;
-  /** Forecast on demand, void with every change. */
-  let order: readonly string[] | undefined;
 
   function insert(item: T, key: QueueKey, seq: number): void {
     const entry = { id: key.id, item, priority: key.priority, flow: ledger.enter(key.client, key.flow), seq };
     entries.set(entry.id, entry);
     levels.insert(entry);
-    voidForecast();
   }
 
   function detach(entry: Entry<T>): void {
     entries.delete(entry.id);
     levels.remove(entry);
-    voidForecast();
-  }
-
-  function voidForecast(): void {
-    order = undefined;
   }
 
   function refuseKnown(id: string): void {
     if (entries.has(id) || running.has(id)) throw new Error(`Cannot queue ${id}: it is known already`);
-  }
-
-  function ids(): readonly string[] {
-    order ??= takeOrder(levels.all, ledger.nextTurn).map((entry) => entry.id);
-    return order;
   }
 
   function position(id: string): number | undefined {
@@ -153,7 +137,6 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       ledger.unserve(run.entry.flow, run.turns);
       entries.set(id, run.entry);
       levels.insert(run.entry);
-      voidForecast();
     },
     finished(id) {
       const run = running.get(id);
@@ -161,7 +144,6 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       running.delete(id);
       ledger.finish(run.entry.flow);
       rate.finished(now() - run.sinceMs);
-      voidForecast();
     },
     remove(id) {
       const entry = entries.get(id);
@@ -181,7 +163,6 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       return true;
     },
     position,
-    ids,
     retryAfterS: () => rate.retryAfterS(entries.size, running.size),
     get depth() {
       return entries.size;

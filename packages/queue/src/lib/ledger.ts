@@ -36,8 +36,6 @@ export interface Ledger {
   unserve(flow: Flow, before: Turns): void;
   /** One that ran has ended. */
   finish(flow: Flow): void;
-  /** Every turn from now on gets a number that is not below this one. */
-  readonly nextTurn: number;
   /** Clients that have a job here. */
   readonly size: number;
 }
@@ -105,9 +103,6 @@ export function createLedger(): Ledger {
       flow.client.running -= 1;
       flow.running -= 1;
       forgetIfIdle(flow);
-    },
-    get nextTurn() {
-      return nextTurn;
     },
     get size() {
       return clients.size;

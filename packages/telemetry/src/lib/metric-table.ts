@@ -79,11 +79,6 @@ export const metricTable = {
 
 export type MetricTable = typeof metricTable;
 
-/** Property of `WorkerMetrics` to the name that a scrape shows. */
-export const metricNames: { readonly [K in keyof MetricTable]: string } = Object.fromEntries(
-  Object.entries(metricTable).map(([key, row]) => [key, row.name]),
-) as { [K in keyof MetricTable]: string };
-
 interface CounterRow<L extends string> extends MetricRow {
   readonly kind: "counter";
   readonly labels: readonly L[];

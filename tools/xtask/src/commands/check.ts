@@ -1,10 +1,8 @@
 // Owns the command check: everything that can be known about the code without running it, in one go.
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { repositoryPath } from "@waggle/harness";
 import { execa } from "execa";
 import type { Command } from "commander";
 import { painter } from "../lib/report.ts";
-import { repositoryPath } from "../lib/repository.ts";
 import { tidyProblems } from "../lib/tidy.ts";
 
 interface Check {
@@ -16,7 +14,7 @@ interface Check {
 const toolTimeoutMs = 300_000;
 
 const checks: readonly Check[] = [
-  { name: "types", run: types },
+  { name: "types", run: tool("tsc", "--noEmit", "--pretty", "false") },
   // Pages live in a browser, with other globals than the rest has.
   { name: "types of the pages", run: tool("tsc", "--pretty", "false", "-p", "apps/chat") },
   { name: "types of their tests", run: tool("tsc", "--pretty", "false", "-p", "tests/browser") },
@@ -57,17 +55,6 @@ function shortened(problems: string): string {
   const lines = problems.trimEnd().split("\n");
   const more = lines.length - linesShown;
   return more > 0 ? [...lines.slice(0, linesShown), `… and ${more} lines more`].join("\n") : lines.join("\n");
-}
-
-/** The root's project, and those with a tsconfig.json of their own: what runs in a browser. */
-async function types(root: string): Promise<string> {
-  const projects = [
-    ".",
-    ...["apps", "tests"].flatMap((area) => readdirSync(join(root, area)).map((name) => `${area}/${name}`)),
-  ];
-  const own = projects.filter((path) => existsSync(join(root, path, "tsconfig.json")));
-  const problems = await Promise.all(own.map((path) => tool("tsc", "--noEmit", "--pretty", "false", "-p", path)(root)));
-  return problems.filter((text) => text !== "").join("\n");
 }
 
 /** A tool from node_modules; its output is what is wrong when it does not exit with 0. */

@@ -1,8 +1,8 @@
 // Owns the command engine:build: its options, what it prints and its exit code.
+import { createProcessGroups } from "@waggle/harness";
 import type { Command as Program } from "commander";
 import { buildEngine, removeEngineBuild, type EngineBuild } from "../lib/build/build-engine.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
-import { createProcessGroups } from "../lib/process-group.ts";
 import { createProgressLine } from "../lib/progress-line.ts";
 import { onEnding } from "../lib/signals.ts";
 
@@ -31,7 +31,7 @@ async function engineBuild(flags: Flags): Promise<void> {
     process.stdout.write("Workers use the prebuilt engine from their next start on.\n");
     return;
   }
-  const groups = createProcessGroups();
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const progress = createProgressLine(process.stderr);
   try {

@@ -1,50 +1,42 @@
 // Owns the command models:synth: its options, its progress, and where a made-up model goes.
 import { relative } from "node:path";
+import { repositoryPath } from "@waggle/harness";
 import type { Command as Program } from "commander";
-import { repositoryPath } from "../lib/repository.ts";
+import { integerOf, mostSeed } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
 import { createProgressLine } from "../lib/progress-line.ts";
-import type { Quantization } from "../lib/synth/model-plan.ts";
 import { shapeNamed, shapes } from "../lib/synth/shapes.ts";
 import { writeModel } from "../lib/synth/write-model.ts";
 
 interface Flags {
   readonly shape: string;
-  readonly quant: string;
   readonly out?: string;
   readonly seed: string;
 }
 
 const mebibyte = 1_048_576;
-const mostSeed = 2_147_483_647;
 
 export function addModelsSynth(program: Program): void {
   program
     .command("models:synth")
     .description(
-      "write a model with random weights in the shape of a real one: the same computing, no download, no sense",
+      "write a model with random weights in the shape of a real one, in Q8_0: the same computing, no download, no sense",
     )
     .option("--shape <name>", shapes.map(({ name, like }) => `${name} (${like})`).join(", "), "135m")
-    .option("--quant <type>", "q8_0 or f16", "q8_0")
-    .option("--out <path>", "the file to write (default: .waggle/models/synth-<shape>-<quant>.gguf, which git ignores)")
+    .option("--out <path>", "the file to write (default: .waggle/models/synth-<shape>-q8_0.gguf, which git ignores)")
     .option("--seed <n>", "the same seed gives the same file", "1")
     .action(modelsSynth);
 }
 
 async function modelsSynth(flags: Flags): Promise<void> {
   const shape = shapeNamed(flags.shape);
-  const quantization = quantizationOf(flags.quant);
-  const seed = Number(flags.seed);
-  if (!Number.isInteger(seed) || seed < 0 || seed > mostSeed) {
-    throw new Error(`Cannot use --seed ${flags.seed}: it must be an integer from 0 to ${mostSeed}`);
-  }
-  const path = flags.out ?? repositoryPath(`.waggle/models/synth-${shape.name}-${quantization}.gguf`);
+  const seed = integerOf("--seed", flags.seed, 0, mostSeed);
+  const path = flags.out ?? repositoryPath(`.waggle/models/synth-${shape.name}-q8_0.gguf`);
   const progress = createProgressLine(process.stderr);
   const ending = onEnding(() => {});
   try {
     const { bytes } = await writeModel({
       shape,
-      quantization,
       path,
       seed,
       signal: ending.signal,
@@ -61,9 +53,4 @@ async function modelsSynth(flags: Flags): Promise<void> {
     progress.clear();
     ending.dispose();
   }
-}
-
-function quantizationOf(text: string): Quantization {
-  if (text === "q8_0" || text === "f16") return text;
-  throw new Error(`Cannot use --quant ${text}: it must be q8_0 or f16`);
 }

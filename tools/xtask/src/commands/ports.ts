@@ -1,9 +1,8 @@
 // Owns the command ports: who listens where, and freeing what xtask itself started. It never touches anybody else's process.
+import { familyOf, killGroup, listProcesses, startedBy, type ProcessEntry, type StartedGroup } from "@waggle/harness";
 import { findPortHolder, listPortsOf } from "@waggle/ports";
 import type { Command } from "commander";
-import { killGroup } from "../lib/process-group.ts";
-import { familyOf, listProcesses, type ProcessEntry } from "../lib/processes.ts";
-import { liveRecords, type RunRecord } from "../lib/run-records.ts";
+import { integerOf, mostPort } from "../lib/options.ts";
 
 interface Row {
   readonly port: number | undefined;
@@ -23,12 +22,9 @@ export function addPorts(program: Command): void {
 }
 
 async function ports(given: readonly string[], { free }: { readonly free?: true }): Promise<void> {
-  const wanted = given.map(parsePort);
+  const wanted = given.map((port) => integerOf("port", port, 1, mostPort));
   const table = await listProcesses();
-  const records = liveRecords(table);
-  const ours = await Promise.all(
-    records.flatMap((record) => record.started.map((started) => groupOf(record, started, table))),
-  );
+  const ours = await Promise.all(startedBy("xtask", table).map((group) => portsOf(group, table)));
   if (free) return freeGroups(ours, wanted);
   const rows = wanted.length === 0 ? ours.flatMap(({ rows }) => rows) : await holders(wanted, ours);
   print(rows, wanted.length === 0 ? "xtask has started nothing that still runs." : "Nobody listens there.");
@@ -39,21 +35,15 @@ interface OurGroup {
   readonly rows: readonly Row[];
 }
 
-async function groupOf(
-  record: RunRecord,
-  started: RunRecord["started"][number],
-  table: readonly ProcessEntry[],
-): Promise<OurGroup> {
-  const family = familyOf(table, [started.pid]);
+async function portsOf({ leader, ownerPid, name }: StartedGroup, table: readonly ProcessEntry[]): Promise<OurGroup> {
+  const holder = `${name} of xtask ${ownerPid}`;
   const rows = await Promise.all(
-    family.map(async ({ pid }): Promise<Row[]> => {
-      const holder = `${started.name} of xtask ${record.xtaskPid}`;
-      return (await listPortsOf([pid])).map((port) => ({ port, pid, holder }));
-    }),
+    familyOf(table, [leader]).map(async ({ pid }) =>
+      (await listPortsOf([pid])).map((port): Row => ({ port, pid, holder })),
+    ),
   );
   const bound = rows.flat();
-  const silent: Row = { port: undefined, pid: started.pid, holder: `${started.name} of xtask ${record.xtaskPid}` };
-  return { leader: started.pid, rows: bound.length > 0 ? bound : [silent] };
+  return { leader, rows: bound.length > 0 ? bound : [{ port: undefined, pid: leader, holder }] };
 }
 
 async function holders(wanted: readonly number[], ours: readonly OurGroup[]): Promise<Row[]> {
@@ -93,10 +83,4 @@ function print(rows: readonly Row[], nothing: string): void {
   for (const { port, pid, holder } of rows) {
     process.stdout.write(`${String(port ?? "-").padEnd(8)}${String(pid).padEnd(10)}${holder}\n`);
   }
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new Error(`Cannot look at port ${text}: it must be a number from 1 to 65535`);
 }

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BenchRow } from "../lib/bench/run-bench.ts";
-import { repositoryPath } from "../lib/repository.ts";
+import { repositoryPath } from "@waggle/harness";
 
 const limitMs = 60_000;
 

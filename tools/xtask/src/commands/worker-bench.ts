@@ -1,15 +1,13 @@
 // Owns the command worker:bench: its options, what it prints, and that the worker it started is gone at the end.
+import { createProcessGroups, generate, repositoryPath, startWorker, type Command } from "@waggle/harness";
 import type { Command as Program } from "commander";
-import { startBenchWorker } from "../lib/bench/bench-worker.ts";
-import { createLoadClient, type LoadClient } from "../lib/bench/load-client.ts";
 import { describeMethod, methodSentence } from "../lib/bench/method.ts";
 import { calibratePrompts } from "../lib/bench/prompts.ts";
-import { checkMarkers, publish } from "../lib/bench/publish.ts";
 import { runBench } from "../lib/bench/run-bench.ts";
-import { scenarios, scenariosNamed } from "../lib/bench/scenarios.ts";
+import { scenarios } from "../lib/bench/scenarios.ts";
 import { headLine, rowLines } from "../lib/bench/table.ts";
-import { openTarget, type Target } from "../lib/bench/target.ts";
-import { createProcessGroups } from "../lib/process-group.ts";
+import { openTarget } from "../lib/bench/target.ts";
+import { integerOf, namedOf } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
 
 interface Flags {
@@ -26,16 +24,11 @@ interface Flags {
   readonly only?: readonly string[];
   readonly built?: true;
   readonly json?: true;
-  readonly write?: true;
 }
 
-interface Plan {
-  readonly slots: number;
-  readonly rounds: number;
-  readonly maxTokens: number;
-  readonly concurrency: readonly number[];
-  readonly workerFlags: readonly string[];
-}
+/** A large model may take minutes to load. */
+const readyLimitMs = 600_000;
+const built: Command = [process.execPath, repositoryPath("apps/worker/dist/main.js")];
 
 export function addWorkerBench(program: Program): void {
   program
@@ -57,32 +50,32 @@ export function addWorkerBench(program: Program): void {
     .option("--only <scenario...>", `play these alone: ${scenarios.map(({ name }) => name).join(", ")}`)
     .option("--built", "run the worker from its build instead of its source")
     .option("--json", "print one JSON object and nothing else on stdout")
-    .option("--write", "write the table into README.md and the picture into docs/images/bench.svg")
     .action(workerBench);
 }
 
 async function workerBench(flags: Flags): Promise<void> {
   const plan = planOf(flags);
-  const played = scenariosNamed(flags.only ?? []);
-  if (flags.write) checkMarkers();
-  const groups = createProcessGroups();
+  const played = namedOf("Cannot play scenario", scenarios, flags.only);
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
-  const client = createLoadClient(ending.signal);
   const say = flags.json ? (): void => {} : (line: string): void => void process.stdout.write(`${line}\n`);
   try {
     await using worker =
       flags.url === undefined
-        ? await startBenchWorker({
-            groups,
-            env: withoutSettings(process.env),
+        ? await startWorker(groups, {
             flags: plan.workerFlags,
-            built: flags.built === true,
+            readyLimitMs,
+            ...(flags.built ? { command: built } : {}),
           })
         : undefined;
     const ours = await openTarget("waggle", worker?.url ?? flags.url ?? "");
     const theirs = flags.against === undefined ? undefined : await openTarget("other", flags.against);
-    const prompts = await calibratePrompts((prompt) => countTokens(client, ours, prompt));
-    const method = describeMethod(worker?.model ?? "the server's", plan.rounds, ours, theirs);
+    // A prompt's length as the server counts it; the answer of one token is thrown away.
+    const prompts = await calibratePrompts(async (prompt) => {
+      return (await generate(ours, { prompt, maxTokens: 1, seed: 1 }, ending)).promptTokens;
+    });
+    const model = worker === undefined ? "the server's" : (await worker.line("ready")).model;
+    const method = describeMethod(model, plan.rounds, ours, theirs);
 
     say(`${method.ours}${theirs === undefined ? "" : ` against ${theirs.about}`}`);
     say(headLine(ours.name, theirs?.name));
@@ -91,33 +84,21 @@ async function workerBench(flags: Flags): Promise<void> {
       ours,
       theirs,
       scenarios: played,
-      client,
       prompts,
       signal: ending.signal,
       onRow: (row) => rowLines(row, theirs !== undefined).forEach(say),
       onPlay: (what) => showPlay(process.stderr, what),
     });
-    const sentence = methodSentence(
-      method,
-      rows.map(({ loadAverage }) => loadAverage),
-    );
-    say(`\n${sentence}`);
+    const loads = rows.map(({ loadAverage }) => loadAverage);
+    say(`\n${methodSentence(method, loads)}`);
     if (flags.json) process.stdout.write(`${JSON.stringify({ method, rows })}\n`);
-    const names = theirs === undefined ? ["Waggle"] : ["Waggle", theirs.about.split(",")[0] ?? "other"];
-    if (flags.write) say(`Written: ${(await publish(rows, sentence, names)).join(", ")}`);
   } catch (error) {
     if (ending.exitCode === undefined) throw error;
     process.exitCode = ending.exitCode;
   } finally {
-    client.close();
     groups.killAll();
     ending.dispose();
   }
-}
-
-/** A prompt's length as the server counts it; the answer of one token is thrown away. */
-async function countTokens(client: LoadClient, target: Target, prompt: string): Promise<number> {
-  return (await client.generate(target, { prompt, maxTokens: 1, seed: 1 })).promptTokens;
 }
 
 /** Rewritten in place on a terminal, and nowhere else. */
@@ -125,14 +106,22 @@ function showPlay(out: NodeJS.WriteStream, what: string): void {
   if (out.isTTY) out.write(`\r\u001B[K${what}\r`);
 }
 
+interface Plan {
+  readonly slots: number;
+  readonly rounds: number;
+  readonly maxTokens: number;
+  readonly concurrency: readonly number[];
+  readonly workerFlags: readonly string[];
+}
+
 function planOf(flags: Flags): Plan {
-  const slots = integer("--slots", flags.slots, 64);
+  const slots = integerOf("--slots", flags.slots, 1, 64);
   const given = (flag: string, value: string | undefined): string[] => (value === undefined ? [] : [flag, value]);
   return {
     slots,
-    rounds: integer("--rounds", flags.rounds, 1_000),
-    maxTokens: integer("--max-tokens", flags.maxTokens, 100_000),
-    concurrency: flags.concurrency.split(",").map((text) => integer("--concurrency", text, 1_024)),
+    rounds: integerOf("--rounds", flags.rounds, 1, 1_000),
+    maxTokens: integerOf("--max-tokens", flags.maxTokens, 1, 100_000),
+    concurrency: flags.concurrency.split(",").map((text) => integerOf("--concurrency", text, 1, 1_024)),
     workerFlags: [
       ...["--slots", String(slots)],
       ...given("--model", flags.model),
@@ -141,15 +130,4 @@ function planOf(flags: Flags): Plan {
       ...given("--context-size", flags.contextSize),
     ],
   };
-}
-
-function integer(flag: string, text: string, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new Error(`Cannot use ${flag} ${text}: it must be an integer from 1 to ${most}`);
-}
-
-/** The settings of whoever measures must not reach the worker. */
-function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_")));
 }

@@ -1,11 +1,10 @@
 // Owns the command worker:chaos: its options, what it prints, its exit code, and that nothing it started outlives it.
 import { randomInt } from "node:crypto";
+import { createLeftoverCheck, createProcessGroups } from "@waggle/harness";
 import type { Command as Program } from "commander";
-import { chaosGroups } from "../lib/chaos/groups.ts";
-import { runChaos, type ChaosOptions } from "../lib/chaos/run.ts";
+import { chaosGroups, runChaos, type ChaosOptions } from "../lib/chaos/run.ts";
 import { createChaosReport, silentChaosReport } from "../lib/chaos/show.ts";
-import { createLeftoverCheck } from "../lib/leftovers.ts";
-import { createProcessGroups } from "../lib/process-group.ts";
+import { integerOf, mostSeed } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
 
 interface Flags {
@@ -15,8 +14,6 @@ interface Flags {
   readonly json?: true;
   readonly workerFlags?: string;
 }
-
-const mostSeed = 2_147_483_647;
 
 export function addWorkerChaos(program: Program): void {
   program
@@ -35,7 +32,7 @@ export function addWorkerChaos(program: Program): void {
 
 async function workerChaos(flags: Flags): Promise<void> {
   const report = flags.json ? silentChaosReport : createChaosReport(process.stdout);
-  const groups = createProcessGroups();
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   try {
     const options: ChaosOptions = {
@@ -57,20 +54,10 @@ async function workerChaos(flags: Flags): Promise<void> {
 }
 
 function optionsOf(flags: Flags): Omit<ChaosOptions, "groups" | "leftovers" | "interrupted"> {
-  const seed = flags.seed === undefined ? randomInt(mostSeed) : Number(flags.seed);
-  if (!Number.isInteger(seed) || seed < 0 || seed > mostSeed) {
-    throw new Error(`Cannot use --seed ${flags.seed}: it must be an integer from 0 to ${mostSeed}`);
-  }
   return {
     only: flags.only ?? [],
-    seed,
+    seed: flags.seed === undefined ? randomInt(mostSeed) : integerOf("--seed", flags.seed, 0, mostSeed),
     long: flags.long === true,
     workerFlags: flags.workerFlags === undefined ? [] : (JSON.parse(flags.workerFlags) as readonly string[]),
-    env: withoutSettings(process.env),
   };
-}
-
-/** The settings of whoever runs this must not reach the workers. */
-function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_")));
 }

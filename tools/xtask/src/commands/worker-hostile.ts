@@ -1,10 +1,9 @@
 // Owns the command worker:hostile: its options, what it prints, its exit code, and that nothing it started outlives it.
 import { randomInt } from "node:crypto";
+import { createLeftoverCheck, createProcessGroups } from "@waggle/harness";
 import type { Command as Program } from "commander";
 import { runHostile, type HostileOptions } from "../lib/hostile/run.ts";
 import { hostileFailures, type HostileFigures } from "../lib/hostile/verdict.ts";
-import { createLeftoverCheck } from "../lib/leftovers.ts";
-import { createProcessGroups } from "../lib/process-group.ts";
 import { onEnding } from "../lib/signals.ts";
 
 interface Flags {
@@ -28,7 +27,7 @@ export function addWorkerHostile(program: Program): void {
 }
 
 async function workerHostile(flags: Flags): Promise<void> {
-  const groups = createProcessGroups();
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const leftovers = createLeftoverCheck();
   const say = (line: string): void => void (flags.json ? process.stderr : process.stdout).write(`${line}\n`);
@@ -39,7 +38,6 @@ async function workerHostile(flags: Flags): Promise<void> {
     const shared: Omit<HostileOptions, "kind" | "minutes"> = {
       ...{ groups, leftovers, seed, progress: say, interrupted: ending.signal },
       workerFlags: JSON.parse(flags.workerFlags) as string[],
-      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("WAGGLE_"))),
     };
     const control = await runHostile({ ...shared, kind: "control", minutes: controlMinutes });
     const hostile = await runHostile({ ...shared, kind: "hostile", minutes });

@@ -3,9 +3,8 @@ import { createWriteStream, mkdtempSync, type WriteStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command as Program } from "commander";
-import { sourceCommand, type Command, type DaemonName } from "../lib/daemons.ts";
-import { createProcessGroups } from "../lib/process-group.ts";
-import { leastTokenEvents } from "../lib/realness.ts";
+import { createProcessGroups, leastTokenEvents, sourceCommand, type Command, type DaemonName } from "@waggle/harness";
+import { numberOf } from "../lib/options.ts";
 import { createReport, silentReport } from "../lib/report.ts";
 import { onEnding } from "../lib/signals.ts";
 import { runWorkerTest, type WorkerTestOptions } from "../lib/worker-run.ts";
@@ -43,7 +42,7 @@ export function addWorkerTest(program: Program): void {
 
 async function workerTest(flags: Flags): Promise<void> {
   const report = flags.json ? silentReport : createReport(process.stdout);
-  const groups = createProcessGroups();
+  const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const logs = flags.keepLogs ? openLogs() : undefined;
   try {
@@ -66,30 +65,17 @@ async function workerTest(flags: Flags): Promise<void> {
 function optionsOf(flags: Flags): Omit<WorkerTestOptions, "interrupted" | "onLogLine"> {
   const worker = flags.workerCommand === undefined ? sourceCommand("worker") : parseCommand(flags.workerCommand);
   return {
-    hiveCommand: sourceCommand("mock-hive"),
     workerCommand: flags.model === undefined ? worker : [...worker, "--model", flags.model],
-    env: withoutSettings(process.env),
     prompt: flags.prompt,
     maxTokens: numberOf("--max-tokens", flags.maxTokens, leastTokenEvents, Number.MAX_SAFE_INTEGER),
     timeoutMs: numberOf("--timeout", flags.timeout, 1, longestTimeoutS) * 1_000,
   };
 }
 
-function numberOf(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value >= least && value <= most) return value;
-  throw new Error(`Cannot use ${flag} ${text}: it must be a number from ${least} to ${most}`);
-}
-
 function parseCommand(json: string): Command {
   const command: unknown = JSON.parse(json);
   if (Array.isArray(command) && command.length > 0) return command as unknown as Command;
   throw new Error("Cannot use --worker-command: it must be a JSON array of strings");
-}
-
-/** The settings of whoever runs the test must not reach the daemons: a WAGGLE_API_TOKEN alone would keep the worker from starting. */
-function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_")));
 }
 
 interface Logs {

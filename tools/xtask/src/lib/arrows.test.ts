@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { repositoryPath } from "./repository.ts";
+import { repositoryPath } from "@waggle/harness";
 
 const folders = [
   ["packages/async/src/lib/x.ts", [], ["@waggle/protocol", "zod"]],
@@ -26,6 +26,11 @@ const folders = [
     "packages/engine-llama/src/lib/x.ts",
     ["@waggle/engine", "@waggle/async", "@waggle/protocol", "node-llama-cpp"],
     ["@waggle/queue", "@waggle/client"],
+  ],
+  [
+    "packages/harness/src/lib/x.ts",
+    ["@waggle/client", "@waggle/ports"],
+    ["@waggle/testing", "@waggle/engine", "@waggle/worker", "execa"],
   ],
   [
     "packages/models/src/lib/x.ts",
@@ -49,6 +54,7 @@ const folders = [
     [
       "@waggle/engine-llama",
       "@waggle/mock-hive",
+      "@waggle/harness",
       "@waggle/testing",
       "node-llama-cpp",
       "../../../mock-hive/src/main.ts",

@@ -1,10 +1,16 @@
 // Owns the streamed answers of worker:test: asks for them, shows the first as it comes, and judges all of them.
+import {
+  createStreamJudge,
+  endingOf,
+  incompleteness,
+  isEnough,
+  openStream,
+  proveRealness,
+  type StreamJudge,
+} from "@waggle/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
-import { isEnough, proveRealness } from "./realness.ts";
 import type { Report } from "./report.ts";
 import type { Run } from "./run.ts";
-import { createStreamJudge, type StreamRecord } from "./stream-rules.ts";
-import { receiveStream } from "./stream.ts";
 import { figuresOf, type StreamFigures } from "./worker-test-result.ts";
 
 export interface Generation {
@@ -25,38 +31,44 @@ export async function generate(run: Run, report: Report, generation: Generation)
   const shown = await receive(run, generation, (text) => report.token(text));
   report.answerEnded();
 
-  const answers = [shown];
-  while (isFlawless(answers.at(-1)) && !isEnough(answers) && answers.length < answersLimit) {
-    answers.push(await receive(run, generation, () => {}));
+  const answers = [shown.judge];
+  const broken = [...shown.failures];
+  while (broken.length === 0 && !isEnough(answers) && answers.length < answersLimit) {
+    const { judge, failures } = await receive(run, generation, () => {});
+    answers.push(judge);
+    broken.push(...failures);
   }
   const realness = proveRealness(answers);
-  const figures = figuresOf(shown, realness);
+  const figures = figuresOf(shown.judge, realness);
   if (run.signal.aborted) return figures;
 
-  const broken = answers.flatMap(({ failures }) => failures);
   const failures = broken.length > 0 ? broken : realness.failures;
   for (const failure of failures) run.fail(failure);
   if (failures.length === 0) {
-    report.step("Stream is complete", `${shown.modelTokens} tokens, ${shown.end?.finish_reason}, [DONE]`);
+    report.step("Stream is complete", `${figures.tokens} tokens, ${endingOf(shown.judge.terminal)}, [DONE]`);
     const over = answers.length === 1 ? "" : ` over ${answers.length} answers`;
     report.step("Stream is real", `p95 of |arrival - t_ms| is ${realness.lagMs.p95.toFixed(1)} ms${over}`);
   }
   return figures;
 }
 
-function isFlawless(record: StreamRecord | undefined): boolean {
-  return record?.failures.length === 0;
+interface Received {
+  readonly judge: StreamJudge;
+  readonly failures: readonly string[];
 }
 
-async function receive(run: Run, generation: Generation, show: (text: string) => void): Promise<StreamRecord> {
-  const judge = createStreamJudge();
+async function receive(run: Run, generation: Generation, show: (text: string) => void): Promise<Received> {
   try {
-    for await (const received of receiveStream({ ...generation, signal: run.signal })) {
-      const event = judge.take(received);
-      if (event?.type === "token") show(event.text);
-    }
-    return judge.finish();
+    const stream = await openStream({
+      ...generation,
+      signal: run.signal,
+      onEvent: (event) => {
+        if (event.type === "token") show(event.text);
+      },
+    });
+    const { reason } = await stream.over;
+    return { judge: stream.judge, failures: incompleteness(stream.judge, reason) };
   } catch (error) {
-    return judge.finish(error instanceof Error ? error.message : String(error));
+    return { judge: createStreamJudge(), failures: [error instanceof Error ? error.message : String(error)] };
   }
 }

@@ -1,9 +1,9 @@
 // Owns which files under docs/ are generated, and whether those on disk are still what the code says.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { repositoryPath } from "@waggle/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
 import { protocolPage } from "./protocol-page.ts";
-import { repositoryPath } from "./repository.ts";
 
 /** Their paths from the repository's root, and what they must hold. */
 function generatedDocs(): ReadonlyMap<string, string> {

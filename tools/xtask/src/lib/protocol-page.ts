@@ -1,4 +1,5 @@
 // Owns docs/protocol.md: the wire in tables for people, made from the same route tables, schemas and error table as the code.
+import { markdownTable } from "@waggle/harness";
 import {
   errorKinds,
   exitCodes,
@@ -9,7 +10,7 @@ import {
   workerRoutes,
   type Route,
 } from "@waggle/protocol";
-import { schemaSection, table, type JsonSchema } from "./schema-tables.ts";
+import { schemaSection, type JsonSchema } from "./schema-tables.ts";
 
 const introduction = `# The wire
 
@@ -50,7 +51,7 @@ export function protocolPage(version: string): string {
       .filter((name) => !(name in worker))
       .map((name) => schemaSection(name, hive[name] ?? {})),
     `## Errors\n\nEvery answer that is not 2xx has the body [Error](#error).\n\n${errorTable()}`,
-    `## Exit codes of the daemons\n\n${table(["code", "meaning"], exitCodeRows())}`,
+    `## Exit codes of the daemons\n\n${markdownTable(["code", "meaning"], exitCodeRows())}`,
   ];
   return `${sections.join("\n\n")}\n`;
 }
@@ -66,7 +67,7 @@ function routeTable(routes: Readonly<Record<string, Route>>): string {
     answer(route),
     route.errors.join(", "),
   ]);
-  return table(["route", "what it does", "answer", "errors"], rows);
+  return markdownTable(["route", "what it does", "answer", "errors"], rows);
 }
 
 function parameters(route: Route): string[] {
@@ -90,7 +91,7 @@ function errorTable(): string {
     retryable ? "yes" : "no",
     when,
   ]);
-  return table(["code", "HTTP", "type", "retry", "when"], rows);
+  return markdownTable(["code", "HTTP", "type", "retry", "when"], rows);
 }
 
 function exitCodeRows(): string[][] {

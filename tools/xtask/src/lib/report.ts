@@ -1,6 +1,6 @@
 // Owns how a run of worker:test looks on a terminal. It decides nothing.
 import { styleText } from "node:util";
-import type { Spread } from "./statistics.ts";
+import type { Spread } from "@waggle/harness";
 import type { WorkerTestResult } from "./worker-test-result.ts";
 
 export interface Report {

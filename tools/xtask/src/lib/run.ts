@@ -1,13 +1,12 @@
 // Owns what a run of worker:test knows about itself: what it is doing, what has failed, and whether it may go on.
-import { until } from "./until.ts";
+import { until } from "@waggle/harness";
 
 export interface Run {
   /** Aborts with the reason why the run cannot go on. */
   readonly signal: AbortSignal;
   readonly failures: readonly string[];
   /** What it waits for; completes the sentence "… while". */
-  readonly doing: string;
-  begin(doing: string): void;
+  doing: string;
   /** The promise's outcome, unless the run is aborted before. */
   wait<T>(doing: string, promise: Promise<T>): Promise<T>;
   /** Something did not hold, and the run goes on. */
@@ -19,18 +18,12 @@ export interface Run {
 export function createRun(onFailure: (message: string) => void): Run {
   const controller = new AbortController();
   const failures: string[] = [];
-  let doing = "nothing had begun";
-  return {
+  const run: Run = {
     signal: controller.signal,
     failures,
-    get doing() {
-      return doing;
-    },
-    begin(what) {
-      doing = what;
-    },
-    wait(what, promise) {
-      doing = what;
+    doing: "nothing had begun",
+    wait(doing, promise) {
+      run.doing = doing;
       return until(promise, controller.signal);
     },
     fail(message) {
@@ -39,4 +32,5 @@ export function createRun(onFailure: (message: string) => void): Run {
     },
     abort: (reason) => controller.abort(new Error(reason)),
   };
+  return run;
 }

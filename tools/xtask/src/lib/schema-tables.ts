@@ -1,4 +1,6 @@
 // Owns how a JSON schema is told in words: one table row a field. It knows no route.
+import { markdownTable } from "@waggle/harness";
+
 export interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly description?: string;
@@ -21,13 +23,6 @@ export interface JsonSchema {
   readonly $ref?: string;
 }
 
-/** A Markdown table: header, rule, rows. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(header), `|${" --- |".repeat(header.length)}`, ...rows.map(line)].join("\n");
-}
-
 /** The section of one schema: its fields, or its variants. */
 export function schemaSection(name: string, schema: JsonSchema): string {
   const variants = schema.oneOf ?? schema.anyOf;
@@ -47,7 +42,7 @@ function fieldTable(schema: JsonSchema, leftOut: readonly string[] = []): string
   const rows = Object.entries(schema.properties ?? {})
     .filter(([field]) => !leftOut.includes(field))
     .map(([field, value]) => fieldRow(field, value, schema.required ?? []));
-  return rows.length === 0 ? "No fields." : table(["field", "type", "needed", "meaning"], rows);
+  return rows.length === 0 ? "No fields." : markdownTable(["field", "type", "needed", "meaning"], rows);
 }
 
 function fieldRow(field: string, schema: JsonSchema, required: readonly string[]): string[] {

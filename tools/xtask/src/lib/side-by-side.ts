@@ -1,25 +1,22 @@
 // Owns daemons side by side in one terminal: logs under coloured names, the first to leave ends all, and one Ctrl-C ends them cleanly.
-import { exitCodes } from "@waggle/protocol";
-import { sourceCommand, startDaemon, wayOut, type Daemon, type DaemonName } from "./daemons.ts";
-import { prefixed, type Colour } from "./prefixed-logs.ts";
-import { createProcessGroups } from "./process-group.ts";
-import { until } from "./until.ts";
+import { createProcessGroups, startDaemon, until, wayOut, type Daemon, type DaemonName } from "@waggle/harness";
+import { painter } from "./report.ts";
+import { onEnding } from "./signals.ts";
 
 /** As long as the worker's own drain, and a little more. */
 const leaveLimitMs = 35_000;
-/** Under npx and pnpm one Ctrl-C arrives several times within milliseconds. */
-const sameSignalMs = 300;
+const labelWidth = 8;
 
-export interface DaemonSpec {
+export interface Neighbour {
   readonly daemon: DaemonName;
   /** What its lines stand under. */
   readonly label: string;
-  readonly colour: Colour;
+  readonly colour: "yellow" | "cyan" | "green" | "magenta" | "blue";
   readonly flags: readonly string[];
 }
 
 /** Starts a daemon and resolves with its address once it listens. */
-export type Start = (spec: DaemonSpec) => Promise<string>;
+export type Start = (neighbour: Neighbour) => Promise<string>;
 
 /**
  * Runs what `startAll` starts until Ctrl-C or until one of them leaves, then ends the others; what was started first ends last, so that
@@ -27,35 +24,36 @@ export type Start = (spec: DaemonSpec) => Promise<string>;
  * left by itself.
  */
 export async function runSideBySide(startAll: (start: Start) => Promise<void>): Promise<never> {
-  const groups = createProcessGroups();
-  const ending = new AbortController();
-  process.on("exit", () => groups.killAll());
-  endOnSignals(ending);
+  const groups = createProcessGroups("xtask");
+  const ending = onEnding(() => groups.killAll(), "by themselves");
+  const left = new AbortController();
+  const over = AbortSignal.any([ending.signal, left.signal]);
+  const { stdout } = process;
   const daemons: Daemon[] = [];
 
-  async function start({ daemon: name, label, colour, flags }: DaemonSpec): Promise<string> {
-    const write = prefixed(process.stdout, label, colour);
-    const painted = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {};
+  async function start({ daemon: name, label, colour, flags }: Neighbour): Promise<string> {
+    const prefix = painter(stdout)(colour, `${label.padEnd(labelWidth)}│`);
+    const write = (line: string): void => void stdout.write(`${prefix} ${line}\n`);
     const daemon = await startDaemon(groups, {
       name,
-      command: [...sourceCommand(name === "hive" ? "mock-hive" : "worker"), "--log-format", "pretty", ...flags],
-      env: { ...process.env, ...painted },
+      flags: ["--log-format", "pretty", ...flags],
+      env: { ...process.env, ...(stdout.isTTY ? { FORCE_COLOR: "1" } : {}) },
       onLogLine: write,
       onUnexpectedExit: (_, exit) => {
         write(`the ${name} ${wayOut(exit)}`);
         process.exitCode = exit.code === null || exit.code === 0 ? 1 : exit.code;
-        ending.abort();
+        left.abort(new Error(`The ${name} has left`));
       },
     });
     daemons.push(daemon);
-    return (await until(daemon.listening, ending.signal)).url;
+    return (await until(daemon.line("listening"), over)).url;
   }
 
   try {
     await startAll(start);
-    await until(new Promise<never>(() => {}), ending.signal);
+    await until(new Promise<never>(() => {}), over);
   } catch (error) {
-    if (!ending.signal.aborted) throw error;
+    if (!over.aborted) throw error;
   }
   const [first, ...others] = daemons;
   await Promise.all(others.map(leave));
@@ -66,16 +64,5 @@ export async function runSideBySide(startAll: (start: Start) => Promise<void>): 
 
 async function leave(daemon: Daemon): Promise<void> {
   const exit = await daemon.stop(leaveLimitMs);
-  if (exit === undefined) process.stderr.write(`The ${daemon.group.name} did not leave in time and was killed\n`);
-}
-
-function endOnSignals(ending: AbortController): void {
-  let firstAt: number | undefined;
-  const onSignal = (): void => {
-    const now = performance.now();
-    if (firstAt !== undefined && now - firstAt > sameSignalMs) process.exit(exitCodes.abortedByInterrupt);
-    firstAt ??= now;
-    ending.abort();
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  if (exit === undefined) process.stderr.write(`The ${daemon.name} did not leave in time and was killed\n`);
 }

@@ -1,18 +1,15 @@
 // Owns one run of worker:test: hive, worker, one streamed answer, leaving. What does not hold is a failure with its reason.
 import { randomBytes } from "node:crypto";
-import { departure, startDaemon, wayOut, type Command, type Daemon, type DaemonName } from "./daemons.ts";
+import { createLeftoverCheck, departure, killProcess, sourceCommand, startDaemon, wayOut } from "@waggle/harness";
+import type { Command, Daemon, DaemonName, LeftoverCheck, Leftovers, ProcessGroups } from "@waggle/harness";
 import { generate } from "./generate.ts";
-import { watchHive, type HiveWatch } from "./hive-watch.ts";
-import { createLeftoverCheck, type LeftoverCheck, type Leftovers } from "./leftovers.ts";
-import { killProcess, type ProcessGroups } from "./process-group.ts";
+import { followHive, type HiveFeed } from "./hive-feed.ts";
 import type { Report } from "./report.ts";
 import { createRun, type Run } from "./run.ts";
 import { noFigures, type StreamFigures, type WorkerTestResult } from "./worker-test-result.ts";
 
 export interface WorkerTestOptions {
-  readonly hiveCommand: Command;
   readonly workerCommand: Command;
-  readonly env: NodeJS.ProcessEnv;
   readonly prompt: string;
   readonly maxTokens: number;
   /** For the whole run; half of it is the longest silence of the stream. */
@@ -30,9 +27,10 @@ interface Stage {
   readonly groups: ProcessGroups;
   readonly leftovers: LeftoverCheck;
   readonly workerId: string;
-  readonly feed: AbortController;
   readonly daemons: Daemon[];
-  watch: HiveWatch | undefined;
+  /** Ends the reading of the hive's feed. */
+  readonly feedEnds: AbortController;
+  feed: HiveFeed | undefined;
   figures: StreamFigures;
 }
 
@@ -49,8 +47,13 @@ export async function runWorkerTest(
   report: Report,
 ): Promise<WorkerTestResult> {
   const startedAt = performance.now();
-  const stage = createStage(options, groups, report);
-  const { run } = stage;
+  const run = createRun((message) => report.failure(message));
+  const stage: Stage = {
+    ...{ options, run, report, groups, daemons: [], feed: undefined, figures: noFigures },
+    leftovers: createLeftoverCheck(),
+    workerId: `xtask-${process.pid}-${randomBytes(3).toString("hex")}`,
+    feedEnds: new AbortController(),
+  };
   const deadline = setTimeout(() => {
     run.abort(`Timed out after ${options.timeoutMs / 1_000} s, while ${run.doing}`);
   }, options.timeoutMs);
@@ -69,8 +72,8 @@ export async function runWorkerTest(
     ok: run.failures.length === 0,
     failures: run.failures,
     ...stage.figures,
-    heartbeats: stage.watch?.heartbeats ?? 0,
-    registered: stage.watch?.sawRegistration ?? false,
+    heartbeats: stage.feed?.heartbeats ?? 0,
+    registered: stage.feed?.sawRegistration ?? false,
     ports_free: left.ports.length === 0,
     processes_left: left.processes.length,
     duration_ms: Math.round(performance.now() - startedAt),
@@ -79,73 +82,60 @@ export async function runWorkerTest(
   return result;
 }
 
-function createStage(options: WorkerTestOptions, groups: ProcessGroups, report: Report): Stage {
-  return {
-    options,
-    run: createRun((message) => report.failure(message)),
-    report,
-    groups,
-    leftovers: createLeftoverCheck(),
-    workerId: `xtask-${process.pid}-${randomBytes(3).toString("hex")}`,
-    feed: new AbortController(),
-    daemons: [],
-    watch: undefined,
-    figures: noFigures,
-  };
-}
-
 /** The steps of a run in which everything holds. @throws the first reason why it cannot go on */
 async function play(stage: Stage): Promise<void> {
-  const { options, run, report } = stage;
+  const { options, run, report, leftovers } = stage;
   const hive = await startHive(stage);
-  const worker = await startWorker(stage, hive);
-  const leaders = [hive.daemon.group.pid, worker.daemon.group.pid];
-  await stage.leftovers.observe(leaders);
+  const worker = await startWorker(stage, hive.url, hive.feed);
+  const leaders = [hive.daemon.pid, worker.daemon.pid];
+  await leftovers.observe(leaders);
 
-  const stream = { url: `${worker.url}/v1/inference`, silenceMs: options.timeoutMs * silenceShare };
-  run.begin("tokens were streaming");
-  const body = { prompt: options.prompt, max_tokens: options.maxTokens };
-  stage.figures = await generate(run, report, { ...stream, body });
+  run.doing = "tokens were streaming";
+  stage.figures = await generate(run, report, {
+    url: `${worker.url}/v1/inference`,
+    silenceMs: options.timeoutMs * silenceShare,
+    body: { prompt: options.prompt, max_tokens: options.maxTokens },
+  });
   run.signal.throwIfAborted();
 
-  await stage.leftovers.observe(leaders);
-  await stopWorker(stage, worker.daemon, hive.watch);
+  await leftovers.observe(leaders);
+  await stopDaemon(stage, worker.daemon);
+  await run.wait("the worker was to deregister at the hive", hive.feed.deregistered());
+  report.step("Deregistered", `${stage.workerId} has left the hive`);
+  stage.feedEnds.abort();
   await stopDaemon(stage, hive.daemon);
 }
 
-interface Hive {
+interface Listening {
   readonly daemon: Daemon;
   readonly url: string;
-  readonly watch: HiveWatch;
 }
 
-async function startHive(stage: Stage): Promise<Hive> {
-  const { run, report } = stage;
-  const daemon = await start(stage, "hive", stage.options.hiveCommand, []);
-  const { url } = await run.wait("the hive was starting", daemon.listening);
-  const watch = watchHive({
-    hiveUrl: url,
-    workerId: stage.workerId,
-    signal: stage.feed.signal,
+async function startHive(stage: Stage): Promise<Listening & { readonly feed: HiveFeed }> {
+  const { run, report, options, workerId } = stage;
+  const daemon = await start(stage, "hive", sourceCommand("hive"), []);
+  const { url } = await run.wait("the hive was starting", daemon.line("listening", options.timeoutMs));
+  const feed = followHive({
+    ...{ hiveUrl: url, workerId, limitMs: options.timeoutMs, signal: stage.feedEnds.signal },
     onBroken: (error) => run.abort(`The hive's event feed broke while ${run.doing}: ${messageOf(error)}`),
   });
-  stage.watch = watch;
-  await run.wait("the hive's event feed was opening", watch.open);
+  stage.feed = feed;
+  await run.wait("the hive's event feed was opening", feed.opened());
   report.step("Hive listens", url);
-  return { daemon, url, watch };
+  return { daemon, url, feed };
 }
 
-async function startWorker(stage: Stage, hive: Hive): Promise<{ readonly daemon: Daemon; readonly url: string }> {
-  const { run, report, workerId } = stage;
-  const flags = ["--hive-url", hive.url, "--worker-id", workerId, "--heartbeat-interval", heartbeatInterval];
-  const daemon = await start(stage, "worker", stage.options.workerCommand, ["--local-mode", ...flags]);
-  const { url } = await run.wait("the worker was starting", daemon.listening);
+async function startWorker(stage: Stage, hiveUrl: string, feed: HiveFeed): Promise<Listening> {
+  const { run, report, workerId, options } = stage;
+  const flags = ["--hive-url", hiveUrl, "--worker-id", workerId, "--heartbeat-interval", heartbeatInterval];
+  const daemon = await start(stage, "worker", options.workerCommand, ["--local-mode", ...flags]);
+  const { url } = await run.wait("the worker was starting", daemon.line("listening", options.timeoutMs));
   report.step("Worker listens", url);
-  await run.wait("the worker was loading and yet to register at the hive", hive.watch.registered);
+  await run.wait("the worker was loading and yet to register at the hive", feed.registered());
   report.step("Registered at the hive", workerId);
-  const { seq, state } = await run.wait("the first heartbeat was due", hive.watch.firstHeartbeat);
+  const { seq, state } = await run.wait("the first heartbeat was due", feed.heartbeat());
   report.step("First heartbeat arrived", `seq ${seq}, ${state}`);
-  const ready = await run.wait("the model was loading", daemon.ready);
+  const ready = await run.wait("the model was loading", daemon.line("ready", options.timeoutMs));
   report.step("Model is ready", `${ready.model} (${ready.backend})`);
   return { daemon, url };
 }
@@ -156,8 +146,8 @@ async function start(stage: Stage, name: DaemonName, command: Command, flags: re
   run.signal.throwIfAborted();
   const daemon = await startDaemon(stage.groups, {
     name,
-    env: options.env,
-    command: [...command, "--port", "0", "--log-format", "json", ...flags],
+    command,
+    flags: ["--port", "0", "--log-format", "json", ...flags],
     onLogLine: (line) => options.onLogLine(name, line),
     onUnexpectedExit: (gone, exit) => run.abort(departure(gone, exit, run.doing)),
   });
@@ -165,27 +155,23 @@ async function start(stage: Stage, name: DaemonName, command: Command, flags: re
   return daemon;
 }
 
-async function stopWorker(stage: Stage, worker: Daemon, watch: HiveWatch): Promise<void> {
-  await stopDaemon(stage, worker);
-  await stage.run.wait("the worker was to deregister at the hive", watch.deregistered);
-  stage.report.step("Deregistered", `${stage.workerId} has left the hive`);
-  stage.feed.abort();
-}
-
-async function stopDaemon(stage: Stage, daemon: Daemon): Promise<void> {
-  const { name } = daemon.group;
-  const exit = await stage.run.wait(`the ${name} was leaving`, daemon.stop(leaveLimitMs));
+async function stopDaemon({ run, report }: Stage, daemon: Daemon): Promise<void> {
+  const { name } = daemon;
+  const exit = await run.wait(`the ${name} was leaving`, daemon.stop(leaveLimitMs));
   if (exit === undefined) throw new Error(`The ${name} did not leave within ${leaveLimitMs / 1_000} s of SIGTERM`);
-  if (exit.code !== 0) stage.run.fail(`The ${name} ${wayOut(exit)} after SIGTERM, and 0 was due`);
-  else stage.report.step(`The ${name} left`, "exit code 0 after SIGTERM");
+  if (exit.code !== 0) run.fail(`The ${name} ${wayOut(exit)} after SIGTERM, and 0 was due`);
+  else report.step(`The ${name} left`, "exit code 0 after SIGTERM");
 }
 
 /** Ends what still runs, says why where something failed, and looks for what is left; then nothing is. */
-async function clear(stage: Stage): Promise<Leftovers> {
-  const { run, report, daemons, leftovers } = stage;
+async function clear({ run, report, daemons, leftovers, groups, feedEnds }: Stage): Promise<Leftovers> {
   if (run.failures.length > 0) {
-    explain(stage);
-    await leftovers.observe(daemons.map(({ group }) => group.pid));
+    // The logs in which something went wrong; where none has, the end of the worker's.
+    const troubled = daemons.filter(({ log }) => log.hasTrouble);
+    for (const { name, log } of troubled.length > 0 ? troubled : daemons.slice(-1)) {
+      report.log(`The ${name}'s log:`, log.explanation());
+    }
+    await leftovers.observe(daemons.map(({ pid }) => pid));
     // The worker before its hive, to which it has something to say when it leaves.
     for (const daemon of daemons.toReversed()) await daemon.stop(failedLeaveLimitMs);
   }
@@ -196,17 +182,9 @@ async function clear(stage: Stage): Promise<Leftovers> {
   }
   for (const port of left.ports) run.fail(`Port ${port} is still bound`);
   if (run.failures.length === 0) report.step("Nothing is left behind", "no process, no bound port");
-  stage.groups.killAll();
-  stage.feed.abort();
+  groups.killAll();
+  feedEnds.abort();
   return left;
-}
-
-/** The logs in which something went wrong; where none has, the end of the worker's. */
-function explain({ daemons, report }: Stage): void {
-  const troubled = daemons.filter(({ log }) => log.hasTrouble);
-  for (const { group, log } of troubled.length > 0 ? troubled : daemons.slice(-1)) {
-    report.log(`The ${group.name}'s log:`, log.explanation());
-  }
 }
 
 function messageOf(error: unknown): string {

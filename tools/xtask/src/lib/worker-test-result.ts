@@ -1,7 +1,5 @@
 // Owns what `worker:test --json` prints, and how the figures come from what was recorded.
-import type { Realness } from "./realness.ts";
-import type { StreamRecord } from "./stream-rules.ts";
-import { round, spreadOf, type Spread } from "./statistics.ts";
+import { gapsOf, round, spreadOf, sum, type Realness, type Spread, type StreamJudge } from "@waggle/harness";
 
 /** Durations in milliseconds. Figures that need tokens are null or zero when none arrived. */
 export interface WorkerTestResult {
@@ -29,11 +27,11 @@ export interface StreamFigures extends Pick<
 > {}
 
 /** All from arrivals at our end of the wire. */
-export function figuresOf(record: StreamRecord, { lagMs }: Realness): StreamFigures {
+export function figuresOf(record: StreamJudge, { lagMs }: Realness): StreamFigures {
   const arrivals = record.tokens.map(({ arrivalMs }) => arrivalMs);
   const [first] = arrivals;
-  const gaps = arrivals.slice(1).map((arrival, index) => arrival - (arrivals[index] ?? 0));
-  const decodeMs = gaps.reduce((sum, gap) => sum + gap, 0);
+  const gaps = gapsOf(arrivals);
+  const decodeMs = sum(gaps);
   return {
     tokens: record.modelTokens,
     done: record.done,

@@ -3,35 +3,25 @@ import { arch, availableParallelism, cpus, platform } from "node:os";
 import type { Target } from "./target.ts";
 
 export interface Method {
-  readonly cores: number;
-  readonly cpu: string;
-  readonly node: string;
   readonly model: string;
   readonly rounds: number;
   readonly ours: string;
   readonly theirs: string | undefined;
+  readonly machine: string;
 }
 
 export function describeMethod(model: string, rounds: number, ours: Target, theirs: Target | undefined): Method {
-  return {
-    cores: availableParallelism(),
-    cpu: cpus()[0]?.model.trim() ?? `${platform()} ${arch()}`,
-    node: process.version,
-    model,
-    rounds,
-    ours: ours.about,
-    theirs: theirs?.about,
-  };
+  const cpu = cpus()[0]?.model.trim() ?? `${platform()} ${arch()}`;
+  const machine = `${availableParallelism()} cores (${cpu}), Node ${process.version}`;
+  return { model, rounds, ours: ours.about, theirs: theirs?.about, machine };
 }
 
 /** @param loads load averages of the cases */
-export function methodSentence(method: Method, loads: readonly number[]): string {
-  const against = method.theirs === undefined ? "" : ` against ${method.theirs}, in alternation`;
-  const rounds = `medians of ${method.rounds} ${method.rounds === 1 ? "round" : "rounds"}`;
-  const load =
-    loads.length === 0 ? "" : ` Load average ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}.`;
+export function methodSentence({ model, rounds, ours, theirs, machine }: Method, loads: readonly number[]): string {
+  const against = theirs === undefined ? "" : ` against ${theirs}, in alternation`;
+  const load = `${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`;
   return (
-    `${method.ours}${against}; ${rounds}. Model: ${method.model}. ${method.cores} cores (${method.cpu}), Node ${method.node}; ` +
-    `the load client is one process on the same cores.${load}`
+    `${ours}${against}; medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}. Model: ${model}. ${machine}; ` +
+    `the load client is one process on the same cores. Load average ${load}.`
   );
 }

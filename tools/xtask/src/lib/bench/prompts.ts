@@ -1,4 +1,5 @@
 // Owns prompts of a known length: words that the model's tokenizer makes one token of each, found by asking, and put in a random order.
+import { createRandom } from "@waggle/harness";
 
 export interface PromptMaker {
   /** A prompt of exactly this many tokens, BOS included. The same seed gives the same prompt, another one differs from its first words on. */
@@ -8,44 +9,9 @@ export interface PromptMaker {
 }
 
 /** Common words, which any vocabulary made from English has, and the shortest of a made-up one. */
-const candidates = [
-  ...[
-    "the",
-    "and",
-    "was",
-    "she",
-    "her",
-    "they",
-    "with",
-    "play",
-    "day",
-    "said",
-    "had",
-    "big",
-    "little",
-    "very",
-    "happy",
-  ],
-  ...["dog", "cat", "ball", "tree", "mom", "like", "to", "in", "on", "it", "you", "he", "for", "but", "so"],
-  ...[
-    "baba",
-    "bebo",
-    "biba",
-    "boba",
-    "buba",
-    "cabe",
-    "cebi",
-    "coba",
-    "caba",
-    "ceba",
-    "dabi",
-    "debe",
-    "fabe",
-    "geba",
-    "haba",
-  ],
-];
-
+const english =
+  "the and was she her they with play day said had big little very happy dog cat ball tree mom like to in on it you he for but so";
+const madeUp = "baba bebo biba boba buba cabe cebi coba caba ceba dabi debe fabe geba haba";
 const repeats = 8;
 /** With fewer, prompts that should differ would begin alike. */
 const leastWords = 8;
@@ -57,7 +23,8 @@ const leastWords = 8;
 export async function calibratePrompts(countTokens: (prompt: string) => Promise<number>): Promise<PromptMaker> {
   const words: string[] = [];
   let base = 0;
-  for (const word of candidates) {
+  const repeated = (word: string, count: number): string => Array<string>(count).fill(word).join(" ");
+  for (const word of `${english} ${madeUp}`.split(" ")) {
     const once = await countTokens(repeated(word, repeats));
     const twice = await countTokens(repeated(word, 2 * repeats));
     if (twice - once !== repeats) continue;
@@ -69,22 +36,12 @@ export async function calibratePrompts(countTokens: (prompt: string) => Promise<
       `Cannot make prompts of a known length: this tokenizer makes one token of ${words.length} of our words`,
     );
   }
-  return {
-    make: (tokens, seed) => randomWords(words, tokens - base, seed).join(" "),
-    continuation: (tokens, seed) => ` ${randomWords(words, tokens, seed).join(" ")}`,
+  const randomWords = (count: number, seed: number): string => {
+    const random = createRandom(seed);
+    return Array.from({ length: count }, () => random.pick(words)).join(" ");
   };
-}
-
-function repeated(word: string, times: number): string {
-  return Array.from({ length: times }, () => word).join(" ");
-}
-
-function randomWords(words: readonly string[], count: number, seed: number): string[] {
-  let state = Math.imul(seed + 1, 0x9e37_79b1) | 1;
-  return Array.from({ length: count }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return words[(state >>> 0) % words.length] ?? "";
-  });
+  return {
+    make: (tokens, seed) => randomWords(tokens - base, seed),
+    continuation: (tokens, seed) => ` ${randomWords(tokens, seed)}`,
+  };
 }

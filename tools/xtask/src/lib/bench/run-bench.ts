@@ -1,11 +1,9 @@
 // Owns the order of a benchmark: each case on each target in turn, round by round, so that what disturbs the machine disturbs both.
 import { loadavg } from "node:os";
+import { compare, generate, usageOf, type Comparison } from "@waggle/harness";
 import { figureNames, type FigureName, type Figures } from "./figures.ts";
-import type { LoadClient } from "./load-client.ts";
-import { usageOf } from "./process-usage.ts";
 import type { PromptMaker } from "./prompts.ts";
-import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Stage } from "./scenario.ts";
-import { compare, type Comparison } from "./statistics.ts";
+import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
 import type { Target } from "./target.ts";
 
 export interface RunBenchOptions extends ScenarioOptions {
@@ -13,7 +11,6 @@ export interface RunBenchOptions extends ScenarioOptions {
   readonly theirs: Target | undefined;
   readonly scenarios: readonly Scenario[];
   readonly rounds: number;
-  readonly client: LoadClient;
   readonly prompts: PromptMaker;
   readonly signal: AbortSignal;
   readonly onRow: (row: BenchRow) => void;
@@ -59,7 +56,7 @@ export async function runBench(options: RunBenchOptions): Promise<BenchRow[]> {
 async function warmUp(options: RunBenchOptions): Promise<void> {
   for (const target of [options.ours, ...(options.theirs === undefined ? [] : [options.theirs])]) {
     options.onPlay(`${target.name} warms up`);
-    await sideBySide(stageOf(options, target, 0, 0), options.slots, warmUpPromptTokens, warmUpTokens);
+    await sideBySide(turnOf(options, target, 0, 0), options.slots, warmUpPromptTokens, warmUpTokens);
   }
 }
 
@@ -81,13 +78,13 @@ async function playCase(
   using _disturbance = benchCase.disturb?.() ?? { [Symbol.dispose]: () => {} };
   for (const target of targets) {
     options.onPlay(`${scenario.name}, ${benchCase.label}: ${target.name} prepares`);
-    await benchCase.prepare?.(stageOf(options, target, 0, firstSeed));
+    await benchCase.prepare?.(turnOf(options, target, 0, firstSeed));
   }
   for (let round = 1; round <= options.rounds; round++) {
     // Who goes first changes, so that neither always follows the other's heat.
     for (const target of round % 2 === 1 ? targets : targets.toReversed()) {
       options.onPlay(`${scenario.name}, ${benchCase.label}: round ${round} of ${options.rounds}, ${target.name}`);
-      figures.get(target)?.push(await measured(target, benchCase, stageOf(options, target, round, firstSeed)));
+      figures.get(target)?.push(await measured(target, benchCase, turnOf(options, target, round, firstSeed)));
     }
   }
   const ours = figures.get(options.ours) ?? [];
@@ -95,23 +92,21 @@ async function playCase(
   return { ...row, figures: comparisons(ours, theirs), ours, theirs, loadAverage: currentLoad() };
 }
 
-function stageOf(options: RunBenchOptions, target: Target, round: number, firstSeed: number): Stage {
+function turnOf(options: RunBenchOptions, target: Target, round: number, firstSeed: number): Turn {
   const roundSeed = firstSeed + round * purposesPerRound;
   let asked = 0;
   return {
     prompts: options.prompts,
     targetName: target.name,
-    round,
-    signal: options.signal,
     seed: (purpose) => roundSeed + purpose,
     generate: (wanted, onArrival) =>
-      options.client.generate(target, { ...wanted, seed: roundSeed + asked++ }, onArrival),
+      generate(target, { ...wanted, seed: roundSeed + asked++ }, { signal: options.signal, onArrival }),
   };
 }
 
-async function measured(target: Target, benchCase: BenchCase, stage: Stage): Promise<Figures> {
+async function measured(target: Target, benchCase: BenchCase, turn: Turn): Promise<Figures> {
   const before = await usageOf(target.pid);
-  const figures = await benchCase.play(stage);
+  const figures = await benchCase.play(turn);
   const after = await usageOf(target.pid);
   if (before === undefined || after === undefined) return figures;
   const tokens = figures.completionTokens ?? 0;
@@ -119,7 +114,6 @@ async function measured(target: Target, benchCase: BenchCase, stage: Stage): Pro
     ...figures,
     ...(tokens > 0 ? { cpuMsPerToken: (after.cpuMs - before.cpuMs) / tokens } : {}),
     rssMiB: after.rssMiB,
-    ...(benchCase.watchesMemory === true ? { rssGainMiB: after.rssMiB - before.rssMiB } : {}),
   };
 }
 

@@ -1,12 +1,8 @@
 // Owns what is known of a server under load: where it is, what it speaks, and which processes it is made of.
+import { nativeDialect, openAiChatDialect, openAiDialect, type LoadTarget } from "@waggle/harness";
 import { findPortHolder } from "@waggle/ports";
-import { nativeDialect, openAiChatDialect, openAiDialect, type Dialect } from "./dialects.ts";
 
-export interface Target {
-  readonly name: string;
-  /** Without a path. */
-  readonly url: string;
-  readonly dialect: Dialect;
+export interface Target extends LoadTarget {
   /** The leader of its processes; undefined on another machine. */
   readonly pid: number | undefined;
   /** What it says of itself, in words. */

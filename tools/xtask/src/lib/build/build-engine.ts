@@ -1,7 +1,6 @@
 // Owns the way to an engine built on this machine: there already, kept from before, or compiled now.
 import { join } from "node:path";
-import type { ProcessGroups } from "../process-group.ts";
-import { repositoryPath } from "../repository.ts";
+import { repositoryPath, type ProcessGroups } from "@waggle/harness";
 import { compileEngine } from "./compile.ts";
 import { buildFolder, buildName, findEnginePackage, isBuilt, type EnginePackage } from "./engine-package.ts";
 import { nameBuild, placeBuild, removeBuild } from "./place-build.ts";

@@ -1,7 +1,5 @@
 // Owns one run of the library's own build: its command, its progress, and the lines that explain a failure.
-import type { ProcessGroups } from "../process-group.ts";
-import { wayOut } from "../daemons.ts";
-import { until } from "../until.ts";
+import { until, wayOut, type ProcessGroups } from "@waggle/harness";
 import { withCompilerFixes } from "./compiler-fixes.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -29,7 +27,7 @@ export async function compileEngine({ workshop, release, groups, onProgress, sig
     if (tail.length > tailLines) tail.shift();
   };
   const build = await groups.start({
-    name: "engine build",
+    name: "engine-build",
     command: [
       process.execPath,
       workshop.cli,

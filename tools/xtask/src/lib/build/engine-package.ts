@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { repositoryPath } from "../repository.ts";
+import { repositoryPath } from "@waggle/harness";
 
 export interface EnginePackage {
   /** The package's own folder. */

@@ -1,39 +1,62 @@
-// Owns one cell of the cancel matrix: a job is brought into a phase, ended by a route, and everything that must hold then is checked.
+// Owns the cells of the cancel matrix: a job is brought into a phase, ended by a route, and everything that must hold then is checked.
+import { stopwatch, type Facts, type LiveStream, type Metrics, type Worker } from "@waggle/harness";
 import type { Bystander } from "./bystander.ts";
 import type { Phase } from "./cancel-phases.ts";
-import { freshTarget, isDue, type Route, type Target } from "./cancel-routes.ts";
-import type { ChaosWorker } from "./chaos-worker.ts";
-import type { Facts } from "./facts.ts";
-import type { LiveStream } from "./live-stream.ts";
-import type { Metrics } from "./metrics.ts";
-import { stopwatch, waitFor } from "./waits.ts";
-import type { Way } from "./ways.ts";
+import { freshTarget, routes, type Route, type Target } from "./cancel-routes.ts";
+import type { Stage } from "./stage.ts";
+import { ways, type Way } from "./ways.ts";
 
-export interface Cell {
-  readonly worker: ChaosWorker;
+/** All cells of one phase. */
+export interface PhaseCells {
+  readonly worker: Worker;
   readonly phase: Phase;
-  readonly route: Route;
-  readonly way: Way;
   /** Somebody who decodes beside the target, asked for before each attempt. Absent where nobody can: while the model loads. */
   readonly bystander?: () => Promise<Pick<Bystander, "checkUndisturbed">>;
   /** A fast model may leave the phase before it is ended there: then once more, this often at most. 1 by default. */
   readonly attempts?: number;
-  /** What the route "deadline" tries in turn. */
+  /** What the route "deadline" tries in turn, until one strikes in the phase: a busy machine may need longer to get there. */
   readonly deadlinesMs?: readonly number[];
 }
 
-/** Tried in turn until one strikes in the phase that is meant: a busy machine may need longer to get there. */
+interface Cell extends PhaseCells {
+  readonly route: Route;
+  readonly way: Way;
+}
+
 const usualDeadlinesMs = [300, 900, 2_700];
 /** Forward passes that may end between the cancel and its slot being free (invariant 4). */
 const stepsAllowed = 1;
+const longRounds = 20;
+
+export const matrixHeader: readonly string[] = ["phase", ...routes.map(({ name }) => name)];
+
+/** Each route, in each way, as often as the run is long. Resolves with the matrix's line: the most steps that a slot was not free. */
+export async function runCells(stage: Stage, cells: PhaseCells): Promise<readonly string[]> {
+  const line: string[] = [cells.phase.name];
+  for (const route of routes) {
+    let worst = 0;
+    let held = true;
+    for (const way of ways) {
+      for (const _ of stage.rounds(longRounds)) {
+        const cell = { ...cells, route, way };
+        const ok = await stage.check(`${cells.phase.name} by ${route.name} (${way.name})`, async (facts) => {
+          worst = Math.max(worst, await runCell(cell, facts));
+        });
+        held &&= ok;
+      }
+    }
+    line.push(held ? String(worst) : "✗");
+  }
+  return line;
+}
 
 /** Resolves with the steps until the slot was free; 0 where the target had none. */
-export async function runCell(cell: Cell, facts: Facts): Promise<number> {
+async function runCell(cell: Cell, facts: Facts): Promise<number> {
   const { phase, route, attempts = 1, deadlinesMs = usualDeadlinesMs } = cell;
   const deadlines = route.name === "deadline" ? deadlinesMs : Array.from({ length: attempts }, () => undefined);
   for (const deadlineMs of deadlines) {
     const attempt = await endOne(cell, deadlineMs);
-    if (attempt.inPhase) return judge(cell, attempt, facts);
+    if (phase.endedHere(attempt.stream.events)) return judge(cell, attempt, facts);
     await route.clear?.(attempt.target);
   }
   facts.expect(false, `the job was no longer in ${phase.name} when it ended`);
@@ -43,7 +66,6 @@ export async function runCell(cell: Cell, facts: Facts): Promise<number> {
 interface Attempt {
   readonly target: Target;
   readonly stream: LiveStream;
-  readonly inPhase: boolean;
   readonly before: Metrics;
   readonly bystander: Pick<Bystander, "checkUndisturbed"> | undefined;
   /** From the deed to the terminal event. */
@@ -62,12 +84,10 @@ async function endOne(cell: Cell, deadlineMs: number | undefined): Promise<Attem
     if (deadlineMs === undefined) throw error;
   });
   const elapsed = stopwatch();
-  const stream = await route.end(target);
-  return { target, stream, inPhase: phase.endedHere(stream.events), before, bystander, ms: elapsed() };
+  return { target, stream: await route.end(target), before, bystander, ms: elapsed() };
 }
 
-async function judge(cell: Cell, attempt: Attempt, facts: Facts): Promise<number> {
-  const { worker, phase, route } = cell;
+async function judge({ worker, phase, route }: Cell, attempt: Attempt, facts: Facts): Promise<number> {
   const { target, stream, before, bystander, ms } = attempt;
   // First of all: the slot must be free by the time the end has been told.
   const slots = await worker.client.slots();
@@ -83,20 +103,8 @@ async function judge(cell: Cell, attempt: Attempt, facts: Facts): Promise<number
   facts.number("steps", steps);
   if (route.name !== "deadline") facts.number("ended_ms", ms);
 
-  await judgeEnd(stream, route, facts);
+  await facts.ended("the job's stream", stream, route.due);
   await bystander?.checkUndisturbed(facts);
   await route.clear?.(target);
   return steps;
-}
-
-async function judgeEnd(stream: LiveStream, route: Route, facts: Facts): Promise<void> {
-  const over = await waitFor("the end of the job's stream", stream.over);
-  facts.equal("what is wrong with the stream", stream.problems, []);
-  facts.expect(
-    isDue(over.terminal, route.due),
-    `it ended with ${JSON.stringify(over.terminal)} where ${JSON.stringify(route.due)} was due`,
-  );
-  // After an error the connection is destroyed, so that no client takes the stream for a finished one.
-  facts.equal("how the connection ended", over.how, "code" in route.due ? "broken" : "complete");
-  facts.equal("whether [DONE] came", over.done, !("code" in route.due));
 }

@@ -1,13 +1,10 @@
 // Owns the phases in which a job can be ended: how to bring a job into one, and how its stream shows afterwards that it was there.
+import { isQueued, isStarted, isToken, type LiveStream } from "@waggle/harness";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
-import type { LiveStream } from "./live-stream.ts";
-import { isQueued, isStarted, isToken } from "./stream-events.ts";
 import { freshId } from "./ways.ts";
 
-export type PhaseName = "loading" | "queued" | "prefill" | "decode";
-
 export interface Phase {
-  readonly name: PhaseName;
+  readonly name: "loading" | "queued" | "prefill" | "decode";
   /** Begins differently each time, so that no slot holds a prefix of it already. */
   request(): Pick<GenerateRequestInput, "prompt">;
   /** Whether the job holds a slot by then. */
@@ -23,38 +20,35 @@ const longPromptWords = 6_000;
 /** Tokens after which a stream is decoding beyond doubt. */
 const decodingFrom = 3;
 
-const started = (events: readonly StreamEvent[]): boolean => events.some(isStarted);
-const decoded = (events: readonly StreamEvent[]): boolean => events.some(isToken);
+const isLoading = (event: StreamEvent): boolean => event.type === "status" && event.status === "loading";
+const isDecoding = (event: StreamEvent): boolean => isToken(event) && event.index >= decodingFrom;
 const short = (): { prompt: string } => ({ prompt: `${freshId("No")}: tell me about the hive.` });
+const waits = { request: short, inSlot: false, endedHere: (events: readonly StreamEvent[]) => !events.some(isStarted) };
 
-export const phases: Readonly<Record<PhaseName, Phase>> = {
-  loading: {
-    name: "loading",
-    request: short,
-    inSlot: false,
-    reached: (stream) =>
-      stream.event("the status loading", (event) => event.type === "status" && event.status === "loading"),
-    endedHere: (events) => !started(events),
-  },
-  queued: {
-    name: "queued",
-    request: short,
-    inSlot: false,
-    reached: (stream) => stream.event("a place in the queue", isQueued),
-    endedHere: (events) => !started(events),
-  },
-  prefill: {
-    name: "prefill",
-    request: () => ({ prompt: `${freshId("No")}: ${"bee ".repeat(longPromptWords)}` }),
-    inSlot: true,
-    reached: (stream) => stream.event("the prefill's start", isStarted),
-    endedHere: (events) => started(events) && !decoded(events),
-  },
-  decode: {
-    name: "decode",
-    request: short,
-    inSlot: true,
-    reached: (stream) => stream.event("some tokens", (event) => isToken(event) && event.index >= decodingFrom),
-    endedHere: decoded,
-  },
+export const loading: Phase = {
+  ...waits,
+  name: "loading",
+  reached: (stream) => stream.event("the status loading", isLoading),
+};
+
+export const queued: Phase = {
+  ...waits,
+  name: "queued",
+  reached: (stream) => stream.event("a place in the queue", isQueued),
+};
+
+export const prefill: Phase = {
+  name: "prefill",
+  request: () => ({ prompt: `${freshId("No")}: ${"bee ".repeat(longPromptWords)}` }),
+  inSlot: true,
+  reached: (stream) => stream.event("the prefill's start", isStarted),
+  endedHere: (events) => events.some(isStarted) && !events.some(isToken),
+};
+
+export const decode: Phase = {
+  name: "decode",
+  request: short,
+  inSlot: true,
+  reached: (stream) => stream.event("some tokens", isDecoding),
+  endedHere: (events) => events.some(isToken),
 };

@@ -1,166 +1,126 @@
-// Owns how a worker leaves: drained, aborted, out of time, with its stdout closed; and that nothing is left of it.
+// Owns how a worker leaves: drained, aborted, out of time, while it loads; that the jobs of every phase end as they must, and that nothing is
+// left. Exit codes, Ctrl-C and a closed stdout are in tests/lifecycle.
 import { sleep } from "@waggle/async";
-import { createLeftoverCheck } from "../leftovers.ts";
-import { betweenSignalsMs } from "./cancel-abort.ts";
-import { exitOf, type ChaosWorker } from "./chaos-worker.ts";
-import type { Facts } from "./facts.ts";
-import type { LiveStream } from "./live-stream.ts";
+import {
+  createLeftoverCheck,
+  exitOf,
+  inLanes,
+  isAlive,
+  type LiveStream,
+  type Worker,
+} from "@waggle/harness";
+import { decode, loading, prefill, queued, type Phase } from "./cancel-phases.ts";
+import { freshTarget } from "./cancel-routes.ts";
 import type { Stage } from "./stage.ts";
-import { errorOf, isQueued, isToken } from "./stream-events.ts";
-import { waitFor } from "./waits.ts";
-import { freshId, inference } from "./ways.ts";
+import { ways } from "./ways.ts";
 
-const slots = 2;
+/** Signals closer together count as one (one Ctrl-C arrives several times); these two are two. */
+const betweenSignalsMs = 350;
 const stepDelayMs = 10;
 /** So that a drain has something to finish, for a second and a half at least. */
 const answerTokens = 150;
-const exitTerminated = 143;
-const exitInterrupted = 130;
-/** Well within the 300 ms in which further signals are the same one, also when they are delivered late. */
-const sameSignalMs = 50;
 /** Workers at a time: starting one is most of the work, and one core's. */
 const lanes = 2;
 
 interface Departure {
+  /** What stands behind "by": a route by which jobs end. */
   readonly name: string;
   readonly flags: string;
-  /** Whether the running streams are ones that end by themselves. */
-  readonly brief: boolean;
+  /** In which there are jobs when it leaves, one for each way. */
+  readonly phases: readonly Phase[];
+  /** Those that decode ask for so little that they may finish. */
+  readonly finishes?: true;
+  /** A second one comes when it drains. */
+  readonly signals: 1 | 2;
   readonly exitCode: number;
-  /** Whether what runs may finish. */
-  readonly finishes: boolean;
-  leave(worker: ChaosWorker): Promise<void>;
 }
 
+/** A loading one needs one signal: a drain does not wait for jobs that have not begun. */
 const departures: readonly Departure[] = [
+  { name: "drain", flags: "", phases: [decode, queued], finishes: true, signals: 1, exitCode: 0 },
   {
-    name: "SIGTERM under load drains",
-    flags: "",
-    brief: true,
+    name: "abort, second SIGTERM",
+    flags: "--drain-timeout 1h",
+    phases: [decode, prefill, queued],
+    signals: 2,
+    exitCode: 143,
+  },
+  {
+    name: "abort, drain time over",
+    flags: "--drain-timeout 300ms",
+    phases: [decode, prefill, queued],
+    signals: 1,
+    exitCode: 143,
+  },
+  {
+    name: "abort, SIGTERM while it loads",
+    flags: "--fake-load-delay 1h --load-timeout 1h",
+    phases: [loading],
+    signals: 1,
     exitCode: 0,
-    finishes: true,
-    leave: async (worker) => worker.signal("SIGTERM"),
-  },
-  {
-    name: "SIGINT twice within 300 ms is one, and drains",
-    flags: "",
-    brief: true,
-    exitCode: 0,
-    finishes: true,
-    async leave(worker) {
-      worker.signal("SIGINT");
-      worker.signal("SIGINT");
-      await sleep(sameSignalMs);
-      worker.signal("SIGINT");
-    },
-  },
-  {
-    name: "a second SIGTERM aborts",
-    flags: "",
-    brief: false,
-    exitCode: exitTerminated,
-    finishes: false,
-    leave: (worker) => signalTwice(worker, "SIGTERM"),
-  },
-  {
-    name: "a second SIGINT aborts",
-    flags: "",
-    brief: false,
-    exitCode: exitInterrupted,
-    finishes: false,
-    leave: (worker) => signalTwice(worker, "SIGINT"),
-  },
-  {
-    name: "the drain's time runs out",
-    flags: "--drain-timeout 200ms",
-    brief: false,
-    exitCode: exitTerminated,
-    finishes: false,
-    leave: async (worker) => worker.signal("SIGTERM"),
   },
 ];
 
-async function signalTwice(worker: ChaosWorker, signal: NodeJS.Signals): Promise<void> {
-  worker.signal(signal);
-  await sleep(betweenSignalsMs);
-  worker.signal(signal);
+export async function runLeaving(stage: Stage): Promise<void> {
+  await inLanes(lanes, departures, (departure) => checkDeparture(stage, departure));
 }
 
-export async function runLeaving(stage: Stage): Promise<void> {
-  const departing = departures.values();
-  const lane = async (): Promise<void> => {
-    // The lanes share the iterator: each takes the next one when it is free.
-    for (const departure of departing) await checkDeparture(stage, departure);
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-  await checkClosedStdout(stage);
+interface Target {
+  readonly phase: Phase;
+  readonly way: string;
+  readonly stream: LiveStream;
 }
 
 async function checkDeparture(stage: Stage, departure: Departure): Promise<void> {
-  const { name, flags, brief, exitCode, finishes } = departure;
-  await using worker = await stage.startWorker(`--slots ${slots} --fake-step-delay ${stepDelayMs} ${flags}`);
-  await stage.check(name, async (facts) => {
-    const request = { prompt: "Tell me while you leave.", seed: 3, ...(brief ? { max_tokens: answerTokens } : {}) };
-    const text = brief ? await stage.uncutText({ ...request, max_tokens: answerTokens }) : undefined;
-    const leftovers = createLeftoverCheck();
-    await leftovers.observe([worker.pid]);
-    const running = await openAll(worker, request, slots);
-    for (const stream of running) await stream.event("a running stream's token", isToken);
-    const waiting = await openAll(worker, request, slots);
-    for (const stream of waiting) await stream.event("a place in the queue", isQueued);
+  const { name, flags, phases, finishes = false, signals, exitCode } = departure;
+  const running = phases.filter(({ inSlot }) => inSlot).length * ways.length;
+  const pace = `--slots ${Math.max(1, running)} --prefill-budget 16 --fake-step-delay ${stepDelayMs}`;
+  await using worker = await stage.startWorker(`${pace} ${flags}`, { loading: phases.includes(loading) });
+  const brief = { prompt: "Tell me while you leave.", seed: 3, max_tokens: answerTokens };
+  const text = finishes ? await stage.uncutText(brief) : undefined;
+  const targets = await openTargets(worker, phases, finishes ? brief : undefined);
+  const engine = worker.enginePid();
+  const leftovers = createLeftoverCheck();
+  await leftovers.observe([worker.pid]);
 
-    const exit = exitOf(worker);
-    await departure.leave(worker);
-    const { code, signal, ms } = await exit;
-    facts.equal("exit", { code, signal }, { code: exitCode, signal: null });
-    facts.number("left_after_ms", ms);
-    for (const stream of waiting) await checkUnavailable(stream, facts);
-    for (const stream of running) {
-      if (finishes) await checkFinished(stream, text, facts);
-      else await checkUnavailable(stream, facts);
-    }
-    const left = await leftovers.check();
-    facts.equal(
-      "processes left",
-      left.processes.map(({ command }) => command),
-      [],
-    );
-    facts.equal("ports still bound", left.ports, []);
-  });
-}
-
-function openAll(worker: ChaosWorker, request: { readonly prompt: string }, count: number): Promise<LiveStream[]> {
-  return Promise.all(
-    Array.from({ length: count }, () => inference.open(worker, { ...request, job_id: freshId("leaving") })),
-  );
-}
-
-async function checkUnavailable(stream: LiveStream, facts: Facts): Promise<void> {
-  const over = await waitFor("the end of a stream whose worker leaves", stream.over);
-  facts.equal("what is wrong with the stream", stream.problems, []);
-  facts.equal("the error it ended with", errorOf(over.terminal), "unavailable");
-  facts.equal("how the connection ended", over.how, "broken");
-}
-
-async function checkFinished(stream: LiveStream, text: string | undefined, facts: Facts): Promise<void> {
-  const over = await waitFor("the end of a stream that was to finish", stream.over);
-  facts.equal("what is wrong with the stream", stream.problems, []);
-  facts.equal("how it ended, and its text", [over.how, over.done, stream.text], ["complete", true, text]);
-}
-
-/** EPIPE: whoever read its lines has gone. That is no reason to go as well. */
-async function checkClosedStdout(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker("--fake-step-delay 1", { stdoutClosed: true });
-  await stage.check("a closed stdout is no crash", async (facts) => {
-    const request = { prompt: "Still there?", seed: 4, max_tokens: answerTokens };
-    const stream = await inference.open(worker, { ...request, job_id: freshId("epipe") });
-    await checkFinished(stream, await stage.uncutText(request), facts);
+  await stage.check(`the worker leaves (${name})`, async (facts) => {
+    const exited = exitOf(worker);
     worker.signal("SIGTERM");
-    facts.equal("exit code", (await exitOf(worker)).code, 0);
-    facts.equal(
-      "errors in the log",
-      worker.log.lines.filter(({ level }) => level === "error" || level === "fatal"),
-      [],
-    );
+    if (signals === 2) {
+      for (const { phase, stream } of targets) if (phase === decode) await stream.nextToken();
+      await sleep(betweenSignalsMs);
+      worker.signal("SIGTERM");
+    }
+    const { code, signal, ms } = await exited;
+    facts.equal("exit", { code, signal }, { code: exitCode, signal: null });
+    facts.number("gone_ms", ms);
+    facts.expect(!(await isAlive(engine)), "the engine outlives the worker");
+    const { processes, ports } = await leftovers.check();
+    const commands = processes.map(({ command }) => command);
+    facts.equal("processes left, and ports still bound", [commands, ports], [[], []]);
   });
+  for (const { phase, way, stream } of targets) {
+    await stage.check(`${phase.name} by ${name} (${way})`, async (facts) => {
+      if (finishes && phase === decode) return facts.ended("a stream that may finish", stream, "length", text);
+      await facts.ended("a stream whose worker leaves", stream, "error unavailable");
+      facts.expect(phase.endedHere(stream.events), `the job was no longer in ${phase.name}`);
+    });
+  }
+}
+
+/** Each phase in each way, one after the other: those that decode have their slots first. */
+async function openTargets(
+  worker: Worker,
+  phases: readonly Phase[],
+  brief: { readonly prompt: string } | undefined,
+): Promise<Target[]> {
+  const targets: Target[] = [];
+  for (const phase of phases) {
+    for (const way of ways) {
+      const stream = await way.open(worker, { ...(brief ?? phase.request()), ...freshTarget() });
+      await phase.reached(stream);
+      targets.push({ phase, way: way.name, stream });
+    }
+  }
+  return targets;
 }

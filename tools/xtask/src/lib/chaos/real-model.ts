@@ -1,16 +1,12 @@
 // Owns what chaos does to the embedded model: cancels in its prefill, a kill under its streams, a resume. What has no need of a real
 // forward pass is done to the fake backend.
+import { isToken, type Worker } from "@waggle/harness";
 import type { Bystander } from "./bystander.ts";
-import { phases, type Phase } from "./cancel-phases.ts";
-import { runRounds } from "./cancel-rounds.ts";
-import { routes } from "./cancel-routes.ts";
-import type { ChaosWorker } from "./chaos-worker.ts";
-import { checkDeath, slotsUnderLoad } from "./engine-death.ts";
-import { createMatrix } from "./matrix.ts";
+import { matrixHeader, runCells } from "./cancel-cell.ts";
+import { prefill, type Phase } from "./cancel-phases.ts";
+import { checkDeath, slotsUnderLoad } from "./engine-faults.ts";
 import { checkWatched } from "./resume.ts";
 import type { Stage } from "./stage.ts";
-import { isToken } from "./stream-events.ts";
-import { waitFor } from "./waits.ts";
 import { freshId, inference } from "./ways.ts";
 
 /** Some 460 of the embedded model's 512 tokens: at 16 a step the prefill takes 29 steps. */
@@ -21,26 +17,15 @@ const attempts = 10;
 const deadlinesMs = [10, 20, 40, 80, 160, 320, 640];
 const cutAt = 20;
 
-const prefill: Phase = {
-  ...phases.prefill,
-  request: () => ({ prompt: `${freshId("No")}. ${longPrompt}` }),
-};
+const phase: Phase = { ...prefill, request: () => ({ prompt: `${freshId("No")}. ${longPrompt}` }) };
 
 export async function runRealModel(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker(`--slots ${slotsUnderLoad} --prefill-budget 16 --reconnect-grace 0s`, {
-    realModel: true,
-  });
-  const matrix = createMatrix(
-    "Cancel in the embedded model's prefill, 16 tokens a step: engine steps until the slot was free",
-  );
+  const flags = `--slots ${slotsUnderLoad} --prefill-budget 16 --reconnect-grace 0s`;
+  await using worker = await stage.startWorker(flags, { realModel: true });
   const bystander = (): Promise<Undisturbed> => decodeBeside(worker);
-  await runRounds(stage, { worker, matrix, phase: prefill, attempts, deadlinesMs, bystander });
-  stage.table(
-    matrix.table(
-      [prefill.name],
-      routes.map(({ name }) => name),
-    ),
-  );
+  const row = await runCells(stage, { worker, phase, attempts, deadlinesMs, bystander });
+  const title = "Cancel in the embedded model's prefill, 16 tokens a step: engine steps until the slot was free";
+  stage.table({ title, header: matrixHeader, rows: [row] });
   await stage.check(`cut after token ${cutAt}, a second reader watches`, (facts) => {
     const body = { prompt: "Once upon a time", ignore_eos: true, max_tokens: 300, job_id: freshId("resume") };
     return checkWatched(worker, body, cutAt, facts);
@@ -53,19 +38,9 @@ export async function runRealModel(stage: Stage): Promise<void> {
 type Undisturbed = Pick<Bystander, "checkUndisturbed">;
 
 /** As long as the context allows; asked for anew each time, since that is not long. */
-async function decodeBeside(worker: ChaosWorker): Promise<Undisturbed> {
-  const stream = await inference.open(worker, {
-    prompt: "Once upon a time",
-    ignore_eos: true,
-    job_id: freshId("beside"),
-  });
+async function decodeBeside(worker: Worker): Promise<Undisturbed> {
+  const request = { prompt: "Once upon a time", ignore_eos: true, job_id: freshId("beside") };
+  const stream = await inference.open(worker, request);
   await stream.event("the bystander's first token", isToken);
-  return {
-    async checkUndisturbed(facts) {
-      const over = await waitFor("the end of the bystander's stream", stream.over);
-      facts.equal("what is wrong with the bystander's stream", stream.problems, []);
-      const reason = over.terminal?.type === "end" ? over.terminal.finish_reason : over.terminal;
-      facts.equal("how it ended", [over.how, reason], ["complete", "length"]);
-    },
-  };
+  return { checkUndisturbed: (facts) => facts.ended("the bystander's stream", stream, "length") };
 }

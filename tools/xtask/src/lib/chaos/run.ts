@@ -1,13 +1,72 @@
-// Owns a run of worker:chaos: its groups one after the other, what they came to, and that nothing is left. The groups are a list.
-import { killProcess } from "../process-group.ts";
-import { chaosGroups, type ChaosGroup } from "./groups.ts";
-import type { ChaosResult, GroupResult, Row, Table } from "./results.ts";
-import { createReferences, createStage, type References, type StageOptions } from "./stage.ts";
-import { stopwatch } from "./waits.ts";
+// Owns a run of worker:chaos: which groups there are, one after the other, what they came to, and that nothing is left.
+import { killProcess, stopwatch } from "@waggle/harness";
+import { namedOf } from "../options.ts";
+import { runCancelMatrix } from "./cancel-matrix.ts";
+import { runCycles } from "./cycles.ts";
+import { runEngineFaults } from "./engine-faults.ts";
+import { runHiveOutages } from "./hive-outages.ts";
+import { runLeaving } from "./leaving.ts";
+import { runOverload } from "./overload.ts";
+import { runRealModel } from "./real-model.ts";
+import { runResume } from "./resume.ts";
+import { runSlowReaders } from "./slow-reader.ts";
+import {
+  createReferences,
+  createStage,
+  type References,
+  type Row,
+  type Stage,
+  type StageOptions,
+  type Table,
+} from "./stage.ts";
+import { runSupersede } from "./supersede.ts";
+
+export interface ChaosGroup {
+  /** For `--only`. */
+  readonly name: string;
+  readonly title: string;
+  run(stage: Stage): Promise<void>;
+}
+
+export const chaosGroups: readonly ChaosGroup[] = [
+  { name: "cancel", title: "Cancel: each phase by each route", run: runCancelMatrix },
+  { name: "supersede", title: "Sessions: the new supersedes the old", run: runSupersede },
+  { name: "cycles", title: "Clients that connect and go at random moments", run: runCycles },
+  { name: "resume", title: "Streams cut and resumed", run: runResume },
+  { name: "overload", title: "Ten times more requests than the queue holds", run: runOverload },
+  { name: "engine", title: "Engines that die, hang and break", run: runEngineFaults },
+  { name: "leaving", title: "Workers that leave", run: runLeaving },
+  { name: "slow", title: "Readers that do not read", run: runSlowReaders },
+  { name: "hive", title: "Hives that fail", run: runHiveOutages },
+  { name: "model", title: "The embedded model", run: runRealModel },
+];
 
 export interface ChaosOptions extends StageOptions {
   /** Run these groups alone; all where there are none. */
   readonly only: readonly string[];
+}
+
+export interface GroupResult {
+  readonly name: string;
+  readonly title: string;
+  readonly ok: boolean;
+  readonly rows: readonly Row[];
+  readonly tables: readonly Table[];
+  readonly duration_ms: number;
+}
+
+/** What `--json` prints. */
+export interface ChaosResult {
+  readonly ok: boolean;
+  /** Gives the same chances again. */
+  readonly seed: number;
+  readonly long: boolean;
+  /** One line for each row that is not ok, and for what is left behind. */
+  readonly failures: readonly string[];
+  readonly groups: readonly GroupResult[];
+  readonly processes_left: number;
+  readonly ports_free: boolean;
+  readonly duration_ms: number;
 }
 
 /** What somebody watching is shown. */
@@ -22,7 +81,9 @@ export async function runChaos(options: ChaosOptions, report: ChaosReport): Prom
   const elapsed = stopwatch();
   const groups: GroupResult[] = [];
   const references = createReferences(options);
-  for (const group of chosen(options.only)) groups.push(await runGroup(group, { options, references, report }));
+  for (const group of namedOf("Cannot run the group", chaosGroups, options.only)) {
+    groups.push(await runGroup(group, options, references, report));
+  }
 
   options.groups.killAll();
   const left = await options.leftovers.check();
@@ -48,24 +109,11 @@ export async function runChaos(options: ChaosOptions, report: ChaosReport): Prom
   return result;
 }
 
-/** @throws Error for a name that no group has */
-function chosen(only: readonly string[]): readonly ChaosGroup[] {
-  const unknown = only.find((name) => !chaosGroups.some((group) => group.name === name));
-  if (unknown !== undefined) {
-    throw new Error(`Cannot run the group ${unknown}: there are ${chaosGroups.map(({ name }) => name).join(", ")}`);
-  }
-  return only.length === 0 ? chaosGroups : chaosGroups.filter(({ name }) => only.includes(name));
-}
-
-interface Surroundings {
-  readonly options: ChaosOptions;
-  readonly references: References;
-  readonly report: ChaosReport;
-}
-
 async function runGroup(
   { name, title, run }: ChaosGroup,
-  { options, references, report }: Surroundings,
+  options: ChaosOptions,
+  references: References,
+  report: ChaosReport,
 ): Promise<GroupResult> {
   report.group(title);
   const rows: Row[] = [];

@@ -1,7 +1,8 @@
 // Owns how a run of worker:chaos looks on a terminal. It decides nothing.
+import { tableLines } from "@waggle/harness";
 import { painter } from "../report.ts";
-import type { ChaosResult, GroupResult, Row, Table } from "./results.ts";
 import type { ChaosReport } from "./run.ts";
+import type { Row, Table } from "./stage.ts";
 
 const nameWidth = 56;
 
@@ -9,9 +10,9 @@ export function createChaosReport(out: NodeJS.WriteStream): ChaosReport {
   const paint = painter(out);
   const line = (text: string): void => void out.write(`${text}\n`);
 
-  function showTable({ title, header, lines }: Table): void {
+  function showTable({ title, header, rows }: Table): void {
     line(`\n  ${paint("bold", title)}`);
-    for (const text of tableLines(header, lines)) line(`  ${text}`);
+    for (const text of tableLines(header, rows)) line(`  ${text}`);
   }
 
   return {
@@ -23,11 +24,11 @@ export function createChaosReport(out: NodeJS.WriteStream): ChaosReport {
     },
     result(result) {
       for (const { tables } of result.groups) tables.forEach(showTable);
-      showTable(worstFigures(result));
-      showTable(summary(result));
       for (const failure of result.failures) line(`  ${paint("red", "✗")} ${failure}`);
+      const rows = result.groups.flatMap((group) => group.rows).length;
       const verdict = result.ok ? paint("green", "PASSED") : paint("red", "FAILED");
-      line(`\n  ${verdict} in ${(result.duration_ms / 1_000).toFixed(1)} s, seed ${result.seed}`);
+      const seconds = (result.duration_ms / 1_000).toFixed(1);
+      line(`\n  ${verdict}: ${rows} checks in ${seconds} s, seed ${result.seed}`);
     },
   };
 }
@@ -39,45 +40,4 @@ function figures({ numbers }: Row): string {
   return Object.entries(numbers)
     .map(([name, value]) => `${name}=${Math.round(value * 10) / 10}`)
     .join(" ");
-}
-
-/** Of each group and kind of figure the largest, and where it was seen. */
-export function worstFigures({ groups }: Pick<ChaosResult, "groups">): Table {
-  const lines = groups.flatMap(({ name: group, rows }) => {
-    const worst = new Map<string, { readonly value: number; readonly row: string }>();
-    for (const { name: row, numbers } of rows) {
-      for (const [figure, value] of Object.entries(numbers)) {
-        if (value > (worst.get(figure)?.value ?? -Infinity)) worst.set(figure, { value, row });
-      }
-    }
-    return [...worst].map(([figure, { value, row }]) => [group, figure, String(Math.round(value * 10) / 10), row]);
-  });
-  return { title: "The largest of each figure", header: ["group", "figure", "value", "in"], lines };
-}
-
-function summary({ groups }: ChaosResult): Table {
-  const held = ({ rows }: GroupResult): number => rows.filter(({ ok }) => ok).length;
-  return {
-    title: "Groups",
-    header: ["group", "held", "failed", "seconds"],
-    lines: groups.map((group) => [
-      group.name,
-      String(held(group)),
-      String(group.rows.length - held(group)),
-      (group.duration_ms / 1_000).toFixed(1),
-    ]),
-  };
-}
-
-/** Columns as wide as their widest cell. */
-export function tableLines(header: readonly string[], lines: readonly (readonly string[])[]): string[] {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
-  );
-  const shown = (cells: readonly string[]): string =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [shown(header), widths.map((width) => "-".repeat(width)).join("  "), ...lines.map(shown)];
 }

@@ -1,11 +1,7 @@
 // Owns the slow readers of chaos: one that never reads and one that comes back too late. They are cut off; nobody else notices.
 import { connect, type Socket } from "node:net";
-import { told, type ChaosWorker } from "./chaos-worker.ts";
-import type { Facts } from "./facts.ts";
-import type { Metrics } from "./metrics.ts";
-import type { Stage, UncutRequest } from "./stage.ts";
-import { errorOf } from "./stream-events.ts";
-import { poll, stopwatch, waitFor } from "./waits.ts";
+import { logged, poll, stopwatch, type Facts, type Metrics, type Worker } from "@waggle/harness";
+import type { Stage } from "./stage.ts";
 import { freshId, inference, reopen } from "./ways.ts";
 
 const replayBufferBytes = 65_536;
@@ -16,7 +12,7 @@ const idChars = 128;
 const endlessTokens = 200_000;
 /** What the worker counts for a token event in its replay log is more. */
 const leastBytesPerToken = 100;
-const neighbourTokens = 50;
+const neighbour = { prompt: "Be brief.", seed: 6, max_tokens: 50 };
 const cutOffLimitMs = 60_000;
 const rssGrowthAllowedMb = 96;
 const bytesPerMb = 1_048_576;
@@ -25,10 +21,11 @@ const readersLong = 20;
 export async function runSlowReaders(stage: Stage): Promise<void> {
   const limits = `--replay-buffer ${replayBufferBytes} --reader-stall-timeout ${stallTimeoutMs}ms --replay-window 0s`;
   await using worker = await stage.startWorker(`--slots 4 --context-size ${endlessTokens} ${limits}`);
-  for (let reader = 0; reader < (stage.long ? readersLong : 1); reader += 1) {
+  const text = await stage.uncutText(neighbour);
+  for (const _ of stage.rounds(readersLong)) {
     await stage.check(
       "a reader that never reads is cut off",
-      (facts) => checkNeverReads(stage, worker, facts),
+      (facts) => checkNeverReads(worker, text, facts),
       cutOffLimitMs,
     );
     await stage.check(
@@ -40,33 +37,25 @@ export async function runSlowReaders(stage: Stage): Promise<void> {
 }
 
 /** The job had no other reader, so it ends as if its client had gone. */
-async function checkNeverReads(stage: Stage, worker: ChaosWorker, facts: Facts): Promise<void> {
-  const neighbour = { prompt: "Be brief.", seed: 6, max_tokens: neighbourTokens };
-  const text = await stage.uncutText(neighbour);
+async function checkNeverReads(worker: Worker, text: string, facts: Facts): Promise<void> {
   const before = await worker.metrics();
   const job = freshId("never").padEnd(idChars, ".");
   const elapsed = stopwatch();
-  const socket = postWithoutReading(worker, "/v1/inference", {
-    prompt: "Fill the pipe.",
-    job_id: job,
-    session_id: job,
-  });
+  const socket = postWithoutReading(worker, { prompt: "Fill the pipe.", job_id: job, session_id: job });
   try {
     let cutOff = false;
-    const end = worker.log.line("the reader to be cut off", told("stream_end", job), { limitMs: cutOffLimitMs });
+    const end = worker.log.line("the reader was cut off", logged("stream_end", job), { limitMs: cutOffLimitMs });
     const ended = end.finally(() => (cutOff = true));
     // It is awaited below; until then its failure is nobody's, and a neighbour's may come first.
     ended.catch(() => {});
-    const neighbours = await meanwhile(
-      () => cutOff,
-      () => checkNeighbour(worker, neighbour, text, facts),
-    );
+    let neighbours = 0;
+    for (; !cutOff; neighbours += 1) await checkNeighbour(worker, text, facts);
     const { tokens } = await ended;
     facts.number("cut_off_after_ms", elapsed());
     facts.number("tokens", Number(tokens));
     facts.number("neighbours", neighbours);
     facts.expect(neighbours > 0, "it was cut off before anybody else was served");
-    facts.equal("the job's end", worker.log.lines.find(told("stream_cancelled", job))?.["reason"], "disconnect");
+    facts.equal("the job's end", worker.log.lines.find(logged("stream_cancelled", job))?.["reason"], "disconnect");
     const after = await worker.metrics();
     facts.equal("readers cut off", cutOffs(after) - cutOffs(before), 1);
     const grownMb = (rss(after) - rss(before)) / bytesPerMb;
@@ -77,41 +66,24 @@ async function checkNeverReads(stage: Stage, worker: ChaosWorker, facts: Facts):
   }
 }
 
-/** Runs it again and again until that is over; resolves with how often. */
-async function meanwhile(isOver: () => boolean, run: () => Promise<void>): Promise<number> {
-  let times = 0;
-  for (; !isOver(); times += 1) await run();
-  return times;
-}
-
 /** A brief answer beside the slow reader: whole, and with no more held for replay than two jobs may. */
-async function checkNeighbour(worker: ChaosWorker, request: UncutRequest, text: string, facts: Facts): Promise<void> {
-  const stream = await inference.open(worker, { ...request, job_id: freshId("neighbour") });
-  const { how } = await waitFor("the end of a neighbour's stream", stream.over);
-  facts.equal(
-    "how a neighbour's stream ended, and its text",
-    [how, stream.problems, stream.text],
-    ["complete", [], text],
-  );
+async function checkNeighbour(worker: Worker, text: string, facts: Facts): Promise<void> {
+  const stream = await inference.open(worker, { ...neighbour, job_id: freshId("neighbour") });
+  await facts.ended("a neighbour's stream", stream, "length", text);
   const held = (await worker.metrics()).sum("waggle_replay_bytes");
   facts.expect(held <= 2 * replayBufferBytes, `${held} bytes were held for replay`);
 }
 
 /** It has seen the first token, and what it needs next is no longer held: it is told so, and its connection destroyed. The job goes on. */
-async function checkTooLate(worker: ChaosWorker, facts: Facts): Promise<void> {
+async function checkTooLate(worker: Worker, facts: Facts): Promise<void> {
   const before = await worker.metrics();
   const { client } = worker;
   const job = freshId("late");
   await client.createJob({ prompt: "Fill the pipe.", job_id: job, on_disconnect: "continue" });
   try {
-    await poll("the replay to move on", async () => {
-      const { tokens } = await client.job(job);
-      return tokens > replayBufferBytes / leastBytesPerToken ? true : undefined;
-    });
-    const late = await reopen(worker, job, 0);
-    const over = await waitFor("the end of a late reader's stream", late.over);
-    facts.equal("the error it is told", errorOf(over.terminal), "slow_consumer");
-    facts.equal("how its connection ended", over.how, "broken");
+    const moved = replayBufferBytes / leastBytesPerToken;
+    await poll("the replay to move on", async () => (await client.job(job)).tokens > moved);
+    await facts.ended("a late reader's stream", await reopen(worker, job, 0), "error slow_consumer");
     facts.equal("readers cut off", cutOffs(await worker.metrics()) - cutOffs(before), 1);
     facts.equal("the job's state", (await client.job(job)).state, "decode");
   } finally {
@@ -120,14 +92,14 @@ async function checkTooLate(worker: ChaosWorker, facts: Facts): Promise<void> {
 }
 
 /** A client in raw TCP: it posts, and takes nothing from its socket. */
-function postWithoutReading({ url }: ChaosWorker, path: string, body: object): Socket {
+function postWithoutReading({ url }: Worker, body: object): Socket {
   const { hostname, port, host } = new URL(url);
   const text = JSON.stringify(body);
   const socket = connect({ host: hostname, port: Number(port) });
   socket.pause();
   // Being cut off is what is due; the metric tells when.
   socket.on("error", () => {});
-  const head = `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json`;
+  const head = `POST /v1/inference HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json`;
   socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
   return socket;
 }

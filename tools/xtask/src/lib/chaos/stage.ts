@@ -1,19 +1,24 @@
 // Owns what the groups of worker:chaos share: starting workers, checking, chances, uncut texts. What is checked is theirs.
+import {
+  createFacts,
+  createRandom,
+  openStream,
+  sourceCommand,
+  startWorker,
+  stopwatch,
+  until,
+  waitFor,
+  type Facts,
+  type LeftoverCheck,
+  type ProcessGroups,
+  type Random,
+  type Worker,
+  type WorkerSpec,
+} from "@waggle/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
-import { sourceCommand, type Command } from "../daemons.ts";
-import type { LeftoverCheck } from "../leftovers.ts";
-import type { ProcessGroups } from "../process-group.ts";
-import { until } from "../until.ts";
-import { startWorker, type ChaosWorker, type WorkerSpec } from "./chaos-worker.ts";
-import { createFacts, type Facts } from "./facts.ts";
-import { openStream } from "./live-stream.ts";
-import { createRandom, type Random } from "./random.ts";
-import type { Row, Table } from "./results.ts";
-import { stopwatch, waitFor } from "./waits.ts";
 
 export interface StageOptions {
   readonly groups: ProcessGroups;
-  readonly env: NodeJS.ProcessEnv;
   readonly seed: number;
   readonly long: boolean;
   /** Further flags for every worker, which win over ours: for tests of this test. */
@@ -24,6 +29,23 @@ export interface StageOptions {
   readonly interrupted: AbortSignal;
 }
 
+/** One thing that held or did not. */
+export interface Row {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Everything that did not hold. */
+  readonly details: string;
+  /** Measured; each name ends in its unit where it has one. */
+  readonly numbers: Readonly<Record<string, number>>;
+  readonly duration_ms: number;
+}
+
+export interface Table {
+  readonly title: string;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 export interface StartOptions extends Pick<WorkerSpec, "loading" | "stdoutClosed"> {
   /** The embedded model and not the fake backend. */
   readonly realModel?: boolean;
@@ -32,25 +54,21 @@ export interface StartOptions extends Pick<WorkerSpec, "loading" | "stdoutClosed
 }
 
 /** What one group sees. */
-export interface Stage {
-  readonly long: boolean;
+export interface Stage extends Pick<StageOptions, "long" | "groups" | "leftovers">, References {
   readonly random: Random;
-  /** A worker on the fake backend, logging JSON, ready unless asked otherwise. The flags stand in one line, as in a shell. */
-  startWorker(flags: string, options?: StartOptions): Promise<ChaosWorker>;
+  /** So many rounds in a long run, and so many (one by default) in a short one. */
+  rounds(long: number, short?: number): Iterable<number>;
+  /** A worker on the fake backend, ready unless asked otherwise. The flags stand in one line, as in a shell. */
+  startWorker(flags: string, options?: StartOptions): Promise<Worker>;
   /** Runs one check; what it throws is its failure. Resolves with whether it held. */
   check(name: string, run: (facts: Facts) => Promise<void>, limitMs?: number): Promise<boolean>;
   table(table: Table): void;
-  /** The answer to this request when nothing disturbs it; `max_tokens` says how much of it. */
-  uncutText(request: UncutRequest): Promise<string>;
-  /** For other daemons than workers. */
-  readonly groups: ProcessGroups;
-  readonly env: NodeJS.ProcessEnv;
-  readonly leftovers: LeftoverCheck;
 }
 
 export type UncutRequest = Required<Pick<GenerateRequestInput, "prompt" | "seed" | "max_tokens">>;
 
 export interface References {
+  /** The answer to this request when nothing disturbs it; `max_tokens` says how much of it. */
   uncutText(request: UncutRequest): Promise<string>;
 }
 
@@ -62,29 +80,30 @@ export function createStage(
   group: { readonly name: string; readonly references: References },
   told: { readonly row: (row: Row) => void; readonly table: (table: Table) => void },
 ): Stage {
+  const { long, groups, leftovers, interrupted } = options;
   return {
-    long: options.long,
+    long,
+    groups,
+    leftovers,
     random: createRandom(options.seed, group.name),
-    groups: options.groups,
-    env: options.env,
-    leftovers: options.leftovers,
+    rounds: (inLong, inShort = 1) => Array.from({ length: long ? inLong : inShort }, (_, round) => round),
     startWorker: (flags, start = {}) => {
-      options.interrupted.throwIfAborted();
-      return until(launch(options, flags, start), options.interrupted);
+      interrupted.throwIfAborted();
+      return until(launch(options, flags, start), interrupted);
     },
     async check(name, run, limitMs = checkLimitMs) {
-      options.interrupted.throwIfAborted();
+      interrupted.throwIfAborted();
       const facts = createFacts();
       const elapsed = stopwatch();
       try {
-        await until(waitFor(`"${name}" to come to its end`, run(facts), limitMs), options.interrupted);
+        await until(waitFor(`"${name}" to come to its end`, run(facts), limitMs), interrupted);
       } catch (error) {
-        options.interrupted.throwIfAborted();
+        interrupted.throwIfAborted();
         facts.expect(false, error instanceof Error ? error.message : String(error));
       }
-      const ok = facts.failures.length === 0;
-      const details = (ok ? facts.notes : facts.failures).join("; ");
-      told.row({ name, ok, details, numbers: facts.numbers, duration_ms: Math.round(elapsed()) });
+      const { failures, numbers } = facts;
+      const ok = failures.length === 0;
+      told.row({ name, ok, details: failures.join("; "), numbers, duration_ms: Math.round(elapsed()) });
       return ok;
     },
     table: told.table,
@@ -92,36 +111,30 @@ export function createStage(
   };
 }
 
-async function launch(options: StageOptions, flags: string, start: StartOptions): Promise<ChaosWorker> {
+async function launch(options: StageOptions, flags: string, start: StartOptions): Promise<Worker> {
   const { realModel = false, nodeFlags = [], ...spec } = start;
-  const backend = realModel ? "llama" : "fake";
-  const given = `--local-mode --port 0 --log-format json --log-level info --backend ${backend} ${flags}`
-    .trim()
-    .split(/\s+/);
-  const command: Command = [...withNodeFlags(nodeFlags), ...given, ...options.workerFlags];
-  const worker = await startWorker(options.groups, { command, env: options.env, ...spec });
+  const backend = ["--log-level", "info", "--backend", realModel ? "llama" : "fake"];
+  const worker = await startWorker(options.groups, {
+    ...spec,
+    command: sourceCommand("worker", nodeFlags),
+    flags: [...backend, ...flags.trim().split(/\s+/), ...options.workerFlags],
+  });
   await options.leftovers.observe([worker.pid]);
   return worker;
-}
-
-/** The entry is the last of the source command; what stands before it is node's. */
-function withNodeFlags(nodeFlags: readonly string[]): Command {
-  const [node, ...rest] = sourceCommand("worker");
-  return [node, ...rest.slice(0, -1), ...nodeFlags, ...rest.slice(-1)];
 }
 
 /** A fake worker that only computes uncut texts: at full speed, one at a time, started when the first is asked for. */
 export function createReferences(options: StageOptions): References {
   const texts = new Map<string, Promise<string>>();
-  let worker: Promise<ChaosWorker> | undefined;
+  let worker: Promise<Worker> | undefined;
 
   async function compute(request: UncutRequest): Promise<string> {
     worker ??= launch({ ...options, workerFlags: [] }, "--context-size 65536 --replay-buffer 64MiB", {});
     const { url } = await worker;
-    const stream = await openStream({ url: `${url}/v1/inference`, body: request });
-    const { how } = await waitFor("an uncut text", stream.over);
+    const { over, judge } = await openStream({ url: `${url}/v1/inference`, body: request });
+    const { how } = await waitFor("an uncut text", over);
     if (how !== "complete") throw new Error(`Cannot get the uncut text: its stream was ${how}`);
-    return stream.text;
+    return judge.text;
   }
 
   return {

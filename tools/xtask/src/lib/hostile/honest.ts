@@ -1,9 +1,7 @@
 // Owns the honest streams: one long answer after the other, each judged, and the gaps between their tokens as their client feels them.
 import { sleep } from "@waggle/async";
+import { gapsOf, incompleteness, isEnough, openStream, proveRealness, type AnswerTimes } from "@waggle/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
-import { isEnough, proveRealness, type AnswerTimes } from "../realness.ts";
-import { createStreamJudge } from "../stream-rules.ts";
-import { receiveStream } from "../stream.ts";
 
 export interface Honest {
   readonly streams: number;
@@ -64,34 +62,30 @@ export function startHonest(url: string, tokens: readonly string[], signal: Abor
   }
 
   async function once(token: string): Promise<AnswerTimes | undefined> {
-    const judge = createStreamJudge();
     const headers = { authorization: `Bearer ${token}` };
-    let before: number | undefined;
     try {
-      for await (const received of receiveStream({
+      const { over, judge } = await openStream({
         url: `${url}/v1/inference`,
         body: request,
         headers,
         silenceMs,
         signal,
-      })) {
-        if (judge.take(received)?.type !== "token") continue;
-        counted.tokens += 1;
-        if (before === undefined)
-          counted.longestFirstTokenMs = Math.max(counted.longestFirstTokenMs, received.arrivalMs);
-        else gaps.add(received.arrivalMs - before);
-        before = received.arrivalMs;
-      }
+      });
+      const { how, reason } = await over;
+      const arrivals = judge.tokens.map(({ arrivalMs }) => arrivalMs);
+      for (const gap of gapsOf(arrivals)) gaps.add(gap);
+      counted.tokens += arrivals.length;
+      counted.longestFirstTokenMs = Math.max(counted.longestFirstTokenMs, arrivals[0] ?? 0);
+      if (signal.aborted) return undefined;
+      complain([...judge.problems, ...incompleteness(judge, how === "complete" ? undefined : (reason ?? how))]);
+      counted.streams += 1;
+      return judge;
     } catch (error) {
       if (signal.aborted) return undefined;
-      complain(judge.finish(error instanceof Error ? error.message : String(error)).failures);
+      complain([error instanceof Error ? error.message : String(error)]);
       await sleep(retryMs, { signal }).catch(() => {});
       return undefined;
     }
-    const record = judge.finish();
-    complain(record.failures);
-    counted.streams += 1;
-    return record;
   }
 
   /** A pause of the machine says nothing about one answer: they are judged together, as soon as they are enough. */

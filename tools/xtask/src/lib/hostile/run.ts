@@ -4,14 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { linkSignals, sleep } from "@waggle/async";
-import { parseUsage } from "../bench/process-usage.ts";
-import { startWorker, type ChaosWorker } from "../chaos/chaos-worker.ts";
-import { stopwatch } from "../chaos/waits.ts";
-import { sourceCommand } from "../daemons.ts";
-import type { LeftoverCheck } from "../leftovers.ts";
-import type { ProcessGroups } from "../process-group.ts";
-import { round } from "../statistics.ts";
-import { until } from "../until.ts";
+import {
+  parseUsage,
+  round,
+  startWorker,
+  stopwatch,
+  until,
+  type LeftoverCheck,
+  type ProcessGroups,
+  type Worker as Subject,
+} from "@waggle/harness";
 import type { CrowdAnswers, CrowdOptions } from "./crowd.ts";
 import { startHonest, type Honest } from "./honest.ts";
 import { memoryFigures, type HostileFigures } from "./verdict.ts";
@@ -22,7 +24,6 @@ export interface HostileOptions {
   readonly seed: number;
   readonly groups: ProcessGroups;
   readonly leftovers: LeftoverCheck;
-  readonly env: NodeJS.ProcessEnv;
   readonly workerFlags: readonly string[];
   /** Aborts when the run is to end at once. */
   readonly interrupted: AbortSignal;
@@ -53,8 +54,8 @@ export async function runHostile(options: HostileOptions): Promise<HostileFigure
   try {
     const file = join(folder, "tokens");
     await writeFile(file, [...honestTokens, ...crowdTokens].map((token) => `${token}:${token}\n`).join(""));
-    const given = ["--port", "0", "--log-format", "json", "--api-token-file", file, ...flags, ...options.workerFlags];
-    const starting = startWorker(options.groups, { command: [...sourceCommand("worker"), ...given], env: options.env });
+    const given = ["--api-token-file", file, ...flags, ...options.workerFlags];
+    const starting = startWorker(options.groups, { flags: given, networkMode: true });
     await using worker = await until(starting, options.interrupted);
     await options.leftovers.observe([worker.pid]);
     return await measure(worker, options, { honestTokens, crowdTokens });
@@ -64,7 +65,7 @@ export async function runHostile(options: HostileOptions): Promise<HostileFigure
 }
 
 async function measure(
-  worker: ChaosWorker,
+  worker: Subject,
   options: HostileOptions,
   tokens: { readonly honestTokens: readonly string[]; readonly crowdTokens: readonly string[] },
 ): Promise<HostileFigures> {
@@ -118,10 +119,10 @@ async function measure(
   };
 }
 
-type Health = Awaited<ReturnType<ChaosWorker["client"]["health"]>>;
+type Health = Awaited<ReturnType<Subject["client"]["health"]>>;
 
 /** When it is idle, or when it should have been; undefined when nobody answers. */
-async function lastLook(worker: ChaosWorker): Promise<Health | undefined> {
+async function lastLook(worker: Subject): Promise<Health | undefined> {
   const elapsed = stopwatch();
   for (let seen: Health | undefined; ; await sleep(lookEveryMs / 10)) {
     seen = await worker.client.health().catch(() => seen);

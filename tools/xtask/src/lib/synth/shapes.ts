@@ -14,64 +14,20 @@ export interface ModelShape {
   readonly context: number;
 }
 
-/** All with tied embeddings, as the models of these sizes have them. */
-export const shapes: readonly ModelShape[] = [
-  {
-    name: "15m",
-    like: "stories15M",
-    layers: 6,
-    width: 288,
-    heads: 6,
-    kvHeads: 6,
-    feedForward: 768,
-    vocabulary: 32_000,
-    context: 2_048,
+/** All with tied embeddings, as the models of these sizes have them. In the order of the fields. */
+const rows = [
+  ["15m", "stories15M", 6, 288, 6, 6, 768, 32_000, 2_048],
+  ["135m", "SmolLM2-135M", 30, 576, 9, 3, 1_536, 49_152, 8_192],
+  ["360m", "SmolLM2-360M", 32, 960, 15, 5, 2_560, 49_152, 8_192],
+  ["500m", "Qwen2.5-0.5B", 24, 896, 14, 2, 4_864, 151_936, 8_192],
+  ["1b", "Llama-3.2-1B", 16, 2_048, 32, 8, 8_192, 128_256, 8_192],
+] as const;
+
+export const shapes: readonly ModelShape[] = rows.map(
+  ([name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context]) => {
+    return { name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context };
   },
-  {
-    name: "135m",
-    like: "SmolLM2-135M",
-    layers: 30,
-    width: 576,
-    heads: 9,
-    kvHeads: 3,
-    feedForward: 1_536,
-    vocabulary: 49_152,
-    context: 8_192,
-  },
-  {
-    name: "360m",
-    like: "SmolLM2-360M",
-    layers: 32,
-    width: 960,
-    heads: 15,
-    kvHeads: 5,
-    feedForward: 2_560,
-    vocabulary: 49_152,
-    context: 8_192,
-  },
-  {
-    name: "500m",
-    like: "Qwen2.5-0.5B",
-    layers: 24,
-    width: 896,
-    heads: 14,
-    kvHeads: 2,
-    feedForward: 4_864,
-    vocabulary: 151_936,
-    context: 8_192,
-  },
-  {
-    name: "1b",
-    like: "Llama-3.2-1B",
-    layers: 16,
-    width: 2_048,
-    heads: 32,
-    kvHeads: 8,
-    feedForward: 8_192,
-    vocabulary: 128_256,
-    context: 8_192,
-  },
-];
+);
 
 /** @throws Error naming the shapes there are */
 export function shapeNamed(name: string): ModelShape {

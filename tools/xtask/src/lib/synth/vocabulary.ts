@@ -8,17 +8,16 @@ export interface Vocabulary {
   /** Higher ones are merged first. */
   readonly scores: Float32Array;
   readonly types: Int32Array;
-  readonly unknown: number;
-  readonly beginning: number;
-  readonly end: number;
 }
 
+/** The first three pieces, by their places. */
+export const special = { unknown: 0, beginning: 1, end: 2 } as const;
 /** SentencePiece's mark for a space, with which a word begins. */
 const space = "\u2581";
 const consonants = [..."bcdfghjklmnpqrstvwxz"];
 const vowels = [..."aeiou"];
-const firstPrintable = 33;
-const lastPrintable = 126;
+const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
+const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
 
 /**
  * Words are made by adding one letter at a time to a shorter one that is a word too. The tokenizer merges pairs of known pieces, so this
@@ -26,30 +25,20 @@ const lastPrintable = 126;
  * @throws Error when `size` does not hold the bytes and characters
  */
 export function makeVocabulary(size: number): Vocabulary {
-  const pieces = ["<unk>", "<s>", "</s>"];
-  const types: number[] = [tokenType.unknown, tokenType.control, tokenType.control];
-  const add = (piece: string, type: number): void => {
-    pieces.push(piece);
-    types.push(type);
-  };
-  for (let byte = 0; byte < 256; byte++) {
-    add(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, tokenType.byte);
-  }
-  add(space, tokenType.normal);
-  for (let code = firstPrintable; code <= lastPrintable; code++) add(String.fromCharCode(code), tokenType.normal);
+  const pieces = ["<unk>", "<s>", "</s>", ...bytes, space, ...printable];
   if (size < pieces.length) throw new Error(`Cannot make a vocabulary of ${size}: it takes at least ${pieces.length}`);
-
   for (const word of words()) {
     if (pieces.length === size) break;
-    add(word, tokenType.normal);
+    pieces.push(word);
   }
+  const typeOf = (index: number): number => {
+    if (index <= special.end) return index === special.unknown ? tokenType.unknown : tokenType.control;
+    return index <= special.end + bytes.length ? tokenType.byte : tokenType.normal;
+  };
   return {
     pieces,
-    types: Int32Array.from(types),
+    types: Int32Array.from(pieces, (_, index) => typeOf(index)),
     scores: Float32Array.from(pieces, (_, index) => -index),
-    unknown: 0,
-    beginning: 1,
-    end: 2,
   };
 }
 

@@ -1,32 +1,39 @@
-// Owns the making of a model's file, piece by piece: memory is bounded by one piece, and a file that has its name is whole.
+// Owns the making of a model's file, of the llama architecture by llama.cpp's names, in Q8_0: random weights, the same for the same seed.
+// Memory is bounded by one piece, and a file that has its name is whole.
+import { createCipheriv, createHash, type Cipher } from "node:crypto";
 import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { aligned, ggufHeader } from "./gguf-writer.ts";
-import { planMetadata, planTensors, type PlannedTensor, type Quantization } from "./model-plan.ts";
-import { q8Block, quantizeQ8, toHalf } from "./numbers.ts";
-import { createRandomWeights, type RandomWeights } from "./random-weights.ts";
+import { aligned, gguf, ggufHeader, type GgufTensor } from "./gguf.ts";
 import type { ModelShape } from "./shapes.ts";
-import { makeVocabulary } from "./vocabulary.ts";
+import { makeVocabulary, special } from "./vocabulary.ts";
 
 export interface WriteModelOptions {
   readonly shape: ModelShape;
-  readonly quantization: Quantization;
   readonly path: string;
   readonly seed: number;
   /** Bytes of the file that stand, and that it will have. */
-  readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** A multiple of a block's weights. */
-const pieceWeights = 1 << 20;
+/** Weights that share a scale in Q8_0, and the bytes they take: a half float and one signed byte for each. */
+const block = { weights: 32, bytes: 34 } as const;
+/** A multiple of a block's bytes. */
+const pieceBytes = block.bytes * 32_768;
+/** The standard deviation of a byte that is anything from -128 to 127. */
+const byteDeviation = 256 / Math.sqrt(12);
+/** `llama_ftype` of llama.h. */
+const fileTypeQ8 = 7;
+const chatTemplate =
+  "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}" +
+  "{% if add_generation_prompt %}assistant:{% endif %}";
 
 /** @throws Error naming the path when it cannot be written; the signal's reason. Nothing is left of an unfinished file. */
 export async function writeModel(options: WriteModelOptions): Promise<{ readonly bytes: number }> {
-  const { shape, quantization, path, onProgress, signal } = options;
+  const { shape, path, seed, onProgress, signal } = options;
   const unfinished = `${path}.part`;
-  const tensors = planTensors(shape, quantization);
-  const header = ggufHeader(planMetadata(shape, quantization, makeVocabulary(shape.vocabulary)), tensors);
+  const tensors = tensorsOf(shape);
+  const header = ggufHeader(metadataOf(shape), tensors);
   const bytes = tensors.reduce((sum, tensor) => sum + aligned(tensor.bytes), header.length);
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -37,10 +44,10 @@ export async function writeModel(options: WriteModelOptions): Promise<{ readonly
         signal.throwIfAborted();
         await writeAll(file, piece);
         done += piece.length;
-        onProgress(done, bytes);
+        onProgress?.(done, bytes);
       };
       await write(header);
-      const random = createRandomWeights(options.seed);
+      const random = keystream(seed);
       for (const tensor of tensors) for (const piece of tensorPieces(tensor, random)) await write(piece);
     } finally {
       await file.close();
@@ -59,29 +66,90 @@ async function writeAll(file: FileHandle, piece: Buffer): Promise<void> {
   for (let at = 0; at < piece.length;) at += (await file.write(piece, at)).bytesWritten;
 }
 
-/** The tensor's bytes with its padding. A piece is only good until the next one is asked for. */
-function* tensorPieces(tensor: PlannedTensor, random: RandomWeights): Generator<Buffer, void> {
-  const weights = tensor.dimensions.reduce((product, dimension) => product * dimension, 1);
-  const piece = new Float32Array(Math.min(pieceWeights, weights));
-  for (let from = 0; from < weights; from += piece.length) {
-    const part = piece.subarray(0, Math.min(piece.length, weights - from));
-    if (tensor.deviation === undefined) part.fill(1);
-    else random(part, tensor.deviation);
-    yield encode(part, tensor.type);
-  }
-  const padding = aligned(tensor.bytes) - tensor.bytes;
-  if (padding > 0) yield Buffer.alloc(padding);
+function metadataOf(shape: ModelShape): Readonly<Record<string, Buffer>> {
+  const { pieces, scores, types } = makeVocabulary(shape.vocabulary);
+  return {
+    "general.architecture": gguf.string("llama"),
+    "general.name": gguf.string(`Random ${shape.name} q8_0`),
+    "general.description": gguf.string(`Random weights in the shape of ${shape.like}, for measuring`),
+    "general.file_type": gguf.uint32(fileTypeQ8),
+    "general.quantization_version": gguf.uint32(2),
+    "llama.context_length": gguf.uint32(shape.context),
+    "llama.embedding_length": gguf.uint32(shape.width),
+    "llama.block_count": gguf.uint32(shape.layers),
+    "llama.feed_forward_length": gguf.uint32(shape.feedForward),
+    "llama.attention.head_count": gguf.uint32(shape.heads),
+    "llama.attention.head_count_kv": gguf.uint32(shape.kvHeads),
+    "llama.attention.layer_norm_rms_epsilon": gguf.float32(1e-5),
+    "llama.rope.dimension_count": gguf.uint32(shape.width / shape.heads),
+    "llama.rope.freq_base": gguf.float32(10_000),
+    "llama.vocab_size": gguf.uint32(shape.vocabulary),
+    "tokenizer.ggml.model": gguf.string("llama"),
+    "tokenizer.ggml.pre": gguf.string("default"),
+    "tokenizer.ggml.tokens": gguf.strings(pieces),
+    "tokenizer.ggml.scores": gguf.float32s(scores),
+    "tokenizer.ggml.token_type": gguf.int32s(types),
+    "tokenizer.ggml.bos_token_id": gguf.uint32(special.beginning),
+    "tokenizer.ggml.eos_token_id": gguf.uint32(special.end),
+    "tokenizer.ggml.unknown_token_id": gguf.uint32(special.unknown),
+    "tokenizer.ggml.add_bos_token": gguf.bool(true),
+    "tokenizer.ggml.add_eos_token": gguf.bool(false),
+    "tokenizer.ggml.add_space_prefix": gguf.bool(true),
+    "tokenizer.chat_template": gguf.string(chatTemplate),
+  };
 }
 
-function encode(weights: Float32Array, type: PlannedTensor["type"]): Buffer {
-  if (type === "f32") return Buffer.from(weights.buffer, weights.byteOffset, weights.byteLength);
-  if (type === "f16") {
-    const halves = Uint16Array.from(weights, toHalf);
-    return Buffer.from(halves.buffer);
+/** There is no output matrix: llama.cpp takes the embedding where it is absent. */
+function tensorsOf({ layers, width, heads, kvHeads, feedForward, vocabulary }: ModelShape): GgufTensor[] {
+  const kvWidth = (width / heads) * kvHeads;
+  const matrix = (name: string, columns: number, rows: number): GgufTensor => {
+    const bytes = ((columns * rows) / block.weights) * block.bytes;
+    return { name: `${name}.weight`, dimensions: [columns, rows], type: "q8_0", bytes };
+  };
+  const norm = (name: string): GgufTensor => {
+    return { name: `${name}.weight`, dimensions: [width], type: "f32", bytes: width * 4 };
+  };
+  return [
+    matrix("token_embd", width, vocabulary),
+    norm("output_norm"),
+    ...Array.from({ length: layers }, (_, layer) => [
+      norm(`blk.${layer}.attn_norm`),
+      matrix(`blk.${layer}.attn_q`, width, width),
+      matrix(`blk.${layer}.attn_k`, width, kvWidth),
+      matrix(`blk.${layer}.attn_v`, width, kvWidth),
+      matrix(`blk.${layer}.attn_output`, width, width),
+      norm(`blk.${layer}.ffn_norm`),
+      matrix(`blk.${layer}.ffn_gate`, width, feedForward),
+      matrix(`blk.${layer}.ffn_up`, width, feedForward),
+      matrix(`blk.${layer}.ffn_down`, feedForward, width),
+    ]).flat(),
+  ];
+}
+
+/** The tensor's bytes with its padding: ones for a norm, random bytes under one scale for a matrix. */
+function* tensorPieces({ type, dimensions, bytes }: GgufTensor, random: Cipher): Generator<Buffer, void> {
+  const [columns = 1] = dimensions;
+  if (type === "f32") yield Buffer.from(new Float32Array(columns).fill(1).buffer);
+  else {
+    // Keeps what passes through it at the size it had, so that the logits stay near each other and no token wins always.
+    const scale = toHalf(1 / Math.sqrt(columns) / byteDeviation);
+    for (let from = 0; from < bytes; from += pieceBytes) {
+      const piece = random.update(Buffer.alloc(Math.min(pieceBytes, bytes - from)));
+      for (let at = 0; at < piece.length; at += block.bytes) piece.writeUInt16LE(scale, at);
+      yield piece;
+    }
   }
-  const bytes = Buffer.alloc((weights.length / q8Block.weights) * q8Block.bytes);
-  for (let block = 0; block * q8Block.weights < weights.length; block++) {
-    quantizeQ8(weights, block * q8Block.weights, bytes, block * q8Block.bytes);
-  }
-  return bytes;
+  yield Buffer.alloc(aligned(bytes) - bytes);
+}
+
+/** Bytes that look random, a gigabyte a second. */
+function keystream(seed: number): Cipher {
+  const key = createHash("sha256").update(String(seed)).digest();
+  return createCipheriv("aes-256-ctr", key, Buffer.alloc(16));
+}
+
+/** The bits of the half float below a positive number that a half float holds with all its precision: 2^-14 to 65,504. */
+export function toHalf(value: number): number {
+  const [bits = 0] = new Uint32Array(Float32Array.of(value).buffer);
+  return (bits >>> 13) - (112 << 10);
 }

@@ -1,0 +1,27 @@
+// spawn
+export * from "./lib/daemon.ts";
+export * from "./lib/leftovers.ts";
+export * from "./lib/log.ts";
+export * from "./lib/process-group.ts";
+export * from "./lib/processes.ts";
+export * from "./lib/repository.ts";
+export * from "./lib/worker.ts";
+// wait
+export * from "./lib/arrivals.ts";
+export * from "./lib/wait.ts";
+// stream
+export * from "./lib/http.ts";
+export * from "./lib/live-stream.ts";
+export * from "./lib/realness.ts";
+export * from "./lib/stream-rules.ts";
+// load
+export * from "./lib/dialects.ts";
+export * from "./lib/load.ts";
+export * from "./lib/usage.ts";
+// judge
+export * from "./lib/facts.ts";
+export * from "./lib/metrics.ts";
+export * from "./lib/statistics.ts";
+export * from "./lib/tables.ts";
+// random
+export * from "./lib/random.ts";

@@ -1,0 +1,123 @@
+// Owns a daemon: started from its source in a group of its own, heard through its stdout lines and its log, and gone in the end.
+import { withTimeout } from "@waggle/async";
+import { StdoutLineSchema, type StdoutLine } from "@waggle/protocol";
+import { createArrivals } from "./arrivals.ts";
+import { createLog, objectIn, type Log } from "./log.ts";
+import { killGroup, type Exit, type ProcessGroups } from "./process-group.ts";
+import { repositoryPath } from "./repository.ts";
+import { stopwatch, waitFor } from "./wait.ts";
+
+export type Command = readonly [file: string, ...args: string[]];
+export type DaemonName = "hive" | "worker";
+type Line<T extends StdoutLine["type"]> = Extract<StdoutLine, { type: T }>;
+
+export interface Daemon extends AsyncDisposable {
+  readonly name: DaemonName;
+  readonly pid: number;
+  readonly log: Log;
+  /** What it has said on stdout. */
+  readonly lines: readonly StdoutLine[];
+  /** Its line of this type, come or still to come. @throws Error with the reason from its log when it leaves before; TimeoutError */
+  line<T extends StdoutLine["type"]>(type: T, limitMs?: number): Promise<Line<T>>;
+  /** Resolves when it has left and its output has been read; never rejects. */
+  readonly exited: Promise<Exit>;
+  /** To the daemon alone, as a supervisor would. */
+  signal(name: NodeJS.Signals): void;
+  /** Sends SIGTERM and waits for the exit; undefined when there was none within `limitMs`. */
+  stop(limitMs: number): Promise<Exit | undefined>;
+  /** The end of its group, at once. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface DaemonSpec {
+  readonly name: DaemonName;
+  /** Its source by default. */
+  readonly command?: Command;
+  readonly flags: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly onLogLine?: (line: string) => void;
+  /** Nobody reads its stdout: the pipe is closed before it writes a line. */
+  readonly stdoutClosed?: boolean;
+  /** The daemon has left and nobody had called `stop`. */
+  readonly onUnexpectedExit?: (daemon: Daemon, exit: Exit) => void;
+}
+
+/** From its spawn to any line of its own; a machine under load compiles TypeScript slowly. */
+const lineLimitMs = 60_000;
+
+/** Node itself with tsx and the `source` condition: what a developer runs, in one process, without a build. */
+export function sourceCommand(name: DaemonName, nodeFlags: readonly string[] = []): Command {
+  const entry = repositoryPath(`apps/${name === "hive" ? "mock-hive" : "worker"}/src/main.ts`);
+  return [process.execPath, "--conditions=waggle-source", "--import", import.meta.resolve("tsx"), ...nodeFlags, entry];
+}
+
+/** No setting of whoever runs this reaches a daemon: a WAGGLE_API_TOKEN alone would keep a worker in local mode from starting. */
+export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_")));
+}
+
+export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Promise<Daemon> {
+  const { name, command = sourceCommand(name), env = withoutSettings(process.env) } = spec;
+  const log = createLog();
+  const lines = createArrivals<StdoutLine>(name);
+  const group = await groups.start({
+    name,
+    command: [...command, ...spec.flags],
+    env,
+    stdoutClosed: spec.stdoutClosed === true,
+    onStdoutLine: (text) => {
+      const parsed = StdoutLineSchema.safeParse(objectIn(text));
+      if (parsed.success) lines.add(parsed.data);
+    },
+    onLogLine: (text) => {
+      log.add(text);
+      spec.onLogLine?.(text);
+    },
+  });
+  let stopping = false;
+  const daemon: Daemon = {
+    name,
+    pid: group.pid,
+    log,
+    lines: lines.items,
+    line<T extends StdoutLine["type"]>(type: T, limitMs = lineLimitMs) {
+      const isWanted = (line: StdoutLine): line is Line<T> => line.type === type;
+      return lines.first(`it was ${type}`, isWanted, { limitMs });
+    },
+    exited: group.exited,
+    signal: group.signal,
+    async stop(limitMs) {
+      stopping = true;
+      group.signal("SIGTERM");
+      return withTimeout(group.exited, limitMs, "").catch(() => undefined);
+    },
+    async [Symbol.asyncDispose]() {
+      stopping = true;
+      killGroup(group.pid);
+      await waitFor(`a killed ${name} to be gone`, group.exited);
+    },
+  };
+  void group.exited.then((exit) => {
+    if (!stopping) spec.onUnexpectedExit?.(daemon, exit);
+    log.end();
+    lines.end(`it ${wayOut(exit)}: ${log.lastError() ?? log.explanation().at(-1) ?? "and logged nothing"}`);
+  });
+  return daemon;
+}
+
+/** "The worker left with exit code 75 while the model was loading: Cannot load model …", as far as its log tells why. */
+export function departure({ name, log }: Daemon, exit: Exit, doing: string): string {
+  const lastError = log.lastError();
+  return `The ${name} ${wayOut(exit)} while ${doing}${lastError === undefined ? "" : `: ${lastError}`}`;
+}
+
+export function wayOut({ code, signal }: Exit): string {
+  return signal === null ? `left with exit code ${code}` : `was ended by ${signal}`;
+}
+
+/** The exit within the limit, and how long it took. @throws TimeoutError */
+export async function exitOf({ name, exited }: Daemon, limitMs?: number): Promise<Exit & { readonly ms: number }> {
+  const elapsed = stopwatch();
+  const exit = await waitFor(`the ${name}'s exit`, exited, limitMs);
+  return { ...exit, ms: elapsed() };
+}

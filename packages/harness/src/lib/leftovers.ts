@@ -1,0 +1,73 @@
+// Owns the last question of a run: is any process of ours alive, is any port of ours still bound?
+import { connect } from "node:net";
+import { findPortHolder, listPortsOf } from "@waggle/ports";
+import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
+import { poll } from "./wait.ts";
+
+export interface Leftovers {
+  readonly processes: readonly ProcessEntry[];
+  /** Ports that we had and that still take connections. */
+  readonly ports: readonly number[];
+}
+
+export interface LeftoverCheck {
+  /** Remembers who belongs to these groups now, and on which ports they listen. */
+  observe(leaders: readonly number[]): Promise<void>;
+  /** What is still there of all that was observed, and of the groups as they are now. */
+  check(): Promise<Leftovers>;
+}
+
+/** A process that was told to leave may take this long to vanish from the table after its parent said that all is over. */
+const graceMs = 1_000;
+const connectTimeoutMs = 1_000;
+
+export function createLeftoverCheck(): LeftoverCheck {
+  const leaders = new Set<number>();
+  const observed: ProcessEntry[] = [];
+  const ports = new Set<number>();
+
+  async function look(): Promise<Leftovers> {
+    const table = await listProcesses();
+    const alive = table.filter(
+      (entry) => leaders.has(entry.groupId) || observed.some((seen) => sameProcess(seen, entry)),
+    );
+    const bound = await Promise.all([...ports].map((port) => isOurs(port, alive)));
+    return { processes: alive, ports: [...ports].filter((_, index) => bound[index]) };
+  }
+
+  return {
+    async observe(groupLeaders) {
+      for (const leader of groupLeaders) leaders.add(leader);
+      const family = familyOf(await listProcesses(), groupLeaders);
+      observed.push(...family.filter((entry) => !observed.some((seen) => sameProcess(seen, entry))));
+      for (const port of await listPortsOf(family.map(({ pid }) => pid))) ports.add(port);
+    },
+    async check() {
+      const nothing = async (): Promise<Leftovers | false> => {
+        const left = await look();
+        return left.processes.length + left.ports.length === 0 && left;
+      };
+      return poll("nothing to be left", nothing, graceMs).catch(look);
+    },
+  };
+}
+
+/** A port that refuses is free. One that accepts may be somebody else's by now: the system hands freed ports out again. */
+async function isOurs(port: number, alive: readonly ProcessEntry[]): Promise<boolean> {
+  if (await refuses(port)) return false;
+  const holder = await findPortHolder(port);
+  return holder === undefined || alive.some(({ pid }) => pid === holder.pid);
+}
+
+function refuses(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port, timeout: connectTimeoutMs });
+    const answer = (refused: boolean): void => {
+      socket.destroy();
+      resolve(refused);
+    };
+    socket.once("connect", () => answer(false));
+    socket.once("timeout", () => answer(false));
+    socket.once("error", (error: NodeJS.ErrnoException) => answer(error.code === "ECONNREFUSED"));
+  });
+}

@@ -1,0 +1,121 @@
+// Owns the process table: who is alive, whose child it is, to which group it belongs. Linux's /proc, `ps` elsewhere.
+import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { poll } from "./wait.ts";
+
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly groupId: number;
+  /** When it started, in the system's own notation: tells a process from a later one that was given the same id. */
+  readonly startedAt: string;
+  readonly command: string;
+}
+
+const commandCharsLimit = 200;
+const psTimeoutMs = 5_000;
+
+/** All live processes; those that have ended and only wait to be collected (zombies) hold nothing and are left out. */
+export async function listProcesses(): Promise<ProcessEntry[]> {
+  return process.platform === "linux" ? fromProc() : fromPs();
+}
+
+/** The members of these groups, and all descendants of their leaders whatever group they moved to. */
+export function familyOf(table: readonly ProcessEntry[], leaders: readonly number[]): ProcessEntry[] {
+  const family = new Set<number>(leaders);
+  const groups = new Set(leaders);
+  for (let grown = true; grown;) {
+    grown = false;
+    for (const { pid, parentPid, groupId } of table) {
+      if (family.has(pid) || !(family.has(parentPid) || groups.has(groupId))) continue;
+      family.add(pid);
+      grown = true;
+    }
+  }
+  return table.filter(({ pid }) => family.has(pid));
+}
+
+/**
+ * The living descendants of a process. Ask while it lives: when it ends, its children get another parent, and those that lead groups of
+ * their own are found no more.
+ */
+export async function listDescendants(pid: number): Promise<number[]> {
+  const family = familyOf(await listProcesses(), [pid]).map((entry) => entry.pid);
+  return family.filter((member) => member !== pid);
+}
+
+/** Whether the process lives; one that has ended and only waits to be collected does not. */
+export async function isAlive(pid: number): Promise<boolean> {
+  return (await listProcesses()).some((entry) => entry.pid === pid);
+}
+
+/** Resolves as soon as none of these lives. @throws TimeoutError that names the others */
+export async function waitForGone(pids: readonly number[], limitMs: number): Promise<void> {
+  await poll(
+    `processes to be gone`,
+    async () => {
+      const alive = (await listProcesses()).filter(({ pid }) => pids.includes(pid));
+      if (alive.length === 0) return true;
+      throw new Error(`still there: ${alive.map(({ pid, command }) => `${pid} (${command})`).join(", ")}`);
+    },
+    limitMs,
+  );
+}
+
+export function sameProcess(
+  a: Pick<ProcessEntry, "pid" | "startedAt">,
+  b: Pick<ProcessEntry, "pid" | "startedAt">,
+): boolean {
+  return a.pid === b.pid && a.startedAt === b.startedAt;
+}
+
+/** The place of `starttime` among the fields of /proc/<pid>/stat, counted from the one before `state`; see proc(5). */
+const startTimeField = 20;
+
+/** Parses one /proc/<pid>/stat. The name in parentheses may hold anything, spaces and parentheses included. */
+export function parseStat(stat: string): Omit<ProcessEntry, "command"> | undefined {
+  const fields = stat.slice(stat.lastIndexOf(")")).split(" ");
+  const [, state, parentPid, groupId] = fields;
+  const startedAt = fields[startTimeField];
+  if (state === undefined || "ZX".includes(state) || startedAt === undefined) return undefined;
+  return { pid: Number.parseInt(stat, 10), parentPid: Number(parentPid), groupId: Number(groupId), startedAt };
+}
+
+async function fromProc(): Promise<ProcessEntry[]> {
+  const names = await readdir("/proc");
+  const entries = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map(procEntry));
+  return entries.filter((entry) => entry !== undefined);
+}
+
+async function procEntry(pid: string): Promise<ProcessEntry | undefined> {
+  try {
+    const stat = parseStat(await readFile(`/proc/${pid}/stat`, "utf8"));
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8");
+    return stat && { ...stat, command: commandLine.replaceAll("\0", " ").trim().slice(0, commandCharsLimit) };
+  } catch {
+    // It has left between the listing and the reading.
+    return undefined;
+  }
+}
+
+async function fromPs(): Promise<ProcessEntry[]> {
+  const columns = "pid=,ppid=,pgid=,stat=,lstart=,command=";
+  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", columns], { timeout: psTimeoutMs });
+  return stdout.split("\n").flatMap(parsePsLine);
+}
+
+/** Parses one line of `ps -A -o pid=,ppid=,pgid=,stat=,lstart=,command=`; lstart is five words. */
+export function parsePsLine(line: string): ProcessEntry[] {
+  const [pid, parentPid, groupId, state, ...rest] = line.trim().split(/\s+/);
+  if (pid === undefined || state === undefined || state.startsWith("Z")) return [];
+  return [
+    {
+      pid: Number(pid),
+      parentPid: Number(parentPid),
+      groupId: Number(groupId),
+      startedAt: rest.slice(0, 5).join(" "),
+      command: rest.slice(5).join(" ").slice(0, commandCharsLimit),
+    },
+  ];
+}

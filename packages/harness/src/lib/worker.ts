@@ -1,0 +1,52 @@
+// Owns a worker that listens: a daemon with a client, its metrics, and what its log says of its engines.
+import { createWorkerClient, type WorkerClient } from "@waggle/client";
+import { startDaemon, type Daemon, type DaemonSpec } from "./daemon.ts";
+import { logged } from "./log.ts";
+import { parseMetrics, type Metrics } from "./metrics.ts";
+import type { ProcessGroups } from "./process-group.ts";
+
+export interface WorkerSpec extends Omit<DaemonSpec, "name"> {
+  /** Resolve as soon as the port is open, while the model still loads. */
+  readonly loading?: boolean;
+  /** Not in local mode: its flags say who may come in. */
+  readonly networkMode?: boolean;
+  /** From its spawn until it is ready; a minute by default. */
+  readonly readyLimitMs?: number;
+}
+
+export interface Worker extends Daemon {
+  readonly url: string;
+  readonly client: WorkerClient;
+  metrics(): Promise<Metrics>;
+  /** Of the newest engine. */
+  enginePid(): number;
+}
+
+const readyLimitMs = 60_000;
+
+/** In local mode unless it says otherwise, on a free port, logging JSON; further flags win. @throws Error with the reason from its log when it does not get ready */
+export async function startWorker(groups: ProcessGroups, spec: WorkerSpec): Promise<Worker> {
+  const mode = spec.networkMode === true ? [] : ["--local-mode"];
+  const flags = [...mode, "--port", "0", "--log-format", "json", ...spec.flags];
+  const daemon = await startDaemon(groups, { ...spec, name: "worker", flags });
+  const limit = { limitMs: spec.readyLimitMs ?? readyLimitMs };
+  // Its log, and not its lines: it may have no stdout.
+  const url = String((await started(daemon, daemon.log.line("it listened", logged("listening"), limit)))["url"]);
+  if (spec.loading !== true) await started(daemon, daemon.log.line("it was ready", logged("model_ready"), limit));
+  const client = createWorkerClient({ baseUrl: url });
+  return {
+    ...daemon,
+    url,
+    client,
+    metrics: async () => parseMetrics(await client.metrics()),
+    enginePid: () => Number(daemon.log.lines.findLast(logged("engine_start"))?.["engine_pid"]),
+  };
+}
+
+async function started<T>({ log }: Daemon, step: Promise<T>): Promise<T> {
+  return step.catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const said = log.lastError() ?? log.explanation().at(-1) ?? "nothing";
+    throw new Error(`Cannot start the worker: ${reason}. Its log says: ${said}`, { cause });
+  });
+}

@@ -1,0 +1,28 @@
+// Owns what the options of the commands have in common: numbers within bounds, and choices by name.
+
+/** The number that an option was given. @throws Error that names the option */
+export function numberOf(flag: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= least && value <= most) return value;
+  throw new Error(`Cannot use ${flag} ${text}: it must be a number from ${least} to ${most}`);
+}
+
+export function integerOf(flag: string, text: string, least: number, most: number): number {
+  if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+  throw new Error(`Cannot use ${flag} ${text}: it must be a whole number from ${least} to ${most}`);
+}
+
+/** Those that are named, in their own order; all where none is. @throws Error that says which there are */
+export function namedOf<T extends { readonly name: string }>(
+  failure: string,
+  all: readonly T[],
+  names: readonly string[] = [],
+): readonly T[] {
+  const unknown = names.find((name) => !all.some((one) => one.name === name));
+  if (unknown !== undefined)
+    throw new Error(`${failure} ${unknown}: there are ${all.map(({ name }) => name).join(", ")}`);
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+}
+
+export const mostSeed = 2_147_483_647;
+export const mostPort = 65_535;
