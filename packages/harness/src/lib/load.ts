@@ -69,18 +69,10 @@ export function ttftOf({ sentAt, arrivals }: Pick<LoadAnswer, "sentAt" | "arriva
   return (arrivals[0] ?? Number.NaN) - sentAt;
 }
 
-/** What streams side by side come to. Tokens per second from the first request to the last token. */
-export interface LoadFigures {
-  readonly tokensPerSecond: number;
-  readonly ttftP50Ms: number;
-  readonly ttftMaxMs: number;
-  readonly itlP50Ms: number;
-  readonly itlP95Ms: number;
-  readonly itlP99Ms: number;
-  readonly itlMaxMs: number;
-}
+type LoadFigure = "tokensPerSecond" | "ttftP50Ms" | "ttftMaxMs" | "itlP50Ms" | "itlP95Ms" | "itlP99Ms" | "itlMaxMs";
 
-export function figuresOf(answers: readonly LoadAnswer[]): LoadFigures {
+/** What streams side by side come to. Tokens per second from the first request to the last token. */
+export function figuresOf(answers: readonly LoadAnswer[]): Readonly<Record<LoadFigure, number>> {
   const gaps = answers.flatMap(({ arrivals }) => gapsOf(arrivals));
   const ttfts = answers.map(ttftOf);
   const from = Math.min(...answers.map(({ sentAt }) => sentAt));

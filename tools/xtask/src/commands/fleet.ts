@@ -2,10 +2,10 @@
 import type { Command as Program } from "commander";
 import { integerOf, mostPort } from "../lib/options.ts";
 import { painter } from "../lib/report.ts";
-import { runSideBySide, type Neighbour, type Start } from "../lib/side-by-side.ts";
+import { runSideBySide, type Neighbour } from "../lib/side-by-side.ts";
 
 interface Flags {
-  readonly workers: string;
+  readonly workers?: string;
   readonly port: string;
   readonly hivePort: string;
 }
@@ -22,7 +22,14 @@ export function addDev(program: Program): void {
     .option("--port <n>", "the worker's port; 0 picks a free one", "7711")
     .option("--hive-port <n>", "the hive's port; 0 picks a free one", "7700")
     .argument("[worker-flags...]", "after --: flags for the worker, such as --model x.gguf --slots 4")
-    .action(dev);
+    .action((workerFlags: readonly string[], flags: Flags) =>
+      run(flags, [{ name: "worker", flags: ["--heartbeat-interval", "5s", ...workerFlags] }], ([url = ""], hiveUrl) => {
+        const body = `'{"prompt": "Once upon a time", "max_tokens": 60}'`;
+        process.stdout.write(`  ${url}/status shows how the worker is\n\n`);
+        process.stdout.write(`  curl -N ${url}/v1/inference -H 'content-type: application/json' -d ${body}\n`);
+        process.stdout.write(`  curl -N ${hiveUrl}/v1/heartbeats/stream\n\n`);
+      }),
+    );
 }
 
 export function addFleet(program: Program): void {
@@ -33,59 +40,36 @@ export function addFleet(program: Program): void {
     .option("--port <n>", "the first worker's port, the others follow; 0 picks free ones", "7711")
     .option("--hive-port <n>", "the hive's port; 0 picks a free one", "7700")
     .argument("[worker-flags...]", "after --: flags for every worker, such as --backend fake --slots 4")
-    .action(fleet);
-}
-
-async function dev(workerFlags: readonly string[], { port, hivePort }: Omit<Flags, "workers">): Promise<void> {
-  await runSideBySide(async (start) => {
-    const hiveUrl = await startHive(start, hivePort);
-    const network = ["--local-mode", "--port", port, "--hive-url", hiveUrl, "--heartbeat-interval", "5s"];
-    const url = await start({ daemon: "worker", label: "worker", colour: "cyan", flags: [...network, ...workerFlags] });
-    const body = `'{"prompt": "Once upon a time", "max_tokens": 60}'`;
-    greet([
-      ["worker", url, `its chat; ${url}/status shows how it is`],
-      ["hive", hiveUrl, "its page"],
-    ]);
-    process.stdout.write(`  curl -N ${url}/v1/inference -H 'content-type: application/json' -d ${body}\n`);
-    process.stdout.write(`  curl -N ${hiveUrl}/v1/heartbeats/stream\n\n`);
-  });
-}
-
-async function fleet(workerFlags: readonly string[], flags: Flags): Promise<void> {
-  const workers = integerOf("--workers", flags.workers, 1, workersLimit);
-  const firstPort = integerOf("--port", flags.port, 0, mostPort);
-  await runSideBySide(async (start) => {
-    const hiveUrl = await startHive(start, flags.hivePort);
-    const lines: Line[] = [["hive", hiveUrl, "shows them all"]];
-    // One after the other: loading several models at once only makes each of them slower.
-    for (let i = 0; i < workers; i++) {
-      const name = `bee-${i + 1}`;
-      const port = String(firstPort === 0 ? 0 : firstPort + i);
-      const network = ["--local-mode", "--port", port, "--hive-url", hiveUrl, "--heartbeat-interval", "2s"];
-      const colour = colours[i % colours.length] ?? "cyan";
-      const workerId = ["--worker-id", name];
-      const url = await start({
-        daemon: "worker",
-        label: name,
-        colour,
-        flags: [...network, ...workerId, ...workerFlags],
+    .action((workerFlags: readonly string[], flags: Flags) => {
+      const count = integerOf("--workers", flags.workers ?? "", 1, workersLimit);
+      const workers = Array.from({ length: count }, (_, i) => {
+        const name = `bee-${i + 1}`;
+        return { name, flags: ["--heartbeat-interval", "2s", "--worker-id", name, ...workerFlags] };
       });
-      lines.push([name, url, ""]);
+      return run(flags, workers, () => {});
+    });
+}
+
+async function run(
+  { port, hivePort }: Flags,
+  workers: readonly { readonly name: string; readonly flags: readonly string[] }[],
+  greet: (urls: readonly string[], hiveUrl: string) => void,
+): Promise<void> {
+  const firstPort = integerOf("--port", port, 0, mostPort);
+  const bold = (text: string): string => painter(process.stdout)("bold", text);
+  await runSideBySide(async (start) => {
+    const hive = { daemon: "hive", label: "hive", colour: "yellow", flags: ["--port", hivePort] } as const;
+    const hiveUrl = await start(hive);
+    const urls: string[] = [];
+    // One after the other: loading several models at once only makes each of them slower.
+    for (const [i, { name: label, flags }] of workers.entries()) {
+      const ownPort = String(firstPort === 0 ? 0 : firstPort + i);
+      const network = ["--local-mode", "--port", ownPort, "--hive-url", hiveUrl];
+      const colour = colours[i % colours.length] ?? "cyan";
+      urls.push(await start({ daemon: "worker", label, colour, flags: [...network, ...flags] }));
     }
-    greet(lines);
+    const lines = workers.map(({ name }, i) => `  ${name.padEnd(nameWidth)} ${bold(urls[i] ?? "")}\n`);
+    process.stdout.write(`\n  ${"hive".padEnd(nameWidth)} ${bold(hiveUrl)}  its page\n${lines.join("")}\n`);
+    greet(urls, hiveUrl);
   });
-}
-
-function startHive(start: Start, port: string): Promise<string> {
-  return start({ daemon: "hive", label: "hive", colour: "yellow", flags: ["--port", port] });
-}
-
-type Line = readonly [name: string, url: string, about: string];
-
-function greet(lines: readonly Line[]): void {
-  const paint = painter(process.stdout);
-  const text = lines.map(([name, url, about]) =>
-    `  ${name.padEnd(nameWidth)} ${paint("bold", url)}  ${about}`.trimEnd(),
-  );
-  process.stdout.write(`\n${text.join("\n")}\n\n`);
 }

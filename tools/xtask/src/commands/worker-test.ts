@@ -1,5 +1,5 @@
 // Owns the command worker:test: its options, what it prints, its exit code, and that nothing it started outlives it.
-import { createWriteStream, mkdtempSync, type WriteStream } from "node:fs";
+import { appendFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command as Program } from "commander";
@@ -86,16 +86,8 @@ interface Logs {
 /** Says on stderr where the logs are, because stdout may be one JSON object. */
 function openLogs(): Logs {
   const folder = mkdtempSync(join(tmpdir(), "waggle-worker-test-"));
-  const files = new Map<DaemonName, WriteStream>();
   return {
-    write(daemon, line) {
-      const file = files.get(daemon) ?? createWriteStream(join(folder, `${daemon}.log`));
-      files.set(daemon, file);
-      file.write(`${line}\n`);
-    },
-    close() {
-      for (const file of files.values()) file.end();
-      process.stderr.write(`Logs are in ${folder}\n`);
-    },
+    write: (daemon, line) => appendFileSync(join(folder, `${daemon}.log`), `${line}\n`),
+    close: () => void process.stderr.write(`Logs are in ${folder}\n`),
   };
 }

@@ -1,14 +1,7 @@
 // Owns how a worker leaves: drained, aborted, out of time, while it loads; that the jobs of every phase end as they must, and that nothing is
 // left. Exit codes, Ctrl-C and a closed stdout are in tests/lifecycle.
 import { sleep } from "@waggle/async";
-import {
-  createLeftoverCheck,
-  exitOf,
-  inLanes,
-  isAlive,
-  type LiveStream,
-  type Worker,
-} from "@waggle/harness";
+import { createLeftoverCheck, exitOf, inLanes, isAlive, type LiveStream, type Worker } from "@waggle/harness";
 import { decode, loading, prefill, queued, type Phase } from "./cancel-phases.ts";
 import { freshTarget } from "./cancel-routes.ts";
 import type { Stage } from "./stage.ts";
