@@ -124,13 +124,15 @@ export function createSlot(options: SlotOptions): Slot {
     current.generation = generation;
     try {
       const { value } = await generation.next();
-      if (value === undefined) return { kind: "failed", message: "The model gave no token that the request allows" };
+      if (value === undefined) return nothingAllowed;
       current.window?.push([value.token]);
       return { kind: "token", ...value };
     } catch (error) {
-      if (error instanceof AmbiguityError) return { kind: "failed", message: `The grammar ${error.message}` };
+      if (error instanceof AmbiguityError) {
+        return { kind: "failed", code: "invalid_argument", message: `The grammar ${error.message}` };
+      }
       if ((error as Error).message !== nothingToSample) throw error;
-      return { kind: "failed", message: "The model gave no token that the request allows" };
+      return nothingAllowed;
     }
   }
 
@@ -199,6 +201,13 @@ export function createSlot(options: SlotOptions): Slot {
     clear: async () => await erase(0, sequence.nextTokenIndex),
   };
 }
+
+/** What the request leaves to the model is nothing: a grammar that leads nowhere, a bias on everything. */
+const nothingAllowed: EntryResult = {
+  kind: "failed",
+  code: "invalid_argument",
+  message: "The model gave no token that the request allows",
+};
 
 /** A full context is an error that was not caught in time; silently forgetting the beginning would be worse. */
 const noShift = {

@@ -78,8 +78,8 @@ export type BatchEntry =
 export type EntryResult =
   | { readonly kind: "none" }
   | { readonly kind: "token"; readonly token: Token; readonly logprobs?: TokenLogprobs }
-  /** This entry alone failed (a grammar that allows nothing, say); the others are good. */
-  | { readonly kind: "failed"; readonly message: string };
+  /** This entry alone failed; the others are good. `invalid_argument` where the request is to blame: a grammar that allows nothing, say. */
+  | { readonly kind: "failed"; readonly message: string; readonly code?: "invalid_argument" };
 
 /** A slot's KV cache as it was once, kept outside the context. */
 export interface SavedState {

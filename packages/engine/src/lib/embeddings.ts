@@ -3,7 +3,11 @@ import { WaggleError } from "@waggle/protocol";
 import type { Embedder, Token } from "./backend.ts";
 import type { EngineEvent, JobFailure, JobTotals } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
+import type { PieceLimits } from "./pacing.ts";
 import { failureOf, type PreparedEmbed } from "./prepare.ts";
+
+/** Of the first piece, before anything was measured. */
+const firstTokens = 32;
 
 export interface EmbeddingsOptions {
   readonly embedder: Embedder | undefined;
@@ -20,10 +24,10 @@ export interface Embeddings {
   /** Ends the job as soon as no piece of it computes; false when it is not here. */
   cancel(jobId: string): boolean;
   /**
-   * Computes texts, or one piece of a long one, of so many tokens together. Never rejects: what fails is a job.
+   * Computes texts, or one piece of a long one, up to whichever of the limits comes first. Never rejects: what fails is a job.
    * @param underway called once, when a piece computes and leaves this thread free
    */
-  run(tokens: number, underway: () => void): Promise<void>;
+  run(limits: PieceLimits, underway: () => void): Promise<void>;
 }
 
 interface Work {
@@ -42,6 +46,8 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
   /** Jobs take turns text by text, first come first served; the first one is the one that computes. */
   const line: Work[] = [];
   let computing: Work | undefined;
+  /** What a token of the last piece took: the next one goes on where that stopped, and a long text behind it costs alike. */
+  let tokenMs: number | undefined;
 
   function totals({ prepared, startedAtMs }: Work): JobTotals {
     const atMs = now();
@@ -92,9 +98,11 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
     const count = embedder.mustBeWhole ? tokens.length : Math.min(most, embedder.maxPieceTokens);
     const piece = tokens.slice(work.fed, work.fed + count);
     const [first, last] = [work.fed === 0, work.fed + piece.length === tokens.length];
+    const startMs = now();
     const feeding = embedder.feed({ tokens: piece, first, last });
     underway();
     const vector = await feeding;
+    tokenMs = (now() - startMs) / Math.max(1, piece.length);
     work.fed += piece.length;
     if (vector !== undefined && !work.cancelled) finishText(work, vector, tokens.length);
     return piece.length;
@@ -129,21 +137,26 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
       }
       return true;
     },
-    async run(tokens, underway) {
-      for (let left = Math.max(1, tokens); left > 0;) {
+    async run({ tokens, ms }, underway) {
+      const startMs = now();
+      let [leftTokens, leftMs] = [tokens, ms];
+      do {
         const [work] = line;
         if (work === undefined) break;
         computing = work;
         try {
-          left -= Math.max(1, await advance(work, left, underway));
+          const affordable = tokenMs === undefined ? firstTokens : Math.floor(leftMs / tokenMs);
+          const most = Math.max(1, Math.min(leftTokens, affordable));
+          leftTokens -= Math.max(1, await advance(work, most, underway));
+          leftMs = ms - (now() - startMs);
         } catch (thrown) {
           if (!work.cancelled) endFailed(work, thrown);
-          left = 0;
+          leftTokens = 0;
         } finally {
           computing = undefined;
         }
         if (work.cancelled) endCancelled(work, 1);
-      }
+      } while (leftTokens > 0 && leftMs > (tokenMs ?? 0));
       outbox.beat();
     },
   };

@@ -2,7 +2,7 @@
 // threads compute it, all from one record of what passes took. It knows no slot, clock or backend.
 import { createChoice, type Choice } from "./choice.ts";
 import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
-import { prefillTokens, type Load } from "./prefill-budget.ts";
+import { pieceMs, prefillTokens, type Load } from "./prefill-budget.ts";
 import type { ScheduleLimits } from "./schedule.ts";
 import { createThreadGovernor, type ThreadChange, type ThreadLimits } from "./threads.ts";
 import { createTrials } from "./trials.ts";
@@ -23,11 +23,17 @@ export interface PacingOptions {
   readonly prefillBudget?: number | undefined;
 }
 
+/** A piece ends at whichever comes first. */
+export interface PieceLimits {
+  readonly tokens: number;
+  readonly ms: number;
+}
+
 export interface Pacing {
   /** What the next step may carry. */
   plan(load: Load): ScheduleLimits;
-  /** Tokens of a piece of a text to embed, which streams wait for as they do for a prompt. */
-  pieceTokens(decoding: number): number;
+  /** What the streams can bear of texts to embed before the next pass. */
+  piece(decoding: number): PieceLimits;
   /** How many threads compute the next pass, once it is known what it carries. */
   threads(pass: PassShape): number;
   /** Learns from a pass that was computed as planned; returns what that changed for good, if anything. */
@@ -57,8 +63,10 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
 
   return {
     tokenMs: (tokens) => costs.tokenMs(tokens),
-    // It has no first token that somebody waits for, so it is not weighed against the streams as a prompt is.
-    pieceTokens: (decoding) => Math.min(batchSize, promptTokens({ decoding, prefilling: 0 })),
+    piece: (decoding) =>
+      fixed === undefined
+        ? { tokens: batchSize, ms: pieceMs(decoding, costs) }
+        : { tokens: Math.min(batchSize, promptTokens({ decoding, prefilling: 0 })), ms: Infinity },
     threads: (pass) => governor.nextFor(kindOf(pass)),
     plan(load) {
       const { decoding, prefilling } = load;

@@ -51,7 +51,7 @@ function applyResult(
   if (result.kind === "failed") {
     // Nobody knows what a failed entry has left in the cache, so nobody gets any of it.
     slot.cached.length = 0;
-    releaseSlot(slot, { kind: "failed", failure: { code: "engine_failed", message: result.message } });
+    releaseSlot(slot, { kind: "failed", failure: { code: result.code ?? "engine_failed", message: result.message } });
     return;
   }
   const samples = entry.kind === "decode" || entry.sample;

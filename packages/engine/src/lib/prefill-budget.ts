@@ -12,6 +12,11 @@ const leastIdleTokens = 2 * tileTokens;
 /** Until a prompt and a few steps have been measured. */
 const firstTokens = 2 * tileTokens + besideDecoding;
 
+/** What a piece of texts to embed may always take: so short a pause nobody sees, and the steps of a small model are shorter yet. */
+const leastPieceMs = 10;
+/** What it may take while nobody decodes: as long waits whoever comes. */
+const idlePieceMs = 100;
+
 export interface Load {
   /** Slots that decode. */
   readonly decoding: number;
@@ -31,6 +36,11 @@ export type PromptCosts = Pick<PassCosts, "stepMs" | "tokenMs">;
 export function prefillTokens({ decoding, prefilling }: Load, costs: PromptCosts): number {
   const idle = prefilling >= decoding ? whileIdle(costs) : 0;
   return Math.max(idle, decoding === 0 ? 0 : whileDecoding(decoding, costs));
+}
+
+/** What streams bear of a batch job between two of their steps, in ms: nobody waits for its first token, so it is not weighed as a prompt is. */
+export function pieceMs(decoding: number, { stepMs }: Pick<PromptCosts, "stepMs">): number {
+  return decoding === 0 ? idlePieceMs : Math.max(leastPieceMs, stretchSteps * (stepMs(decoding) ?? 0));
 }
 
 function whileDecoding(decoding: number, costs: PromptCosts): number {

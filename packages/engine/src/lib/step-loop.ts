@@ -99,7 +99,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       return false;
     }
     embeddedLast = true;
-    await options.embeddings.run(pacing.pieceTokens(decoding), tell);
+    await options.embeddings.run(pacing.piece(decoding), tell);
     if (lastEndMs !== undefined) lastEndMs = now();
     return true;
   }
