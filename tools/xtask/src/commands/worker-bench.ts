@@ -4,7 +4,7 @@ import type { Command as Program } from "commander";
 import { calibratePrompts } from "../lib/bench/prompts.ts";
 import { runBench } from "../lib/bench/run-bench.ts";
 import { scenarios } from "../lib/bench/scenarios.ts";
-import { headLine, rowLines } from "../lib/bench/table.ts";
+import { headLine, rowLines } from "../lib/bench/figures.ts";
 import { describeMethod, methodSentence, openTarget } from "../lib/bench/target.ts";
 import { integerOf, namedOf } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
