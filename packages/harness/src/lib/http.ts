@@ -3,7 +3,7 @@
 import { request as httpRequest, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import { onAbort } from "@waggle/async";
-import { ErrorBodySchema, type ErrorCode } from "@waggle/protocol";
+import { ErrorBodySchema } from "@waggle/protocol";
 import { createSseDecoder, type SseFrame } from "@waggle/sse";
 import { objectIn } from "./log.ts";
 
@@ -52,13 +52,11 @@ export interface FrameStream {
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
   readonly status: number;
-  readonly code: ErrorCode | undefined;
 
   constructor(status: number, body: string) {
     const error = ErrorBodySchema.safeParse(objectIn(body)).data?.error;
     super(`The server answered ${status}: ${error?.message ?? body.slice(0, bodyCharsShown)}`);
     this.status = status;
-    this.code = error?.code;
   }
 }
 

@@ -122,10 +122,11 @@ async function startGroup(
 
 function watch(child: ChildProcess, spec: GroupSpec): Promise<Exit> {
   const exit = deferred<Exit>();
-  const output = Promise.all([readLines(child.stdout, spec.onStdoutLine), readLines(child.stderr, spec.onLogLine)]);
+  readLines(child.stdout, spec.onStdoutLine);
+  readLines(child.stderr, spec.onLogLine);
   child.once("exit", (code, signal) => {
     const grace = setTimeout(() => exit.resolve({ code, signal }), outputGraceMs);
-    void output.then(() => {
+    child.once("close", () => {
       clearTimeout(grace);
       exit.resolve({ code, signal });
     });
@@ -133,16 +134,9 @@ function watch(child: ChildProcess, spec: GroupSpec): Promise<Exit> {
   return exit.promise;
 }
 
-/** Resolves at the end of the output. Reads it even when nobody listens: a full pipe would stop the child. */
-function readLines(output: Readable | null, onLine: ((line: string) => void) | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (output === null) {
-      resolve();
-      return;
-    }
-    const lines = createInterface({ input: output });
-    if (onLine !== undefined) lines.on("line", onLine);
-    lines.once("close", resolve);
-    output.once("error", () => resolve());
-  });
+/** Also when nobody listens: a full pipe would stop the child. */
+function readLines(output: Readable | null, onLine: ((line: string) => void) | undefined): void {
+  if (output === null) return;
+  output.once("error", () => {});
+  createInterface({ input: output }).on("line", onLine ?? (() => {}));
 }

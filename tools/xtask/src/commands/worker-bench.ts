@@ -1,12 +1,11 @@
 // Owns the command worker:bench: its options, what it prints, and that the worker it started is gone at the end.
 import { createProcessGroups, generate, repositoryPath, startWorker, type Command } from "@waggle/harness";
 import type { Command as Program } from "commander";
-import { describeMethod, methodSentence } from "../lib/bench/method.ts";
 import { calibratePrompts } from "../lib/bench/prompts.ts";
 import { runBench } from "../lib/bench/run-bench.ts";
 import { scenarios } from "../lib/bench/scenarios.ts";
-import { headLine, rowLines } from "../lib/bench/table.ts";
-import { openTarget } from "../lib/bench/target.ts";
+import { headLine, rowLines } from "../lib/bench/figures.ts";
+import { describeMethod, methodSentence, openTarget } from "../lib/bench/target.ts";
 import { integerOf, namedOf } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
 

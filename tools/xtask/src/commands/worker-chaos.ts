@@ -3,7 +3,8 @@ import { randomInt } from "node:crypto";
 import { createLeftoverCheck, createProcessGroups } from "@waggle/harness";
 import type { Command as Program } from "commander";
 import { chaosGroups, runChaos, type ChaosOptions } from "../lib/chaos/run.ts";
-import { createChaosReport, silentChaosReport } from "../lib/chaos/show.ts";
+import { createChaosReport } from "../lib/chaos/show.ts";
+import { nowhere } from "../lib/report.ts";
 import { integerOf, mostSeed } from "../lib/options.ts";
 import { onEnding } from "../lib/signals.ts";
 
@@ -31,7 +32,7 @@ export function addWorkerChaos(program: Program): void {
 }
 
 async function workerChaos(flags: Flags): Promise<void> {
-  const report = flags.json ? silentChaosReport : createChaosReport(process.stdout);
+  const report = createChaosReport(flags.json ? nowhere : process.stdout);
   const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   try {

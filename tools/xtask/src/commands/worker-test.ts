@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Command as Program } from "commander";
 import { createProcessGroups, leastTokenEvents, sourceCommand, type Command, type DaemonName } from "@waggle/harness";
 import { numberOf } from "../lib/options.ts";
-import { createReport, silentReport } from "../lib/report.ts";
+import { createReport, nowhere } from "../lib/report.ts";
 import { onEnding } from "../lib/signals.ts";
 import { runWorkerTest, type WorkerTestOptions } from "../lib/worker-run.ts";
 import { failedBeforeStart } from "../lib/worker-test-result.ts";
@@ -41,7 +41,7 @@ export function addWorkerTest(program: Program): void {
 }
 
 async function workerTest(flags: Flags): Promise<void> {
-  const report = flags.json ? silentReport : createReport(process.stdout);
+  const report = createReport(flags.json ? nowhere : process.stdout);
   const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll());
   const logs = flags.keepLogs ? openLogs() : undefined;

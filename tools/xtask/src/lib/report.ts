@@ -21,7 +21,7 @@ const nameWidth = 24;
 const detailWidth = 56;
 const margin = "    ";
 
-export function createReport(out: NodeJS.WriteStream): Report {
+export function createReport(out: Terminal): Report {
   const paint = painter(out);
   const startedAt = performance.now();
   let lastAt = startedAt;
@@ -71,22 +71,15 @@ export function createReport(out: NodeJS.WriteStream): Report {
   };
 }
 
-/** For `--json`: says nothing. */
-export const silentReport: Report = {
-  step: () => {},
-  prompt: () => {},
-  token: () => {},
-  answerEnded: () => {},
-  failure: () => {},
-  log: () => {},
-  note: () => {},
-  table: () => {},
-};
-
 type Style = Parameters<typeof styleText>[0];
 
+/** What is written to: this process's output or, for `--json`, nothing at all. */
+export type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "hasColors"> & { write(text: string): unknown };
+
+export const nowhere: Terminal = { isTTY: false, hasColors: () => false, write: () => {} };
+
 /** Colours for a terminal that takes them, plain text for a file or a pipe. */
-export function painter(out: NodeJS.WriteStream): (style: Style, text: string) => string {
+export function painter(out: Terminal): (style: Style, text: string) => string {
   const coloured = out.isTTY && out.hasColors();
   return (style, text) => (coloured ? styleText(style, text) : text);
 }

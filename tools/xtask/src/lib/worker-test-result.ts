@@ -1,5 +1,14 @@
 // Owns what `worker:test --json` prints, and how the figures come from what was recorded.
-import { gapsOf, round, spreadOf, sum, type Realness, type Spread, type StreamJudge } from "@waggle/harness";
+import {
+  createStreamJudge,
+  gapsOf,
+  round,
+  spreadOf,
+  sum,
+  type Realness,
+  type Spread,
+  type StreamJudge,
+} from "@waggle/harness";
 
 /** Durations in milliseconds. Figures that need tokens are null or zero when none arrived. */
 export interface WorkerTestResult {
@@ -43,15 +52,7 @@ export function figuresOf(record: StreamJudge, { lagMs }: Realness): StreamFigur
   };
 }
 
-export const noFigures: StreamFigures = {
-  tokens: 0,
-  done: false,
-  text: "",
-  ttft_ms: null,
-  itl_ms: spreadOf([]),
-  tokens_per_second: 0,
-  arrival_lag_ms: spreadOf([]),
-};
+export const noFigures: StreamFigures = figuresOf(createStreamJudge(), { failures: [], lagMs: spreadOf([]) });
 
 /** The result when the options could not be used, so that nothing was started. */
 export function failedBeforeStart(failure: string): WorkerTestResult {

@@ -9,29 +9,53 @@ import { createHiveClient } from "@waggle/client";
 import { DONE, sseHeaders, type Heartbeat, type StreamEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
 
-const modes = {
-  honest: "streams each token when it is made",
-  lump: "sends the finished text at once, with times as if it had been made token by token",
-  sleeps: "sends the finished text with sleeps between its pieces; the times are those of the computing",
-  heldBack: "computes to the end, then replays at its own pace",
-  silent: "sends headers and pings, and never a token",
-  endless: "never stops",
-  deaf: "ignores SIGTERM",
-  unclean: "leaves with exit code 3",
-  orphan: "leaves a process behind, in a group of its own",
-} as const;
-type Mode = keyof typeof modes;
+interface Mode {
+  /** How it deceives, or fails to. */
+  readonly about: string;
+  /** Before the first event. */
+  readonly holdsMs?: number;
+  /** Between two tokens; 20 by default. */
+  readonly gapMs?: number;
+  /** What it says of when a token was made; the truth by default. */
+  readonly tMs?: (index: number) => number;
+  /** 30 by default. */
+  readonly tokens?: number;
+}
 
 const tokenCount = 30;
 const tokenMs = 20;
+const asComputed = (index: number): number => index * tokenMs;
+
+const modes: Readonly<Record<string, Mode>> = {
+  honest: { about: "streams each token when it is made" },
+  lump: {
+    about: "sends the finished text at once, with times as if it had been made token by token",
+    holdsMs: tokenCount * tokenMs,
+    gapMs: 0,
+    tMs: asComputed,
+  },
+  sleeps: {
+    about: "sends the finished text with sleeps between its pieces; the times are those of the computing",
+    gapMs: 50,
+    tMs: (index) => index,
+  },
+  heldBack: { about: "computes to the end, then replays at its own pace", holdsMs: 1_500 },
+  silent: { about: "sends headers and pings, and never a token", tokens: 0 },
+  endless: { about: "never stops", tokens: Infinity, tMs: asComputed },
+  deaf: { about: "ignores SIGTERM" },
+  unclean: { about: "leaves with exit code 3" },
+  orphan: { about: "leaves a process behind, in a group of its own" },
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   strict: false,
   options: { "hive-url": { type: "string" }, "worker-id": { type: "string" } },
 });
-const mode = positionals[0] as Mode;
-if (!(mode in modes)) throw new Error(`Unknown mode ${mode}`);
+const [mode = ""] = positionals;
+const cheat = modes[mode];
+if (cheat === undefined) throw new Error(`Unknown mode ${mode}`);
+const { holdsMs = 0, gapMs = tokenMs, tMs, tokens = tokenCount } = cheat;
 const workerId = String(values["worker-id"]);
 const hive = createHiveClient({ baseUrl: String(values["hive-url"]) });
 
@@ -74,69 +98,28 @@ async function leave(): Promise<void> {
 }
 
 async function stream(response: ServerResponse): Promise<void> {
-  const answer = writerTo(response);
-  if (mode === "heldBack") await sleep(1_500);
-  answer.started();
-  switch (mode) {
-    case "lump":
-      await sleep(tokenCount * tokenMs);
-      for (let i = 0; i < tokenCount; i += 1) answer.token(i, i * tokenMs);
-      break;
-    case "sleeps":
-      for (let i = 0; i < tokenCount; i += 1) {
-        answer.token(i, i);
-        await sleep(50);
-      }
-      break;
-    case "silent":
-      while (response.writable) {
-        response.write(encodeSseComment("ping"));
-        await sleep(100);
-      }
-      return;
-    case "endless":
-      for (let i = 0; response.writable; i += 1) {
-        answer.token(i, i * tokenMs);
-        await sleep(tokenMs);
-      }
-      return;
-    case "honest":
-    case "heldBack":
-    case "deaf":
-    case "unclean":
-    case "orphan": {
-      const startedAt = performance.now();
-      for (let i = 0; i < tokenCount; i += 1) {
-        answer.token(i, performance.now() - startedAt);
-        await sleep(tokenMs);
-      }
-    }
-  }
-  answer.end();
-}
-
-interface AnswerWriter {
-  started(): void;
-  token(index: number, tMs: number): void;
-  end(): void;
-}
-
-function writerTo(response: ServerResponse): AnswerWriter {
   const stream_id = "pretended";
   const send = (event: StreamEvent, id?: number): void => {
     const frame = { event: event.type, data: JSON.stringify(event), ...(id === undefined ? {} : { id: String(id) }) };
     response.write(encodeSse(frame));
   };
-  return {
-    started: () => send({ type: "started", stream_id, model: "none", prompt_tokens: 4, cached_tokens: 0, queue_ms: 0 }),
-    token: (index, t_ms) => send({ type: "token", stream_id, index, text: ` word${index}`, t_ms }, index),
-    end() {
-      const usage = { prompt_tokens: 4, completion_tokens: tokenCount, total_tokens: tokenCount + 4, cached_tokens: 0 };
-      const timings = { queue_ms: 0, prefill_ms: 1, decode_ms: 1, total_ms: 2, tokens_per_second: 1 };
-      send({ type: "end", stream_id, finish_reason: "length", usage, timings }, tokenCount);
-      response.end(encodeSse({ data: DONE }));
-    },
-  };
+  await sleep(holdsMs);
+  send({ type: "started", stream_id, model: "none", prompt_tokens: 4, cached_tokens: 0, queue_ms: 0 });
+  const startedAt = performance.now();
+  for (let index = 0; index < tokens && response.writable; index += 1) {
+    const made = tMs?.(index) ?? performance.now() - startedAt;
+    send({ type: "token", stream_id, index, text: ` word${index}`, t_ms: made }, index);
+    if (gapMs > 0) await sleep(gapMs);
+  }
+  while (tokens === 0 && response.writable) {
+    response.write(encodeSseComment("ping"));
+    await sleep(100);
+  }
+  if (!response.writable) return;
+  const usage = { prompt_tokens: 4, completion_tokens: tokens, total_tokens: tokens + 4, cached_tokens: 0 };
+  const timings = { queue_ms: 0, prefill_ms: 1, decode_ms: 1, total_ms: 2, tokens_per_second: 1 };
+  send({ type: "end", stream_id, finish_reason: "length", usage, timings }, tokens);
+  response.end(encodeSse({ data: DONE }));
 }
 
 function say(line: object): void {

@@ -1,7 +1,7 @@
 // Owns the order of a benchmark: each case on each target in turn, round by round, so that what disturbs the machine disturbs both.
 import { loadavg } from "node:os";
 import { compare, generate, usageOf, type Comparison } from "@waggle/harness";
-import { figureNames, type FigureName, type Figures } from "./figures.ts";
+import { figureNames, type FigureName, type Figures, type ShownRow } from "./figures.ts";
 import type { PromptMaker } from "./prompts.ts";
 import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
 import type { Target } from "./target.ts";
@@ -18,17 +18,10 @@ export interface RunBenchOptions extends ScenarioOptions {
   readonly onPlay: (what: string) => void;
 }
 
-export interface BenchRow {
-  readonly scenario: string;
-  readonly label: string;
-  readonly figures: Partial<Record<FigureName, Comparison>>;
+export interface BenchRow extends ShownRow {
   /** One for each round, in order. */
   readonly ours: readonly Figures[];
   readonly theirs: readonly Figures[];
-  /** Runnable processes of the machine, over the last minute, when the case ended. */
-  readonly loadAverage: number;
-  /** Why it was not played. */
-  readonly skipped?: string;
 }
 
 /** A stream for each purpose of a round has a seed of its own. */

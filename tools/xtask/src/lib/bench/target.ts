@@ -1,4 +1,6 @@
-// Owns what is known of a server under load: where it is, what it speaks, and which processes it is made of.
+// Owns what is known of the servers under load: where they are, what they speak, which processes they are made of; and the sentence that says
+// how they were measured, without which figures are worth nothing.
+import { arch, availableParallelism, cpus, platform } from "node:os";
 import { nativeDialect, openAiChatDialect, openAiDialect, type LoadTarget } from "@waggle/harness";
 import { findPortHolder } from "@waggle/ports";
 
@@ -51,4 +53,28 @@ async function ask(url: string): Promise<Record<string, unknown> | undefined> {
   } catch {
     return undefined;
   }
+}
+
+export interface Method {
+  readonly model: string;
+  readonly rounds: number;
+  readonly ours: string;
+  readonly theirs: string | undefined;
+  readonly machine: string;
+}
+
+export function describeMethod(model: string, rounds: number, ours: Target, theirs: Target | undefined): Method {
+  const cpu = cpus()[0]?.model.trim() ?? `${platform()} ${arch()}`;
+  const machine = `${availableParallelism()} cores (${cpu}), Node ${process.version}`;
+  return { model, rounds, ours: ours.about, theirs: theirs?.about, machine };
+}
+
+/** @param loads load averages of the cases */
+export function methodSentence({ model, rounds, ours, theirs, machine }: Method, loads: readonly number[]): string {
+  const against = theirs === undefined ? "" : ` against ${theirs}, in alternation`;
+  const load = `${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`;
+  return (
+    `${ours}${against}; medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}. Model: ${model}. ${machine}; ` +
+    `the load client is one process on the same cores. Load average ${load}.`
+  );
 }

@@ -2,8 +2,16 @@
 import { join } from "node:path";
 import { repositoryPath, type ProcessGroups } from "@waggle/harness";
 import { compileEngine } from "./compile.ts";
-import { buildFolder, buildName, findEnginePackage, isBuilt, type EnginePackage } from "./engine-package.ts";
-import { nameBuild, placeBuild, removeBuild } from "./place-build.ts";
+import {
+  buildFolder,
+  buildName,
+  findEnginePackage,
+  isBuilt,
+  type EnginePackage,
+  nameBuild,
+  placeBuild,
+  removeBuild,
+} from "./engine-package.ts";
 import { checkToolchain } from "./toolchain.ts";
 import { hasOpenMp, tryBuild, UnusableBuildError } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";

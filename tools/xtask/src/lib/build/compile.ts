@@ -1,5 +1,5 @@
 // Owns one run of the library's own build: its command, its progress, and the lines that explain a failure.
-import { until, wayOut, type ProcessGroups } from "@waggle/harness";
+import { createLog, until, wayOut, type ProcessGroups } from "@waggle/harness";
 import { withCompilerFixes } from "./compiler-fixes.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -12,19 +12,16 @@ export interface CompileOptions {
   readonly signal: AbortSignal;
 }
 
-const tailLines = 30;
 /** Three minutes on two cores; a small board may need an hour. */
 const buildLimitMs = 2 * 3_600_000;
 
 /** @throws Error with the end of the build's output when it fails; the signal's reason */
 export async function compileEngine({ workshop, release, groups, onProgress, signal }: CompileOptions): Promise<void> {
-  const tail: string[] = [];
+  const log = createLog();
   const onLine = (line: string): void => {
     const share = buildShare(line);
     if (share !== undefined) onProgress(share);
-    if (line.trim() === "") return;
-    tail.push(line);
-    if (tail.length > tailLines) tail.shift();
+    log.add(line);
   };
   const build = await groups.start({
     name: "engine-build",
@@ -39,7 +36,7 @@ export async function compileEngine({ workshop, release, groups, onProgress, sig
   });
   const exit = await until(build.exited, AbortSignal.any([signal, AbortSignal.timeout(buildLimitMs)]));
   if (exit.code === 0) return;
-  throw new Error(`Cannot build the engine: the build ${wayOut(exit)}. It said last:\n${tail.join("\n")}`);
+  throw new Error(`Cannot build the engine: the build ${wayOut(exit)}. It said last:\n${log.explanation().join("\n")}`);
 }
 
 /** The share that a line of make's output tells: "[ 42%] Building CXX object …". */

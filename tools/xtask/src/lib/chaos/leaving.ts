@@ -2,8 +2,7 @@
 // left. Exit codes, Ctrl-C and a closed stdout are in tests/lifecycle.
 import { sleep } from "@waggle/async";
 import { createLeftoverCheck, exitOf, inLanes, isAlive, type LiveStream, type Worker } from "@waggle/harness";
-import { decode, loading, prefill, queued, type Phase } from "./cancel-phases.ts";
-import { freshTarget } from "./cancel-routes.ts";
+import { decode, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
 import type { Stage } from "./stage.ts";
 import { ways } from "./ways.ts";
 

@@ -2,8 +2,8 @@
 // forward pass is done to the fake backend.
 import { isToken, type Worker } from "@waggle/harness";
 import type { Bystander } from "./bystander.ts";
-import { matrixHeader, runCells } from "./cancel-cell.ts";
-import { prefill, type Phase } from "./cancel-phases.ts";
+import { matrixHeader, runCells } from "./cancel-matrix.ts";
+import { prefill, type Phase } from "./cancel-sides.ts";
 import { checkDeath, slotsUnderLoad } from "./engine-faults.ts";
 import { checkWatched } from "./resume.ts";
 import type { Stage } from "./stage.ts";

@@ -123,7 +123,8 @@ async function runGroup(
     rows.push(row);
     report.row(row);
   };
-  const stage = createStage(options, { name, references }, { row: takeRow, table: (table) => void tables.push(table) });
+  const told = { row: takeRow, table: (table: Table) => void tables.push(table) };
+  const stage = createStage(options, name, references, told);
   try {
     await run(stage);
   } catch (error) {

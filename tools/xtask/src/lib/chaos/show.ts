@@ -1,12 +1,12 @@
 // Owns how a run of worker:chaos looks on a terminal. It decides nothing.
 import { tableLines } from "@waggle/harness";
-import { painter } from "../report.ts";
+import { painter, type Terminal } from "../report.ts";
 import type { ChaosReport } from "./run.ts";
 import type { Row, Table } from "./stage.ts";
 
 const nameWidth = 56;
 
-export function createChaosReport(out: NodeJS.WriteStream): ChaosReport {
+export function createChaosReport(out: Terminal): ChaosReport {
   const paint = painter(out);
   const line = (text: string): void => void out.write(`${text}\n`);
 
@@ -32,9 +32,6 @@ export function createChaosReport(out: NodeJS.WriteStream): ChaosReport {
     },
   };
 }
-
-/** For `--json`: says nothing. */
-export const silentChaosReport: ChaosReport = { group: () => {}, row: () => {}, result: () => {} };
 
 function figures({ numbers }: Row): string {
   return Object.entries(numbers)

@@ -75,17 +75,17 @@ export interface References {
 /** For checks that need no limit of their own; each wait in them has one too. */
 const checkLimitMs = 60_000;
 
+/** @param told what the group comes to */
 export function createStage(
   options: StageOptions,
-  group: { readonly name: string; readonly references: References },
+  name: string,
+  references: References,
   told: { readonly row: (row: Row) => void; readonly table: (table: Table) => void },
 ): Stage {
   const { long, groups, leftovers, interrupted } = options;
   return {
-    long,
-    groups,
-    leftovers,
-    random: createRandom(options.seed, group.name),
+    ...{ long, groups, leftovers, table: told.table, uncutText: references.uncutText },
+    random: createRandom(options.seed, name),
     rounds: (inLong, inShort = 1) => Array.from({ length: long ? inLong : inShort }, (_, round) => round),
     startWorker: (flags, start = {}) => {
       interrupted.throwIfAborted();
@@ -106,8 +106,6 @@ export function createStage(
       told.row({ name, ok, details: failures.join("; "), numbers, duration_ms: Math.round(elapsed()) });
       return ok;
     },
-    table: told.table,
-    uncutText: group.references.uncutText,
   };
 }
 
