@@ -34,7 +34,7 @@ interface Internals {
 const pooling = { mean: 1, cls: 2, rank: 4 } as const;
 /** llama.cpp computes the logits of every token of a text to embed: so much may they take. */
 const outputBytes = 64 * 2 ** 20;
-const leastBatch = 32;
+const leastBatch = 64;
 const bytesPerLogit = 4;
 
 /** Undefined where the model has no vectors to give. */

@@ -70,6 +70,14 @@ describe("the prefill budget", () => {
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(2);
   });
 
+  test("is a whole tile where even two tokens of a part would take longer, as behind a long context", () => {
+    const budget = createPrefillBudget(512);
+    observeModel(budget, 20);
+    // Two tokens take 1,400 ms, and a tile 64 times 20.
+    for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 700 });
+    expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(65);
+  });
+
   test("is never more than the batch", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 0.1);

@@ -54,7 +54,10 @@ function whileDecoding(decoding: number, costs: PromptCosts): number {
     return Math.min(tileTokens - 1, Math.max(leastPartTokens, part));
   };
   // Twice, as the price of a token depends on the threads, and those on the tokens.
-  return partOf(partOf(tileTokens / 2));
+  const part = partOf(partOf(tileTokens / 2));
+  // Behind a long context a few tokens may take longer than a tile.
+  const partIsDearer = part * (costs.tokenMs(part, decoding) ?? tiledMs) > tileTokens * tiledMs;
+  return partIsDearer ? tileTokens + besideDecoding : part;
 }
 
 function whileIdle({ tokenMs }: PromptCosts): number {
