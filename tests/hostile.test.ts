@@ -97,8 +97,19 @@ function guard(guarded: Subject, problems: string[]): Disposable {
 
 afterAll(dispose);
 
+type Run = (subject: Subject, problems: string[]) => Promise<void>;
+
+/** What the attack broke. A pause that was the machine's does not come again; one that was ours does. */
+async function broken(attack: Run): Promise<string[]> {
+  const problems = await brokenOnce(attack);
+  const pausesOnly = problems.length > 0 && problems.every((problem) => problem.startsWith(pause));
+  return pausesOnly ? await brokenOnce(attack) : problems;
+}
+
+const pause = "a pause: ";
+
 /** Runs the attack and collects what it broke: of its answers, and of the budgets. */
-async function broken(attack: (subject: Subject, problems: string[]) => Promise<void>): Promise<string[]> {
+async function brokenOnce(attack: Run): Promise<string[]> {
   const { worker, enginePid, watch } = await sound();
   const problems: string[] = [];
   using _ = guard({ worker, enginePid, watch }, problems);
@@ -119,8 +130,8 @@ async function broken(attack: (subject: Subject, problems: string[]) => Promise<
     problems.push(`not as it was: ${error instanceof Error ? error.message : String(error)}`);
   }
   const { streamMs, livezMs } = watch.takeStalls();
-  if (streamMs > stallBudgetMs) problems.push(`an honest stream paused for ${Math.round(streamMs)} ms`);
-  if (livezMs > stallBudgetMs) problems.push(`/livez took ${Math.round(livezMs)} ms`);
+  if (streamMs > stallBudgetMs) problems.push(`${pause}an honest stream waited ${Math.round(streamMs)} ms`);
+  if (livezMs > stallBudgetMs) problems.push(`${pause}/livez took ${Math.round(livezMs)} ms`);
   for (const [what, pid] of [["worker", worker.pid] as const, ["engine", enginePid] as const]) {
     const mib = peakMib(pid);
     if (mib > peakBudgetMib) problems.push(`the ${what} held ${Math.round(mib)} MiB`);

@@ -21,7 +21,8 @@ function errorProblems({ method, path }: HostileRequest, { status, contentType, 
   // Node refuses by itself what is no HTTP, and an answer to HEAD has no body.
   if (body === "" && (method === "HEAD" || [400, 408, 431].includes(status))) return [];
   if (!contentType.startsWith("application/json")) return [`answered ${status} as ${contentType || "nothing"}`];
-  const [pathname = ""] = path.split("?");
+  // As a server reads it: dots lead elsewhere.
+  const { pathname } = new URL(path, "http://worker");
   const schema = openAiPaths.some((pattern) => pattern.test(pathname)) ? OpenAiErrorSchema : ErrorBodySchema;
   const parsed = schema.safeParse(jsonOf(body));
   if (!parsed.success) return [`answered ${status} with an error of no known shape: ${body.slice(0, 200)}`];
