@@ -1,6 +1,6 @@
 // Owns one run of worker:test: hive, worker, one streamed answer, leaving. What does not hold is a failure with its reason.
 import { randomBytes } from "node:crypto";
-import { createLeftoverCheck, departure, killProcess, sourceCommand, startDaemon, wayOut } from "@waggle/harness";
+import { createLeftoverCheck, departure, endLeftovers, sourceCommand, startDaemon, wayOut } from "@waggle/harness";
 import type { Command, Daemon, DaemonName, LeftoverCheck, Leftovers, ProcessGroups } from "@waggle/harness";
 import { generate } from "./generate.ts";
 import { followHive, type HiveFeed } from "./hive-feed.ts";
@@ -176,11 +176,7 @@ async function clear({ run, report, daemons, leftovers, groups, feedEnds }: Stag
     for (const daemon of daemons.toReversed()) await daemon.stop(failedLeaveLimitMs);
   }
   const left = await leftovers.check();
-  for (const { pid, command } of left.processes) {
-    killProcess(pid);
-    run.fail(`Process ${pid} did not leave and was killed: ${command}`);
-  }
-  for (const port of left.ports) run.fail(`Port ${port} is still bound`);
+  for (const failure of endLeftovers(left)) run.fail(failure);
   if (run.failures.length === 0) report.step("Nothing is left behind", "no process, no bound port");
   groups.killAll();
   feedEnds.abort();

@@ -1,5 +1,5 @@
 // Owns a run of worker:chaos: which groups there are, one after the other, what they came to, and that nothing is left.
-import { killProcess, stopwatch } from "@waggle/harness";
+import { endLeftovers, stopwatch } from "@waggle/harness";
 import { namedOf } from "../options.ts";
 import { runCancelMatrix } from "./cancel-matrix.ts";
 import { runCycles } from "./cycles.ts";
@@ -87,13 +87,11 @@ export async function runChaos(options: ChaosOptions, report: ChaosReport): Prom
 
   options.groups.killAll();
   const left = await options.leftovers.check();
-  for (const { pid } of left.processes) killProcess(pid);
   const failures = [
     ...groups.flatMap(({ name, rows }) =>
       rows.filter(({ ok }) => !ok).map((row) => `${name}: ${row.name}: ${row.details}`),
     ),
-    ...left.processes.map(({ pid, command }) => `Process ${pid} did not leave: ${command}`),
-    ...left.ports.map((port) => `Port ${port} is still bound`),
+    ...endLeftovers(left),
   ];
   const result: ChaosResult = {
     ok: failures.length === 0,
