@@ -10,15 +10,7 @@ import { runOverload } from "./overload.ts";
 import { runRealModel } from "./real-model.ts";
 import { runResume } from "./resume.ts";
 import { runSlowReaders } from "./slow-reader.ts";
-import {
-  createReferences,
-  createStage,
-  type References,
-  type Row,
-  type Stage,
-  type StageOptions,
-  type Table,
-} from "./stage.ts";
+import { createReferences, createStage, type References, type Row, type Stage, type StageOptions } from "./stage.ts";
 import { runSupersede } from "./supersede.ts";
 
 export interface ChaosGroup {
@@ -51,7 +43,6 @@ export interface GroupResult {
   readonly title: string;
   readonly ok: boolean;
   readonly rows: readonly Row[];
-  readonly tables: readonly Table[];
   readonly duration_ms: number;
 }
 
@@ -115,20 +106,17 @@ async function runGroup(
 ): Promise<GroupResult> {
   report.group(title);
   const rows: Row[] = [];
-  const tables: Table[] = [];
   const elapsed = stopwatch();
   const takeRow = (row: Row): void => {
     rows.push(row);
     report.row(row);
   };
-  const told = { row: takeRow, table: (table: Table) => void tables.push(table) };
-  const stage = createStage(options, name, references, told);
   try {
-    await run(stage);
+    await run(createStage(options, name, references, takeRow));
   } catch (error) {
     options.interrupted.throwIfAborted();
     const details = error instanceof Error ? error.message : String(error);
     takeRow({ name: "the group runs to its end", ok: false, details, numbers: {}, duration_ms: Math.round(elapsed()) });
   }
-  return { name, title, ok: rows.every(({ ok }) => ok), rows, tables, duration_ms: Math.round(elapsed()) };
+  return { name, title, ok: rows.every(({ ok }) => ok), rows, duration_ms: Math.round(elapsed()) };
 }
