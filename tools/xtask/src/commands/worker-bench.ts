@@ -72,8 +72,7 @@ function workerBench(flags: Flags): Promise<void> {
     say(headLine(ours.name, theirs?.name));
     const rows = await runBench({
       ...plan,
-      ours,
-      theirs,
+      targets: theirs === undefined ? [ours] : [ours, theirs],
       scenarios: played,
       prompts,
       signal: ending.signal,
