@@ -96,8 +96,9 @@ export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Prom
   };
   void group.exited.then((exit) => {
     if (!stopping) spec.onUnexpectedExit?.(daemon, exit);
-    log.end();
-    lines.end(`it ${wayOut(exit)}: ${log.lastError() ?? log.explanation().at(-1) ?? "and logged nothing"}`);
+    const reason = `it ${wayOut(exit)}: ${log.lastError() ?? log.explanation().at(-1) ?? "and logged nothing"}`;
+    log.end(reason);
+    lines.end(reason);
   });
   return daemon;
 }

@@ -63,21 +63,14 @@ export const nativeDialect: Dialect = {
   },
 };
 
-interface OpenAiUsage {
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly prompt_tokens_details?: { readonly cached_tokens?: number };
-}
-
 interface OpenAiChunk {
   readonly choices?: readonly { readonly text?: string }[];
-  readonly usage?: OpenAiUsage | null;
+  readonly usage?: {
+    readonly prompt_tokens: number;
+    readonly completion_tokens: number;
+    readonly prompt_tokens_details?: { readonly cached_tokens?: number };
+  } | null;
   readonly error?: { readonly message?: string };
-}
-
-function countsOf({ prompt_tokens, prompt_tokens_details, completion_tokens }: OpenAiUsage): FrameFacts {
-  const cachedTokens = prompt_tokens_details?.cached_tokens ?? 0;
-  return { promptTokens: prompt_tokens, cachedTokens, completionTokens: completion_tokens };
 }
 
 export const openAiDialect: Dialect = {
@@ -90,10 +83,10 @@ export const openAiDialect: Dialect = {
     const { choices, usage, error } = payload as OpenAiChunk;
     if (error !== undefined) return { error: error.message ?? "unknown" };
     const text = choices?.[0]?.text ?? "";
-    return {
-      // Chunks without text carry the reason of the end.
-      ...(text === "" ? {} : { text }),
-      ...(usage == null ? {} : countsOf(usage)),
-    };
+    // Chunks without text carry the reason of the end.
+    const said = text === "" ? {} : { text };
+    if (usage == null) return said;
+    const { prompt_tokens: promptTokens, completion_tokens: completionTokens, prompt_tokens_details: details } = usage;
+    return { ...said, promptTokens, completionTokens, cachedTokens: details?.cached_tokens ?? 0 };
   },
 };

@@ -1,7 +1,6 @@
 // Owns one HTTP exchange with a clock beside it: when it was sent, when its headers came, and each frame with the moment at which its
 // bytes reached our socket. It judges nothing and knows no dialect.
 import { request as httpRequest, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
-import { StringDecoder } from "node:string_decoder";
 import { onAbort } from "@waggle/async";
 import { ErrorBodySchema } from "@waggle/protocol";
 import { createSseDecoder, type SseFrame } from "@waggle/sse";
@@ -9,9 +8,7 @@ import { objectIn } from "./log.ts";
 
 export interface Request {
   readonly url: string;
-  /** GET without a body, POST with one, unless it says otherwise. */
-  readonly method?: string;
-  /** Sent as JSON. */
+  /** Posted as JSON; without one it is a GET. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** A connection of its own without one. */
@@ -71,7 +68,7 @@ export function send(request: Request): Promise<Answer> {
   const text = body === undefined ? "" : JSON.stringify(body);
   const posted = { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) };
   const headers = { accept: "text/event-stream", ...(body === undefined ? {} : posted), ...request.headers };
-  const method = request.method ?? (body === undefined ? "GET" : "POST");
+  const method = body === undefined ? "GET" : "POST";
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest(url, { method, headers, agent: agent ?? false });
     const sentAt = performance.now();
@@ -103,7 +100,6 @@ export function send(request: Request): Promise<Answer> {
 }
 
 function readFrames(incoming: IncomingMessage, reader: FrameReader, silenceMs: number | undefined): FrameStream {
-  const utf8 = new StringDecoder("utf8");
   let frames = 0;
   let at = 0;
   let left = false;
@@ -118,10 +114,10 @@ function readFrames(incoming: IncomingMessage, reader: FrameReader, silenceMs: n
     incoming.destroy();
   };
   const silence = silenceMs === undefined ? undefined : setTimeout(() => fail(silent(silenceMs, frames)), silenceMs);
-  incoming.on("data", (bytes: Buffer) => {
+  incoming.setEncoding("utf8");
+  incoming.on("data", (text: string) => {
     at = performance.now();
     try {
-      const text = utf8.write(bytes);
       reader.onText?.(text);
       decoder.feed(text);
     } catch (error) {

@@ -1,13 +1,12 @@
 // Owns the last question of a run: is any process of ours alive, is any port of ours still bound?
-import { connect } from "node:net";
-import { findPortHolder, listPortsOf } from "@waggle/ports";
+import { listPortsOf } from "@waggle/ports";
 import { killProcess } from "./process-group.ts";
 import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
 import { poll } from "./wait.ts";
 
 export interface Leftovers {
   readonly processes: readonly ProcessEntry[];
-  /** Ports that we had and that still take connections. */
+  /** Ports that were ours, and that one of these still holds: others may be given to anybody by now. */
   readonly ports: readonly number[];
 }
 
@@ -20,7 +19,6 @@ export interface LeftoverCheck {
 
 /** A process that was told to leave may take this long to vanish from the table after its parent said that all is over. */
 const graceMs = 1_000;
-const connectTimeoutMs = 1_000;
 
 export function createLeftoverCheck(): LeftoverCheck {
   const leaders = new Set<number>();
@@ -32,8 +30,8 @@ export function createLeftoverCheck(): LeftoverCheck {
     const alive = table.filter(
       (entry) => leaders.has(entry.groupId) || observed.some((seen) => sameProcess(seen, entry)),
     );
-    const bound = await Promise.all([...ports].map((port) => isOurs(port, alive)));
-    return { processes: alive, ports: [...ports].filter((_, index) => bound[index]) };
+    const bound = await listPortsOf(alive.map(({ pid }) => pid));
+    return { processes: alive, ports: bound.filter((port) => ports.has(port)) };
   }
 
   return {
@@ -60,24 +58,4 @@ export function endLeftovers({ processes, ports }: Leftovers): string[] {
     ...processes.map(({ pid, command }) => `Process ${pid} did not leave and was killed: ${command}`),
     ...ports.map((port) => `Port ${port} is still bound`),
   ];
-}
-
-/** A port that refuses is free. One that accepts may be somebody else's by now: the system hands freed ports out again. */
-async function isOurs(port: number, alive: readonly ProcessEntry[]): Promise<boolean> {
-  if (await refuses(port)) return false;
-  const holder = await findPortHolder(port);
-  return holder === undefined || alive.some(({ pid }) => pid === holder.pid);
-}
-
-function refuses(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port, timeout: connectTimeoutMs });
-    const answer = (refused: boolean): void => {
-      socket.destroy();
-      resolve(refused);
-    };
-    socket.once("connect", () => answer(false));
-    socket.once("timeout", () => answer(false));
-    socket.once("error", (error: NodeJS.ErrnoException) => answer(error.code === "ECONNREFUSED"));
-  });
 }

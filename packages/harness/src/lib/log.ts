@@ -5,8 +5,8 @@ export type LogLine = Readonly<Record<string, unknown>>;
 
 export interface Log {
   add(text: string): void;
-  /** The daemon has left. */
-  end(): void;
+  /** The daemon has left, and why. */
+  end(reason?: string): void;
   readonly lines: readonly LogLine[];
   /** The first line that fits, come or still to come. @throws TimeoutError, or Error when the log ends before */
   line(what: string, fits: (line: LogLine) => boolean, options?: FirstOptions): Promise<LogLine>;
@@ -41,7 +41,7 @@ export function createLog(): Log {
       tail.push(tellOf(text.slice(0, lineCharsLimit), line ?? {}));
       if (tail.length > tailLines) tail.shift();
     },
-    end: () => arrivals.end(),
+    end: arrivals.end,
     lines: arrivals.items,
     line: (what, fits, options) => arrivals.first(what, fits, options),
     get hasTrouble() {

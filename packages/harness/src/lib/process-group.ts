@@ -19,7 +19,6 @@ export interface Exit {
 }
 
 export interface ProcessGroup {
-  readonly name: string;
   readonly pid: number;
   /** Resolves when the leader has exited and its output has been read; never rejects. */
   readonly exited: Promise<Exit>;
@@ -109,12 +108,7 @@ async function startGroup(
     );
   });
   if (pid === undefined) throw new Error(`Cannot start the ${spec.name}: it has no process id`);
-  return {
-    name: spec.name,
-    pid,
-    exited,
-    signal: (signal) => void child.kill(signal),
-  };
+  return { pid, exited, signal: (signal) => void child.kill(signal) };
 }
 
 function watch(child: ChildProcess, spec: GroupSpec): Promise<Exit> {

@@ -31,8 +31,9 @@ export async function startWorker(groups: ProcessGroups, spec: WorkerSpec): Prom
   const daemon = await startDaemon(groups, { ...spec, name: "worker", flags });
   const limit = { limitMs: spec.readyLimitMs ?? readyLimitMs };
   // Its log, and not its lines on stdout: what it says of its engine has come by then too.
-  const url = String((await started(daemon, daemon.log.line("it listened", logged("listening"), limit)))["url"]);
-  if (spec.loading !== true) await started(daemon, daemon.log.line("it was ready", logged("model_ready"), limit));
+  const { url: said } = await daemon.log.line("it listened", logged("listening"), limit);
+  if (spec.loading !== true) await daemon.log.line("it was ready", logged("model_ready"), limit);
+  const url = String(said);
   const client = createWorkerClient({ baseUrl: url });
   return {
     ...daemon,
@@ -41,12 +42,4 @@ export async function startWorker(groups: ProcessGroups, spec: WorkerSpec): Prom
     metrics: async () => parseMetrics(await client.metrics()),
     enginePid: () => Number(daemon.log.lines.findLast(logged("engine_start"))?.["engine_pid"]),
   };
-}
-
-async function started<T>({ log }: Daemon, step: Promise<T>): Promise<T> {
-  return step.catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const said = log.lastError() ?? log.explanation().at(-1) ?? "nothing";
-    throw new Error(`Cannot start the worker: ${reason}. Its log says: ${said}`, { cause });
-  });
 }

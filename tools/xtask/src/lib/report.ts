@@ -13,7 +13,6 @@ export interface Report {
   failure(message: string): void;
   /** Lines of a child's log. */
   log(title: string, lines: readonly string[]): void;
-  note(text: string): void;
   table(result: WorkerTestResult): void;
 }
 
@@ -61,7 +60,6 @@ export function createReport(out: Terminal): Report {
       line(paint("gray", `    ${title}`));
       for (const text of lines) line(paint("gray", `    | ${text}`));
     },
-    note: (text) => line(`  ${text}`),
     table(result) {
       line("");
       for (const [name, value] of rows(result)) line(`  ${name.padEnd(nameWidth + 2)}${value}`);

@@ -1,4 +1,5 @@
 // Owns the way to an engine built on this machine: there already, kept from before, or compiled now.
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryPath, type ProcessGroups } from "@waggle/harness";
 import { compileEngine } from "./compile.ts";
@@ -10,7 +11,6 @@ import {
   type EnginePackage,
   nameBuild,
   placeBuild,
-  removeBuild,
 } from "./engine-package.ts";
 import { checkToolchain } from "./toolchain.ts";
 import { hasOpenMp, tryBuild, UnusableBuildError } from "./trial.ts";
@@ -53,7 +53,7 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
       return true;
     } catch (error) {
       if (!(error instanceof UnusableBuildError)) throw error;
-      removeBuild(target);
+      rmSync(target, { recursive: true });
       options.onUnusable(error);
       return false;
     }
@@ -63,7 +63,7 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
   if (!options.force && isBuilt(kept)) {
     placeBuild(kept, target);
     if (await works()) return done("restored");
-    removeBuild(kept);
+    rmSync(kept, { recursive: true });
   }
   checkToolchain(process.env["PATH"] ?? "");
   options.onCompiling();
@@ -84,7 +84,7 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
 
 /** Back to the prebuilt binary. What is kept stays, so that it can be restored. */
 export function removeEngineBuild(): void {
-  removeBuild(buildFolder(findEnginePackage().folder));
+  rmSync(buildFolder(findEnginePackage().folder), { recursive: true, force: true });
 }
 
 function keptFolder({ version }: EnginePackage): string {

@@ -83,7 +83,3 @@ export function placeBuild(from: string, to: string): void {
   }
   rmSync(outgoing, { recursive: true, force: true });
 }
-
-export function removeBuild(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
-}

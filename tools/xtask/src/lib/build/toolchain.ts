@@ -2,18 +2,13 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-interface Tool {
-  readonly name: string;
-  /** Any one of these will do. */
-  readonly commands: readonly string[];
-}
-
-const tools: readonly Tool[] = [
-  { name: "cmake", commands: ["cmake"] },
-  { name: "a C++ compiler", commands: ["c++", "g++", "clang++"] },
-  { name: "make", commands: ["make"] },
-  { name: "git", commands: ["git"] },
-];
+/** Any one of the commands will do. */
+const tools: Readonly<Record<string, readonly string[]>> = {
+  cmake: ["cmake"],
+  "a C++ compiler": ["c++", "g++", "clang++"],
+  make: ["make"],
+  git: ["git"],
+};
 
 const remedies: Partial<Record<NodeJS.Platform, string>> = {
   linux:
@@ -34,10 +29,10 @@ export function checkToolchain(path: string, platform: NodeJS.Platform = process
   const remedy = remedies[platform];
   if (remedy === undefined) throw new ToolchainError(`Cannot build the engine: ${platform} is not supported`);
   const folders = path.split(delimiter).filter((folder) => folder !== "");
-  const missing = tools.filter(({ commands }) => !commands.some((command) => isInstalled(command, folders)));
+  const isMissing = (name: string): boolean => !tools[name]?.some((command) => isInstalled(command, folders));
+  const missing = Object.keys(tools).filter(isMissing);
   if (missing.length === 0) return;
-  const names = missing.map(({ name }) => name).join(", ");
-  throw new ToolchainError(`Cannot build the engine: not installed: ${names}. ${remedy}`);
+  throw new ToolchainError(`Cannot build the engine: not installed: ${missing.join(", ")}. ${remedy}`);
 }
 
 function isInstalled(command: string, folders: readonly string[]): boolean {

@@ -10,7 +10,7 @@ import { runOverload } from "./overload.ts";
 import { runRealModel } from "./real-model.ts";
 import { runResume } from "./resume.ts";
 import { runSlowReaders } from "./slow-reader.ts";
-import { createReferences, createStage, type References, type Row, type Stage, type StageOptions } from "./stage.ts";
+import { createStage, createUncutText, type Row, type Stage, type StageOptions, type UncutText } from "./stage.ts";
 import { runSupersede } from "./supersede.ts";
 
 export interface ChaosGroup {
@@ -71,9 +71,9 @@ export interface ChaosReport {
 export async function runChaos(options: ChaosOptions, report: ChaosReport): Promise<ChaosResult> {
   const elapsed = stopwatch();
   const groups: GroupResult[] = [];
-  const references = createReferences(options);
+  const uncutText = createUncutText(options);
   for (const group of namedOf("Cannot run the group", chaosGroups, options.only)) {
-    groups.push(await runGroup(group, options, references, report));
+    groups.push(await runGroup(group, options, uncutText, report));
   }
 
   options.groups.killAll();
@@ -101,7 +101,7 @@ export async function runChaos(options: ChaosOptions, report: ChaosReport): Prom
 async function runGroup(
   { name, title, run }: ChaosGroup,
   options: ChaosOptions,
-  references: References,
+  uncutText: UncutText,
   report: ChaosReport,
 ): Promise<GroupResult> {
   report.group(title);
@@ -112,7 +112,7 @@ async function runGroup(
     report.row(row);
   };
   try {
-    await run(createStage(options, name, references, takeRow));
+    await run(createStage(options, name, uncutText, takeRow));
   } catch (error) {
     options.interrupted.throwIfAborted();
     const details = error instanceof Error ? error.message : String(error);

@@ -48,8 +48,9 @@ export interface StartOptions extends Pick<WorkerSpec, "loading"> {
 }
 
 /** What one group sees. */
-export interface Stage extends Pick<StageOptions, "long" | "groups" | "leftovers">, References {
+export interface Stage extends Pick<StageOptions, "long" | "groups" | "leftovers"> {
   readonly random: Random;
+  readonly uncutText: UncutText;
   /** So many rounds in a long run, and so many (one by default) in a short one. */
   rounds(long: number, short?: number): Iterable<number>;
   /** A worker on the fake backend, ready unless asked otherwise. The flags stand in one line, as in a shell. */
@@ -60,10 +61,8 @@ export interface Stage extends Pick<StageOptions, "long" | "groups" | "leftovers
 
 export type UncutRequest = Required<Pick<GenerateRequestInput, "prompt" | "seed" | "max_tokens">>;
 
-export interface References {
-  /** The answer to this request when nothing disturbs it; `max_tokens` says how much of it. */
-  uncutText(request: UncutRequest): Promise<string>;
-}
+/** The answer to this request when nothing disturbs it; `max_tokens` says how much of it. */
+export type UncutText = (request: UncutRequest) => Promise<string>;
 
 /** For checks that need no limit of their own; each wait in them has one too. */
 const checkLimitMs = 60_000;
@@ -72,12 +71,12 @@ const checkLimitMs = 60_000;
 export function createStage(
   options: StageOptions,
   name: string,
-  references: References,
+  uncutText: UncutText,
   onRow: (row: Row) => void,
 ): Stage {
   const { long, groups, leftovers, interrupted } = options;
   return {
-    ...{ long, groups, leftovers, uncutText: references.uncutText },
+    ...{ long, groups, leftovers, uncutText },
     random: createRandom(options.seed, name),
     rounds: (inLong, inShort = 1) => Array.from({ length: long ? inLong : inShort }, (_, round) => round),
     startWorker: (flags, start = {}) => {
@@ -114,7 +113,7 @@ async function launch(options: StageOptions, flags: string, start: StartOptions)
 }
 
 /** A fake worker that only computes uncut texts: at full speed, one at a time, started when the first is asked for. */
-export function createReferences(options: StageOptions): References {
+export function createUncutText(options: StageOptions): UncutText {
   const texts = new Map<string, Promise<string>>();
   let worker: Promise<Worker> | undefined;
 
@@ -127,12 +126,10 @@ export function createReferences(options: StageOptions): References {
     return judge.text;
   }
 
-  return {
-    uncutText(request) {
-      const key = JSON.stringify(request);
-      const text = texts.get(key) ?? compute(request);
-      texts.set(key, text);
-      return text;
-    },
+  return (request) => {
+    const key = JSON.stringify(request);
+    const text = texts.get(key) ?? compute(request);
+    texts.set(key, text);
+    return text;
   };
 }
