@@ -1,5 +1,7 @@
-// The measuring half of bench/speculation.ts: steps bare sequences of the library, with and without a predictor of tokens. It stands here
-// because the backend has no predictors to measure, and nobody else imports the library.
+// What speculative decoding would gain: steps bare sequences of the library, with a predictor of tokens and without, in alternation. Decision
+// 014 has the answer, and this tells whether it still holds. With one thread in the pool, as the engine runs in the worker.
+//   UV_THREADPOOL_SIZE=1 node --conditions=waggle-source --import tsx packages/engine-llama/src/testing/speculated-steps.ts \
+//     [--slots 1,2,4,8] [--rounds 5] [--tokens 60] [--threads 1] [--model path]
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { getLlama, InputLookupTokenPredictor, TokenPredictor } from "node-llama-cpp";

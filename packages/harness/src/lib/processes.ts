@@ -63,10 +63,7 @@ export async function waitForGone(pids: readonly number[], limitMs: number): Pro
   );
 }
 
-export function sameProcess(
-  a: Pick<ProcessEntry, "pid" | "startedAt">,
-  b: Pick<ProcessEntry, "pid" | "startedAt">,
-): boolean {
+export function sameProcess(a: ProcessEntry, b: ProcessEntry): boolean {
   return a.pid === b.pid && a.startedAt === b.startedAt;
 }
 

@@ -87,15 +87,7 @@ function workerBench(flags: Flags): Promise<void> {
   });
 }
 
-interface Plan {
-  readonly slots: number;
-  readonly rounds: number;
-  readonly maxTokens: number;
-  readonly concurrency: readonly number[];
-  readonly workerFlags: readonly string[];
-}
-
-function planOf(flags: Flags): Plan {
+function planOf(flags: Flags) {
   const slots = integerOf("--slots", flags.slots, 1, 64);
   const given = (flag: string, value: string | undefined): string[] => (value === undefined ? [] : [flag, value]);
   return {

@@ -41,7 +41,8 @@ export function addWorkerTest(program: Program): void {
 
 function workerTest(flags: Flags): Promise<void> {
   return guarded("worker:test", async (groups, ending) => {
-    const command = flags.workerCommand === undefined ? sourceCommand("worker") : parseCommand(flags.workerCommand);
+    const command =
+      flags.workerCommand === undefined ? sourceCommand("worker") : (JSON.parse(flags.workerCommand) as Command);
     const options = {
       workerCommand: flags.model === undefined ? command : ([...command, "--model", flags.model] as const),
       prompt: flags.prompt,
@@ -60,10 +61,4 @@ function workerTest(flags: Flags): Promise<void> {
     if (folder !== undefined) process.stderr.write(`Logs are in ${folder}\n`);
     process.exitCode = ending.exitCode ?? (result.ok ? 0 : 1);
   });
-}
-
-function parseCommand(json: string): Command {
-  const command: unknown = JSON.parse(json);
-  if (Array.isArray(command) && command.length > 0) return command as unknown as Command;
-  throw new Error("Cannot use --worker-command: it must be a JSON array of strings");
 }

@@ -73,8 +73,8 @@ export function rowLines({ scenario, label, figures, loadAverage, skipped }: Ben
       const comparison = figures[name];
       if (comparison === undefined) return [];
       const { ours, theirs, ratio } = comparison;
-      const cells = [shown(name, ours), ...(hasTheirs ? [shown(name, theirs), shownRatio(ratio)] : [])];
-      const { label: figure, unit } = figureKinds[name];
+      const { label: figure, unit, digits } = figureKinds[name];
+      const cells = [shown(ours, digits), ...(hasTheirs ? [shown(theirs, digits), shown(ratio, 2)] : [])];
       const named = unit === "" ? figure : `${figure} (${unit})`;
       return [
         `  ${named.padEnd(labelWidth)}${cells.map((cell) => cell.padStart(valueWidth)).join("")}${mark(name, ratio)}`,
@@ -88,12 +88,8 @@ export function headLine(ours: string, theirs: string | undefined): string {
   return `${"".padEnd(labelWidth + 2)}${names.map((name) => name.padStart(valueWidth)).join("")}`;
 }
 
-function shown(name: FigureName, value: number | undefined): string {
-  return value === undefined || Number.isNaN(value) ? "–" : value.toFixed(figureKinds[name].digits);
-}
-
-function shownRatio(ratio: number | undefined): string {
-  return ratio === undefined ? "–" : ratio.toFixed(2);
+function shown(value: number | undefined, digits: number): string {
+  return value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits);
 }
 
 /** Points at what is worse by more than noise, and at loads that were not the same. */

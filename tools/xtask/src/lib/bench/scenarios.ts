@@ -5,20 +5,22 @@ import { deferred } from "@waggle/async";
 import { gapsOf, mean, percentile, times, ttftOf, type LoadAnswer } from "@waggle/harness";
 import { secondTurn, sharedPrefix, takingTurns } from "./conversations.ts";
 import { countFigures, streamFigures, type Figures } from "./figures.ts";
-import { sideBySide, type Scenario, type Turn } from "./scenario.ts";
+import { sideBySide, type BenchCase, type Scenario, type Turn } from "./scenario.ts";
 
 const shortPromptTokens = 32;
-const streamsLabel = (streams: number): string => `${streams} ${streams === 1 ? "stream" : "streams"}`;
 
 /** The same number of tokens from each stream, all at once. */
+function atOnce(streams: number, maxTokens: number): BenchCase {
+  return {
+    label: `${streams} ${streams === 1 ? "stream" : "streams"}`,
+    contextTokens: shortPromptTokens + maxTokens + 1,
+    play: async (turn) => streamFigures(await sideBySide(turn, streams, shortPromptTokens, maxTokens)),
+  };
+}
+
 const concurrency: Scenario = {
   name: "concurrency",
-  cases: ({ concurrency: levels, maxTokens }) =>
-    levels.map((streams) => ({
-      label: streamsLabel(streams),
-      contextTokens: shortPromptTokens + maxTokens + 1,
-      play: async (turn) => streamFigures(await sideBySide(turn, streams, shortPromptTokens, maxTokens)),
-    })),
+  cases: ({ concurrency: levels, maxTokens }) => levels.map((streams) => atOnce(streams, maxTokens)),
 };
 
 const promptLengths = [128, 512, 1_000, 2_000];
@@ -100,12 +102,9 @@ const busyLevels = [1, 8];
 const busyCores: Scenario = {
   name: "busy-cores",
   cases: ({ maxTokens }) =>
-    busyLevels.map((streams) => ({
-      label: `${streamsLabel(streams)}, cores busy`,
-      contextTokens: shortPromptTokens + maxTokens + 1,
-      disturb: keepCoresBusy,
-      play: async (turn) => streamFigures(await sideBySide(turn, streams, shortPromptTokens, maxTokens)),
-    })),
+    busyLevels
+      .map((streams) => atOnce(streams, maxTokens))
+      .map((calm) => ({ ...calm, label: `${calm.label}, cores busy`, disturb: keepCoresBusy })),
 };
 
 /** Each ends with its standard input, so that none outlives this process. */

@@ -18,29 +18,18 @@ const askTimeoutMs = 5_000;
 /** Finds out what listens there: a Waggle worker says so itself, everything else is taken to speak OpenAI's language. */
 export async function openTarget(name: string, address: string): Promise<Target> {
   const { origin, port } = new URL(address);
-  const pid = (await findPortHolder(Number(port)))?.pid;
+  const where = { name, url: origin, pid: (await findPortHolder(Number(port)))?.pid };
   const info = await ask(`${origin}/v1/info`);
   if (info !== undefined && "worker_id" in info) {
     const { engine_build, threads, slots, context_size } = info;
-    return {
-      name,
-      url: origin,
-      dialect: nativeDialect,
-      pid,
-      about: `Waggle, ${String(engine_build)} engine, ${String(threads)} threads, ${String(slots)} slots`,
-      contextSize: Number(context_size),
-    };
+    const about = `Waggle, ${String(engine_build)} engine, ${String(threads)} threads, ${String(slots)} slots`;
+    return { ...where, dialect: nativeDialect, about, contextSize: Number(context_size) };
   }
   const props = await ask(`${origin}/props`);
   const settings = props?.["default_generation_settings"] as { n_ctx?: number } | undefined;
-  return {
-    name,
-    url: origin,
-    dialect: openAiDialect,
-    pid,
-    about: props === undefined ? "an OpenAI-compatible server" : `llama-server, ${String(props["total_slots"])} slots`,
-    contextSize: settings?.n_ctx,
-  };
+  const about =
+    props === undefined ? "an OpenAI-compatible server" : `llama-server, ${String(props["total_slots"])} slots`;
+  return { ...where, dialect: openAiDialect, about, contextSize: settings?.n_ctx };
 }
 
 async function ask(url: string): Promise<Record<string, unknown> | undefined> {

@@ -31,7 +31,6 @@ export interface BuildEngineOptions {
 export interface EngineBuild {
   readonly how: "found" | "restored" | "built";
   readonly release: string;
-  readonly folder: string;
   readonly openMp: boolean;
 }
 
@@ -45,7 +44,7 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
   const { folder, release } = engine;
   const target = buildFolder(folder);
   const kept = keptFolder(engine);
-  const done = (how: EngineBuild["how"]): EngineBuild => ({ how, release, folder: target, openMp: hasOpenMp(target) });
+  const done = (how: EngineBuild["how"]): EngineBuild => ({ how, release, openMp: hasOpenMp(target) });
 
   const works = async (): Promise<boolean> => {
     try {
