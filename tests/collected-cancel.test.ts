@@ -79,7 +79,8 @@ describe("a collected answer", () => {
     await waitUntil(async () => await reached(phase));
     if (route === "disconnect") leave.abort();
     if (route === "DELETE session") await client.cancelSession("s");
-    const heir = route === "superseded" ? ask(worker, "heir [eog:1]", new AbortController().signal) : undefined;
+    const successor =
+      route === "superseded" ? ask(worker, "successor [eog:1]", new AbortController().signal) : undefined;
 
     const response = await answer;
     expect(response?.status).toBe(statusOf[route]);
@@ -94,7 +95,7 @@ describe("a collected answer", () => {
       if (next.value.type === "end") expect(next.value.finish_reason).toBe("stop");
     }
     expect(tokens).toBe(100);
-    if (heir !== undefined && phase !== "loading") expect((await heir).status).toBe(200);
+    if (successor !== undefined && phase !== "loading") expect((await successor).status).toBe(200);
     await waitUntil(async () => (await client.slots()).every((slot) => slot.state === "idle"));
     expect((await client.health()).queue.depth).toBe(0);
     const metrics = await client.metrics();
