@@ -1,6 +1,6 @@
 // What a token costs the daemon, apart from computing it: CPU of its main thread per token event that is delivered, on the fake backend, next
 // to a bare node:http server that writes the same bytes to as many connections at the same pace. Rounds alternate between the two.
-//   node --conditions=waggle-source --import tsx bench/sse.ts [--streams 1000] [--rounds 3] [--json]
+//   node --conditions=waggle-source --import tsx bench/sse.ts [--streams 1000] [--rounds 3]
 import { parseArgs } from "node:util";
 import { createProcessGroups, mainThreadOf, markdownTable, median, repositoryPath } from "@waggle/harness";
 import { startDaemon, startWorker, stopwatch, waitFor, type Command } from "@waggle/harness";
@@ -22,38 +22,23 @@ interface Measured extends Tally {
   readonly wallMs: number;
 }
 
-interface Side {
-  readonly us_per_token: number;
-  readonly us_per_token_rounds: readonly number[];
-  readonly tokens_per_second: number;
-  readonly bytes_per_token: number;
-}
-
 const { values } = parseArgs({
-  options: {
-    streams: { type: "string", default: "1000" },
-    rounds: { type: "string", default: "3" },
-    json: { type: "boolean", default: false },
-  },
+  options: { streams: { type: "string", default: "1000" }, rounds: { type: "string", default: "3" } },
 });
 const streams = count("streams");
 const rounds = count("rounds");
 const groups = createProcessGroups("bench");
-const results: { name: string; daemon: Side; bare: Side; ratio: number }[] = [];
+const results: string[][] = [];
 for (const scenario of scenariosOf(streams)) {
-  const [daemon, bare] = (await runScenario(scenario)).map(sideOf) as [Side, Side];
+  const sides = await runScenario(scenario);
+  const [daemon, bare] = sides.map((side) => median(side.map(usPerToken))) as [number, number];
+  const pace = sides.map((side) => Math.round(median(side.map(tokensPerSecond)))).join(", ");
   // Of the medians: how many times the bare server's cost the daemon's is.
-  results.push({ name: scenario.name, daemon, bare, ratio: rounded(daemon.us_per_token / bare.us_per_token) });
+  const costs = [`${daemon.toFixed(2)} us`, `${bare.toFixed(2)} us`, (daemon / bare).toFixed(2)];
+  results.push([scenario.name, ...costs, pace]);
 }
-if (values.json) console.log(JSON.stringify({ streams, rounds, scenarios: results }));
-else {
-  console.log(`CPU of the main thread per token event; ${streams} streams, medians of ${rounds} rounds.\n`);
-  const rows = results.map(({ name, daemon, bare, ratio }) => {
-    const pace = `${Math.round(daemon.tokens_per_second)}, ${Math.round(bare.tokens_per_second)}`;
-    return [name, `${daemon.us_per_token} us`, `${bare.us_per_token} us`, String(ratio), pace];
-  });
-  console.log(markdownTable(["load", "daemon", "bare node:http", "ratio", "tokens/s, daemon and bare"], rows));
-}
+console.log(`CPU of the main thread per token event; ${streams} streams, medians of ${rounds} rounds.\n`);
+console.log(markdownTable(["load", "daemon", "bare node:http", "ratio", "tokens/s, daemon and bare"], results));
 
 /** The rounds of the daemon and those of the bare server. */
 async function runScenario(scenario: Scenario): Promise<readonly [Measured[], Measured[]]> {
@@ -91,25 +76,18 @@ async function runRound(scenario: Scenario, { requests, start }: Round, pid: num
   return { ...tally, cpuMs, wallMs };
 }
 
-function sideOf(measured: readonly Measured[]): Side {
-  const costs = measured.map(({ cpuMs, tokens }) => rounded((cpuMs * 1_000) / tokens));
-  return {
-    us_per_token: rounded(median(costs)),
-    us_per_token_rounds: costs,
-    tokens_per_second: rounded(median(measured.map(({ tokens, wallMs }) => (tokens * 1_000) / wallMs))),
-    bytes_per_token: rounded(median(measured.map(({ bytes, tokens }) => bytes / tokens))),
-  };
+function usPerToken({ cpuMs, tokens }: Measured): number {
+  return (cpuMs * 1_000) / tokens;
 }
 
-function progress(who: string, round: number, { tokens, cpuMs, wallMs }: Measured): void {
-  if (values.json) return;
+function tokensPerSecond({ tokens, wallMs }: Measured): number {
+  return (tokens * 1_000) / wallMs;
+}
+
+function progress(who: string, round: number, measured: Measured): void {
   const what = round === 0 ? "warm-up" : `round ${round}`;
-  const pace = `${Math.round((tokens * 1_000) / wallMs)} tokens/s`;
-  console.error(`${who}, ${what}: ${((cpuMs * 1_000) / tokens).toFixed(1)} us per token at ${pace}`);
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
+  const pace = `${Math.round(tokensPerSecond(measured))} tokens/s`;
+  console.error(`${who}, ${what}: ${usPerToken(measured).toFixed(1)} us per token at ${pace}`);
 }
 
 function count(option: "streams" | "rounds"): number {

@@ -75,18 +75,16 @@ function requestFor(tokens: number) {
 export interface Tally {
   /** Token events. */
   tokens: number;
-  bytes: number;
   /** Streams that ended with [DONE]. */
   done: number;
 }
 
 /** Resolves when each stream has its headers; `over` when all have ended. */
 export async function openReaders(requests: readonly Request[]): Promise<{ readonly over: Promise<Tally> }> {
-  const tally: Tally = { tokens: 0, bytes: 0, done: 0 };
+  const tally: Tally = { tokens: 0, done: 0 };
   const answers = await inLanes(openingAtOnce, requests, send);
   const streams = answers.map((answer) =>
     answer.frames({
-      onText: (text) => (tally.bytes += Buffer.byteLength(text)),
       onFrame({ event, data }) {
         if (event === "token") tally.tokens += 1;
         if (data === DONE) tally.done += 1;

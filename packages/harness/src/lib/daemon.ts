@@ -36,8 +36,6 @@ export interface DaemonSpec {
   readonly flags: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly onLogLine?: (line: string) => void;
-  /** Nobody reads its stdout: the pipe is closed before it writes a line. */
-  readonly stdoutClosed?: boolean;
   /** The daemon has left and nobody had called `stop`. */
   readonly onUnexpectedExit?: (daemon: Daemon, exit: Exit) => void;
 }
@@ -64,7 +62,6 @@ export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Prom
     name,
     command: [...command, ...spec.flags],
     env,
-    stdoutClosed: spec.stdoutClosed === true,
     onStdoutLine: (text) => {
       const parsed = StdoutLineSchema.safeParse(objectIn(text));
       if (parsed.success) lines.add(parsed.data);

@@ -1,7 +1,7 @@
 // Tests that both languages ask for the same and that what comes back is read alike.
 import { describe, expect, it } from "vitest";
 import { GenerateRequestSchema } from "@waggle/protocol";
-import { nativeDialect, openAiChatDialect, openAiDialect } from "./dialects.ts";
+import { nativeDialect, openAiDialect } from "./dialects.ts";
 
 const wanted = { prompt: "a b", maxTokens: 5, seed: 3, sessionId: "s" };
 
@@ -11,8 +11,6 @@ describe("dialects", () => {
     expect(GenerateRequestSchema.safeParse(native).success).toBe(true);
     const { session_id: _, ...common } = native;
     expect(openAiDialect.body(wanted)).toMatchObject(common);
-    const { prompt: __, ...rest } = common;
-    expect(openAiChatDialect.body(wanted)).toMatchObject({ ...rest, messages: [{ role: "user", content: "a b" }] });
     expect(native).toMatchObject({ max_tokens: 5, ignore_eos: true, seed: 3 });
   });
 
@@ -29,8 +27,6 @@ describe("dialects", () => {
     const { read } = openAiDialect;
     expect(read({ choices: [{ text: "x" }] })).toEqual({ text: "x" });
     expect(read({ choices: [{ text: "", finish_reason: "length" }], usage: null })).toEqual({});
-    expect(read({ choices: [{ delta: { content: "y" } }] })).toEqual({ text: "y" });
-    expect(read({ choices: [{ delta: { role: "assistant", content: null } }] })).toEqual({});
     const usage = { prompt_tokens: 4, completion_tokens: 9, prompt_tokens_details: { cached_tokens: 3 } };
     expect(read({ choices: [], usage })).toEqual({ promptTokens: 4, cachedTokens: 3, completionTokens: 9 });
     expect(read({ error: { message: "full" } })).toEqual({ error: "full" });

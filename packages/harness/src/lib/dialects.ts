@@ -70,7 +70,7 @@ interface OpenAiUsage {
 }
 
 interface OpenAiChunk {
-  readonly choices?: readonly { readonly text?: string; readonly delta?: { readonly content?: string | null } }[];
+  readonly choices?: readonly { readonly text?: string }[];
   readonly usage?: OpenAiUsage | null;
   readonly error?: { readonly message?: string };
 }
@@ -80,29 +80,20 @@ function countsOf({ prompt_tokens, prompt_tokens_details, completion_tokens }: O
   return { promptTokens: prompt_tokens, cachedTokens, completionTokens: completion_tokens };
 }
 
-function readOpenAi(payload: unknown): FrameFacts {
-  const { choices, usage, error } = payload as OpenAiChunk;
-  if (error !== undefined) return { error: error.message ?? "unknown" };
-  const text = choices?.[0]?.text ?? choices?.[0]?.delta?.content ?? "";
-  return {
-    // Chunks without text carry a role or the reason of the end.
-    ...(text === "" ? {} : { text }),
-    ...(usage == null ? {} : countsOf(usage)),
-  };
-}
-
-const openAiStream = { ...sampling, stream: true, stream_options: { include_usage: true } } as const;
-
 export const openAiDialect: Dialect = {
   path: "/v1/completions",
-  body: ({ prompt, maxTokens, seed }) => ({ prompt, max_tokens: maxTokens, seed, ...openAiStream }),
-  read: readOpenAi,
-};
-
-export const openAiChatDialect: Dialect = {
-  path: "/v1/chat/completions",
   body({ prompt, maxTokens, seed }) {
-    return { messages: [{ role: "user", content: prompt }], max_tokens: maxTokens, seed, ...openAiStream };
+    const streamed = { stream: true, stream_options: { include_usage: true } };
+    return { prompt, max_tokens: maxTokens, seed, ...sampling, ...streamed };
   },
-  read: readOpenAi,
+  read(payload) {
+    const { choices, usage, error } = payload as OpenAiChunk;
+    if (error !== undefined) return { error: error.message ?? "unknown" };
+    const text = choices?.[0]?.text ?? "";
+    return {
+      // Chunks without text carry the reason of the end.
+      ...(text === "" ? {} : { text }),
+      ...(usage == null ? {} : countsOf(usage)),
+    };
+  },
 };

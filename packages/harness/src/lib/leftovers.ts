@@ -1,6 +1,7 @@
 // Owns the last question of a run: is any process of ours alive, is any port of ours still bound?
 import { connect } from "node:net";
 import { findPortHolder, listPortsOf } from "@waggle/ports";
+import { killProcess } from "./process-group.ts";
 import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
 import { poll } from "./wait.ts";
 
@@ -50,6 +51,15 @@ export function createLeftoverCheck(): LeftoverCheck {
       return poll("nothing to be left", nothing, graceMs).catch(look);
     },
   };
+}
+
+/** Ends what is left. One line for each thing that was. */
+export function endLeftovers({ processes, ports }: Leftovers): string[] {
+  for (const { pid } of processes) killProcess(pid);
+  return [
+    ...processes.map(({ pid, command }) => `Process ${pid} did not leave and was killed: ${command}`),
+    ...ports.map((port) => `Port ${port} is still bound`),
+  ];
 }
 
 /** A port that refuses is free. One that accepts may be somebody else's by now: the system hands freed ports out again. */

@@ -11,8 +11,6 @@ export interface GroupSpec {
   readonly env: NodeJS.ProcessEnv;
   readonly onStdoutLine?: (line: string) => void;
   readonly onLogLine?: (line: string) => void;
-  /** Nobody reads its stdout: the pipe is closed before it writes to it. */
-  readonly stdoutClosed?: boolean;
 }
 
 export interface Exit {
@@ -103,7 +101,6 @@ async function startGroup(
   });
   const { pid } = child;
   if (pid !== undefined) onPid(pid);
-  if (spec.stdoutClosed === true) child.stdout?.destroy();
   const exited = watch(child, spec);
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);

@@ -30,7 +30,7 @@ export async function startWorker(groups: ProcessGroups, spec: WorkerSpec): Prom
   const flags = [...mode, "--port", "0", "--log-format", "json", ...spec.flags];
   const daemon = await startDaemon(groups, { ...spec, name: "worker", flags });
   const limit = { limitMs: spec.readyLimitMs ?? readyLimitMs };
-  // Its log, and not its lines: it may have no stdout.
+  // Its log, and not its lines on stdout: what it says of its engine has come by then too.
   const url = String((await started(daemon, daemon.log.line("it listened", logged("listening"), limit)))["url"]);
   if (spec.loading !== true) await started(daemon, daemon.log.line("it was ready", logged("model_ready"), limit));
   const client = createWorkerClient({ baseUrl: url });

@@ -1,10 +1,10 @@
 // Owns the command engine:build: its options, what it prints and its exit code.
-import { createProcessGroups } from "@waggle/harness";
+import type { ProcessGroups } from "@waggle/harness";
 import type { Command as Program } from "commander";
 import { buildEngine, removeEngineBuild, type EngineBuild } from "../lib/build/build-engine.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
-import { createProgressLine } from "../lib/progress-line.ts";
-import { onEnding } from "../lib/signals.ts";
+import { showProgress } from "../lib/progress-line.ts";
+import { guarded, type Ending } from "../lib/signals.ts";
 
 interface Flags {
   readonly force?: true;
@@ -31,29 +31,19 @@ async function engineBuild(flags: Flags): Promise<void> {
     process.stdout.write("Workers use the prebuilt engine from their next start on.\n");
     return;
   }
-  const groups = createProcessGroups("xtask");
-  const ending = onEnding(() => groups.killAll());
-  const progress = createProgressLine(process.stderr);
-  try {
-    const build = await buildEngine({
+  const codeOf = (error: unknown): number => (error instanceof ToolchainError ? unavailableCode : 1);
+  const build = async (groups: ProcessGroups, { signal }: Ending): Promise<void> => {
+    const built = await buildEngine({
       force: flags.force === true,
       groups,
       onUnusable: ({ message }) => process.stderr.write(`${message}. That build is removed.\n`),
       onCompiling: () => process.stderr.write("Compiling llama.cpp, which takes three minutes on two idle cores.\n"),
-      onProgress: (share) => progress.show(share, "compiling llama.cpp"),
-      signal: ending.signal,
-    });
-    progress.clear();
-    process.stdout.write(sentence(build));
-  } catch (error) {
-    progress.clear();
-    process.stderr.write(`engine:build: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = ending.exitCode ?? (error instanceof ToolchainError ? unavailableCode : 1);
-  } finally {
-    progress.clear();
-    groups.killAll();
-    ending.dispose();
-  }
+      onProgress: (share) => showProgress(`${(share * 100).toFixed(0)} % of llama.cpp is compiled`),
+      signal,
+    }).finally(() => showProgress(""));
+    process.stdout.write(sentence(built));
+  };
+  await guarded("engine:build", build, codeOf);
 }
 
 function sentence({ how, release, openMp }: EngineBuild): string {

@@ -5,9 +5,12 @@ import type { Command } from "commander";
 import { integerOf, mostPort } from "../lib/options.ts";
 
 interface Row {
+  /** Undefined for a group that listens nowhere. */
   readonly port: number | undefined;
   readonly pid: number;
   readonly holder: string;
+  /** Of the group, where xtask started it. */
+  readonly leader?: number;
 }
 
 const commandWidth = 90;
@@ -24,62 +27,48 @@ export function addPorts(program: Command): void {
 async function ports(given: readonly string[], { free }: { readonly free?: true }): Promise<void> {
   const wanted = given.map((port) => integerOf("port", port, 1, mostPort));
   const table = await listProcesses();
-  const ours = await Promise.all(startedBy("xtask", table).map((group) => portsOf(group, table)));
-  if (free) return freeGroups(ours, wanted);
-  const rows = wanted.length === 0 ? ours.flatMap(({ rows }) => rows) : await holders(wanted, ours);
-  print(rows, wanted.length === 0 ? "xtask has started nothing that still runs." : "Nobody listens there.");
+  const ours = (await Promise.all(startedBy("xtask", table).map((group) => rowsOf(group, table)))).flat();
+  const rows = wanted.length === 0 ? ours : (await Promise.all(wanted.map((port) => holderOf(port, ours)))).flat();
+  const nothing = wanted.length === 0 ? "xtask has started nothing that still runs." : "Nobody listens there.";
+  if (rows.length === 0) process.stdout.write(`${nothing}\n`);
+  else if (free) freeRows(rows);
+  else print(rows);
 }
 
-interface OurGroup {
-  readonly leader: number;
-  readonly rows: readonly Row[];
-}
-
-async function portsOf({ leader, ownerPid, name }: StartedGroup, table: readonly ProcessEntry[]): Promise<OurGroup> {
-  const holder = `${name} of xtask ${ownerPid}`;
-  const rows = await Promise.all(
-    familyOf(table, [leader]).map(async ({ pid }) =>
-      (await listPortsOf([pid])).map((port): Row => ({ port, pid, holder })),
-    ),
+async function rowsOf(group: StartedGroup, table: readonly ProcessEntry[]): Promise<Row[]> {
+  const { leader } = group;
+  const ours = { holder: `${group.name} of xtask ${group.ownerPid}`, leader };
+  const members = familyOf(table, [leader]);
+  const bound = await Promise.all(
+    members.map(async ({ pid }) => (await listPortsOf([pid])).map((port) => ({ port, pid, ...ours }))),
   );
-  const bound = rows.flat();
-  return { leader, rows: bound.length > 0 ? bound : [{ port: undefined, pid: leader, holder }] };
+  const rows = bound.flat();
+  return rows.length > 0 ? rows : [{ port: undefined, pid: leader, ...ours }];
 }
 
-async function holders(wanted: readonly number[], ours: readonly OurGroup[]): Promise<Row[]> {
-  const known = ours.flatMap(({ rows }) => rows);
-  const found = await Promise.all(
-    wanted.map(async (port): Promise<Row[]> => {
-      const mine = known.find((row) => row.port === port);
-      if (mine !== undefined) return [mine];
-      const holder = await findPortHolder(port);
-      return holder === undefined ? [] : [{ port, pid: holder.pid, holder: holder.command.slice(0, commandWidth) }];
-    }),
-  );
-  return found.flat();
+async function holderOf(port: number, ours: readonly Row[]): Promise<Row[]> {
+  const mine = ours.find((row) => row.port === port);
+  if (mine !== undefined) return [mine];
+  const holder = await findPortHolder(port);
+  return holder === undefined ? [] : [{ port, pid: holder.pid, holder: holder.command.slice(0, commandWidth) }];
 }
 
-async function freeGroups(ours: readonly OurGroup[], wanted: readonly number[]): Promise<void> {
-  const chosen = ours.filter(
-    ({ rows }) => wanted.length === 0 || rows.some(({ port }) => port !== undefined && wanted.includes(port)),
+function freeRows(rows: readonly Row[]): void {
+  const groups = new Map(
+    rows.flatMap(({ leader, holder }) => (leader === undefined ? [] : [[leader, holder] as const])),
   );
-  for (const { leader, rows } of chosen) {
+  for (const [leader, holder] of groups) {
     killGroup(leader);
-    process.stdout.write(`ended process group ${leader} (${rows[0]?.holder ?? ""})\n`);
+    process.stdout.write(`ended process group ${leader} (${holder})\n`);
   }
-  const freed = chosen.flatMap(({ rows }) => rows.map(({ port }) => port));
-  for (const port of wanted.filter((candidate) => !freed.includes(candidate))) {
-    const holder = await findPortHolder(port);
-    if (holder === undefined) continue;
-    process.stdout.write(`left alone: port ${port} is held by process ${holder.pid}, which xtask did not start\n`);
+  for (const { port, pid } of rows.filter(({ leader }) => leader === undefined)) {
+    process.stdout.write(`left alone: port ${port} is held by process ${pid}, which xtask did not start\n`);
     process.exitCode = 1;
   }
-  if (chosen.length === 0 && wanted.length === 0) process.stdout.write("xtask has started nothing that still runs.\n");
 }
 
-function print(rows: readonly Row[], nothing: string): void {
-  if (rows.length === 0) process.stdout.write(`${nothing}\n`);
-  else process.stdout.write(`${"port".padEnd(8)}${"pid".padEnd(10)}held by\n`);
+function print(rows: readonly Row[]): void {
+  process.stdout.write(`${"port".padEnd(8)}${"pid".padEnd(10)}held by\n`);
   for (const { port, pid, holder } of rows) {
     process.stdout.write(`${String(port ?? "-").padEnd(8)}${String(pid).padEnd(10)}${holder}\n`);
   }

@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { BenchRow } from "../lib/bench/run-bench.ts";
+import type { BenchRow } from "../lib/bench/figures.ts";
 import { repositoryPath } from "@waggle/harness";
 
 const limitMs = 60_000;

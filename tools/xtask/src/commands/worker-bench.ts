@@ -1,13 +1,14 @@
-// Owns the command worker:bench: its options, what it prints, and that the worker it started is gone at the end.
-import { createProcessGroups, generate, repositoryPath, startWorker, type Command } from "@waggle/harness";
+// Owns the command worker:bench: its options and what it prints.
+import { generate, repositoryPath, startWorker, type Command } from "@waggle/harness";
 import type { Command as Program } from "commander";
 import { calibratePrompts } from "../lib/bench/prompts.ts";
 import { runBench } from "../lib/bench/run-bench.ts";
 import { scenarios } from "../lib/bench/scenarios.ts";
 import { headLine, rowLines } from "../lib/bench/figures.ts";
-import { describeMethod, methodSentence, openTarget } from "../lib/bench/target.ts";
+import { methodOf, openTarget } from "../lib/bench/target.ts";
 import { integerOf, namedOf } from "../lib/options.ts";
-import { onEnding } from "../lib/signals.ts";
+import { showProgress } from "../lib/progress-line.ts";
+import { guarded } from "../lib/signals.ts";
 
 interface Flags {
   readonly against?: string;
@@ -35,7 +36,7 @@ export function addWorkerBench(program: Program): void {
     .description("measure throughput and latency of a worker under load, alone or in alternation with another server")
     .option(
       "--against <url>",
-      "another server with the same model: OpenAI-compatible (its /v1/completions is used, unless the URL ends with /v1/chat/completions) or a Waggle worker",
+      "another server with the same model: OpenAI-compatible (its /v1/completions is used) or a Waggle worker",
     )
     .option("--url <url>", "measure this worker instead of starting one")
     .option("--model <path>", "the worker's model (default: the embedded one)")
@@ -52,20 +53,15 @@ export function addWorkerBench(program: Program): void {
     .action(workerBench);
 }
 
-async function workerBench(flags: Flags): Promise<void> {
-  const plan = planOf(flags);
-  const played = namedOf("Cannot play scenario", scenarios, flags.only);
-  const groups = createProcessGroups("xtask");
-  const ending = onEnding(() => groups.killAll());
-  const say = flags.json ? (): void => {} : (line: string): void => void process.stdout.write(`${line}\n`);
-  try {
+function workerBench(flags: Flags): Promise<void> {
+  return guarded("worker:bench", async (groups, ending) => {
+    const plan = planOf(flags);
+    const played = namedOf("Cannot play scenario", scenarios, flags.only);
+    const say = flags.json ? (): void => {} : (line: string): void => void process.stdout.write(`${line}\n`);
+    const command = flags.built ? { command: built } : {};
     await using worker =
       flags.url === undefined
-        ? await startWorker(groups, {
-            flags: plan.workerFlags,
-            readyLimitMs,
-            ...(flags.built ? { command: built } : {}),
-          })
+        ? await startWorker(groups, { flags: plan.workerFlags, readyLimitMs, ...command })
         : undefined;
     const ours = await openTarget("waggle", worker?.url ?? flags.url ?? "");
     const theirs = flags.against === undefined ? undefined : await openTarget("other", flags.against);
@@ -73,36 +69,22 @@ async function workerBench(flags: Flags): Promise<void> {
     const prompts = await calibratePrompts(async (prompt) => {
       return (await generate(ours, { prompt, maxTokens: 1, seed: 1 }, ending)).promptTokens;
     });
-    const model = worker === undefined ? "the server's" : (await worker.line("ready")).model;
-    const method = describeMethod(model, plan.rounds, ours, theirs);
-
-    say(`${method.ours}${theirs === undefined ? "" : ` against ${theirs.about}`}`);
     say(headLine(ours.name, theirs?.name));
     const rows = await runBench({
       ...plan,
-      ours,
-      theirs,
+      targets: theirs === undefined ? [ours] : [ours, theirs],
       scenarios: played,
       prompts,
       signal: ending.signal,
       onRow: (row) => rowLines(row, theirs !== undefined).forEach(say),
-      onPlay: (what) => showPlay(process.stderr, what),
+      onPlay: showProgress,
     });
+    const model = worker === undefined ? "the server's" : (await worker.line("ready")).model;
     const loads = rows.map(({ loadAverage }) => loadAverage);
-    say(`\n${methodSentence(method, loads)}`);
+    const method = methodOf(model, plan.rounds, ours, theirs, loads);
+    say(`\n${method}`);
     if (flags.json) process.stdout.write(`${JSON.stringify({ method, rows })}\n`);
-  } catch (error) {
-    if (ending.exitCode === undefined) throw error;
-    process.exitCode = ending.exitCode;
-  } finally {
-    groups.killAll();
-    ending.dispose();
-  }
-}
-
-/** Rewritten in place on a terminal, and nowhere else. */
-function showPlay(out: NodeJS.WriteStream, what: string): void {
-  if (out.isTTY) out.write(`\r\u001B[K${what}\r`);
+  });
 }
 
 interface Plan {

@@ -1,19 +1,19 @@
-// Owns the command worker:chaos: its options, what it prints, its exit code, and that nothing it started outlives it.
+// Owns the command worker:chaos: its options, what it prints and its exit code.
 import { randomInt } from "node:crypto";
-import { createLeftoverCheck, createProcessGroups } from "@waggle/harness";
+import { createLeftoverCheck } from "@waggle/harness";
 import type { Command as Program } from "commander";
 import { chaosGroups, runChaos, type ChaosOptions } from "../lib/chaos/run.ts";
 import { createChaosReport } from "../lib/chaos/show.ts";
 import { nowhere } from "../lib/report.ts";
 import { integerOf, mostSeed } from "../lib/options.ts";
-import { onEnding } from "../lib/signals.ts";
+import { guarded } from "../lib/signals.ts";
 
 interface Flags {
   readonly only?: readonly string[];
   readonly seed?: string;
   readonly long?: true;
   readonly json?: true;
-  readonly workerFlags?: string;
+  readonly workerFlags: string;
 }
 
 export function addWorkerChaos(program: Program): void {
@@ -27,17 +27,18 @@ export function addWorkerChaos(program: Program): void {
     .option("--long", "soak: many more rounds, for half an hour or so")
     .option("--json", "print one JSON object and nothing else")
     // For tests of this test: a worker that is set up to break a rule.
-    .addOption(program.createOption("--worker-flags <json>", "").hideHelp())
+    .addOption(program.createOption("--worker-flags <json>", "").default("[]").hideHelp())
     .action(workerChaos);
 }
 
-async function workerChaos(flags: Flags): Promise<void> {
-  const report = createChaosReport(flags.json ? nowhere : process.stdout);
-  const groups = createProcessGroups("xtask");
-  const ending = onEnding(() => groups.killAll());
-  try {
+function workerChaos(flags: Flags): Promise<void> {
+  return guarded("worker:chaos", async (groups, ending) => {
+    const report = createChaosReport(flags.json ? nowhere : process.stdout);
     const options: ChaosOptions = {
-      ...optionsOf(flags),
+      only: flags.only ?? [],
+      seed: flags.seed === undefined ? randomInt(mostSeed) : integerOf("--seed", flags.seed, 0, mostSeed),
+      long: flags.long === true,
+      workerFlags: JSON.parse(flags.workerFlags) as readonly string[],
       groups,
       leftovers: createLeftoverCheck(),
       interrupted: ending.signal,
@@ -45,20 +46,5 @@ async function workerChaos(flags: Flags): Promise<void> {
     const result = await runChaos(options, report);
     if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     process.exitCode = result.ok ? 0 : 1;
-  } catch (error) {
-    process.stderr.write(`worker:chaos: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = ending.exitCode ?? 64;
-  } finally {
-    groups.killAll();
-    ending.dispose();
-  }
-}
-
-function optionsOf(flags: Flags): Omit<ChaosOptions, "groups" | "leftovers" | "interrupted"> {
-  return {
-    only: flags.only ?? [],
-    seed: flags.seed === undefined ? randomInt(mostSeed) : integerOf("--seed", flags.seed, 0, mostSeed),
-    long: flags.long === true,
-    workerFlags: flags.workerFlags === undefined ? [] : (JSON.parse(flags.workerFlags) as readonly string[]),
-  };
+  });
 }

@@ -1,6 +1,5 @@
 // Owns which files under docs/ are generated, and whether those on disk are still what the code says.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
 import { protocolPage } from "./protocol-page.ts";
@@ -15,26 +14,12 @@ function generatedDocs(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Those that are missing or stale. */
-export function staleDocs(): string[] {
-  return [...generatedDocs()].filter(([path, text]) => textOf(path) !== text).map(([path]) => path);
-}
-
-/** Writes those that are missing or stale and answers with their paths. */
-export function writeDocs(): string[] {
-  const stale = staleDocs();
-  for (const [path, text] of generatedDocs()) {
-    if (!stale.includes(path)) continue;
-    mkdirSync(dirname(repositoryPath(path)), { recursive: true });
-    writeFileSync(repositoryPath(path), text);
-  }
-  return stale;
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(repositoryPath(path), "utf8");
-  } catch {
-    return undefined;
-  }
+/** The paths of those that are missing or stale; with `write` they are written. */
+export function staleDocs(write = false): string[] {
+  const stale = [...generatedDocs()].filter(([path, text]) => {
+    const file = repositoryPath(path);
+    return !existsSync(file) || readFileSync(file, "utf8") !== text;
+  });
+  if (write) for (const [path, text] of stale) writeFileSync(repositoryPath(path), text);
+  return stale.map(([path]) => path);
 }

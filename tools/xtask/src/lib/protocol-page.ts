@@ -37,20 +37,19 @@ export function protocolPage(version: string): string {
   const worker = schemasOf(workerOpenApi(version));
   const hive = schemasOf(hiveOpenApi(version));
   const isEvent = (name: string): boolean => name.endsWith("Event");
-  const workerNames = Object.keys(worker);
+  const sectionsOf = (schemas: Record<string, JsonSchema>, wanted: (name: string) => boolean): string[] =>
+    Object.entries(schemas).flatMap(([name, schema]) => (wanted(name) ? [schemaSection(name, schema)] : []));
   const sections = [
     introduction,
     `## Routes of the worker\n\n${routeTable(workerRoutes)}\n\n${gateNote}`,
     `## Routes in OpenAI's dialect\n\nThey answer under \`/v1\` and without it; unknown fields are ignored.\n\n${routeTable(openAiRoutes)}`,
     `## Routes of the hive\n\n${routeTable(hiveRoutes)}\n\nEvery route that is not open may also answer \`forbidden\`.`,
     streamProse,
-    ...workerNames.filter(isEvent).map((name) => schemaSection(name, worker[name] ?? {})),
+    ...sectionsOf(worker, isEvent),
     "## What the worker takes and answers",
-    ...workerNames.filter((name) => !isEvent(name)).map((name) => schemaSection(name, worker[name] ?? {})),
+    ...sectionsOf(worker, (name) => !isEvent(name)),
     "## What the hive takes and answers",
-    ...Object.keys(hive)
-      .filter((name) => !(name in worker))
-      .map((name) => schemaSection(name, hive[name] ?? {})),
+    ...sectionsOf(hive, (name) => !(name in worker)),
     `## Errors\n\nEvery answer that is not 2xx has the body [Error](#error).\n\n${errorTable()}`,
     `## Exit codes of the daemons\n\n${markdownTable(["code", "meaning"], exitCodeRows())}`,
   ];

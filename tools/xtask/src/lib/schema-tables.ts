@@ -19,7 +19,6 @@ export interface JsonSchema {
   readonly maxLength?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
-  readonly additionalProperties?: unknown;
   readonly $ref?: string;
 }
 
@@ -27,8 +26,8 @@ export interface JsonSchema {
 export function schemaSection(name: string, schema: JsonSchema): string {
   const variants = schema.oneOf ?? schema.anyOf;
   if (variants === undefined) return `### ${name}\n\n${fieldTable(schema)}`;
-  const references = variants.every(({ $ref }) => $ref !== undefined);
-  if (references) return `### ${name}\n\nOne of ${variants.map(typeText).join(", ")}.`;
+  if (variants.every(({ $ref }) => $ref !== undefined))
+    return `### ${name}\n\nOne of ${variants.map(typeText).join(", ")}.`;
   return `### ${name}\n\nOne of:\n\n${variants.map(variantTable).join("\n\n")}`;
 }
 

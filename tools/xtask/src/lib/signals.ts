@@ -1,5 +1,6 @@
-// Owns what happens when xtask is told to end, and that its exit code says which signal it was.
+// Owns what happens when xtask is told to end, that its exit code says which signal it was, and that nothing it started outlives a command.
 import { constants } from "node:os";
+import { createProcessGroups, type ProcessGroups } from "@waggle/harness";
 
 export interface Ending {
   /** Aborts with the first signal. */
@@ -43,4 +44,26 @@ export function onEnding(killChildren: () => void, children: "at once" | "by the
       process.off("exit", killChildren);
     },
   };
+}
+
+/** The options were not understood or, in a run of many checks, there is no verdict: EX_USAGE of sysexits.h. */
+const noVerdictCode = 64;
+
+/** Runs a command that starts processes. What it throws is told on stderr under its name. @param codeOf the exit code of that */
+export async function guarded(
+  name: string,
+  run: (groups: ProcessGroups, ending: Ending) => Promise<void>,
+  codeOf: (error: unknown) => number = () => noVerdictCode,
+): Promise<void> {
+  const groups = createProcessGroups("xtask");
+  const ending = onEnding(() => groups.killAll());
+  try {
+    await run(groups, ending);
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = ending.exitCode ?? codeOf(error);
+  } finally {
+    groups.killAll();
+    ending.dispose();
+  }
 }

@@ -1,9 +1,18 @@
 // Owns one run of worker:test: hive, worker, one streamed answer, leaving. What does not hold is a failure with its reason.
 import { randomBytes } from "node:crypto";
-import { createLeftoverCheck, departure, killProcess, sourceCommand, startDaemon, wayOut } from "@waggle/harness";
-import type { Command, Daemon, DaemonName, LeftoverCheck, Leftovers, ProcessGroups } from "@waggle/harness";
+import {
+  createLeftoverCheck,
+  departure,
+  endLeftovers,
+  sourceCommand,
+  startDaemon,
+  stopwatch,
+  wayOut,
+} from "@waggle/harness";
+import type { Arrivals, Command, Daemon, DaemonName, LeftoverCheck, Leftovers, ProcessGroups } from "@waggle/harness";
+import type { HiveEvent } from "@waggle/protocol";
 import { generate } from "./generate.ts";
-import { followHive, type HiveFeed } from "./hive-feed.ts";
+import { followHive, isDeregistration, isHeartbeat, isRegistration, isSnapshot } from "./hive-feed.ts";
 import type { Report } from "./report.ts";
 import { createRun, type Run } from "./run.ts";
 import { noFigures, type StreamFigures, type WorkerTestResult } from "./worker-test-result.ts";
@@ -30,7 +39,7 @@ interface Stage {
   readonly daemons: Daemon[];
   /** Ends the reading of the hive's feed. */
   readonly feedEnds: AbortController;
-  feed: HiveFeed | undefined;
+  feed: Arrivals<HiveEvent> | undefined;
   figures: StreamFigures;
 }
 
@@ -46,12 +55,12 @@ export async function runWorkerTest(
   groups: ProcessGroups,
   report: Report,
 ): Promise<WorkerTestResult> {
-  const startedAt = performance.now();
+  const elapsed = stopwatch();
   const run = createRun((message) => report.failure(message));
+  const workerId = `xtask-${process.pid}-${randomBytes(3).toString("hex")}`;
   const stage: Stage = {
-    ...{ options, run, report, groups, daemons: [], feed: undefined, figures: noFigures },
+    ...{ options, run, report, groups, workerId, daemons: [], feed: undefined, figures: noFigures },
     leftovers: createLeftoverCheck(),
-    workerId: `xtask-${process.pid}-${randomBytes(3).toString("hex")}`,
     feedEnds: new AbortController(),
   };
   const deadline = setTimeout(() => {
@@ -68,15 +77,16 @@ export async function runWorkerTest(
   }
   const left = await clear(stage);
 
+  const told = stage.feed?.items ?? [];
   const result: WorkerTestResult = {
     ok: run.failures.length === 0,
     failures: run.failures,
     ...stage.figures,
-    heartbeats: stage.feed?.heartbeats ?? 0,
-    registered: stage.feed?.sawRegistration ?? false,
+    heartbeats: told.filter(isHeartbeat(workerId)).length,
+    registered: told.some(isRegistration(workerId)),
     ports_free: left.ports.length === 0,
     processes_left: left.processes.length,
-    duration_ms: Math.round(performance.now() - startedAt),
+    duration_ms: Math.round(elapsed()),
   };
   report.table(result);
   return result;
@@ -84,12 +94,27 @@ export async function runWorkerTest(
 
 /** The steps of a run in which everything holds. @throws the first reason why it cannot go on */
 async function play(stage: Stage): Promise<void> {
-  const { options, run, report, leftovers } = stage;
-  const hive = await startHive(stage);
-  const worker = await startWorker(stage, hive.url, hive.feed);
+  const { options, run, report, leftovers, feedEnds, workerId } = stage;
+  const limit = { limitMs: options.timeoutMs };
+  const hive = await start(stage, "hive", sourceCommand("hive"), []);
+  const feed = followHive(hive.url, feedEnds.signal, (error) =>
+    run.abort(`The hive's event feed broke while ${run.doing}: ${messageOf(error)}`),
+  );
+  stage.feed = feed;
+  await run.wait("the hive's event feed was opening", feed.first("a snapshot", isSnapshot, limit));
+
+  const flags = ["--hive-url", hive.url, "--worker-id", workerId, "--heartbeat-interval", heartbeatInterval];
+  const worker = await start(stage, "worker", options.workerCommand, ["--local-mode", ...flags]);
+  const registration = feed.first("a registration", isRegistration(workerId), limit);
+  await run.wait("the worker was loading and yet to register at the hive", registration);
+  report.step("Registered at the hive", workerId);
+  const beat = await run.wait("the first heartbeat was due", feed.first("a heartbeat", isHeartbeat(workerId), limit));
+  report.step("First heartbeat arrived", `seq ${beat.heartbeat.seq}, ${beat.heartbeat.state}`);
+  const ready = await run.wait("the model was loading", worker.daemon.line("ready", options.timeoutMs));
+  report.step("Model is ready", `${ready.model} (${ready.backend})`);
+
   const leaders = [hive.daemon.pid, worker.daemon.pid];
   await leftovers.observe(leaders);
-
   run.doing = "tokens were streaming";
   stage.figures = await generate(run, report, {
     url: `${worker.url}/v1/inference`,
@@ -100,9 +125,10 @@ async function play(stage: Stage): Promise<void> {
 
   await leftovers.observe(leaders);
   await stopDaemon(stage, worker.daemon);
-  await run.wait("the worker was to deregister at the hive", hive.feed.deregistered());
-  report.step("Deregistered", `${stage.workerId} has left the hive`);
-  stage.feedEnds.abort();
+  const deregistration = feed.first("a deregistration", isDeregistration(workerId), limit);
+  await run.wait("the worker was to deregister at the hive", deregistration);
+  report.step("Deregistered", `${workerId} has left the hive`);
+  feedEnds.abort();
   await stopDaemon(stage, hive.daemon);
 }
 
@@ -111,38 +137,9 @@ interface Listening {
   readonly url: string;
 }
 
-async function startHive(stage: Stage): Promise<Listening & { readonly feed: HiveFeed }> {
-  const { run, report, options, workerId } = stage;
-  const daemon = await start(stage, "hive", sourceCommand("hive"), []);
-  const { url } = await run.wait("the hive was starting", daemon.line("listening", options.timeoutMs));
-  const feed = followHive({
-    ...{ hiveUrl: url, workerId, limitMs: options.timeoutMs, signal: stage.feedEnds.signal },
-    onBroken: (error) => run.abort(`The hive's event feed broke while ${run.doing}: ${messageOf(error)}`),
-  });
-  stage.feed = feed;
-  await run.wait("the hive's event feed was opening", feed.opened());
-  report.step("Hive listens", url);
-  return { daemon, url, feed };
-}
-
-async function startWorker(stage: Stage, hiveUrl: string, feed: HiveFeed): Promise<Listening> {
-  const { run, report, workerId, options } = stage;
-  const flags = ["--hive-url", hiveUrl, "--worker-id", workerId, "--heartbeat-interval", heartbeatInterval];
-  const daemon = await start(stage, "worker", options.workerCommand, ["--local-mode", ...flags]);
-  const { url } = await run.wait("the worker was starting", daemon.line("listening", options.timeoutMs));
-  report.step("Worker listens", url);
-  await run.wait("the worker was loading and yet to register at the hive", feed.registered());
-  report.step("Registered at the hive", workerId);
-  const { seq, state } = await run.wait("the first heartbeat was due", feed.heartbeat());
-  report.step("First heartbeat arrived", `seq ${seq}, ${state}`);
-  const ready = await run.wait("the model was loading", daemon.line("ready", options.timeoutMs));
-  report.step("Model is ready", `${ready.model} (${ready.backend})`);
-  return { daemon, url };
-}
-
-/** Both take these flags; what is written to their logs is told to the caller, and that one of them left by itself ends the run. */
-async function start(stage: Stage, name: DaemonName, command: Command, flags: readonly string[]): Promise<Daemon> {
-  const { run, options } = stage;
+/** What is written to its log is told to the caller, and that it left by itself ends the run. */
+async function start(stage: Stage, name: DaemonName, command: Command, flags: readonly string[]): Promise<Listening> {
+  const { run, report, options } = stage;
   run.signal.throwIfAborted();
   const daemon = await startDaemon(stage.groups, {
     name,
@@ -152,7 +149,9 @@ async function start(stage: Stage, name: DaemonName, command: Command, flags: re
     onUnexpectedExit: (gone, exit) => run.abort(departure(gone, exit, run.doing)),
   });
   stage.daemons.push(daemon);
-  return daemon;
+  const { url } = await run.wait(`the ${name} was starting`, daemon.line("listening", options.timeoutMs));
+  report.step(`${name === "hive" ? "Hive" : "Worker"} listens`, url);
+  return { daemon, url };
 }
 
 async function stopDaemon({ run, report }: Stage, daemon: Daemon): Promise<void> {
@@ -176,11 +175,7 @@ async function clear({ run, report, daemons, leftovers, groups, feedEnds }: Stag
     for (const daemon of daemons.toReversed()) await daemon.stop(failedLeaveLimitMs);
   }
   const left = await leftovers.check();
-  for (const { pid, command } of left.processes) {
-    killProcess(pid);
-    run.fail(`Process ${pid} did not leave and was killed: ${command}`);
-  }
-  for (const port of left.ports) run.fail(`Port ${port} is still bound`);
+  for (const failure of endLeftovers(left)) run.fail(failure);
   if (run.failures.length === 0) report.step("Nothing is left behind", "no process, no bound port");
   groups.killAll();
   feedEnds.abort();

@@ -53,17 +53,3 @@ export function figuresOf(record: StreamJudge, { lagMs }: Realness): StreamFigur
 }
 
 export const noFigures: StreamFigures = figuresOf(createStreamJudge(), { failures: [], lagMs: spreadOf([]) });
-
-/** The result when the options could not be used, so that nothing was started. */
-export function failedBeforeStart(failure: string): WorkerTestResult {
-  return {
-    ok: false,
-    failures: [failure],
-    ...noFigures,
-    heartbeats: 0,
-    registered: false,
-    ports_free: true,
-    processes_left: 0,
-    duration_ms: 0,
-  };
-}

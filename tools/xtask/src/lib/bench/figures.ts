@@ -47,12 +47,15 @@ export function countFigures(answers: readonly LoadAnswer[]): Figures {
 }
 
 /** What one case came to on both targets. */
-export interface ShownRow {
+export interface BenchRow {
   readonly scenario: string;
   readonly label: string;
   readonly figures: Partial<Record<FigureName, Comparison>>;
   /** Runnable processes of the machine, over the last minute, when the case ended. */
   readonly loadAverage: number;
+  /** One for each round, in order. */
+  readonly ours: readonly Figures[];
+  readonly theirs: readonly Figures[];
   /** Why it was not played. */
   readonly skipped?: string;
 }
@@ -61,7 +64,7 @@ const labelWidth = 24;
 const valueWidth = 10;
 
 /** One line for each figure of a row, under the row's name. */
-export function rowLines({ scenario, label, figures, loadAverage, skipped }: ShownRow, hasTheirs: boolean): string[] {
+export function rowLines({ scenario, label, figures, loadAverage, skipped }: BenchRow, hasTheirs: boolean): string[] {
   const title = `${scenario}: ${label}`;
   if (skipped !== undefined) return [`${title}  not played: ${skipped}`];
   return [

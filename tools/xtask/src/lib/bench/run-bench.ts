@@ -1,14 +1,14 @@
 // Owns the order of a benchmark: each case on each target in turn, round by round, so that what disturbs the machine disturbs both.
 import { loadavg } from "node:os";
 import { compare, generate, usageOf, type Comparison } from "@waggle/harness";
-import { figureNames, type FigureName, type Figures, type ShownRow } from "./figures.ts";
+import { figureNames, type FigureName, type BenchRow, type Figures } from "./figures.ts";
 import type { PromptMaker } from "./prompts.ts";
 import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
 import type { Target } from "./target.ts";
 
 export interface RunBenchOptions extends ScenarioOptions {
-  readonly ours: Target;
-  readonly theirs: Target | undefined;
+  /** Ours, and the one that it is compared with where there is one. */
+  readonly targets: readonly Target[];
   readonly scenarios: readonly Scenario[];
   readonly rounds: number;
   readonly prompts: PromptMaker;
@@ -16,12 +16,6 @@ export interface RunBenchOptions extends ScenarioOptions {
   readonly onRow: (row: BenchRow) => void;
   /** What is played now. */
   readonly onPlay: (what: string) => void;
-}
-
-export interface BenchRow extends ShownRow {
-  /** One for each round, in order. */
-  readonly ours: readonly Figures[];
-  readonly theirs: readonly Figures[];
 }
 
 /** A stream for each purpose of a round has a seed of its own. */
@@ -47,7 +41,7 @@ export async function runBench(options: RunBenchOptions): Promise<BenchRow[]> {
 
 /** The first streams read the model into memory and compile code; nobody counts them. */
 async function warmUp(options: RunBenchOptions): Promise<void> {
-  for (const target of [options.ours, ...(options.theirs === undefined ? [] : [options.theirs])]) {
+  for (const target of options.targets) {
     options.onPlay(`${target.name} warms up`);
     await sideBySide(turnOf(options, target, 0, 0), options.slots, warmUpPromptTokens, warmUpTokens);
   }
@@ -59,7 +53,7 @@ async function playCase(
   benchCase: BenchCase,
   firstSeed: number,
 ): Promise<BenchRow> {
-  const targets = options.theirs === undefined ? [options.ours] : [options.ours, options.theirs];
+  const { targets } = options;
   const row = { scenario: scenario.name, label: benchCase.label };
   const cramped = targets.find(({ contextSize }) => (contextSize ?? Infinity) < benchCase.contextTokens);
   if (cramped !== undefined) {
@@ -80,8 +74,7 @@ async function playCase(
       figures.get(target)?.push(await measured(target, benchCase, turnOf(options, target, round, firstSeed)));
     }
   }
-  const ours = figures.get(options.ours) ?? [];
-  const theirs = (options.theirs && figures.get(options.theirs)) ?? [];
+  const [ours = [], theirs = []] = figures.values();
   return { ...row, figures: comparisons(ours, theirs), ours, theirs, loadAverage: currentLoad() };
 }
 

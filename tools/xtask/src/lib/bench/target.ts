@@ -1,7 +1,7 @@
 // Owns what is known of the servers under load: where they are, what they speak, which processes they are made of; and the sentence that says
 // how they were measured, without which figures are worth nothing.
 import { arch, availableParallelism, cpus, platform } from "node:os";
-import { nativeDialect, openAiChatDialect, openAiDialect, type LoadTarget } from "@waggle/harness";
+import { nativeDialect, openAiDialect, type LoadTarget } from "@waggle/harness";
 import { findPortHolder } from "@waggle/ports";
 
 export interface Target extends LoadTarget {
@@ -15,12 +15,9 @@ export interface Target extends LoadTarget {
 
 const askTimeoutMs = 5_000;
 
-/**
- * Finds out what listens there: a Waggle worker says so itself, everything else is taken to speak OpenAI's language.
- * @param address a server, or its /v1/chat/completions to be asked there
- */
+/** Finds out what listens there: a Waggle worker says so itself, everything else is taken to speak OpenAI's language. */
 export async function openTarget(name: string, address: string): Promise<Target> {
-  const { origin, pathname, port } = new URL(address);
+  const { origin, port } = new URL(address);
   const pid = (await findPortHolder(Number(port)))?.pid;
   const info = await ask(`${origin}/v1/info`);
   if (info !== undefined && "worker_id" in info) {
@@ -39,7 +36,7 @@ export async function openTarget(name: string, address: string): Promise<Target>
   return {
     name,
     url: origin,
-    dialect: pathname.endsWith(openAiChatDialect.path) ? openAiChatDialect : openAiDialect,
+    dialect: openAiDialect,
     pid,
     about: props === undefined ? "an OpenAI-compatible server" : `llama-server, ${String(props["total_slots"])} slots`,
     contextSize: settings?.n_ctx,
@@ -55,26 +52,20 @@ async function ask(url: string): Promise<Record<string, unknown> | undefined> {
   }
 }
 
-export interface Method {
-  readonly model: string;
-  readonly rounds: number;
-  readonly ours: string;
-  readonly theirs: string | undefined;
-  readonly machine: string;
-}
-
-export function describeMethod(model: string, rounds: number, ours: Target, theirs: Target | undefined): Method {
-  const cpu = cpus()[0]?.model.trim() ?? `${platform()} ${arch()}`;
-  const machine = `${availableParallelism()} cores (${cpu}), Node ${process.version}`;
-  return { model, rounds, ours: ours.about, theirs: theirs?.about, machine };
-}
-
 /** @param loads load averages of the cases */
-export function methodSentence({ model, rounds, ours, theirs, machine }: Method, loads: readonly number[]): string {
-  const against = theirs === undefined ? "" : ` against ${theirs}, in alternation`;
+export function methodOf(
+  model: string,
+  rounds: number,
+  ours: Target,
+  theirs: Target | undefined,
+  loads: readonly number[],
+): string {
+  const against = theirs === undefined ? "" : ` against ${theirs.about}, in alternation`;
+  const cpu = cpus()[0]?.model.trim() ?? `${platform()} ${arch()}`;
   const load = `${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`;
   return (
-    `${ours}${against}; medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}. Model: ${model}. ${machine}; ` +
-    `the load client is one process on the same cores. Load average ${load}.`
+    `${ours.about}${against}; medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}. Model: ${model}. ` +
+    `${availableParallelism()} cores (${cpu}), Node ${process.version}; the load client is one process on the same cores. ` +
+    `Load average ${load}.`
   );
 }

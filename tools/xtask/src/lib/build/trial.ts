@@ -55,7 +55,7 @@ export async function tryBuild(packageFolder: string): Promise<void> {
     const modelPath = join(folder, "trial.gguf");
     const scriptPath = join(folder, "trial.mjs");
     const signal = AbortSignal.timeout(trialTimeoutMs);
-    await writeModel({ shape: trialShape, path: modelPath, seed: 1, signal });
+    writeModel(trialShape, modelPath);
     writeFileSync(scriptPath, script);
     const library = join(packageFolder, "dist/index.js");
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [scriptPath, library, modelPath], {

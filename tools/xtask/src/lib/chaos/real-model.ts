@@ -2,7 +2,7 @@
 // forward pass is done to the fake backend.
 import { isToken, type Worker } from "@waggle/harness";
 import type { Bystander } from "./bystander.ts";
-import { matrixHeader, runCells } from "./cancel-matrix.ts";
+import { runCells } from "./cancel-matrix.ts";
 import { prefill, type Phase } from "./cancel-sides.ts";
 import { checkDeath, slotsUnderLoad } from "./engine-faults.ts";
 import { checkWatched } from "./resume.ts";
@@ -23,9 +23,7 @@ export async function runRealModel(stage: Stage): Promise<void> {
   const flags = `--slots ${slotsUnderLoad} --prefill-budget 16 --reconnect-grace 0s`;
   await using worker = await stage.startWorker(flags, { realModel: true });
   const bystander = (): Promise<Undisturbed> => decodeBeside(worker);
-  const row = await runCells(stage, { worker, phase, attempts, deadlinesMs, bystander });
-  const title = "Cancel in the embedded model's prefill, 16 tokens a step: engine steps until the slot was free";
-  stage.table({ title, header: matrixHeader, rows: [row] });
+  await runCells(stage, { worker, phase, attempts, deadlinesMs, bystander });
   await stage.check(`cut after token ${cutAt}, a second reader watches`, (facts) => {
     const body = { prompt: "Once upon a time", ignore_eos: true, max_tokens: 300, job_id: freshId("resume") };
     return checkWatched(worker, body, cutAt, facts);

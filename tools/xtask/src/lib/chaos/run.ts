@@ -1,5 +1,5 @@
 // Owns a run of worker:chaos: which groups there are, one after the other, what they came to, and that nothing is left.
-import { killProcess, stopwatch } from "@waggle/harness";
+import { endLeftovers, stopwatch } from "@waggle/harness";
 import { namedOf } from "../options.ts";
 import { runCancelMatrix } from "./cancel-matrix.ts";
 import { runCycles } from "./cycles.ts";
@@ -10,15 +10,7 @@ import { runOverload } from "./overload.ts";
 import { runRealModel } from "./real-model.ts";
 import { runResume } from "./resume.ts";
 import { runSlowReaders } from "./slow-reader.ts";
-import {
-  createReferences,
-  createStage,
-  type References,
-  type Row,
-  type Stage,
-  type StageOptions,
-  type Table,
-} from "./stage.ts";
+import { createReferences, createStage, type References, type Row, type Stage, type StageOptions } from "./stage.ts";
 import { runSupersede } from "./supersede.ts";
 
 export interface ChaosGroup {
@@ -51,7 +43,6 @@ export interface GroupResult {
   readonly title: string;
   readonly ok: boolean;
   readonly rows: readonly Row[];
-  readonly tables: readonly Table[];
   readonly duration_ms: number;
 }
 
@@ -87,13 +78,11 @@ export async function runChaos(options: ChaosOptions, report: ChaosReport): Prom
 
   options.groups.killAll();
   const left = await options.leftovers.check();
-  for (const { pid } of left.processes) killProcess(pid);
   const failures = [
     ...groups.flatMap(({ name, rows }) =>
       rows.filter(({ ok }) => !ok).map((row) => `${name}: ${row.name}: ${row.details}`),
     ),
-    ...left.processes.map(({ pid, command }) => `Process ${pid} did not leave: ${command}`),
-    ...left.ports.map((port) => `Port ${port} is still bound`),
+    ...endLeftovers(left),
   ];
   const result: ChaosResult = {
     ok: failures.length === 0,
@@ -117,20 +106,17 @@ async function runGroup(
 ): Promise<GroupResult> {
   report.group(title);
   const rows: Row[] = [];
-  const tables: Table[] = [];
   const elapsed = stopwatch();
   const takeRow = (row: Row): void => {
     rows.push(row);
     report.row(row);
   };
-  const told = { row: takeRow, table: (table: Table) => void tables.push(table) };
-  const stage = createStage(options, name, references, told);
   try {
-    await run(stage);
+    await run(createStage(options, name, references, takeRow));
   } catch (error) {
     options.interrupted.throwIfAborted();
     const details = error instanceof Error ? error.message : String(error);
     takeRow({ name: "the group runs to its end", ok: false, details, numbers: {}, duration_ms: Math.round(elapsed()) });
   }
-  return { name, title, ok: rows.every(({ ok }) => ok), rows, tables, duration_ms: Math.round(elapsed()) };
+  return { name, title, ok: rows.every(({ ok }) => ok), rows, duration_ms: Math.round(elapsed()) };
 }

@@ -1,19 +1,13 @@
 // Owns how a run of worker:chaos looks on a terminal. It decides nothing.
-import { tableLines } from "@waggle/harness";
 import { painter, type Terminal } from "../report.ts";
 import type { ChaosReport } from "./run.ts";
-import type { Row, Table } from "./stage.ts";
+import type { Row } from "./stage.ts";
 
 const nameWidth = 56;
 
 export function createChaosReport(out: Terminal): ChaosReport {
   const paint = painter(out);
   const line = (text: string): void => void out.write(`${text}\n`);
-
-  function showTable({ title, header, rows }: Table): void {
-    line(`\n  ${paint("bold", title)}`);
-    for (const text of tableLines(header, rows)) line(`  ${text}`);
-  }
 
   return {
     group: (title) => line(`\n${paint("bold", title)}`),
@@ -23,7 +17,6 @@ export function createChaosReport(out: Terminal): ChaosReport {
       line(`  ${mark} ${row.name.padEnd(nameWidth)} ${row.ok ? paint("gray", said) : said}`);
     },
     result(result) {
-      for (const { tables } of result.groups) tables.forEach(showTable);
       for (const failure of result.failures) line(`  ${paint("red", "✗")} ${failure}`);
       const rows = result.groups.flatMap((group) => group.rows).length;
       const verdict = result.ok ? paint("green", "PASSED") : paint("red", "FAILED");

@@ -40,13 +40,7 @@ export interface Row {
   readonly duration_ms: number;
 }
 
-export interface Table {
-  readonly title: string;
-  readonly header: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
-export interface StartOptions extends Pick<WorkerSpec, "loading" | "stdoutClosed"> {
+export interface StartOptions extends Pick<WorkerSpec, "loading"> {
   /** The embedded model and not the fake backend. */
   readonly realModel?: boolean;
   /** Flags of node itself, before the entry. */
@@ -60,9 +54,8 @@ export interface Stage extends Pick<StageOptions, "long" | "groups" | "leftovers
   rounds(long: number, short?: number): Iterable<number>;
   /** A worker on the fake backend, ready unless asked otherwise. The flags stand in one line, as in a shell. */
   startWorker(flags: string, options?: StartOptions): Promise<Worker>;
-  /** Runs one check; what it throws is its failure. Resolves with whether it held. */
-  check(name: string, run: (facts: Facts) => Promise<void>, limitMs?: number): Promise<boolean>;
-  table(table: Table): void;
+  /** Runs one check; what it throws is its failure. */
+  check(name: string, run: (facts: Facts) => Promise<void>, limitMs?: number): Promise<void>;
 }
 
 export type UncutRequest = Required<Pick<GenerateRequestInput, "prompt" | "seed" | "max_tokens">>;
@@ -75,16 +68,16 @@ export interface References {
 /** For checks that need no limit of their own; each wait in them has one too. */
 const checkLimitMs = 60_000;
 
-/** @param told what the group comes to */
+/** @param onRow learns what each check came to */
 export function createStage(
   options: StageOptions,
   name: string,
   references: References,
-  told: { readonly row: (row: Row) => void; readonly table: (table: Table) => void },
+  onRow: (row: Row) => void,
 ): Stage {
   const { long, groups, leftovers, interrupted } = options;
   return {
-    ...{ long, groups, leftovers, table: told.table, uncutText: references.uncutText },
+    ...{ long, groups, leftovers, uncutText: references.uncutText },
     random: createRandom(options.seed, name),
     rounds: (inLong, inShort = 1) => Array.from({ length: long ? inLong : inShort }, (_, round) => round),
     startWorker: (flags, start = {}) => {
@@ -102,9 +95,8 @@ export function createStage(
         facts.expect(false, error instanceof Error ? error.message : String(error));
       }
       const { failures, numbers } = facts;
-      const ok = failures.length === 0;
-      told.row({ name, ok, details: failures.join("; "), numbers, duration_ms: Math.round(elapsed()) });
-      return ok;
+      const details = failures.join("; ");
+      onRow({ name, ok: failures.length === 0, details, numbers, duration_ms: Math.round(elapsed()) });
     },
   };
 }

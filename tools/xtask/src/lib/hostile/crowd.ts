@@ -2,7 +2,7 @@
 // that what they do to this process delays no measurement.
 import { parentPort, workerData } from "node:worker_threads";
 import { sleep } from "@waggle/async";
-import { ask, createAttacks, type Attack, type HostileRequest } from "@waggle/testing/hostile";
+import { ask, createAttacks, type Attack } from "@waggle/testing/hostile";
 
 export interface CrowdOptions {
   readonly kind: "control" | "hostile";
@@ -20,49 +20,38 @@ const toldEveryMs = 1_000;
 /** An attacker whose target does not answer must not become a busy loop. */
 const pauseMs = 5;
 const answers: Record<string, number> = {};
+const count = (status: number | string): void => void (answers[status] = (answers[status] ?? 0) + 1);
 
-const post = (path: string, body: object): HostileRequest => ({
-  name: path,
-  method: "POST",
-  path,
-  body: () => JSON.stringify(body),
-});
-const messages = [{ role: "user", content: "Tell me of a dog named Tim." }];
+const chat = { messages: [{ role: "user", content: "Tell me of a dog named Tim." }] };
 /** What an ordinary client asks, one after the other. */
-const ordinary: readonly HostileRequest[] = [
-  post("/v1/chat/completions", { messages, max_tokens: 100, stream: true }),
-  post("/v1/inference", { prompt: "Once upon a time", max_tokens: 100 }),
-  post("/v1/completions", { prompt: "The little dog", max_tokens: 60 }),
-  post("/v1/chat/completions", { messages, max_tokens: 60, response_format: { type: "json_object" } }),
-  post("/v1/embeddings", { input: ["a dog", "a park", "a friend"] }),
-  post("/tokenize", { content: "Once upon a time there was a dog named Tim." }),
+const ordinary: readonly Attack[] = [
+  asks("/v1/chat/completions", { ...chat, max_tokens: 100, stream: true }),
+  asks("/v1/inference", { prompt: "Once upon a time", max_tokens: 100 }),
+  asks("/v1/completions", { prompt: "The little dog", max_tokens: 60 }),
+  asks("/v1/chat/completions", { ...chat, max_tokens: 60, response_format: { type: "json_object" } }),
+  asks("/v1/embeddings", { input: ["a dog", "a park", "a friend"] }),
+  asks("/tokenize", { content: "Once upon a time there was a dog named Tim." }),
 ];
 
-async function runCrowd({ kind, url, tokens, seed }: CrowdOptions): Promise<void> {
-  const { signal } = new AbortController();
-  const count = (status: number | string): void => void (answers[status] = (answers[status] ?? 0) + 1);
-  const attacks: readonly Attack[] = kind === "hostile" ? createAttacks() : [];
-
-  await Promise.all(
-    tokens.map(async (token, index) => {
-      const headers = { authorization: `Bearer ${token}` };
-      for (let round = seed + index * 101; ; round += 1) {
-        try {
-          const attack = attacks[(round * 7 + index) % attacks.length];
-          const answered = (_: HostileRequest, { status }: { readonly status: number }): void => count(status);
-          if (attack !== undefined) await attack.run({ url, headers, signal, answered }, round);
-          const request = ordinary[round % ordinary.length];
-          if (attack === undefined && request !== undefined)
-            count((await ask(url, request, { headers, signal })).status);
-        } catch {
-          // No answer in time: what the honest ones see of that is the measurement.
-          count("none");
-        }
-        await sleep(pauseMs);
-      }
-    }),
-  );
+function asks(path: string, body: object): Attack {
+  const request = { name: path, method: "POST", path, body: () => JSON.stringify(body) };
+  return { name: path, run: async (target) => count((await ask(target.url, request, target)).status) };
 }
 
-setInterval(() => parentPort?.postMessage({ ...answers }), toldEveryMs);
-await runCrowd(workerData as CrowdOptions);
+const { kind, url, tokens, seed } = workerData as CrowdOptions;
+const deeds = kind === "hostile" ? createAttacks() : ordinary;
+const { signal } = new AbortController();
+
+async function goOn(token: string, index: number): Promise<void> {
+  const headers = { authorization: `Bearer ${token}` };
+  for (let round = seed + index * 101; ; round += 1) {
+    // No answer in time: what the honest ones see of that is the measurement.
+    await deeds[(round * 7 + index) % deeds.length]
+      ?.run({ url, headers, signal, answered: (_, { status }) => count(status) }, round)
+      .catch(() => count("none"));
+    await sleep(pauseMs);
+  }
+}
+
+setInterval(() => parentPort?.postMessage(answers), toldEveryMs);
+await Promise.all(tokens.map(goOn));

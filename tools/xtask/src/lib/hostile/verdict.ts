@@ -1,7 +1,7 @@
 // Owns what a hostile run has to hold, beside the same run with well-behaved clients in the attackers' place. Pure.
+import { createFacts, mean, percentile, round, type Spread } from "@waggle/harness";
 
 export interface MemoryFigures {
-  readonly start_mib: number;
   readonly max_mib: number;
   readonly end_mib: number;
   /** Last quarter of the run over the quarter before, both as means. */
@@ -11,17 +11,15 @@ export interface MemoryFigures {
 export interface HostileFigures {
   readonly kind: "control" | "hostile";
   readonly duration_s: number;
+  /** Honest ones that came to their end. */
   readonly streams: number;
-  readonly tokens: number;
-  readonly gap_p50_ms: number;
-  readonly gap_p99_ms: number;
-  readonly gap_longest_ms: number;
-  readonly first_token_longest_ms: number;
+  /** Between two token events of an honest stream. */
+  readonly gap_ms: Spread;
+  readonly first_token_ms: Spread;
   /** Of the honest streams, and what else ended that should not have. */
   readonly failures: readonly string[];
   readonly worker: MemoryFigures;
   readonly engine: MemoryFigures;
-  readonly engine_starts: number;
   readonly engine_deaths: number;
   /** Still running or waiting when everybody has gone. */
   readonly jobs_left: number;
@@ -39,41 +37,30 @@ const growthAllowed = 0.1;
 const growthFloorMib = 32;
 
 /** One line for each thing that does not hold. */
-export function hostileFailures(runs: readonly HostileFigures[]): string[] {
-  const control = runs.find(({ kind }) => kind === "control");
-  return runs.flatMap((run) => [
-    ...run.failures.map((failure) => `${run.kind}: ${failure}`),
-    ...(run.streams === 0 ? [`${run.kind}: no honest stream came to its end`] : []),
-    ...(run.engine_deaths > 0 ? [`${run.kind}: the engine died ${run.engine_deaths} times`] : []),
-    ...(run.jobs_left > 0 ? [`${run.kind}: ${run.jobs_left} jobs were left`] : []),
-    ...memoryFailures(run),
-    ...(control !== undefined && run.gap_longest_ms > control.gap_longest_ms + gapAllowedMs
-      ? [
-          `${run.kind}: an honest stream paused for ${run.gap_longest_ms} ms, and ${control.gap_longest_ms} + ${gapAllowedMs} ms is the limit`,
-        ]
-      : []),
-  ]);
-}
-
-function memoryFailures({ kind, worker, engine }: HostileFigures): string[] {
-  return Object.entries({ worker, engine }).flatMap(([name, { max_mib: max, end_mib: end, growth }]) => [
-    ...(max > memoryLimitMib ? [`${kind}: the ${name} held ${max} MiB, and ${memoryLimitMib} is the limit`] : []),
-    ...(growth > growthAllowed && end * growth > growthFloorMib
-      ? [`${kind}: the ${name} grew by ${Math.round(growth * 100)} % in the last quarter`]
-      : []),
-  ]);
+export function hostileFailures(control: HostileFigures, hostile: HostileFigures): string[] {
+  const gapLimitMs = control.gap_ms.max + gapAllowedMs;
+  return [control, hostile].flatMap((run) => {
+    const { gap_ms: gap, worker, engine } = run;
+    const facts = createFacts();
+    facts.expect(run.streams > 0, "no honest stream came to its end");
+    facts.expect(gap.max <= gapLimitMs, `an honest stream paused for ${gap.max} ms, and ${gapLimitMs} is the limit`);
+    facts.equal("engine deaths", run.engine_deaths, 0);
+    facts.equal("jobs left", run.jobs_left, 0);
+    for (const [name, { max_mib: max, end_mib: end, growth }] of Object.entries({ worker, engine })) {
+      facts.expect(max <= memoryLimitMib, `the ${name} held ${max} MiB, and ${memoryLimitMib} is the limit`);
+      const grown = growth > growthAllowed && end * growth > growthFloorMib;
+      facts.expect(!grown, `the ${name} grew by ${Math.round(growth * 100)} % in the last quarter`);
+    }
+    return [...run.failures, ...facts.failures].map((failure) => `${run.kind}: ${failure}`);
+  });
 }
 
 export function memoryFigures(samples: readonly number[]): MemoryFigures {
-  const part = (from: number, to: number): number => {
-    const quarter = samples.slice(Math.floor(samples.length * from), Math.max(1, Math.floor(samples.length * to)));
-    return quarter.reduce((sum, mib) => sum + mib, 0) / Math.max(1, quarter.length);
-  };
-  const [before, last] = [part(0.5, 0.75), part(0.75, 1)];
+  const quarter = Math.floor(samples.length / 4);
+  const [before, last] = [mean(samples.slice(-2 * quarter, -quarter)), mean(samples.slice(-quarter))];
   return {
-    start_mib: Math.round(samples[0] ?? 0),
-    max_mib: Math.round(Math.max(0, ...samples)),
+    max_mib: Math.round(percentile(samples, 1)),
     end_mib: Math.round(samples.at(-1) ?? 0),
-    growth: before === 0 ? 0 : Math.round((last / before - 1) * 1_000) / 1_000,
+    growth: round(last / before - 1),
   };
 }

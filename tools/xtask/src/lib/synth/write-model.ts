@@ -1,20 +1,11 @@
-// Owns the making of a model's file, of the llama architecture by llama.cpp's names, in Q8_0: random weights, the same for the same seed.
+// Owns the making of a model's file, of the llama architecture by llama.cpp's names, in Q8_0: random weights, the same each time.
 // Memory is bounded by one piece, and a file that has its name is whole.
 import { createCipheriv, createHash, type Cipher } from "node:crypto";
-import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { aligned, gguf, ggufHeader, type GgufTensor } from "./gguf.ts";
 import type { ModelShape } from "./shapes.ts";
 import { makeVocabulary, special } from "./vocabulary.ts";
-
-export interface WriteModelOptions {
-  readonly shape: ModelShape;
-  readonly path: string;
-  readonly seed: number;
-  /** Bytes of the file that stand, and that it will have. */
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
-  readonly signal: AbortSignal;
-}
 
 /** Weights that share a scale in Q8_0, and the bytes they take: a half float and one signed byte for each. */
 const block = { weights: 32, bytes: 34 } as const;
@@ -28,42 +19,27 @@ const chatTemplate =
   "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}" +
   "{% if add_generation_prompt %}assistant:{% endif %}";
 
-/** @throws Error naming the path when it cannot be written; the signal's reason. Nothing is left of an unfinished file. */
-export async function writeModel(options: WriteModelOptions): Promise<{ readonly bytes: number }> {
-  const { shape, path, seed, onProgress, signal } = options;
+/** Answers with the file's bytes. @throws Error naming the path when it cannot be written; then nothing is left of it */
+export function writeModel(shape: ModelShape, path: string): number {
   const unfinished = `${path}.part`;
   const tensors = tensorsOf(shape);
   const header = ggufHeader(metadataOf(shape), tensors);
-  const bytes = tensors.reduce((sum, tensor) => sum + aligned(tensor.bytes), header.length);
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(unfinished, "w");
+    mkdirSync(dirname(path), { recursive: true });
+    const file = openSync(unfinished, "w");
     try {
-      let done = 0;
-      const write = async (piece: Buffer): Promise<void> => {
-        signal.throwIfAborted();
-        await writeAll(file, piece);
-        done += piece.length;
-        onProgress?.(done, bytes);
-      };
-      await write(header);
-      const random = keystream(seed);
-      for (const tensor of tensors) for (const piece of tensorPieces(tensor, random)) await write(piece);
+      writeFileSync(file, header);
+      const random = keystream();
+      for (const tensor of tensors) for (const piece of tensorPieces(tensor, random)) writeFileSync(file, piece);
     } finally {
-      await file.close();
+      closeSync(file);
     }
-    await rename(unfinished, path);
-    return { bytes };
+    renameSync(unfinished, path);
+    return tensors.reduce((sum, tensor) => sum + aligned(tensor.bytes), header.length);
   } catch (error) {
-    // Where nothing could be written, nothing can be removed.
-    await rm(unfinished, { force: true }).catch(() => {});
-    signal.throwIfAborted();
+    if (existsSync(unfinished)) rmSync(unfinished);
     throw new Error(`Cannot write ${path}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-async function writeAll(file: FileHandle, piece: Buffer): Promise<void> {
-  for (let at = 0; at < piece.length;) at += (await file.write(piece, at)).bytesWritten;
 }
 
 function metadataOf(shape: ModelShape): Readonly<Record<string, Buffer>> {
@@ -142,9 +118,9 @@ function* tensorPieces({ type, dimensions, bytes }: GgufTensor, random: Cipher):
   yield Buffer.alloc(aligned(bytes) - bytes);
 }
 
-/** Bytes that look random, a gigabyte a second. */
-function keystream(seed: number): Cipher {
-  const key = createHash("sha256").update(String(seed)).digest();
+/** Bytes that look random, always the same ones, a gigabyte a second. */
+function keystream(): Cipher {
+  const key = createHash("sha256").update("1").digest();
   return createCipheriv("aes-256-ctr", key, Buffer.alloc(16));
 }
 
