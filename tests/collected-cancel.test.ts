@@ -1,12 +1,12 @@
 // Answers that are not streamed can be ended in every phase by every route too, within a step, and without touching a neighbour.
 import { createWorkerClient } from "@waggle/client";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnDaemon } from "./support/daemon.ts";
 import type { Daemon } from "./support/daemon.ts";
 import { waitUntil } from "./support/wait.ts";
 
-afterEach(killDaemons);
+afterAll(killDaemons);
 
 type Phase = "loading" | "queued" | "prefill" | "decode";
 type Route = "disconnect" | "DELETE session" | "superseded" | "deadline";
@@ -66,7 +66,8 @@ describe("a collected answer when the worker leaves", () => {
 });
 
 describe("a collected answer", () => {
-  it.each(cells)("in %s is ended by %s", async (phase, route) => {
+  // Each waits far more than it computes.
+  it.concurrent.each(cells)("in %s is ended by %s", async (phase, route) => {
     const worker = await start(phase, route);
     const client = createWorkerClient({ baseUrl: worker.url });
     const neighbour = client.inference({ prompt: "neighbour [eog:100]", temperature: 0 })[Symbol.asyncIterator]();
