@@ -1,12 +1,12 @@
 // Answers that are not streamed can be ended in every phase by every route too, within a step, and without touching a neighbour.
 import { createWorkerClient } from "@waggle/client";
 import { OpenAiErrorSchema } from "@waggle/protocol";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnDaemon } from "./support/daemon.ts";
 import type { Daemon } from "./support/daemon.ts";
 import { waitUntil } from "./support/wait.ts";
 
-afterEach(killDaemons);
+afterAll(killDaemons);
 
 type Phase = "loading" | "queued" | "prefill" | "decode";
 type Route = "disconnect" | "DELETE session" | "superseded" | "deadline";
@@ -66,7 +66,8 @@ describe("a collected answer when the worker leaves", () => {
 });
 
 describe("a collected answer", () => {
-  it.each(cells)("in %s is ended by %s", async (phase, route) => {
+  // Each waits far more than it computes.
+  it.concurrent.each(cells)("in %s is ended by %s", async (phase, route) => {
     const worker = await start(phase, route);
     const client = createWorkerClient({ baseUrl: worker.url });
     const neighbour = client.inference({ prompt: "neighbour [eog:100]", temperature: 0 })[Symbol.asyncIterator]();
@@ -79,7 +80,8 @@ describe("a collected answer", () => {
     await waitUntil(async () => await reached(phase));
     if (route === "disconnect") leave.abort();
     if (route === "DELETE session") await client.cancelSession("s");
-    const heir = route === "superseded" ? ask(worker, "heir [eog:1]", new AbortController().signal) : undefined;
+    const successor =
+      route === "superseded" ? ask(worker, "successor [eog:1]", new AbortController().signal) : undefined;
 
     const response = await answer;
     expect(response?.status).toBe(statusOf[route]);
@@ -94,7 +96,7 @@ describe("a collected answer", () => {
       if (next.value.type === "end") expect(next.value.finish_reason).toBe("stop");
     }
     expect(tokens).toBe(100);
-    if (heir !== undefined && phase !== "loading") expect((await heir).status).toBe(200);
+    if (successor !== undefined && phase !== "loading") expect((await successor).status).toBe(200);
     await waitUntil(async () => (await client.slots()).every((slot) => slot.state === "idle"));
     expect((await client.health()).queue.depth).toBe(0);
     const metrics = await client.metrics();

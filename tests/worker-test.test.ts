@@ -96,7 +96,7 @@ describe("a model that cannot be loaded", () => {
 });
 
 describe("a worker that is not sound", () => {
-  it.each([
+  it.concurrent.each([
     ["lump", /in a lump/],
     ["sleeps", /p95 of \|arrival - t_ms\|/],
     ["heldBack", /tokens were held back/],
@@ -115,7 +115,7 @@ describe("a worker that is not sound", () => {
     expect(exitCode).toBe(0);
   });
 
-  it.each([
+  it.concurrent.each([
     ["silent", /No event for 5 s, after 1 events/],
     ["endless", /Timed out after 10 s, while tokens were streaming/],
     ["deaf", /Timed out after 10 s, while the worker was leaving/],

@@ -74,7 +74,7 @@ export const engineOptions = {
     flag: "threads",
     value: "n",
     group: "Engine",
-    help: "threads of a forward pass, 1 to 512; a given number is kept, come what may",
+    help: "threads of a forward pass, 1 to 512; a given number is kept",
     schema: integer(1, 512),
     defaultText: "one core left free at first, then what real steps of each size show",
   },

@@ -83,7 +83,7 @@ test("no more threads are tried than the machine lends", async () => {
   expect(Math.max(...threads())).toBe(2);
 });
 
-test("a number given by the operator stays, come what may", async () => {
+test("a number given by the operator stays", async () => {
   const { asked, finish, threads } = startTimed({
     start: 4,
     pinnedThreads: 2,

@@ -137,10 +137,10 @@ describe("after any history", () => {
         const before = waitingIds(queue, keys);
         const old = keys.get(before[pick % (before.length || 1)] ?? "");
         fc.pre(old !== undefined);
-        const key = { ...old, id: "heir" };
+        const key = { ...old, id: "successor" };
         expect(queue.replace(old.id, key, key)).toBe(true);
         keys.set(key.id, key);
-        expect(waitingIds(queue, keys)).toEqual(before.map((id) => (id === old.id ? "heir" : id)));
+        expect(waitingIds(queue, keys)).toEqual(before.map((id) => (id === old.id ? "successor" : id)));
       }),
       { numRuns: 300 },
     );

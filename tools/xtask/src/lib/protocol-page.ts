@@ -29,7 +29,8 @@ Server-sent events: \`event: <type>\`, \`id: <index>\` on tokens (an \`end\` car
 
 The order is \`(queued | status)* started (token | status)* (end [DONE] | error)\`; a job may end before it started. There is exactly one
 \`end\` or \`error\`. Token indexes are gapless from 0. After an \`error\` the connection is destroyed, never closed cleanly, so that no client
-takes a broken stream for a finished one. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.`;
+takes a broken stream for a finished one. A job that has said nothing when its engine dies begins again on the next one: its stream shows
+\`loading\` and another \`thinking\`, and never a second \`started\`. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.`;
 
 /** The whole page. It ends with a newline. */
 export function protocolPage(version: string): string {
