@@ -100,7 +100,7 @@ export const engineOptions = {
     group: "Engine",
     help: "where they are kept, from one worker to the next",
     schema: text(1, 4_096),
-    defaultText: "in memory, until the worker leaves",
+    defaultText: "a file system in memory where there is one, until the worker leaves",
   },
 } as const satisfies OptionRows;
 

@@ -19,6 +19,7 @@ export function answerToUndelivered(
       return { type: "step", events: [{ type: "failed", jobId: command.job.jobId, ...failure }], slots };
     case "query":
       return { type: "query_result", id: command.id, answer: { kind: "failed", failure } };
+    case "end_preflight":
     case "cancel":
     case "shutdown":
       return undefined;

@@ -107,11 +107,17 @@ export function createEngine(options: EngineOptions): Engine {
     now: options.now,
     onThreadChange: (change, tokens) => emit({ type: "log", ...describeChange(change, tokens) }),
   });
+  /** Jobs whose preflight goes on. */
+  const checking = new Map<string, AbortController>();
   let over = false;
 
   function check(job: EngineJob): void {
+    const leaving = new AbortController();
+    checking.get(job.jobId)?.abort();
+    checking.set(job.jobId, leaving);
     prepare(
       job,
+      leaving,
       (prepared) => {
         preparer.keep(prepared);
         emit({ type: "preflight_ok", jobId: job.jobId, promptTokens: prepared.promptTokens });
@@ -132,7 +138,8 @@ export function createEngine(options: EngineOptions): Engine {
       tell({ type: "failed", jobId, code: "resource_exhausted", message });
       return;
     }
-    const entry: WaitingJob = { prepared: preparer.take(job) };
+    checking.get(jobId)?.abort();
+    const entry: WaitingJob = { prepared: preparer.take(job), leaving: new AbortController() };
     waiting.set(jobId, entry);
     if (entry.prepared !== undefined) loop.wake();
     else prepareWaiting(job, entry);
@@ -141,6 +148,7 @@ export function createEngine(options: EngineOptions): Engine {
   function prepareWaiting(job: EngineJob, entry: WaitingJob): void {
     prepare(
       job,
+      entry.leaving,
       (prepared) => {
         entry.prepared = prepared;
         loop.wake();
@@ -154,12 +162,22 @@ export function createEngine(options: EngineOptions): Engine {
     );
   }
 
-  function prepare(job: EngineJob, done: (prepared: PreparedJob) => void, refused: (thrown: unknown) => void): void {
-    void preparer.prepare(job).then(
+  function prepare(
+    job: EngineJob,
+    leaving: AbortController,
+    done: (prepared: PreparedJob) => void,
+    refused: (thrown: unknown) => void,
+  ): void {
+    const finished = (): void => {
+      if (checking.get(job.jobId) === leaving) checking.delete(job.jobId);
+    };
+    void preparer.prepare(job, leaving.signal).then(
       (prepared) => {
+        finished();
         if (!over) done(prepared);
       },
       (thrown: unknown) => {
+        finished();
         if (over) return;
         if (!(thrown instanceof WaggleError)) {
           emit({ type: "log", level: "error", message: `Cannot prepare job ${job.jobId}: ${messageOf(thrown)}` });
@@ -170,7 +188,10 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   function cancel(jobId: string): void {
-    if (waiting.delete(jobId)) {
+    const entry = waiting.get(jobId);
+    if (entry !== undefined) {
+      waiting.delete(jobId);
+      entry.leaving.abort();
       const counts = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 };
       tell({ type: "cancelled", jobId, steps: 0, ...counts });
       return;
@@ -193,6 +214,8 @@ export function createEngine(options: EngineOptions): Engine {
       switch (command.type) {
         case "preflight":
           return check(command.job);
+        case "end_preflight":
+          return checking.get(command.jobId)?.abort();
         case "submit":
           return submit(command.job);
         case "cancel":

@@ -34,6 +34,8 @@ export interface EmbedJob {
 export type EngineCommand =
   /** Tokenize and check a job without starting it; answered by `preflight_ok`. */
   | { readonly type: "preflight"; readonly job: EngineJob }
+  /** Nobody waits for the answer to its preflight any more. */
+  | { readonly type: "end_preflight"; readonly jobId: string }
   /** Run the job. It waits inside the engine only if no slot is free. */
   | { readonly type: "submit"; readonly job: EngineJob }
   /** Answered by a `cancelled` job event as soon as the slot is free, at most one step later. */

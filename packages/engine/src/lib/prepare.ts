@@ -35,8 +35,11 @@ export interface PreparerOptions {
 }
 
 export interface Preparer {
-  /** @throws WaggleError invalid_argument when the model cannot run this job; tokenizes before it returns */
-  prepare(job: EngineJob): Promise<PreparedJob>;
+  /**
+   * @param signal aborts when nobody waits for it any more; then what is left to do may be left
+   * @throws WaggleError invalid_argument when the model cannot run this job; tokenizes before it returns
+   */
+  prepare(job: EngineJob, signal?: AbortSignal): Promise<PreparedJob>;
   /** Keeps a prepared job until it is submitted. */
   keep(prepared: PreparedJob): void;
   /** Hands out what was kept for this job, once, and only if it is the same request. */
@@ -63,13 +66,14 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     return { kind: "generate", job, prompt, promptTokens: prompt.length, sampling };
   }
 
-  async function prepareEmbed(job: EmbedJob): Promise<PreparedEmbed> {
+  async function prepareEmbed(job: EmbedJob, signal?: AbortSignal): Promise<PreparedEmbed> {
     const { embedder } = backend;
     if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
     let promptTokens = 0;
     // All of them by their length alone first: tokenizing one is work.
     for (const text of job.texts) checkTextLength(Math.ceil(text.length / maxCharsPerToken), embedder, "at least ");
     for (const text of job.texts) {
+      if (signal?.aborted === true) throw new WaggleError("cancelled", "Nobody waits for these vectors any more.");
       const { length } = await embedder.tokenize(text);
       checkTextLength(length, embedder, "");
       promptTokens += length;
@@ -87,7 +91,8 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
   }
 
   return {
-    prepare: async (job) => (job.kind === "embed" ? await prepareEmbed(job) : await prepareGenerate(job)),
+    prepare: async (job, signal) =>
+      job.kind === "embed" ? await prepareEmbed(job, signal) : await prepareGenerate(job),
 
     keep(prepared) {
       kept.delete(prepared.job.jobId);

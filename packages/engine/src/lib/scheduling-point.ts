@@ -17,6 +17,8 @@ import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type Slot } from 
 /** A job that has not begun. It cannot before it is prepared. */
 export interface WaitingJob {
   prepared: PreparedJob | undefined;
+  /** Ends its preparation. */
+  readonly leaving: AbortController;
 }
 
 export interface SchedulingPointOptions {

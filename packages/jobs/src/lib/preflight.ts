@@ -28,7 +28,11 @@ export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): P
     async ask(job) {
       const answered = deferred<void>();
       waiting.set(job.jobId, answered);
-      const timer = clock.setTimeout(() => answered.resolve(), timeoutMs);
+      const timer = clock.setTimeout(() => {
+        answered.resolve();
+        // What the engine has not begun of it by now is done when the job's turn comes, and not at all if its client leaves before.
+        send({ type: "end_preflight", jobId: job.jobId });
+      }, timeoutMs);
       send({ type: "preflight", job });
       try {
         await answered.promise;

@@ -6,14 +6,26 @@ import { WaggleError } from "@waggle/protocol";
 
 /** An engine that steps answers within one; the watchdog deals with one that does not. */
 const answerTimeoutMs = 60_000;
-/** Queries that may wait at once. */
+/** Queries that may wait at once, and what they may hold of texts together: characters, or tokens. */
 const maxWaiting = 256;
+const maxWaitingLength = 16 * 1_048_576;
+/**
+ * What is longer than this is asked one at a time: the answer to a text of megabytes is a hundred times that while it is made. The next
+ * ones wait here, where nothing is spent on those whose client leaves.
+ */
+const shortLength = 16_384;
 
 type AnswerTo<K extends EngineQuery["kind"]> = Extract<EngineQueryResult, { kind: K }>;
 
 export interface Queries {
-  /** @throws WaggleError the engine's own; unavailable when there is none or it dies; resource_exhausted when too many wait */
-  ask<K extends EngineQuery["kind"]>(question: Extract<EngineQuery, { kind: K }>): Promise<AnswerTo<K>>;
+  /**
+   * @param signal aborts when nobody waits for the answer any more
+   * @throws WaggleError the engine's own; unavailable when there is none or it dies; resource_exhausted when too many wait; cancelled
+   */
+  ask<K extends EngineQuery["kind"]>(
+    question: Extract<EngineQuery, { kind: K }>,
+    signal: AbortSignal,
+  ): Promise<AnswerTo<K>>;
   answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
   /** The engine is gone. */
   abandon(): void;
@@ -25,27 +37,62 @@ export interface QueriesOptions {
   readonly clock: Clock;
 }
 
+interface WaitingQuery {
+  readonly id: string;
+  readonly question: EngineQuery;
+  readonly length: number;
+  readonly answered: Deferred<EngineQueryResult>;
+}
+
 export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
-  const waiting = new Map<string, Deferred<EngineQueryResult>>();
+  const waiting = new Map<string, WaitingQuery>();
+  /** Those of them that are long and not with the engine yet, the oldest first. */
+  const line = new Set<WaitingQuery>();
+  /** The long one that the engine works on, also when nobody waits for it any more. */
+  let long: string | undefined;
+  let waitingLength = 0;
   let serial = 0;
 
   function unavailable(why: string): WaggleError {
     return new WaggleError("unavailable", `Cannot ask the model: ${why}.`, { retryAfterS: 1 });
   }
 
+  function enter(question: EngineQuery): WaitingQuery {
+    const length = lengthOf(question);
+    if (waiting.size >= maxWaiting || waitingLength + length > maxWaitingLength) {
+      throw new WaggleError("resource_exhausted", "Cannot ask the model: too many queries wait.", { retryAfterS: 1 });
+    }
+    const query = { id: `q${(serial += 1)}`, question, length, answered: deferred<EngineQueryResult>() };
+    waiting.set(query.id, query);
+    waitingLength += length;
+    if (length > shortLength) line.add(query);
+    else send({ type: "query", id: query.id, question });
+    sendNext();
+    return query;
+  }
+
+  function leave(query: WaitingQuery): void {
+    if (waiting.delete(query.id)) waitingLength -= query.length;
+    line.delete(query);
+  }
+
+  function sendNext(): void {
+    const [next] = line;
+    if (long !== undefined || next === undefined) return;
+    line.delete(next);
+    long = next.id;
+    send({ type: "query", id: next.id, question: next.question });
+  }
+
   return {
-    async ask(question) {
+    async ask(question, signal) {
       if (!ready()) throw unavailable("it is not loaded");
-      if (waiting.size >= maxWaiting) {
-        throw new WaggleError("resource_exhausted", "Cannot ask the model: too many queries wait.", {
-          retryAfterS: 1,
-        });
-      }
-      const id = `q${(serial += 1)}`;
-      const answered = deferred<EngineQueryResult>();
-      waiting.set(id, answered);
+      const query = enter(question);
+      const { answered } = query;
       const timer = clock.setTimeout(() => answered.reject(unavailable("it did not answer in time")), answerTimeoutMs);
-      send({ type: "query", id, question });
+      const leaving = (): void => answered.reject(new WaggleError("cancelled", "The client left."));
+      if (signal.aborted) leaving();
+      signal.addEventListener("abort", leaving);
       try {
         const answer = await answered.promise;
         if (answer.kind === "failed") {
@@ -55,12 +102,32 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
         return answer as AnswerTo<typeof question.kind>;
       } finally {
         timer.cancel();
-        waiting.delete(id);
+        signal.removeEventListener("abort", leaving);
+        leave(query);
       }
     },
-    answer: (event) => waiting.get(event.id)?.resolve(event.answer),
+    answer(event) {
+      waiting.get(event.id)?.answered.resolve(event.answer);
+      if (event.id !== long) return;
+      long = undefined;
+      sendNext();
+    },
     abandon() {
-      for (const answered of waiting.values()) answered.reject(unavailable("the engine died"));
+      long = undefined;
+      line.clear();
+      for (const { answered } of waiting.values()) answered.reject(unavailable("the engine died"));
     },
   };
+}
+
+/** Conversations are refused by their length before the model has work with them. */
+function lengthOf(question: EngineQuery): number {
+  switch (question.kind) {
+    case "tokenize":
+      return question.text.length;
+    case "detokenize":
+      return question.tokens.length;
+    case "render":
+      return 0;
+  }
 }

@@ -11,7 +11,7 @@ export interface Bystander {
 }
 
 /** More than the longest group lets it say. */
-const uncutTokens = 12_000;
+const uncutTokens = 40_000;
 
 /** Resolves when it is decoding. */
 export async function startBystander(stage: Stage, worker: Worker): Promise<Bystander> {

@@ -1,7 +1,8 @@
 // Owns llama-server's three routes about tokens: each is one query to the model, and no job.
 import { ApplyTemplateRequestSchema, DetokenizeRequestSchema, TokenizeRequestSchema } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
-import type { AppOptions } from "../../context.ts";
+import { connectionOf } from "../../connection.ts";
+import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import { templateMessage, templateTools } from "./request.ts";
 
@@ -14,25 +15,35 @@ export function createTokenRoutes({
       const body = await readBody(c, TokenizeRequestSchema, limits.maxBodyBytes);
       const { content: text, add_special: addSpecial, parse_special: parseSpecial, with_pieces: withPieces } = body;
       const question = { kind: "tokenize", text, addSpecial, parseSpecial, withPieces } as const;
-      const { tokens, pieces = [] } = await dispatcher.query<"tokenize">(question);
+      const { tokens, pieces = [] } = await dispatcher.query<"tokenize">(question, leavingOf(c));
       if (!withPieces) return c.json({ tokens });
       return c.json({ tokens: tokens.map((id, i) => ({ id, piece: pieceOf(pieces[i] ?? "") })) });
     },
     async detokenize(c) {
       const { tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
-      const { text } = await dispatcher.query<"detokenize">({ kind: "detokenize", tokens });
+      const { text } = await dispatcher.query<"detokenize">({ kind: "detokenize", tokens }, leavingOf(c));
       return c.json({ content: text });
     },
     async applyTemplate(c) {
       const { messages, tools } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
-      const { prompt } = await dispatcher.query<"render">({
-        kind: "render",
-        messages: messages.map(templateMessage),
-        ...(tools == null ? {} : { tools: templateTools(tools) }),
-      });
+      const { prompt } = await dispatcher.query<"render">(
+        {
+          kind: "render",
+          messages: messages.map(templateMessage),
+          ...(tools == null ? {} : { tools: templateTools(tools) }),
+        },
+        leavingOf(c),
+      );
       return c.json({ prompt });
     },
   };
+}
+
+/** Aborts when the client leaves. */
+function leavingOf(c: AppContext): AbortSignal {
+  const leaving = new AbortController();
+  connectionOf(c).onLeft(() => leaving.abort());
+  return leaving.signal;
 }
 
 /** A piece is text, or its bytes where it is only part of a character: llama-server's rule. */
