@@ -38,6 +38,29 @@ describe("preparing", () => {
     });
   });
 
+  test("leaves the texts that are left when nobody waits for their vectors any more", async () => {
+    const leaving = new AbortController();
+    const tokenized: string[] = [];
+    const tokenize = async (text: string) => {
+      tokenized.push(text);
+      if (tokenized.length === 2) leaving.abort();
+      return [1];
+    };
+    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
+    const embedder = {
+      maxTokens: 10,
+      maxPieceTokens: 10,
+      mustBeWhole: false,
+      feed: () => expect.fail("fed"),
+      tokenize,
+    };
+    const { prepare } = createPreparer({ backend: { ...fake, embedder }, maxPrepared: 1, random32: () => 0 });
+    const texts = ["one", "two", "three"];
+    const left = prepare({ kind: "embed", jobId: "a", texts, cacheScope: "alice" }, leaving.signal);
+    await expect(left).rejects.toMatchObject({ code: "cancelled" });
+    expect(tokenized).toEqual(["one", "two"]);
+  });
+
   test("refuses a prompt without tokens, which would wait for its first pass forever", async () => {
     const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => [] };
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));

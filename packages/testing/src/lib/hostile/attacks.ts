@@ -127,6 +127,16 @@ export const storms: readonly Attack[] = [
       }),
   },
   {
+    name: "long texts to tokenize that nobody waits for",
+    run: async (target, round) => {
+      const content = story.repeat(Math.floor(largeBytes / story.length));
+      const asked = json("/tokenize", `{"content":"${content}","with_pieces":true}`, "a text to tokenize");
+      await many(12, (index) => leaveAfter(target, asked, 300 + ((round + index) % 12) * 25));
+      // One that stays has to wait for what the model does for them, if it does.
+      await say(target, json("/tokenize", `{"content":"${content}"}`, "a text to tokenize"));
+    },
+  },
+  {
     name: "storms of cancels",
     run: (target, round) =>
       many(24, async (index) => {

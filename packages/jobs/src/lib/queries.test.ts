@@ -1,0 +1,111 @@
+import type { EngineCommand } from "@waggle/engine";
+import { createFakeClock } from "@waggle/testing";
+import { describe, expect, it } from "vitest";
+import { createQueries } from "./queries.ts";
+
+const stays = new AbortController().signal;
+
+function setUp() {
+  const sent: string[] = [];
+  const clock = createFakeClock();
+  const send = (command: EngineCommand): void => {
+    if (command.type === "query") sent.push(command.id);
+  };
+  const queries = createQueries({ send, ready: () => true, clock });
+  const ask = (chars: number, signal = stays) =>
+    queries
+      .ask<"tokenize">(
+        { kind: "tokenize", text: "x".repeat(chars), addSpecial: false, parseSpecial: false, withPieces: false },
+        signal,
+      )
+      .then(
+        ({ tokens }) => tokens.length,
+        (error: unknown) => (error as { code: string }).code,
+      );
+  const answer = (id: string, tokens = 1): void =>
+    queries.answer({
+      type: "query_result",
+      id,
+      answer: { kind: "tokenize", tokens: Array.from({ length: tokens }, () => 7) },
+    });
+  return { sent, clock, queries, ask, answer };
+}
+
+describe("queries", () => {
+  it("of short texts go to the engine at once", async () => {
+    const { sent, ask, answer } = setUp();
+    const asked = [ask(10), ask(10), ask(10)];
+    expect(sent).toEqual(["q1", "q2", "q3"]);
+    for (const [index, id] of sent.entries()) answer(id, index);
+    expect(await Promise.all(asked)).toEqual([0, 1, 2]);
+  });
+
+  it("of long texts go one at a time, and let short ones pass", async () => {
+    const { sent, ask, answer } = setUp();
+    const asked = [ask(100_000), ask(100_000), ask(10)];
+    expect(sent).toEqual(["q1", "q3"]);
+    answer("q1", 1);
+    expect(sent).toEqual(["q1", "q3", "q2"]);
+    answer("q2", 2);
+    answer("q3", 3);
+    expect(await Promise.all(asked)).toEqual([1, 2, 3]);
+  });
+
+  it("of those who leave never get to the engine, unless it works on them already", async () => {
+    const { sent, ask, answer } = setUp();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const asked = [ask(100_000, first.signal), ask(100_000, second.signal), ask(100_000)];
+    first.abort();
+    second.abort();
+    expect(await Promise.all(asked.slice(0, 2))).toEqual(["cancelled", "cancelled"]);
+    // The engine knows nothing of that: the third one waits for its answer to the first.
+    expect(sent).toEqual(["q1"]);
+    answer("q1");
+    expect(sent).toEqual(["q1", "q3"]);
+    answer("q3", 3);
+    expect(await asked[2]).toBe(3);
+  });
+
+  it("of one who has left before it asked are not sent", async () => {
+    const { sent, ask, answer } = setUp();
+    const first = ask(100_000);
+    const gone = ask(100_000, AbortSignal.abort());
+    expect(await gone).toBe("cancelled");
+    answer("q1");
+    expect(await first).toBe(1);
+    expect(sent).toEqual(["q1"]);
+  });
+
+  it("end in time when the engine says nothing, and those behind them too", async () => {
+    const { sent, clock, ask, answer } = setUp();
+    const asked = [ask(100_000), ask(100_000)];
+    clock.advance(60_000);
+    expect(await Promise.all(asked)).toEqual(["unavailable", "unavailable"]);
+    answer("q1");
+    expect(sent).toEqual(["q1"]);
+  });
+
+  it("are refused when too many wait, or too much; what has ended counts no more", async () => {
+    const { ask, answer } = setUp();
+    const many = Array.from({ length: 4 }, () => ask(4 * 1_048_576));
+    expect(await ask(10)).toBe("resource_exhausted");
+    answer("q1");
+    expect(await many[0]).toBe(1);
+    const next = ask(10);
+    answer("q5");
+    expect(await next).toBe(1);
+    void Array.from({ length: 253 }, () => ask(0));
+    expect(await ask(0)).toBe("resource_exhausted");
+  });
+
+  it("end when the engine dies, and the next engine gets new ones", async () => {
+    const { sent, queries, ask, answer } = setUp();
+    const asked = [ask(100_000), ask(100_000), ask(10)];
+    queries.abandon();
+    expect(await Promise.all(asked)).toEqual(["unavailable", "unavailable", "unavailable"]);
+    const next = ask(100_000);
+    expect(sent.at(-1)).toBe("q4");
+    answer("q4", 4);
+    expect(await next).toBe(4);
+  });
+});
