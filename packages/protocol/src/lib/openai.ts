@@ -28,7 +28,9 @@ export const openAiLimits = {
   embeddingInputs: 256,
   /** All inputs of a request together. */
   embeddingChars: 1_048_576,
-  tokenizeChars: 1_048_576,
+  tokenizeChars: 524_288,
+  /** Each of its tokens is an object of the answer. */
+  tokenizePiecesChars: 65_536,
   detokenizeTokens: 262_144,
 } as const;
 
@@ -201,7 +203,16 @@ export const TokenizeRequestSchema = z
     content: z.string().max(openAiLimits.tokenizeChars),
     add_special: z.boolean().default(false).describe("Put BOS before it where the model wants one."),
     parse_special: z.boolean().default(true).describe("Read the text of control tokens as control tokens."),
-    with_pieces: z.boolean().default(false),
+    with_pieces: z
+      .boolean()
+      .default(false)
+      .describe(
+        `The text of each token as well; then the content has ${openAiLimits.tokenizePiecesChars} characters at most.`,
+      ),
+  })
+  .refine(({ content, with_pieces: withPieces }) => !withPieces || content.length <= openAiLimits.tokenizePiecesChars, {
+    path: ["content"],
+    message: `has ${openAiLimits.tokenizePiecesChars} characters at most where the pieces are asked for`,
   })
   .meta({ id: "TokenizeRequest" });
 

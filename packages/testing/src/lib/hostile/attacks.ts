@@ -1,7 +1,7 @@
 // Owns what a hostile client does that no single request is: floods, storms, connections left in every state. Each is one round, with an end.
 import { connect, type Socket } from "node:net";
 import { linkSignals, sleep } from "@waggle/async";
-import { openAiRoutes, workerRoutes } from "@waggle/protocol";
+import { openAiLimits, openAiRoutes, workerRoutes } from "@waggle/protocol";
 import { ask, type HostileAnswer } from "./ask.ts";
 import { hostileGrammars } from "./grammars.ts";
 import { brokenBodies, fieldAttacks, wrongMethods, type HostileRequest } from "./requests.ts";
@@ -122,18 +122,15 @@ export const storms: readonly Attack[] = [
     run: (target, round) =>
       many(4, () => {
         const text = [story, "a", "🐝", "\\n"][round % 4] ?? story;
-        const content = text.repeat(Math.floor(largeBytes / Buffer.byteLength(text)));
-        return say(target, json("/tokenize", `{"content":"${content}","with_pieces":true}`, "a text to tokenize"));
+        return say(target, toTokenize(text, round % 2 === 0));
       }),
   },
   {
     name: "long texts to tokenize that nobody waits for",
     run: async (target, round) => {
-      const content = story.repeat(Math.floor(largeBytes / story.length));
-      const asked = json("/tokenize", `{"content":"${content}","with_pieces":true}`, "a text to tokenize");
-      await many(12, (index) => leaveAfter(target, asked, 300 + ((round + index) % 12) * 25));
+      await many(24, (index) => leaveAfter(target, toTokenize(story, false), 300 + ((round + index) % 24) * 10));
       // One that stays has to wait for what the model does for them, if it does.
-      await say(target, json("/tokenize", `{"content":"${content}"}`, "a text to tokenize"));
+      await say(target, toTokenize(story, false));
     },
   },
   {
@@ -218,6 +215,13 @@ async function say({ url, headers = {}, signal, answered }: Target, request: Hos
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+/** As long as it may be. */
+function toTokenize(text: string, withPieces: boolean): HostileRequest {
+  const most = withPieces ? openAiLimits.tokenizePiecesChars : openAiLimits.tokenizeChars;
+  const content = text.repeat(Math.floor(most / text.length));
+  return json("/tokenize", `{"content":"${content}","with_pieces":${withPieces}}`, "a text to tokenize");
 }
 
 async function leaveAfter(target: Target, request: HostileRequest, ms: number): Promise<void> {

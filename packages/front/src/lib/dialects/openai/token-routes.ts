@@ -17,7 +17,13 @@ export function createTokenRoutes({
       const question = { kind: "tokenize", text, addSpecial, parseSpecial, withPieces } as const;
       const { tokens, pieces = [] } = await dispatcher.query<"tokenize">(question, leavingOf(c));
       if (!withPieces) return c.json({ tokens });
-      return c.json({ tokens: tokens.map((id, i) => ({ id, piece: pieceOf(pieces[i] ?? "") })) });
+      const known = new Map<string, Piece>();
+      const piece = (base64: string): Piece => {
+        const found = known.get(base64) ?? pieceOf(base64);
+        known.set(base64, found);
+        return found;
+      };
+      return c.json({ tokens: tokens.map((id, i) => ({ id, piece: piece(pieces[i] ?? "") })) });
     },
     async detokenize(c) {
       const { tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
@@ -46,8 +52,10 @@ function leavingOf(c: AppContext): AbortSignal {
   return leaving.signal;
 }
 
-/** A piece is text, or its bytes where it is only part of a character: llama-server's rule. */
-function pieceOf(base64: string): string | number[] {
+/** Text, or its bytes where it is only part of a character: llama-server's rule. */
+type Piece = string | number[];
+
+function pieceOf(base64: string): Piece {
   const bytes = Buffer.from(base64, "base64");
   const text = bytes.toString("utf8");
   return Buffer.from(text, "utf8").equals(bytes) ? text : [...bytes];
