@@ -7,5 +7,6 @@ export * from "./lib/hive.ts";
 export * from "./lib/stdout.ts";
 export * from "./lib/routes.ts";
 export * from "./lib/openai.ts";
+export * from "./lib/openai-tokens.ts";
 export * from "./lib/openai-routes.ts";
 export * from "./lib/openapi.ts";

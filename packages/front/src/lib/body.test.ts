@@ -124,13 +124,20 @@ describe("the values of fields", () => {
       "input",
       () => ({ input: Array.from({ length: 20 }, () => long.slice(0, 60_000)) }),
     ],
+    [
+      "a text with its pieces",
+      TokenizeRequestSchema,
+      "content",
+      () => ({ content: "x".repeat(65_537), with_pieces: true }),
+    ],
   ] as const)("end where nobody can use more: %s", (_, schema, field, body) => {
     expect(refusalOf(() => validate(schema, body()))).toContain(`field "${field}"`);
   });
 
   it("may be as large as a context of 128 Ki tokens", () => {
     const large = "x".repeat(8 * 131_072 - 1_000);
-    validate(TokenizeRequestSchema, { content: large });
+    // As much as they usually are: what is tokenized here is answered token by token.
+    validate(TokenizeRequestSchema, { content: "x".repeat(4 * 131_072) });
     validate(EmbeddingsRequestSchema, { input: [large] });
     validate(ChatCompletionRequestSchema, { ...chat, tools: [toolOf(large)] });
     validate(ChatCompletionRequestSchema, { messages: [{ role: "assistant", tool_calls: [callOf(large)] }] });

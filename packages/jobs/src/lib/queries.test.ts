@@ -1,9 +1,11 @@
+import { setMaxListeners } from "node:events";
 import type { EngineCommand } from "@waggle/engine";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import { createQueries } from "./queries.ts";
 
 const stays = new AbortController().signal;
+setMaxListeners(0, stays);
 
 function setUp() {
   const sent: string[] = [];

@@ -6,16 +6,13 @@ import {
   ChatCompletionSchema,
   CompletionRequestSchema,
   CompletionSchema,
-  DetokenizeRequestSchema,
-  DetokenizedSchema,
   EmbeddingsRequestSchema,
   EmbeddingsSchema,
   ModelListSchema,
   ModelSchema,
   RenderedSchema,
-  TokenizeRequestSchema,
-  TokenizedSchema,
 } from "./openai.ts";
+import { DetokenizeRequestSchema, DetokenizedSchema, TokenizeRequestSchema, TokenizedSchema } from "./openai-tokens.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Route } from "./routes.ts";
 

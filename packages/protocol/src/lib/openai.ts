@@ -198,28 +198,6 @@ export const EmbeddingsRequestSchema = z
   .meta({ id: "EmbeddingsRequest" });
 export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;
 
-export const TokenizeRequestSchema = z
-  .object({
-    content: z.string().max(openAiLimits.tokenizeChars),
-    add_special: z.boolean().default(false).describe("Put BOS before it where the model wants one."),
-    parse_special: z.boolean().default(true).describe("Read the text of control tokens as control tokens."),
-    with_pieces: z
-      .boolean()
-      .default(false)
-      .describe(
-        `The text of each token as well; then the content has ${openAiLimits.tokenizePiecesChars} characters at most.`,
-      ),
-  })
-  .refine(({ content, with_pieces: withPieces }) => !withPieces || content.length <= openAiLimits.tokenizePiecesChars, {
-    path: ["content"],
-    message: `has ${openAiLimits.tokenizePiecesChars} characters at most where the pieces are asked for`,
-  })
-  .meta({ id: "TokenizeRequest" });
-
-export const DetokenizeRequestSchema = z
-  .object({ tokens: z.array(z.int().nonnegative()).max(openAiLimits.detokenizeTokens) })
-  .meta({ id: "DetokenizeRequest" });
-
 export const ApplyTemplateRequestSchema = z
   .object({
     messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
@@ -327,15 +305,6 @@ export const EmbeddingsSchema = z
   })
   .meta({ id: "Embeddings" });
 
-export const TokenizedSchema = z
-  .object({
-    tokens: z.union([
-      z.array(z.int()),
-      z.array(z.object({ id: z.int(), piece: z.union([z.string(), z.array(z.int())]) })),
-    ]),
-  })
-  .meta({ id: "Tokenized" });
-export const DetokenizedSchema = z.object({ content: z.string() }).meta({ id: "Detokenized" });
 export const RenderedSchema = z.object({ prompt: z.string() }).meta({ id: "Rendered" });
 
 /** The body of an error on these routes. */
