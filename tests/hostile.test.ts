@@ -166,13 +166,25 @@ async function judgeEach(requests: readonly HostileRequest[], subject: Subject, 
     try {
       problems.push(...(await judge(request, subject)));
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(error instanceof Error ? error.message : String(error), ...(await whereItHangs(subject)));
       // What does not answer once is not asked a hundred times.
       return;
     }
     const tookMs = mainThreadMs(subject.worker.pid) - before;
     if (tookMs > mainThreadBudgetMs) problems.push(`${request.name}: took ${tookMs} ms of the main thread`);
   }
+}
+
+/** What the worker does at that moment, and what it said last: a hang is rare, and seen once only. */
+async function whereItHangs({ worker }: Subject): Promise<string[]> {
+  const slots = await worker.client.slots().catch(String);
+  return [
+    `slots: ${JSON.stringify(slots)}`,
+    ...worker
+      .logLines()
+      .slice(-8)
+      .map((line) => `log: ${JSON.stringify(line)}`),
+  ];
 }
 
 function judged(request: HostileRequest, answer: HostileAnswer, tookMs: number): string[] {
