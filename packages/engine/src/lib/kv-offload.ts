@@ -18,7 +18,7 @@ export interface KvOffloadOptions {
 }
 
 export interface KvOffload {
-  readonly store: Pick<PrefixStore, "find">;
+  readonly store: Pick<PrefixStore, "matches">;
   /**
    * @param most transfers until the next one
    * @param underway called when one has begun and leaves this thread free
@@ -76,7 +76,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       const { cacheScope } = slot;
       const held = reusablePart(slot);
       if (cacheScope === undefined || held.length <= keepTokens) return false;
-      const kept = Math.max(keepTokens, store.find(held, cacheScope)?.length ?? 0);
+      const kept = Math.max(keepTokens, store.matches(held, cacheScope).at(-1)?.length ?? 0);
       return pays({ gained: held.length - kept, loaded: held.length, saved: held.length });
     },
     async save(slot) {

@@ -163,6 +163,83 @@ describe("a prefix that many jobs share", () => {
   });
 });
 
+describe("a job whose prefix is worth saving again and again", () => {
+  /** Counts saves, and ends one by an error that nobody needs: a loop would never let the test fail. */
+  function counted(states: SlotStates | undefined, loadMs: (tokens: number) => void): SlotStates | undefined {
+    if (states === undefined) return undefined;
+    let saves = 0;
+    return {
+      ...states,
+      async save(...what) {
+        saves += 1;
+        if (saves > 20) throw new Error("saved more than 20 times");
+        return await states.save(...what);
+      },
+      async load(id, state) {
+        loadMs(state.tokens.length);
+        return await states.load(id, state);
+      },
+    };
+  }
+
+  test("begins when there is room for one state alone, and saving its own slot drops what it would load", async () => {
+    const saved = createFakeStates();
+    const harness = start({
+      saved,
+      slots: 2,
+      limits: { prefixStoreBytes: sharedTokens + 40 },
+      wrap: (fake) => ({ ...fake, states: counted(fake.states, () => {}) }),
+    });
+    const busy = job("busy", own("a"), { maxTokens: 20 });
+    harness.engine.handle({ type: "submit", job: busy });
+    await runAll(harness, [job("other", `Others hum. ${shared}`)]);
+    await harness.untilJob("busy", "finished");
+    harness.engine.handle({ type: "submit", job: { ...busy, jobId: "again", prompt: `${own("a")} Or not?` } });
+    await harness.untilJob("again", "token");
+    await runAll(harness, [job("b", own("b"))]);
+    expect(harness.textOf("b")).toBe(expectedText(own("b"), 8));
+    expect(harness.events.filter(isType("log"))).toEqual([]);
+    expect(saved.log.filter((entry) => entry.startsWith("save")).length).toBeLessThanOrEqual(6);
+  });
+
+  test("loads what was saved for it, not a long state with one token more of the prefix", async () => {
+    let ms = 0;
+    const saved = createFakeStates();
+    const harness = startEngine({
+      slots: 3,
+      contextSize: 2_048,
+      now: () => (ms += 0.01),
+      saved,
+      limits: { prefillBudget: 16 },
+      wrap: (fake) => ({
+        ...fake,
+        async step(entries, underway) {
+          for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
+          return await fake.step(entries, underway);
+        },
+        // The shared prefix pays for the load of a short state, not for that of the long one.
+        states: counted(fake.states, (tokens) => (ms += 0.3 * tokens)),
+      }),
+    });
+    await runAll(harness, [job("long", `${shared}${"Long ago. ".repeat(60)}`)]);
+    harness.engine.maintain();
+    harness.engine.maintain();
+    await harness.until(isType("prefix_store"));
+    for (const name of ["a", "b"]) {
+      harness.engine.handle({ type: "submit", job: job(name, shared + name, { maxTokens: 300 }) });
+      await harness.untilJob(name, "token");
+    }
+    await runAll(harness, [job("c", `${shared}c`)]);
+    expect(harness.textOf("c")).toBe(expectedText(`${shared}c`, 8));
+    expect(saved.log, "the long state, before anybody knows what a load takes").toEqual([
+      "save 0",
+      "load 1",
+      "save 0",
+      "load 2",
+    ]);
+  });
+});
+
 describe("a conversation that lost its slot", () => {
   const turn = (name: string): GenerateJob => job(name, `${name}: ${shared}`, { sessionId: name });
   const nextTurn = (harness: EngineHarness, name: string): GenerateJob =>

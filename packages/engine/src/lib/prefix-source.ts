@@ -20,7 +20,7 @@ export type PrefixSource =
 
 export interface SourceSeeker {
   readonly slots: readonly Slot[];
-  readonly store: Pick<PrefixStore, "find">;
+  readonly store: Pick<PrefixStore, "matches">;
   readonly pays: (transfer: Transfer) => boolean;
 }
 
@@ -37,16 +37,16 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
   let best: PrefixSource = { kind: "own", keepTokens: pending.keepTokens };
   let bestLength = pending.keepTokens;
 
-  const found = store.find(prompt, cacheScope);
-  if (found !== undefined) {
-    const length = Math.min(most, found.length);
-    if (pays({ gained: length - bestLength, loaded: found.state.tokens.length })) {
-      best = { kind: "load", state: found.state };
+  for (const { state, length: common } of store.matches(prompt, cacheScope)) {
+    const length = Math.min(most, common);
+    if (pays({ gained: length - bestLength, loaded: state.tokens.length })) {
+      best = { kind: "load", state };
       bestLength = length;
     }
   }
   for (const slot of slots) {
     if (slot === target || slot.cacheScope !== cacheScope || slot.state === "releasing") continue;
+    if (pending.saved.has(slot)) continue;
     const held = reusablePart(slot);
     const length = commonPrefix(held, prompt, most);
     if (pays({ gained: length - bestLength, loaded: held.length, saved: held.length })) {

@@ -13,17 +13,21 @@ const state = (tokens: readonly number[], given: Partial<SavedState> = {}): Save
 });
 
 describe("the prefix store", () => {
-  test("finds the longest common prefix, of one scope alone", () => {
+  test("finds what begins as the prompt does, the shortest prefix and the smallest state first, of one scope alone", () => {
     const store = createPrefixStore(100);
     const short = state([1, 2, 9]);
+    const large = state([1, 2, 8, 8]);
     const long = state([1, 2, 3, 4, 5]);
-    store.add(short);
-    store.add(long);
+    for (const each of [large, short, long]) store.add(each);
     store.add(state([1, 2, 3, 4, 5, 6], { cacheScope: "bob" }));
-    expect(store.find([1, 2, 3, 4, 8], "alice")).toEqual({ state: long, length: 4 });
-    expect(store.find([1, 2, 9, 9], "alice")).toEqual({ state: short, length: 3 });
-    expect(store.find([7], "alice")).toBeUndefined();
-    expect(store.find([1, 2], "carol")).toBeUndefined();
+    expect(store.matches([1, 2, 3, 4, 8], "alice")).toEqual([
+      { state: short, length: 2 },
+      { state: large, length: 2 },
+      { state: long, length: 4 },
+    ]);
+    expect(store.matches([1, 2, 9, 9], "alice").at(-1)).toEqual({ state: short, length: 3 });
+    expect(store.matches([7], "alice")).toEqual([]);
+    expect(store.matches([1, 2], "carol")).toEqual([]);
   });
 
   test("drops what a longer state makes needless, and nothing of another scope", () => {
@@ -53,7 +57,7 @@ describe("the prefix store", () => {
     store.add(only);
     store.remove(only);
     store.touch(only);
-    expect([store.count, store.bytes, store.find([1, 1], "alice")]).toEqual([0, 0, undefined]);
+    expect([store.count, store.bytes, store.matches([1, 1], "alice")]).toEqual([0, 0, []]);
   });
 
   test("any states: the bytes are those of what it finds, and never too many", () => {
@@ -68,7 +72,9 @@ describe("the prefix store", () => {
           for (const gone of store.add(added)) expect(kept.delete(gone.id)).toBe(true);
           expect(store.bytes).toBeLessThanOrEqual(maxBytes);
           expect(store.bytes).toBe([...kept.values()].reduce((sum, each) => sum + each.bytes, 0));
-          for (const each of kept.values()) expect(store.find(each.tokens, "alice")?.length).toBe(each.tokens.length);
+          for (const { tokens } of kept.values()) {
+            expect(store.matches(tokens, "alice").at(-1)?.length).toBe(tokens.length);
+          }
         }
       }),
     );

@@ -2,15 +2,18 @@
 import type { SavedState, Token } from "./backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 
+export interface PrefixMatch {
+  readonly state: SavedState;
+  /** Tokens that both begin with. */
+  readonly length: number;
+}
+
 export interface PrefixStore {
   /** Of all states. */
   readonly bytes: number;
   readonly count: number;
-  /** The state that has the most of this prompt's first tokens, of this scope alone; undefined when none has any. */
-  find(
-    prompt: readonly Token[],
-    cacheScope: string,
-  ): { readonly state: SavedState; readonly length: number } | undefined;
+  /** The states that begin as this prompt does, of this scope alone: with how many tokens each, the shortest prefix and the smallest state first. */
+  matches(prompt: readonly Token[], cacheScope: string): readonly PrefixMatch[];
   /**
    * Takes in a state that was just saved; returns those that are to go: what it makes needless, and the least recently
    * used beyond `maxBytes`. That may be the state itself.
@@ -41,13 +44,11 @@ export function createPrefixStore(maxBytes: number): PrefixStore {
     get count() {
       return states.size;
     },
-    find(prompt, cacheScope) {
-      let best: { state: SavedState; length: number } | undefined;
-      for (const state of ofScope(cacheScope)) {
-        const length = commonPrefix(state.tokens, prompt);
-        if (length > (best?.length ?? 0)) best = { state, length };
-      }
-      return best;
+    matches(prompt, cacheScope) {
+      return ofScope(cacheScope)
+        .map((state) => ({ state, length: commonPrefix(state.tokens, prompt) }))
+        .filter(({ length }) => length > 0)
+        .toSorted((a, b) => a.length - b.length || a.state.tokens.length - b.state.tokens.length);
     },
     add(state) {
       const going = ofScope(state.cacheScope).filter(

@@ -12,7 +12,7 @@ import { failureOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts
 import { findPrefixSource } from "./prefix-source.ts";
 import { createKvOffload } from "./kv-offload.ts";
 import { createSequence, type Sequence } from "./sequence.ts";
-import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type Slot } from "./slots.ts";
+import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
 
 /** A job that has not begun. It cannot before it is prepared. */
 export interface WaitingJob {
@@ -81,7 +81,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       full = choice === undefined;
       if (choice === undefined) continue;
       waiting.delete(jobId);
-      bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens }, sequenceFor(prepared, 0));
+      bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens, saved: new Set() }, sequenceFor(prepared, 0));
     }
   }
 
@@ -102,29 +102,40 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   async function beginPending(): Promise<void> {
     for (const slot of slots) {
       // Again after each transfer: what one slot saves, the next one loads.
-      while (slot.pending !== undefined && slot.state === "prefilling" && (await advance(slot, slot.pending.prepared)));
+      while (slot.pending !== undefined && slot.state === "prefilling" && (await advance(slot, slot.pending)));
     }
   }
 
-  /** One transfer for this job, or its beginning; false when it can do nothing more at this scheduling point. */
-  async function advance(slot: Slot, prepared: PreparedGenerate): Promise<boolean> {
+  /**
+   * One transfer for this job, or its beginning; false when it can do nothing more at this scheduling point. It comes to an end whatever
+   * a transfer seems worth: a slot is saved once for a job, and a load gives it more tokens or the store one state less.
+   */
+  async function advance(slot: Slot, pending: PendingStart): Promise<boolean> {
     const source = findPrefixSource(slot, { slots, store: offload.store, pays: offload.pays });
     if (source.kind === "wait") return false;
-    if (source.kind === "save") return await offload.save(source.slot);
+    if (source.kind === "save") return await save(slot, source.slot);
     const staying = source.kind === "load" ? 0 : source.keepTokens;
-    if (offload.wouldLose(slot, staying)) return await offload.save(slot);
-    if (source.kind === "load") return await load(slot, prepared, source.state);
-    await begin(slot, prepared, source.keepTokens);
+    if (!pending.saved.has(slot) && offload.wouldLose(slot, staying)) return await save(slot, slot);
+    if (source.kind === "load") return await load(slot, pending, source.state);
+    await begin(slot, pending.prepared, source.keepTokens);
     return true;
   }
 
-  async function load(slot: Slot, prepared: PreparedGenerate, state: SavedState): Promise<boolean> {
+  async function save(slot: Slot, saved: Slot): Promise<boolean> {
+    if (!(await offload.save(saved))) return false;
+    const { pending } = slot;
+    if (pending !== undefined) slot.pending = { ...pending, saved: new Set([...pending.saved, saved]) };
+    return true;
+  }
+
+  async function load(slot: Slot, pending: PendingStart, state: SavedState): Promise<boolean> {
     const loaded = await offload.load(slot, state);
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
     // A cancel meanwhile has left the slot to the next scheduling point; its cache is what it is now.
-    const keepTokens = commonPrefix(slot.cached, prepared.prompt, prepared.prompt.length - 1);
-    if (slot.pending !== undefined) slot.pending = { prepared, keepTokens };
+    const { prompt } = pending.prepared;
+    const keepTokens = commonPrefix(slot.cached, prompt, prompt.length - 1);
+    if (slot.pending !== undefined) slot.pending = { ...pending, keepTokens };
     return true;
   }
 

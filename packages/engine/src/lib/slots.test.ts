@@ -58,7 +58,7 @@ describe("a slot", () => {
     });
     const prompt = [1, 2, 7, 8, 9];
     const prepared = { kind: "generate" as const, job, prompt, promptTokens: prompt.length, sampling: {} as never };
-    bindSlot(slot, { prepared, keepTokens: 2 }, sequence);
+    bindSlot(slot, { prepared, keepTokens: 2, saved: new Set() }, sequence);
     if (begins) beginSlot(slot, prepared, 2, sequence);
     return slot;
   }

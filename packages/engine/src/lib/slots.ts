@@ -31,6 +31,8 @@ export interface PendingStart {
   readonly prepared: PreparedGenerate;
   /** How much of the slot's cache is the beginning of its prompt. */
   readonly keepTokens: number;
+  /** Slots that were saved for it. Once each: whatever becomes of their states, the job begins. */
+  readonly saved: ReadonlySet<Slot>;
 }
 
 export interface Slot {
