@@ -65,6 +65,9 @@ describe("a job's stream", () => {
     const end = events.at(-1);
     expect(end).toMatchObject({ type: "end", finish_reason: "stop", usage: { completion_tokens: 6 } });
     expect(worker.registry.liveCount).toBe(0);
+    // Kept for replay, and nothing more of it than that takes.
+    expect(worker.registry.endedCount).toBe(1);
+    expect(job.spec).toMatchObject({ prompt: { kind: "text", text: "" } });
   });
 
   it("is the same for every reader, whenever it comes", async () => {

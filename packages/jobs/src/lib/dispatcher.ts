@@ -9,7 +9,7 @@ import type { Dispatcher } from "./dispatcher-port.ts";
 import { engineJobOf } from "./engine-job.ts";
 import { failureOf, hasEnded, isWaiting } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
-import type { JobSpec } from "./job-spec.ts";
+import { withoutContent, type JobSpec } from "./job-spec.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { choicesOf, createJob, sessionKeyOf, withSeed } from "./new-job.ts";
 import { createPositions } from "./positions.ts";
@@ -137,6 +137,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     timers.clearAll(job);
     if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
     lifecycle.ended(job, outcome);
+    job.spec = withoutContent(job.spec);
     registry.retire(job);
     const successor = waiting.takeSuccessor(job);
     if (successor !== undefined) {

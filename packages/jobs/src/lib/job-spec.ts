@@ -52,3 +52,10 @@ export interface EmbedSpec extends SpecOfAnyKind {
   /** One vector for each. */
   readonly texts: readonly string[];
 }
+
+/** What there is to know of a job that has ended: its content may be megabytes, and no engine asks for it again. */
+export function withoutContent(spec: JobSpec): JobSpec {
+  if (spec.kind === "embed") return { ...spec, texts: [] };
+  const { grammar: _, logit_bias: __, ...sampling } = spec.sampling;
+  return { ...spec, prompt: { kind: "text", text: "" }, stop: [], sampling };
+}

@@ -74,7 +74,8 @@ export interface Job {
   readonly uid: string;
   /** The client's name for it: `job_id`, `stream_id`. */
   readonly id: string;
-  readonly spec: JobSpec;
+  /** Once the job has ended, without what only the engine needed. */
+  spec: JobSpec;
   readonly sessionKey: string | undefined;
   readonly log: ReplayLog;
   /** Of an embed job: one for each text, in order, complete once it has finished. */

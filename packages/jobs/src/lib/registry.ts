@@ -20,7 +20,7 @@ export interface JobRegistry {
   /** By the engine's name for it; live jobs only. */
   live(uid: string): Job | undefined;
   liveJobs(): readonly Job[];
-  /** The job has ended: from now on it is only kept for replay, for a while. */
+  /** The job has ended: from now on it is only kept for replay, for a while, if there is anything to replay. */
   retire(job: Job): void;
   /** Drops all ended jobs and their timers. */
   clear(): void;
@@ -57,6 +57,8 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     liveJobs: () => [...live.values()],
     retire(job) {
       live.delete(job.uid);
+      // Its log has no vectors, so there is nothing to replay.
+      if (job.spec.kind === "embed") return void byName.delete(nameOf(job.spec.scope.client, job.id));
       ended.add(job);
       endedBytes += job.log.bytes;
       job.timers.set(
