@@ -1,4 +1,5 @@
 // What only a real socket shows: bodies of every framing, malformed HTTP, and connections that break.
+import { once } from "node:events";
 import { connect } from "node:net";
 import { request } from "node:http";
 import { ErrorBodySchema } from "@waggle/protocol";
@@ -41,6 +42,15 @@ describe("bodies", () => {
     const { status, text } = await postChunked("/v1/inference", ['{"prompt":', '"hello ', '[eog:2]"}']);
     expect(status).toBe(200);
     expect(text).toContain('"finish_reason":"stop"');
+  });
+
+  it("of single bytes, each in a chunk of its own, are refused before they cost as many turns", async () => {
+    const head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    const answer = await raw(`${head}${"1\r\nx\r\n".repeat(5_000)}0\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain("less than 64 bytes each");
+    const few = await postChunked("/v1/inference", [...'{"prompt":"hello [eog:2]"}']);
+    expect(few.status).toBe(200);
   });
 
   it("that are too large are refused with or without a length, and the answer arrives", async () => {
@@ -104,6 +114,19 @@ describe("malformed HTTP", () => {
   });
 });
 
+it("a client that does not close what was refused keeps no connection", async () => {
+  const narrow = await spawnFakeWorker(["--max-connections", "1"]);
+  const target = { port: Number(new URL(narrow.url).port), host: "127.0.0.1", allowHalfOpen: true };
+  // The worker's first probe may have the only connection until now.
+  await waitUntil(async () => {
+    const socket = connect(target, () => socket.write("no HTTP\r\n\r\n"));
+    socket.on("error", () => undefined).resume();
+    await Promise.race([once(socket, "end"), once(socket, "close")]);
+    return socket.bytesRead > 0;
+  });
+  await waitUntil(async () => (await fetch(`${narrow.url}/health`)).ok, 5_000);
+});
+
 describe("a HEAD on a stream", () => {
   it("tells the headers and leaves no reader behind", async () => {
     const { job_id: id } = await worker.client.createJob({ prompt: "endless", on_disconnect: "continue" });
@@ -111,7 +134,9 @@ describe("a HEAD on a stream", () => {
       const response = await fetch(`${worker.url}${path}`, { method: "HEAD" });
       expect(response.headers.get("content-type")).toBe("text/event-stream");
     }
-    expect(await worker.client.metrics()).toMatch(/^waggle_streams_open 0$/m);
+    const metrics = await worker.client.metrics();
+    expect(metrics).toMatch(/^waggle_streams_open 0$/m);
+    expect(metrics).toContain('waggle_http_requests_total{route="/v1/jobs/:id/stream",status="200"} 1');
     await worker.client.cancelJob(id);
   });
 });

@@ -54,9 +54,12 @@ function acceptance(count: number): Promise<void> {
   return accepted.promise;
 }
 
-async function serve(options: InlineWorkerOptions): Promise<(requests: string) => Promise<Socket>> {
+async function serve(
+  options: InlineWorkerOptions,
+  readerStallTimeoutMs = 30_000,
+): Promise<(requests: string) => Promise<Socket>> {
   worker = createInlineWorker(options);
-  const limits = { maxConnections: 100, maxHeaderBytes: 16_384, requestTimeoutMs: 30_000 };
+  const limits = { maxConnections: 100, maxHeaderBytes: 16_384, requestTimeoutMs: 30_000, readerStallTimeoutMs };
   server = await listen(worker.app, "127.0.0.1", 0, limits);
   const port = Number(new URL(server.url).port);
   return async (requests) => {
@@ -126,5 +129,17 @@ describe("a client that leaves with requests behind one another on its connectio
     await worker.dispatcher.idle();
     await server?.answered();
     expect(worker.app.streams.open).toBe(0);
+  });
+});
+
+describe("a client that stays and does not read", () => {
+  it("loses its connection, and its answers with it", async () => {
+    const send = await serve({ slots: 1 }, 50);
+    // More than the buffers of both sockets hold.
+    const text = "x".repeat(500_000);
+    const socket = await send(requestOf("/tokenize", { content: text }).repeat(12));
+    await once(socket, "readable");
+    await server?.answered();
+    socket.destroy();
   });
 });

@@ -1,7 +1,7 @@
 // Owns the listening socket: opening it, and closing it so that nothing is left.
 import { createServer } from "node:http";
 import type { Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { WaggleError } from "@waggle/protocol";
@@ -14,10 +14,14 @@ export interface ServerLimits {
   readonly maxHeaderBytes: number;
   /** For a whole request, its body included, to arrive. */
   readonly requestTimeoutMs: number;
+  /** How long a client may take nothing of what is written for it. */
+  readonly readerStallTimeoutMs: number;
 }
 
 /** How long a connection may idle between two requests. */
 const keepAliveTimeoutMs = 5_000;
+/** How long a refusal may take to leave. */
+const flushTimeoutMs = 1_000;
 /** How often Node looks for requests that take too long, at most. */
 const longestCheckIntervalMs = 10_000;
 
@@ -60,6 +64,7 @@ export async function listen(app: App, host: string, port: number, limits: Serve
     (incoming, outgoing) => {
       underWay.add(outgoing);
       responses.get(incoming.socket)?.add(outgoing);
+      endUnread(outgoing, incoming.socket, limits.readerStallTimeoutMs);
       outgoing.once("close", () => {
         underWay.delete(outgoing);
         responses.get(incoming.socket)?.delete(outgoing);
@@ -139,6 +144,17 @@ function closeUnassigned(response: ServerResponse): void {
   response.emit("close");
 }
 
+/**
+ * An answer that its client does not read ends with its connection. Twice as late as a reader of a job, which is cut off before and counted.
+ */
+function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: number): void {
+  // Until the response is over; then Node sets its own for an idle connection.
+  socket.setTimeout(2 * stallTimeoutMs);
+  response.on("timeout", () => {
+    if (response.writableEnded || socket.writableLength > 0) socket.destroy();
+  });
+}
+
 /** What is no HTTP, too large in its headers, or too slow: the application never sees it, the client gets the same shape all the same. */
 function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
@@ -149,6 +165,8 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const body = JSON.stringify(refusal.toBody());
   const head = `HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Type: application/json`;
   socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  // Node keeps its half open until the client closes the other one, which nobody can wait for.
+  setTimeout(() => socket.destroy(), flushTimeoutMs).unref();
 }
 
 /** What the HTTP parser let through but no URL can be made of. */
