@@ -348,8 +348,12 @@ describe("network mode", () => {
     expect((await call("GET", "/v1/info", here)).status).toBe(200);
     const allowed = await call("GET", "/v1/info", { ...here, origin: "https://chat.example" });
     expect(allowed.headers.get("access-control-allow-origin")).toBe("https://chat.example");
-    const preflight = await call("OPTIONS", "/v1/jobs", { host: "waggle.example", origin: "https://chat.example" });
+    // As OpenAI's client asks, which brings headers of its own.
+    const wanted = "authorization,content-type,x-stainless-lang,x-stainless-retry-count";
+    const asks = { host: "waggle.example", origin: "https://chat.example", "access-control-request-headers": wanted };
+    const preflight = await call("OPTIONS", "/v1/jobs", asks);
     expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("access-control-allow-headers")).toBe(wanted);
     expect((await call("GET", "/v1/info", { ...here, origin: "https://waggle.example:443" })).status).toBe(200);
   });
 });

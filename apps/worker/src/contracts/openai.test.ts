@@ -101,6 +101,20 @@ describe("chat completions", () => {
     expect(ends.map((choice) => choice["index"])).toEqual([0, 1, 2]);
   });
 
+  it("that waits when the worker leaves is told when to come back", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const running = post("/v1/chat/completions", chat("one [eog:3]"));
+    await gate.held();
+    const waiting = post("/v1/chat/completions", chat("two"));
+    await new Promise((resolve) => setImmediate(resolve));
+    worker.host.refuse();
+    const refused = await waiting;
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "5"]);
+    gate.open();
+    expect((await running).status).toBe(200);
+  });
+
   it("with more choices than slots is refused", async () => {
     start({ slots: 2 });
     const response = await post("/v1/chat/completions", chat("Hello", { n: 3 }));
@@ -312,6 +326,8 @@ describe("models and tokens", () => {
         { index: 1, embedding: { length: 8 } },
       ],
     });
+    // Nobody can ask for it again, and a vector of each text is much to keep.
+    expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
     const refused = await post("/v1/embeddings", { input: "x".repeat(10_000) });
     expect(refused.status).toBe(400);
     expect(OpenAiErrorSchema.parse(await refused.json()).error.message).toContain("Cannot embed");

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { WaggleError, errorKinds } from "@waggle/protocol";
 import { Hono } from "hono";
-import { routePath } from "hono/route";
+import { matchedRoutes } from "hono/route";
 import { createBodyBudget } from "./body-budget.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
@@ -14,6 +14,9 @@ import { referencePaths } from "./reference-page.ts";
 import { createReference, isReference } from "./reference.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
+
+/** What a client is told that nobody told more. */
+const unavailableForS = 5;
 
 export interface App {
   readonly fetch: Hono<AppEnv>["fetch"];
@@ -70,7 +73,9 @@ export function createApp(options: AppOptions): App {
 /** Every error leaves here, in the dialect of its route. */
 function errorResponse(c: AppContext, error: WaggleError): Response {
   const headers: Record<string, string> = {};
-  if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
+  // A job that was accepted and then refused has lost what its refusal said.
+  const retryAfterS = error.retryAfterS ?? (error.code === "unavailable" ? unavailableForS : undefined);
+  if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
   if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
   const body = JSON.stringify(c.get("dialect").errorBody(error, c.get("requestId")));
@@ -87,8 +92,7 @@ function requestIdOf(c: AppContext): string {
 
 /** The route's pattern, never the path itself: a metric must not have as many labels as there are jobs. */
 function routeName(c: AppContext): string {
-  const path = routePath(c, -1);
-  return path === "*" || path === "/*" ? "none" : path;
+  return matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "none";
 }
 
 function shortPath(c: AppContext): string {

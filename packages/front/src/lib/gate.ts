@@ -32,7 +32,7 @@ export function createGate(
     const origin = checkOrigin(c, access);
     if (origin !== undefined) {
       c.header("access-control-allow-origin", origin);
-      c.header("vary", "origin");
+      c.header("vary", "origin, access-control-request-headers");
       c.header("access-control-expose-headers", "x-request-id, retry-after, location");
     }
     // A preflight carries no token by design, and answers nothing but what the Origin check has decided.
@@ -69,7 +69,8 @@ function checkOrigin(c: AppContext, access: HttpAccess): string | undefined {
 
 function preflight(c: AppContext): Response {
   c.header("access-control-allow-methods", "GET, POST, DELETE");
-  c.header("access-control-allow-headers", "authorization, content-type, last-event-id, x-request-id, x-session-id");
+  // Clients bring headers of their own, and the origin is one that may ask for anything.
+  c.header("access-control-allow-headers", c.req.header("access-control-request-headers") ?? "");
   c.header("access-control-max-age", "600");
   return c.body(null, 204);
 }

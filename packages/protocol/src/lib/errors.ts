@@ -97,7 +97,7 @@ export const errorCodes = Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]]
 
 export const ErrorCodeSchema = z.enum(errorCodes);
 
-/** The body of every answer that is not 2xx. */
+/** The body of an answer that is not 2xx, in the native dialect. */
 export const ErrorBodySchema = z
   .object({
     error: z.object({

@@ -81,7 +81,7 @@ export const openAiRoutes = {
     request: EmbeddingsRequestSchema,
     status: 200,
     response: EmbeddingsSchema,
-    errors: askErrors,
+    errors: submitErrors,
   },
   tokenize: {
     method: "post",

@@ -61,7 +61,8 @@ export const workerRoutes = {
   streamJob: {
     method: "get",
     path: "/v1/jobs/:id/stream",
-    summary: "The job's stream. May be opened again and by several readers; resumes after a token index.",
+    summary:
+      "The job's stream. May be opened again and by several readers; resumes after a token index, and is 204 when that was all.",
     status: 200,
     stream: StreamEventSchema,
     query: { after: "Resume after this token index; an integer from -1." },

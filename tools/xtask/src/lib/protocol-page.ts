@@ -50,7 +50,7 @@ export function protocolPage(version: string): string {
     ...sectionsOf(worker, (name) => !isEvent(name)),
     "## What the hive takes and answers",
     ...sectionsOf(hive, (name) => !(name in worker)),
-    `## Errors\n\nEvery answer that is not 2xx has the body [Error](#error).\n\n${errorTable()}`,
+    `## Errors\n\nAn answer that is not 2xx has the body [Error](#error), on OpenAI's routes [OpenAiError](#openaierror); a probe that says no has its own body all the same.\n\n${errorTable()}`,
     `## Exit codes of the daemons\n\n${markdownTable(["code", "meaning"], exitCodeRows())}`,
   ];
   return `${sections.join("\n\n")}\n`;

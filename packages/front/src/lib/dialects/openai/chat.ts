@@ -19,7 +19,7 @@ function streamedChoices(options: CompletionOptions): ChoiceStream {
   interface Choice {
     readonly parser: AnswerParser;
     readonly callId: (index: number) => string;
-    /** Of tokens whose text is still held back. */
+    /** Of tokens whose text is still held back, or is in no part: white space around calls. */
     pending: Logprob[];
   }
   const all: readonly Choice[] = Array.from({ length: options.choices }, (_, index) => ({
@@ -57,7 +57,11 @@ function streamedChoices(options: CompletionOptions): ChoiceStream {
         end,
         all.map(({ parser }) => parser),
       );
-      return [...rest, ...reasons.map((reason, index) => chunk(index, {}, { finish_reason: reason }))];
+      const last = all.map(({ pending }, index) => {
+        const logprobs = pending.length > 0 ? { logprobs: chatLogprobs(pending) } : {};
+        return chunk(index, {}, { finish_reason: reasons[index], ...logprobs });
+      });
+      return [...rest, ...last];
     },
   };
 }
