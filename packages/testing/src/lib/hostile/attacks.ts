@@ -29,6 +29,8 @@ const maxBodyBytes = 4_194_304;
 /** In milliseconds after the request went out. */
 const momentsMs = [0, 1, 2, 5, 10, 20, 50, 100, 200, 400] as const;
 const holdMs = 1_000;
+/** As many chunks as bytes. */
+const singleBytes = Buffer.from("1\r\nx\r\n".repeat(300_000));
 const turns = 150;
 const turnMs = 15;
 
@@ -108,6 +110,18 @@ export const storms: readonly Attack[] = [
         const sent = [largeBytes, 100_000, 10][(round + index) % 3];
         return silent(target, headOf(target, "/v1/chat/completions", maxBodyBytes), filling().subarray(0, sent));
       }),
+  },
+  {
+    name: "bodies of single bytes",
+    run: (target) => many(8, () => silent(target, headOf(target, "/v1/jobs", "chunked"), singleBytes)),
+  },
+  {
+    name: "answers that nobody reads",
+    run: (target) => {
+      const body = `{"content":"${story.repeat(8_000)}"}`;
+      const request = headOf(target, "/tokenize", body.length) + body;
+      return many(8, () => silent(target, request.repeat(4)));
+    },
   },
   {
     name: "floods of embeddings",
@@ -233,10 +247,11 @@ async function leaveAfter(target: Target, request: HostileRequest, ms: number): 
   clearTimeout(timer);
 }
 
-function headOf({ url, headers = {} }: Target, path: string, bytes: number): string {
+function headOf({ url, headers = {} }: Target, path: string, body: number | "chunked"): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const host = `Host: ${new URL(url).host}\r\n${lines.join("")}`;
-  return `POST ${path} HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
+  const framing = body === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${body}`;
+  return `POST ${path} HTTP/1.1\r\n${host}Content-Type: application/json\r\n${framing}\r\n\r\n`;
 }
 
 function post(target: Target, body: string): string {
