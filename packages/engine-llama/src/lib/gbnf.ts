@@ -61,7 +61,8 @@ const hexDigits: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
 const name = /[A-Za-z0-9-]+/y;
 const comment = /#[^\r\n]*/y;
-const count = /\{\s*\d+\s*(?:,\s*\d*\s*)?\}/y;
+/** No two runs of spaces in it may touch: a long one could be shared out between them in as many ways as it has spaces. */
+const count = /\{\s*\d+\s*(?:,\s*(?:\d+\s*)?)?\}/y;
 
 type Unlinked = DistributiveOmit<Element, "next">;
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

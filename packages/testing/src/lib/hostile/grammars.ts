@@ -41,6 +41,7 @@ const refused: Readonly<Record<string, string>> = {
   "a repetition of nothing": "root ::= *",
   "a repetition that ends before it begins": 'root ::= "a"{5,2}',
   "more repetitions than any text": 'root ::= "a"{0,99999999999999999999}',
+  "a count of 262,000 spaces": `root ::= "a"{1,${" ".repeat(262_000)}`,
   "a demand for NUL": String.raw`root ::= "\x00"`,
   "repetitions of repetitions with counts": "root ::= (([a-z ]{0,1000}){0,1000}){0,1000}",
   "half a surrogate pair": String.raw`root ::= [a-z ]* [\uD800-\uDFFF]?`,
