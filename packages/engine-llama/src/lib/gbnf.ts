@@ -24,6 +24,8 @@ export interface RepeatElement {
   readonly max: number;
   /** How many of them are there already; no further than `min` where there is no `max`. */
   readonly done: number;
+  /** The one in the grammar, of which none is done; undefined: this is it. */
+  readonly first?: RepeatElement;
   readonly next: Element | undefined;
 }
 

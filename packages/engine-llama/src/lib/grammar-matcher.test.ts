@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { commonGrammars } from "../testing/common-grammars.ts";
 import { parseGbnf } from "./gbnf.ts";
@@ -114,4 +116,49 @@ describe("the work", () => {
     expect(rest(1_001)).toBeUndefined();
     expect(follow(matcher, encoder.encode("x".repeat(48)), kept)).toBeUndefined();
   });
+
+  test("merges equal ways after it has forgotten as it did before", () => {
+    const grammar = 'root ::= (("a" | "b"?)?){0,50} "!"';
+    const [forgetful, other] = [matcherOf(grammar), matcherOf(grammar)];
+    let [at, expected] = [forgetful.start(), other.start()];
+    for (const byte of encoder.encode("aabaabaaab")) {
+      forgetful.budget = 100_000;
+      at = forgetful.forget(advance(forgetful, at, byte));
+      expected = advance(other, expected, byte);
+      expect(at.state.leaves.length).toBe(expected.state.leaves.length);
+    }
+  });
+
+  test.each<[grammar: string, limit: number]>([
+    [`root ::= ${Array.from({ length: 300 }, () => '"a"{0,100000}').join(" | ")}`, 10_000],
+    [`root ::= "a" x\nx ::= ("a" | "a" | ${Array.from({ length: 5_000 }, () => '"b"').join(" | ")})*`, 50_000],
+  ])("%.30s… remembers no more for a long text than for a short one", (grammar, limit) => {
+    const matcher = matcherOf(grammar);
+    let at = matcher.start();
+    const goOn = (characters: number): void => {
+      for (let i = 0; i < characters; i++) {
+        matcher.budget = 100_000;
+        at = advance(matcher, at, 0x61);
+        if (matcher.size > limit) at = matcher.forget(at);
+      }
+    };
+    goOn(100);
+    const before = heapMiB();
+    goOn(2_000);
+    expect(matcher.size).toBeLessThanOrEqual(limit);
+    expect(heapMiB() - before).toBeLessThan(20);
+  });
 });
+
+function advance(matcher: Matcher, from: MatcherPosition, byte: number): MatcherPosition {
+  const next = matcher.advance(from, byte);
+  if (next === undefined) throw new Error("no way");
+  return next;
+}
+
+/** What is reachable, and nothing else. */
+function heapMiB(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().heapUsed / 1_048_576;
+}

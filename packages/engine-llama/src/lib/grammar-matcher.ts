@@ -61,8 +61,8 @@ export function createMatcher({ root }: Grammar): Matcher {
   let size = 0;
   let budget = 0;
   const states = new Map<string, MatcherState>();
-  /** The same repetition with one more done. */
-  const counted = new Map<RepeatElement, RepeatElement>();
+  /** Repetitions that have begun, by the one in the grammar and how many are done: equal ones are one object. */
+  const counted = new Map<RepeatElement, Map<number, RepeatElement>>();
 
   function spend(steps: number): void {
     budget -= steps;
@@ -82,9 +82,17 @@ export function createMatcher({ root }: Grammar): Matcher {
   /** Without an end there is nothing to count past the least number. */
   function another(element: RepeatElement): RepeatElement {
     if (element.max === Infinity && element.done >= element.min) return element;
-    let next = counted.get(element);
-    if (next === undefined) counted.set(element, (next = { ...element, done: element.done + 1 }));
-    return next;
+    const first = element.first ?? element;
+    const done = element.done + 1;
+    return counted.get(first)?.get(done) ?? remember({ ...element, first, done }, first);
+  }
+
+  function remember(element: RepeatElement, first: RepeatElement): RepeatElement {
+    let known = counted.get(first);
+    if (known === undefined) counted.set(first, (known = new Map<number, RepeatElement>()));
+    if (!known.has(element.done)) size += 1;
+    known.set(element.done, element);
+    return element;
   }
 
   /** Every way from here to the next character. */
@@ -123,17 +131,19 @@ export function createMatcher({ root }: Grammar): Matcher {
   }
 
   function stateOf(leaves: readonly Leaf[], complete: boolean): MatcherState {
-    if (leaves.length > maxKeyedLeaves) return { leaves, complete, steps: new Map() };
+    if (leaves.length > maxKeyedLeaves) return newState(leaves, complete);
     const key = `${complete ? "end " : ""}${leaves
       .map(({ id }) => id)
       .toSorted((a, b) => a - b)
       .join(" ")}`;
     let state = states.get(key);
-    if (state === undefined) {
-      size += 1;
-      states.set(key, (state = { leaves, complete, steps: new Map() }));
-    }
+    if (state === undefined) states.set(key, (state = newState(leaves, complete)));
     return state;
+  }
+
+  function newState(leaves: readonly Leaf[], complete: boolean): MatcherState {
+    size += 1 + leaves.length;
+    return { leaves, complete, steps: new Map() };
   }
 
   function afterLeaf(leaf: Leaf): MatcherState {
@@ -172,7 +182,10 @@ export function createMatcher({ root }: Grammar): Matcher {
     for (; lower?.item !== undefined && !copies.has(lower); lower = lower.below)
       path.push({ from: lower, item: lower.item });
     let copied = (lower === undefined ? undefined : copies.get(lower)) ?? bottom;
-    for (const { from, item } of path.toReversed()) copies.set(from, (copied = push(item, copied)));
+    for (const { from, item } of path.toReversed()) {
+      if (item.kind === "repeat" && item.first !== undefined) remember(item, item.first);
+      copies.set(from, (copied = push(item, copied)));
+    }
     return copied;
   }
 
@@ -220,6 +233,7 @@ export function createMatcher({ root }: Grammar): Matcher {
       bottom = emptyStack();
       size = 0;
       states.clear();
+      counted.clear();
       const copies = new Map<Stack, Stack>();
       const leaves = state.leaves.map((leaf) => copy(leaf, copies) as Leaf);
       return { state: stateOf(leaves, state.complete), value, missing };
