@@ -24,6 +24,8 @@ export interface MatcherState {
   readonly complete: boolean;
   /** By character. */
   readonly steps: Map<number, MatcherState | undefined>;
+  /** Whether a character that has begun can become one that fits: by its bits so far and its missing bytes. */
+  readonly beginnings: Map<number, boolean>;
 }
 
 /** Between two bytes. */
@@ -143,7 +145,7 @@ export function createMatcher({ root }: Grammar): Matcher {
 
   function newState(leaves: readonly Leaf[], complete: boolean): MatcherState {
     size += 1 + leaves.length;
-    return { leaves, complete, steps: new Map() };
+    return { leaves, complete, steps: new Map(), beginnings: new Map() };
   }
 
   function afterLeaf(leaf: Leaf): MatcherState {
@@ -191,10 +193,17 @@ export function createMatcher({ root }: Grammar): Matcher {
 
   /** A character that has begun is as good as whole where any of its continuations fits. */
   function begun(state: MatcherState, value: number, missing: number, least: number): MatcherPosition | undefined {
-    const first = Math.max(least, value << (6 * missing));
-    const last = (value << (6 * missing)) | ((1 << (6 * missing)) - 1);
-    spend(1 + state.leaves.length);
-    const fits = state.leaves.some(({ item }) => overlaps(item.ranges, first, last));
+    // A form of two, three or four bytes has bits here that no other has with as many bytes missing.
+    const key = value * 4 + missing;
+    let fits = state.beginnings.get(key);
+    if (fits === undefined) {
+      const first = Math.max(least, value << (6 * missing));
+      const last = (value << (6 * missing)) | ((1 << (6 * missing)) - 1);
+      spend(1 + state.leaves.length);
+      fits = state.leaves.some(({ item }) => overlaps(item.ranges, first, last));
+      size += 1;
+      state.beginnings.set(key, fits);
+    }
     return fits ? { state, value, missing } : undefined;
   }
 
