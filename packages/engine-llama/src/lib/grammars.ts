@@ -1,14 +1,16 @@
 // Owns the grammars of jobs: read and checked once, kept for the job that follows its check.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Token } from "@waggle/engine";
 import { refuseField } from "./field-error.ts";
 import { GbnfError, parseGbnf, type Grammar } from "./gbnf.ts";
 import { grammarProblem } from "./grammar-check.ts";
 import { AmbiguityError } from "./grammar-matcher.ts";
 import { createGrammarRun, type GrammarRun, type GrammarVocabulary } from "./grammar-run.ts";
-import { createVocabularyOrder } from "./vocabulary-order.ts";
+import { createVocabularyOrder, tokensPerTurn } from "./vocabulary-order.ts";
 
 /** Of the grammars that are kept, together; the oldest goes first. */
 const keptChars = 2_097_152;
+const noBytes = new Uint8Array();
 
 export interface Grammars {
   /** @throws WaggleError invalid_argument naming the field when no text can be made after this grammar */
@@ -70,10 +72,14 @@ function parse(text: string): Grammar {
 
 async function openVocabulary(options: GrammarsOptions): Promise<GrammarVocabulary> {
   const { vocabularySize, tokenBytes, isEndOfGeneration } = options;
-  const endTokens: Token[] = [];
-  for (let token = 0; token < vocabularySize; token++) if (isEndOfGeneration(token)) endTokens.push(token);
+  const ends = new Set<Token>();
+  for (let token = 0; token < vocabularySize; token++) {
+    if (token % tokensPerTurn === tokensPerTurn - 1) await nextTurn();
+    // Asked once for each token: the library answers in native code.
+    if (isEndOfGeneration(token)) ends.add(token);
+  }
   // The end may be written in letters, but a grammar asks for it in no other way than by being complete.
-  const bytesOf = (token: Token): Uint8Array => (isEndOfGeneration(token) ? new Uint8Array() : tokenBytes(token));
+  const bytesOf = (token: Token): Uint8Array => (ends.has(token) ? noBytes : tokenBytes(token));
   const order = await createVocabularyOrder(vocabularySize, bytesOf);
-  return { order, tokenBytes, isEndOfGeneration, endTokens };
+  return { order, tokenBytes, isEndOfGeneration: (token) => ends.has(token), endTokens: [...ends] };
 }

@@ -10,16 +10,17 @@ export interface VocabularyOrder {
   reachable<T>(start: T, advance: (place: T, byte: number) => T | undefined, limit: number): Token[];
 }
 
-/** Tokens that are sorted between two turns of the event loop. */
-const bucketTokens = 8_192;
+/** Tokens that are looked at, or sorted, between two turns of the event loop. */
+export const tokensPerTurn = 8_192;
 
-/** Takes turns with everything else while it sorts: a large vocabulary takes a tenth of a second. */
+/** Takes turns with everything else: a large vocabulary takes a tenth of a second. */
 export async function createVocabularyOrder(
   size: number,
   bytesOf: (token: Token) => Uint8Array,
 ): Promise<VocabularyOrder> {
   const buckets = new Map<number, Token[]>();
   for (let token = 0; token < size; token++) {
+    if (token % tokensPerTurn === tokensPerTurn - 1) await nextTurn();
     const [first, second = -1] = bytesOf(token);
     if (first === undefined) continue;
     const key = first * 257 + second + 1;
@@ -32,7 +33,7 @@ export async function createVocabularyOrder(
   for (const [, bucket] of [...buckets].toSorted(([a], [b]) => a - b)) {
     for (const token of bucket.sort((a, b) => compareBytes(bytesOf(a), bytesOf(b)))) tokens.push(token);
     sorted += bucket.length;
-    if (sorted < bucketTokens) continue;
+    if (sorted < tokensPerTurn) continue;
     sorted = 0;
     await nextTurn();
   }
