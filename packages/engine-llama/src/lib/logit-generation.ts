@@ -37,12 +37,13 @@ export async function* generateFromLogits(
   const sampler = createLogitSampler(options);
   const withLogprobs = options.sampling.topLogprobs !== undefined;
   const neutral = { temperature: 1, topK: 0, topP: 1, minP: 0 };
-  const generateNext = () => {
+  const neededLogits = () => {
+    if (sampler.needed === undefined) return true;
     // Beside the most probable tokens some that the grammar allows: what is probable may be refused.
     const tokens = (grammar?.candidates() ?? []) as LlamaToken[];
-    const logits = sampler.needed === undefined ? true : { filter: { tokens, includeTop: sampler.needed } };
-    return { logits, totalLogitWeight: withLogprobs, options: neutral };
+    return { filter: { tokens, includeTop: sampler.needed } };
   };
+  const generateNext = () => ({ logits: neededLogits(), totalLogitWeight: withLogprobs, options: neutral });
   let [input, last] = [options.tokens.slice(0, -1), options.tokens.at(-1)];
   while (last !== undefined) {
     const outputs = await sequence.controlledEvaluate([...input, [last, { generateNext: generateNext() }]], evaluation);
