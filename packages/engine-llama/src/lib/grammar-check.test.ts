@@ -11,6 +11,7 @@ describe("a grammar", () => {
     'root ::= ("a" | b)* \nb ::= "(" root ")"',
     'root ::= e e e "x"\ne ::= ""',
     'root ::= ("a"* ""*)*',
+    'root ::= root{0} "a" | root{0}',
   ])("may be %s", (grammar) => {
     expect(problemOf(grammar)).toBeUndefined();
   });
@@ -21,6 +22,7 @@ describe("a grammar", () => {
     'root ::= e root "x" | "y"\ne ::= f\nf ::= ""',
     'root ::= "a"? root',
     'root ::= "a"{0} root',
+    'root ::= root{0,1} "a"',
     'root ::= "a"\nb ::= (b "x")*',
   ])("may not be %s", (grammar) => {
     expect(problemOf(grammar)).toMatch(/left recursion/);

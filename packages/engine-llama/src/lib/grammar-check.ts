@@ -78,6 +78,7 @@ function firstRules(rule: Rule, nullable: ReadonlySet<Rule>): Rule[] {
   const firsts: Rule[] = [];
   for (const option of rule.options) {
     for (let element = option; element !== undefined && element.kind !== "chars"; element = element.next) {
+      if (element.kind === "repeat" && element.max === 0) continue;
       firsts.push(element.rule);
       const mayBeEmpty = nullable.has(element.rule) || (element.kind === "repeat" && element.min === 0);
       if (!mayBeEmpty) break;

@@ -39,6 +39,7 @@ describe("a text", () => {
     ['root ::= "ab"{2}', ["abab"], ["ab", "ababab", "aab"]],
     ['root ::= "a"{2,}', ["aa", "aaaaaaa"], ["a"]],
     ['root ::= "a"{0}', [""], ["a"]],
+    ['root ::= root{0} "a"', ["a"], ["", "aa"]],
     ['root ::= ("a"?){3} "!"', ["!", "aaa!"], ["aaaa!"]],
     ['root ::= ("a"* | "b"*)*', ["", "abba"], ["c"]],
     ['root ::= (""*)* "a"', ["a"], ["", "aa"]],
