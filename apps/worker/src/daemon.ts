@@ -130,10 +130,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   async function takeDown(drainMs: number, abortCode: number): Promise<void> {
     host.refuse();
     const inTime = drainMs > 0 && (await before(host.dispatcher.idle(), drainMs));
-    const { running } = host.dispatcher;
-    if (!inTime && running > 0) {
+    const { liveCount } = host.registry;
+    if (!inTime && liveCount > 0) {
       code = abortCode;
-      log.warn({ running }, "drain_aborted");
+      log.warn({ jobs: liveCount }, "drain_aborted");
     }
     host.abort();
     await Promise.all([reporter?.leave(), host.stop(), close(), flushed()]);

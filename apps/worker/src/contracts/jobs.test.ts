@@ -466,6 +466,16 @@ describe("leaving", () => {
     expect(outcomeOf(running)).toEqual({ type: "finished", reason: "stop" });
   });
 
+  it("ends with the refusal what its engine's death leaves without an engine that would take it", async () => {
+    const gate = startGated({ slots: 2 });
+    const silent = await submit({ prompt: "A" });
+    await gate.held();
+    worker.host.refuse();
+    worker.kill();
+    expect(outcomeOf(silent)).toMatchObject({ type: "failed", code: "unavailable" });
+    await worker.dispatcher.idle();
+  });
+
   it("by abort ends everything at once", async () => {
     startGated({ slots: 1 });
     const jobs = [

@@ -21,7 +21,7 @@ export interface Dispatcher {
   openReader(job: Job, after: number, onStalled: () => void): Reader;
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
-  /** The engine died: what has spoken ends with this error, what has said nothing runs on the next one. */
+  /** The engine died: what has spoken ends with this error, what has said nothing runs on the next one, or is refused after `refuse`. */
   onEngineLost(error: WaggleError): void;
   /** Ends everything that has not begun, and refuses new jobs with this error from now on. */
   refuse(error: WaggleError): void;

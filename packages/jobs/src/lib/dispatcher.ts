@@ -288,6 +288,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const lost = [...new Set(held.values())];
     held.clear();
     for (const job of lost) apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
+    // Whoever refuses takes nothing from the queue any more, whatever engine comes.
+    if (refusal !== undefined) return endWaiting(refusal);
     for (const job of registry.liveJobs()) apply(job, { type: "loading" });
   }
 

@@ -1,7 +1,6 @@
 // Owns what happens to the worker in a simulation: its engine dies and comes back, it is told to leave, time passes.
 import { isWaiting } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
 import { nameOf } from "./rules.ts";
 import type { World } from "./world.ts";
 
@@ -19,7 +18,7 @@ export interface Operator {
 
 export function createOperator(world: World, loadedAtStart: boolean): Operator {
   const { random, worker, wire, rules, note, count, fault } = world;
-  const { dispatcher } = worker;
+  const { dispatcher, host } = worker;
   let loaded = loadedAtStart;
   let drained = true;
 
@@ -29,14 +28,17 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       count("engine deaths");
       if (random.chance(0.5)) wire.deliver(wire.underWay);
       const before = rules.live.map((witness) => ({ witness, began: !isSilent(witness.job) }));
-      for (const { witness, began } of before) if (began) witness.reasons.add("engine_failed");
+      for (const { witness, began } of before) {
+        if (began) witness.reasons.add("engine_failed");
+        else if (world.refusing) witness.reasons.add("unavailable");
+      }
       const backend = worker.backend();
       loaded = false;
       worker.kill();
       wire.cut();
       void backend.dispose();
       for (const { witness, began } of before) {
-        if (began && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
+        if ((began || world.refusing) && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
       }
       if (dispatcher.running > 0) fault(`${dispatcher.running} jobs run without an engine`);
     },
@@ -50,7 +52,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       world.refusing = true;
       const waiting = rules.live.filter(({ job }) => isWaiting(job));
       for (const { reasons } of waiting) reasons.add("unavailable");
-      dispatcher.refuse(new WaggleError("unavailable", "The worker is leaving."));
+      host.refuse();
       for (const witness of waiting) {
         if (witness.outcome === undefined) fault(`${nameOf(witness)} waits though the worker leaves`);
       }
@@ -64,7 +66,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       note("abort");
       world.refusing = true;
       for (const { reasons } of rules.live) reasons.add("unavailable");
-      dispatcher.abort(new WaggleError("unavailable", "The worker leaves now."));
+      host.abort();
       for (const witness of rules.live) fault(`${nameOf(witness)} outlives the abort`);
     },
     get loaded() {
