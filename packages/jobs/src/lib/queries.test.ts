@@ -53,6 +53,27 @@ describe("queries", () => {
     expect(await Promise.all(asked)).toEqual([1, 2, 3]);
   });
 
+  it("of long conversations go one at a time too, wherever their length lies, and have the same bound", async () => {
+    const { sent, queries } = setUp();
+    const long = "x".repeat(100_000);
+    const render = (content: string, parameters: Record<string, unknown> = {}) =>
+      queries.ask<"render">(
+        {
+          kind: "render",
+          messages: [{ role: "user", content }],
+          tools: [{ type: "function", function: { name: "t", parameters } }],
+        },
+        stays,
+      );
+    const asked = [render(long), render("", { a: [long] }), render("", { [long]: 1 }), render("short")];
+    expect(sent).toEqual(["q1", "q4"]);
+    for (const [index, id] of ["q1", "q2", "q3", "q4"].entries()) {
+      queries.answer({ type: "query_result", id, answer: { kind: "render", prompt: `${index}` } });
+    }
+    expect((await Promise.all(asked)).map(({ prompt }) => prompt)).toEqual(["0", "1", "2", "3"]);
+    await expect(render("x".repeat(17 * 1_048_576))).rejects.toMatchObject({ code: "resource_exhausted" });
+  });
+
   it("of those who leave never get to the engine, unless it works on them already", async () => {
     const { sent, ask, answer } = setUp();
     const [first, second] = [new AbortController(), new AbortController()];
@@ -71,8 +92,8 @@ describe("queries", () => {
   it("of one who has left before it asked are not sent", async () => {
     const { sent, ask, answer } = setUp();
     const first = ask(100_000);
-    const gone = ask(100_000, AbortSignal.abort());
-    expect(await gone).toBe("cancelled");
+    const gone = [ask(100_000, AbortSignal.abort()), ask(10, AbortSignal.abort())];
+    expect(await Promise.all(gone)).toEqual(["cancelled", "cancelled"]);
     answer("q1");
     expect(await first).toBe(1);
     expect(sent).toEqual(["q1"]);

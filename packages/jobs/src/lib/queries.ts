@@ -87,11 +87,11 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
   return {
     async ask(question, signal) {
       if (!ready()) throw unavailable("it is not loaded");
+      if (signal.aborted) throw clientLeft();
       const query = enter(question);
       const { answered } = query;
       const timer = clock.setTimeout(() => answered.reject(unavailable("it did not answer in time")), answerTimeoutMs);
-      const leaving = (): void => answered.reject(new WaggleError("cancelled", "The client left."));
-      if (signal.aborted) leaving();
+      const leaving = (): void => answered.reject(clientLeft());
       signal.addEventListener("abort", leaving);
       try {
         const answer = await answered.promise;
@@ -120,7 +120,11 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
   };
 }
 
-/** Conversations are refused by their length before the model has work with them. */
+function clientLeft(): WaggleError {
+  return new WaggleError("cancelled", "The client left.");
+}
+
+/** Of its texts in characters, wherever they stand, or in tokens. */
 function lengthOf(question: EngineQuery): number {
   switch (question.kind) {
     case "tokenize":
@@ -128,6 +132,25 @@ function lengthOf(question: EngineQuery): number {
     case "detokenize":
       return question.tokens.length;
     case "render":
-      return 0;
+      return countChars([question.messages, question.tools]);
   }
+}
+
+/** Characters of all texts in a value, keys included, each other value counted as one. */
+function countChars(value: unknown): number {
+  const todo = [value];
+  let chars = 0;
+  while (todo.length > 0) {
+    const part = todo.pop();
+    if (typeof part === "string") chars += part.length;
+    else if (typeof part !== "object" || part === null) chars += 1;
+    else if (Array.isArray(part)) for (const item of part) todo.push(item);
+    else {
+      for (const [key, inner] of Object.entries(part)) {
+        chars += key.length;
+        todo.push(inner);
+      }
+    }
+  }
+  return chars;
 }
