@@ -13,6 +13,11 @@ test.each([
   ["HTTPS://user@host/x.gguf?a#b", "HTTPS://host/x.gguf"],
   ["http://user:pa/ss@host/x.gguf?a", "http://host/x.gguf"],
   [" https://user:pass@host/x?a", " https://host/x"],
+  ["https://user:pa?ss@host/x.gguf", "https://…"],
+  ["https://user:pa#ss@host/x.gguf?a#b", "https://…"],
+  ["https://user:pass@no host/x.gguf?a", "https://no host/x.gguf"],
+  ["https://no host/x.gguf?signature=a", "https://no host/x.gguf"],
+  ["https://no host/x.gguf?signature=a@b", "https://…"],
   ["redis://user:pass@host", "redis://host"],
 ])("%s is shown as %s", (reference, shown) => {
   expect(shownReference(reference)).toBe(shown);
