@@ -320,6 +320,15 @@ test("the token for Hugging Face is the variable's, else the one that its tools 
   expect(left({ HF_TOKEN_PATH: "/t" }, { "/t": "two words" })).toBeUndefined();
 });
 
+test("a token for Hugging Face that cannot be sent is refused without being shown; spaces around one are not its own", () => {
+  expect(run(local, { HF_TOKEN: " hf_x\n" }).huggingFaceToken).toBe("hf_x");
+  for (const token of ["hf_one\nhf_two", "hf_one hf_two", "hf_ümlaut", "  "]) {
+    expect(refusal(local, { HF_TOKEN: token })).toBe(
+      "Cannot use the variable HF_TOKEN: a token has only visible ASCII characters, and no spaces.\nwaggle-worker --help lists all settings.\n",
+    );
+  }
+});
+
 test("logs are pretty on a terminal and JSON elsewhere", () => {
   expect(run(local).logFormat).toBe("json");
   expect(run(local, {}, { ...machine, stderrIsTerminal: true }).logFormat).toBe("pretty");

@@ -1,20 +1,34 @@
 // Owns where the token for Hugging Face is found: the variable, else what Hugging Face's own tools have left in the home folder.
 import { join } from "node:path";
+import { TokenFileError } from "@waggle/front";
 import type { Machine } from "./machine.ts";
 
-/** The token, if there is one. */
+/**
+ * The token, if there is one.
+ * @throws TokenFileError with a sentence that names the variable and never shows it
+ */
 export function huggingFaceToken(
   variable: (name: string) => string | undefined,
   { homeFolder, readText }: Pick<Machine, "homeFolder" | "readText">,
 ): string | undefined {
   const given = variable("HF_TOKEN");
-  if (given !== undefined) return given;
+  if (given !== undefined) {
+    const token = tokenIn(given);
+    if (token !== undefined) return token;
+    throw new TokenFileError(
+      "Cannot use the variable HF_TOKEN: a token has only visible ASCII characters, and no spaces.",
+    );
+  }
   const cache = variable("XDG_CACHE_HOME") ?? join(homeFolder, ".cache");
   const path = variable("HF_TOKEN_PATH") ?? join(variable("HF_HOME") ?? join(cache, "huggingface"), "token");
   try {
-    // Anything but one word could not be sent, and is no token.
-    return /^\s*([\x21-\x7e]+)\s*$/.exec(readText(path))?.[1];
+    return tokenIn(readText(path));
   } catch {
     return undefined;
   }
+}
+
+/** Anything but one word could not be sent, and is no token. */
+function tokenIn(text: string): string | undefined {
+  return /^\s*([\x21-\x7e]+)\s*$/.exec(text)?.[1];
 }
