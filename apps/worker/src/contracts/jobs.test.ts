@@ -487,6 +487,17 @@ describe("leaving", () => {
     expect(jobs.map((job) => stateNameOf(job.state))).toEqual(["failed", "failed", "failed"]);
     await worker.dispatcher.idle();
   });
+
+  it("by abort answers whoever asks the engine something, which need not answer any more", async () => {
+    start({ link: { command: () => {}, event: (_, deliver) => deliver() } });
+    const question = { kind: "detokenize", tokens: [1] } as const;
+    const asked = [submit({ prompt: "A" }), worker.dispatcher.query(question, new AbortController().signal)];
+    worker.host.abort();
+    expect(await Promise.all(asked.map((answer) => answer.catch((error: unknown) => error)))).toMatchObject([
+      { code: "unavailable", message: "The job was aborted: the worker is leaving." },
+      { code: "unavailable", message: "Cannot ask the model: the worker is leaving." },
+    ]);
+  });
 });
 
 function textOfEvents(events: readonly StreamEvent[]): string {

@@ -25,7 +25,7 @@ export interface Dispatcher {
   onEngineLost(error: WaggleError): void;
   /** Ends everything that has not begun, and refuses new jobs with this error from now on. */
   refuse(error: WaggleError): void;
-  /** Ends everything. */
+  /** Ends everything: jobs with this error, submissions and queries that wait for the engine with one too. */
   abort(error: WaggleError): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;

@@ -284,7 +284,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onEngineLost(error: WaggleError): void {
     preflight.abandon();
-    queries.abandon();
+    queries.abandon("the engine died");
     const lost = [...new Set(held.values())];
     held.clear();
     for (const job of lost) apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
@@ -313,6 +313,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     abort(error) {
       refusal = error;
+      preflight.abandon();
+      queries.abandon("the worker is leaving");
       endWaiting(error);
       const outcome = failureOf(error);
       for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome, at: clock.now() });

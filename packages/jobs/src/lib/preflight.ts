@@ -12,7 +12,7 @@ export interface Preflight {
   ask(job: EngineJob): Promise<void>;
   /** Takes `preflight_ok` and `preflight_failed`. */
   answer(event: Extract<EngineEvent, { type: "preflight_ok" | "preflight_failed" }>): void;
-  /** The engine is gone: nobody will answer. */
+  /** Nobody will answer any more: whoever waits goes on. */
   abandon(): void;
 }
 

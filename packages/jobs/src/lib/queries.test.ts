@@ -124,7 +124,7 @@ describe("queries", () => {
   it("end when the engine dies, and the next engine gets new ones", async () => {
     const { sent, queries, ask, answer } = setUp();
     const asked = [ask(100_000), ask(100_000), ask(10)];
-    queries.abandon();
+    queries.abandon("the engine died");
     expect(await Promise.all(asked)).toEqual(["unavailable", "unavailable", "unavailable"]);
     const next = ask(100_000);
     expect(sent.at(-1)).toBe("q4");

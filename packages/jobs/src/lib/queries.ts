@@ -20,15 +20,15 @@ type AnswerTo<K extends EngineQuery["kind"]> = Extract<EngineQueryResult, { kind
 export interface Queries {
   /**
    * @param signal aborts when nobody waits for the answer any more
-   * @throws WaggleError the engine's own; unavailable when there is none or it dies; resource_exhausted when too many wait; cancelled
+   * @throws WaggleError the engine's own; unavailable when none answers; resource_exhausted when too many wait; cancelled
    */
   ask<K extends EngineQuery["kind"]>(
     question: Extract<EngineQuery, { kind: K }>,
     signal: AbortSignal,
   ): Promise<AnswerTo<K>>;
   answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
-  /** The engine is gone. */
-  abandon(): void;
+  /** Nobody will answer any more: whoever waits is told why. */
+  abandon(why: string): void;
 }
 
 export interface QueriesOptions {
@@ -112,10 +112,10 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
       long = undefined;
       sendNext();
     },
-    abandon() {
+    abandon(why) {
       long = undefined;
       line.clear();
-      for (const { answered } of waiting.values()) answered.reject(unavailable("the engine died"));
+      for (const { answered } of waiting.values()) answered.reject(unavailable(why));
     },
   };
 }
