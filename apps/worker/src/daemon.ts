@@ -98,7 +98,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   host.state.onChange(() => reporter?.changed());
 
-  const server = await listen(app, config.host, config.port, config);
+  const server = await listen(app, config.host, config.port, config).catch((error: unknown) => {
+    prefixFolder?.close();
+    throw error;
+  });
   const { url } = server;
   print({ type: "listening", url, pid: process.pid });
   log.info({ url, version: config.version, backend: config.backend, local_mode: config.localMode }, "listening");
