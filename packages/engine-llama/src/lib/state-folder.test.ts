@@ -54,6 +54,18 @@ test("removes what nobody has described for long, and leaves what another worker
   expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
 });
 
+test("removes with a state what was written of its description", async () => {
+  const folder = open();
+  const id = await save(folder, [1]);
+  const part = join(parent, "model", `${id}.json.part`);
+  writeFileSync(part, "{");
+  folder.remove({ id });
+  expect(existsSync(part)).toBe(false);
+  writeFileSync(part, "{");
+  open();
+  expect(existsSync(part)).toBe(false);
+});
+
 test("describes nothing that was removed meanwhile", async () => {
   const folder = open();
   const { id, path } = folder.newFile(0);

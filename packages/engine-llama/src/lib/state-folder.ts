@@ -59,6 +59,8 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
   makeHome();
   const pathOf = (id: string): string => join(home, `${id}.kv`);
   const descriptionOf = (id: string): string => join(home, `${id}.json`);
+  /** The description while it is being written. */
+  const partOf = (id: string): string => `${descriptionOf(id)}.part`;
   /** By id: the file as it was when its contents were last known to be right. */
   const known = new Map<string, string>();
   const checksums = new Map<string, number>();
@@ -74,7 +76,7 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
   function remove({ id }: Pick<SavedState, "id">): void {
     known.delete(id);
     checksums.delete(id);
-    for (const path of [descriptionOf(id), pathOf(id)]) rmSync(path, { force: true });
+    for (const path of [partOf(id), descriptionOf(id), pathOf(id)]) rmSync(path, { force: true });
   }
 
   /** CRC-32 of a file, in slices between which everything else gets its turn. */
@@ -99,9 +101,8 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
       const description: Description = { version, tokens, cacheScope, bytes, crc32: await checksum(pathOf(id)) };
       // It may have been removed meanwhile.
       if (!known.has(id)) return;
-      const part = `${descriptionOf(id)}.part`;
-      writeFileSync(part, JSON.stringify(description), { mode: 0o600 });
-      renameSync(part, descriptionOf(id));
+      writeFileSync(partOf(id), JSON.stringify(description), { mode: 0o600 });
+      renameSync(partOf(id), descriptionOf(id));
     } catch {
       // Without a description the state serves this process alone.
     }
