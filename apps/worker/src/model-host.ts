@@ -29,7 +29,7 @@ export interface ModelHostOptions {
   readonly queueCapacity: number;
   readonly clientQueueShare: number;
   readonly limits: JobLimits;
-  /** Of ended jobs: how long, how many, and how many bytes of all logs together. */
+  /** Of ended jobs: how long, how many, and how many bytes of their logs together. */
   readonly replayWindowMs: number;
   readonly endedJobsKept: number;
   readonly replayTotalBytes: number;
