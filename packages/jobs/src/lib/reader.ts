@@ -21,7 +21,7 @@ export interface ReaderOptions {
   readonly stallTimeoutMs: number;
   /** Called once, however the reader ends. */
   readonly onClose: () => void;
-  /** Called when the reader is cut off as a slow consumer, by whichever of the two ways. */
+  /** Called once when the reader is cut off as a slow consumer, by whichever of the two ways, or both. */
   readonly onCutOff: () => void;
   /** Called when the client has to be cut off without being asked for more; must destroy its connection. */
   readonly onStalled: () => void;
@@ -43,6 +43,7 @@ export function createReader(options: ReaderOptions): Reader {
   let startedSent = false;
   let finished = false;
   let closed = false;
+  let cutOff = false;
   let pending: ((result: IteratorResult<readonly StreamEvent[]>) => void) | undefined;
   let timer: TimerHandle | undefined;
   const unsubscribe = log.subscribe(wake);
@@ -59,7 +60,7 @@ export function createReader(options: ReaderOptions): Reader {
     }
     if (nextToken < log.firstToken) {
       finished = true;
-      options.onCutOff();
+      tellCutOff();
       return [tooSlow(options, log.firstToken)];
     }
     if (nextToken < log.nextToken) {
@@ -104,9 +105,14 @@ export function createReader(options: ReaderOptions): Reader {
 
   function stalled(): void {
     timer = undefined;
-    options.onCutOff();
+    tellCutOff();
     options.onStalled();
     close();
+  }
+
+  function tellCutOff(): void {
+    if (!cutOff) options.onCutOff();
+    cutOff = true;
   }
 
   function clearTimer(): void {
