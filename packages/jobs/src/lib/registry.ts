@@ -6,7 +6,7 @@ export interface RegistryOptions {
   readonly clock: Clock;
   /** How long an ended job can be replayed. */
   readonly replayWindowMs: number;
-  /** What the replay logs of all jobs may occupy together; beyond it the oldest ended ones go early. */
+  /** What the replay logs of ended jobs may occupy together; beyond it the oldest go early. */
   readonly replayTotalBytes: number;
   /** Most ended jobs that are kept. */
   readonly endedJobsKept: number;
