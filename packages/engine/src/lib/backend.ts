@@ -117,7 +117,7 @@ export interface TextPiece {
   readonly last: boolean;
 }
 
-/** Computes vectors in a context of its own, one text after the other. Called between steps only. */
+/** Computes vectors in a context of its own, one text after the other. `feed` is called between steps only, `tokenize` at any time. */
 export interface Embedder {
   /** Most tokens of a text. */
   readonly maxTokens: number;

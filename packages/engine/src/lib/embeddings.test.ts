@@ -1,17 +1,11 @@
 import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import { expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
+import { embedJob, expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
 import type { TextPiece } from "./backend.ts";
 import { expectedFakeVector } from "./fake-embedder.ts";
-import type { EmbedJob, JobEvent } from "./messages.ts";
+import type { JobEvent } from "./messages.ts";
 
-const embedJob = (jobId: string, ...texts: string[]): EmbedJob => ({
-  kind: "embed",
-  jobId,
-  texts,
-  cacheScope: "alice",
-});
 const long = "x".repeat(200);
 
 const vectorsOf = (events: readonly JobEvent[]): (readonly number[])[] =>

@@ -12,6 +12,8 @@ export interface EmbeddingsOptions {
   readonly outbox: Outbox;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
+  /** Called when `run` may find something to compute that it did not find before. */
+  readonly wake: () => void;
 }
 
 export interface Embeddings {
@@ -22,22 +24,30 @@ export interface Embeddings {
   /** Ends the job as soon as no piece of it computes; false when it is not here. */
   cancel(jobId: string): boolean;
   /**
-   * Computes texts, or one piece of a long one, up to whichever of the limits comes first. Never rejects: what fails is a job.
-   * @param underway called once, when a piece computes and leaves this thread free
+   * Computes texts, or one piece of a long one, up to whichever of the limits comes first. False when there is nothing to compute: then
+   * the next text is not tokenized yet. Never rejects: what fails is a job.
+   * @param underway called when a piece computes and leaves this thread free
    */
-  run(limits: PieceLimits, underway: () => void): Promise<void>;
+  run(limits: PieceLimits, underway: () => void): Promise<boolean>;
 }
 
 interface Work {
   readonly prepared: PreparedEmbed;
-  /** The text that is computed. */
+  /** The text that begins next. */
   index: number;
-  /** Its tokens, once it has begun. */
-  tokens: readonly Token[] | undefined;
-  /** How many of them are computed. */
-  fed: number;
+  /** Its tokens, or why there are none. */
+  ahead: PromiseSettledResult<readonly Token[]> | undefined;
+  /** The text that has begun. */
+  begun: Begun | undefined;
   startedAtMs: number | undefined;
   cancelled: boolean;
+}
+
+interface Begun {
+  readonly index: number;
+  readonly tokens: readonly Token[];
+  /** How many of them are computed. */
+  fed: number;
 }
 
 /**
@@ -50,10 +60,12 @@ function pieceTokens(rest: number, most: number): number {
   return odd + Math.floor((most - odd) / tileTokens) * tileTokens;
 }
 
-export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOptions): Embeddings {
+export function createEmbeddings({ embedder, outbox, emit, now, wake }: EmbeddingsOptions): Embeddings {
   /** Jobs take turns text by text, first come first served; the first one is the one that computes. */
   const line: Work[] = [];
   let computing: Work | undefined;
+  /** One text at a time, also after its job was cancelled: who comes and goes piles nothing up. */
+  let tokenizing = false;
   /** What a token of the last piece took: the next one goes on where that stopped, and a long text behind it costs alike. */
   let tokenMs: number | undefined;
 
@@ -97,32 +109,55 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
     });
   }
 
+  /**
+   * Makes the tokens of the text that begins next, beside the passes and pieces: it may take long, and others tokenize too. Two texts at
+   * most have tokens ahead: a job that was alone has its next one's, when another job comes before that.
+   */
+  async function tokenizeNext(): Promise<void> {
+    const [first, second] = line;
+    const work = first?.begun === undefined ? first : (second ?? first);
+    const text = work?.prepared.job.texts[work.index];
+    if (embedder === undefined || tokenizing || work === undefined || text === undefined || work.ahead) return;
+    tokenizing = true;
+    [work.ahead] = await Promise.allSettled([embedder.tokenize(text)]);
+    tokenizing = false;
+    wake();
+  }
+
+  /** @throws whatever tokenizing it threw */
+  function beginText(work: Work): Begun {
+    const { ahead, index } = work;
+    if (ahead?.status !== "fulfilled") throw ahead?.reason;
+    work.ahead = undefined;
+    work.index += 1;
+    return { index, tokens: ahead.value, fed: 0 };
+  }
+
   /** One piece of the first job's text; returns its tokens. */
   async function advance(work: Work, most: number, underway: () => void): Promise<number> {
-    if (embedder === undefined) throw new Error("the backend has no vectors");
     begin(work);
-    const { job } = work.prepared;
-    const tokens = (work.tokens ??= await embedder.tokenize(job.texts[work.index] ?? ""));
-    const rest = tokens.length - work.fed;
+    const text = (work.begun ??= beginText(work));
+    if (embedder === undefined) throw new Error("the backend has no vectors");
+    const { tokens, fed } = text;
+    const rest = tokens.length - fed;
     const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
-    const piece = tokens.slice(work.fed, work.fed + count);
-    const [first, last] = [work.fed === 0, work.fed + piece.length === tokens.length];
+    const piece = tokens.slice(fed, fed + count);
+    const [first, last] = [fed === 0, fed + piece.length === tokens.length];
     const startMs = now();
     const feeding = embedder.feed({ tokens: piece, first, last });
     underway();
+    void tokenizeNext();
     const vector = await feeding;
     tokenMs = (now() - startMs) / Math.max(1, piece.length);
-    work.fed += piece.length;
-    if (vector !== undefined && !work.cancelled) finishText(work, vector, tokens.length);
+    text.fed += piece.length;
+    if (vector !== undefined && !work.cancelled) finishText(work, text, vector);
     return piece.length;
   }
 
-  function finishText(work: Work, vector: readonly number[], tokens: number): void {
+  function finishText(work: Work, { index, tokens }: Begun, vector: readonly number[]): void {
     const { job } = work.prepared;
-    outbox.add({ type: "embedding", jobId: job.jobId, index: work.index, vector, tokens });
-    work.index += 1;
-    work.tokens = undefined;
-    work.fed = 0;
+    outbox.add({ type: "embedding", jobId: job.jobId, index, vector, tokens: tokens.length });
+    work.begun = undefined;
     leave(work);
     if (work.index < job.texts.length) line.push(work);
     else outbox.add({ type: "finished", jobId: job.jobId, reason: "stop", ...totals(work) });
@@ -134,7 +169,14 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
     },
     has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
     add(prepared) {
-      line.push({ prepared, index: 0, tokens: undefined, fed: 0, startedAtMs: undefined, cancelled: false });
+      line.push({
+        prepared,
+        index: 0,
+        ahead: undefined,
+        begun: undefined,
+        startedAtMs: undefined,
+        cancelled: false,
+      });
     },
     cancel(jobId) {
       const work = line.find(({ prepared }) => prepared.job.jobId === jobId);
@@ -149,9 +191,12 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
     async run({ tokens, ms }, underway) {
       const startMs = now();
       let [leftTokens, leftMs] = [tokens, ms];
+      let computed = false;
       do {
+        void tokenizeNext();
         const [work] = line;
-        if (work === undefined) break;
+        if (work === undefined || (work.begun === undefined && work.ahead === undefined)) break;
+        computed = true;
         computing = work;
         try {
           const affordable = tokenMs === undefined ? tileTokens : Math.max(tileTokens, Math.floor(leftMs / tokenMs));
@@ -166,7 +211,8 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
         }
         if (work.cancelled) endCancelled(work, 1);
       } while (leftTokens > 0 && leftMs > tileTokens * (tokenMs ?? 0));
-      outbox.beat();
+      if (computed) outbox.beat();
+      return computed;
     },
   };
 }

@@ -75,7 +75,13 @@ export function createEngine(options: EngineOptions): Engine {
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
   const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
-  const embeddings = createEmbeddings({ embedder: backend.embedder, outbox, emit, now: options.now });
+  const embeddings = createEmbeddings({
+    embedder: backend.embedder,
+    outbox,
+    emit,
+    now: options.now,
+    wake: () => loop.wake(),
+  });
   const { pinnedThreads, maxThreads = Infinity } = options;
   const pacing = createPacing({
     batchSize,

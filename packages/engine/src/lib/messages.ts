@@ -27,6 +27,7 @@ export interface GenerateJob {
 export interface EmbedJob {
   readonly kind: "embed";
   readonly jobId: string;
+  /** At least one. */
   readonly texts: readonly string[];
   readonly cacheScope: string;
 }

@@ -91,17 +91,13 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     }
   }
 
-  /** As much of an embed job as streams bear of a prompt; prompts and embed jobs take turns. */
+  /** A piece of an embed job, if there is one to compute; prompts and embed jobs take turns. */
   async function embed(): Promise<boolean> {
     const { decoding, prefilling } = load();
-    if (options.embeddings.size === 0 || (embeddedLast && prefilling > 0)) {
-      embeddedLast = false;
-      return false;
-    }
-    embeddedLast = true;
-    await options.embeddings.run(pacing.piece(decoding), tell);
-    if (lastEndMs !== undefined) lastEndMs = now();
-    return true;
+    const turn = options.embeddings.size > 0 && !(embeddedLast && prefilling > 0);
+    embeddedLast = turn && (await options.embeddings.run(pacing.piece(decoding), tell));
+    if (embeddedLast && lastEndMs !== undefined) lastEndMs = now();
+    return embeddedLast;
   }
 
   async function runPass(entries: readonly BatchEntry[]): Promise<void> {
@@ -148,6 +144,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   async function rest(): Promise<void> {
     tell();
+    // A text is still tokenized, which may take long beside others; maintenance wakes the loop meanwhile, so each time it tells that it lives.
+    if (options.embeddings.size > 0) outbox.beat();
     lastEndMs = undefined;
     await woken.promise;
   }

@@ -5,7 +5,7 @@ import type { Backend } from "../lib/backend.ts";
 import { createEngine, defaultEngineLimits, type Engine, type EngineLimits } from "../lib/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../lib/fake-backend.ts";
 import { expectedFakeText } from "../lib/fake-model.ts";
-import type { EngineEvent, GenerateJob, JobEvent, StepStats } from "../lib/messages.ts";
+import type { EmbedJob, EngineEvent, GenerateJob, JobEvent, StepStats } from "../lib/messages.ts";
 import { createStepGate, type StepGate } from "../lib/step-gate.ts";
 
 export interface EngineHarness {
@@ -116,6 +116,10 @@ export function job(jobId: string, prompt: string, given: Partial<GenerateJob> =
     maxTokens: 8,
     ...given,
   };
+}
+
+export function embedJob(jobId: string, ...texts: string[]): EmbedJob {
+  return { kind: "embed", jobId, texts, cacheScope: "alice" };
 }
 
 /** What the model says to this prompt, were it alone with it. */
