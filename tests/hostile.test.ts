@@ -197,7 +197,12 @@ function judged(request: HostileRequest, answer: HostileAnswer, tookMs: number):
 
 async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
   const askedAt = performance.now();
-  for await (const event of worker.client.inference({ prompt: "still there?", max_tokens: 5, priority: 10 })) {
+  for await (const event of worker.client.inference({
+    prompt: "still there?",
+    max_tokens: 5,
+    priority: 10,
+    ignore_eos: true,
+  })) {
     if (event.type === "token") return performance.now() - askedAt;
   }
   throw new Error("An honest request got no token");
