@@ -1,6 +1,6 @@
 // Tests the rules of the house on texts that keep and that break them.
 import { describe, expect, it } from "vitest";
-import { fileProblems, indexProblems, readmeProblems } from "./tidy.ts";
+import { decisionProblems, fileProblems, indexProblems, readmeProblems } from "./tidy.ts";
 
 const readme = "# @waggle/x\n\nWhat it is.\n\n## Use\n\n```ts\nlet a = 1;\n```\n\n## Limits\n\n## Not for\n";
 
@@ -32,5 +32,14 @@ describe("a source file", () => {
     expect(fileProblems("packages/x/src/index.ts", "export {};\n")).toEqual([]);
     expect(fileProblems("packages/x/src/lib/string-utils.ts", "// Owns a.\n")).toHaveLength(1);
     expect(fileProblems("packages/x/src/lib/outils.ts", "// Owns a.\n")).toEqual([]);
+  });
+});
+
+describe("the index of decisions", () => {
+  it("lists each file of the folder once, in order", () => {
+    const [one, two] = ["| [001](001-a.md) | A |\n", "| [002](002-b.md) | B, see [001](001-a.md) |\n"];
+    const problems = (index: string): string[] => decisionProblems(["README.md", "002-b.md", "001-a.md"], index);
+    expect(problems(one + two)).toEqual([]);
+    for (const index of [one, two + one, one + one + two]) expect(problems(index)).toHaveLength(1);
   });
 });

@@ -12,6 +12,7 @@ export function tidyProblems(root: string): string[] {
   return [
     ...packageProblems(root),
     ...sourceProblems(root),
+    ...decisionProblems(readdirSync(join(root, "docs/decisions")), text(root, "docs/decisions/README.md")),
     ...staleDocs().map((path) => `${path}: stale; run pnpm xtask docs`),
   ];
 }
@@ -52,6 +53,12 @@ function sourceProblems(root: string): string[] {
   return [...areas, "tests", "bench"]
     .flatMap((area) => sourceFiles(root, area))
     .flatMap((path) => fileProblems(path, text(root, path)));
+}
+
+export function decisionProblems(files: readonly string[], index: string): string[] {
+  const listed = Array.from(index.matchAll(/^\| \[\d+\]\((.+?)\)/gm), ([, file]) => file);
+  const due = files.filter((file) => file !== "README.md").toSorted();
+  return listed.join() === due.join() ? [] : ["docs/decisions/README.md: must list each decision once, in order"];
 }
 
 export function fileProblems(path: string, source: string): string[] {
