@@ -1,6 +1,6 @@
 // Owns how a hostile request is sent and what comes of it: an answer, a connection that was closed, or neither in time. It judges nothing.
 import { request as httpRequest, type Agent } from "node:http";
-import { onAbort } from "@waggle/async";
+import { onAbort, TimeoutError } from "@waggle/async";
 import type { HostileRequest } from "./requests.ts";
 
 export interface AskOptions {
@@ -26,7 +26,13 @@ export interface HostileAnswer {
 const answerTimeoutMs = 30_000;
 const bodyLimitBytes = 1_048_576;
 
-/** @throws Error when there is neither an answer nor a closed connection in time; the signal's reason when it aborts */
+/** Whether `ask` threw this because nothing came, in time or at all; anything else that it throws is a mistake of who asks. */
+export function isNoAnswer(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return error instanceof TimeoutError || /^E(?!RR_)/.test(code ?? "");
+}
+
+/** @throws TimeoutError when there is neither an answer nor a closed connection in time; the signal's reason when it aborts */
 export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions = {}): Promise<HostileAnswer> {
   const { signal, agent, timeoutMs = answerTimeoutMs } = options;
   const { hostname, port } = new URL(baseUrl);
@@ -74,7 +80,7 @@ export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions 
       outgoing.destroy();
     };
     const timer = setTimeout(
-      () => end(new Error(`${asked.name}: no end of an answer within ${timeoutMs} ms`)),
+      () => end(new TimeoutError(`${asked.name}: no end of an answer within ${timeoutMs} ms`)),
       timeoutMs,
     );
     const unlisten = signal === undefined ? (): void => {} : onAbort(signal, () => end(signal.reason));

@@ -2,7 +2,7 @@
 // that what they do to this process delays no measurement.
 import { parentPort, workerData } from "node:worker_threads";
 import { sleep } from "@waggle/async";
-import { ask, createAttacks, type Attack } from "@waggle/testing/hostile";
+import { ask, createAttacks, isNoAnswer, type Attack } from "@waggle/testing/hostile";
 
 export interface CrowdOptions {
   readonly kind: "control" | "hostile";
@@ -48,8 +48,9 @@ async function goOn(token: string, index: number): Promise<void> {
     try {
       const attack = deeds[(round * 7 + index) % deeds.length];
       await attack?.run({ url, headers, signal, answered: (_, { status }) => count(status) }, round);
-    } catch {
-      // No answer in time: what the honest ones see of that is the measurement.
+    } catch (error) {
+      if (!isNoAnswer(error)) throw error;
+      // What the honest ones see of that is the measurement.
       count("none");
     }
     await sleep(pauseMs);

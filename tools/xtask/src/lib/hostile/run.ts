@@ -64,7 +64,10 @@ async function measure(worker: Subject, options: HostileOptions, tokens: readonl
   const failures: string[] = [];
   let answers: CrowdAnswers = {};
   crowd.on("message", (told: CrowdAnswers) => (answers = told));
-  crowd.on("error", (error) => failures.push(`the crowd broke: ${error.message}`));
+  crowd.on("error", (error) => {
+    failures.push(`the crowd broke: ${error.message}`);
+    over.abort();
+  });
   const memory = { worker: [] as number[], engine: [] as number[] };
   try {
     for (let look = 1; elapsed() < minutes * 60_000 && !over.signal.aborted; look += 1) {

@@ -1,4 +1,8 @@
 // Each thing that a hostile run has to hold is missed when it does not, and a sound run misses nothing.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ask, isNoAnswer, type AskOptions } from "@waggle/testing/hostile";
 import { describe, expect, it } from "vitest";
 import { hostileFailures, memoryFigures, type HostileFigures } from "./verdict.ts";
 
@@ -16,7 +20,8 @@ const control: HostileFigures = {
   jobs_left: 0,
   answers: { 200: 900 },
 };
-const hostile: HostileFigures = { ...control, kind: "hostile", gap_ms: { ...control.gap_ms, max: 580 } };
+const answers = { 0: 40, 200: 300, 400: 500, none: 2 };
+const hostile: HostileFigures = { ...control, kind: "hostile", answers, gap_ms: { ...control.gap_ms, max: 580 } };
 
 describe("the verdict", () => {
   it("finds nothing in runs that held", () => {
@@ -27,6 +32,9 @@ describe("the verdict", () => {
     ["a pause", { gap_ms: { ...control.gap_ms, max: 581 } }, /paused for 581 ms/],
     ["an honest stream that broke", { failures: ["The stream broke"] }, /The stream broke/],
     ["that nothing was measured", { streams: 0 }, /no honest stream/],
+    ["attackers whom nobody let in", { answers: { 401: 900 } }, /nobody in the crowd was answered with 200/],
+    ["a crowd that never spoke", { answers: {} }, /nobody in the crowd was answered with 200/],
+    ["attacks that are none", { answers: { 0: 40, 200: 300 } }, /no attack was refused/],
     ["a dead engine", { engine_deaths: 1 }, /engine deaths is 1 where 0/],
     ["a job that is left", { jobs_left: 2 }, /jobs left is 2 where 0/],
     ["memory over its bound", { worker: { ...memory, max_mib: 769 } }, /worker held 769 MiB/],
@@ -34,6 +42,22 @@ describe("the verdict", () => {
   ] as const)("finds %s", (_, change, failure) => {
     expect(hostileFailures(control, { ...hostile, ...change }).join()).toMatch(failure);
   });
+});
+
+it("wants answers for the well-behaved crowd too", () => {
+  expect(hostileFailures({ ...control, answers: { 401: 900 } }, hostile)).toHaveLength(1);
+});
+
+it("tells silence and a broken network from a mistake of the attack's own", async () => {
+  await using server = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const thrown = (options: AskOptions): Promise<unknown> =>
+    ask(`http://127.0.0.1:${port}`, { name: "x", method: "GET", path: "/" }, options).catch((error: unknown) => error);
+  expect(isNoAnswer(await thrown({ timeoutMs: 20 }))).toBe(true);
+  expect(isNoAnswer(Object.assign(new Error("no route"), { code: "EHOSTUNREACH" }))).toBe(true);
+  expect(isNoAnswer(await thrown({ headers: { x: "\n" } }))).toBe(false);
+  expect(isNoAnswer(new TypeError("x is not a function"))).toBe(false);
 });
 
 it("tells memory that rises and stays from memory that goes on rising", () => {

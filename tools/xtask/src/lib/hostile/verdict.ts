@@ -43,6 +43,9 @@ export function hostileFailures(control: HostileFigures, hostile: HostileFigures
     const { gap_ms: gap, worker, engine } = run;
     const facts = createFacts();
     facts.expect(run.streams > 0, "no honest stream came to its end");
+    const answered = (status: RegExp): boolean => Object.keys(run.answers).some((key) => status.test(key));
+    facts.expect(answered(/^200$/), "nobody in the crowd was answered with 200");
+    facts.expect(run.kind === "control" || answered(/^4../), "no attack was refused");
     facts.expect(gap.max <= gapLimitMs, `an honest stream paused for ${gap.max} ms, and ${gapLimitMs} is the limit`);
     facts.equal("engine deaths", run.engine_deaths, 0);
     facts.equal("jobs left", run.jobs_left, 0);
