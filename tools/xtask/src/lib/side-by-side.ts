@@ -22,6 +22,7 @@ export type Start = (neighbour: Neighbour) => Promise<string>;
  * Runs what `startAll` starts until Ctrl-C or until one of them leaves, then ends the others; what was started first ends last, so that
  * workers can say goodbye to their hive. A second Ctrl-C does not wait. Never returns: the process exits, and not with 0 when a daemon
  * left by itself.
+ * @throws what `startAll` throws, after what it had started is killed
  */
 export async function runSideBySide(startAll: (start: Start) => Promise<void>): Promise<never> {
   const groups = createProcessGroups("xtask");
@@ -53,7 +54,10 @@ export async function runSideBySide(startAll: (start: Start) => Promise<void>): 
     await startAll(start);
     await until(new Promise<never>(() => {}), over);
   } catch (error) {
-    if (!over.aborted) throw error;
+    if (!over.aborted) {
+      groups.killAll();
+      throw error;
+    }
   }
   const [first, ...others] = daemons;
   await Promise.all(others.map(leave));
