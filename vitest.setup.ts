@@ -1,4 +1,5 @@
-// Owns what property tests ask: something new each time at a desk, the same each time where a whole suite must be comparable with its last run.
+// Owns what property tests ask: something new each time on a developer's machine, the same each time where a whole suite
+// must be comparable with its last run.
 const seed = process.env["WAGGLE_PROPERTY_SEED"];
 
 if (seed !== undefined) {

@@ -43,7 +43,7 @@ export interface DaemonSpec {
 /** From its spawn to any line of its own; a machine under load compiles TypeScript slowly. */
 const lineLimitMs = 60_000;
 
-/** Node itself with tsx and the `source` condition: what a developer runs, in one process, without a build. */
+/** Node itself with tsx and the `waggle-source` condition: what a developer runs, in one process, without a build. */
 export function sourceCommand(name: DaemonName, nodeFlags: readonly string[] = []): Command {
   const entry = repositoryPath(`apps/${name === "hive" ? "mock-hive" : "worker"}/src/main.ts`);
   return [process.execPath, "--conditions=waggle-source", "--import", import.meta.resolve("tsx"), ...nodeFlags, entry];
