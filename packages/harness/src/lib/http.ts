@@ -5,6 +5,7 @@ import { onAbort } from "@waggle/async";
 import { ErrorBodySchema } from "@waggle/protocol";
 import { createSseDecoder, type SseFrame } from "@waggle/sse";
 import { objectIn } from "./log.ts";
+import { waitFor } from "./wait.ts";
 
 export interface Request {
   readonly url: string;
@@ -25,7 +26,7 @@ export interface Answer {
   /** By this process's clock. */
   readonly sentAt: number;
   readonly headersAt: number;
-  /** The whole body as text. @throws Error when it breaks off */
+  /** The whole body as text. @throws Error when it breaks off, TimeoutError when it does not end */
   text(): Promise<string>;
   /** Reads it as an event stream. Each frame is told in the socket's own event, so that nothing delays its stamp. */
   frames(reader: FrameReader): FrameStream;
@@ -144,14 +145,19 @@ function readFrames(incoming: IncomingMessage, reader: FrameReader, silenceMs: n
   };
 }
 
-async function textOf(incoming: IncomingMessage): Promise<string> {
-  let text = "";
-  incoming.setEncoding("utf8");
-  for await (const part of incoming) {
-    text += String(part);
-    if (text.length > bodyCharsLimit) throw new Error(`The answer is longer than ${bodyCharsLimit} characters`);
-  }
-  return text;
+function textOf(incoming: IncomingMessage): Promise<string> {
+  const read = async (): Promise<string> => {
+    let text = "";
+    for await (const part of incoming.setEncoding("utf8")) {
+      text += String(part);
+      if (text.length > bodyCharsLimit) throw new Error(`The answer is longer than ${bodyCharsLimit} characters`);
+    }
+    return text;
+  };
+  return waitFor("the end of a body", read()).catch((error: unknown) => {
+    incoming.destroy();
+    throw error;
+  });
 }
 
 function silent(silenceMs: number, frames: number): Error {
