@@ -5,7 +5,7 @@ import { nativeDialect, openAiDialect, type LoadTarget } from "@waggle/harness";
 import { findPortHolder } from "@waggle/ports";
 
 export interface Target extends LoadTarget {
-  /** The leader of its processes; undefined on another machine. */
+  /** The leader of its processes; undefined on another machine, whose port says nothing about ours. */
   readonly pid: number | undefined;
   /** What it says of itself, in words. */
   readonly about: string;
@@ -14,11 +14,13 @@ export interface Target extends LoadTarget {
 }
 
 const askTimeoutMs = 5_000;
+const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
 /** Finds out what listens there: a Waggle worker says so itself, everything else is taken to speak OpenAI's language. */
 export async function openTarget(name: string, address: string): Promise<Target> {
-  const { origin, port } = new URL(address);
-  const where = { name, url: origin, pid: (await findPortHolder(Number(port)))?.pid };
+  const { origin, hostname, port } = new URL(address);
+  const holder = loopbackNames.includes(hostname) ? await findPortHolder(Number(port)) : undefined;
+  const where = { name, url: origin, pid: holder?.pid };
   const info = await ask(`${origin}/v1/info`);
   if (info !== undefined && "worker_id" in info) {
     const { engine_build, threads, slots, context_size } = info;
