@@ -79,7 +79,7 @@ export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Prom
     lines: lines.items,
     line<T extends StdoutLine["type"]>(type: T, limitMs = lineLimitMs) {
       const isWanted = (line: StdoutLine): line is Line<T> => line.type === type;
-      return lines.first(`it was ${type}`, isWanted, { limitMs });
+      return lines.first(`its line "${type}"`, isWanted, { limitMs });
     },
     exited: group.exited,
     signal: group.signal,

@@ -31,8 +31,8 @@ export async function startWorker(groups: ProcessGroups, spec: WorkerSpec): Prom
   const daemon = await startDaemon(groups, { ...spec, name: "worker", flags });
   const limit = { limitMs: spec.readyLimitMs ?? readyLimitMs };
   // Its log, and not its lines on stdout: what it says of its engine has come by then too.
-  const { url: said } = await daemon.log.line("it listened", logged("listening"), limit);
-  if (spec.loading !== true) await daemon.log.line("it was ready", logged("model_ready"), limit);
+  const { url: said } = await daemon.log.line("the worker's address", logged("listening"), limit);
+  if (spec.loading !== true) await daemon.log.line("the worker's readiness", logged("model_ready"), limit);
   const url = String(said);
   const client = createWorkerClient({ baseUrl: url });
   return {

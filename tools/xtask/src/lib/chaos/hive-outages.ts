@@ -8,6 +8,9 @@ import type { Stage } from "./stage.ts";
 const workerId = "chaos-worker";
 const heartbeatInterval = "100ms";
 const hiveTimeout = "300ms";
+/** Below the worker's time-out. Two heartbeats may slip in before it; five at their pace take less than the others then do. */
+const delayMs = 200;
+const slowBeats = 5;
 /** Attempts that fail before the hive is sound again: with one, the next try follows at once; with more, the worker backs off. */
 const failures = 1;
 const failuresLong = 3;
@@ -57,6 +60,8 @@ interface Outage {
   /** What the worker counts because of it, and how often. */
   readonly seenAs: "failed" | "forgotten" | "ok";
   readonly times: number;
+  /** What so many take at least. */
+  readonly leastMs?: number;
   begin(scene: Scene): Promise<unknown>;
   /** Where it does not end by itself. */
   end?(scene: Scene): Promise<void>;
@@ -71,7 +76,10 @@ function outagesOf({ long }: Stage): readonly Outage[] {
       hive.client.setFault(fault);
   return [
     { name: "the hive refuses connections", ...fails, begin: set({ fault: "refuse", count }) },
-    { name: "the hive is slow", seenAs: "ok", times: 3, begin: set({ fault: "delay", delay_ms: 150, count: 3 }) },
+    {
+      ...{ name: "the hive is slow", seenAs: "ok", times: slowBeats, leastMs: delayMs * (slowBeats - 2) },
+      begin: set({ fault: "delay", delay_ms: delayMs, count: slowBeats }),
+    },
     { name: "the hive answers 500", ...fails, begin: set({ fault: "500", count }) },
     { name: "the hive takes requests and never answers", ...fails, begin: set({ fault: "drop", count }) },
     { name: "the hive has forgotten its workers", seenAs: "forgotten", times: 1, begin: set({ fault: "forget" }) },
@@ -87,7 +95,11 @@ function outagesOf({ long }: Stage): readonly Outage[] {
   ];
 }
 
-async function checkOutage(scene: Scene, { seenAs, times, begin, end }: Outage, facts: Facts): Promise<void> {
+async function checkOutage(
+  scene: Scene,
+  { seenAs, times, leastMs = 0, begin, end }: Outage,
+  facts: Facts,
+): Promise<void> {
   const { worker, bystander } = scene;
   const counted = async (): Promise<number> =>
     (await worker.metrics()).sum("waggle_heartbeats_total", { outcome: seenAs });
@@ -96,7 +108,12 @@ async function checkOutage(scene: Scene, { seenAs, times, begin, end }: Outage, 
   await begin(scene);
   const noticed = async (): Promise<boolean> => (await counted()) >= due;
   await poll(`the worker to count ${due} heartbeats as ${seenAs}`, noticed, recoveryLimitMs);
-  facts.number("noticed_ms", elapsed());
+  const noticedMs = elapsed();
+  facts.number("noticed_ms", noticedMs);
+  facts.expect(
+    noticedMs >= leastMs,
+    `${times} heartbeats took ${noticedMs.toFixed(0)} ms, and ${leastMs} is the least`,
+  );
   await bystander.checkUndisturbed(facts);
   await end?.(scene);
   await beats(scene.hive.client);
