@@ -1,7 +1,7 @@
 // What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
 import { deadlineSignal, withTimeout } from "@waggle/async";
-import { killProcess } from "@waggle/harness";
+import { killProcess, messageOf } from "@waggle/harness";
 import { openAiRoutes, workerRoutes, type Route } from "@waggle/protocol";
 import {
   ask,
@@ -119,7 +119,7 @@ async function brokenOnce(attack: Run): Promise<string[]> {
   try {
     await attack({ worker, enginePid, watch }, problems);
   } catch (error) {
-    problems.push(error instanceof Error ? error.message : String(error));
+    problems.push(messageOf(error));
   }
   try {
     await settled();
@@ -127,7 +127,7 @@ async function brokenOnce(attack: Run): Promise<string[]> {
     if (health.engine.deaths > 0) problems.push(`${health.engine.deaths} engine deaths`);
     if (!health.ready) problems.push(`not ready: ${health.reason ?? health.state}`);
   } catch (error) {
-    problems.push(`not as it was: ${error instanceof Error ? error.message : String(error)}`);
+    problems.push(`not as it was: ${messageOf(error)}`);
   }
   const { streamMs, livezMs } = watch.takeStalls();
   if (streamMs > stallBudgetMs) problems.push(`${pause}an honest stream waited ${Math.round(streamMs)} ms`);
@@ -166,7 +166,7 @@ async function judgeEach(requests: readonly HostileRequest[], subject: Subject, 
     try {
       problems.push(...(await judge(request, subject)));
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error), ...(await whereItHangs(subject)));
+      problems.push(messageOf(error), ...(await whereItHangs(subject)));
       // What does not answer once is not asked a hundred times.
       return;
     }

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { WorkerClient } from "@waggle/client";
+import { messageOf } from "@waggle/harness";
 
 export interface Stalls {
   /** Longest time between two events of the honest stream. */
@@ -69,7 +70,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
         }
       } catch (error) {
         if (stopped.signal.aborted) return;
-        problems.push(`an honest stream broke: ${error instanceof Error ? error.message : String(error)}`);
+        problems.push(`an honest stream broke: ${messageOf(error)}`);
         // Whoever has nobody to talk to does not try a thousand times a second.
         await pause(pingIntervalMs, stopped.signal);
       }

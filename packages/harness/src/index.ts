@@ -20,6 +20,7 @@ export * from "./lib/load.ts";
 export * from "./lib/usage.ts";
 // judge
 export * from "./lib/facts.ts";
+export * from "./lib/message-of.ts";
 export * from "./lib/metrics.ts";
 export * from "./lib/statistics.ts";
 export * from "./lib/tables.ts";

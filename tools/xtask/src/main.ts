@@ -1,4 +1,5 @@
 // Owns the command line of xtask: which commands there are, and how a failure of theirs is told. What they do is theirs.
+import { messageOf } from "@waggle/harness";
 import { Command } from "commander";
 import { addCheck } from "./commands/check.ts";
 import { addDocs } from "./commands/docs.ts";
@@ -24,6 +25,6 @@ process.stdout.on("error", () => process.exit(1));
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`xtask: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`xtask: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }

@@ -1,5 +1,6 @@
 // Owns waiting: each wait names what it waits for and ends by itself.
 import { onAbort, sleep, TimeoutError, withTimeout } from "@waggle/async";
+import { messageOf } from "./message-of.ts";
 
 /** For anything that a sound daemon does within a second or two; generous because the machine may be busy. */
 const waitLimitMs = 15_000;
@@ -39,7 +40,7 @@ export async function poll<T>(
       failure = "";
     } catch (error) {
       // A look that the deadline cuts off tells less than the one before.
-      if (!(error instanceof TimeoutError)) failure = `: ${error instanceof Error ? error.message : String(error)}`;
+      if (!(error instanceof TimeoutError)) failure = `: ${messageOf(error)}`;
     }
     await sleep(pollIntervalMs);
   } while (performance.now() < deadline);

@@ -4,6 +4,7 @@ import {
   endingOf,
   incompleteness,
   isEnough,
+  messageOf,
   openStream,
   proveRealness,
   type StreamJudge,
@@ -69,6 +70,6 @@ async function receive(run: Run, generation: Generation, show: (text: string) =>
     const { reason } = await stream.over;
     return { judge: stream.judge, failures: incompleteness(stream.judge, reason) };
   } catch (error) {
-    return { judge: createStreamJudge(), failures: [error instanceof Error ? error.message : String(error)] };
+    return { judge: createStreamJudge(), failures: [messageOf(error)] };
   }
 }

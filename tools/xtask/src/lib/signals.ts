@@ -1,6 +1,7 @@
-// Owns what happens when xtask is told to end, that its exit code says which signal it was, and that nothing it started outlives a command.
+// Owns what happens when xtask is told to end: nothing it started outlives a command, and the exit code says which signal it was, except
+// where daemons leave by themselves and say how it went.
 import { constants } from "node:os";
-import { createProcessGroups, type ProcessGroups } from "@waggle/harness";
+import { createProcessGroups, messageOf, type ProcessGroups } from "@waggle/harness";
 
 export interface Ending {
   /** Aborts with the first signal. */
@@ -60,7 +61,7 @@ export async function guarded(
   try {
     await run(groups, ending);
   } catch (error) {
-    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${name}: ${messageOf(error)}\n`);
     process.exitCode = ending.exitCode ?? codeOf(error);
   } finally {
     groups.killAll();

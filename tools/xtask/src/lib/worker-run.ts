@@ -4,6 +4,7 @@ import {
   createLeftoverCheck,
   departure,
   endLeftovers,
+  messageOf,
   sourceCommand,
   startDaemon,
   stopwatch,
@@ -180,8 +181,4 @@ async function clear({ run, report, daemons, leftovers, groups, feedEnds }: Stag
   groups.killAll();
   feedEnds.abort();
   return left;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

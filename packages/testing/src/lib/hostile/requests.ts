@@ -176,7 +176,7 @@ function unknownName(index: number): string {
   return `x${index}`;
 }
 
-/** The paths of a table under which errors have OpenAI's shape. */
+/** All paths of OpenAI's table, with /v1 and without: there errors have OpenAI's shape. */
 export function pathsOfTable(routes: Routes): ReadonlySet<string> {
   return new Set(Object.values(routes).flatMap(pathsOf));
 }

@@ -1,5 +1,5 @@
 // Owns a run of worker:chaos: which groups there are, one after the other, what they came to, and that nothing is left.
-import { endLeftovers, stopwatch } from "@waggle/harness";
+import { endLeftovers, messageOf, stopwatch } from "@waggle/harness";
 import { namedOf } from "../options.ts";
 import { runCancelMatrix } from "./cancel-matrix.ts";
 import { runCycles } from "./cycles.ts";
@@ -115,7 +115,7 @@ async function runGroup(
     await run(createStage(options, name, uncutText, takeRow));
   } catch (error) {
     options.interrupted.throwIfAborted();
-    const details = error instanceof Error ? error.message : String(error);
+    const details = messageOf(error);
     takeRow({ name: "the group runs to its end", ok: false, details, numbers: {}, duration_ms: Math.round(elapsed()) });
   }
   return { name, title, ok: rows.every(({ ok }) => ok), rows, duration_ms: Math.round(elapsed()) };

@@ -2,6 +2,7 @@
 import {
   createFacts,
   createRandom,
+  messageOf,
   openStream,
   sourceCommand,
   startWorker,
@@ -91,7 +92,7 @@ export function createStage(
         await until(waitFor(`"${name}" to come to its end`, run(facts), limitMs), interrupted);
       } catch (error) {
         interrupted.throwIfAborted();
-        facts.expect(false, error instanceof Error ? error.message : String(error));
+        facts.expect(false, messageOf(error));
       }
       const { failures, numbers } = facts;
       const details = failures.join("; ");
@@ -128,8 +129,15 @@ export function createUncutText(options: StageOptions): UncutText {
 
   return (request) => {
     const key = JSON.stringify(request);
-    const text = texts.get(key) ?? compute(request);
+    const known = texts.get(key);
+    if (known !== undefined) return known;
+    const text = compute(request);
     texts.set(key, text);
+    // Whoever asks again gets another worker.
+    text.catch(() => {
+      texts.delete(key);
+      worker = undefined;
+    });
     return text;
   };
 }

@@ -1,6 +1,14 @@
 // Owns the honest streams: one long answer after the other, each judged, and the gaps between their tokens as their client feels them.
 import { sleep } from "@waggle/async";
-import { gapsOf, incompleteness, isEnough, openStream, proveRealness, type AnswerTimes } from "@waggle/harness";
+import {
+  gapsOf,
+  incompleteness,
+  isEnough,
+  messageOf,
+  openStream,
+  proveRealness,
+  type AnswerTimes,
+} from "@waggle/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 
 export interface Honest {
@@ -47,7 +55,7 @@ export function startHonest(url: string, tokens: readonly string[], signal: Abor
         answers = [];
       } catch (error) {
         if (signal.aborted) return;
-        complain([error instanceof Error ? error.message : String(error)]);
+        complain([messageOf(error)]);
         await sleep(retryMs, { signal }).catch(() => {});
       }
     }
