@@ -9,8 +9,8 @@ const workerId = "chaos-worker";
 const heartbeatInterval = "100ms";
 const hiveTimeout = "300ms";
 /** Below the worker's time-out. Two heartbeats may slip in before it; five at their pace take less than the others then do. */
-const delayMs = 200;
-const slowBeats = 5;
+const delay = { fault: "delay", delay_ms: 200, count: 5 } as const;
+const leastDelayedMs = 3 * delay.delay_ms;
 /** Attempts that fail before the hive is sound again: with one, the next try follows at once; with more, the worker backs off. */
 const failures = 1;
 const failuresLong = 3;
@@ -76,10 +76,7 @@ function outagesOf({ long }: Stage): readonly Outage[] {
       hive.client.setFault(fault);
   return [
     { name: "the hive refuses connections", ...fails, begin: set({ fault: "refuse", count }) },
-    {
-      ...{ name: "the hive is slow", seenAs: "ok", times: slowBeats, leastMs: delayMs * (slowBeats - 2) },
-      begin: set({ fault: "delay", delay_ms: delayMs, count: slowBeats }),
-    },
+    { name: "the hive is slow", seenAs: "ok", times: delay.count, leastMs: leastDelayedMs, begin: set(delay) },
     { name: "the hive answers 500", ...fails, begin: set({ fault: "500", count }) },
     { name: "the hive takes requests and never answers", ...fails, begin: set({ fault: "drop", count }) },
     { name: "the hive has forgotten its workers", seenAs: "forgotten", times: 1, begin: set({ fault: "forget" }) },

@@ -44,9 +44,7 @@ async function checkNeverReads(worker: Worker, text: string, facts: Facts): Prom
   const socket = postWithoutReading(worker, { prompt: "Fill the pipe.", job_id: job, session_id: job });
   try {
     let cutOff = false;
-    const end = worker.log.line("the end of a job without a reader", logged("stream_end", job), {
-      limitMs: cutOffLimitMs,
-    });
+    const end = worker.log.line("the slow reader's end", logged("stream_end", job), { limitMs: cutOffLimitMs });
     const ended = end.finally(() => (cutOff = true));
     // It is awaited below; until then its failure is nobody's, and a neighbour's may come first.
     ended.catch(() => {});

@@ -1,14 +1,7 @@
 // Owns the honest streams: one long answer after the other, each judged, and the gaps between their tokens as their client feels them.
 import { sleep } from "@waggle/async";
-import {
-  gapsOf,
-  incompleteness,
-  isEnough,
-  messageOf,
-  openStream,
-  proveRealness,
-  type AnswerTimes,
-} from "@waggle/harness";
+import { gapsOf, incompleteness, isEnough, messageOf, openStream, proveRealness } from "@waggle/harness";
+import type { AnswerTimes } from "@waggle/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 
 export interface Honest {
