@@ -1,6 +1,7 @@
 // Owns how a request body becomes a validated value, or an invalid_argument that names what was wrong.
 import { WaggleError, invalidArgument } from "@waggle/protocol";
 import type { z } from "zod";
+import { connectionOf } from "./connection.ts";
 import type { AppContext } from "./context.ts";
 import { parseJson } from "./parse-json.ts";
 
@@ -58,7 +59,11 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
       bytes += value.byteLength;
       if (bytes > maxBytes) throw tooLarge(maxBytes);
       chunks += 1;
-      if (chunks > fewChunks && bytes < chunks * leastChunkBytes) throw tooFine();
+      if (chunks > fewChunks && bytes < chunks * leastChunkBytes) {
+        // The rest of it would cost as much to pass over as to read.
+        connectionOf(c).endAfterResponse();
+        throw tooFine();
+      }
       if (bytes > held.length) {
         const roomy = Math.min(announced, Math.max(firstBufferBytes, 2 * held.length));
         const grown = Buffer.allocUnsafeSlow(Math.max(bytes, roomy));

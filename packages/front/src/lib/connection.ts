@@ -11,6 +11,8 @@ export interface Connection {
   onLeft(callback: () => void): () => void;
   /** Ends it without ending the response, after what was written so far has gone out, or a moment later. */
   breakOff(): void;
+  /** Ends it once the response is out, whatever the client still sends. */
+  endAfterResponse(): void;
   /** Ends it at once. */
   destroy(): void;
 }
@@ -38,6 +40,11 @@ function ofResponse(outgoing: NonNullable<HttpBindings["outgoing"]>): Connection
       outgoing.socket?.destroySoon();
       setTimeout(() => outgoing.destroy(), flushTimeoutMs).unref();
     },
+    endAfterResponse() {
+      // The response has let go of it by then.
+      const { socket } = outgoing;
+      outgoing.once("finish", () => socket?.destroySoon());
+    },
     destroy: () => void outgoing.destroy(),
   };
 }
@@ -54,6 +61,7 @@ function withoutSocket(signal: AbortSignal): Connection {
       return () => signal.removeEventListener("abort", callback);
     },
     breakOff() {},
+    endAfterResponse() {},
     destroy() {},
   };
 }
