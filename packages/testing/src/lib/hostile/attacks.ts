@@ -116,14 +116,6 @@ export const storms: readonly Attack[] = [
     run: (target) => many(4, () => silent(target, headOf(target, "/v1/jobs", "chunked"), singleBytes)),
   },
   {
-    name: "answers that nobody reads",
-    run: (target) => {
-      const body = `{"content":"${story.repeat(8_000)}"}`;
-      const request = headOf(target, "/tokenize", body.length) + body;
-      return many(8, () => silent(target, request.repeat(4)));
-    },
-  },
-  {
     name: "floods of embeddings",
     run: (target, round) =>
       many(4, () => {
