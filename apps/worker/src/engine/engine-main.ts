@@ -1,10 +1,12 @@
 // The engine process: loads the backend, runs the step loop, and speaks with the worker over IPC only. It ignores SIGINT and SIGTERM,
 // which reach the whole group on Ctrl-C: the worker decides when the engine leaves. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
+import { cpus } from "node:os";
 import { createEngine } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import type { SlotStatus } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
+import { createIdleCores } from "./idle-cores.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
@@ -92,14 +94,16 @@ function messageOf(thrown: unknown): string {
 
 /** The reports are what shows the worker that an idle engine lives. */
 function startMaintenance(running: Engine): void {
+  const idleCores = createIdleCores(cpus);
   let last = performance.eventLoopUtilization();
   const maintain = (): void => {
-    running.maintain();
+    running.maintain(idleCores());
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
     emit({ type: "process_stats", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
+  maintain();
   setInterval(maintain, maintenanceIntervalMs).unref();
 }
 

@@ -27,6 +27,8 @@ export interface ChoiceOptions {
   readonly trials: Trials;
   /** What a pass with this count takes, in ms, by the last `rememberedPasses` of them. */
   readonly usualMs: (count: number) => number | undefined;
+  /** Whether a count above the settled one may be tried now; always where absent. */
+  readonly hasRoomFor?: (count: number, settled: number) => boolean;
 }
 
 export interface Choice {
@@ -57,7 +59,7 @@ interface Setback {
   readonly failures: number;
 }
 
-export function createChoice({ start, counts, trials, usualMs }: ChoiceOptions): Choice {
+export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: ChoiceOptions): Choice {
   /** The last one of each count. */
   const setbacks = new Map<number, Setback>();
   let settled = start;
@@ -104,7 +106,8 @@ export function createChoice({ start, counts, trials, usualMs }: ChoiceOptions):
     if (goodPasses < passesBeforeTrial || presentMs === undefined) return;
     settledMs ??= presentMs;
     const [slower, faster] = [presentMs > changeFactor * settledMs, presentMs * changeFactor < settledMs];
-    const above = counts.find((count) => count > settled);
+    const next = counts.find((count) => count > settled);
+    const above = next === undefined || hasRoomFor?.(next, settled) === false ? undefined : next;
     const below = counts.findLast((count) => count < settled);
     const candidate = (slower ? [below, above] : [above, below]).find(
       (count) => count !== undefined && isDue(count, presentMs, slower || faster),

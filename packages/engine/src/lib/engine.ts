@@ -58,8 +58,12 @@ export interface Engine {
    * once.
    */
   run(): Promise<void>;
-  /** To be called now and then: does a part of what can wait, if nothing was computed since the last call. */
-  maintain(): void;
+  /**
+   * To be called now and then: does a part of what can wait, if nothing was computed since the last call.
+   * @param idleCores how many cores of the machine nobody used since then, with fractions: where they are told, more threads are tried only
+   * when they find some
+   */
+  maintain(idleCores?: number): void;
   /** Slots that are not idle. */
   readonly busySlots: number;
 }
@@ -245,7 +249,7 @@ export function createEngine(options: EngineOptions): Engine {
         over = true;
       }
     },
-    maintain: () => loop.maintain(),
+    maintain: (idleCores) => loop.maintain(idleCores),
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
     },

@@ -6,6 +6,8 @@ import type { Trials } from "./trials.ts";
 
 /** A pass that takes this many times what it should has collapsed; a full context alone may cost three times. */
 const collapseFactor = 4;
+/** Of a core that one more thread wants: so much must have been idle while passes were computed. */
+const leastIdle = 0.5;
 /** Collapsed passes, each undoing one good pass, after which fewer threads are tried. */
 const strikesToFallBack = 3;
 
@@ -16,6 +18,13 @@ export interface ThreadLimits {
   readonly max: number;
   /** Computes with `start` whatever the passes take. */
   readonly pinned?: boolean;
+}
+
+export interface CoreUse {
+  /** Cores that nobody used, with fractions. */
+  readonly idle: number;
+  /** Part of the time in which passes were computed. */
+  readonly computing: number;
 }
 
 export interface ThreadChange {
@@ -32,6 +41,8 @@ export interface ThreadGovernor {
   nextFor(kind: PassKind): number;
   /** Learns from a pass that should have taken so long at most; returns what that changed for good, if anything. */
   observe(pass: Pass, expectedMs: number): ThreadChange | undefined;
+  /** Learns what the machine's cores did of late. Before that, more threads are tried at any time. */
+  notice(use: CoreUse): void;
 }
 
 /**
@@ -48,13 +59,14 @@ export function createThreadGovernor(
   const counts = pinned === true ? [first] : countsToTry(first, max);
   const choices = new Map<PassKind, Choice>();
   const strikes = new Map<number, number>();
+  let coreUse: CoreUse | undefined;
   /** No more than that is known to be safe. */
   let ceiling = max;
 
   function choiceFor(kind: PassKind): Choice {
     const choice =
       choices.get(kind) ??
-      createChoice({ start: beginWith(kind), counts, trials, usualMs: (count) => usualMs(kind, count) });
+      createChoice({ start: beginWith(kind), counts, trials, usualMs: (count) => usualMs(kind, count), hasRoomFor });
     choices.set(kind, choice);
     return choice;
   }
@@ -63,6 +75,13 @@ export function createThreadGovernor(
   function beginWith(kind: PassKind): number {
     const smaller = [...choices].filter(([known]) => known < kind).map(([, choice]) => choice.settled);
     return Math.min(ceiling, Math.max(first, ...smaller));
+  }
+
+  /** Between passes, the cores of their threads are idle too, and those are no room for more. */
+  function hasRoomFor(count: number, settled: number): boolean {
+    if (coreUse === undefined) return true;
+    const idleInPasses = coreUse.idle - (1 - coreUse.computing) * settled;
+    return idleInPasses >= leastIdle * (count - settled);
   }
 
   function strike(threads: number, collapsed: boolean): boolean {
@@ -96,6 +115,9 @@ export function createThreadGovernor(
       }
       if (threads !== before || !strike(threads, collapsed)) return undefined;
       return fallBack(threads, strikesToFallBack * (passMs - expectedMs));
+    },
+    notice(use) {
+      coreUse = use;
     },
   };
 }
