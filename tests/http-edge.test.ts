@@ -1,7 +1,9 @@
 // What only a real socket shows: bodies of every framing, malformed HTTP, and connections that break.
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { request } from "node:http";
+import { withTimeout } from "@waggle/async";
 import { ErrorBodySchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "./support/daemon.ts";
@@ -176,5 +178,23 @@ describe("a client that leaves", () => {
     await worker.logged((line) => line["msg"] === "stream_end" && line["job"] === "left");
     expect(await worker.client.job("left")).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
     expect((await worker.client.slots()).every((slot) => slot.state === "idle")).toBe(true);
+  });
+});
+
+describe("connections", () => {
+  it("that come while the worker does something else find a place", async () => {
+    const busy = await spawnFakeWorker();
+    const { pid, url } = busy;
+    const most = Number(await readFile("/proc/sys/net/core/somaxconn", "utf8").catch(() => "128"));
+    process.kill(pid, "SIGSTOP");
+    const sockets = Array.from({ length: Math.min(700, most) }, () => connect(Number(new URL(url).port), "127.0.0.1"));
+    try {
+      // Nobody accepts them: those without a place would be tried again, a second later and then ever more rarely.
+      await withTimeout(Promise.all(sockets.map((socket) => once(socket, "connect"))), 20_000, "They wait to connect");
+    } finally {
+      process.kill(pid, "SIGCONT");
+      for (const socket of sockets) socket.on("error", () => {}).destroy();
+    }
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
   });
 });

@@ -117,11 +117,17 @@ export async function listen(app: App, host: string, port: number, limits: Serve
   };
 }
 
+/**
+ * Connections that the system may hold until they are accepted; it has a limit of its own (Linux: `net.core.somaxconn`, 4,096). With Node's 511,
+ * a storm of clients that come and go made others wait for the second SYN, a second later, or the third.
+ */
+const backlog = 4_096;
+
 async function bind(server: Server, host: string, port: number): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ port, host, exclusive: true }, () => {
+      server.listen({ port, host, exclusive: true, backlog }, () => {
         server.off("error", reject);
         resolve();
       });
