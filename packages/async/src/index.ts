@@ -4,6 +4,7 @@ export * from "./lib/channel.ts";
 export * from "./lib/clock.ts";
 export * from "./lib/conflated-channel.ts";
 export * from "./lib/deferred.ts";
+export * from "./lib/pace.ts";
 export * from "./lib/scope.ts";
 export * from "./lib/signals.ts";
 export * from "./lib/timeout-error.ts";

@@ -1,5 +1,5 @@
 // Owns tokenizing long texts without holding everything else up: in pieces, with a turn of the event loop between two of them.
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { createPace, type Pace } from "@waggle/async";
 import type { Token } from "@waggle/engine";
 import type { TextCuts, Tokenize } from "./text-cuts.ts";
 
@@ -14,8 +14,8 @@ export interface Tokenizer {
    * newline, whose own tokens are then left out.
    */
   tokenizeRest(text: string): Promise<Token[]>;
-  /** To be awaited before work on so many characters; lets everything else have its turn when enough was done in this one. */
-  pace(chars: number): Promise<void> | undefined;
+  /** Of work on so many characters. */
+  readonly pace: Pace;
 }
 
 /** A piece is cut where it first can be after so many characters; tokenizing it takes a few milliseconds. */
@@ -29,20 +29,7 @@ const turnChars = 8_192;
 
 export function createTokenizer(tokenizeAtOnce: Tokenize, { place, addsSpace }: TextCuts): Tokenizer {
   const newline = tokenizeAtOnce("\n", true);
-  let turn: Promise<void> | undefined;
-  let done = 0;
-
-  function pace(chars: number): Promise<void> | undefined {
-    done += chars;
-    if (turn === undefined && done <= turnChars) return undefined;
-    // One after the other: each gets a turn of its own.
-    const mine = (turn ?? Promise.resolve()).then(async () => {
-      await nextTurn();
-      done = 0;
-      if (turn === mine) turn = undefined;
-    });
-    return (turn = mine);
-  }
+  const pace = createPace(turnChars);
 
   function restAtOnce(text: string): Token[] {
     const tokens = tokenizeAtOnce(`\n${text}`, true);

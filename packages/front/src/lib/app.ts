@@ -1,9 +1,11 @@
 // Owns the HTTP application: the route table meets its handlers, and every error leaves through one funnel.
 import { randomUUID } from "node:crypto";
+import { createPace } from "@waggle/async";
 import { WaggleError, errorKinds } from "@waggle/protocol";
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { createBodyBudget } from "./body-budget.ts";
+import { connectionOf } from "./connection.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import { createNativeDialect } from "./dialects/native/dialect.ts";
@@ -15,6 +17,10 @@ import { createReference, isReference } from "./reference.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
+/** Takes some five milliseconds. */
+const jsonCharsPerTurn = 262_144;
+/** What a storm of requests may do before the tokens that have come meanwhile go out. */
+const requestsPerTurn = 8;
 /** What a client is told that nobody told more. */
 const unavailableForS = 5;
 
@@ -30,6 +36,8 @@ export function createApp(options: AppOptions): App {
   const generations = createGenerations(options, streams);
   const reference = createReference(options.view.openApi);
   const bodies = createBodyBudget(options.limits.maxBodiesBytes);
+  const pace = createPace(jsonCharsPerTurn);
+  const requestPace = createPace(requestsPerTurn);
   const { pages } = options;
   const native = createNativeDialect(options, generations, streams, reference);
   const dialects: readonly Dialect[] = [native, createOpenAiDialect(options, generations)];
@@ -39,10 +47,20 @@ export function createApp(options: AppOptions): App {
     c.set("requestId", requestId);
     c.set("dialect", native);
     c.set("bodies", bodies);
+    c.set("pace", pace);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
     await next();
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
+  });
+  app.use(async (c, next) => {
+    // Who fetches a stream or cancels goes before who asks for something new.
+    const turn = c.req.method === "POST" ? requestPace(1) : undefined;
+    if (turn !== undefined) {
+      await turn;
+      if (connectionOf(c).left) throw new WaggleError("cancelled", "The client left.");
+    }
+    await next();
   });
   for (const dialect of dialects) {
     for (const path of dialect === native ? [] : dialect.routes.flatMap((route) => route.paths)) {

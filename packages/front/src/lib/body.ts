@@ -73,6 +73,8 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
       }
       held.set(value, bytes - value.byteLength);
     }
+    await c.get("pace")(bytes);
+    if (crowdedOut) throw exhausted();
   } catch (error) {
     cancel();
     if (crowdedOut) throw exhausted();

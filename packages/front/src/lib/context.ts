@@ -1,6 +1,6 @@
 // Owns what the HTTP side knows of a request beyond its bytes, and what it needs from the rest of the daemon.
 import type { HttpBindings } from "@hono/node-server";
-import type { Clock, ConflatedChannel } from "@waggle/async";
+import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/pages";
 import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -23,6 +23,8 @@ export interface AppEnv {
     log: Logger;
     /** What the bodies may hold that are arriving, this one's among them. */
     bodies: BodyBudget;
+    /** Of JSON that is read or written, in characters: megabytes of it in one turn would hold up every stream. */
+    pace: Pace;
   };
 }
 

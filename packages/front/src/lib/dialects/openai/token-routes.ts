@@ -6,6 +6,10 @@ import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import { templateMessage, templateTools } from "./request.ts";
 
+/** What a token is in the JSON of an answer, about. */
+const charsOfId = 6;
+const charsOfPiece = 32;
+
 export function createTokenRoutes({
   dispatcher,
   limits,
@@ -16,6 +20,7 @@ export function createTokenRoutes({
       const { content: text, add_special: addSpecial, parse_special: parseSpecial, with_pieces: withPieces } = body;
       const question = { kind: "tokenize", text, addSpecial, parseSpecial, withPieces } as const;
       const { tokens, pieces = [] } = await dispatcher.query<"tokenize">(question, leavingOf(c));
+      await c.get("pace")((withPieces ? charsOfPiece : charsOfId) * tokens.length);
       if (!withPieces) return c.json({ tokens });
       const known = new Map<string, Piece>();
       const piece = (base64: string): Piece => {
@@ -28,6 +33,7 @@ export function createTokenRoutes({
     async detokenize(c) {
       const { tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
       const { text } = await dispatcher.query<"detokenize">({ kind: "detokenize", tokens }, leavingOf(c));
+      await c.get("pace")(text.length);
       return c.json({ content: text });
     },
     async applyTemplate(c) {
