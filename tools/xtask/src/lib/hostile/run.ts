@@ -4,7 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { linkSignals, sleep } from "@waggle/async";
-import { parseUsage, poll, spreadOf, startWorker, stopwatch, until, type Worker as Subject } from "@waggle/harness";
+import {
+  parseUsage,
+  poll,
+  proveRealness,
+  spreadOf,
+  startWorker,
+  stopwatch,
+  until,
+  type Worker as Subject,
+} from "@waggle/harness";
 import type { LeftoverCheck, ProcessGroups } from "@waggle/harness";
 import type { CrowdAnswers, CrowdOptions } from "./crowd.ts";
 import { startHonest } from "./honest.ts";
@@ -84,6 +93,7 @@ async function measure(worker: Subject, options: HostileOptions, tokens: readonl
     await crowd.terminate();
   }
   await honest.over;
+  const realness = proveRealness(honest.answers);
   const state = await lastLook(worker);
   if (state === undefined) failures.push("the worker left, or answers no more");
   return {
@@ -91,8 +101,10 @@ async function measure(worker: Subject, options: HostileOptions, tokens: readonl
     duration_s: Math.round(elapsed() / 1_000),
     streams: honest.streams,
     gap_ms: spreadOf(honest.gapsMs),
+    accepted_ms: spreadOf(honest.acceptedMs),
     first_token_ms: spreadOf(honest.firstTokensMs),
-    failures: [...honest.failures, ...failures],
+    lag_ms: realness.lagMs,
+    failures: [...honest.failures, ...realness.failures, ...failures],
     worker: memoryFigures(memory.worker),
     engine: memoryFigures(memory.engine),
     engine_deaths: state?.engine.deaths ?? 0,

@@ -15,7 +15,11 @@ export interface HostileFigures {
   readonly streams: number;
   /** Between two token events of an honest stream. */
   readonly gap_ms: Spread;
+  /** From the sending of a request to the headers of its answer. */
+  readonly accepted_ms: Spread;
   readonly first_token_ms: Spread;
+  /** Between the engine's clock and the arrival of a token, counted from the first one of its stream. */
+  readonly lag_ms: Spread;
   /** Of the honest streams, and what else ended that should not have. */
   readonly failures: readonly string[];
   readonly worker: MemoryFigures;
