@@ -1,7 +1,7 @@
 // Shows that fleet runs a hive and its workers in one terminal, and that one Ctrl-C leaves nothing of them.
 import { join } from "node:path";
 import { HiveWorkersSchema } from "@waggle/protocol";
-import { listDescendants, waitForGone } from "@waggle/harness";
+import { createLeftoverCheck } from "@waggle/harness";
 import { execa } from "execa";
 import { expect, it } from "vitest";
 import { waitUntil } from "./support/wait.ts";
@@ -23,12 +23,13 @@ it("runs a hive that knows each of its workers, and ends them all", async () => 
   });
   expect(shown).toMatch(/^bee-1 {3}│ /m);
   expect(shown).toMatch(/^bee-2 {3}│ /m);
-  const family = await listDescendants(run.pid ?? 0);
+  const leftovers = createLeftoverCheck();
+  await leftovers.observe([run.pid ?? 0]);
   run.kill("SIGINT");
   const { stdout, exitCode } = await run;
   expect(stdout.match(/deregistered/g)?.length).toBeGreaterThanOrEqual(2);
   expect(exitCode).toBe(0);
-  await waitForGone(family, 1_000);
+  expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
 });
 
 it("refuses a number of workers that makes no sense", async () => {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@waggle/async";
-import { listDescendants, waitForGone } from "@waggle/harness";
+import { createLeftoverCheck, familyOf, listProcesses, type ProcessEntry } from "@waggle/harness";
 import { execa } from "execa";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -145,14 +145,15 @@ describe("the end of xtask itself", () => {
     ];
     const run = xtask("--worker-command", JSON.stringify(fake));
     await streaming(run);
-    const family = await listDescendants(run.pid ?? 0);
-    // The hive, the worker and its engine at least.
-    expect(family.length).toBeGreaterThanOrEqual(3);
+    // Itself, the hive, the worker and its engine at least.
+    expect((await family(run.pid)).length).toBeGreaterThanOrEqual(4);
+    const leftovers = createLeftoverCheck();
+    await leftovers.observe([run.pid ?? 0]);
 
     run.kill(signal);
     const { exitCode: left } = await run;
     expect(left).toBe(exitCode);
-    await waitForGone(family, 3_000);
+    expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
   });
 
   it("reports the interruption as a failure", async () => {
@@ -167,7 +168,11 @@ describe("the end of xtask itself", () => {
 
 /** Resolves when xtask has started both daemons. */
 async function started(pid: number): Promise<void> {
-  while ((await listDescendants(pid)).length < 2) await sleep(50);
+  while ((await family(pid)).length < 3) await sleep(50);
+}
+
+async function family(pid = 0): Promise<ProcessEntry[]> {
+  return familyOf(await listProcesses(), [pid]);
 }
 
 /** Resolves when some tokens of the answer have been shown. */

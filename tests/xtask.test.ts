@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { listDescendants, waitForGone } from "@waggle/harness";
+import { createLeftoverCheck, type LeftoverCheck } from "@waggle/harness";
 import { execa } from "execa";
 import { expect, it } from "vitest";
 
@@ -13,7 +13,7 @@ const xtask = (...args: string[]) =>
   execa(process.execPath, [...source, ...args], { cwd: root, reject: false, all: true });
 
 /** Starts `dev` on free ports with the fake backend; resolves once it has told its URLs. */
-async function dev(): Promise<{ run: ReturnType<typeof xtask>; family: number[]; ports: string[] }> {
+async function dev(): Promise<{ run: ReturnType<typeof xtask>; leftovers: LeftoverCheck; ports: string[] }> {
   const run = xtask("dev", "--port", "0", "--hive-port", "0", "--", "--backend", "fake");
   let shown = "";
   await new Promise<void>((resolve, reject) => {
@@ -24,25 +24,27 @@ async function dev(): Promise<{ run: ReturnType<typeof xtask>; family: number[];
     run.stdout.once("end", () => reject(new Error(`dev ended early: ${shown}`)));
   });
   const ports = [...shown.matchAll(/^ {2}(?:worker|hive) .*:(\d+)/gm)].map((match) => match[1] ?? "");
-  return { run, family: await listDescendants(run.pid ?? 0), ports };
+  const leftovers = createLeftoverCheck();
+  await leftovers.observe([run.pid ?? 0]);
+  return { run, leftovers, ports };
 }
 
 it("dev runs hive and worker with prefixed logs, and one Ctrl-C ends both", async () => {
-  const { run, family, ports } = await dev();
+  const { run, leftovers, ports } = await dev();
   expect(ports).toHaveLength(2);
   run.kill("SIGINT");
   const { stdout, exitCode } = await run;
   expect(stdout).toMatch(/^hive {4}│ .*deregistered/m);
   expect(stdout).toMatch(/^worker {2}│ .*stopped/m);
   expect(exitCode).toBe(0);
-  await waitForGone(family, 1_000);
+  expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
 });
 
 it("ports lists what xtask started, frees it, and leaves everybody else's port alone", async () => {
   const foreign = createServer().listen(0, "127.0.0.1");
   await once(foreign, "listening");
   const foreignPort = String((foreign.address() as AddressInfo).port);
-  const { run, family, ports } = await dev();
+  const { run, leftovers, ports } = await dev();
 
   const listed = await xtask("ports");
   for (const port of ports)
@@ -56,7 +58,7 @@ it("ports lists what xtask started, frees it, and leaves everybody else's port a
   expect(freed.stdout).toContain(`left alone: port ${foreignPort} is held by process ${process.pid}`);
   expect(freed.exitCode).toBe(1);
   await run;
-  await waitForGone(family, 3_000);
+  expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
   expect(foreign.listening).toBe(true);
   foreign.close();
 });

@@ -2,7 +2,6 @@
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { poll } from "./wait.ts";
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -36,31 +35,9 @@ export function familyOf(table: readonly ProcessEntry[], leaders: readonly numbe
   return table.filter(({ pid }) => family.has(pid));
 }
 
-/**
- * The living descendants of a process. Ask while it lives: when it ends, its children get another parent, and those that lead groups of
- * their own are found no more.
- */
-export async function listDescendants(pid: number): Promise<number[]> {
-  const family = familyOf(await listProcesses(), [pid]).map((entry) => entry.pid);
-  return family.filter((member) => member !== pid);
-}
-
 /** Whether the process lives; one that has ended and only waits to be collected does not. */
 export async function isAlive(pid: number): Promise<boolean> {
   return (await listProcesses()).some((entry) => entry.pid === pid);
-}
-
-/** Resolves as soon as none of these lives. @throws TimeoutError that names the others */
-export async function waitForGone(pids: readonly number[], limitMs: number): Promise<void> {
-  await poll(
-    `processes to be gone`,
-    async () => {
-      const alive = (await listProcesses()).filter(({ pid }) => pids.includes(pid));
-      if (alive.length === 0) return true;
-      throw new Error(`still there: ${alive.map(({ pid, command }) => `${pid} (${command})`).join(", ")}`);
-    },
-    limitMs,
-  );
 }
 
 export function sameProcess(a: ProcessEntry, b: ProcessEntry): boolean {

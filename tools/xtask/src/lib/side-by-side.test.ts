@@ -1,17 +1,21 @@
 // Tests what no terminal shows: a start that throws leaves no daemon behind, which would keep the command from its end.
-import { listDescendants, waitForGone } from "@waggle/harness";
+import { familyOf, isAlive, listProcesses, poll } from "@waggle/harness";
 import { expect, it } from "vitest";
 import { runSideBySide } from "./side-by-side.ts";
 
 it("ends what it has started when a further start throws", async () => {
   let started: number[] = [];
   const run = runSideBySide(async (start) => {
-    const before = await listDescendants(process.pid);
+    const before = await family();
     await start({ daemon: "hive", label: "hive", colour: "yellow", flags: ["--port", "0"] });
-    started = (await listDescendants(process.pid)).filter((pid) => !before.includes(pid));
+    started = (await family()).filter((pid) => !before.includes(pid));
     throw new Error("No worker today");
   });
   await expect(run).rejects.toThrow("No worker today");
   expect(started).not.toEqual([]);
-  await waitForGone(started, 3_000);
+  for (const pid of started) await poll(`process ${pid} to be gone`, async () => !(await isAlive(pid)));
 });
+
+async function family(): Promise<number[]> {
+  return familyOf(await listProcesses(), [process.pid]).map(({ pid }) => pid);
+}
