@@ -2,7 +2,7 @@
 // threads compute it, all from one record of what passes took. It knows no slot, clock or backend.
 import { createChoice, type Choice } from "./choice.ts";
 import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
-import { pieceMs, prefillTokens, type Load } from "./prefill-budget.ts";
+import { pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
 import type { ScheduleLimits } from "./schedule.ts";
 import { createThreadGovernor, type CoreUse, type ThreadChange, type ThreadLimits } from "./threads.ts";
 import { createTrials } from "./trials.ts";
@@ -58,9 +58,9 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
     return createChoice({ start: 1, counts: [1, decoding], trials, usualMs });
   }
 
-  function promptTokens(load: Load): number {
-    if (fixed === undefined) return prefillTokens(load, costs);
-    return load.decoding > 0 ? fixed : Math.max(tileTokens, 4 * fixed);
+  function limitsOf(load: Load): PromptLimits {
+    if (fixed === undefined) return promptLimits(load, costs);
+    return { tokens: load.decoding > 0 ? fixed : Math.max(tileTokens, 4 * fixed), partTokens: Infinity };
   }
 
   return {
@@ -68,7 +68,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
     piece: (decoding) =>
       fixed === undefined
         ? { tokens: batchSize, ms: pieceMs(decoding, costs) }
-        : { tokens: Math.min(batchSize, promptTokens({ decoding, prefilling: 0 })), ms: Infinity },
+        : { tokens: Math.min(batchSize, limitsOf({ decoding, prefilling: 0 }).tokens), ms: Infinity },
     notice: (use) => governor.notice(use),
     threads: (pass) => governor.nextFor(kindOf(pass)),
     plan(load) {
@@ -76,10 +76,12 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
       // Nobody waits for a turn and for a prompt.
       const choice = prefilling > 0 ? undefined : turns.get(decoding);
       planned = choice && { choice, count: choice.next() };
+      const { tokens, partTokens } = limitsOf(load);
       return {
         batchSize,
         decodeRows: decoding / (planned?.count ?? 1),
-        prefillBudget: prefilling === 0 ? 0 : Math.min(batchSize, promptTokens(load)),
+        prefillBudget: prefilling === 0 ? 0 : Math.min(batchSize, tokens),
+        partTokens,
       };
     },
     observe(pass) {

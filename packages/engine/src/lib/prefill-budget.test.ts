@@ -9,6 +9,7 @@ type PrefillBudget = ReturnType<typeof createPrefillBudget>;
 function createPrefillBudget(batchSize: number, fixed?: number) {
   const pacing = createPacing({ batchSize, threads: { start: 1, max: 1 }, prefillBudget: fixed });
   return {
+    limits: (load: Load) => pacing.plan(load),
     tokens: (load: Load) => pacing.plan(load).prefillBudget,
     tokenMs: (tokens: number) => pacing.tokenMs(tokens),
     observe: (pass: Omit<Pass, "threads">) => pacing.observe({ ...pass, threads: 1 }),
@@ -66,16 +67,17 @@ describe("the prefill budget", () => {
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(12);
     for (let pass = 0; pass < 5; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 25 });
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(19);
-    for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 400 });
+    for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 300 });
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(2);
   });
 
-  test("is a whole tile where even two tokens of a part would take longer, as behind a long context", () => {
+  test("is a whole tile where two tokens would take longer than allowed, and a tile less than twice as long", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
-    // Two tokens take 1,400 ms, and a tile 64 times 20.
-    for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 700 });
-    expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(65);
+    // 480 ms are allowed. Two tokens take 660 ms, and a tile 64 times 20.
+    for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 330 });
+    expect(budget.limits({ decoding: 3, prefilling: 1 })).toMatchObject({ prefillBudget: 65, partTokens: 2 });
+    expect(budget.limits({ decoding: 3, prefilling: 3 })).toMatchObject({ prefillBudget: 128, partTokens: Infinity });
   });
 
   test("is never more than the batch", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { countTokens, noteAging, schedule, type SchedulableSlot } from "./schedule.ts";
 
-const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128 };
+const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128, partTokens: Infinity };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const inSlot = { agingTokens: 0, pending: undefined, lastDecoded: 0 };
@@ -88,6 +88,17 @@ describe("schedule", () => {
     expect(others).toBeGreaterThan(300);
   });
 
+  test("computes what fills no tile before the tiles where it is dear, and a few tokens of it in a step", () => {
+    const dear = { ...limits, prefillBudget: 65, partTokens: 2 };
+    expect(widths([decoding(0), prefilling(1, 85)], dear)).toEqual(["0:1", "1:2"]);
+    expect(widths([decoding(0), prefilling(1, 85, 20)], dear)).toEqual(["0:1", "1:65!"]);
+    // So little more ends with the last tile.
+    expect(widths([decoding(0), prefilling(1, 93, 20)], dear)).toEqual(["0:1", "1:73!"]);
+    expect(widths([decoding(0), prefilling(1, 40, 20)], dear)).toEqual(["0:1", "1:2"]);
+    // Not the same again for the next prompt.
+    expect(widths([decoding(0), prefilling(1, 40), prefilling(2, 50)], dear)).toEqual(["0:1", "1:2"]);
+  });
+
   test("holds what decodes first when the batch is small", () => {
     const small = { ...limits, batchSize: 4 };
     const entries = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
@@ -112,6 +123,7 @@ describe("schedule", () => {
           decodeRows: fc.constant(Infinity),
           batchSize: fc.integer({ min: 12, max: 64 }),
           prefillBudget: fc.integer({ min: 1, max: 64 }),
+          partTokens: fc.constantFrom(2, 12, Infinity),
         }),
         (drawn, drawnLimits) => {
           const slots: SchedulableSlot[] = drawn.map(({ state, length, done }, id) => ({

@@ -1,6 +1,7 @@
 // Owns what one step carries: who decodes, and in which order prompts get the step's token budget. Pure; it starts
 // nothing.
 import type { BatchEntry, Token } from "./backend.ts";
+import { tileTokens } from "./pass-costs.ts";
 import type { SlotState } from "./slots.ts";
 
 export interface ScheduleLimits {
@@ -10,6 +11,8 @@ export interface ScheduleLimits {
   readonly decodeRows: number;
   /** Most prompt tokens in this step, but for the rest of a prompt that is nearly done. */
   readonly prefillBudget: number;
+  /** Most of them where they do not fill a tile; Infinity where such a part is not dearer than it may be. */
+  readonly partTokens: number;
 }
 
 export interface SchedulableSlot {
@@ -45,7 +48,7 @@ export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimi
       .slice(0, limits.decodeRows),
   );
   const prefilling = slots.filter(isPrefilling);
-  const shares = shareBudget(prefilling, limits.prefillBudget, limits.batchSize - decoding.size);
+  const shares = shareBudget(prefilling, limits, limits.batchSize - decoding.size);
 
   const entries: BatchEntry[] = [];
   for (const slot of slots) {
@@ -71,20 +74,33 @@ export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" |
   return state === "prefilling" && pending === undefined;
 }
 
-function shareBudget(slots: readonly SchedulableSlot[], budget: number, room: number): Map<number, number> {
+function shareBudget(
+  slots: readonly SchedulableSlot[],
+  { prefillBudget, partTokens }: ScheduleLimits,
+  room: number,
+): Map<number, number> {
   const shares = new Map<number, number>();
-  let left = Math.min(budget, room);
+  let left = Math.min(prefillBudget, room);
   let spent = 0;
   for (const slot of slots.toSorted((a, b) => rank(a) - rank(b))) {
     const rest = restOf(slot);
-    const share = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
+    const wanted = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
+    const share = partFirst(wanted, rest, partTokens);
     if (share < leastChunkTokens && share < rest && shares.size > 0) continue;
     if (share > 0) shares.set(slot.id, share);
     spent += share;
-    left -= share;
+    left = (share < tileTokens ? Math.min(left, partTokens) : left) - share;
     if (left <= 0) break;
   }
   return shares;
+}
+
+/** Where what fills no tile is dear, it comes before the tiles: each token before it makes it dearer yet. */
+function partFirst(share: number, rest: number, partTokens: number): number {
+  if (partTokens >= tileTokens) return share;
+  const part = share < tileTokens ? share : rest % share;
+  const endsWithTile = part <= share * (lastChunkStretch - 1);
+  return part >= tileTokens || endsWithTile ? share : Math.min(part, partTokens);
 }
 
 function rank(slot: SchedulableSlot): number {
