@@ -6,7 +6,7 @@ import { createEngine } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import type { SlotStatus } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
-import { createIdleCores } from "./idle-cores.ts";
+import { createFreeCores } from "./free-cores.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
@@ -15,6 +15,7 @@ const maxWaiting = 256;
 
 /** Between two reports of the process's state, each with a look at what can be done while nothing is computed. */
 const maintenanceIntervalMs = 1_000;
+const usPerMs = 1_000;
 
 /** How long the last message may take to leave before the process does. */
 const lastMessageTimeoutMs = 1_000;
@@ -94,10 +95,13 @@ function messageOf(thrown: unknown): string {
 
 /** The reports are what shows the worker that an idle engine lives. */
 function startMaintenance(running: Engine): void {
-  const idleCores = createIdleCores(cpus);
+  const freeCores = createFreeCores(cpus, () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / usPerMs;
+  });
   let last = performance.eventLoopUtilization();
   const maintain = (): void => {
-    running.maintain(idleCores());
+    running.maintain(freeCores());
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;

@@ -60,10 +60,10 @@ export interface Engine {
   run(): Promise<void>;
   /**
    * To be called now and then: does a part of what can wait, if nothing was computed since the last call.
-   * @param idleCores how many cores of the machine nobody used since then, with fractions: where they are told, more threads are tried only
-   * when they find some
+   * @param freeCores how many cores of the machine nobody but this engine used since then, with fractions: where they are told, more threads
+   * are tried only when there is one for them
    */
-  maintain(idleCores?: number): void;
+  maintain(freeCores?: number): void;
   /** Slots that are not idle. */
   readonly busySlots: number;
 }
@@ -249,7 +249,7 @@ export function createEngine(options: EngineOptions): Engine {
         over = true;
       }
     },
-    maintain: (idleCores) => loop.maintain(idleCores),
+    maintain: (freeCores) => loop.maintain(freeCores),
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
     },

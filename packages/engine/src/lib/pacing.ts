@@ -4,7 +4,7 @@ import { createChoice, type Choice } from "./choice.ts";
 import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
 import { pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
 import type { ScheduleLimits } from "./schedule.ts";
-import { createThreadGovernor, type CoreUse, type ThreadChange, type ThreadLimits } from "./threads.ts";
+import { createThreadGovernor, type ThreadChange, type ThreadLimits } from "./threads.ts";
 import { createTrials } from "./trials.ts";
 
 /**
@@ -38,8 +38,8 @@ export interface Pacing {
   threads(pass: PassShape): number;
   /** Learns from a pass that was computed as planned; returns what that changed for good, if anything. */
   observe(pass: Pass): ThreadChange | undefined;
-  /** Learns what the machine's cores did of late; where nobody tells, more threads are tried at any time. */
-  notice(use: CoreUse): void;
+  /** Learns how many cores others have left to this engine of late; where nobody tells, more threads are tried at any time. */
+  notice(freeCores: number): void;
   /** What computing each of so many prompt tokens takes, in ms; undefined before a prompt was measured. */
   tokenMs(tokens: number): number | undefined;
 }
@@ -69,7 +69,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
       fixed === undefined
         ? { tokens: batchSize, ms: pieceMs(decoding, costs) }
         : { tokens: Math.min(batchSize, limitsOf({ decoding, prefilling: 0 }).tokens), ms: Infinity },
-    notice: (use) => governor.notice(use),
+    notice: (freeCores) => governor.notice(freeCores),
     threads: (pass) => governor.nextFor(kindOf(pass)),
     plan(load) {
       const { decoding, prefilling } = load;

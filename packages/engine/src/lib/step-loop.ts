@@ -32,8 +32,8 @@ export interface StepLoop {
   run(): Promise<void>;
   /** Something has changed: look at the slots and the waiting jobs again. */
   wake(): void;
-  /** Does what can wait, if nothing was computed since this was last called; `idleCores` is of the same time. */
-  maintain(idleCores?: number): void;
+  /** Does what can wait, if nothing was computed since this was last called; `freeCores` is of the same time. */
+  maintain(freeCores?: number): void;
   /** Ends the loop at the next scheduling point. */
   leave(): void;
 }
@@ -45,9 +45,6 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let leaving = false;
   let maintaining = false;
   let passesAtMaintenance = 0;
-  let maintainedAtMs = now();
-  /** Since then. */
-  let computedMs = 0;
   let woken = deferred<void>();
   /** When the last pass ended; undefined while there is nothing to compute. */
   let lastEndMs: number | undefined;
@@ -114,7 +111,6 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const results = await backend.step(entries, tell);
     const endMs = now();
     passes += 1;
-    computedMs += endMs - startMs;
     // A pass that came to nothing (each entry failed at once) was never under way.
     if (lastPass !== undefined) tell();
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
@@ -171,12 +167,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       tell();
     },
     wake: () => woken.resolve(),
-    maintain(idleCores) {
-      const ms = now() - maintainedAtMs;
-      if (idleCores !== undefined && ms > 0)
-        pacing.notice({ idle: idleCores, computing: Math.min(1, computedMs / ms) });
-      maintainedAtMs += ms;
-      computedMs = 0;
+    maintain(freeCores) {
+      if (freeCores !== undefined) pacing.notice(freeCores);
       maintaining = passes === passesAtMaintenance;
       passesAtMaintenance = passes;
       if (maintaining) woken.resolve();

@@ -8,7 +8,7 @@ import {
   usualThreads,
   type SimulatedPass,
 } from "../testing/simulated-passes.ts";
-import type { CoreUse, ThreadLimits } from "./threads.ts";
+import type { ThreadLimits } from "./threads.ts";
 
 const scaling = (threads: number): number => 24 / threads;
 /** One core is wanted elsewhere: whoever needs all of them waits for time slices. */
@@ -30,34 +30,28 @@ describe("at first", () => {
 });
 
 describe("more threads", () => {
-  const busy = { idle: 0, computing: 1 };
-  const triedWith = (use: CoreUse, { start, max }: ThreadLimits): number => {
+  const triedWith = (freeCores: number, { start, max }: ThreadLimits): number => {
     const pacing = pacingWith({ start, max });
-    pacing.notice(use);
+    pacing.notice(freeCores);
     return Math.max(...threadsOf(runPasses(pacing, 20, scaling)));
   };
 
-  test("are tried when there are idle cores for them", () => {
+  test("are tried when others leave cores for them", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
-    pacing.notice(busy);
+    pacing.notice(1);
     expect(new Set(threadsOf(runPasses(pacing, 500, scaling)))).toEqual(new Set([1]));
-    pacing.notice({ idle: 0.6, computing: 1 });
+    pacing.notice(1.6);
     expect(changesOf(runPasses(pacing, 50, scaling))).toEqual([{ kind: "chose", threads: 2, before: 1 }]);
   });
 
   test("want half a core each", () => {
-    const tried = (idle: number): number => triedWith({ idle, computing: 1 }, { start: 4, max: 6 });
-    expect([tried(0.9), tried(1)]).toEqual([4, 6]);
+    const tried = (freeCores: number): number => triedWith(freeCores, { start: 4, max: 6 });
+    expect([tried(4.9), tried(5)]).toEqual([4, 6]);
   });
 
-  test("are not promised the cores that are idle between the passes alone", () => {
-    const tried = (idle: number): number => triedWith({ idle, computing: 0.25 }, { start: 2, max: 3 });
-    expect([tried(1.9), tried(2)]).toEqual([2, 3]);
-  });
-
-  test("stay when no core is idle any more, and fewer are tried all the same", () => {
+  test("stay when there is no core for them any more, and fewer are tried all the same", () => {
     const pacing = pacingWith({ start: 2, max: 2 });
-    pacing.notice(busy);
+    pacing.notice(1);
     const passes = runPasses(pacing, 500, scaling);
     expect([threadsOf(passes).includes(1), usualThreads(passes)]).toEqual([true, 2]);
     expect(usualThreads(runPasses(pacing, 500, (threads) => 10 * threads))).toBe(1);

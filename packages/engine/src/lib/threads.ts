@@ -6,8 +6,8 @@ import type { Trials } from "./trials.ts";
 
 /** A pass that takes this many times what it should has collapsed; a full context alone may cost three times. */
 const collapseFactor = 4;
-/** Of a core that one more thread wants: so much must have been idle while passes were computed. */
-const leastIdle = 0.5;
+/** Of a core that one more thread wants: others must leave so much of it. */
+const leastFree = 0.5;
 /** Collapsed passes, each undoing one good pass, after which fewer threads are tried. */
 const strikesToFallBack = 3;
 
@@ -18,13 +18,6 @@ export interface ThreadLimits {
   readonly max: number;
   /** Computes with `start` whatever the passes take. */
   readonly pinned?: boolean;
-}
-
-export interface CoreUse {
-  /** Cores that nobody used, with fractions. */
-  readonly idle: number;
-  /** Part of the time in which passes were computed. */
-  readonly computing: number;
 }
 
 export interface ThreadChange {
@@ -41,8 +34,8 @@ export interface ThreadGovernor {
   nextFor(kind: PassKind): number;
   /** Learns from a pass that should have taken so long at most; returns what that changed for good, if anything. */
   observe(pass: Pass, expectedMs: number): ThreadChange | undefined;
-  /** Learns what the machine's cores did of late. Before that, more threads are tried at any time. */
-  notice(use: CoreUse): void;
+  /** Learns how many cores others have left to this engine of late, with fractions. Before that, more threads are tried at any time. */
+  notice(freeCores: number): void;
 }
 
 /**
@@ -59,7 +52,7 @@ export function createThreadGovernor(
   const counts = pinned === true ? [first] : countsToTry(first, max);
   const choices = new Map<PassKind, Choice>();
   const strikes = new Map<number, number>();
-  let coreUse: CoreUse | undefined;
+  let freeCores = Infinity;
   /** No more than that is known to be safe. */
   let ceiling = max;
 
@@ -77,11 +70,8 @@ export function createThreadGovernor(
     return Math.min(ceiling, Math.max(first, ...smaller));
   }
 
-  /** Between passes, the cores of their threads are idle too, and those are no room for more. */
   function hasRoomFor(count: number, settled: number): boolean {
-    if (coreUse === undefined) return true;
-    const idleInPasses = coreUse.idle - (1 - coreUse.computing) * settled;
-    return idleInPasses >= leastIdle * (count - settled);
+    return freeCores >= settled + leastFree * (count - settled);
   }
 
   function strike(threads: number, collapsed: boolean): boolean {
@@ -116,8 +106,8 @@ export function createThreadGovernor(
       if (threads !== before || !strike(threads, collapsed)) return undefined;
       return fallBack(threads, strikesToFallBack * (passMs - expectedMs));
     },
-    notice(use) {
-      coreUse = use;
+    notice(cores) {
+      freeCores = cores;
     },
   };
 }

@@ -1,0 +1,30 @@
+// Owns how many cores of this machine others leave to this process, from the system's own counts of what each core did.
+import type { CpuInfo } from "node:os";
+
+type Core = Pick<CpuInfo, "times">;
+
+/**
+ * Returns what tells, at each call, how many cores were idle or used by this process since the call before, with fractions. To be asked every
+ * second or so: the times are counted in steps of ten milliseconds.
+ * @param cpus the times of each core since the machine started, in ms, as `os.cpus` tells them; a core may come or go
+ * @param ownMs the time that all threads of this process have spent on cores since it started
+ */
+export function createFreeCores(cpus: () => readonly Core[], ownMs: () => number): () => number {
+  let before = { ...sumUp(cpus()), own: ownMs() };
+  return () => {
+    const now = { ...sumUp(cpus()), own: ownMs() };
+    const all = now.all - before.all;
+    const free = now.idle - before.idle + now.own - before.own;
+    before = now;
+    return all > 0 ? Math.min(now.cores, Math.max(0, (now.cores * free) / all)) : 0;
+  };
+}
+
+function sumUp(cores: readonly Core[]): { cores: number; idle: number; all: number } {
+  let [idle, all] = [0, 0];
+  for (const { times } of cores) {
+    idle += times.idle;
+    all += times.user + times.nice + times.sys + times.idle + times.irq;
+  }
+  return { cores: cores.length, idle, all };
+}
