@@ -40,13 +40,15 @@ describe("more threads", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     pacing.notice(1);
     expect(new Set(threadsOf(runPasses(pacing, 500, scaling)))).toEqual(new Set([1]));
-    pacing.notice(1.6);
+    for (let second = 0; second < 4; second++) pacing.notice(1.8);
+    expect(new Set(threadsOf(runPasses(pacing, 500, scaling)))).toEqual(new Set([1]));
+    pacing.notice(1.8);
     expect(changesOf(runPasses(pacing, 50, scaling))).toEqual([{ kind: "chose", threads: 2, before: 1 }]);
   });
 
-  test("want half a core each", () => {
+  test("want most of a core each", () => {
     const tried = (freeCores: number): number => triedWith(freeCores, { start: 4, max: 6 });
-    expect([tried(4.9), tried(5)]).toEqual([4, 6]);
+    expect([tried(5.3), tried(5.4)]).toEqual([4, 6]);
   });
 
   test("stay when there is no core for them any more, and fewer are tried all the same", () => {

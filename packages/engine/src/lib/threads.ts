@@ -7,7 +7,9 @@ import type { Trials } from "./trials.ts";
 /** A pass that takes this many times what it should has collapsed; a full context alone may cost three times. */
 const collapseFactor = 4;
 /** Of a core that one more thread wants: others must leave so much of it. */
-const leastFree = 0.5;
+const leastFree = 0.7;
+/** The last times that this was told, in each of which it must hold: a storm that pauses is not over. */
+const timesFree = 5;
 /** Collapsed passes, each undoing one good pass, after which fewer threads are tried. */
 const strikesToFallBack = 3;
 
@@ -52,7 +54,7 @@ export function createThreadGovernor(
   const counts = pinned === true ? [first] : countsToTry(first, max);
   const choices = new Map<PassKind, Choice>();
   const strikes = new Map<number, number>();
-  let freeCores = Infinity;
+  let freeCores: readonly number[] = [];
   /** No more than that is known to be safe. */
   let ceiling = max;
 
@@ -71,7 +73,7 @@ export function createThreadGovernor(
   }
 
   function hasRoomFor(count: number, settled: number): boolean {
-    return freeCores >= settled + leastFree * (count - settled);
+    return freeCores.every((cores) => cores >= settled + leastFree * (count - settled));
   }
 
   function strike(threads: number, collapsed: boolean): boolean {
@@ -107,7 +109,7 @@ export function createThreadGovernor(
       return fallBack(threads, strikesToFallBack * (passMs - expectedMs));
     },
     notice(cores) {
-      freeCores = cores;
+      freeCores = [...freeCores, cores].slice(-timesFree);
     },
   };
 }
