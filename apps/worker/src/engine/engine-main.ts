@@ -6,8 +6,8 @@ import { createEngine } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import type { SlotStatus } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
-import { createFreeCores } from "./free-cores.ts";
 import type { EngineStart } from "./engine-start.ts";
+import { createFreeCores } from "./free-cores.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
 /** Submitted jobs that may wait inside the engine; the worker submits no more than there are slots, so this is never met. */
@@ -107,6 +107,7 @@ function startMaintenance(running: Engine): void {
     last = now;
     emit({ type: "process_stats", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
+  // At once too: until something is known of the cores, none of them is free.
   maintain();
   setInterval(maintain, maintenanceIntervalMs).unref();
 }

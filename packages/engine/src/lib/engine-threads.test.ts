@@ -99,3 +99,13 @@ test("a number above what the backend takes is what it takes", async () => {
   await finish("a");
   expect(new Set(threads())).toEqual(new Set([4]));
 });
+
+test("more threads are tried only when they have been told of cores for them", async () => {
+  const { engine, finish, threads } = startTimed({ start: 1, threads: 2, passMs: (count) => 10 / count });
+  engine.maintain(1);
+  await finish("a");
+  expect(threads()).not.toContain(2);
+  for (let second = 0; second < 5; second++) engine.maintain(2);
+  await finish("b");
+  expect(threads().at(-1)).toBe(2);
+});

@@ -78,6 +78,9 @@ describe("the prefill budget", () => {
     for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 330 });
     expect(budget.limits({ decoding: 3, prefilling: 1 })).toMatchObject({ prefillBudget: 65, partTokens: 2 });
     expect(budget.limits({ decoding: 3, prefilling: 3 })).toMatchObject({ prefillBudget: 128, partTokens: Infinity });
+    // Two tokens take 1,400 ms.
+    for (let pass = 0; pass < 9; pass++) budget.observe({ decodeRows: 3, tokens: 18, passMs: 300 + 15 * 700 });
+    expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(65);
   });
 
   test("is never more than the batch", () => {

@@ -96,7 +96,8 @@ describe("schedule", () => {
     expect(widths([decoding(0), prefilling(1, 93, 20)], dear)).toEqual(["0:1", "1:73!"]);
     expect(widths([decoding(0), prefilling(1, 40, 20)], dear)).toEqual(["0:1", "1:2"]);
     // Not the same again for the next prompt.
-    expect(widths([decoding(0), prefilling(1, 40), prefilling(2, 50)], dear)).toEqual(["0:1", "1:2"]);
+    const prompts = [decoding(0), prefilling(1, 40), prefilling(2, 50)];
+    expect(widths(prompts, { ...dear, partTokens: 12 })).toEqual(["0:1", "1:12"]);
   });
 
   test("holds what decodes first when the batch is small", () => {
