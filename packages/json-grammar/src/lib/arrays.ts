@@ -1,31 +1,76 @@
 // Owns arrays: the items that stand at fixed places, those that follow, and how many there may be.
 import type { CompileContext } from "./compile-context.ts";
 import type { Condition } from "./conjunction.ts";
-import { isNever, literal, never, optional, sequence, type Expression } from "./expression.ts";
+import { choice, isNever, literal, never, optional, repeat, sequence, type Expression } from "./expression.ts";
 import { comma } from "./json-text.ts";
-import { countOf, has, listOf, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+import { countOf, has, listOf, refuse, upperCountOf, valueOf, type SchemaPart } from "./schema-part.ts";
+import { schemaAt } from "./properties.ts";
+import { countedValues, uniqueList } from "./unique-items.ts";
 
 /** How many schemas can be looked at in a step that is counted. */
 const partsPerStep = 10;
 
+/** Up to so many places, `contains` can be fulfilled by any; beyond, by the first one. */
+const mostPlaces = 32;
+
+interface Counts {
+  readonly min: number;
+  readonly max: number;
+  readonly name: string;
+}
+
 /** Never, when there cannot be as many items as there have to be. */
 export function arrayExpression(context: CompileContext, parts: readonly SchemaPart[], name: string): Expression {
   const { limits } = context.grammar;
-  for (const part of parts) {
-    if (Array.isArray(valueOf(part, "items"))) throw refuse(part, "items", "must be one schema: use prefixItems");
-  }
   const min = Math.max(0, ...parts.map((part) => countOf(part, "minItems", limits.repetitions) ?? 0));
-  const max = Math.min(...parts.map((part) => countOf(part, "maxItems", limits.repetitions) ?? Infinity));
+  const max = Math.min(...parts.map((part) => upperCountOf(part, "maxItems", limits.repetitions)));
+  if (min > max) return never;
+  const unique = parts.find((part) => valueOf(part, "uniqueItems") === true);
+  const list =
+    unique !== undefined && max > 1
+      ? uniqueItems(context, parts, unique, { min, max, name })
+      : itemsOf(context, parts, { min, max, name });
+  return sequence(literal("["), list, literal("]"));
+}
+
+function itemsOf(context: CompileContext, parts: readonly SchemaPart[], counts: Counts): Expression {
+  const { min, max } = counts;
   const prefix = prefixItems(context, parts, max);
-  if (min > max || prefix.length < Math.min(min, prefixLength(parts, context))) return never;
+  const length = prefixLength(parts, context);
+  const isOpen = parts.some((part) => has(part, "minItems"));
+  if (prefix.length < Math.min(min, length)) return never;
   const rest = restItems(context, parts, prefix.length, min);
   if (isNever(rest) && min > prefix.length) return never;
-  return sequence(literal("["), itemList(context, prefix, rest, { min, max, name }), literal("]"));
+  const contains = parts.filter((part) => has(part, "contains"));
+  const [wanted, second] = contains;
+  if (wanted === undefined) return itemList(context, prefix, rest, { ...counts, isOpen });
+  if (second !== undefined || prefix.length > 0) {
+    throw refuse(wanted, "contains", "is not supported beside another one, or beside a tuple");
+  }
+  const hit = context.compile([...parts.flatMap(itemConditions), schemaAt(wanted, "contains")]);
+  return containingList(context, rest, hit, counts);
+}
+
+/** By the letter items that differ are all that is asked for: only where the values can be counted is that certain. */
+function uniqueItems(
+  context: CompileContext,
+  parts: readonly SchemaPart[],
+  unique: SchemaPart,
+  { min, max, name }: Counts,
+): Expression {
+  const values = prefixLength(parts, context) > 0 ? undefined : countedValues(context, parts.flatMap(itemConditions));
+  if (values !== undefined && !parts.some((part) => has(part, "contains"))) {
+    return uniqueList(context, values, { min, max }, name);
+  }
+  throw refuse(
+    unique,
+    "uniqueItems",
+    "is supported only where items have few values: an enum, booleans, small ranges of integers",
+  );
 }
 
 /**
- * What stands at the fixed places, all of them unless `max` says less: by the letter an array may end before, but who writes
- * prefixItems means a tuple. Ends before a place that nothing can fill.
+ * What stands at the fixed places, as many as `max` allows. Ends before a place that nothing can fill.
  */
 function prefixItems(context: CompileContext, parts: readonly SchemaPart[], max: number): readonly Expression[] {
   const items: Expression[] = [];
@@ -43,48 +88,85 @@ function prefixLength(parts: readonly SchemaPart[], context: CompileContext): nu
   return Math.max(0, ...parts.map((part) => prefixOf(context, part).length));
 }
 
+/** As 2020-12 has it, or as the drafts before: `items` as a list, and `additionalItems` for those that follow. */
 function prefixOf(context: CompileContext, part: SchemaPart): readonly unknown[] {
-  return listOf(part, "prefixItems", context.grammar.limits.alternatives) ?? [];
+  return listOf(part, prefixKeyword(part), context.grammar.limits.alternatives) ?? [];
+}
+
+function prefixKeyword(part: SchemaPart): "items" | "prefixItems" {
+  return Array.isArray(valueOf(part, "items")) ? "items" : "prefixItems";
+}
+
+function restKeyword(part: SchemaPart): "items" | "additionalItems" {
+  return prefixKeyword(part) === "items" ? "additionalItems" : "items";
 }
 
 function conditionsAt(context: CompileContext, part: SchemaPart, index: number): readonly Condition[] {
-  if (index < prefixOf(context, part).length) return [{ kind: "schema", at: pathOf(part, "prefixItems", index) }];
+  if (index < prefixOf(context, part).length) return [schemaAt(part, prefixKeyword(part), index)];
   return itemConditions(part);
 }
 
 function itemConditions(part: SchemaPart): readonly Condition[] {
-  return has(part, "items") ? [{ kind: "schema", at: pathOf(part, "items") }] : [];
+  return has(part, restKeyword(part)) ? [schemaAt(part, restKeyword(part))] : [];
 }
 
 /** What stands after the fixed places. Nothing, where a tuple says no more and is long enough, or could not be filled. */
 function restItems(context: CompileContext, parts: readonly SchemaPart[], placed: number, min: number): Expression {
   if (placed < prefixLength(parts, context)) return never;
-  const isTuple = placed > 0 && !parts.some((part) => has(part, "items"));
+  const isTuple = placed > 0 && !parts.some((part) => has(part, restKeyword(part)));
   if (isTuple && min <= placed) return never;
   return context.compile(parts.flatMap(itemConditions));
 }
 
+/**
+ * The places in a row, then the rest. By the letter an array may end before any of them, but who writes a tuple means it whole; only
+ * where `minItems` is given (`isOpen`) does that say how many there must be.
+ */
 function itemList(
   context: CompileContext,
   prefix: readonly Expression[],
   rest: Expression,
-  { min, max, name }: { readonly min: number; readonly max: number; readonly name: string },
+  { min, max, name, isOpen }: Counts & { readonly isOpen: boolean },
 ): Expression {
   const { grammar } = context;
   const separator = comma(grammar);
-  const [first, ...others] = prefix;
   const next = (least: number, most: number): Expression => {
     if (isNever(rest)) return sequence();
     const item = most === 1 || most <= 0 ? sequence(separator, rest) : nextItem(context, rest, name);
     return grammar.counted(item, Math.max(0, least), Math.max(0, most), `${name}-next`);
   };
-  if (first !== undefined) {
-    const placed = sequence(first, ...others.map((item) => sequence(separator, item)));
-    return sequence(placed, next(min - prefix.length, max - prefix.length));
+  if (prefix.length > 0) {
+    const required = isOpen ? min : prefix.length;
+    return prefix.reduceRight<Expression>(
+      (after, item, index) => {
+        const placed = sequence(index === 0 ? sequence() : separator, item, after);
+        return index < required ? placed : optional(placed);
+      },
+      next(min - prefix.length, max - prefix.length),
+    );
   }
   if (max === 0 || isNever(rest)) return sequence();
   const list = sequence(rest, next(min - 1, max - 1));
   return min === 0 ? optional(list) : list;
+}
+
+/** One of the items, at least, is a hit. */
+function containingList(
+  context: CompileContext,
+  item: Expression,
+  hit: Expression,
+  { min, max, name }: Counts,
+): Expression {
+  if (isNever(hit) || max === 0) return never;
+  const { grammar } = context;
+  const separator = comma(grammar);
+  const before = sequence(item, separator);
+  const next = isNever(item) ? never : nextItem(context, item, name);
+  const after = (count: number): Expression =>
+    grammar.counted(next, Math.max(0, min - count), max - count, `${name}-next`);
+  if (min <= 1 && max === Infinity) return sequence(repeat(before, 0, Infinity), hit, after(1));
+  const places = Array.from({ length: max <= mostPlaces ? max : 1 }, (_, place) => place);
+  return choice(...places.map((place) => sequence(...places.slice(0, place).map(() => before), hit, after(place + 1))));
 }
 
 /** A comma and one more item. */

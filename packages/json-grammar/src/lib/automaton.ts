@@ -1,5 +1,5 @@
 // Owns the automaton of a language: finitely many states, each with what may come next, and none that leads nowhere.
-import { anyChar, hasChar, uniteSets, type CharRange, type CharSet } from "./char-set.ts";
+import { anyChar, charsOf, hasChar, subtractSet, uniteSets, type CharRange, type CharSet } from "./char-set.ts";
 import type { Language, Languages } from "./languages.ts";
 
 export interface Edge {
@@ -49,6 +49,29 @@ export function buildAutomaton(languages: Languages, start: Language, maxStates:
     states.push({ accepting: language.nullable, edges });
   }
   return withoutDeadEnds(states);
+}
+
+/** Every text but these: as many states as they have beginnings, and one for all that has become another text. */
+export function allBut(texts: readonly string[]): readonly State[] {
+  const nodes: { readonly next: Map<string, number>; isText: boolean }[] = [{ next: new Map(), isText: false }];
+  for (const text of texts) {
+    let at = 0;
+    for (const char of text) {
+      const known = nodes[at]?.next.get(char) ?? nodes.length;
+      nodes[at]?.next.set(char, known);
+      if (known === nodes.length) nodes.push({ next: new Map(), isText: false });
+      at = known;
+    }
+    const end = nodes[at];
+    if (end !== undefined) end.isText = true;
+  }
+  const other = nodes.length;
+  const states = nodes.map(({ next, isText }): State => {
+    const edges = [...next].map(([char, to]) => ({ set: charsOf(char), to }));
+    const rest = subtractSet(anyChar, uniteSets(...edges.map(({ set }) => set)));
+    return { accepting: !isText, edges: [...edges.filter(({ set }) => set.length > 0), { set: rest, to: other }] };
+  });
+  return [...states, { accepting: true, edges: [{ set: anyChar, to: other }] }];
 }
 
 /** The characters, parted so that no set divides a part. */

@@ -1,4 +1,5 @@
-// Owns sets of Unicode characters. Surrogates are no characters: no set holds them.
+// Owns sets of Unicode characters. Surrogates are no characters: no set holds them. Nor does any hold U+FDD0 to U+FDEF, which Unicode
+// keeps out of texts: they stand for control tokens where a grammar is matched.
 
 /** First and last code point, both included. */
 export type CharRange = readonly [first: number, last: number];
@@ -8,12 +9,13 @@ export type CharSet = readonly CharRange[];
 
 export const anyChar: CharSet = [
   [0x0, 0xd7ff],
-  [0xe000, 0x10ffff],
+  [0xe000, 0xfdcf],
+  [0xfdf0, 0x10ffff],
 ];
 
 export const noChar: CharSet = [];
 
-/** The set of these ranges, in any order, surrogates left out. */
+/** The set of these ranges, in any order, surrogates and what stands for control tokens left out. */
 export function charSet(ranges: readonly CharRange[]): CharSet {
   return intersectSets(mergeRanges(ranges), anyChar);
 }

@@ -1,11 +1,11 @@
 // Owns the way from a schema to an expression: conditions to types to rules, each combination of schemas once.
 import { arrayExpression } from "./arrays.ts";
 import type { CompileContext } from "./compile-context.ts";
-import { expandConditions, type Condition, type Conjunction, type Union } from "./conjunction.ts";
-import { areDisjoint } from "./disjoint.ts";
+import { expandConditions, type Condition, type Conjunction } from "./conjunction.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { choice, isEmpty, isNever, literal, never, reference, type Expression } from "./expression.ts";
 import { fixedValueFilter, lookUpsPerStep, readFixedValues } from "./fixed-values.ts";
+import { fitsKeywords } from "./fits-schema.ts";
 import { anyArray, anyBoolean, anyObject, anyValue } from "./free-form.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains, type JsonType } from "./keywords.ts";
@@ -14,9 +14,10 @@ import { numberExpression, readNumberConstraints } from "./numbers.ts";
 import { objectExpression } from "./objects.ts";
 import { ruleName } from "./rule-name.ts";
 import type { SchemaDocument } from "./schema-document.ts";
-import { refuse, type SchemaPart } from "./schema-part.ts";
+import { isDerived, type SchemaPart } from "./schema-part.ts";
 import { readStringConstraints, stringExpression } from "./strings.ts";
 import { writtenTypes } from "./types.ts";
+import { alternatives, areContradictory } from "./unions.ts";
 
 /** What it may cost to look at one schema, in the steps that are counted. */
 const stepsPerSchema = 20;
@@ -27,7 +28,7 @@ export interface SchemaCompiler extends CompileContext {
 }
 
 /** @throws UnsupportedSchemaError from `compile`, at the first keyword that cannot be compiled */
-export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar): SchemaCompiler {
+export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar, hint = "root"): SchemaCompiler {
   const { limits } = grammar;
   const known = new Map<string, Expression>();
   let depth = 0;
@@ -47,12 +48,10 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
     const path = conjunction.parts[0]?.path ?? conjunction.unions[0]?.owner.path ?? "";
     if (depth === limits.schemaDepth) throw tooLarge(path, `is more than ${limits.schemaDepth} schemas deep`);
     if (known.size === limits.schemaNodes) throw tooLarge(path, `combines more than ${limits.schemaNodes} schemas`);
-    const name = grammar.reserve(ruleName(path), path);
+    const name = grammar.reserve(ruleName(path, hint), path);
     // Known before it is compiled: a schema may contain itself.
     known.set(key, reference(name));
-    depth += 1;
-    const expression = compileConjunction(conjunction, name);
-    depth -= 1;
+    const expression = compileDeeper(key, conjunction, name);
     if (isNever(expression)) contradiction ??= path;
     const defined = grammar.define(name, expression);
     const compiled = isWord(expression) ? expression : defined;
@@ -60,35 +59,50 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
     return compiled;
   }
 
-  function compileConjunction({ parts, unions }: Conjunction, name: string): Expression {
-    const [first, ...others] = unions;
-    if (first === undefined) return compileParts(parts, name);
-    const rest: readonly Condition[] = [
-      ...parts.map(({ path }) => ({ kind: "own" as const, at: path })),
-      ...others.map(({ at }) => ({ kind: "union" as const, at })),
-    ];
-    const withOption = (at: string): readonly Condition[] => [...rest, { kind: "schema", at }];
-    if (first.keyword === "oneOf") requireDisjoint(first, withOption);
-    return choice(...first.options.map((at) => compile(withOption(at))));
+  function compileDeeper(key: string, conjunction: Conjunction, name: string): Expression {
+    depth += 1;
+    try {
+      return compileConjunction(conjunction, name);
+    } catch (error) {
+      known.delete(key);
+      throw error;
+    } finally {
+      depth -= 1;
+    }
   }
 
-  /** A value that fits two schemas would break oneOf, and a grammar cannot say "not the other". */
-  function requireDisjoint({ owner, options }: Union, withOption: (at: string) => readonly Condition[]): void {
-    for (const [index, one] of options.entries()) {
-      for (const other of options.slice(0, index)) {
-        if (areDisjoint(document, grammar, withOption(one), withOption(other))) continue;
-        const reason =
-          "is supported only where types, fixed values or a required property let no value match two of its schemas";
-        throw refuse(owner, "oneOf", reason);
+  function compileConjunction(conjunction: Conjunction, name: string): Expression {
+    const { parts, unions } = conjunction;
+    if (areContradictory(parts, grammar)) return never;
+    const [union] = unions;
+    if (union === undefined) return compileParts(parts, name);
+    const options = alternatives(self, conjunction);
+    return isDerived(union.owner) ? compileSome(options) : choice(...options.map(compile));
+  }
+
+  /** Alternatives that nobody wrote: what cannot be said of them is left out, as long as something remains. */
+  function compileSome(options: readonly (readonly Condition[])[]): Expression {
+    let refused: UnsupportedSchemaError | undefined;
+    const possible = options.map((option) => {
+      try {
+        return compile(option);
+      } catch (error) {
+        if (!(error instanceof UnsupportedSchemaError) || error.keyword === "schema") throw error;
+        refused ??= error;
+        return never;
       }
-    }
+    });
+    const expression = choice(...possible);
+    if (isNever(expression) && refused !== undefined) throw refused;
+    return expression;
   }
 
   function compileParts(parts: readonly SchemaPart[], name: string): Expression {
     const values = readFixedValues(parts, grammar);
     if (values === undefined) return choice(...[...writtenTypes(parts)].map((type) => compileType(parts, type, name)));
     grammar.spend(values.size / lookUpsPerStep);
-    return literalChoice([...values.values()].filter(fixedValueFilter(grammar, parts)).map(({ json }) => json));
+    const fits = fixedValueFilter(grammar, parts, (value) => fitsKeywords(self, value, parts));
+    return literalChoice([...values.values()].filter(fits).map(({ json }) => json));
   }
 
   function compileType(parts: readonly SchemaPart[], type: JsonType, name: string): Expression {
@@ -111,6 +125,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar)
 
   const self: SchemaCompiler = {
     grammar,
+    document,
     compile,
     get contradiction() {
       return contradiction;

@@ -1,4 +1,5 @@
 // Owns "all of these at once": schemas that bear on the same value, with $ref and allOf resolved into one list.
+import { derivedConditions } from "./derived-schemas.ts";
 import { isConstraining, refuseUnsupported } from "./keywords.ts";
 import type { Grammar } from "./grammar.ts";
 import type { SchemaDocument } from "./schema-document.ts";
@@ -63,6 +64,7 @@ export function expandConditions(
       addSchema(target, [...trail, at]);
     }
     for (const option of optionsOf(schema, "allOf")) addSchema(option, [...trail, at]);
+    for (const derived of derivedConditions(document, schema)) addSchema(derived, [...trail, at]);
     for (const keyword of ["anyOf", "oneOf"] as const) if (has(schema, keyword)) addUnion(schema, keyword);
     addOwn(schema);
     done.add(at);
@@ -97,4 +99,13 @@ export function expandConditions(
     else addUnion(owner, keyword);
   }
   return { impossible, parts: [...parts.values()], unions: [...unions.values()] };
+}
+
+/** What each option of one of the unions makes of the whole. */
+export function withOptions({ parts, unions }: Conjunction, index: number): readonly (readonly Condition[])[] {
+  const rest: readonly Condition[] = [
+    ...parts.map(({ path }) => ({ kind: "own" as const, at: path })),
+    ...unions.toSpliced(index, 1).map(({ at }) => ({ kind: "union" as const, at })),
+  ];
+  return (unions[index]?.options ?? []).map((at) => [...rest, { kind: "schema", at }]);
 }

@@ -3,9 +3,9 @@ import { expandConditions, type Condition, type Conjunction } from "./conjunctio
 import { lookUpsPerStep, readFixedValues } from "./fixed-values.ts";
 import type { Grammar } from "./grammar.ts";
 import type { JsonType } from "./keywords.ts";
-import { propertyConditions, requiredNames } from "./properties.ts";
+import { extraConditions, memberNames, propertyConditions, requiredNames } from "./properties.ts";
 import type { SchemaDocument } from "./schema-document.ts";
-import type { SchemaPart } from "./schema-part.ts";
+import { has, type SchemaPart } from "./schema-part.ts";
 import { commonTypes, namedTypes, typeOfValue, writtenTypes } from "./types.ts";
 
 /** How deep a property may lie that tells two objects apart. */
@@ -42,6 +42,25 @@ export function areDisjoint(
       depth + 1,
     ),
   );
+}
+
+/**
+ * Whether nothing that is written for the first is valid for the second, although other values would be: its objects have only the members
+ * that it declares, and the second requires another one.
+ */
+export function writesNothingFor(
+  document: SchemaDocument,
+  grammar: Grammar,
+  a: readonly Condition[],
+  b: readonly Condition[],
+): boolean {
+  const one = expandConditions(document, a, grammar);
+  const other = expandConditions(document, b, grammar);
+  const isClosed =
+    one.unions.length === 0 && areObjects(one, grammar) && extraConditions(one.parts, document) === undefined;
+  if (!isClosed || one.parts.some((part) => has(part, "patternProperties"))) return false;
+  const names = new Set(memberNames(one.parts, grammar));
+  return requiredNames(other.parts, grammar).some((name) => !names.has(name));
 }
 
 /** Types that both name: one that names none is valid for any, whatever is written for it. */

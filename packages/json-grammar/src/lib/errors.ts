@@ -12,11 +12,17 @@ export class UnsupportedSchemaError extends Error {
 
   /** @param reason what is wrong with the keyword, as the rest of a sentence that begins with it: "is not supported" */
   constructor(path: string, keyword: string, reason: string) {
-    const subject = keyword === "schema" ? "the schema" : JSON.stringify(keyword);
-    super(`Cannot compile the JSON schema: ${subject} at ${shownPath(path)} ${reason}`);
-    this.path = path;
-    this.keyword = keyword;
+    const subject = keyword === "schema" ? "the schema" : JSON.stringify(writtenKeyword(keyword));
+    const written = path.replace(/\/~(?:\/.*)?$/s, "");
+    super(`Cannot compile the JSON schema: ${subject} at ${shownPath(written)} ${reason}`);
+    this.path = written;
+    this.keyword = writtenKeyword(keyword);
   }
+}
+
+/** Keywords of our own stand for the opposite of what was written. */
+function writtenKeyword(keyword: string): string {
+  return keyword.startsWith("~") ? "not" : keyword;
 }
 
 function shownPath(path: string): string {

@@ -1,4 +1,5 @@
 // Owns enum and const: which values they leave, and how those are written.
+import { jsonText } from "./json-text.ts";
 import { hasExactNumbers } from "./exact-numbers.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains } from "./keywords.ts";
@@ -36,8 +37,15 @@ export function readFixedValues(parts: readonly SchemaPart[], grammar: Grammar):
   return new Map([...first].filter(([key]) => others.every((other) => other.has(key))));
 }
 
-/** Tells whether a value fulfils the other keywords of the parts. @throws UnsupportedSchemaError for an object or array that has any */
-export function fixedValueFilter(grammar: Grammar, parts: readonly SchemaPart[]): (entry: FixedValue) => boolean {
+/**
+ * Tells whether a value fulfils the other keywords of the parts.
+ * @param fits asked about objects and arrays that there are keywords for
+ */
+export function fixedValueFilter(
+  grammar: Grammar,
+  parts: readonly SchemaPart[],
+  fits?: (value: unknown, parts: readonly SchemaPart[]) => boolean,
+): (entry: FixedValue) => boolean {
   const types = namedTypes(parts);
   const fitsString = stringFilter(grammar, readStringConstraints(parts, grammar.limits));
   const fitsNumber = numberFilter(readNumberConstraints(parts, false));
@@ -47,6 +55,7 @@ export function fixedValueFilter(grammar: Grammar, parts: readonly SchemaPart[])
     if (typeof value === "string") return fitsString(value);
     if (typeof value === "number") return fitsNumber(value);
     if ((type === "object" || type === "array") && parts.some((other) => constrains(other, type))) {
+      if (fits !== undefined) return fits(value, parts);
       throw refuse(part, keyword, `names an ${type} beside keywords for it, which is not supported`);
     }
     return true;
@@ -87,7 +96,7 @@ function fixedValue(
     throw refuse(part, keyword, `names a value more than ${limits.schemaDepth} deep`);
   }
   if (!hasExactNumbers(value)) throw refuse(part, keyword, "names a number that a double cannot hold exactly");
-  return { value, json: JSON.stringify(value), part, keyword };
+  return { value, json: jsonText(value), part, keyword };
 }
 
 /** Stops counting one past `deepest`. */
@@ -98,7 +107,7 @@ function depthOf(value: unknown, deepest: number): number {
 }
 
 /** Equal for values that JSON Schema holds equal: the order of members does not count. */
-function equalityKey(value: unknown): string {
+export function equalityKey(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(equalityKey).join(",")}]`;
   if (!isRecord(value)) return JSON.stringify(value);
   const members = Object.keys(value).toSorted();

@@ -10,12 +10,15 @@ import { pruneRules } from "./prune-rules.ts";
 const highestCount = 2_000;
 /** What a higher count is made of. */
 const blockLength = 256;
-const longestName = 60;
+/** Rules that are made may be as many times larger than those that are needed in the end. */
+const draftsPerGrammar = 4;
+const longestName = 28;
 
 export type Rules = ReadonlyMap<string, Expression>;
 
 export interface Grammar {
   readonly limits: GrammarLimits;
+  readonly escapes: Escapes;
   /** Counts steps of work. @throws UnsupportedSchemaError when they are too many */
   spend(steps: number): void;
   /** A free rule name that reads like `hint`; `path` is that of the schema which the rule stands for. */
@@ -26,6 +29,8 @@ export interface Grammar {
   shared(key: string, hint: string, build: (name: string) => Expression): Expression;
   /** `item` from `min` to `max` times, each as exact as `repeat` and as large as it needs to be. */
   counted(item: Expression, min: number, max: number, hint: string): Expression;
+  /** What the rule can be, checked: it matches some finite text, does not begin with itself, nor in too many ways. */
+  check(name: string): boolean;
   /**
    * The grammar, beginning with `root`; rules that can match nothing, or that nothing reaches, are gone.
    * Undefined when the root itself can match nothing.
@@ -33,12 +38,16 @@ export interface Grammar {
   print(root: string): string | undefined;
 }
 
-export function createGrammar(limits: GrammarLimits): Grammar {
+/** How characters are escaped in strings: in any way of JSON's, or only where they have to be, which other languages read alike. */
+export type Escapes = "any" | "fewest";
+
+export function createGrammar(limits: GrammarLimits, escapes: Escapes = "any"): Grammar {
   const rules = new Map<string, Expression>();
   /** By name, also those that are reserved only: how many there are that begin like it. */
   const names = new Map<string, number>();
   const paths = new Map<string, string>();
   const sharedRules = new Map<string, Expression>();
+  const texts = new Map<string, { readonly expression: Expression; readonly text: string }>();
   let chars = 0;
   let expandedRepetitions = 0;
   let spentSteps = 0;
@@ -62,10 +71,20 @@ export function createGrammar(limits: GrammarLimits): Grammar {
     return name;
   }
 
+  /** Most rules are printed as they were defined. */
+  function printed(name: string, expression: Expression): string {
+    const known = texts.get(name);
+    if (known?.expression === expression) return known.text;
+    const text = printRule(name, expression);
+    texts.set(name, { expression, text });
+    return text;
+  }
+
   function define(name: string, expression: Expression): Expression {
-    chars += printRule(name, expression).length;
+    chars += printed(name, expression).length;
     expandedRepetitions += repetitionsOf(expression);
-    if (chars > limits.grammarChars) throw tooLarge(`makes a grammar of more than ${limits.grammarChars} characters`);
+    if (chars > draftsPerGrammar * limits.grammarChars)
+      throw tooLarge(`makes more than ${draftsPerGrammar} times ${limits.grammarChars} characters of rules`);
     if (expandedRepetitions > limits.expandedRepetitions) {
       throw tooLarge(`makes a grammar with more than ${limits.expandedRepetitions} counted repetitions`);
     }
@@ -97,18 +116,29 @@ export function createGrammar(limits: GrammarLimits): Grammar {
     return sequence(exactly(one, block, min), rest);
   }
 
+  function usefulRules(root: string): Rules | undefined {
+    const useful = pruneRules(rules, root, spend);
+    if (useful === undefined) return undefined;
+    checkRules(useful, paths, { limits, spend });
+    const length = [...useful].reduce((sum, [name, expression]) => sum + printed(name, expression).length, 0);
+    if (length > limits.grammarChars) throw tooLarge(`makes a grammar of more than ${limits.grammarChars} characters`);
+    return useful;
+  }
+
   return {
     limits,
+    escapes,
     spend,
     reserve,
     define,
     shared,
     counted,
+    check: (name) => usefulRules(name) !== undefined,
     print: (root) => {
-      const useful = pruneRules(rules, root, spend);
-      if (useful === undefined) return undefined;
-      checkRules(useful, paths, { limits, spend });
-      return [...useful].map(([name, expression]) => printRule(name, expression)).join("");
+      const useful = usefulRules(root);
+      return useful === undefined
+        ? undefined
+        : [...useful].map(([name, expression]) => printed(name, expression)).join("");
     },
   };
 }

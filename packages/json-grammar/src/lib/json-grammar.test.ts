@@ -79,16 +79,16 @@ describe("jsonObjectGbnf", () => {
 
   it("has any object, down to its depth", () => {
     const accepts = (value: unknown): boolean => matchGbnf(grammar, JSON.stringify(value)).accepted;
-    fc.assert(
-      fc.property(fc.dictionary(fc.string({ unit: "binary" }), plainJson, { noNullPrototype: true }), accepts),
-      { numRuns: 200 },
-    );
+    fc.assert(fc.property(fc.dictionary(names, plainJson, { noNullPrototype: true }), accepts), { numRuns: 200 });
     const nest = (depth: number): unknown => (depth === 0 ? {} : { a: nest(depth - 1) });
     expect(accepts(nest(freeFormDepth - 1))).toBe(true);
     expect(accepts(nest(freeFormDepth))).toBe(false);
     expect(accepts([])).toBe(false);
   });
 });
+
+/** Without the characters that stand for control tokens. */
+const names = fc.string({ unit: "binary" }).filter((name) => !/[\uFDD0-\uFDEF]/.test(name));
 
 /** Without the numbers whose digits or exponents a grammar does not write. */
 const plainJson = fc.oneof(

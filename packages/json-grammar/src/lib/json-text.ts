@@ -43,9 +43,14 @@ export function quoted(content: Expression): Expression {
   return sequence(quote, content, quote);
 }
 
+/** As JSON.stringify writes it, but for characters that no set holds: those are escaped. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/[\uFDD0-\uFDEF]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
+}
+
 /** `"name":` and the blank that may follow. */
 export function memberName(grammar: Grammar, name: string): Expression {
-  return sequence(literal(`${JSON.stringify(name)}:`), blank(grammar));
+  return sequence(literal(`${jsonText(name)}:`), blank(grammar));
 }
 
 /**
@@ -53,7 +58,7 @@ export function memberName(grammar: Grammar, name: string): Expression {
  * writes, so that no character has a spelling that belongs to two sets.
  */
 export function stringChar(grammar: Grammar, set: CharSet): Expression {
-  if (sameSet(set, anyChar)) return grammar.shared("char", "char", anyStringChar);
+  if (sameSet(set, anyChar) && grammar.escapes === "any") return grammar.shared("char", "char", anyStringChar);
   const [only] = set;
   if (set.length === 1 && only !== undefined && only[0] === only[1]) {
     return literal(JSON.stringify(String.fromCodePoint(only[0])).slice(1, -1));

@@ -1,4 +1,5 @@
 // Owns which keywords there are: those that bear on a type, those that combine schemas, and those that are refused.
+import { formatPatterns } from "./formats.ts";
 import { has, isRecord, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 
 export const jsonTypes = ["string", "number", "integer", "boolean", "null", "object", "array"] as const;
@@ -6,10 +7,13 @@ export type JsonType = (typeof jsonTypes)[number];
 
 /** A schema without `type` means the types that its keywords speak of. */
 export const typeKeywords = {
-  string: ["minLength", "maxLength", "pattern", "format"],
-  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
-  object: ["properties", "required", "additionalProperties", "propertyNames", "minProperties", "maxProperties"],
-  array: ["items", "prefixItems", "minItems", "maxItems", "uniqueItems"],
+  string: ["minLength", "maxLength", "pattern", "format", "~notPattern", "~notFormat", "~notTexts"],
+  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "~notMultipleOf"],
+  object: [
+    ...["properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties"],
+    ...["maxProperties", "~absent", "~value"],
+  ],
+  array: ["items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "contains"],
 } as const;
 export type ConstrainedType = keyof typeof typeKeywords;
 
@@ -17,24 +21,10 @@ const constraints: readonly string[] = ["type", "enum", "const", ...Object.value
 
 /** Refused, unless the value is one that asks for nothing. Whatever is in none of these lists is an annotation and ignored. */
 const refused: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
-  ["not", (value: unknown) => value === false],
-  ["if", asksAlways],
-  ["then", asksAlways],
-  ["else", asksAlways],
-  ["dependencies", isEmptyRecord],
-  ["dependentRequired", isEmptyRecord],
-  ["dependentSchemas", isEmptyRecord],
-  ["patternProperties", isEmptyRecord],
-  ["propertyNames", isAnyName],
-  ["minProperties", (value: unknown) => value === 0],
-  ["maxProperties", asksAlways],
-  ["uniqueItems", (value: unknown) => value === false],
-  ["additionalItems", asksAlways],
-  ["contains", asksAlways],
-  ["minContains", asksAlways],
+  ["minContains", isValue(1)],
   ["maxContains", asksAlways],
-  ["unevaluatedProperties", (value: unknown) => value === true],
-  ["unevaluatedItems", (value: unknown) => value === true],
+  ["unevaluatedProperties", isValue(true)],
+  ["unevaluatedItems", isValue(true)],
   ["$dynamicRef", asksAlways],
   ["$recursiveRef", asksAlways],
 ]);
@@ -48,23 +38,34 @@ export function refuseUnsupported(part: SchemaPart): void {
 
 /** Whether the schema itself, without what it combines, allows less than everything. */
 export function isConstraining(part: SchemaPart): boolean {
-  return constraints.some((keyword) => has(part, keyword));
+  return constraints.some((keyword) => asksSomething(part, keyword));
 }
 
 export function constrains(part: SchemaPart, type: ConstrainedType): boolean {
-  return typeKeywords[type].some((keyword) => has(part, keyword));
+  return typeKeywords[type].some((keyword) => asksSomething(part, keyword));
 }
 
-function asksAlways(): boolean {
-  return false;
+/**
+ * Generators write `properties: {}` and `required: []` for what they know nothing of. At the root an empty list of properties is meant: a
+ * tool without parameters.
+ */
+export function asksSomething(part: SchemaPart, keyword: string): boolean {
+  if (!has(part, keyword)) return false;
+  const value = valueOf(part, keyword);
+  if (keyword === "format") return typeof value !== "string" || formatPatterns.has(value);
+  if (keyword === "properties") return part.path === "" || !isEmptyRecord(value);
+  if (keyword === "patternProperties") return !isEmptyRecord(value);
+  return !(keyword === "required" && Array.isArray(value) && value.length === 0);
 }
 
 function isEmptyRecord(value: unknown): boolean {
   return isRecord(value) && Object.keys(value).length === 0;
 }
 
-/** `{"type": "string"}` is what generators write for a record: every name is a string. */
-function isAnyName(value: unknown): boolean {
-  if (!isRecord(value)) return value === true;
-  return Object.entries(value).every(([keyword, asked]) => keyword === "type" && asked === "string");
+function isValue(harmless: unknown): (value: unknown) => boolean {
+  return (value) => value === harmless;
+}
+
+function asksAlways(): boolean {
+  return false;
 }

@@ -3,34 +3,87 @@
 import { buildAutomaton, type State } from "./automaton.ts";
 import { choice, empty, never, reference, repeat, sequence, type Expression } from "./expression.ts";
 import type { Grammar } from "./grammar.ts";
-import { stringChar } from "./json-text.ts";
+import type { CharSet } from "./char-set.ts";
 import { partsOf, type Language, type Languages } from "./languages.ts";
 import { isPredictive } from "./predictive.ts";
 
-/** The texts of the language, escaped as a JSON string's content; undefined when that needs too many states. */
+/** How a character of a set is spelled. */
+export type CharSpelling = (grammar: Grammar, set: CharSet) => Expression;
+
+/** Where a language can be read in so few ways at once, it is written as it is if its automaton would have more states than are handy. */
+const mostWays = 1_500;
+const handyStates = 150;
+
+/** How a language is to be written: as it is, or state by state. */
+export type LanguagePlan =
+  | { readonly kind: "written"; readonly language: Language }
+  | { readonly kind: "states"; readonly states: readonly State[] };
+
+/** The texts of the language, each character in its spelling; undefined when that needs too many states. */
 export function languageExpression(
   grammar: Grammar,
   languages: Languages,
   language: Language,
   name: string,
+  spell: CharSpelling,
 ): Expression | undefined {
-  if (isPredictive(language, grammar.spend)) return asWritten(grammar, language, name);
-  const states = buildAutomaton(languages, language, grammar.limits.patternStates);
-  return states === undefined ? undefined : stateByState(grammar, states, name);
+  const plan = planLanguage(languages, language, grammar.limits.patternStates);
+  return plan === undefined ? undefined : planExpression(grammar, plan, name, spell);
 }
 
-function asWritten(grammar: Grammar, language: Language, name: string): Expression {
+/**
+ * As it is where one character tells the way, else state by state; where that needs too many states, as it is all the same, if only few
+ * ways to read a text can be open at once.
+ */
+export function planLanguage(languages: Languages, language: Language, mostStates: number): LanguagePlan | undefined {
+  if (isPredictive(language, languages.spend)) return { kind: "written", language };
+  const canBeWritten = waysOf(language) <= mostWays;
+  const states = buildAutomaton(languages, language, canBeWritten ? Math.min(handyStates, mostStates) : mostStates);
+  if (states !== undefined) return { kind: "states", states };
+  return canBeWritten ? { kind: "written", language } : undefined;
+}
+
+export function planExpression(grammar: Grammar, plan: LanguagePlan, name: string, spell: CharSpelling): Expression {
+  if (plan.kind === "written") return asWritten(grammar, plan.language, name, spell);
+  return stateByState(grammar, plan.states, name, spell);
+}
+
+/** How many ways to read a text can be open at once, at most. Infinity where it has what a grammar cannot say. */
+function waysOf(language: Language): number {
+  switch (language.kind) {
+    case "none":
+    case "empty":
+    case "set":
+      return 1;
+    case "concat":
+      return partsOf(language).reduce((sum, part) => sum + waysOf(part), 0);
+    case "union":
+      return language.options.reduce((sum, option) => sum + waysOf(option), 0);
+    case "repeat":
+      return waysOf(language.item) * (language.max === Infinity ? language.min + 1 : language.max);
+    case "intersection":
+    case "complement":
+      return Infinity;
+  }
+}
+
+function asWritten(grammar: Grammar, language: Language, name: string, spell: CharSpelling): Expression {
   switch (language.kind) {
     case "empty":
       return empty;
     case "set":
-      return stringChar(grammar, language.set);
+      return spell(grammar, language.set);
     case "concat":
-      return sequence(...partsOf(language).map((part) => asWritten(grammar, part, name)));
+      return sequence(...partsOf(language).map((part) => asWritten(grammar, part, name, spell)));
     case "union":
-      return choice(...language.options.map((option) => asWritten(grammar, option, name)));
+      return choice(...language.options.map((option) => asWritten(grammar, option, name, spell)));
     case "repeat":
-      return grammar.counted(asWritten(grammar, language.item, name), language.min, language.max, `${name}-part`);
+      return grammar.counted(
+        asWritten(grammar, language.item, name, spell),
+        language.min,
+        language.max,
+        `${name}-part`,
+      );
     case "none":
     case "intersection":
     case "complement":
@@ -38,7 +91,13 @@ function asWritten(grammar: Grammar, language: Language, name: string): Expressi
   }
 }
 
-function stateByState(grammar: Grammar, states: readonly State[], name: string): Expression {
+/** The texts that an automaton reads. */
+export function stateByState(
+  grammar: Grammar,
+  states: readonly State[],
+  name: string,
+  spell: CharSpelling,
+): Expression {
   const rules = ruleNames(grammar, states, name);
 
   function enter(number: number): Expression {
@@ -50,9 +109,9 @@ function stateByState(grammar: Grammar, states: readonly State[], name: string):
     const { accepting, edges } = states[number] ?? { accepting: false, edges: [] };
     const [edge, ...others] = edges;
     if (accepting && edge?.to === number && others.length === 0) {
-      return repeat(stringChar(grammar, edge.set), 0, Infinity);
+      return repeat(spell(grammar, edge.set), 0, Infinity);
     }
-    const options = edges.map(({ set, to }) => sequence(stringChar(grammar, set), enter(to)));
+    const options = edges.map(({ set, to }) => sequence(spell(grammar, set), enter(to)));
     return choice(...options, ...(accepting ? [empty] : []));
   }
 

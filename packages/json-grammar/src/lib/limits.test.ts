@@ -7,21 +7,6 @@ import { defaultGrammarLimits } from "./limits.ts";
 
 describe("unsupported keywords", () => {
   it.each([
-    ["not", { type: "null" }],
-    ["if", { type: "null" }],
-    ["then", {}],
-    ["else", {}],
-    ["dependentRequired", { a: ["b"] }],
-    ["dependentSchemas", { a: {} }],
-    ["dependencies", { a: ["b"] }],
-    ["patternProperties", { "^a": {} }],
-    ["propertyNames", { minLength: 2 }],
-    ["minProperties", 1],
-    ["maxProperties", 2],
-    ["uniqueItems", true],
-    ["additionalItems", false],
-    ["contains", {}],
-    ["minContains", 1],
     ["maxContains", 1],
     ["unevaluatedProperties", false],
     ["unevaluatedItems", false],
@@ -38,7 +23,7 @@ describe("unsupported keywords", () => {
       type: "array",
       uniqueItems: false,
       unevaluatedItems: true,
-      items: { minProperties: 0, patternProperties: {}, not: false },
+      items: { minProperties: 0, patternProperties: {}, not: false, dependencies: {}, else: {} },
     };
     expect(jsonSchemaToGbnf(schema)).toContain("root ::= ");
   });
@@ -48,7 +33,7 @@ describe("unsupported keywords", () => {
   });
 
   it("tells about a deep path with a short message", () => {
-    const error = refusal({ properties: { ["x".repeat(5_000)]: { not: {} } } });
+    const error = refusal({ properties: { ["x".repeat(5_000)]: { maxContains: 1 } } });
     expect(error).toBeInstanceOf(UnsupportedSchemaError);
     expect((error as Error).message.length).toBeLessThan(400);
   });
@@ -97,19 +82,19 @@ describe("limits", () => {
     ["oneOf with thousands to compare", { oneOf: Array.from({ length: 1_500 }, (_, i) => ({ const: i })) }],
     ["a huge enum", { enum: Array.from({ length: 100_000 }, (_, i) => i) }],
     ["many counted strings", properties(2_000, (i) => ({ type: "string", maxLength: 1_000 + i }))],
-    ["thousands of properties", properties(4_900, () => ({ type: "integer" }))],
+    ["thousands of properties", properties(4_900, () => ({ type: "integer", title: "x", minimum: 3, maximum: 77 }))],
     ["properties that other names must differ from", { ...properties(4_900, () => ({})), additionalProperties: true }],
     [
       "a name as large as a book",
       { ...properties(1, () => ({})), required: ["x".repeat(300_000)], additionalProperties: true },
     ],
     ["counted groups in counted groups", { type: "string", pattern: "^(([a-z]{0,1000},){0,1000}x){0,1000}$" }],
-    ["an exponential automaton", { type: "string", pattern: "^.*a.{20}$" }],
+    ["an exponential automaton", { type: "string", pattern: "^(?=.*b).*a.{20}$" }],
     [
       "hundreds of classes",
       {
         type: "string",
-        pattern: Array.from({ length: 400 }, (_, i) => `[^${String.fromCharCode(0x4e00 + i)}]`).join(""),
+        pattern: `^(?!x)${Array.from({ length: 400 }, (_, i) => `[^${String.fromCharCode(0x4e00 + i)}]`).join("")}`,
       },
     ],
     [
@@ -134,7 +119,7 @@ describe("limits", () => {
   });
 
   it.each(Object.entries(hostileSchemas))("hold for %s", (_, make) => {
-    const schema: unknown = JSON.parse(JSON.stringify(make(200_000)));
+    const schema: unknown = JSON.parse(JSON.stringify(make(100_000)));
     const before = process.cpuUsage();
     const result = refusal(schema);
     const { user, system } = process.cpuUsage(before);
@@ -156,8 +141,8 @@ describe("limits", () => {
     const schema = {
       type: "object",
       properties: {
-        a: { type: "string", maxLength: 10 },
-        b: { type: "string", pattern: "abc.*x" },
+        a: { type: "string", minLength: 10 },
+        b: { type: "string", pattern: "^(?!a)[abc]*x" },
         c: { enum: [1, 2] },
       },
     };

@@ -23,7 +23,7 @@ export interface GrammarLimits {
 }
 
 export const defaultGrammarLimits: GrammarLimits = {
-  grammarChars: 262_144,
+  grammarChars: 393_216,
   repetitions: 100_000,
   expandedRepetitions: 100_000,
   schemaDepth: 64,

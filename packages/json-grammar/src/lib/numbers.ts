@@ -1,11 +1,13 @@
 // Owns numbers: bounds as exact digit patterns.
-import { ceilToPlaces, floorToPlaces, hasPlaces } from "./decimal.ts";
+import { ceilToPlaces, floorToPlaces, hasPlaces, isMultiple, stepOf } from "./decimal.ts";
 import { decimalsBetween, integersBetween } from "./digits.ts";
-import { never, type Expression } from "./expression.ts";
+import { choice, literal, never, oneOf, optional, repeat, sequence, type Expression } from "./expression.ts";
 import { anyInteger, anyNumber } from "./free-form.ts";
 import type { Grammar } from "./grammar.ts";
 import { numberDigits } from "./limits.ts";
-import { numberOf, refuse, type SchemaPart } from "./schema-part.ts";
+import { literalChoice } from "./literal-tree.ts";
+import { residuesBetween } from "./multiples.ts";
+import { numberOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 
 interface Bound {
   readonly value: number;
@@ -18,59 +20,220 @@ export interface NumberConstraints {
   readonly integer: boolean;
   readonly low: Bound | undefined;
   readonly high: Bound | undefined;
+  /** What the number has to be a multiple of, and what it must not be one of. */
+  readonly steps: readonly Step[];
+}
+
+interface Step {
+  readonly value: number;
+  readonly negated: boolean;
+  readonly part: SchemaPart;
 }
 
 /** As far as bounds are told apart: beyond, a number in JSON loses digits where it is read. */
 const farthest = Number.MAX_SAFE_INTEGER;
 /** Where a bound that is not given lies. */
 const usual = 10 ** numberDigits.integer - 1;
+/** The automaton over a number's digits has a state for each remainder and each place. */
+const highestModulus = 200;
+/** Numbers that are written one by one, and what may stand after the point where a step says so. */
+const mostListed = 1_000;
 
-/** @throws UnsupportedSchemaError for a multipleOf other than 1 */
 export function readNumberConstraints(parts: readonly SchemaPart[], integer: boolean): NumberConstraints {
-  const lows = parts.flatMap((part) => [...bound(part, "minimum", false), ...bound(part, "exclusiveMinimum", true)]);
-  const highs = parts.flatMap((part) => [...bound(part, "maximum", false), ...bound(part, "exclusiveMaximum", true)]);
-  for (const part of parts) {
-    const step = numberOf(part, "multipleOf");
-    if (step !== undefined && step !== 1) throw refuse(part, "multipleOf", "is not supported, unless it is 1");
-  }
+  const lows = parts.flatMap((part) => [...bound(part, "minimum"), ...bound(part, "exclusiveMinimum")]);
+  const highs = parts.flatMap((part) => [...bound(part, "maximum"), ...bound(part, "exclusiveMaximum")]);
+  const steps = parts.flatMap((part) => [...step(part, "multipleOf", false), ...step(part, "~notMultipleOf", true)]);
   return {
-    integer: integer || parts.some((part) => numberOf(part, "multipleOf") === 1),
+    integer: integer || steps.some(({ value, negated }) => !negated && Number.isInteger(value)),
     low: lows.toSorted((a, b) => b.value - a.value || Number(b.exclusive) - Number(a.exclusive))[0],
     high: highs.toSorted((a, b) => a.value - b.value || Number(b.exclusive) - Number(a.exclusive))[0],
+    steps: steps.filter(({ value, negated }) => negated || value !== 1),
   };
 }
 
-function bound(part: SchemaPart, keyword: string, exclusive: boolean): readonly Bound[] {
+/** As draft 4 has it, a boolean says of the bound beside it whether it is exclusive. */
+function bound(
+  part: SchemaPart,
+  keyword: "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum",
+): readonly Bound[] {
+  if (typeof valueOf(part, keyword) === "boolean") return [];
   const value = numberOf(part, keyword);
-  return value === undefined ? [] : [{ value, exclusive, part, keyword }];
+  if (value === undefined) return [];
+  const isBeside =
+    (keyword === "minimum" && valueOf(part, "exclusiveMinimum") === true) ||
+    (keyword === "maximum" && valueOf(part, "exclusiveMaximum") === true);
+  return [{ value, exclusive: isBeside || keyword.startsWith("exclusive"), part, keyword }];
+}
+
+function step(part: SchemaPart, keyword: string, negated: boolean): readonly Step[] {
+  const value = numberOf(part, keyword);
+  if (value === undefined) return [];
+  if (value <= 0) throw refuse(part, "multipleOf", "must be more than 0");
+  return [{ value, negated, part }];
 }
 
 /** Tells whether a number of an enum fulfils the keywords beside it. */
-export function numberFilter({ integer, low, high }: NumberConstraints): (value: number) => boolean {
+export function numberFilter({ integer, low, high, steps }: NumberConstraints): (value: number) => boolean {
   return (value) => {
     if (integer && !Number.isInteger(value)) return false;
+    if (steps.some((one) => isMultiple(value, one.value) === one.negated)) return false;
     if (low !== undefined && !(low.exclusive ? value > low.value : value >= low.value)) return false;
     return high === undefined || (high.exclusive ? value < high.value : value <= high.value);
   };
 }
 
+/** Those that fulfil them, in ascending order; undefined where they are more than `most`. */
+export function wholeNumbersOf(constraints: NumberConstraints, most: number): readonly string[] | undefined {
+  const { low, high } = constraints;
+  if (low === undefined || high === undefined) return undefined;
+  const [first, last] = [Math.ceil(low.value), Math.floor(high.value)];
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || last - first >= most) return undefined;
+  const all = Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+  return all.filter(numberFilter(constraints)).map(String);
+}
+
 /**
  * Never, when no number of the digits that a grammar writes fulfils them.
- * @throws UnsupportedSchemaError when all that do are too large to be told apart
+ * @throws UnsupportedSchemaError when all that do are too large to be told apart, and for steps that are no few digits
  */
 export function numberExpression(grammar: Grammar, constraints: NumberConstraints, hint: string): Expression {
-  const { integer } = constraints;
+  const { integer, steps } = constraints;
+  if (steps.length > 0) return steppedExpression(grammar, constraints, hint);
   if (constraints.low === undefined && constraints.high === undefined) {
     return integer ? anyInteger(grammar) : anyNumber(grammar);
   }
   const { low, high } = integer ? constraints : withoutFarBounds(constraints);
   const places = integer ? 0 : placesFor([low, high].map((end) => end?.value ?? 0));
+  return between(grammar, constraints, places, hint);
+}
+
+function between(grammar: Grammar, constraints: NumberConstraints, places: number, hint: string): Expression {
+  const { low, high } = constraints.integer ? constraints : withoutFarBounds(constraints);
   const [first, last] = [lowest(low, high, places), highest(high, low, places)];
   if (first > last) return never;
-  const kind = integer ? "integer" : "number";
+  const kind = constraints.integer ? "integer" : "number";
   return grammar.shared(`${kind} ${first} ${last} ${places}`, `${hint}-${kind}`, () =>
-    integer ? integersBetween(first, last) : decimalsBetween(first, last, places),
+    constraints.integer ? integersBetween(first, last) : decimalsBetween(first, last, places),
   );
+}
+
+function steppedExpression(grammar: Grammar, constraints: NumberConstraints, hint: string): Expression {
+  const { integer, low, high, steps } = constraints;
+  const [fraction] = steps.filter(({ value }) => !Number.isInteger(value));
+  if (fraction !== undefined) return fractionSteps(grammar, constraints, fraction, hint);
+  const [first, last] = [lowest(low, high, 0), highest(high, low, 0)];
+  const whole = first > last ? never : wholeSteps(grammar, constraints, first, last, hint);
+  if (integer) return whole;
+  // A number with a fraction is a multiple of no whole number.
+  return choice(whole, brokenNumber(constraints));
+}
+
+function wholeSteps(
+  grammar: Grammar,
+  { steps, low, high }: NumberConstraints,
+  first: bigint,
+  last: bigint,
+  hint: string,
+): Expression {
+  const modulus = steps.reduce((common, { value }) => leastCommonMultiple(common, value), 1);
+  const fits = (value: number): boolean => steps.every((one) => (value % one.value === 0) !== one.negated);
+  const negated = steps.some((one) => one.negated);
+  if (!negated && modulus > 1) {
+    const count = Number((last - first) / BigInt(modulus));
+    if (low !== undefined && high !== undefined && count < mostListed)
+      return listedMultiples(first, last, BigInt(modulus));
+  }
+  const zeros = negated ? 0 : trailingZeros(modulus);
+  const unit = 10 ** zeros;
+  if (modulus / unit > highestModulus) {
+    throw refuse(
+      steps[0]?.part ?? noPart,
+      "multipleOf",
+      `is supported up to ${highestModulus}, and beyond only for few numbers or with zeros at its end`,
+    );
+  }
+  if (zeros === 0) return residuesBetween(grammar, first, last, { modulus, accepts: fits }, `${hint}-multiple`);
+  const scale = BigInt(unit);
+  const [from, to] = [divideUp(first, scale), -divideUp(-last, scale)];
+  const residues = { modulus: modulus / unit, accepts: (residue: number) => residue === 0 };
+  const nonZero = choice(
+    from < 0n ? residuesBetween(grammar, from, to < 0n ? to : -1n, residues, `${hint}-multiple`) : never,
+    to > 0n ? residuesBetween(grammar, from > 0n ? from : 1n, to, residues, `${hint}-multiple`) : never,
+  );
+  const zero = from <= 0n && to >= 0n ? literal("0") : never;
+  return choice(zero, sequence(nonZero, literal("0".repeat(zeros))));
+}
+
+function listedMultiples(first: bigint, last: bigint, step: bigint): Expression {
+  const texts: string[] = [];
+  for (let value = divideUp(first, step) * step; value <= last; value += step) texts.push(String(value));
+  return literalChoice(texts);
+}
+
+/** Multiples of a fraction that divides 1, or of a power of ten: what stands after the point tells. */
+function fractionSteps(grammar: Grammar, constraints: NumberConstraints, one: Step, hint: string): Expression {
+  const { low, high, steps } = constraints;
+  const { units, places } = stepOf(one.value);
+  const whole = 10n ** BigInt(places);
+  if (steps.length > 1 || one.negated || places > numberDigits.fraction) {
+    throw refuse(one.part, "multipleOf", "is supported for a fraction only where it stands alone");
+  }
+  if (units === 1n) return between(grammar, { ...constraints, steps: [] }, places, hint);
+  if (whole % units !== 0n || whole / units > mostListed || low !== undefined || high !== undefined) {
+    throw refuse(
+      one.part,
+      "multipleOf",
+      "is supported for a fraction only where that divides 1 and has no bounds beside it",
+    );
+  }
+  const texts = Array.from({ length: Number(whole / units) }, (_, index) =>
+    String(BigInt(index) * units)
+      .padStart(places, "0")
+      .replace(/0+$/, ""),
+  ).filter((text) => text !== "");
+  const fraction = sequence(literal("."), choice(literal("0"), literalChoice(texts)));
+  return grammar.shared(`multiple of ${one.value}`, `${hint}-multiple`, () =>
+    sequence(optional(literal("-")), naturalNumber(), optional(fraction)),
+  );
+}
+
+/** With something other than zeros after the point; near a bound that has a fraction itself, none are written. */
+function brokenNumber({ low, high }: NumberConstraints): Expression {
+  const highest = 10n ** BigInt(brokenDigits) - 1n;
+  const least = low === undefined ? -highest : ceilToPlaces(clamp(low.value), 0);
+  const most = high === undefined ? highest : floorToPlaces(clamp(high.value), 0);
+  const wholes = (from: bigint, to: bigint): Expression => {
+    const [first, last] = [from > 0n ? from : 0n, to < highest ? to : highest];
+    return first > last ? never : integersBetween(first, last);
+  };
+  const fraction = sequence(literal("."), repeat(oneOf("09"), 0, 3), oneOf("19"), repeat(oneOf("09"), 0, 3));
+  return choice(
+    sequence(wholes(least, most - 1n), fraction),
+    sequence(literal("-"), wholes(-most, -least - 1n), fraction),
+  );
+}
+
+/** Before the point, so that what stands after it is not lost where the number is read. */
+const brokenDigits = 8;
+
+function naturalNumber(): Expression {
+  return choice(literal("0"), sequence(oneOf("19"), repeat(oneOf("09"), 0, 7)));
+}
+
+const noPart: SchemaPart = { path: "", schema: {} };
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (y > 0) [x, y] = [y, x % y];
+  return (a / x) * b;
+}
+
+function trailingZeros(value: number): number {
+  return /0*$/.exec(String(value))?.[0].length ?? 0;
+}
+
+function divideUp(value: bigint, by: bigint): bigint {
+  return value > 0n ? (value + by - 1n) / by : -(-value / by);
 }
 
 /** Bounds like those of a 32-bit float say nothing about the usual digits, and would leave none of them after the point. */

@@ -124,7 +124,6 @@ describe("objects", () => {
     [{ type: "object", properties: { a: 5 } }, "schema", "/properties/a"],
     [{ type: "object", required: "a" }, "required", "/required"],
     [{ type: "object", required: [1] }, "required", "/required"],
-    [{ type: "object", propertyNames: { pattern: "^a" } }, "propertyNames", "/propertyNames"],
   ])("refuses %j", (schema, keyword, path) => {
     expect(refusal(schema)).toMatchObject({ name: "UnsupportedSchemaError", keyword, path });
   });

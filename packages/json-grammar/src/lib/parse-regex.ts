@@ -112,11 +112,9 @@ function parseItem(reader: Reader, limits: GrammarLimits, depth: number): RegexS
     case "*":
     case "+":
     case "?":
-    case "{":
-    case "}":
-    case "]":
       throw new RegexError(`has a ${JSON.stringify(char)} that needs a backslash`);
     default:
+      // Brackets and braces that open or close nothing stand for themselves, as they do without the u flag.
       return { kind: "set", set: singleChar(codePoint(char)) };
   }
 }

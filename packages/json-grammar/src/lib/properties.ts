@@ -1,7 +1,10 @@
 // Owns reading the keywords for objects: which members there can be, and what bears on each of them.
 import type { Condition } from "./conjunction.ts";
 import type { Grammar } from "./grammar.ts";
-import { has, isRecord, listOf, namesOf, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+import { asksSomething } from "./keywords.ts";
+import { matchesPattern } from "./patterns.ts";
+import { has, isDerived, isRecord, listOf, namesOf, pathOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+import type { SchemaDocument } from "./schema-document.ts";
 
 /** How many names or schemas can be looked at in a step that is counted. */
 const namesPerStep = 10;
@@ -13,11 +16,22 @@ export function memberNames(parts: readonly SchemaPart[], grammar: Grammar): rea
 }
 
 export function requiredNames(parts: readonly SchemaPart[], grammar: Grammar): readonly string[] {
+  return namedBy(parts, "required", grammar);
+}
+
+/** Names that no member may have. */
+export function absentNames(parts: readonly SchemaPart[], grammar: Grammar): readonly string[] {
+  return namedBy(parts, "~absent", grammar);
+}
+
+function namedBy(parts: readonly SchemaPart[], keyword: string, grammar: Grammar): readonly string[] {
   const names = parts.flatMap((part) => {
-    const required = listOf(part, "required", grammar.limits.alternatives) ?? [];
-    grammar.spend(required.length / namesPerStep);
-    return required.map((name) => {
-      if (typeof name !== "string") throw refuse(part, "required", "must be an array of strings");
+    // As draft 3 has it, `required` stands in the member itself and is a boolean.
+    if (typeof valueOf(part, keyword) === "boolean") return [];
+    const listed = listOf(part, keyword, grammar.limits.alternatives) ?? [];
+    grammar.spend(listed.length / namesPerStep);
+    return listed.map((name) => {
+      if (typeof name !== "string") throw refuse(part, keyword, "must be an array of strings");
       return name;
     });
   });
@@ -25,34 +39,50 @@ export function requiredNames(parts: readonly SchemaPart[], grammar: Grammar): r
 }
 
 /** Everything that bears on the member of this name. */
-export function propertyConditions(
-  parts: readonly SchemaPart[],
-  name: string,
-  { spend }: Pick<Grammar, "spend">,
-): readonly Condition[] {
-  spend(parts.length / namesPerStep);
+export function propertyConditions(parts: readonly SchemaPart[], name: string, grammar: Grammar): readonly Condition[] {
+  grammar.spend(parts.length / namesPerStep);
   return parts.flatMap((part) => {
-    if (declares(part, name)) return [{ kind: "schema" as const, at: pathOf(part, "properties", name) }];
-    return additionalConditions(part);
+    const patterns = patternsOf(part, grammar).filter((pattern) =>
+      matchesPattern(
+        grammar,
+        { source: pattern, path: pathOf(part, "patternProperties", pattern), keyword: "patternProperties" },
+        name,
+      ),
+    );
+    const named = declares(part, name) ? [schemaAt(part, "properties", name)] : [];
+    const found = [...named, ...patterns.map((pattern) => schemaAt(part, "patternProperties", pattern))];
+    return found.length > 0 ? found : additionalConditions(part);
   });
 }
 
+export function patternsOf(part: SchemaPart, grammar: Grammar): readonly string[] {
+  return namesOf(part, "patternProperties", grammar.limits.alternatives);
+}
+
 /**
- * Everything that bears on members that no part declares. Undefined when there are to be none: a schema that lists its properties
- * means these, unless it says otherwise.
+ * Everything that bears on members that no part declares, neither by name nor by pattern. Undefined when there are to be none: a schema
+ * that lists its properties means these, unless it says otherwise, be it by closing other objects and not this one.
  */
-export function extraConditions(parts: readonly SchemaPart[]): readonly Condition[] | undefined {
-  const isOpen =
-    parts.some((part) => has(part, "additionalProperties")) || !parts.some((part) => has(part, "properties"));
+export function extraConditions(
+  parts: readonly SchemaPart[],
+  document: Pick<SchemaDocument, "closesObjects">,
+): readonly Condition[] | undefined {
+  const isListed = parts.some(
+    (part) => !isDerived(part) && (asksSomething(part, "properties") || asksSomething(part, "patternProperties")),
+  );
+  const isOpen = !isListed || parts.some((part) => has(part, "additionalProperties")) || document.closesObjects;
   return isOpen ? parts.flatMap(additionalConditions) : undefined;
+}
+
+export function schemaAt(part: SchemaPart, ...keys: readonly (string | number)[]): Condition {
+  return { kind: "schema", at: pathOf(part, ...keys) };
+}
+
+export function additionalConditions(part: SchemaPart): readonly Condition[] {
+  return has(part, "additionalProperties") ? [schemaAt(part, "additionalProperties")] : [];
 }
 
 function declares(part: SchemaPart, name: string): boolean {
   const properties = valueOf(part, "properties");
   return isRecord(properties) && Object.hasOwn(properties, name);
-}
-
-function additionalConditions(part: SchemaPart): readonly Condition[] {
-  if (!has(part, "additionalProperties")) return [];
-  return [{ kind: "schema", at: pathOf(part, "additionalProperties") }];
 }

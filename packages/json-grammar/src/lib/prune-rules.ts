@@ -12,12 +12,16 @@ const rulesPerStep = 10;
 export function pruneRules(rules: Rules, root: string, spend: Grammar["spend"]): Rules | undefined {
   const finite = findFinite(rules, spend);
   if (!finite.has(root)) return undefined;
+  const isAllFinite = finite.size === rules.size;
   const kept = new Map<string, Expression>();
   const waiting = [root];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     const expression = rules.get(name);
     if (expression === undefined || kept.has(name)) continue;
-    const useful = replaceReferences(expression, (rule) => (finite.has(rule) ? reference(rule) : never));
+    const isWhole = isAllFinite && referencesOf(expression).every((rule) => finite.has(rule));
+    const useful = isWhole
+      ? expression
+      : replaceReferences(expression, (rule) => (finite.has(rule) ? reference(rule) : never));
     kept.set(name, useful);
     waiting.push(...referencesOf(useful).toReversed());
   }

@@ -51,10 +51,11 @@ function plainRest(languages: Languages, syntax: RegexSyntax, next: Rest): Rest 
 }
 
 function lookaheadRest(languages: Languages, syntax: RegexSyntax & { kind: "lookahead" }, next: Rest): Rest {
-  if (mentions(syntax.item, "start")) throw new RegexError("has a ^ within a lookahead, which is not supported");
-  const ahead = restOf(languages, syntax.item, () => languages.all)(false);
-  const condition = syntax.negative ? languages.complement(ahead) : ahead;
-  return (atStart) => languages.intersection([condition, next(atStart)]);
+  const ahead = restOf(languages, syntax.item, () => languages.all);
+  return (atStart) => {
+    const found = ahead(atStart);
+    return languages.intersection([syntax.negative ? languages.complement(found) : found, next(atStart)]);
+  };
 }
 
 /** Asked for each of its two answers once only: a row of groups would double the work with each of them. */

@@ -9,18 +9,19 @@ const silent: ReadonlySet<string> = new Set([
   "anyOf",
   "oneOf",
   "prefixItems",
+  "~",
 ]);
 const spoken: ReadonlyMap<string, string> = new Map([
   ["items", "item"],
   ["additionalProperties", "extra"],
 ]);
 
-/** From the JSON Pointer of a schema: `/properties/tags/items` is `tags-item`. Not unique. */
-export function ruleName(pointer: string): string {
-  if (pointer === "") return "root";
+/** From the JSON Pointer of a schema: `/properties/tags/items` is `tags-item`. Not unique. `root` is what the whole schema is called. */
+export function ruleName(pointer: string, root: string): string {
+  if (pointer === "") return root;
   const keys = pointer.split("/").slice(1);
   const words = keys.map((key) =>
     silent.has(key) ? "" : /^\d+$/.test(key) ? String(Number(key) + 1) : (spoken.get(key) ?? key),
   );
-  return words.filter((word) => word !== "").join("-");
+  return [root === "root" ? "" : root, ...words].filter((word) => word !== "").join("-");
 }

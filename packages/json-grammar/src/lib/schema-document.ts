@@ -1,29 +1,56 @@
-// Owns finding schemas by their JSON Pointer, and what a $ref points to. One document: nothing is ever fetched.
+// Owns finding schemas: by their JSON Pointer, by what a $ref points to, and those that are derived from what a keyword says. One
+// document: nothing is ever fetched.
 import { UnsupportedSchemaError } from "./errors.ts";
-import { escapePointer, isRecord, refuse, textOf, type SchemaPart } from "./schema-part.ts";
+import { derivedStep, escapePointer, isRecord, refuse, textOf, type SchemaPart } from "./schema-part.ts";
 
 export interface SchemaDocument {
   /** @throws UnsupportedSchemaError when what stands there is no schema */
   at(pointer: string): boolean | SchemaPart;
+  /** What stands there as it was written; undefined when there is nothing. */
+  read(pointer: string): unknown;
+  /** Whether one of the schemas closes an object. */
+  readonly closesObjects: boolean;
   /** The pointer that the part's $ref means. @throws UnsupportedSchemaError when there is nothing in this document */
   target(part: SchemaPart): string;
+  /** A place for a schema that what stands at the pointer amounts to; it is made once. @returns the pointer to it */
+  derive(from: string, make: () => unknown): string;
 }
+
+/** How many schemas are looked at to find those that have a name of their own. */
+const mostNamed = 20_000;
 
 export function createDocument(root: unknown): SchemaDocument {
   const found = new Map<string, unknown>([["", root]]);
+  let names: ReadonlyMap<string, string> | undefined;
+  let closing: boolean | undefined;
 
+  /** From the longest beginning that is known. */
   function lookUp(pointer: string): unknown {
-    if (!found.has(pointer)) {
-      const keys = pointer.split("/").slice(1);
-      found.set(
-        pointer,
-        keys.reduce((value, key) => child(value, unescapePointer(key)), root),
-      );
-    }
-    return found.get(pointer);
+    if (found.has(pointer)) return found.get(pointer);
+    let known = pointer.lastIndexOf("/");
+    while (known > 0 && !found.has(pointer.slice(0, known))) known = pointer.lastIndexOf("/", known - 1);
+    const keys = pointer.slice(known + 1).split("/");
+    const value = keys.reduce((parent, key) => child(parent, unescapePointer(key)), found.get(pointer.slice(0, known)));
+    found.set(pointer, value);
+    return value;
+  }
+
+  function resolve(ref: string): string | undefined {
+    const [before = "", fragment = ""] = ref.split("#", 2);
+    const isPointer = fragment === "" || fragment.startsWith("/");
+    if (before === "" && isPointer) return fragment.split("/").map(decodeKey).join("/");
+    names ??= namesIn(root);
+    const base = isPointer ? names.get(before) : (names.get(ref) ?? names.get(`#${fragment}`));
+    if (base === undefined) return undefined;
+    return isPointer ? base + fragment.split("/").map(decodeKey).join("/") : base;
   }
 
   return {
+    get closesObjects() {
+      closing ??= closesSome(root);
+      return closing;
+    },
+    read: lookUp,
     at: (path) => {
       const schema = lookUp(path);
       if (typeof schema === "boolean") return schema;
@@ -31,13 +58,55 @@ export function createDocument(root: unknown): SchemaDocument {
       throw new UnsupportedSchemaError(path, "schema", "must be an object or a boolean");
     },
     target: (part) => {
-      const ref = textOf(part, "$ref") ?? "";
-      if (!/^#(\/|$)/.test(ref)) throw refuse(part, "$ref", "must point into this schema: # or #/…");
-      const pointer = ref.slice(1).split("/").map(decodeKey).join("/");
+      const pointer = resolve(textOf(part, "$ref") ?? "");
+      if (pointer === undefined)
+        throw refuse(part, "$ref", "must point into this schema: #, #/… or a name that is in it");
       if (lookUp(pointer) === undefined) throw refuse(part, "$ref", "points to nothing in this schema");
       return pointer;
     },
+    derive: (from, make) => {
+      const pointer = `${from}/${derivedStep}`;
+      if (!found.has(pointer)) found.set(pointer, make());
+      return pointer;
+    },
   };
+}
+
+/** Pointers by `$id` (as it is, and what it is relative to the document's own), and by `#` and the name of an anchor. */
+function namesIn(root: unknown): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  const waiting: { readonly value: unknown; readonly pointer: string }[] = [{ value: root, pointer: "" }];
+  const base = isRecord(root) ? (root["$id"] ?? root["id"]) : undefined;
+  for (let count = 0; count < mostNamed; count += 1) {
+    const next = waiting.pop();
+    if (next === undefined) break;
+    const { value, pointer } = next;
+    if (typeof value !== "object" || value === null) continue;
+    for (const [key, item] of Object.entries(value)) {
+      if (typeof item === "object") waiting.push({ value: item, pointer: `${pointer}/${escapePointer(key)}` });
+      if (typeof item !== "string") continue;
+      if (key === "$anchor" || key === "$dynamicAnchor") names.set(`#${item}`, pointer);
+      if (key === "$id" || key === "id") for (const name of spellingsOf(item, base)) names.set(name, pointer);
+    }
+  }
+  return names;
+}
+
+function closesSome(root: unknown): boolean {
+  const waiting: unknown[] = [root];
+  for (let count = 0; count < mostNamed && waiting.length > 0; count += 1) {
+    const value = waiting.pop();
+    if (typeof value !== "object" || value === null) continue;
+    if (isRecord(value) && value["additionalProperties"] === false) return true;
+    for (const item of Object.values(value)) if (typeof item === "object") waiting.push(item);
+  }
+  return false;
+}
+
+function spellingsOf(id: string, base: unknown): readonly string[] {
+  const plain = id.replace(/#$/, "");
+  if (typeof base !== "string" || !URL.canParse(plain, base)) return [plain];
+  return [plain, new URL(plain, base).href, plain.split("/").at(-1) ?? plain];
 }
 
 function child(value: unknown, key: string): unknown {

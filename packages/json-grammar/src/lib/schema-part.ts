@@ -8,8 +8,23 @@ export interface SchemaPart {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
+/** A step of a pointer that no key can be: below it stands what a keyword amounts to, and not what was written. */
+export const derivedStep = "~";
+
+/** Schemas that were made here. They may use keywords of our own, which begin with `~`, and neither open nor close an object. */
+const derived = new WeakSet<object>();
+
+export function derive(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  derived.add(schema);
+  return schema;
+}
+
+export function isDerived(part: SchemaPart): boolean {
+  return derived.has(part.schema);
+}
+
 export function has(part: SchemaPart, keyword: string): boolean {
-  return Object.hasOwn(part.schema, keyword);
+  return Object.hasOwn(part.schema, keyword) && (!keyword.startsWith("~") || isDerived(part));
 }
 
 /** @returns the keyword's value, or undefined when it is not there */
@@ -42,6 +57,12 @@ export function countOf(part: SchemaPart, keyword: string, highest: number): num
   if (!Number.isInteger(value) || value < 0) throw refuse(part, keyword, "must be a whole number, not below 0");
   if (value > highest) throw refuse(part, keyword, `is more than ${highest}`);
   return value;
+}
+
+/** Infinity when there is none. Nobody writes more than `highest`, so that a larger number says as much. */
+export function upperCountOf(part: SchemaPart, keyword: string, highest: number): number {
+  const value = countOf(part, keyword, Infinity);
+  return value === undefined ? Infinity : Math.min(value, highest);
 }
 
 export function textOf(part: SchemaPart, keyword: string): string | undefined {

@@ -1,104 +1,234 @@
 // Owns strings: patterns, formats and lengths together, as one language or as a plain count of characters.
-import { anyChar } from "./char-set.ts";
+import { anyChar, charsOf } from "./char-set.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { isNever, never, type Expression } from "./expression.ts";
-import { formatPatterns } from "./formats.ts";
+import { formatPatterns, shortFormat } from "./formats.ts";
 import { anyString } from "./free-form.ts";
 import type { Grammar } from "./grammar.ts";
 import { quoted, stringChar } from "./json-text.ts";
-import { languageExpression } from "./language-rules.ts";
+import {
+  languageExpression,
+  planExpression,
+  planLanguage,
+  type CharSpelling,
+  type LanguagePlan,
+} from "./language-rules.ts";
+import { limitLength } from "./limit-length.ts";
 import { createLanguages, type Language, type Languages } from "./languages.ts";
-import type { GrammarLimits } from "./limits.ts";
-import { parseRegex, RegexError } from "./parse-regex.ts";
-import { languageOfRegex } from "./regex-language.ts";
-import { countOf, pathOf, textOf, type SchemaPart } from "./schema-part.ts";
-import { textLength } from "./text-length.ts";
+import { defaultGrammarLimits, type GrammarLimits } from "./limits.ts";
+import { hasText, patternLanguage, type PatternRule } from "./patterns.ts";
+import { countOf, listOf, pathOf, textOf, upperCountOf, type SchemaPart } from "./schema-part.ts";
+import { textLength, type TextLength } from "./text-length.ts";
 
-/** How many characters of a pattern or a text can be read in a step that is counted. */
-const charsPerStep = 10;
+/** Up to so many characters are shared out among the repetitions of a pattern whose length cannot be counted. */
+const longestShared = 4_096;
 
-interface StringRule {
-  readonly source: string;
-  readonly path: string;
-  readonly keyword: "pattern" | "format";
+/** What a pattern or a format says, or its opposite. */
+interface StringRule extends PatternRule {
+  readonly negated: boolean;
+  /** The format's name. */
+  readonly format: string;
 }
 
 export interface StringConstraints {
-  readonly rules: readonly StringRule[];
+  readonly patterns: readonly StringRule[];
+  /** Annotations, by the standard: they hold as far as they leave anything of what the patterns say. */
+  readonly formats: readonly StringRule[];
+  /** Texts that it must not be. */
+  readonly excluded: readonly string[];
   readonly minLength: number;
   /** Infinity when there is none. */
   readonly maxLength: number;
 }
 
 export function readStringConstraints(parts: readonly SchemaPart[], limits: GrammarLimits): StringConstraints {
-  const patterns = parts.flatMap((part) => rulesOf(part, "pattern", (pattern) => pattern));
-  // A format is an annotation; a pattern beside it states what is meant, and may be at odds with it.
-  const formats = parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format)));
+  const negatedFormat = (format: string): string => formatPatterns.get(format) ?? "";
   return {
-    rules: patterns.length > 0 ? patterns : formats,
+    patterns: parts.flatMap((part) => [
+      ...rulesOf(part, "pattern", (pattern) => pattern, false),
+      ...rulesOf(part, "~notPattern", (pattern) => pattern, true),
+      ...rulesOf(part, "~notFormat", negatedFormat, true),
+    ]),
+    formats: parts.flatMap((part) => rulesOf(part, "format", (format) => formatPatterns.get(format), false)),
+    excluded: parts.flatMap((part) => listOf(part, "~notTexts", limits.alternatives) ?? []).map(String),
     minLength: Math.max(0, ...parts.map((part) => countOf(part, "minLength", limits.repetitions) ?? 0)),
-    maxLength: Math.min(...parts.map((part) => countOf(part, "maxLength", limits.repetitions) ?? Infinity)),
+    maxLength: Math.min(...parts.map((part) => upperCountOf(part, "maxLength", limits.repetitions))),
   };
 }
 
 function rulesOf(
   part: SchemaPart,
-  keyword: StringRule["keyword"],
+  keyword: string,
   patternOf: (value: string) => string | undefined,
+  negated: boolean,
 ): readonly StringRule[] {
   const value = textOf(part, keyword);
   const source = value === undefined ? undefined : patternOf(value);
-  return source === undefined ? [] : [{ source, path: pathOf(part, keyword), keyword }];
+  if (value === undefined || source === undefined) return [];
+  return [{ source, path: pathOf(part, keyword), keyword, negated, format: keyword === "format" ? value : "" }];
+}
+
+/** What makes two strings' constraints the same. */
+export function constraintsKey({ patterns, formats, excluded, minLength, maxLength }: StringConstraints): string {
+  const rules = [...patterns, ...formats].map(({ source, keyword, negated }) => [source, keyword, negated]);
+  return JSON.stringify([rules, excluded, minLength, String(maxLength)]);
+}
+
+export function isPlain({ patterns, formats, excluded }: StringConstraints): boolean {
+  return patterns.length === 0 && formats.length === 0 && excluded.length === 0;
 }
 
 /** Never, when no string fulfils them. @throws UnsupportedSchemaError naming the pattern that cannot be compiled */
 export function stringExpression(grammar: Grammar, constraints: StringConstraints, hint: string): Expression {
-  const { rules, minLength, maxLength } = constraints;
+  const { minLength, maxLength } = constraints;
   if (minLength > maxLength) return never;
-  grammar.spend(rules.reduce((chars, { source }) => chars + source.length, 0) / charsPerStep);
-  const key = JSON.stringify([rules.map(({ source }) => source), minLength, String(maxLength)]);
-  if (rules.length === 0) {
+  const key = constraintsKey(constraints);
+  if (isPlain(constraints)) {
     if (minLength === 0 && maxLength === Infinity) return anyString(grammar);
     const name = `string-${minLength}-${maxLength === Infinity ? "up" : maxLength}`;
     return grammar.shared(key, name, (rule) =>
       quoted(grammar.counted(stringChar(grammar, anyChar), minLength, maxLength, rule)),
     );
   }
-  return grammar.shared(key, hint, (name) => quoted(patternExpression(grammar, constraints, name)));
+  return grammar.shared(key, hint, (name) => quoted(languageText(grammar, constraints, { name, spell: stringChar })));
 }
 
 /** Tells whether a string of an enum fulfils the keywords beside it. */
 export function stringFilter(grammar: Grammar, constraints: StringConstraints): (text: string) => boolean {
+  if (isPlain(constraints) && constraints.minLength === 0 && constraints.maxLength === Infinity) return () => true;
   const languages = createLanguages(grammar.spend);
-  const { rules, minLength, maxLength } = constraints;
-  const language = languages.intersection(rules.map((rule) => ruleLanguage(languages, rule, grammar)));
+  const { minLength, maxLength } = constraints;
+  const language = rulesLanguage(grammar, languages, constraints, true);
   return (text) => {
-    grammar.spend(text.length / charsPerStep);
-    const chars = Array.from(text, (char) => char.codePointAt(0) ?? 0);
-    if (chars.length < minLength || chars.length > maxLength) return false;
-    return language === languages.all || chars.reduce<Language>(languages.derive, language).nullable;
+    const length = Array.from(text).length;
+    if (length < minLength || length > maxLength) return false;
+    return language === languages.all || hasText(languages, language, text);
   };
 }
 
-function patternExpression(grammar: Grammar, constraints: StringConstraints, name: string): Expression {
-  const { rules, minLength, maxLength } = constraints;
-  const { limits } = grammar;
-  for (const longest of lengthsToTry(maxLength, minLength, limits)) {
-    const languages = createLanguages(grammar.spend);
-    const language = languages.intersection(rules.map((rule) => ruleLanguage(languages, rule, grammar)));
-    const bounded = boundLength(languages, language, minLength, longest);
-    const expression = languageExpression(grammar, languages, bounded, name);
-    if (expression !== undefined && !(isNever(expression) && longest < maxLength)) return expression;
+/** All strings that fulfil them. */
+export function constrainedLanguage(grammar: Grammar, languages: Languages, constraints: StringConstraints): Language {
+  const language = rulesLanguage(grammar, languages, constraints, true);
+  return boundLength(languages, language, constraints.minLength, constraints.maxLength);
+}
+
+/** How the texts are spelled, and what else they have to fulfil. */
+export interface LanguageSpelling {
+  readonly name: string;
+  readonly spell: CharSpelling;
+  /** @returns the texts of which they have to be */
+  readonly within?: (languages: Languages) => Language;
+}
+
+/** Formats are left aside where they contradict the patterns, or need too many states with them. */
+export function languageText(grammar: Grammar, constraints: StringConstraints, spelling: LanguageSpelling): Expression {
+  const isMixed = constraints.patterns.some(({ negated }) => !negated) && constraints.formats.length > 0;
+  for (const withFormats of isMixed ? [true, false] : [true]) {
+    const expression = boundedText(grammar, constraints, spelling, withFormats);
+    if (expression !== undefined && !(isNever(expression) && isMixed && withFormats)) return expression;
   }
-  const [first] = rules;
-  const reason = `needs an automaton of more than ${limits.patternStates} states, lengths included`;
-  throw new UnsupportedSchemaError(first?.path ?? "", first?.keyword ?? "pattern", reason);
+  const [first] = [...constraints.patterns, ...constraints.formats];
+  const reason = `needs an automaton of more than ${grammar.limits.patternStates} states, lengths included`;
+  throw new UnsupportedSchemaError(first?.path ?? "", first?.keyword ?? "maxLength", reason);
+}
+
+function boundedText(
+  grammar: Grammar,
+  constraints: StringConstraints,
+  spelling: LanguageSpelling,
+  withFormats: boolean,
+): Expression | undefined {
+  const { name, spell, within } = spelling;
+  const { minLength, maxLength } = constraints;
+  const plan = within === undefined ? knownPlan(grammar, constraints) : undefined;
+  if (plan !== undefined) return planExpression(grammar, plan, name, spell);
+
+  function written(longest: number, isCounted: boolean): Expression | undefined {
+    const languages = createLanguages(grammar.spend);
+    const language = rulesLanguage(grammar, languages, constraints, withFormats);
+    const limited = isCounted ? language : limitLength(languages, language, longest);
+    if (limited === undefined) return undefined;
+    const bounded = boundLength(languages, limited, minLength, isCounted ? longest : Infinity);
+    const all = within === undefined ? bounded : languages.intersection([bounded, within(languages)]);
+    return languageExpression(grammar, languages, all, name, spell);
+  }
+
+  const short = shortFormatOf(constraints);
+  if (short !== undefined && withFormats) return boundedText(grammar, short, spelling, true);
+  const exact = written(maxLength, true);
+  if (exact !== undefined) return exact;
+  if (maxLength === Infinity) return undefined;
+  const shared = written(Math.min(maxLength, longestShared), false);
+  if (shared !== undefined && !isNever(shared)) return shared;
+  for (const longest of shorterLengths(maxLength, minLength, grammar.limits)) {
+    const expression = written(longest, true);
+    if (expression !== undefined && !isNever(expression)) return expression;
+  }
+  return undefined;
+}
+
+/** The same constraints with a format that keeps the length by itself; undefined when there is none. */
+function shortFormatOf(constraints: StringConstraints): StringConstraints | undefined {
+  const { formats, maxLength } = constraints;
+  const [format] = formats;
+  const source = format && formats.length === 1 ? shortFormat(format.format, maxLength) : undefined;
+  if (format === undefined || source === undefined) return undefined;
+  return { ...constraints, formats: [{ ...format, source, format: "" }], maxLength: Infinity };
+}
+
+interface FormatPlan {
+  readonly length: TextLength;
+  readonly plan: LanguagePlan | undefined;
+}
+
+/** Formats are few and do not change: what has been found out about one holds for every grammar. */
+const formatPlans = new Map<string, FormatPlan>();
+/** What using such a plan costs, in the steps that are counted. */
+const stepsPerPlan = 100;
+
+/** For a format alone, whose texts are no shorter and no longer than they have to be. */
+function knownPlan(grammar: Grammar, constraints: StringConstraints): LanguagePlan | undefined {
+  const { patterns, formats, excluded, minLength, maxLength } = constraints;
+  const [format] = formats;
+  if (format === undefined || format.format === "" || formats.length > 1 || patterns.length > 0 || excluded.length > 0)
+    return undefined;
+  grammar.spend(stepsPerPlan);
+  const known = formatPlans.get(format.source) ?? planFormat(format);
+  formatPlans.set(format.source, known);
+  const isWithin = known.length.min >= minLength && known.length.max <= maxLength;
+  const states = known.plan?.kind === "states" ? known.plan.states.length : 0;
+  return isWithin && states <= grammar.limits.patternStates ? known.plan : undefined;
+}
+
+function planFormat(format: StringRule): FormatPlan {
+  const languages = createLanguages(() => {});
+  const limits = { ...defaultGrammarLimits, patternChars: Infinity };
+  const language = patternLanguage(languages, format, { limits, spend: () => {} });
+  return { length: textLength(language), plan: planLanguage(languages, language, limits.patternStates) };
+}
+
+function rulesLanguage(
+  grammar: Grammar,
+  languages: Languages,
+  { patterns, formats, excluded }: StringConstraints,
+  withFormats: boolean,
+): Language {
+  const rules = [...patterns, ...(withFormats ? formats : [])].map((rule) => {
+    const language = patternLanguage(languages, rule, grammar);
+    return rule.negated ? languages.complement(language) : language;
+  });
+  const texts = languages.union(excluded.map((text) => textLanguage(languages, text)));
+  return languages.intersection([...rules, languages.complement(texts)]);
+}
+
+/** The language of one text. */
+export function textLanguage(languages: Languages, text: string): Language {
+  return languages.concat(Array.from(text, (char) => languages.set(charsOf(char))));
 }
 
 /** Each character counted costs a state at least, so a length that needs too many is halved until it fits: shorter texts are just as valid. */
-function lengthsToTry(maxLength: number, minLength: number, limits: GrammarLimits): readonly number[] {
-  const lengths = [maxLength];
-  if (maxLength === Infinity) return lengths;
+function shorterLengths(maxLength: number, minLength: number, limits: GrammarLimits): readonly number[] {
+  const lengths: number[] = [];
   const halves = Math.min(Math.floor(maxLength / 2), limits.patternStates);
   for (let length = halves; length >= Math.max(minLength, 1); length = Math.floor(length / 2)) lengths.push(length);
   return lengths;
@@ -109,14 +239,4 @@ function boundLength(languages: Languages, language: Language, min: number, max:
   if (length.min >= min && length.max <= max) return language;
   const { anyOne } = languages;
   return languages.intersection([language, languages.repeat(anyOne, min, max)]);
-}
-
-function ruleLanguage(languages: Languages, rule: StringRule, { limits, spend }: Grammar): Language {
-  spend(rule.source.length / charsPerStep);
-  try {
-    return languageOfRegex(languages, parseRegex(rule.source, limits));
-  } catch (error) {
-    if (!(error instanceof RegexError)) throw error;
-    throw new UnsupportedSchemaError(rule.path, rule.keyword, error.message);
-  }
 }

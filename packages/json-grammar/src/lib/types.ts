@@ -1,6 +1,13 @@
 // Owns which JSON types a value may have: the types a schema names, or those that its keywords speak of.
-import { constrains, jsonTypes, typeKeywords, type ConstrainedType, type JsonType } from "./keywords.ts";
-import { has, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
+import {
+  constrains,
+  isConstraining,
+  jsonTypes,
+  typeKeywords,
+  type ConstrainedType,
+  type JsonType,
+} from "./keywords.ts";
+import { has, isDerived, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 
 const allTypes: ReadonlySet<JsonType> = new Set(["object", "array", "string", "number", "boolean", "null"]);
 
@@ -17,11 +24,16 @@ export function namedTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> 
  */
 export function writtenTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> {
   const named = namedTypes(parts);
-  if (named !== undefined) return named;
-  const families = (Object.keys(typeKeywords) as ConstrainedType[]).filter((type) =>
-    parts.some((part) => constrains(part, type)),
-  );
-  return families.length > 0 ? new Set(families) : allTypes;
+  if (named !== undefined && parts.some((part) => has(part, "type") && !isDerived(part))) return named;
+  const written = parts.filter((part) => !isDerived(part));
+  const families = spokenTypes(written.some(isConstraining) ? written : parts);
+  const spoken = families.size > 0 ? families : allTypes;
+  return named === undefined ? spoken : commonTypes(named, spoken);
+}
+
+function spokenTypes(parts: readonly SchemaPart[]): ReadonlySet<JsonType> {
+  const types = Object.keys(typeKeywords) as ConstrainedType[];
+  return new Set(types.filter((type) => parts.some((part) => constrains(part, type))));
 }
 
 /** An integer is a number as well. */

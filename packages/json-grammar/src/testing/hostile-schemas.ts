@@ -1,4 +1,5 @@
 // Owns schemas that ask for much more work than they have text, each in any size: what a compiler has to survive.
+import { ifThen } from "./if-then.ts";
 
 type Schema = Record<string, unknown>;
 
@@ -272,6 +273,60 @@ export const hostileSchemas: Readonly<Record<string, (chars: number) => unknown>
   "a chain of rules backwards": (chars) => ({
     $ref: "#/$defs/d0",
     $defs: named(Math.min(chars / 60, 60), (i) => ({ type: "array", items: { $ref: `#/$defs/d${i + 1}` } }), "d"),
+  }),
+  "oneOf of objects that overlap": (chars) => ({
+    oneOf: list(Math.min(12, chars / 200), (i) => properties(chars / 12 / 30, (j) => ({ const: i + j }))),
+  }),
+  "oneOf of patterns that overlap": (chars) => ({
+    oneOf: list(Math.min(200, chars / 40), (i) => ({ type: "string", pattern: `^.*${i}.*$` })),
+  }),
+  "not in not": (chars) => nested(Math.min(60, chars / 30), (inner) => ({ not: { anyOf: [inner, { type: "null" }] } })),
+  "not of many values": (chars) => ({ not: { enum: list(Math.min(4_900, chars / 8), (i) => i) } }),
+  "not of many members": (chars) => ({ type: "object", not: properties(chars / 26, (i) => ({ const: i })) }),
+  "if in if": (chars) =>
+    nested(Math.min(60, chars / 60), (inner, i) =>
+      ifThen({ required: [`p${i}`] }, inner, { not: { required: [`q${i}`] } }),
+    ),
+  "if beside if": (chars) => ({
+    allOf: list(Math.min(4_900, chars / 60), (i) => ifThen({ required: [`p${i}`] }, { required: [`q${i}`] })),
+  }),
+  "dependencies in a ring": (chars) => {
+    const count = Math.min(12, chars / 20);
+    return { ...properties(count, () => ({})), dependentRequired: named(count, (i) => [`p${(i + 1) % count}`]) };
+  },
+  "patterns of names": (chars) => ({
+    type: "object",
+    patternProperties: Object.fromEntries(list(Math.min(4_900, chars / 30), (i) => [`^a.*${i}`, { type: "null" }])),
+  }),
+  "patterns of names beside many members": (chars) => ({
+    ...properties(Math.min(4_900, chars / 30), () => ({ type: "null" }), "name"),
+    patternProperties: { "^na": {}, e1: { type: "null" } },
+  }),
+  "counts beside many members": (chars) => ({
+    ...properties(Math.min(4_900, chars / 30), () => ({ type: "null" })),
+    minProperties: 100,
+    maxProperties: Math.min(4_000, Math.floor(chars / 60)),
+  }),
+  "names that are listed": (chars) => ({
+    type: "object",
+    propertyNames: { enum: list(Math.min(4_900, chars / 12), (i) => `name${i}`) },
+    minProperties: 50,
+  }),
+  "values that differ": (chars) => ({
+    type: "array",
+    items: { enum: list(Math.min(4_900, chars / 8), (i) => i) },
+    uniqueItems: true,
+    maxItems: Math.min(4_900, Math.floor(chars / 8)),
+  }),
+  "multiples of many numbers": (chars) =>
+    properties(chars / 50, (i) => ({ type: "integer", multipleOf: (i % 180) + 3, minimum: i })),
+  "names of schemas": (chars) => ({
+    $defs: named(chars / 40, (i) => ({ $anchor: `n${i}`, type: "null" })),
+    anyOf: list(Math.min(4_000, chars / 40), (i) => ({ $ref: `#n${i}` })),
+  }),
+  "an enum of objects beside keywords": (chars) => ({
+    enum: list(Math.min(4_900, chars / 60), (i) => ({ a: { b: { c: [i, i, i, { d: null }] } } })),
+    properties: { a: { properties: { b: { oneOf: [{ required: ["c"] }, { required: ["d"] }] } } } },
   }),
   "types without end": (chars) => ({ type: list(chars / 9, () => "string") }),
   "enums without difference": (chars) => ({ enum: list(Math.min(4_900, chars / 4), () => "a") }),

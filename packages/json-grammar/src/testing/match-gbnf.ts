@@ -1,40 +1,93 @@
-// Owns the question whether a grammar accepts a text, for tests: all ways at once, as llama.cpp follows them.
+// Owns the question whether a grammar accepts a text, for tests: all ways at once. Equal sets of ways are one object, so that what is
+// found out about one is kept with it.
 import type { Gbnf, GbnfItem } from "./read-gbnf.ts";
+
+/** What a matcher may remember of one grammar: frames, and their places in sets of ways. */
+const mostRemembered = 3_000_000;
+
+/** The grammar takes more than tests have room for. */
+export class MatcherLimitError extends Error {}
 
 /** What is still to be matched: an item, then the rest. Equal ones are the same object. */
 interface Frame {
+  readonly id: number;
   readonly item: GbnfItem;
   readonly rest: Frame | undefined;
 }
 
-export interface GbnfMatch {
+/** Every way to go on after a text; the same object for the same ways. */
+export interface Ways {
+  readonly id: number;
+  /** How many there are, the end included. */
+  readonly count: number;
+  /** The text may end here. */
+  readonly complete: boolean;
+  readonly frames: readonly Frame[];
+  readonly steps: Map<number, Ways | undefined>;
+}
+
+export interface GbnfMatcher {
+  readonly start: Ways;
+  /** Undefined where no text of the grammar goes on so. */
+  advance(ways: Ways, text: string): Ways | undefined;
+}
+
+interface GbnfMatch {
   readonly accepted: boolean;
-  /** Most ways that were open at once: what it costs llama.cpp to check a token. */
+  /** Most ways that were open at once: what it costs to check a token. */
   readonly widest: number;
 }
 
 export function matchGbnf(grammar: Gbnf, text: string): GbnfMatch {
+  const { start, advance } = createGbnfMatcher(grammar);
+  let widest = start.count;
+  let ways: Ways | undefined = start;
+  for (const char of text) {
+    ways = advance(ways, char);
+    if (ways === undefined) return { accepted: false, widest };
+    widest = Math.max(widest, ways.count);
+  }
+  return { accepted: ways.complete, widest };
+}
+
+export function createGbnfMatcher(grammar: Gbnf): GbnfMatcher {
   const frames = new Map<GbnfItem, Map<Frame | undefined, Frame>>();
   const repeats = new Map<GbnfItem, Map<string, GbnfItem>>();
+  const known = new Map<string, Ways>();
+  const opened = new Map<Frame | undefined, ReadonlySet<Frame | undefined>>();
+  let frameCount = 0;
+  let remembered = 0;
+
+  function remember(count: number): void {
+    remembered += count;
+    if (remembered > mostRemembered)
+      throw new MatcherLimitError(`The matcher remembers more than ${mostRemembered} ways`);
+  }
 
   function frame(item: GbnfItem, rest: Frame | undefined): Frame {
     const ofItem = frames.get(item) ?? new Map<Frame | undefined, Frame>();
     frames.set(item, ofItem);
-    const known = ofItem.get(rest) ?? { item, rest };
-    ofItem.set(rest, known);
-    return known;
+    const same = ofItem.get(rest);
+    if (same !== undefined) return same;
+    remember(1);
+    const found = { id: (frameCount += 1), item, rest };
+    ofItem.set(rest, found);
+    return found;
   }
 
   function times(item: GbnfItem, min: number, max: number): GbnfItem {
     const ofItem = repeats.get(item) ?? new Map<string, GbnfItem>();
     repeats.set(item, ofItem);
-    const known = ofItem.get(`${min} ${max}`) ?? { kind: "times" as const, item, min, max };
-    ofItem.set(`${min} ${max}`, known);
-    return known;
+    const found = ofItem.get(`${min} ${max}`) ?? { kind: "times" as const, item, min, max };
+    ofItem.set(`${min} ${max}`, found);
+    return found;
   }
 
   /** The frames that begin with a character, and undefined for the end, that `start` leads to. */
-  function open(start: Frame | undefined, ends: Set<Frame | undefined>): void {
+  function open(start: Frame | undefined): ReadonlySet<Frame | undefined> {
+    const before = opened.get(start);
+    if (before !== undefined) return before;
+    const ends = new Set<Frame | undefined>();
     const seen = new Set<Frame | undefined>();
     const waiting = [start];
     while (waiting.length > 0) {
@@ -44,6 +97,9 @@ export function matchGbnf(grammar: Gbnf, text: string): GbnfMatch {
       if (current === undefined || current.item.kind === "char") ends.add(current);
       else waiting.push(...step(current.item, current.rest));
     }
+    remember(ends.size);
+    opened.set(start, ends);
+    return ends;
   }
 
   function step(item: Exclude<GbnfItem, { kind: "char" }>, rest: Frame | undefined): readonly (Frame | undefined)[] {
@@ -62,18 +118,44 @@ export function matchGbnf(grammar: Gbnf, text: string): GbnfMatch {
     }
   }
 
-  let ways = new Set<Frame | undefined>();
-  open(frame({ kind: "rule", name: "root" }, undefined), ways);
-  let widest = ways.size;
-  for (const char of text) {
-    const code = char.codePointAt(0) ?? 0;
-    const next = new Set<Frame | undefined>();
-    for (const way of ways) {
-      if (way?.item.kind !== "char") continue;
-      if (way.item.ranges.some(([first, last]) => first <= code && code <= last)) open(way.rest, next);
-    }
-    ways = next;
-    widest = Math.max(widest, ways.size);
+  function waysOf(found: ReadonlySet<Frame | undefined>): Ways {
+    const ids = [...found].map((one) => one?.id ?? 0).toSorted((a, b) => a - b);
+    const key = ids.join(" ");
+    const same = known.get(key);
+    if (same !== undefined) return same;
+    remember(2 * found.size);
+    const ways: Ways = {
+      id: known.size,
+      count: found.size,
+      complete: found.has(undefined),
+      frames: [...found].filter((one) => one !== undefined),
+      steps: new Map(),
+    };
+    known.set(key, ways);
+    return ways;
   }
-  return { accepted: ways.has(undefined), widest };
+
+  function stepChar(ways: Ways, code: number): Ways | undefined {
+    if (ways.steps.has(code)) return ways.steps.get(code);
+    const next = new Set<Frame | undefined>();
+    for (const { item, rest } of ways.frames) {
+      if (item.kind !== "char" || !item.ranges.some(([first, last]) => first <= code && code <= last)) continue;
+      for (const end of open(rest)) next.add(end);
+    }
+    const result = next.size === 0 ? undefined : waysOf(next);
+    ways.steps.set(code, result);
+    return result;
+  }
+
+  return {
+    start: waysOf(open(frame({ kind: "rule", name: "root" }, undefined))),
+    advance: (from, text) => {
+      let ways: Ways | undefined = from;
+      for (const char of text) {
+        if (ways === undefined) return undefined;
+        ways = stepChar(ways, char.codePointAt(0) ?? 0);
+      }
+      return ways;
+    },
+  };
 }

@@ -1,0 +1,116 @@
+// Owns the names of members that are not declared: which there may be, and which schemas bear on them.
+import { isNever, type Expression } from "./expression.ts";
+import type { CompileContext } from "./compile-context.ts";
+import type { Condition } from "./conjunction.ts";
+import { anyString } from "./free-form.ts";
+import { quoted, stringChar } from "./json-text.ts";
+import { languageExpression, stateByState } from "./language-rules.ts";
+import { allBut } from "./automaton.ts";
+import type { Grammar } from "./grammar.ts";
+import { createLanguages, type Language, type Languages } from "./languages.ts";
+import { patternLanguage } from "./patterns.ts";
+import { additionalConditions, extraConditions, patternsOf, schemaAt } from "./properties.ts";
+import { has, pathOf, refuse, type SchemaPart } from "./schema-part.ts";
+import { textLanguage } from "./strings.ts";
+import { stringsLanguage } from "./string-languages.ts";
+
+/** What each character of a name may cost where other names have to differ from it, in the steps that are counted. */
+const stepsPerChar = 10;
+
+/** Kinds of names that patterns part; each pattern can double them. */
+const mostKinds = 48;
+
+/** Names of one kind: the same patterns match all of them. */
+export interface NameKind {
+  readonly name: Expression;
+  readonly conditions: readonly Condition[];
+}
+
+interface Kind {
+  readonly language: Language;
+  /** By part: what bears on the member, as far as patterns match. */
+  readonly matched: ReadonlyMap<SchemaPart, readonly Condition[]>;
+}
+
+/**
+ * @param taken names that have members of their own, or that no member may have
+ * @param wanted where given, the names are these only
+ */
+export function otherNames(
+  context: CompileContext,
+  parts: readonly SchemaPart[],
+  taken: readonly string[],
+  hint: string,
+  wanted?: Condition,
+): readonly NameKind[] {
+  const { grammar } = context;
+  const rest = extraConditions(parts, context.document);
+  const hasPatterns = parts.some((part) => patternsOf(part, grammar).length > 0);
+  if (rest === undefined && !hasPatterns) return [];
+  grammar.spend(taken.reduce((steps, name) => steps + name.length * stepsPerChar, 0));
+  const isAny = !hasPatterns && wanted === undefined && !parts.some((part) => has(part, "propertyNames"));
+  if (isAny) return [{ name: otherThan(grammar, taken, hint), conditions: rest ?? [] }];
+  const languages = createLanguages(grammar.spend);
+  const limits = [
+    ...parts.flatMap((part) => (has(part, "propertyNames") ? [schemaAt(part, "propertyNames")] : [])),
+    ...(wanted === undefined ? [] : [wanted]),
+  ];
+  const allowed = limits.length === 0 ? languages.all : stringsLanguage(context, languages, limits);
+  const names = taken.map((name) => textLanguage(languages, name));
+  const free = languages.intersection([allowed, languages.complement(languages.union(names))]);
+  return splitByPatterns(context, languages, parts, free).flatMap(({ language, matched }) => {
+    if (matched.size === 0 && rest === undefined) return [];
+    const name = nameExpression(context, languages, language, parts, hint);
+    if (isNever(name)) return [];
+    return [{ name, conditions: parts.flatMap((part) => matched.get(part) ?? additionalConditions(part)) }];
+  });
+}
+
+function otherThan(grammar: Grammar, taken: readonly string[], hint: string): Expression {
+  if (taken.length === 0) return anyString(grammar);
+  return quoted(stateByState(grammar, allBut(taken), `${hint}-key`, stringChar));
+}
+
+function splitByPatterns(
+  { grammar }: CompileContext,
+  languages: Languages,
+  parts: readonly SchemaPart[],
+  free: Language,
+): readonly Kind[] {
+  let kinds: readonly Kind[] = [{ language: free, matched: new Map() }];
+  for (const part of parts) {
+    for (const pattern of patternsOf(part, grammar)) {
+      const path = pathOf(part, "patternProperties", pattern);
+      const language = patternLanguage(languages, { source: pattern, path, keyword: "patternProperties" }, grammar);
+      const condition = schemaAt(part, "patternProperties", pattern);
+      kinds = kinds.flatMap((kind): readonly Kind[] => {
+        const conditions = [...(kind.matched.get(part) ?? []), condition];
+        const within = languages.intersection([kind.language, language]);
+        const without = languages.intersection([kind.language, languages.complement(language)]);
+        return [
+          { language: within, matched: new Map([...kind.matched, [part, conditions]]) },
+          { language: without, matched: kind.matched },
+        ].filter((one) => one.language !== languages.none);
+      });
+      if (kinds.length > mostKinds)
+        throw refuse(part, "patternProperties", `parts names into more than ${mostKinds} kinds`);
+    }
+  }
+  return kinds;
+}
+
+function nameExpression(
+  { grammar }: CompileContext,
+  languages: Languages,
+  language: Language,
+  parts: readonly SchemaPart[],
+  hint: string,
+): Expression {
+  if (language === languages.all) return anyString(grammar);
+  const expression = languageExpression(grammar, languages, language, `${hint}-key`, stringChar);
+  if (expression !== undefined) return quoted(expression);
+  const keyword = ["patternProperties", "additionalProperties"].find((one) => parts.some((part) => has(part, one)));
+  const owner = parts.find((part) => has(part, keyword ?? "properties")) ?? parts[0];
+  const reason = `stands beside too many names to tell others apart in ${grammar.limits.patternStates} states`;
+  throw refuse(owner ?? { path: "", schema: {} }, keyword ?? "properties", reason);
+}

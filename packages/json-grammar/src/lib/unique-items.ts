@@ -1,0 +1,83 @@
+// Owns arrays whose items must differ: possible where the values can be counted, since a grammar cannot compare what has been written.
+import type { CompileContext } from "./compile-context.ts";
+import { expandConditions, type Condition } from "./conjunction.ts";
+import { fitsKeywords } from "./fits-schema.ts";
+import { choice, literal, never, optional, sequence, type Expression } from "./expression.ts";
+import { fixedValueFilter, readFixedValues } from "./fixed-values.ts";
+import { comma } from "./json-text.ts";
+import { memberList } from "./member-list.ts";
+import { readNumberConstraints, wholeNumbersOf } from "./numbers.ts";
+import type { SchemaPart } from "./schema-part.ts";
+import { writtenTypes } from "./types.ts";
+import { alternatives } from "./unions.ts";
+
+/** Up to here every order is written; beyond, each set of values in one order only, that of the schema. */
+const mostInAnyOrder = 7;
+/** Whole numbers between two bounds, at most. */
+const mostNumbers = 100;
+
+/** All values that fulfil the conditions, as JSON; undefined where there are too many, or objects and arrays among them. */
+export function countedValues(
+  context: CompileContext,
+  conditions: readonly Condition[],
+): readonly string[] | undefined {
+  const { grammar, document } = context;
+  grammar.spend(1);
+  const conjunction = expandConditions(document, conditions, grammar);
+  if (conjunction.impossible) return [];
+  if (conjunction.unions.length === 0) return valuesOfParts(context, conjunction.parts);
+  const options = alternatives(context, conjunction).map((option) => countedValues(context, option));
+  return options.some((option) => option === undefined)
+    ? undefined
+    : [...new Set(options.flatMap((option) => option ?? []))];
+}
+
+function valuesOfParts(context: CompileContext, parts: readonly SchemaPart[]): readonly string[] | undefined {
+  const { grammar } = context;
+  const fixed = readFixedValues(parts, grammar);
+  if (fixed !== undefined) {
+    const fits = fixedValueFilter(grammar, parts, (value) => fitsKeywords(context, value, parts));
+    return [...fixed.values()].filter(fits).map(({ json }) => json);
+  }
+  if (parts.length === 0) return undefined;
+  const byType = [...writtenTypes(parts)].map((type): readonly string[] | undefined => {
+    if (type === "null") return ["null"];
+    if (type === "boolean") return ["true", "false"];
+    return type === "integer" ? wholeNumbersOf(readNumberConstraints(parts, true), mostNumbers) : undefined;
+  });
+  return byType.some((values) => values === undefined) ? undefined : byType.flatMap((values) => values ?? []);
+}
+
+/** What stands between the brackets. */
+export function uniqueList(
+  { grammar }: CompileContext,
+  values: readonly string[],
+  { min, max }: { readonly min: number; readonly max: number },
+  name: string,
+): Expression {
+  if (min > values.length || min > max) return never;
+  if (values.length > mostInAnyOrder) {
+    const members = values.map((text, index) => ({ name: `${index + 1}`, required: false, text: literal(text) }));
+    return memberList(grammar, members, never, { min, max }, name);
+  }
+  const separator = comma(grammar);
+  const rules = new Map<number, Expression>();
+
+  /** At least one more value, when those of the mask are there. */
+  function more(mask: number, count: number): Expression {
+    const known = rules.get(mask);
+    if (known !== undefined) return known;
+    if (count >= max) return never;
+    const options = values.flatMap((text, index) => {
+      if ((mask & (1 << index)) !== 0) return [];
+      const rest = sequence(separator, more(mask | (1 << index), count + 1));
+      return [sequence(literal(text), count + 1 >= min ? optional(rest) : rest)];
+    });
+    const rule = grammar.define(grammar.reserve(`${name}-unique`), choice(...options));
+    rules.set(mask, rule);
+    return rule;
+  }
+
+  const list = more(0, 0);
+  return min === 0 ? optional(list) : list;
+}
