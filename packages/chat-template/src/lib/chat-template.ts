@@ -1,0 +1,141 @@
+// Owns a model's chat template as its callers see it: which of its sources is taken, what it is told beside the conversation, and that the
+// rendering happens on a thread.
+import type { Clock } from "@waggle/async";
+import { defaultRenderLimits } from "./limits.ts";
+import type { RenderLimits } from "./limits.ts";
+import { ownNames } from "./own-names.ts";
+import { TemplateError } from "./template-error.ts";
+import { createTaskRunner, defaultThreadLimits } from "./thread/task-runner.ts";
+import type { ThreadLimits } from "./thread/task-runner.ts";
+import type { TemplateThread, TemplateThreadEvents } from "./thread/template-worker.ts";
+
+export interface TemplateRendererOptions {
+  readonly limits?: Partial<RenderLimits & ThreadLimits>;
+  /** The date that a template is told; default: today's. */
+  readonly now?: () => Date;
+  readonly clock?: Clock;
+  /** Default: a thread of this process. */
+  readonly startThread?: (events: TemplateThreadEvents) => TemplateThread;
+}
+
+export interface TemplateRenderer {
+  /**
+   * Reads the sources, so that a template that cannot be read is known at once.
+   * @throws TemplateError syntax, unsupported, limit; unavailable
+   */
+  open(sources: TemplateSources): Promise<ChatTemplate>;
+  /** Who waits gets `unavailable`; resolves when the thread is gone. */
+  close(): Promise<void>;
+}
+
+interface TokenTexts {
+  /** The texts of the tokens that begin and end a text: the template's `bos_token` and `eos_token`. */
+  readonly bosText: string;
+  readonly eosText: string;
+}
+
+export interface TemplateSources extends TokenTexts {
+  /** `tokenizer.chat_template`. */
+  readonly source: string;
+  /** `tokenizer.chat_template.<name>` by name. Of them `tool_use` is taken for conversations with tools. */
+  readonly namedSources?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What the template sees, under the names that transformers gives it, and whatever else it may ask for (`enable_thinking`). Plain JSON data, in
+ * which JsonText may stand for a value. What stands here comes before what the renderer passes by itself: `documents` (none), `bos_token`,
+ * `eos_token`, and for the few templates that ask for them `date_string`, `datetime` and `functions`.
+ */
+export interface TemplateValues {
+  readonly messages: readonly unknown[];
+  /** Absent or empty: none, as in transformers; or an empty list, for a template that takes a plain conversation only so. */
+  readonly tools?: readonly unknown[] | null;
+  readonly documents?: readonly unknown[] | null;
+  readonly add_generation_prompt: boolean;
+  readonly [name: string]: unknown;
+}
+
+export interface ChatTemplate {
+  /** The source that is taken for conversations with tools, and without. */
+  sourceFor(withTools: boolean): string;
+  /**
+   * @param client who shares the thread fairly with whom
+   * @throws TemplateError refused, failed, unsupported, limit, unavailable
+   */
+  render(values: TemplateValues, client?: string): Promise<string>;
+}
+
+/** One source, and what it takes for a conversation without tools. */
+interface OpenSource {
+  readonly number: number;
+  readonly source: string;
+  readonly noTools: null | readonly never[];
+}
+
+/** Nothing that a template could mind. */
+const plainMessages = [{ role: "user", content: "Hello" }];
+
+/** One thread for all templates that are opened with it; it starts with the first of them. */
+export function createTemplateRenderer(options: TemplateRendererOptions = {}): TemplateRenderer {
+  const { now = () => new Date() } = options;
+  const limits = { ...defaultRenderLimits, ...defaultThreadLimits, ...options.limits };
+  const runner = createTaskRunner({
+    limits,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.startThread === undefined ? {} : { startThread: options.startThread }),
+  });
+  let opened = 0;
+
+  async function add(source: string, texts: TokenTexts): Promise<OpenSource> {
+    if (opened >= limits.sources)
+      throw new TemplateError("unavailable", `more than ${limits.sources} sources are open`);
+    const number = opened;
+    opened += 1;
+    await runner.run({ template: number, nowMs: 0, limits }, source, "");
+    const failureOf = async (noTools: OpenSource["noTools"]): Promise<string | undefined> => {
+      const values = { messages: plainMessages, tools: noTools, add_generation_prompt: true };
+      return await draw({ number, source, noTools }, texts, values, "").then(
+        () => undefined,
+        (error: unknown) => (error instanceof TemplateError ? error.reason : "defect"),
+      );
+    };
+    // Templates for tools alone go through them without asking whether there are any.
+    const mindsNone =
+      source.includes("tools") && (await failureOf(null)) === "failed" && (await failureOf([])) === undefined;
+    return { number, source, noTools: mindsNone ? [] : null };
+  }
+
+  async function draw(open: OpenSource, texts: TokenTexts, values: TemplateValues, client: string): Promise<string> {
+    const date = now();
+    const tools = hasTools(values) ? (values.tools ?? null) : open.noTools;
+    const all = {
+      documents: null,
+      bos_token: texts.bosText,
+      eos_token: texts.eosText,
+      ...ownNames(open.source, tools, date),
+      ...values,
+      tools,
+    };
+    return await runner.run({ template: open.number, values: all, nowMs: date.getTime(), limits }, open.source, client);
+  }
+
+  return {
+    async open({ source, namedSources = {}, ...texts }) {
+      const usual = await add(source, texts);
+      const toolUse = namedSources["tool_use"];
+      const forTools = toolUse === undefined ? usual : await add(toolUse, texts);
+      return {
+        sourceFor: (withTools) => (withTools ? forTools : usual).source,
+        render: async (values, client = "") => await draw(hasTools(values) ? forTools : usual, texts, values, client),
+      };
+    },
+    close: () => runner.close(),
+  };
+}
+
+/** Or a history of them, which the usual template may not show. */
+function hasTools({ tools, messages }: TemplateValues): boolean {
+  const isOfTools = (message: unknown): boolean =>
+    typeof message === "object" && message !== null && ("tool_calls" in message || "tool_call_id" in message);
+  return (tools != null && tools.length > 0) || messages.some(isOfTools);
+}

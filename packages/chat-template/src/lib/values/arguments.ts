@@ -1,0 +1,35 @@
+// Owns the arguments of a call: by place and by name, as Python binds them.
+import { failure } from "../template-error.ts";
+import type { Value } from "./value.ts";
+
+export interface Arguments {
+  readonly positional: readonly Value[];
+  readonly named: ReadonlyMap<string, Value>;
+}
+
+export const noArguments: Arguments = { positional: [], named: new Map() };
+
+/**
+ * The arguments in the order of these names; absent ones are `undefined`.
+ * @throws TemplateError failed when there are more, or others
+ */
+export function bind(what: string, args: Arguments, names: readonly string[]): (Value | undefined)[] {
+  const { positional, named } = args;
+  if (positional.length > names.length) {
+    throw failure(`${what} takes ${names.length} arguments but ${positional.length} were given`);
+  }
+  const bound: (Value | undefined)[] = [...positional];
+  for (const [name, value] of named) {
+    const place = names.indexOf(name);
+    if (place < 0) throw failure(`${what} has no argument "${name}"`);
+    if (bound[place] !== undefined) throw failure(`${what} got "${name}" twice`);
+    bound[place] = value;
+  }
+  return bound;
+}
+
+/** @throws TemplateError failed when it is absent */
+export function required(what: string, name: string, value: Value | undefined): Value {
+  if (value === undefined) throw failure(`${what} misses its argument "${name}"`);
+  return value;
+}
