@@ -1,0 +1,38 @@
+// Owns where two texts of a template agree, cut so that no marker (`<…>`, `[…]`) falls apart.
+
+/** What both begin with. */
+export function commonStart(a: string, b: string): string {
+  let length = 0;
+  while (length < a.length && length < b.length && a.charAt(length) === b.charAt(length)) length += 1;
+  const split = Math.min(openMarker(a, length), openMarker(b, length));
+  return a.slice(0, split);
+}
+
+/** What both end with. */
+export function commonEnd(a: string, b: string): string {
+  let length = 0;
+  while (length < a.length && length < b.length && a.at(-1 - length) === b.at(-1 - length)) length += 1;
+  // A marker whose end only is shared belongs to neither.
+  for (; length > 0; length -= 1) {
+    const [inA, inB] = [a.length - length, b.length - length];
+    if (openMarker(a, inA) === inA && openMarker(b, inB) === inB) break;
+  }
+  return a.slice(a.length - length);
+}
+
+/** Where the marker begins that the place is within; the place itself when it is within none. */
+function openMarker(text: string, at: number): number {
+  const before = text.slice(0, at);
+  const rest = text.slice(at);
+  for (const [open, close] of [
+    ["<", ">"],
+    ["[", "]"],
+  ] as const) {
+    const begin = before.lastIndexOf(open);
+    if (begin === -1 || before.includes(close, begin)) continue;
+    const end = text.indexOf(close, at);
+    if (end === -1 || /[\s{}"]/.test(text.slice(begin + 1, end)) || rest === "") continue;
+    return begin;
+  }
+  return at;
+}

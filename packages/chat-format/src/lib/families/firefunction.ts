@@ -1,0 +1,22 @@
+// Owns Firefunction v2: ` functools[{"name": …, "arguments": {…}}]`. Source: the template's own instructions, which render only with
+// variables that no client sends (`functions`, `datetime`), so that probing finds nothing.
+import { blank, literal, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+export const firefunction: Family = {
+  name: "firefunction",
+  isFamily: (template) => template.includes("functools["),
+  turnOpens: ["<|start_header_id|>assistant<|end_header_id|>\n\n"],
+  answer: [
+    {
+      at: "anywhere",
+      syntax: sequence(
+        literal("functools["),
+        blank(),
+        { kind: "repeat", item: { kind: "object", name: "name", arguments: "arguments" }, separator: ", " },
+        blank(),
+        literal("]"),
+      ),
+    },
+  ],
+};

@@ -1,0 +1,65 @@
+// Owns Kimi K3: every part of a message is a section, `<|open|>think<|sep|>…<|close|>think<|sep|>`, and so is every argument, which says its
+// type. Source: the template.
+import { type AnswerItem, type Syntax, choice, literal, optional, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+const open = (tag: string): string => `<|open|>${tag}<|sep|>`;
+const close = (tag: string): string => `<|close|>${tag}<|sep|>`;
+
+const message = [close("message"), "<|end_of_msg|>"];
+
+function part(tag: string, kind: "reasoning" | "content", ends: readonly string[]): AnswerItem {
+  const text: Syntax = { kind: "text", part: kind, until: [close(tag), ...ends, open("tools"), ...message] };
+  return { at: "anywhere", syntax: sequence(literal(open(tag)), text, optional(literal(close(tag)))) };
+}
+
+const call = sequence(
+  literal('<|open|>call tool="'),
+  { kind: "name", until: ['"'] },
+  literal('"'),
+  // The call's number: ` index="1"`.
+  { kind: "text", part: "nothing", until: ["<|sep|>"] },
+  literal("<|sep|>"),
+  choice(
+    sequence(
+      literal(open('json type="object"')),
+      { kind: "arguments", syntax: { kind: "json" } },
+      literal(close("json")),
+    ),
+    {
+      kind: "arguments",
+      syntax: {
+        kind: "tags",
+        key: { open: '<|open|>argument key="', close: '"' },
+        type: {
+          open: ' type="',
+          close: '"',
+          words: {
+            ...{ string: "string", number: "number", integer: "number", boolean: "boolean" },
+            ...{ null: "null", object: "object", array: "array" },
+          },
+        },
+        value: { open: "<|sep|>", close: close("argument") },
+        escapes: "xml",
+        lines: false,
+        separator: "",
+      },
+    },
+  ),
+  literal(close("call")),
+);
+
+export const kimiK3: Family = {
+  name: "kimi-k3",
+  isFamily: (template) => ["<|open|>", "<|close|>", "<|end_of_msg|>"].every((marker) => template.includes(marker)),
+  turnOpens: [open('message role="assistant"')],
+  answer: [
+    part("think", "reasoning", [open("response")]),
+    part("response", "content", []),
+    {
+      at: "anywhere",
+      syntax: sequence(literal(open("tools")), { kind: "repeat", item: call }, optional(literal(close("tools")))),
+    },
+    ...message.map((text): AnswerItem => ({ at: "anywhere", syntax: literal(text) })),
+  ],
+};

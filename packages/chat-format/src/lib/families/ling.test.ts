@@ -1,0 +1,40 @@
+import { testFamily } from "../../testing/family-examples.ts";
+import { ling } from "./ling.ts";
+
+const call = (name: string, ...args: readonly (readonly [string, string])[]): string =>
+  `<tool_call>${name}\n${args.map(([key, value]) => `<arg_key>${key}</arg_key>\n<arg_value>${value}</arg_value>\n`).join("")}</tool_call>`;
+
+testFamily(
+  ling,
+  [
+    ...["<think>", "</think>", "<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>"],
+    ...["<arg_value>", "</arg_value>", "<|role_end|>"],
+  ],
+  [
+    [
+      "a call before the thought has ended",
+      "<think>",
+      `Hm.\n${call("book", ["city", "5"], ["days", "5"])}\nDone.<|role_end|>`,
+      [
+        ["reasoning", "Hm."],
+        ["call", "book", '{"city": "5", "days": 5}'],
+        ["content", "Done."],
+      ],
+    ],
+    [
+      "two calls without a line break in them",
+      "<think></think>",
+      "<tool_call>now</tool_call><tool_call>book<arg_key>note</arg_key><arg_value>null</arg_value><arg_key>days</arg_key><arg_value>x</arg_value></tool_call>",
+      [
+        ["call", "now", "{}"],
+        ["call", "book", '{"note": null, "days": "x"}'],
+      ],
+    ],
+    [
+      "a call cut off",
+      "<think></think>",
+      "<tool_call>book\n<arg_key>days</arg_key>\n<arg_value>1",
+      [["call", "book", '{"days": 1']],
+    ],
+  ],
+);

@@ -1,0 +1,36 @@
+// Owns Ling 3.0: `<tool_call>x<arg_key>a</arg_key><arg_value>v</arg_value></tool_call>`; a call may come before its thought has ended, and
+// the end of the turn may be spelled out. Source: the template and llama.cpp's tests of it.
+import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
+import { blank, literal, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+const open = "<tool_call>";
+
+export const ling: Family = {
+  name: "ling",
+  isFamily: (template) => template.includes("<role>ASSISTANT</role>") && template.includes("<arg_key>"),
+  answer: [
+    ...thoughtItems(usualThoughts, [open]),
+    {
+      at: "anywhere",
+      syntax: sequence(
+        literal(open),
+        { kind: "name", until: ["\n", "<arg_key>", "</tool_call>"] },
+        blank("\n"),
+        {
+          kind: "arguments",
+          syntax: {
+            kind: "tags",
+            key: { open: "<arg_key>", close: "</arg_key>" },
+            value: { open: "\n<arg_value>", close: "</arg_value>" },
+            lines: false,
+            separator: "\n",
+          },
+        },
+        blank("\n"),
+        literal("</tool_call>"),
+      ),
+    },
+    { at: "anywhere", syntax: literal("<|role_end|>") },
+  ],
+};

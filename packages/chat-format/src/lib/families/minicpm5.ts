@@ -1,0 +1,36 @@
+// Owns MiniCPM5: `<function name="x"><param name="a">v</param></function>`, a string with markup or line breaks in CDATA. Source: the
+// template, which tells the model so.
+import { thoughtItems, usualThoughts } from "../derive/derive-thoughts.ts";
+import { literal, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+const open = '<function name="';
+
+export const minicpm5: Family = {
+  name: "minicpm5",
+  isFamily: (template) => [open, '<param name="', "<![CDATA["].every((marker) => template.includes(marker)),
+  answer: [
+    ...thoughtItems(usualThoughts, [open]),
+    {
+      at: "anywhere",
+      syntax: sequence(
+        literal(open),
+        { kind: "name", until: ['"'] },
+        literal('">'),
+        {
+          kind: "arguments",
+          syntax: {
+            kind: "tags",
+            key: { open: '<param name="', close: '">' },
+            value: { open: "", close: "</param>" },
+            verbatim: { open: "<![CDATA[", close: "]]>", unless: ["<", "&", "\n"] },
+            lines: false,
+            separator: "",
+          },
+        },
+        literal("</function>"),
+      ),
+    },
+    { at: "anywhere", syntax: literal("<|im_end|>") },
+  ],
+};

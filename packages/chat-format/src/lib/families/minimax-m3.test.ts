@@ -1,0 +1,70 @@
+import { testFamily } from "../../testing/family-examples.ts";
+import { minimaxM3 } from "./minimax-m3.ts";
+
+const before = "]<]minimax[>[";
+const element = (tag: string, ...inner: readonly string[]): string =>
+  `${before}<${tag}>${inner.join("")}${before}</${tag}>`;
+const invoke = (name: string, ...inner: readonly string[]): string =>
+  `${before}<invoke name="${name}">${inner.join("")}${before}</invoke>\n`;
+const calls = (...all: readonly string[]): string => `${before}<tool_call>\n${all.join("")}${before}</tool_call>`;
+
+testFamily(
+  minimaxM3,
+  ["<mm:think>", "</mm:think>", before],
+  [
+    ["content after the marker that there is no thought", "", "</mm:think>Hi <city>.", [["content", "Hi <city>."]]],
+    [
+      "a thought, content and two calls",
+      "<mm:think>",
+      `Hm.</mm:think>Let me see.${calls(invoke("now"), invoke("book", element("city", "<b>Oslo</b>\n"), element("days", "3")))}`,
+      [
+        ["reasoning", "Hm."],
+        ["content", "Let me see."],
+        ["call", "now", "{}"],
+        ["call", "book", String.raw`{"city": "<b>Oslo</b>\n", "days": 3}`],
+      ],
+    ],
+    [
+      "objects and lists within each other",
+      "</mm:think>",
+      calls(
+        invoke(
+          "book",
+          element("who", element("name", "5"), element("age", "5")),
+          element("tags", element("item", "1"), element("item", "b c")),
+          element("stops", element("item", element("name", "A")), "\n", element("item")),
+          element("note"),
+        ),
+        invoke("book", element("tags"), element("paid", "false")),
+      ),
+      [
+        [
+          "call",
+          "book",
+          '{"who": {"name": "5", "age": 5}, "tags": ["1", "b c"], "stops": [{"name": "A"}, {}], "note": ""}',
+        ],
+        ["call", "book", '{"tags": [], "paid": false}'],
+      ],
+    ],
+    [
+      "a list and an object that only the schema tells from each other",
+      "</mm:think>",
+      calls(invoke("book", element("tags", element("tag", "1")), element("who", element("item", "x")))),
+      [["call", "book", '{"tags": ["1"], "who": {"item": "x"}}']],
+    ],
+    [
+      "what no schema tells",
+      "</mm:think>",
+      calls(
+        invoke("now", element("a", element("item", "1"), element("item", "x")), element("b", element("c", "true"))),
+      ),
+      [["call", "now", '{"a": [1, "x"], "b": {"c": true}}']],
+    ],
+    [
+      "a call cut off",
+      "</mm:think>",
+      `${before}<tool_call>${before}<invoke name="book">${before}<who>${before}<name>An`,
+      [["call", "book", '{"who": {"name": "An']],
+    ],
+  ],
+);

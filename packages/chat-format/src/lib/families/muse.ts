@@ -1,0 +1,60 @@
+// Owns Muse Glimmer: an answer is one message or several, each to somebody: `<|start|>assistant to=self<|message|>` is a thought, `to=user`
+// is content, and a tool's name is a call, with the call's markup in it. Source: the template.
+import { type AnswerItem, type Syntax, blank, choice, literal, optional, sequence } from "../syntax.ts";
+import type { Family } from "./family.ts";
+
+const start = "<|start|>assistant";
+const ends = ["<|eom|>", "<|eot|>"];
+const end = optional(choice(...ends.map(literal)));
+
+function message(to: string, part: "reasoning" | "content"): AnswerItem {
+  const text: Syntax = { kind: "text", part, until: ends };
+  return { at: "anywhere", syntax: sequence(literal(`${start}${to}<|message|>`), text, end) };
+}
+
+const invoke = sequence(
+  literal('<atem:invoke name="'),
+  { kind: "name", until: ['"'] },
+  literal('">'),
+  blank("\n"),
+  {
+    kind: "arguments",
+    syntax: {
+      kind: "tags",
+      key: { open: '<atem:parameter name="', close: '">' },
+      value: { open: "", close: "</atem:parameter>" },
+      lines: false,
+      separator: "\n",
+    },
+  },
+  blank("\n"),
+  literal("</atem:invoke>"),
+);
+
+export const muse: Family = {
+  name: "muse",
+  isFamily: (template) => template.includes("<atem:function_calls>") && template.includes("<|eom|>"),
+  // The prompt has begun the first message already.
+  turnOpens: ends,
+  answer: [
+    message(" to=self", "reasoning"),
+    message(" to=user", "content"),
+    message("", "content"),
+    {
+      at: "anywhere",
+      syntax: sequence(
+        literal(`${start} to=`),
+        { kind: "name", until: ["<|message|>"] },
+        literal("<|message|>"),
+        blank(),
+        literal("<atem:function_calls>"),
+        blank("\n"),
+        { kind: "repeat", item: invoke, separator: "\n" },
+        blank("\n"),
+        optional(literal("</atem:function_calls>")),
+        end,
+      ),
+    },
+    ...[start, ...ends].map((text): AnswerItem => ({ at: "anywhere", syntax: literal(text) })),
+  ],
+};

@@ -1,0 +1,156 @@
+import { createSampler, matchGbnf, readGbnf, seededRandom } from "@waggle/json-grammar/testing";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { Ajv } from "ajv";
+import { beforeAll, describe, expect, test } from "vitest";
+import { derivedFormats } from "../../testing/formats.ts";
+import type { AnswerPart } from "../answer-part.ts";
+import type { ChatFormat } from "../format.ts";
+import { withMarks } from "../marks.ts";
+import { createReader } from "../reader.ts";
+import { type AnswerGrammarOptions, answerGrammar, promptMark } from "./answer-grammar.ts";
+
+const tools = [
+  {
+    name: "get_weather",
+    parameters: {
+      type: "object",
+      properties: {
+        city: { type: "string", maxLength: 20 },
+        unit: { enum: ["celsius", "fahrenheit"] },
+        days: { type: "integer", minimum: 1, maximum: 14 },
+        exact: { type: "boolean" },
+        note: { anyOf: [{ type: "string", maxLength: 9 }, { type: "null" }] },
+        mood: { type: ["null", "string"], maxLength: 9 },
+        place: {
+          type: "object",
+          properties: {
+            lat: { type: "number" },
+            names: { type: "array", items: { type: "string", maxLength: 8 }, maxItems: 3 },
+          },
+          required: ["lat"],
+          additionalProperties: false,
+        },
+      },
+      required: ["city", "days"],
+      additionalProperties: false,
+    },
+  },
+  { name: "stop", parameters: { type: "object", properties: {}, additionalProperties: false } },
+];
+
+const ajv = new Ajv();
+const validators = new Map(tools.map(({ name, parameters }) => [name, ajv.compile(parameters)]));
+const texts = 12;
+
+interface Read {
+  readonly content: string;
+  readonly calls: readonly { readonly name: string; readonly arguments: string }[];
+  readonly unreadable: number;
+}
+
+function read(format: ChatFormat, text: string): Read {
+  const reader = createReader({ format, tools });
+  const parts: AnswerPart[] = [...reader.push(text), ...reader.end()];
+  const calls: { name: string; arguments: string }[] = [];
+  let content = "";
+  for (const part of parts) {
+    if (part.kind === "call") calls.push({ name: part.name, arguments: "" });
+    if (part.kind === "content") content += part.text;
+    if (part.kind === "arguments") (calls[part.index] ?? { arguments: "" }).arguments += part.text;
+  }
+  return { content, calls, unreadable: reader.calls.unreadable };
+}
+
+function samples(format: ChatFormat, options: Partial<AnswerGrammarOptions>): string[] {
+  const gbnf = answerGrammar({ format, tools, choice: "auto", parallel: true, ...options });
+  const sample = createSampler(readGbnf(gbnf));
+  const all = Array.from({ length: 2 * texts }, (_, seed) => sample(seededRandom(seed)));
+  // The others begin as prompts do.
+  return all.filter((text) => !text.startsWith(promptMark)).slice(0, texts);
+}
+
+/** What is wrong with what was read. */
+function faults({ calls, unreadable }: Read): string[] {
+  return [
+    ...(unreadable > 0 ? ["something that looked like a call could not be read"] : []),
+    ...calls.flatMap(({ name, arguments: text }) => {
+      try {
+        return validators.get(name)?.(JSON.parse(text)) === true ? [] : [`${name} is invalid: ${text}`];
+      } catch {
+        return [`${name} is no JSON: ${text}`];
+      }
+    }),
+  ];
+}
+
+let formats = new Map<string, ChatFormat>();
+beforeAll(async () => {
+  formats = await derivedFormats();
+});
+
+describe.each([...llamaTemplates().keys()])("%s", (name) => {
+  const open = (marked: boolean): ChatFormat => {
+    const format = formats.get(name);
+    if (format === undefined) throw new Error(`${name} was not derived`);
+    return marked ? withMarks(format, (text) => !/["=\s]/.test(text)) : format;
+  };
+
+  test.each([true, false])("every call of its grammar is read, and valid; markers are tokens: %s", (marked) => {
+    const format = open(marked);
+    for (const text of samples(format, { choice: "required" })) {
+      const answer = read(format, text);
+      expect(faults(answer).join("\n"), text).toBe("");
+      expect(answer.calls.length, text).toBeGreaterThan(0);
+    }
+    for (const text of samples(format, { choice: "auto" }))
+      expect(faults(read(format, text)).join("\n"), text).toBe("");
+    for (const text of samples(format, { choice: { name: "stop" } })) {
+      expect(read(format, text).calls, text).toEqual([{ name: "stop", arguments: expect.stringMatching(/^\{\s*\}$/) }]);
+    }
+  });
+
+  test("content follows its schema, after a thought or without", () => {
+    const format = open(true);
+    const schema = {
+      type: "object",
+      properties: { a: { type: "integer" } },
+      required: ["a"],
+      additionalProperties: false,
+    };
+    for (const text of samples(format, { schema, tools: [] })) {
+      expect(JSON.parse(read(format, text).content), text).toEqual({ a: expect.any(Number) });
+    }
+  });
+});
+
+/** What models of these families write by themselves, so that no grammar leads them away from it. */
+describe.each([
+  [
+    "Qwen3-Coder",
+    "<tool_call>\n<function=note>\n<parameter=text>\nhello\n</parameter>\n<parameter=count>\n3\n</parameter>\n</function>\n</tool_call>",
+  ],
+  [
+    "deepseek-ai-DeepSeek-V3.2",
+    '<｜DSML｜function_calls>\n<｜DSML｜invoke name="note">\n<｜DSML｜parameter name="text" string="true">hello</｜DSML｜parameter>\n<｜DSML｜parameter name="count" string="false">3</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>',
+  ],
+  [
+    "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
+    '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "note", "parameters": {"text": "hello", "count": 3}}\n]<|END_ACTION|>',
+  ],
+])("the family's own words in the grammar of %s", (name, text) => {
+  test.each([
+    ["a text", { type: "string" }],
+    ["a text or null", { anyOf: [{ type: "string" }, { type: "null" }] }],
+  ])("%s", (_, type) => {
+    const parameters = {
+      type: "object",
+      properties: { text: type, count: { type: "integer" } },
+      required: ["text", "count"],
+      additionalProperties: false,
+    };
+    const format = formats.get(name) as ChatFormat;
+    const gbnf = answerGrammar({ format, tools: [{ name: "note", parameters }], choice: "auto", parallel: true });
+    expect(matchGbnf(readGbnf(gbnf), text).accepted).toBe(true);
+    expect(matchGbnf(readGbnf(gbnf), text.replace(/3(?!.*3)/s, "x")).accepted).toBe(false);
+  });
+});

@@ -1,0 +1,220 @@
+// Owns how the tree of a syntax is printed as a grammar: what of it says thoughts, what says content, and what calls a tool.
+import {
+  type Expression,
+  type GrammarBuilder,
+  choice,
+  empty,
+  literal,
+  never,
+  oneOf,
+  optional,
+  repeat,
+  sequence,
+} from "@waggle/json-grammar";
+import { type CallObject, type Syntax, hasCall, literal as literalSyntax } from "../syntax.ts";
+import { type ToolGrammar, argumentsExpression, blanks, jsonArguments } from "./arguments-grammar.ts";
+
+/** What is to be said with an item that could say several things. */
+export type Saying = "reasoning" | "content" | "call";
+
+export interface SyntaxGrammarOptions {
+  readonly builder: GrammarBuilder;
+  /** Those that may be called. */
+  readonly tools: readonly ToolGrammar[];
+  /** In place of content; undefined: free text. */
+  readonly content: Expression | undefined;
+  readonly mostCalls: number;
+  /** Told of what a tool's schema cannot have; it throws, or answers with what is written instead. */
+  readonly onRefused: (tool: ToolGrammar, error: unknown) => ToolGrammar;
+}
+
+export interface SyntaxGrammar {
+  /** What of the syntax says this, and nothing else; never, where it cannot. */
+  print(syntax: Syntax, saying: Saying): Expression;
+  /** What says nothing and stands between two items. */
+  connection(syntax: Syntax): Expression;
+}
+
+/** A blank may stand where JSON lets one. */
+const space: Expression = optional(literal(" "));
+const callId: Expression = repeat(oneOf("az", "AZ", "09", "_", "-", "."), 1, 64);
+/** Behind the name in an id that has it. */
+const callNumber: Expression = repeat(oneOf("09"), 1, 3);
+
+export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGrammar {
+  const { builder, tools, content, mostCalls } = options;
+
+  function print(syntax: Syntax, saying: Saying): Expression {
+    if (!says(syntax, saying)) return never;
+    return saying === "call" ? calls(syntax) : write(syntax, saying, undefined);
+  }
+
+  /** Each call is one of any tool. */
+  function calls(syntax: Syntax): Expression {
+    if (!holdsList(syntax)) return oneCall(syntax);
+    switch (syntax.kind) {
+      case "repeat":
+        return repeated(oneCall(syntax.item), syntax.separator);
+      case "sequence":
+        return sequence(...syntax.items.map((item) => (hasCall(item) ? calls(item) : write(item, "call", undefined))));
+      case "choice":
+        return choice(...syntax.items.filter(hasCall).map(calls));
+      case "optional":
+        return calls(syntax.item);
+      default:
+        return oneCall(syntax);
+    }
+  }
+
+  function oneCall(syntax: Syntax): Expression {
+    return choice(...tools.map((tool) => builder.rule(`call-${tool.name}`, ofTool(syntax, tool))));
+  }
+
+  function ofTool(syntax: Syntax, tool: ToolGrammar): Expression {
+    try {
+      return write(syntax, "call", tool);
+    } catch (error) {
+      return write(syntax, "call", options.onRefused(tool, error));
+    }
+  }
+
+  function repeated(item: Expression, separator = ""): Expression {
+    const text = separator.trim();
+    const between = text === "" ? blanks : sequence(blanks, literal(text), blanks);
+    return sequence(item, repeat(builder.rule("next", sequence(between, item)), 0, mostCalls - 1));
+  }
+
+  /** @param tool whose call it is; undefined where there is none in it */
+  function write(syntax: Syntax, saying: Saying, tool: ToolGrammar | undefined): Expression {
+    const inner = (item: Syntax): Expression => write(item, saying, tool);
+    switch (syntax.kind) {
+      case "literal":
+        return literal(syntax.text);
+      case "blank":
+        return blanks;
+      case "sequence":
+        return sequence(...asWritten(syntax.items, saying).map(inner));
+      case "choice": {
+        const telling = syntax.items.filter((item) => says(item, saying));
+        return choice(...(telling.length > 0 ? telling : syntax.items).map(inner));
+      }
+      case "optional":
+        return says(syntax.item, saying) ? inner(syntax.item) : optional(inner(syntax.item));
+      case "repeat":
+        return repeated(inner(syntax.item), syntax.separator);
+      case "text":
+        return text(syntax, saying);
+      case "name":
+        return tool === undefined ? never : literal(tool.name);
+      case "implied-name":
+        return tool !== undefined && syntax.names.includes(tool.name) ? empty : never;
+      case "id":
+        if (syntax.name === undefined) return callId;
+        return sequence(literal(syntax.name.open + (tool?.name ?? "") + syntax.name.close), callNumber);
+      case "arguments":
+        return tool === undefined ? never : argumentsExpression(builder, syntax.syntax, tool);
+      case "object":
+        return tool === undefined ? never : callObject(syntax, tool);
+    }
+  }
+
+  function text({ part, until }: Syntax & { kind: "text" }, saying: Saying): Expression {
+    if (part === "nothing") return blanks;
+    if (part !== saying) return never;
+    if (part === "content" && content !== undefined) return sequence(blanks, content, blanks);
+    return builder.anyTextExcept({ anywhere: until }, part);
+  }
+
+  function callObject(syntax: CallObject, tool: ToolGrammar): Expression {
+    const member = (key: string, value: Expression): Expression =>
+      sequence(literal(`${JSON.stringify(key)}:`), space, value);
+    const comma = sequence(literal(","), space);
+    const id = syntax.id === undefined ? undefined : member(syntax.id, sequence(literal('"'), callId, literal('"')));
+    const object = sequence(
+      literal("{"),
+      id === undefined ? blanks : sequence(blanks, optional(sequence(id, comma))),
+      member(syntax.name, literal(JSON.stringify(tool.name))),
+      comma,
+      member(syntax.arguments, jsonArguments(builder, tool)),
+      id === undefined ? blanks : sequence(optional(sequence(comma, id)), blanks),
+      literal("}"),
+    );
+    if (syntax.within === undefined) return object;
+    const type = sequence(member("type", literal('"function"')), comma);
+    return sequence(literal("{"), space, optional(type), member(syntax.within, object), blanks, literal("}"));
+  }
+
+  return { print, connection: (syntax) => write(syntax, "content", undefined) };
+}
+
+/** A reader forgives what is missing at the end of a thought or a call, and takes any white space; this is what the family writes. */
+function asWritten(given: readonly Syntax[], saying: Saying): Syntax[] {
+  const items = given.flatMap((item) => (item.kind === "sequence" ? item.items : [item]));
+  return items.map((item, i) => {
+    const before = items.slice(0, i).findLast(({ kind }) => kind !== "optional");
+    if (item.kind === "blank" && (before?.kind === "name" || before?.kind === "id")) {
+      return before.until.includes(item.text) ? literalSyntax(item.text) : item;
+    }
+    const closes =
+      item.kind === "optional" && saying !== "content" && items.slice(0, i).some((one) => tells(one, saying));
+    return closes ? item.item : item;
+  });
+}
+
+/** Whether what is said stands in it, and not only the beginning of it. */
+function tells(syntax: Syntax, saying: Saying): boolean {
+  switch (syntax.kind) {
+    case "text":
+      return syntax.part === saying;
+    case "arguments":
+    case "object":
+      return saying === "call";
+    case "sequence":
+    case "choice":
+      return syntax.items.some((item) => tells(item, saying));
+    case "optional":
+    case "repeat":
+      return tells(syntax.item, saying);
+    default:
+      return false;
+  }
+}
+
+/** Whether it can say this. */
+export function says(syntax: Syntax, saying: Saying): boolean {
+  switch (syntax.kind) {
+    case "text":
+      return syntax.part === saying;
+    case "sequence":
+    case "choice":
+      return syntax.items.some((item) => says(item, saying));
+    case "optional":
+    case "repeat":
+      return says(syntax.item, saying);
+    case "name":
+    case "implied-name":
+    case "arguments":
+    case "object":
+      return saying === "call";
+    case "id":
+      return saying === "call" && syntax.name !== undefined;
+    case "literal":
+    case "blank":
+      return false;
+  }
+}
+
+/** Whether calls stand in a list within it. */
+function holdsList(syntax: Syntax): boolean {
+  switch (syntax.kind) {
+    case "repeat":
+      return hasCall(syntax.item);
+    case "sequence":
+    case "choice":
+      return syntax.items.some(holdsList);
+    case "optional":
+      return holdsList(syntax.item);
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,166 @@
+// Owns the variables that a chat template is rendered with: the conversation in the shapes that this template takes. Nothing of a message
+// is lost without a word, but for thoughts where a template shows none of the history's.
+import { idsOf } from "./call-ids.ts";
+import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall } from "./conversation.ts";
+import { TemplateInputError, textOf } from "./conversation.ts";
+import { spacedJson } from "./spell-call.ts";
+import type { TemplateInputs } from "./template-inputs.ts";
+import { callsAsText, resultAsText, toolWords } from "./tool-words.ts";
+import { arrangeTurns, intoUser, join } from "./turns.ts";
+
+/**
+ * `messages`, `tools` where the template shows them, `add_generation_prompt`, and the request's own variables. Plain data, but that JSON
+ * which a value would not hold exactly is a map with one key, `json`: the template's renderer reads that text in its place.
+ * @throws TemplateInputError for what the template cannot show
+ */
+export function templateValues(inputs: TemplateInputs, conversation: ChatConversation): Record<string, unknown> {
+  const { tools = [], template: { variables, continueFinalMessage: continues = false } = {} } = conversation;
+  const idOf = idsOf(conversation.messages, inputs.ids);
+  const told = toldInWords(conversation.messages, inputs);
+  const turns = arrangeTurns(inputs.tools ? told : withTools(told, tools, inputs), inputs);
+  const names = namesOf(conversation.messages);
+  return {
+    ...variables,
+    messages: turns.map((message) => shaped(message, inputs, { idOf, names })),
+    ...(tools.length > 0 && inputs.tools ? { tools: tools.map((tool) => filled(tool, inputs)) } : {}),
+    add_generation_prompt: !continues,
+  };
+}
+
+/** Calls and results that the template has no place for, as text. */
+function toldInWords(messages: readonly ChatMessage[], inputs: TemplateInputs): readonly ChatMessage[] {
+  if (inputs.calls && inputs.results) return messages;
+  const names = namesOf(messages);
+  return messages.map((message) => {
+    if (message.role === "assistant" && !inputs.calls) return callsAsText(message, inputs.callSyntax);
+    if (message.role === "tool" && !inputs.results) return resultAsText(message, names.get(message.tool_call_id ?? ""));
+    return message;
+  });
+}
+
+/** The tools in words, at the end of the system message. */
+function withTools(
+  messages: readonly ChatMessage[],
+  tools: readonly ChatTool[],
+  { system, callSyntax }: TemplateInputs,
+): readonly ChatMessage[] {
+  if (tools.length === 0) return messages;
+  const words: ChatMessage = { role: "system", content: toolWords(tools, callSyntax) };
+  const [first, ...rest] = messages;
+  if (first?.role === "system") return [join(first, words), ...rest];
+  return system ? [words, ...messages] : intoUser(textOf(words.content), messages);
+}
+
+/** Whose call an id is. */
+function namesOf(messages: readonly ChatMessage[]): ReadonlyMap<string, string> {
+  const calls = messages.flatMap(({ tool_calls: toolCalls = [] }) => toolCalls);
+  return new Map(calls.map(({ id, function: { name } }) => [id, name]));
+}
+
+function filled({ function: { name, description, parameters }, ...tool }: ChatTool, inputs: TemplateInputs): unknown {
+  const schema = inputs.missing === "object" ? { type: "object", properties: {} } : {};
+  const [noText, noSchema] = inputs.missing === "nothing" ? [undefined, undefined] : ["", schema];
+  const text = description ?? noText;
+  const given = parameters ?? noSchema;
+  return {
+    ...tool,
+    function: {
+      name,
+      ...(text === undefined ? {} : { description: text }),
+      ...(given === undefined ? {} : { parameters: inputs.parameterDescriptions ? described(given) : given }),
+    },
+  };
+}
+
+/** A schema of an object whose members all have a description. */
+function described(schema: unknown): unknown {
+  if (!isObject(schema) || !isObject(schema["properties"])) return schema;
+  const members = Object.entries(schema["properties"]).map(([name, member]) => [
+    name,
+    isObject(member) ? { description: "", ...member } : member,
+  ]);
+  return { ...schema, properties: Object.fromEntries(members) as unknown };
+}
+
+interface Calls {
+  idOf(id: string): string;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+function shaped(message: ChatMessage, inputs: TemplateInputs, { idOf, names }: Calls): Record<string, unknown> {
+  const { role, tool_calls: calls = [], tool_call_id: id } = message;
+  if (role === "tool" && id !== undefined) {
+    const name = names.get(id);
+    return { role, tool_call_id: idOf(id), ...(name === undefined ? {} : { name }), ...contentOf(message, inputs) };
+  }
+  if (role !== "assistant") return { role, ...contentOf(message, inputs) };
+  assertCalls(message, inputs);
+  const toolCalls = calls.map((call) => ({
+    id: idOf(call.id),
+    type: call.type,
+    function: { name: call.function.name, arguments: argumentsFor(call, inputs) },
+  }));
+  return { role, ...spoken(message, inputs), ...(calls.length === 0 ? {} : { tool_calls: toolCalls }) };
+}
+
+function assertCalls({ tool_calls: calls = [], content }: ChatMessage, inputs: TemplateInputs): void {
+  if (calls.length > 1 && !inputs.parallelCalls) {
+    throw new TemplateInputError("the model's chat template cannot show two calls in one message");
+  }
+  if (calls.length > 0 && inputs.contentWithCalls === "nowhere" && textOf(content).trim() !== "") {
+    throw new TemplateInputError("the model's chat template cannot show text beside a call in one message");
+  }
+}
+
+/** An assistant's thought and content. */
+function spoken(message: ChatMessage, inputs: TemplateInputs): Record<string, unknown> {
+  const { reasoning_content: thought = "", tool_calls: calls = [], content } = message;
+  const { thoughtKey } = inputs;
+  if (thought === "" || thoughtKey === undefined) return contentOf(message, inputs);
+  if (thoughtKey === "parts") {
+    const text = textOf(content);
+    const said = text === "" ? [] : [{ type: "text", text }];
+    return { content: [{ type: "thinking", thinking: thought }, ...said] };
+  }
+  if (calls.length > 0 && !inputs.thoughtWithBoth && textOf(content).trim() !== "") {
+    return { ...contentOf({ ...message, content: "" }, inputs), [thoughtKey]: `${thought}\n\n${textOf(content)}` };
+  }
+  return { ...contentOf(message, inputs), [thoughtKey]: thought };
+}
+
+function contentOf(
+  { role, content, tool_calls: calls = [] }: ChatMessage,
+  inputs: TemplateInputs,
+): Record<string, unknown> {
+  const text = textOf(content);
+  if (text === "" && calls.length > 0) {
+    if (inputs.emptyContent === "absent") return {};
+    return { content: inputs.emptyContent === "null" ? null : "" };
+  }
+  if (typeof content !== "string" && inputs.lists.includes(role)) return { content };
+  return { content: inputs.listsOnly ? [{ type: "text", text }] : text };
+}
+
+function argumentsFor({ function: { name, arguments: given } }: ChatToolCall, inputs: TemplateInputs): unknown {
+  if (!inputs.objectArguments) return typeof given === "string" ? given : spacedJson(given);
+  if (isObject(given)) return given;
+  if (typeof given === "string") {
+    if (isObject(parsed(given))) return new Map([["json", given]]);
+    if (inputs.textArguments) return given;
+  }
+  throw new TemplateInputError(
+    `the model's chat template takes a call's arguments as a JSON object only, and those of ${name} are none`,
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

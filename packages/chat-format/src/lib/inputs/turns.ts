@@ -1,0 +1,65 @@
+// Owns the order of turns where a template is particular about it: system messages first, or none, and roles in turn. Nothing is left out.
+import { type ChatContent, type ChatMessage, TemplateInputError, textOf } from "./conversation.ts";
+import type { TemplateInputs } from "./template-inputs.ts";
+
+/** Stands between two messages that become one. */
+const between = "\n\n";
+
+/** @throws TemplateInputError */
+export function arrangeTurns(messages: readonly ChatMessage[], inputs: TemplateInputs): readonly ChatMessage[] {
+  const first = messages.findIndex(({ role }) => role !== "system");
+  const begin = first === -1 ? messages.length : first;
+  const leading = messages.slice(0, begin);
+  const rest = messages.slice(begin);
+  if (!inputs.laterSystem && rest.some(({ role }) => role === "system")) {
+    throw new TemplateInputError("the model's chat template cannot show a system message after the first turn");
+  }
+  const system = inputs.laterSystem && inputs.system ? leading : joined(leading);
+  const said = system.map(({ content }) => textOf(content)).join(between);
+  const turns = inputs.system || said === "" ? [...system, ...rest] : intoUser(said, rest);
+  const inTurn = inputs.alternating ? alternate(turns) : turns;
+  return inputs.contentWithCalls === "before" ? inTurn.flatMap(apart) : inTurn;
+}
+
+/** What is said before calls, and the calls. */
+function apart(message: ChatMessage): readonly ChatMessage[] {
+  const { tool_calls: calls, ...said } = message;
+  if (calls === undefined || calls.length === 0 || textOf(message.content).trim() === "") return [message];
+  return [said, { role: "assistant", content: "", tool_calls: calls }];
+}
+
+function joined(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const [first, ...others] = messages;
+  return first === undefined ? [] : [others.reduce(join, first)];
+}
+
+/** The text before the first user's message, which it becomes part of. */
+export function intoUser(text: string, messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const [first, ...rest] = messages;
+  const said: ChatMessage = { role: "user", content: text };
+  return first?.role === "user" ? [join(said, first), ...rest] : [said, ...messages];
+}
+
+function alternate(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  for (const message of messages) {
+    const last = turns.at(-1);
+    if (last !== undefined && mayJoin(last, message)) turns[turns.length - 1] = join(last, message);
+    else turns.push(message);
+  }
+  return turns;
+}
+
+function mayJoin(one: ChatMessage, other: ChatMessage): boolean {
+  if (one.role !== other.role || one.role === "tool") return false;
+  return one.tool_calls === undefined && other.tool_calls === undefined && other.reasoning_content === undefined;
+}
+
+export function join(one: ChatMessage, other: ChatMessage): ChatMessage {
+  return { ...one, ...other, content: joinContents(one.content, other.content) };
+}
+
+function joinContents(one: ChatContent, other: ChatContent): ChatContent {
+  const texts = [textOf(one), textOf(other)].filter((text) => text !== "");
+  return texts.join(between);
+}

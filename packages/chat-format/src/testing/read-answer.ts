@@ -1,0 +1,68 @@
+// Owns reading an answer in tests: pieces in, parts out, with neighbours of a kind joined, since how a text is cut must not matter.
+import type { AnswerPart, AnswerTool } from "../lib/answer-part.ts";
+import type { AnswerStart, ChatFormat } from "../lib/format.ts";
+import { usualInputs } from "../lib/inputs/template-inputs.ts";
+import { createReader } from "../lib/reader.ts";
+import type { AnswerItem, Syntax } from "../lib/syntax.ts";
+
+export const weatherTools: readonly AnswerTool[] = [
+  {
+    name: "weather",
+    parameters: {
+      type: "object",
+      properties: {
+        city: { type: "string" },
+        days: { type: "integer" },
+        where: { type: "object" },
+        note: { type: ["string", "null"] },
+      },
+    },
+  },
+  { name: "time" },
+];
+
+/** A format of these items and nothing else. */
+export function formatOf(...answer: readonly (AnswerItem | Syntax)[]): ChatFormat {
+  return {
+    name: "test",
+    answer: answer.map((item) => ("at" in item ? item : { at: "anywhere", syntax: item })),
+    turnOpens: [],
+    markers: [],
+    marks: [],
+    inputs: usualInputs,
+    abilities: { tools: true, parallelCalls: true, thinking: "never", switches: [] },
+  };
+}
+
+export function readAnswer(
+  format: ChatFormat,
+  pieces: readonly string[],
+  { tools = weatherTools, start }: { tools?: readonly AnswerTool[]; start?: AnswerStart } = {},
+): { parts: AnswerPart[]; calls: { begun: number; complete: number; unreadable: number } } {
+  const reader = createReader({ format, tools, ...(start === undefined ? {} : { start }) });
+  const parts = joined([...pieces.flatMap((piece) => reader.push(piece)), ...reader.end()]);
+  return { parts, calls: { ...reader.calls } };
+}
+
+/** Neighbours of a kind as one part. */
+export function joined(told: readonly AnswerPart[]): AnswerPart[] {
+  const parts: AnswerPart[] = [];
+  for (const part of told) {
+    const last = parts.at(-1);
+    if (last !== undefined && part.kind !== "call" && last.kind === part.kind) {
+      parts[parts.length - 1] = { ...last, text: last.text + part.text } as AnswerPart;
+    } else parts.push(part);
+  }
+  return parts;
+}
+
+/** The text in pieces of these lengths, over and over. */
+export function cut(text: string, lengths: readonly number[]): string[] {
+  const pieces: string[] = [];
+  for (let at = 0, i = 0; at < text.length; i += 1) {
+    const length = lengths[i % lengths.length] ?? 1;
+    pieces.push(text.slice(at, at + length));
+    at += length;
+  }
+  return pieces;
+}

@@ -1,0 +1,259 @@
+import { readFileSync } from "node:fs";
+import { createTemplateRenderer } from "@waggle/chat-template";
+import { hashOf, pinnedDate } from "@waggle/chat-template/testing/reference";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { answerStart } from "../lib/answer-start.ts";
+import { deriveFormat } from "../lib/derive/derive-format.ts";
+import { thoughtEndOf } from "../lib/derive/derive-thought-end.ts";
+import type { ChatFormat } from "../lib/format.ts";
+import { continuedPrompt, finalText } from "../lib/inputs/continued-prompt.ts";
+import { type ChatConversation, type ChatMessage, TemplateInputError } from "../lib/inputs/conversation.ts";
+import { templateValues } from "../lib/inputs/template-values.ts";
+import { createReader } from "../lib/reader.ts";
+import { expectedDifferences } from "./hf-differences.ts";
+import {
+  type Conversation,
+  type Records,
+  type Row,
+  bosText,
+  chatOf,
+  conversations,
+  eosText,
+  rowsFromText,
+} from "./hf-variants.ts";
+
+interface Outcome {
+  readonly template: string;
+  readonly conversation: Conversation;
+  readonly row: Row;
+  /** Undefined: refused. */
+  readonly text?: string;
+  readonly error?: unknown;
+}
+
+const records = JSON.parse(readFileSync(new URL("hf-renderings.json", import.meta.url), "utf8")) as Records;
+const renderer = createTemplateRenderer({ now: () => pinnedDate });
+let outcomes: readonly Outcome[] = [];
+
+type Render = (values: Readonly<Record<string, unknown>>) => Promise<string>;
+const opened = new Map<string, { readonly format: ChatFormat; readonly render: Render }>();
+
+beforeAll(async () => {
+  const all = [...llamaTemplates()].map(async ([template, source]) => {
+    const chat = await renderer.open({ source, bosText, eosText });
+    const render: Render = async (values) => {
+      const { messages, add_generation_prompt } = values;
+      return await chat.render({
+        ...values,
+        messages: messages as [],
+        add_generation_prompt: add_generation_prompt === true,
+      });
+    };
+    const format = await deriveFormat({ source, render });
+    opened.set(template, { format, render });
+    const found: Outcome[] = [];
+    const rows = rowsFromText(records[template] ?? "");
+    for (const [index, conversation] of conversations.entries()) {
+      const row: Row = rows[index] ?? new Map();
+      const base = { template, conversation, row };
+      try {
+        found.push({ ...base, text: await render(templateValues(format.inputs, chatOf(conversation))) });
+      } catch (error) {
+        found.push({ ...base, error });
+      }
+    }
+    return found;
+  });
+  outcomes = (await Promise.all(all)).flat();
+}, 60_000);
+
+afterAll(() => renderer.close());
+
+/** What Hugging Face makes of the same. */
+function kindOf({ row, text }: Outcome): string {
+  const hash = text === undefined ? "" : hashOf(text);
+  const given = [...row].find(([key, hashes]) => key !== "drops" && hashes.includes(hash))?.[0];
+  if (given !== undefined) return given === "" ? "equal" : `equal, given ${given}`;
+  if (!row.has("")) return text === undefined ? "refused alike" : "rendered where Hugging Face refuses";
+  return "different";
+}
+
+function names(kind: string): readonly string[] {
+  return outcomes
+    .filter((outcome) => kindOf(outcome) === kind)
+    .map(({ template, conversation }) => `${template}: ${conversation.name}`)
+    .toSorted();
+}
+
+describe("llama.cpp's templates", () => {
+  test("render whole conversations as Hugging Face does, but for what is listed", () => {
+    const counts = new Map<string, number>();
+    for (const outcome of outcomes) counts.set(kindOf(outcome), (counts.get(kindOf(outcome)) ?? 0) + 1);
+    expect(Object.fromEntries(counts)).toEqual({
+      equal: 1430,
+      "equal, given date": 46,
+      "equal, given filled": 9,
+      "equal, given ids": 8,
+      "equal, given parts": 2,
+      "equal, given reasoning": 1,
+      "equal, given system": 60,
+      "equal, given thinking": 2,
+      "refused alike": 14,
+      "rendered where Hugging Face refuses": 129,
+      different: 119,
+    });
+    const listed = expectedDifferences.flatMap(({ templates }) =>
+      Object.entries(templates).flatMap(([template, all]) => all.map((name) => `${template}: ${name}`)),
+    );
+    expect(names("different")).toEqual(listed.toSorted());
+  });
+
+  test("differ in nothing else than what Hugging Face drops, for more than 95 of 100", () => {
+    for (const { template, conversation, row } of outcomes) {
+      const expected = expectedDifferences.find(({ templates }) => templates[template]?.includes(conversation.name));
+      if (expected?.drops === true) expect(row.get("drops"), `${template}: ${conversation.name}`).toBeDefined();
+    }
+    const dropping = expectedDifferences
+      .filter(({ drops }) => drops)
+      .flatMap(({ templates }) => Object.values(templates).flat());
+    const different = names("different").length;
+    const comparable = outcomes.length - dropping.length;
+    expect(outcomes).toHaveLength(1820);
+    expect((outcomes.length - different) / comparable).toBeGreaterThan(0.95);
+  });
+
+  test("render a plain conversation, every one", () => {
+    const plain = ["user", "user, untrimmed", "system", "turns", "turns with system", "part", "parts", "developer"];
+    for (const { template, conversation, text, error } of outcomes) {
+      if (plain.includes(conversation.name))
+        expect(text, `${template}: ${conversation.name}: ${String(error)}`).toBeDefined();
+    }
+  });
+
+  test("lose nothing of what was said, but for thoughts", () => {
+    const lost = outcomes.flatMap(({ template, conversation, text }) =>
+      text === undefined
+        ? []
+        : wordsOf(chatOf(conversation))
+            .filter((word) => !spellings(word).some((spelling) => text.includes(spelling)))
+            .map((word) => `${template}: ${conversation.name}: ${word.slice(0, 5)}`),
+    );
+    // It takes every "/think" of the user's text for a switch.
+    expect(lost).toEqual(["NVIDIA-Nemotron-Nano-v2: awkward text: Grüße"]);
+  });
+
+  test("refuse by name what they cannot show", () => {
+    const refused = outcomes.filter(({ error }) => error instanceof TemplateInputError);
+    const two = ["GigaChat3-10B-A1.8B", "GigaChat3.1-10B-A1.8B", "openai-gpt-oss-120b"];
+    const llama = [
+      "meta-llama-Llama-3.1-8B-Instruct",
+      "meta-llama-Llama-3.2-3B-Instruct",
+      "meta-llama-Llama-3.3-70B-Instruct",
+    ];
+    const mistral = ["Mistral-Small-3.2-24B-Instruct-2506", "mistralai-Mistral-Nemo-Instruct-2407"];
+    expect(refused.map(({ template, conversation }) => `${template}: ${conversation.name}`).toSorted()).toEqual(
+      [
+        ...[...two, ...llama].map((name) => `${name}: two calls`),
+        ...mistral.map((name) => `${name}: content and call`),
+      ].toSorted(),
+    );
+  });
+});
+
+describe("an answer that has begun", () => {
+  const asks: ChatMessage = { role: "user", content: "Sing a song." };
+
+  /** Where it goes on, by its reader; or why it cannot. */
+  async function goesOn(template: string, message: Partial<ChatMessage>): Promise<string> {
+    const { format, render } = opened.get(template) ?? {};
+    if (format === undefined || render === undefined) return "";
+    const { name, on } = format.abilities.thinkingSwitch ?? {};
+    const variables = name === undefined || message.content !== undefined ? {} : { [name]: on };
+    const messages: readonly ChatMessage[] = [asks, { role: "assistant", content: "", ...message }];
+    const conversation = { messages, template: { continueFinalMessage: true, variables } };
+    try {
+      const text = finalText(conversation);
+      const prompt = continuedPrompt(await render(templateValues(format.inputs, conversation)), text);
+      if (!prompt.endsWith(text)) return "elsewhere";
+      return createReader({ format, tools: [], start: answerStart(format, prompt) }).in;
+    } catch (error) {
+      return error instanceof TemplateInputError ? "refused" : String(error);
+    }
+  }
+
+  async function exceptions(where: string, message: Partial<ChatMessage>, of: (format: ChatFormat) => boolean) {
+    const found: string[] = [];
+    for (const [template, { format }] of [...opened].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      const goes = of(format) ? await goesOn(template, message) : where;
+      if (goes !== where) found.push(`${template}: ${goes}`);
+    }
+    return found;
+  }
+
+  test("goes on with the content of the last message", async () => {
+    expect(await exceptions("content", { content: "La la lu" }, () => true)).toEqual([
+      // It opens a thought before whatever the last message says.
+      "NVIDIA-Nemotron-Nano-v2: reasoning",
+    ]);
+  });
+
+  test("goes on with its thought, where the template shows the last one", async () => {
+    const shown = ({ inputs }: ChatFormat): boolean => inputs.thoughtKey !== undefined;
+    expect(await exceptions("reasoning", { reasoning_content: "Hm hm mh" }, shown)).toEqual([
+      // It shows the thought without what opens it.
+      "Apriel-1.6-15b-Thinker-fixed: content",
+      // They show a thought only beside calls, or none of the last message.
+      "CohereForAI-c4ai-command-r7b-12-2024-tool_use: refused",
+      "Kimi-K2-Thinking: refused",
+      "google-gemma-4-31B-it: refused",
+      "google-gemma-4-31B-it-interleaved: refused",
+    ]);
+  });
+
+  test("leaves its thought where that is ended from outside", () => {
+    const unread: string[] = [];
+    for (const [template, { format }] of opened) {
+      if (format.abilities.thinking === "never") continue;
+      const read = openings.map((opening) => {
+        const reader = createReader({ format, tools: [] });
+        const parts = [`${opening}Hm hm`, thoughtEndOf(format), "La la"].flatMap((text) => reader.push(text));
+        const said = [...parts, ...reader.end()];
+        return ["reasoning", "content"].map((kind) =>
+          said.map((part) => (part.kind === kind && "text" in part ? part.text : "")).join(""),
+        );
+      });
+      if (!read.some(([thought, content]) => thought?.trim() === "Hm hm" && content?.trim() === "La la"))
+        unread.push(template);
+    }
+    expect(unread).toEqual([]);
+    expect([...opened.values()].filter(({ format }) => thoughtEndOf(format) !== "")).toHaveLength(43);
+  });
+});
+
+/** How thoughts begin. */
+const openings = [
+  ...["<think>\n", "<|channel|>analysis<|message|>", "<|channel>thought\n", "<|START_THINKING|>", "[THINK]"],
+  ...["<seed:think>", "<|start|>assistant to=self<|message|>", "<|open|>think<|sep|>", "<mm:think>", "<|think|>"],
+  ...["<think:opensource>", "Here are my reasoning steps:\n", "<|inner_prefix|>", "<|begin|>assistant<|think|>"],
+];
+
+/** Whatever a reader of the prompt has to find in it. */
+function wordsOf({ messages, tools = [] }: ChatConversation): string[] {
+  return [
+    ...messages.flatMap(({ content, tool_calls: calls = [] }) => [
+      ...(typeof content === "string" ? [content] : content.map(({ text }) => text)).map((text) => text.trim()),
+      ...calls.flatMap(({ function: { name, arguments: given } }) => [
+        name,
+        ...Object.values(given as object).filter((value) => typeof value === "string"),
+      ]),
+    ]),
+    ...tools.flatMap(({ function: { name, description } }) => [name, description?.split("\n")[0] ?? ""]),
+  ];
+}
+
+/** As it is, in JSON, without JSON's blanks, in HTML. */
+function spellings(word: string): string[] {
+  const json = JSON.stringify(word).slice(1, -1);
+  return [word, json, word.replaceAll(/([:,]) /g, "$1"), json.replaceAll('"', "&#34;"), word.replaceAll("'", "&#39;")];
+}
