@@ -1,4 +1,7 @@
 export * from "./lib/errors.ts";
+export * from "./lib/limits.ts";
+export * from "./lib/tools.ts";
+export { optionsOfMessages, type ChatOptions } from "./lib/chat-options.ts";
 export * from "./lib/generate.ts";
 export * from "./lib/events.ts";
 export * from "./lib/jobs.ts";

@@ -78,12 +78,29 @@ export const StartedEventSchema = z
   })
   .meta({ id: "StartedEvent" });
 
+/** What a piece of an answer to messages is; what answers a plain prompt is text and nothing else. */
+export const AnswerPartSchema = z.enum(["content", "reasoning", "call", "arguments"]);
+export type AnswerPartName = z.infer<typeof AnswerPartSchema>;
+
 export const TokenEventSchema = z
   .object({
     type: z.literal("token"),
     ...streamShape,
     index: z.int().nonnegative().describe("Counts token events, gapless from 0."),
-    text: z.string().describe("Whole characters only."),
+    text: z
+      .string()
+      .describe("Whole characters only; empty where a call begins, and where the last tokens have no text."),
+    part: AnswerPartSchema.optional().describe(
+      "What the text belongs to: a thought, a call that begins, its arguments as JSON. Absent: content, or the text that answers a plain prompt.",
+    ),
+    call: z
+      .object({
+        index: z.int().nonnegative().describe("Of this choice, gapless from 0."),
+        id: z.string().optional().describe("With the part that begins it."),
+        name: z.string().optional().describe("With the part that begins it."),
+      })
+      .optional()
+      .describe("Of the parts call and arguments: which one."),
     t_ms: z.number().nonnegative().describe("When the engine produced it, in ms from started."),
     ids: z
       .array(z.int().nonnegative())
@@ -95,16 +112,47 @@ export const TokenEventSchema = z
   })
   .meta({ id: "TokenEvent" });
 
+/** The whole answer in the shape in which the next request's history takes it. */
+export const AnswerMessageSchema = z
+  .object({
+    role: z.literal("assistant"),
+    content: z.string().nullable().describe("Null where there are calls and nothing else."),
+    reasoning_content: z.string().optional().describe("What the model thought."),
+    tool_calls: z
+      .array(
+        z.object({
+          id: z.string(),
+          type: z.literal("function"),
+          function: z.object({ name: z.string(), arguments: z.string().describe("JSON.") }),
+          cut: z.literal(true).optional().describe("The answer ended within it: its arguments are not complete."),
+        }),
+      )
+      .optional(),
+  })
+  .meta({ id: "AnswerMessage" });
+export type AnswerMessage = z.infer<typeof AnswerMessageSchema>;
+
+export const StoppedBySchema = z.enum(["end", "stop_string", "max_tokens", "context", "repetition"]);
+export type StoppedBy = z.infer<typeof StoppedBySchema>;
+
+const choiceEndShape = {
+  finish_reason: FinishReasonSchema,
+  stopped_by: StoppedBySchema.optional().describe(
+    "What ended it: the model itself, a stop string, max_tokens, a full context, or a text that repeats itself without end.",
+  ),
+  message: AnswerMessageSchema.optional().describe("Of an answer to messages: its parts put together."),
+};
+
 export const EndEventSchema = z
   .object({
     type: z.literal("end"),
     ...streamShape,
-    finish_reason: FinishReasonSchema,
+    ...choiceEndShape,
     cancelled_by: CancelledBySchema.optional(),
     choices: z
-      .array(z.object({ finish_reason: FinishReasonSchema }))
+      .array(z.object(choiceEndShape))
       .optional()
-      .describe("Of a job with several choices: how each ended."),
+      .describe("Of a job with several choices: how each ended, and its message."),
     usage: UsageSchema,
     timings: TimingsSchema,
   })

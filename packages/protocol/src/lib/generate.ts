@@ -1,37 +1,24 @@
 // Owns the native request: what a client may ask of a generation, every field bounded, names and defaults llama-server's.
 import { z } from "zod";
-
-/** Limits of the request schema. Those a deployment may want to change are in the worker's configuration instead. */
-export const requestLimits = {
-  idChars: 128,
-  modelChars: 256,
-  messages: 2_048,
-  stopStrings: 4,
-  stopChars: 256,
-  maxTokens: 1_048_576,
-  grammarChars: 262_144,
-  /** Of a JSON schema as text. */
-  schemaChars: 1_048_576,
-  logitBiasEntries: 1_024,
-  drySequenceBreakers: 16,
-  deadlineMs: 86_400_000,
-} as const;
-
-/** Of the JSON of a request body, whatever its fields: what is parsed, validated and sent on must be walked in bounded time. */
-export const bodyLimits = {
-  /** Levels of arrays and objects in each other. */
-  depth: 128,
-  /** Values in all: arrays, objects and what stands in them. */
-  values: 300_000,
-  /** Of one object. */
-  members: 5_000,
-} as const;
+import { chatShape, optionsOfMessages } from "./chat-options.ts";
+import { requestLimits } from "./limits.ts";
+import { ToolCallSchema } from "./tools.ts";
 
 export const MessageSchema = z
-  .strictObject({
-    role: z.enum(["system", "user", "assistant"]),
-    content: z.string(),
-  })
+  .discriminatedUnion("role", [
+    z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),
+    z.strictObject({
+      role: z.literal("assistant"),
+      content: z.string().nullable(),
+      reasoning_content: z.string().optional().describe("What it thought before it spoke."),
+      tool_calls: z.array(ToolCallSchema).max(requestLimits.toolCalls).optional(),
+    }),
+    z.strictObject({
+      role: z.literal("tool").describe("What a call gave."),
+      content: z.string(),
+      tool_call_id: z.string().max(requestLimits.idChars),
+    }),
+  ])
   .meta({ id: "Message" });
 export type Message = z.infer<typeof MessageSchema>;
 
@@ -110,6 +97,7 @@ export const GenerateRequestSchema = z
       .optional()
       .describe("Up to 4 strings that end the text; they are not part of it."),
     ...samplingShape,
+    ...chatShape,
     json_schema: z
       .record(z.string(), z.unknown())
       .optional()
@@ -136,6 +124,12 @@ export const GenerateRequestSchema = z
   .refine((request) => !request.context_shift || request.max_tokens !== undefined, {
     message: "context_shift needs it: nothing else would surely end the answer",
     path: ["max_tokens"],
+  })
+  .superRefine((request, context) => {
+    if (request.messages !== undefined) return;
+    for (const field of optionsOfMessages) {
+      if (request[field] != null) context.addIssue({ code: "custom", path: [field], message: "it needs messages" });
+    }
   })
   .meta({ id: "GenerateRequest" });
 

@@ -1,7 +1,10 @@
 // Owns the other dialect: OpenAI's requests as its clients send them. Unknown fields are ignored, as those clients expect; what is known
 // is checked as strictly as on the native routes. Shapes after OpenAI's API reference (chat completions, completions, embeddings, models).
 import { z } from "zod";
-import { requestLimits } from "./generate.ts";
+import { chatShape } from "./chat-options.ts";
+import { requestLimits } from "./limits.ts";
+import { ToolCallSchema, ToolsSchema } from "./tools.ts";
+import { ChatAbilitiesSchema } from "./worker.ts";
 
 /**
  * Prompts have no length of their own here: how much text a context holds, only the engine knows. The texts that have one are those that
@@ -13,15 +16,6 @@ export const openAiLimits = {
   topLogprobs: 20,
   /** Of one message. */
   contentParts: 1_024,
-  tools: 128,
-  toolNameChars: 64,
-  /** All tools of a request together, as JSON. */
-  toolsChars: 1_048_576,
-  /** Of one message. */
-  toolCalls: 128,
-  calledNameChars: 256,
-  /** Of one call. */
-  argumentsChars: 1_048_576,
   /** Of what describes a schema, and is not used. */
   descriptionChars: 65_536,
   userChars: 1_024,
@@ -42,18 +36,6 @@ const ContentSchema = z.union([
   z.array(TextPartSchema, "only text parts are supported").max(openAiLimits.contentParts),
 ]);
 
-export const ToolCallSchema = z
-  .object({
-    id: z.string().max(requestLimits.idChars),
-    type: z.literal("function"),
-    function: z.object({
-      name: z.string().max(openAiLimits.calledNameChars),
-      arguments: z.string().max(openAiLimits.argumentsChars),
-    }),
-  })
-  .meta({ id: "ToolCall" });
-export type ToolCall = z.infer<typeof ToolCallSchema>;
-
 export const ChatMessageSchema = z
   .discriminatedUnion("role", [
     z.object({ role: z.literal("system"), content: ContentSchema }),
@@ -63,52 +45,24 @@ export const ChatMessageSchema = z
       role: z.literal("assistant"),
       content: nullish(ContentSchema),
       reasoning_content: nullish(z.string()),
-      tool_calls: nullish(z.array(ToolCallSchema).max(openAiLimits.toolCalls)),
+      tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
     }),
     z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: z.string().max(requestLimits.idChars) }),
   ])
   .meta({ id: "ChatMessage" });
 export type ChatMessage = z.infer<typeof ChatMessageSchema>;
 
-export const ToolSchema = z
-  .object({
-    type: z.literal("function"),
-    function: z.object({
-      name: z
-        .string()
-        .min(1)
-        .max(openAiLimits.toolNameChars)
-        .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
-      description: nullish(z.string()),
-      parameters: nullish(z.record(z.string(), z.unknown())),
-      strict: nullish(z.boolean()),
-    }),
-  })
-  .meta({ id: "Tool" });
-export type Tool = z.infer<typeof ToolSchema>;
-
-const ToolsSchema = z
-  .array(ToolSchema)
-  .max(openAiLimits.tools)
-  .refine((tools) => JSON.stringify(tools).length <= openAiLimits.toolsChars, {
-    message: `at most ${openAiLimits.toolsChars} characters of JSON`,
-  });
-
-export const ToolChoiceSchema = z.union([
-  z.enum(["none", "auto", "required"]),
-  z.object({ type: z.literal("function"), function: z.object({ name: z.string().max(openAiLimits.toolNameChars) }) }),
-]);
-export type ToolChoice = z.infer<typeof ToolChoiceSchema>;
+const SchemaSchema = z.record(z.string(), z.unknown());
 
 export const ResponseFormatSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text") }),
-  z.object({ type: z.literal("json_object") }),
+  z.object({ type: z.literal("json_object"), schema: nullish(SchemaSchema).describe("llama-server's.") }),
   z.object({
     type: z.literal("json_schema"),
     json_schema: z.object({
-      name: z.string().max(openAiLimits.toolNameChars).optional(),
+      name: z.string().max(requestLimits.toolNameChars).optional(),
       description: nullish(z.string().max(openAiLimits.descriptionChars)),
-      schema: z.record(z.string(), z.unknown()),
+      schema: SchemaSchema,
       strict: nullish(z.boolean()),
     }),
   }),
@@ -153,9 +107,10 @@ export const ChatCompletionRequestSchema = z
     logprobs: nullish(z.boolean()),
     top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     response_format: nullish(ResponseFormatSchema),
-    tools: nullish(ToolsSchema),
-    tool_choice: nullish(ToolChoiceSchema),
-    parallel_tool_calls: nullish(z.boolean()),
+    functions: z.null("OpenAI's older name for tools; send tools").optional(),
+    function_call: z.null("OpenAI's older name for tool_choice; send tool_choice").optional(),
+    json_schema: nullish(SchemaSchema).describe("llama-server's: as response_format with this schema."),
+    ...chatShape,
   })
   .meta({ id: "ChatCompletionRequest" });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
@@ -174,6 +129,7 @@ export const CompletionRequestSchema = z
     logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     echo: nullish(z.literal(false, "echo is not supported")),
     suffix: nullish(z.literal("", "suffix is not supported")),
+    repetition_limit: chatShape.repetition_limit,
     best_of: nullish(z.literal(1, "best_of is not supported")),
   })
   .meta({ id: "CompletionRequest" });
@@ -202,6 +158,11 @@ export const ApplyTemplateRequestSchema = z
   .object({
     messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
     tools: nullish(ToolsSchema),
+    chat_template_kwargs: chatShape.chat_template_kwargs,
+    enable_thinking: chatShape.enable_thinking,
+    reasoning_effort: chatShape.reasoning_effort,
+    continue_final_message: chatShape.continue_final_message,
+    add_generation_prompt: chatShape.add_generation_prompt,
   })
   .meta({ id: "ApplyTemplateRequest" });
 
@@ -283,6 +244,7 @@ export const ModelSchema = z
     created: z.int(),
     owned_by: z.string(),
     meta: z.record(z.string(), z.number()).optional(),
+    chat: ChatAbilitiesSchema.optional().describe("Not OpenAI's: what the model's chat format can do."),
   })
   .meta({ id: "Model" });
 

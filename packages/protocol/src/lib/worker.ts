@@ -7,6 +7,19 @@ export type WorkerStateName = z.infer<typeof WorkerStateSchema>;
 export const BackendNameSchema = z.enum(["llama", "fake"]);
 export type BackendName = z.infer<typeof BackendNameSchema>;
 
+/** What was found out at load by rendering the model's chat template and reading back what it wrote. */
+export const ChatAbilitiesSchema = z
+  .object({
+    format: z.string().describe("derived from the template, a family's name, or generic: told in the prompt."),
+    tools: z.boolean().describe("Calls in the model's own syntax; without it they are asked for in words."),
+    parallel_tool_calls: z.boolean(),
+    thinking: z.enum(["always", "switchable", "never"]),
+    switches: z.array(z.string()).describe("Template variables that change how an answer begins."),
+    template_variables: z.array(z.string()).describe("What chat_template_kwargs may set."),
+  })
+  .meta({ id: "ChatAbilities" });
+export type ChatAbilities = z.infer<typeof ChatAbilitiesSchema>;
+
 export const WorkerInfoSchema = z
   .object({
     worker_id: z.string(),
@@ -24,6 +37,7 @@ export const WorkerInfoSchema = z
     device: z.string().optional().describe("What computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
     engine_build: z.string().optional().describe("prebuilt, or source."),
+    chat: ChatAbilitiesSchema.optional().describe("Once the model is loaded."),
     prefill_budget: z
       .int()
       .positive()
