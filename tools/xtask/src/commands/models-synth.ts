@@ -1,9 +1,8 @@
 // Owns the command models:synth: its options, and where a made-up model goes.
 import { relative } from "node:path";
 import { repositoryPath } from "@waggle/harness";
+import { shapeNamed, shapes, writeRandomModel } from "@waggle/synth";
 import type { Command as Program } from "commander";
-import { shapeNamed, shapes } from "../lib/synth/shapes.ts";
-import { writeModel } from "../lib/synth/write-model.ts";
 
 const mebibyte = 1_048_576;
 
@@ -18,7 +17,7 @@ export function addModelsSynth(program: Program): void {
     .action((flags: { readonly shape: string; readonly out?: string }) => {
       const shape = shapeNamed(flags.shape);
       const path = flags.out ?? repositoryPath(`.waggle/models/synth-${shape.name}-q8_0.gguf`);
-      const mib = (writeModel(shape, path) / mebibyte).toFixed(0);
+      const mib = (writeRandomModel(shape, path) / mebibyte).toFixed(0);
       process.stdout.write(`${relative(process.cwd(), path)}  ${mib} MiB, shape of ${shape.like}\n`);
     });
 }

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { shapeNamed, type ModelShape } from "./shapes.ts";
-import { makeVocabulary } from "./vocabulary.ts";
-import { toHalf, writeModel } from "./write-model.ts";
+import { makeVocabulary } from "./random-vocabulary.ts";
+import { toHalf, writeRandomModel } from "./random-model.ts";
 
 /** The number that these bits stand for. */
 function fromHalf(bits: number): number {
@@ -49,7 +49,7 @@ describe("makeVocabulary", () => {
   });
 });
 
-describe("writeModel", () => {
+describe("writeRandomModel", () => {
   const shape: ModelShape = {
     ...{ name: "t", like: "none", layers: 2, width: 64, heads: 4, kvHeads: 2, feedForward: 96 },
     ...{ vocabulary: 400, context: 128 },
@@ -60,8 +60,8 @@ describe("writeModel", () => {
 
   it("writes a file as long as its header says, the same each time", () => {
     const [a, b] = ["a", "b"].map((name) => join(folder, "deep", `${name}.gguf`)) as [string, string];
-    const bytes = writeModel(shape, a);
-    writeModel(shape, b);
+    const bytes = writeRandomModel(shape, a);
+    writeRandomModel(shape, b);
     expect(statSync(a).size).toBe(bytes);
     expect(readFileSync(a).subarray(0, 8).toString("hex")).toBe("4747554603000000");
     expect(readFileSync(a).equals(readFileSync(b))).toBe(true);
@@ -70,7 +70,7 @@ describe("writeModel", () => {
 
   it("gives each matrix weights of the size that keeps what passes through it", () => {
     const path = join(folder, "a.gguf");
-    writeModel(shape, path);
+    writeRandomModel(shape, path);
     // The last matrix, of 96 columns: 64 rows of 3 blocks, each a scale and 32 bytes.
     const bytes = readFileSync(path).subarray(-64 * 3 * 34);
     const weights = Array.from({ length: 64 * 3 }, (_, block) => {
@@ -84,13 +84,13 @@ describe("writeModel", () => {
 
   it("leaves nothing of a file that it cannot finish", () => {
     mkdirSync(join(folder, "taken.gguf/full"), { recursive: true });
-    expect(() => writeModel(shape, join(folder, "taken.gguf"))).toThrow(/Cannot write .*\/taken\.gguf: /);
+    expect(() => writeRandomModel(shape, join(folder, "taken.gguf"))).toThrow(/Cannot write .*\/taken\.gguf: /);
     expect(readdirSync(folder)).toEqual(["taken.gguf"]);
   });
 
   it("names the path that it cannot write", () => {
     writeFileSync(join(folder, "file"), "");
-    expect(() => writeModel(shape, join(folder, "file/x.gguf"))).toThrow(/Cannot write .*\/file\/x\.gguf: /);
+    expect(() => writeRandomModel(shape, join(folder, "file/x.gguf"))).toThrow(/Cannot write .*\/file\/x\.gguf: /);
   });
 });
 

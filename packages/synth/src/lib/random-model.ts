@@ -1,14 +1,10 @@
 // Owns the making of a model's file, of the llama architecture by llama.cpp's names, in Q8_0: random weights, the same each time.
-// Memory is bounded by one piece, and a file that has its name is whole.
-import { createCipheriv, createHash, type Cipher } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { aligned, gguf, ggufHeader, type GgufTensor } from "./gguf.ts";
+import { aligned, block, gguf, ggufHeader, matrix, vector, type GgufTensor } from "./gguf.ts";
+import { createKeystream } from "./keystream.ts";
+import { writeModelFile } from "./model-file.ts";
+import { makeVocabulary, special } from "./random-vocabulary.ts";
 import type { ModelShape } from "./shapes.ts";
-import { makeVocabulary, special } from "./vocabulary.ts";
 
-/** Weights that share a scale in Q8_0, and the bytes they take: a half float and one signed byte for each. */
-const block = { weights: 32, bytes: 34 } as const;
 /** A multiple of a block's bytes. */
 const pieceBytes = block.bytes * 32_768;
 /** The standard deviation of a byte that is anything from -128 to 127. */
@@ -20,26 +16,15 @@ const chatTemplate =
   "{% if add_generation_prompt %}assistant:{% endif %}";
 
 /** Answers with the file's bytes. @throws Error naming the path when it cannot be written; then nothing is left of it */
-export function writeModel(shape: ModelShape, path: string): number {
-  const unfinished = `${path}.part`;
+export function writeRandomModel(shape: ModelShape, path: string): number {
   const tensors = tensorsOf(shape);
-  const header = ggufHeader(metadataOf(shape), tensors);
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    const file = openSync(unfinished, "w");
-    try {
-      writeFileSync(file, header);
-      const random = keystream();
-      for (const tensor of tensors) for (const piece of tensorPieces(tensor, random)) writeFileSync(file, piece);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(unfinished, path);
-    return tensors.reduce((sum, tensor) => sum + aligned(tensor.bytes), header.length);
-  } catch (error) {
-    if (existsSync(unfinished)) rmSync(unfinished);
-    throw new Error(`Cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  return writeModelFile(path, piecesOf(ggufHeader(metadataOf(shape), tensors), tensors));
+}
+
+function* piecesOf(header: Buffer, tensors: readonly GgufTensor[]): Generator<Buffer, void> {
+  yield header;
+  const random = createKeystream();
+  for (const tensor of tensors) yield* tensorPieces(tensor, random);
 }
 
 function metadataOf(shape: ModelShape): Readonly<Record<string, Buffer>> {
@@ -78,50 +63,41 @@ function metadataOf(shape: ModelShape): Readonly<Record<string, Buffer>> {
 /** There is no output matrix: llama.cpp takes the embedding where it is absent. */
 function tensorsOf({ layers, width, heads, kvHeads, feedForward, vocabulary }: ModelShape): GgufTensor[] {
   const kvWidth = (width / heads) * kvHeads;
-  const matrix = (name: string, columns: number, rows: number): GgufTensor => {
-    const bytes = ((columns * rows) / block.weights) * block.bytes;
-    return { name: `${name}.weight`, dimensions: [columns, rows], type: "q8_0", bytes };
-  };
-  const norm = (name: string): GgufTensor => {
-    return { name: `${name}.weight`, dimensions: [width], type: "f32", bytes: width * 4 };
-  };
+  const norm = (name: string): GgufTensor => vector(`${name}.weight`, width);
   return [
-    matrix("token_embd", width, vocabulary),
+    matrix("token_embd.weight", width, vocabulary),
     norm("output_norm"),
     ...Array.from({ length: layers }, (_, layer) => [
       norm(`blk.${layer}.attn_norm`),
-      matrix(`blk.${layer}.attn_q`, width, width),
-      matrix(`blk.${layer}.attn_k`, width, kvWidth),
-      matrix(`blk.${layer}.attn_v`, width, kvWidth),
-      matrix(`blk.${layer}.attn_output`, width, width),
+      matrix(`blk.${layer}.attn_q.weight`, width, width),
+      matrix(`blk.${layer}.attn_k.weight`, width, kvWidth),
+      matrix(`blk.${layer}.attn_v.weight`, width, kvWidth),
+      matrix(`blk.${layer}.attn_output.weight`, width, width),
       norm(`blk.${layer}.ffn_norm`),
-      matrix(`blk.${layer}.ffn_gate`, width, feedForward),
-      matrix(`blk.${layer}.ffn_up`, width, feedForward),
-      matrix(`blk.${layer}.ffn_down`, feedForward, width),
+      matrix(`blk.${layer}.ffn_gate.weight`, width, feedForward),
+      matrix(`blk.${layer}.ffn_up.weight`, width, feedForward),
+      matrix(`blk.${layer}.ffn_down.weight`, feedForward, width),
     ]).flat(),
   ];
 }
 
 /** The tensor's bytes with its padding: ones for a norm, random bytes under one scale for a matrix. */
-function* tensorPieces({ type, dimensions, bytes }: GgufTensor, random: Cipher): Generator<Buffer, void> {
+function* tensorPieces(
+  { type, dimensions, bytes }: GgufTensor,
+  random: (bytes: number) => Buffer,
+): Generator<Buffer, void> {
   const [columns = 1] = dimensions;
   if (type === "f32") yield Buffer.from(new Float32Array(columns).fill(1).buffer);
   else {
     // Keeps what passes through it at the size it had, so that the logits stay near each other and no token wins always.
     const scale = toHalf(1 / Math.sqrt(columns) / byteDeviation);
     for (let from = 0; from < bytes; from += pieceBytes) {
-      const piece = random.update(Buffer.alloc(Math.min(pieceBytes, bytes - from)));
+      const piece = random(Math.min(pieceBytes, bytes - from));
       for (let at = 0; at < piece.length; at += block.bytes) piece.writeUInt16LE(scale, at);
       yield piece;
     }
   }
   yield Buffer.alloc(aligned(bytes) - bytes);
-}
-
-/** Bytes that look random, always the same ones, a gigabyte a second. */
-function keystream(): Cipher {
-  const key = createHash("sha256").update("1").digest();
-  return createCipheriv("aes-256-ctr", key, Buffer.alloc(16));
 }
 
 /** The bits of the half float below a positive number that a half float holds with all its precision: 2^-14 to 65,504. */

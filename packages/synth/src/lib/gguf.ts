@@ -13,6 +13,20 @@ export interface GgufTensor {
 
 const alignment = 32;
 
+/** Weights that share a scale in Q8_0, and the bytes they take: a half float and one signed byte for each. */
+export const block = { weights: 32, bytes: 34 } as const;
+
+/** In Q8_0; the columns are a multiple of a block's weights. */
+export function matrix(name: string, columns: number, rows: number): GgufTensor {
+  const bytes = ((columns * rows) / block.weights) * block.bytes;
+  return { name, dimensions: [columns, rows], type: "q8_0", bytes };
+}
+
+/** In single precision, as norms and biases are in every file. */
+export function vector(name: string, length: number): GgufTensor {
+  return { name, dimensions: [length], type: "f32", bytes: length * 4 };
+}
+
 /** Values of the metadata, each after its `gguf_metadata_value_type`. Numbers lie as in memory: wherever Node runs it is little-endian. */
 export const gguf = {
   uint32: (value: number): Buffer => Buffer.concat([u32(4), u32(value)]),

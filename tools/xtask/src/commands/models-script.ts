@@ -1,0 +1,86 @@
+// Owns the command models:script: its options, and what to do with the file that it writes.
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { repositoryPath } from "@waggle/harness";
+import { writeScriptedModel, type Answer } from "@waggle/synth";
+import type { Command as Program } from "commander";
+import { integerOf } from "../lib/options.ts";
+
+interface Flags {
+  readonly template: string;
+  readonly toolTemplate?: string;
+  readonly say?: readonly string[];
+  readonly at?: readonly string[];
+  readonly context: string;
+  readonly out?: string;
+}
+
+const defaultOut = ".waggle/models/scripted.gguf";
+const mostContext = 131_072;
+const kibibyte = 1_024;
+
+export function addModelsScript(program: Program): void {
+  const oneMore = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+  program
+    .command("models:script")
+    .description("write a small model that says what you tell it to, in a model family's own format, with no download")
+    .requiredOption("--template <file>", "the family's chat template, a Jinja file")
+    .option("--tool-template <file>", "its other template, for conversations with tools, where it has one")
+    .option("--say <text>", "what to say, with the family's markers in it; again for a further answer", oneMore)
+    .option("--at <tokens>", "how long the prompt is that is answered so; once for each --say, in order", oneMore)
+    .option("--context <tokens>", "longest prompt with its answer; a byte is a token, and so is a marker", "4096")
+    .option("--out <file>", `the file to write (default: ${defaultOut}, which git ignores)`)
+    .action(modelsScript);
+}
+
+function modelsScript(flags: Flags): void {
+  const path = flags.out ?? repositoryPath(defaultOut);
+  const { toolTemplate } = flags;
+  const model = writeScriptedModel({
+    path,
+    template: templateIn(flags.template),
+    ...(toolTemplate === undefined ? {} : { templates: { tool_use: templateIn(toolTemplate) } }),
+    context: integerOf("--context", flags.context, 1, mostContext),
+    script: answersOf(flags),
+  });
+  const file = relative(process.cwd(), path);
+  process.stdout.write(`${file}  ${(model.bytes / kibibyte).toFixed(0)} KiB\n`);
+  process.stdout.write(`Its markers: ${[...model.markers.keys()].join("  ")}\n\n`);
+  process.stdout.write(flags.at !== undefined ? placed(file) : unplaced(file));
+}
+
+/** @throws Error that names the file */
+function templateIn(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new Error(`Cannot read the template ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** None yet without a place: it depends on the prompt's length. */
+function answersOf({ say = [], at }: Flags): Answer[] {
+  if (at === undefined) return [];
+  if (at.length !== say.length)
+    throw new Error(`Cannot place ${say.length} answers with ${at.length} times --at: each --say takes one`);
+  return say.map((text, index) => ({ at: integerOf("--at", at[index] as string, 1, mostContext), say: text }));
+}
+
+function unplaced(file: string): string {
+  return [
+    "It says nothing yet, since it has to know how long the prompt is that it answers:",
+    `1. Run a worker with it:  npx --yes pnpm@12.21.0 exec waggle-worker --local-mode --model ${file}`,
+    "2. Send the worker your request. The answer is empty, and its usage.prompt_tokens is the prompt's length.",
+    "3. Give this command again, with --say <text> --at <that number>. The worker that runs says it from then on.",
+    "",
+  ].join("\n");
+}
+
+function placed(file: string): string {
+  return [
+    "A worker that runs with this file says it from now on; without one:",
+    `npx --yes pnpm@12.21.0 exec waggle-worker --local-mode --model ${file}`,
+    "A prompt of another length gets an empty answer, and usage.prompt_tokens is its length, for --at.",
+    "",
+  ].join("\n");
+}
