@@ -1,3 +1,4 @@
+export { createAnswerText, type AnswerText } from "./lib/answer-text.ts";
 export * from "./lib/backend.ts";
 export * from "./lib/engine.ts";
 export * from "./lib/fake-backend.ts";

@@ -1,4 +1,5 @@
 // Owns the Backend port: what the step loop needs from whatever computes. It knows slots and tokens, never jobs, HTTP or time.
+import type { AnswerStart, ChatFormat } from "@waggle/chat-format";
 import type { Sampling } from "@waggle/protocol";
 
 export type Token = number;
@@ -20,12 +21,15 @@ export interface BackendInfo {
   /** Most threads that `setThreads` takes. */
   readonly maxThreads: number;
   readonly build: string;
+  /** How the model's chat template has answers written; its markers that are tokens stand in it as marks. */
+  readonly chatFormat: ChatFormat;
 }
 
 /** A message as chat templates take it, with the field names that they know. */
 export interface TemplateMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
-  readonly content: string;
+  /** Text, or several texts, which some templates take apart. */
+  readonly content: string | readonly { readonly type: "text"; readonly text: string }[];
   /** What the assistant thought before it spoke; templates of models that think ask for it. */
   readonly reasoning_content?: string;
   readonly tool_calls?: readonly TemplateToolCall[];
@@ -51,7 +55,23 @@ export type PromptInput =
       readonly kind: "messages";
       readonly messages: readonly TemplateMessage[];
       readonly tools?: readonly TemplateTool[];
+      readonly template?: TemplateOptions;
     };
+
+/** What a chat template is told beside the conversation. */
+export interface TemplateOptions {
+  /** Its variables by their names: `enable_thinking`, say. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** The answer goes on with the last message, which is the assistant's. */
+  readonly continueFinalMessage?: boolean;
+}
+
+/** A prompt as the model gets it. */
+export interface TokenizedPrompt {
+  readonly tokens: readonly Token[];
+  /** Of a conversation: where its answer begins. */
+  readonly start?: AnswerStart;
+}
 
 /** Natural logarithms of probabilities in the model's raw distribution: before any sampling setting. */
 export interface TokenLogprobs {
@@ -64,16 +84,27 @@ export interface TokenLogprobs {
 /** How a job samples. The seed is final: -1 has been replaced by 32 random bits. */
 export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly seed: number;
+  /**
+   * The grammar of an answer to messages, which the prompt has begun to say. In it and in `said` a mark stands for a marker of the chat format.
+   * Not beside `grammar`.
+   */
+  readonly answer?: { readonly grammar: string; readonly said: string };
   /** Return logprobs with each token, with so many alternatives; undefined: none, which is a good deal cheaper. */
   readonly topLogprobs?: number;
 }
 
 /** One slot's share of a step. */
 export type BatchEntry =
-  /** Compute these prompt tokens. With `sample`, they are the last ones: the entry also yields the first token. */
-  | { readonly kind: "prefill"; readonly slot: number; readonly tokens: readonly Token[]; readonly sample: boolean }
-  /** Feed the token that this slot sampled last, and sample the next one. */
-  | { readonly kind: "decode"; readonly slot: number };
+  /** Compute these prompt tokens. With `sample`, they are the last ones: the entry also yields the first token, `forced` if given. */
+  | {
+      readonly kind: "prefill";
+      readonly slot: number;
+      readonly tokens: readonly Token[];
+      readonly sample: boolean;
+      readonly forced?: Token;
+    }
+  /** Feed the token that this slot sampled last, and sample the next one; with `forced`, yield this one instead. */
+  | { readonly kind: "decode"; readonly slot: number; readonly forced?: Token };
 
 export type EntryResult =
   | { readonly kind: "none" }
@@ -146,7 +177,7 @@ export interface Backend {
    * never becomes a control token. Long texts take several turns of the event loop.
    * @throws WaggleError invalid_argument when the template cannot render these messages
    */
-  tokenize(input: PromptInput): Promise<readonly Token[]>;
+  tokenize(input: PromptInput): Promise<TokenizedPrompt>;
 
   /**
    * Text as tokens and nothing added but what is asked for.
@@ -175,6 +206,12 @@ export interface Backend {
 
   /** The bytes that this token adds to the text; empty for control tokens. May be part of a character. */
   tokenBytes(token: Token): Uint8Array;
+
+  /** The mark of a token that is a marker of the chat format, control token or not; undefined for all others. */
+  markOf(token: Token): string | undefined;
+
+  /** What closes a thought from outside, so that the answer begins; no tokens where the model has no thoughts. */
+  readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
 
   isEndOfGeneration(token: Token): boolean;
 

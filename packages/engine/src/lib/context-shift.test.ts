@@ -36,7 +36,7 @@ describe("a job that asks for a shift", () => {
   test("goes on through many contexts to its max_tokens, with gapless indexes", async () => {
     const { engine, backend, events, of, textOf, untilJob } = startEngine({ contextSize: 32 });
     engine.handle({ type: "submit", job: job("a", "Hello", asking) });
-    expect(await untilJob("a", "finished")).toMatchObject({ reason: "length", completionTokens: 96 });
+    expect(await untilJob("a", "finished")).toMatchObject({ by: "max_tokens", completionTokens: 96 });
     const indexes = of("a").flatMap((event) => (event.type === "token" ? [event.index] : []));
     expect(indexes).toEqual(Array.from({ length: 96 }, (_, i) => i));
     expect(textOf("a")).toBe(expectedText("Hello", 96));
@@ -101,7 +101,7 @@ describe("a job that asks for a shift", () => {
     const { engine, textOf, untilJob } = startEngine({ contextSize: 32 });
     engine.handle({ type: "submit", job: job("a", "Hello", asking) });
     engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 96 }) });
-    expect(await untilJob("b", "finished")).toMatchObject({ reason: "length", completionTokens: 26 });
+    expect(await untilJob("b", "finished")).toMatchObject({ by: "context", completionTokens: 26 });
     await untilJob("a", "finished");
     expect(textOf("b")).toBe(expectedText("World", 26));
     expect(textOf("a")).toBe(expectedText("Hello", 96));

@@ -38,7 +38,7 @@ describe("an embed job", () => {
     const { engine, of, events, untilJob } = startEngine();
     engine.handle({ type: "submit", job: embedJob("e", "a bee", long, "") });
     const finished = await untilJob("e", "finished");
-    expect(finished).toMatchObject({ reason: "stop", promptTokens: 3 + 201 + 1, cachedTokens: 0, completionTokens: 0 });
+    expect(finished).toMatchObject({ by: "end", promptTokens: 3 + 201 + 1, cachedTokens: 0, completionTokens: 0 });
     expect(of("e").map(({ type }) => type)).toEqual(["started", ...Array<string>(3).fill("embedding"), "finished"]);
     expect(of("e")[0]).toEqual({ type: "started", jobId: "e", promptTokens: 205, cachedTokens: 0 });
     expect(vectorsOf(of("e"))).toEqual(["a bee", long, ""].map(expectedFakeVector));

@@ -160,7 +160,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     work.begun = undefined;
     leave(work);
     if (work.index < job.texts.length) line.push(work);
-    else outbox.add({ type: "finished", jobId: job.jobId, reason: "stop", ...totals(work) });
+    else outbox.add({ type: "finished", jobId: job.jobId, by: "end", ...totals(work) });
   }
 
   return {

@@ -17,7 +17,7 @@ describe("checking", () => {
   });
 
   test("spares the submission the tokenizing", async () => {
-    const tokenize = vi.fn(async (input: PromptInput) => tokenizeFake(input));
+    const tokenize = vi.fn(async (input: PromptInput) => ({ tokens: tokenizeFake(input) }));
     const { engine, until, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, tokenize }) });
     engine.handle({ type: "preflight", job: job("a", "Hello") });
     await until(isType("preflight_ok"));

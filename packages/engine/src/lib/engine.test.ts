@@ -16,7 +16,7 @@ describe("a job", () => {
     const { engine, of, textOf, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 5 }) });
     const finished = await untilJob("a", "finished");
-    expect(finished).toMatchObject({ reason: "length", promptTokens: 6, cachedTokens: 0, completionTokens: 5 });
+    expect(finished).toMatchObject({ by: "max_tokens", promptTokens: 6, cachedTokens: 0, completionTokens: 5 });
     expect(of("a")[0]).toEqual({ type: "started", jobId: "a", slot: 0, promptTokens: 6, cachedTokens: 0, seed: 99 });
     expect(of("a").map((event) => event.type)).toEqual(["started", ...Array(5).fill("token"), "finished"]);
     expect(of("a").flatMap((event) => (event.type === "token" ? [event.index] : []))).toEqual([0, 1, 2, 3, 4]);
@@ -26,18 +26,18 @@ describe("a job", () => {
   test("ends with stop at the end of generation and at a stop string", async () => {
     const { engine, textOf, untilJob } = startEngine();
     engine.handle({ type: "submit", job: job("a", "[eog:3]", { maxTokens: 50 }) });
-    expect(await untilJob("a", "finished")).toMatchObject({ reason: "stop", completionTokens: 4 });
+    expect(await untilJob("a", "finished")).toMatchObject({ by: "end", completionTokens: 4 });
     const whole = expectedText("Hello", 50);
     const stop = whole.slice(40, 46);
     engine.handle({ type: "submit", job: job("b", "Hello", { maxTokens: 50, stop: [stop] }) });
-    expect(await untilJob("b", "finished")).toMatchObject({ reason: "stop" });
+    expect(await untilJob("b", "finished")).toMatchObject({ by: "stop_string" });
     expect(textOf("b")).toBe(whole.slice(0, whole.indexOf(stop)));
   });
 
   test("without max_tokens runs to the context's end and not into a shift", async () => {
     const { engine, untilJob } = startEngine({ contextSize: 40 });
     engine.handle({ type: "submit", job: { ...job("a", "Hello"), maxTokens: 1000 } });
-    expect(await untilJob("a", "finished")).toMatchObject({ reason: "length", completionTokens: 34 });
+    expect(await untilJob("a", "finished")).toMatchObject({ by: "context", completionTokens: 34 });
   });
 
   test("that left the seed open gets a random one", async () => {

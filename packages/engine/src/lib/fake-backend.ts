@@ -1,6 +1,7 @@
 // Owns a Backend that computes nothing, for tests and load: a real port over the fake model, which also refuses what
 // the port forbids.
 import { deferred } from "@waggle/async";
+import { genericFormat, thoughtEndOf } from "@waggle/chat-format";
 import { WaggleError } from "@waggle/protocol";
 import type {
   Backend,
@@ -134,12 +135,18 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
         await new Promise<void>((resolve) => setImmediate(resolve));
       },
     }),
-    tokenize: async (input) => tokenizeFake(input),
+    tokenize: async (input) => ({
+      tokens: tokenizeFake(input),
+      ...(input.kind === "messages" ? { start: { said: "" } } : {}),
+    }),
     tokenizeText: async (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
     renderMessages: async (input) => renderFake(input),
     checkSampling,
     checkShift: () => undefined,
     tokenBytes: fakeTokenBytes,
+    // Its markers are text: each byte is a token.
+    markOf: () => undefined,
+    thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     isEndOfGeneration: isFakeEndOfGeneration,
     get steps() {
       return steps;
@@ -213,6 +220,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     threads,
     maxThreads: threads,
     build: "fake",
+    chatFormat: genericFormat,
   };
 }
 
@@ -222,7 +230,8 @@ function emptySlot(): FakeSlot {
 
 /** Enough of a check to have something to fail: a grammar without a root, a bias on a token that does not exist. */
 async function checkSampling(sampling: SlotSampling): Promise<void> {
-  if (sampling.grammar !== undefined && !/^\s*root\s*::=/m.test(sampling.grammar)) {
+  const grammar = sampling.answer?.grammar ?? sampling.grammar;
+  if (grammar !== undefined && !/^\s*root\s*::=/m.test(grammar)) {
     throw new WaggleError("invalid_argument", 'Cannot accept field "grammar": it has no rule named root.');
   }
   const unknown = Object.keys(sampling.logit_bias ?? {}).find((token) => Number(token) >= fakeVocabularySize);
@@ -237,7 +246,8 @@ function compute(slot: FakeSlot, entry: BatchEntry): EntryResult {
   if (entry.kind === "prefill" && !entry.sample) return { kind: "none" };
   if (slot.sampling === undefined) throw refusal("sample", "no job is bound");
   slot.sampler ??= createFakeSampler(slot.held, slot.sampling);
-  const token = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
+  const sampled = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
+  const token = entry.forced ?? sampled;
   if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt asked." };
   slot.last = token;
   const { topLogprobs } = slot.sampling;

@@ -1,6 +1,6 @@
 // Owns the model that is none: a pure function from the tokens of a context to the next one, so that a test can say
 // what an answer will be.
-import type { PromptInput, SlotSampling, Token } from "./backend.ts";
+import type { PromptInput, SlotSampling, TemplateMessage, Token } from "./backend.ts";
 
 /** Tokens below this are bytes. */
 const byteTokens = 256;
@@ -37,7 +37,9 @@ export const fakeBeginOfText = beginOfText;
 /** What a conversation looks like as text; the fake's control tokens have no text of their own, so roles stand for them. */
 export function renderFake(input: PromptInput & { kind: "messages" }): string {
   const tools = (input.tools ?? []).map((tool) => `tool: ${JSON.stringify(tool)}\n`);
-  return [...tools, ...input.messages.map(({ role, content }) => `${role}: ${content}\n`), "assistant:"].join("");
+  return [...tools, ...input.messages.map(({ role, content }) => `${role}: ${textOf(content)}\n`), "assistant:"].join(
+    "",
+  );
 }
 
 export const fakeVocabularySize = tokenTexts.length;
@@ -52,10 +54,14 @@ export function tokenizeFake(input: PromptInput): Token[] {
   const tools = (input.tools ?? []).flatMap((tool) => [roleTokens.tool, ...tokenizeFakeText(JSON.stringify(tool))]);
   const turns = input.messages.flatMap(({ role, content }) => [
     roleTokens[role],
-    ...tokenizeFakeText(content),
+    ...tokenizeFakeText(textOf(content)),
     endOfMessage,
   ]);
   return [beginOfText, ...tools, ...turns, roleTokens.assistant];
+}
+
+function textOf(content: TemplateMessage["content"]): string {
+  return typeof content === "string" ? content : content.map(({ text }) => text).join("");
 }
 
 /** Text alone: no control tokens, no BOS. */
@@ -99,7 +105,7 @@ export interface FakeSampler {
 /**
  * Samples for one job. Markers anywhere in the prompt direct it, the last of a kind counts: `[eog:N]` ends the
  * generation after N tokens, `[fail:N]` lets the job's entry fail after N tokens, `[unicode]` gives characters that
- * span tokens. Without `[eog:N]` it never ends.
+ * span tokens. `[say:…]` has it say this, percent-encoded, a byte per token, and end. Without `[eog:N]` or that it never ends.
  */
 export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
   const markers = readMarkers(prompt);
@@ -114,6 +120,7 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
       if (count > eogAfter) return endOfGeneration;
       const rest = pending.shift();
       if (rest !== undefined) return rest;
+      if (markers.say !== undefined) return markers.say[count - 1] ?? endOfGeneration;
       const choice = extendContext(contextHash, salt);
       if (!markers.unicode) return firstWordToken + (choice % words.length);
       const [first = 0, ...others] = unicodeWordBytes[choice % unicodeWordBytes.length] ?? [];
@@ -146,15 +153,18 @@ interface Markers {
   readonly eogAfter: number;
   readonly failAfter: number;
   readonly unicode: boolean;
+  readonly say?: Uint8Array;
 }
 
 function readMarkers(prompt: readonly Token[]): Markers {
   if (!prompt.includes("[".charCodeAt(0))) return { eogAfter: Infinity, failAfter: Infinity, unicode: false };
   const text = new TextDecoder().decode(Uint8Array.from(prompt.filter((token) => token < byteTokens)));
+  const say = [...text.matchAll(/\[say:([^\]]*)\]/g)].at(-1)?.[1];
   return {
     eogAfter: lastNumber(text, /\[eog:(\d+)\]/g),
     failAfter: lastNumber(text, /\[fail:(\d+)\]/g),
     unicode: text.includes("[unicode]"),
+    ...(say === undefined ? {} : { say: encoder.encode(decodeURIComponent(say)) }),
   };
 }
 

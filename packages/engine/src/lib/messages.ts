@@ -1,6 +1,6 @@
 // Owns what passes between the worker and its engine, which usually lives in a child process: plain data, one message per step.
-import type { ErrorCode, Sampling, SlotStatus } from "@waggle/protocol";
-import type { BackendInfo, TemplateMessage, TemplateTool, Token } from "./backend.ts";
+import type { ErrorCode, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
+import type { BackendInfo, TemplateMessage, TemplateOptions, TemplateTool, Token } from "./backend.ts";
 
 /** A job as the engine sees it. */
 export type EngineJob = GenerateJob | EmbedJob;
@@ -11,6 +11,13 @@ export interface GenerateJob {
   readonly prompt?: string;
   readonly messages?: readonly TemplateMessage[];
   readonly tools?: readonly TemplateTool[];
+  readonly template?: TemplateOptions;
+  /** Holds the answer to its format; it begins where the prompt left off. Not beside `sampling.grammar`. */
+  readonly answerGrammar?: string;
+  /** Tokens of a thought after which it is closed. */
+  readonly thinkingBudget?: number;
+  /** Times over that the same tokens end the answer. */
+  readonly repetitionLimit?: number;
   readonly maxTokens?: number;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
@@ -60,6 +67,7 @@ export type EngineQuery =
       readonly kind: "render";
       readonly messages: readonly TemplateMessage[];
       readonly tools?: readonly TemplateTool[];
+      readonly template?: TemplateOptions;
     };
 
 export type EngineQueryResult =
@@ -82,6 +90,12 @@ export interface JobFailure {
   readonly details?: Record<string, unknown>;
 }
 
+/** What a piece of an answer to messages belongs to. */
+export type PartName =
+  | { readonly kind: "reasoning" }
+  | { readonly kind: "call"; readonly index: number; readonly name: string; readonly id?: string }
+  | { readonly kind: "arguments"; readonly index: number };
+
 /** Counts and durations of a job that has ended, as the engine saw it. Milliseconds. */
 export interface JobTotals {
   readonly promptTokens: number;
@@ -90,6 +104,8 @@ export interface JobTotals {
   readonly completionTokens: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
+  /** Pieces of the answer that looked like tool calls and could not be read: they are content. */
+  readonly unreadableCalls?: number;
 }
 
 export type JobEvent =
@@ -110,6 +126,8 @@ export type JobEvent =
       /** Gapless from 0. */
       readonly index: number;
       readonly text: string;
+      /** Absent for content, and for the text that answers a plain prompt. */
+      readonly part?: PartName;
       /** Milliseconds since this job's `started`. */
       readonly tMs: number;
       /**
@@ -117,7 +135,7 @@ export type JobEvent =
        * prompt's they are the context so far, and their text is all that was told and what may still be held back.
        */
       readonly ids: readonly Token[];
-      /** The number of `ids`, and 1 where there is none: then the text is the rest of a token that an earlier event has told. */
+      /** The number of `ids`; 0 where an earlier event has told of them. */
       readonly n: number;
       /** Of the model tokens in it, where they were asked for. */
       readonly logprobs?: readonly LogprobEntry[];
@@ -131,7 +149,7 @@ export type JobEvent =
       readonly vector: readonly number[];
       readonly tokens: number;
     }
-  | ({ readonly type: "finished"; readonly jobId: string; readonly reason: "stop" | "length" } & JobTotals)
+  | ({ readonly type: "finished"; readonly jobId: string; readonly by: StoppedBy } & JobTotals)
   /** `steps`: forward passes that ended between the cancel command and the slot being free; 0 or 1. */
   | ({ readonly type: "cancelled"; readonly jobId: string; readonly steps: number } & JobTotals)
   | ({ readonly type: "failed"; readonly jobId: string } & JobFailure);

@@ -4,6 +4,9 @@ import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "./b
 import type { JobEvent, LogprobEntry } from "./messages.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
+/** What is asked about a token. */
+type Model = Pick<Backend, "tokenBytes" | "markOf" | "isEndOfGeneration">;
+
 /**
  * Takes in one pass that ended at `atMs`; returns what there is to tell, in slot order. A slot that was released
  * while the pass ran keeps what was computed and loses what was sampled. Jobs that end here leave their slots
@@ -14,7 +17,7 @@ export function postprocess(
   slots: readonly Slot[],
   entries: readonly BatchEntry[],
   results: readonly EntryResult[],
-  model: Pick<Backend, "tokenBytes" | "isEndOfGeneration">,
+  model: Model,
   atMs: number,
 ): JobEvent[] {
   if (results.length !== entries.length) {
@@ -44,7 +47,7 @@ function applyResult(
   slot: Slot,
   entry: BatchEntry,
   result: EntryResult,
-  model: Pick<Backend, "tokenBytes" | "isEndOfGeneration">,
+  model: Model,
   atMs: number,
   events: JobEvent[],
 ): void {
@@ -65,12 +68,13 @@ function applyResult(
   const sampled = {
     token,
     bytes: model.tokenBytes(token),
+    mark: model.markOf(token),
     endOfGeneration: model.isEndOfGeneration(token),
     ...(result.logprobs === undefined ? {} : { logprobs: describeLogprobs(token, result.logprobs, model) }),
   };
-  const { event, finish } = sequenceOf(slot).accept(sampled, atMs);
-  if (event !== undefined) events.push(event);
-  if (finish !== undefined) releaseSlot(slot, { kind: "finished", reason: finish });
+  const { events: said, finish } = sequenceOf(slot).accept(sampled, atMs);
+  for (const event of said) events.push(event);
+  if (finish !== undefined) releaseSlot(slot, { kind: "finished", by: finish });
 }
 
 function describeLogprobs(
@@ -98,12 +102,12 @@ export function endingEvents(slot: Slot, passes: number, atMs: number): JobEvent
   const terminal = ((): JobEvent => {
     switch (ending.kind) {
       case "finished":
-        return { type: "finished", jobId, reason: ending.reason, ...sequence.totals(atMs) };
+        return { type: "finished", jobId, by: ending.by, ...sequence.totals(atMs) };
       case "cancelled":
         return { type: "cancelled", jobId, steps: passes - ending.atPass, ...sequence.totals(atMs) };
       case "failed":
         return { type: "failed", jobId, ...ending.failure };
     }
   })();
-  return rest === undefined ? [terminal] : [rest, terminal];
+  return [...rest, terminal];
 }

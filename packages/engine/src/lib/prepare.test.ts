@@ -62,7 +62,7 @@ describe("preparing", () => {
   });
 
   test("refuses a prompt without tokens, which would wait for its first pass forever", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => [] };
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [] }) };
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",

@@ -1,4 +1,5 @@
 // Owns what happens to a job before it may wait for a slot: tokens, the checks that need the model, the final seed.
+import { markText, type AnswerStart } from "@waggle/chat-format";
 import { WaggleError } from "@waggle/protocol";
 import type { Backend, Embedder, PromptInput, SlotSampling, Token } from "./backend.ts";
 import type { EmbedJob, EngineJob, GenerateJob, JobFailure } from "./messages.ts";
@@ -17,6 +18,8 @@ export interface PreparedGenerate {
   readonly prompt: readonly Token[];
   readonly promptTokens: number;
   readonly sampling: SlotSampling;
+  /** Of an answer to messages. */
+  readonly start?: AnswerStart;
 }
 
 /** Without the tokens of its texts: there may be millions, and they are made again when each one's turn comes. */
@@ -47,23 +50,27 @@ export interface Preparer {
 }
 
 export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptions): Preparer {
-  const { contextSize } = backend.info;
+  const { contextSize, chatFormat } = backend.info;
   const kept = new Map<string, PreparedJob>();
 
   async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
     const input = promptOf(job);
     checkChars(input, contextSize);
-    const prompt = await backend.tokenize(input);
+    const { tokens: prompt, start } = await backend.tokenize(input);
     checkLength(prompt.length, contextSize, "");
     const { seed } = job.sampling;
     const sampling = {
       ...job.sampling,
       seed: seed === -1 ? random32() >>> 0 : seed,
       ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
+      ...(job.answerGrammar === undefined || start === undefined
+        ? {}
+        : { answer: { grammar: job.answerGrammar, said: markText(start.said, chatFormat.marks) } }),
     };
     if (job.contextShift === true) backend.checkShift();
     await backend.checkSampling(sampling);
-    return { kind: "generate", job, prompt, promptTokens: prompt.length, sampling };
+    const prepared = { kind: "generate" as const, job, prompt, promptTokens: prompt.length, sampling };
+    return start === undefined ? prepared : { ...prepared, start };
   }
 
   async function prepareEmbed(job: EmbedJob, signal?: AbortSignal): Promise<PreparedEmbed> {
@@ -122,7 +129,12 @@ export function failureOf(thrown: unknown): JobFailure {
 function promptOf(job: GenerateJob): PromptInput {
   return job.messages === undefined
     ? { kind: "text", text: job.prompt ?? "" }
-    : { kind: "messages", messages: job.messages, ...(job.tools === undefined ? {} : { tools: job.tools }) };
+    : {
+        kind: "messages",
+        messages: job.messages,
+        ...(job.tools === undefined ? {} : { tools: job.tools }),
+        ...(job.template === undefined ? {} : { template: job.template }),
+      };
 }
 
 /**
@@ -175,7 +187,10 @@ function isSameRequest(a: EngineJob, b: EngineJob): boolean {
     JSON.stringify(
       job.kind === "embed"
         ? [job.kind, job.texts]
-        : [job.kind, job.prompt, job.messages, job.tools, job.sampling, job.topLogprobs, job.contextShift],
+        : [
+            [job.kind, job.prompt, job.messages, job.tools, job.template, job.answerGrammar, job.thinkingBudget],
+            [job.sampling, job.topLogprobs, job.contextShift],
+          ],
     );
   return facts(a) === facts(b);
 }

@@ -37,8 +37,7 @@ async function find(backend: Answering, question: EngineQuery): Promise<EngineQu
       return { kind: "detokenize", text: texts.join("") + decoder.decode() };
     }
     case "render": {
-      const { messages, tools } = question;
-      const input = { kind: "messages" as const, messages, ...(tools === undefined ? {} : { tools }) };
+      const input = { ...question, kind: "messages" as const };
       checkChars(input, backend.info.contextSize);
       return { kind: "render", prompt: await backend.renderMessages(input) };
     }

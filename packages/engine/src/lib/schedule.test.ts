@@ -5,7 +5,7 @@ import { countTokens, noteAging, schedule, type SchedulableSlot } from "./schedu
 const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128, partTokens: Infinity };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const inSlot = { agingTokens: 0, pending: undefined, lastDecoded: 0 };
+const inSlot = { agingTokens: 0, pending: undefined, lastDecoded: 0, sequence: undefined };
 const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1], ...inSlot });
 const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1], ...inSlot });
 const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
@@ -135,6 +135,7 @@ describe("schedule", () => {
             agingTokens: done,
             pending: undefined,
             lastDecoded: 0,
+            sequence: undefined,
           }));
           const entries = schedule(slots, drawnLimits);
           const ids = entries.map((entry) => entry.slot);

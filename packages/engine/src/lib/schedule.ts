@@ -26,6 +26,7 @@ export interface SchedulableSlot {
   readonly pending: object | undefined;
   /** The step in which it decoded last. */
   readonly lastDecoded: number;
+  readonly sequence: { readonly forced: Token | undefined } | undefined;
 }
 
 /** A prompt with so little more than the budget left is finished: an entry of a few tokens costs far more for each. */
@@ -53,7 +54,7 @@ export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimi
   const entries: BatchEntry[] = [];
   for (const slot of slots) {
     const share = shares.get(slot.id) ?? 0;
-    if (decoding.has(slot)) entries.push({ kind: "decode", slot: slot.id });
+    if (decoding.has(slot)) entries.push(decodeEntry(slot));
     else if (share > 0) entries.push(prefillEntry(slot, share));
   }
   return entries;
@@ -111,10 +112,17 @@ function restOf({ prompt, cached }: SchedulableSlot): number {
   return prompt.length - cached.length;
 }
 
+function decodeEntry({ id, sequence }: SchedulableSlot): BatchEntry {
+  const forced = sequence?.forced;
+  return forced === undefined ? { kind: "decode", slot: id } : { kind: "decode", slot: id, forced };
+}
+
 function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
   const from = slot.cached.length;
   const tokens = slot.prompt.slice(from, from + count);
-  return { kind: "prefill", slot: slot.id, tokens, sample: from + tokens.length === slot.prompt.length };
+  const sample = from + tokens.length === slot.prompt.length;
+  const forced = sample ? slot.sequence?.forced : undefined;
+  return { kind: "prefill", slot: slot.id, tokens, sample, ...(forced === undefined ? {} : { forced }) };
 }
 
 function promptTokens(entry: BatchEntry): number {

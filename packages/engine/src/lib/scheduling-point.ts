@@ -11,6 +11,7 @@ import { endingEvents } from "./postprocess.ts";
 import { failureOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
 import { findPrefixSource } from "./prefix-source.ts";
 import { createKvOffload } from "./kv-offload.ts";
+import { readerFor } from "./answer-text.ts";
 import { createSequence, type Sequence } from "./sequence.ts";
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
 
@@ -85,7 +86,9 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     }
   }
 
-  function sequenceFor({ job, prompt, sampling }: PreparedGenerate, cachedTokens: number): Sequence {
+  function sequenceFor(prepared: PreparedGenerate, cachedTokens: number): Sequence {
+    const { job, prompt, sampling } = prepared;
+    const { thinkingBudget: budget, repetitionLimit } = job;
     return createSequence({
       jobId: job.jobId,
       stop: job.stop,
@@ -96,6 +99,9 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       contextShift: job.contextShift === true,
       contextSize: backend.info.contextSize,
       startedAtMs: now(),
+      reader: readerFor(prepared, backend.info.chatFormat),
+      thinking: budget === undefined ? undefined : { budget, close: backend.thoughtEnd.tokens },
+      repetitionLimit,
     });
   }
 

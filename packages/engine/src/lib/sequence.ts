@@ -1,8 +1,11 @@
 // Owns a running job: its text, its counts and the decision to end. It is told tokens and times, and knows no slot or
 // backend.
+import type { AnswerReader } from "@waggle/chat-format";
+import type { StoppedBy } from "@waggle/protocol";
+import { createAnswerText, type Piece } from "./answer-text.ts";
 import type { Token } from "./backend.ts";
 import type { JobEvent, JobTotals, LogprobEntry } from "./messages.ts";
-import { createTextAssembler } from "./text.ts";
+import { createRepetition } from "./repetition.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
 
@@ -17,20 +20,28 @@ export interface SequenceOptions {
   readonly contextShift: boolean;
   readonly contextSize: number;
   readonly startedAtMs: number;
+  /** Of an answer to messages. */
+  readonly reader?: AnswerReader | undefined;
+  /** Tokens of thoughts after which a thought is closed with `close`. */
+  readonly thinking?: { readonly budget: number; readonly close: readonly Token[] } | undefined;
+  /** Times over that the same tokens may end the answer; undefined: as often as the model likes. */
+  readonly repetitionLimit?: number | undefined;
 }
 
 export interface SampledToken {
   readonly token: Token;
   readonly bytes: Uint8Array;
+  /** Of a token that is a marker of the chat format. */
+  readonly mark?: string | undefined;
   readonly endOfGeneration: boolean;
   readonly logprobs?: LogprobEntry;
 }
 
 export interface Accepted {
-  /** Absent while the token has no text of its own yet. */
-  readonly event: TokenEvent | undefined;
+  /** None while the token has no text of its own yet; several where it belongs to several parts. */
+  readonly events: readonly TokenEvent[];
   /** Set when this token is the last one. */
-  readonly finish: "stop" | "length" | undefined;
+  readonly finish: StoppedBy | undefined;
 }
 
 export interface Sequence {
@@ -38,20 +49,27 @@ export interface Sequence {
   readonly completionTokens: number;
   /** The token sampled last, which the next decode step feeds. @throws Error before the first one */
   readonly lastToken: Token;
+  /** What the next decode step yields instead of sampling. */
+  readonly forced: Token | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
-  /** For an end from outside: the text that was held back, if any. */
-  flush(atMs: number): TokenEvent | undefined;
+  /** After the last token: what was held back, and tokens that no event has told yet. */
+  flush(atMs: number): readonly TokenEvent[];
   totals(atMs: number): JobTotals;
 }
 
 /** A job from its slot on. Times are milliseconds on one clock; durations come out rounded to microseconds. */
 export function createSequence(options: SequenceOptions): Sequence {
-  const { jobId, startedAtMs } = options;
+  const { jobId, startedAtMs, thinking, ignoreEos } = options;
   const room = options.contextShift ? Infinity : options.contextSize - options.promptTokens;
   const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
-  const assembler = createTextAssembler(options.stop);
+  const text = createAnswerText(options.stop, options.reader);
+  const repetition =
+    options.repetitionLimit === undefined || ignoreEos ? undefined : createRepetition(options.repetitionLimit);
   let lastToken: Token | undefined;
   let completionTokens = 0;
+  let thoughtTokens = 0;
+  /** No token of a thought is wanted, and the prompt has begun one. */
+  let forced: Token[] = thinking?.budget === 0 && text.thinking ? [...thinking.close] : [];
   let eventIndex = 0;
   /** Tokens that no event has told yet. */
   let untold: Token[] = [];
@@ -60,17 +78,33 @@ export function createSequence(options: SequenceOptions): Sequence {
   let firstTokenAtMs: number | undefined;
   let lastTokenAtMs = startedAtMs;
 
-  function tokenEvent(text: string, atMs: number): TokenEvent | undefined {
-    if (text === "") return undefined;
+  function tokenEvent({ part, text: said }: Piece, atMs: number): TokenEvent {
     const ids = untold;
     untold = [];
-    const n = Math.max(1, ids.length);
-    const tMs = roundMs(atMs - startedAtMs);
-    const event = { type: "token" as const, jobId, index: eventIndex++, text, tMs, n, ids };
-    if (logprobs.length === 0) return event;
     const entries = logprobs;
     logprobs = [];
-    return { ...event, logprobs: entries };
+    return {
+      type: "token",
+      jobId,
+      index: eventIndex++,
+      text: said,
+      ...(part === undefined ? {} : { part }),
+      tMs: roundMs(atMs - startedAtMs),
+      n: ids.length,
+      ids,
+      ...(entries.length === 0 ? {} : { logprobs: entries }),
+    };
+  }
+
+  function events(pieces: readonly Piece[], atMs: number): TokenEvent[] {
+    return pieces.map((piece) => tokenEvent(piece, atMs));
+  }
+
+  /** A thought that has used up its budget is closed with the family's own marker. */
+  function watchThought(): void {
+    if (thinking === undefined || forced.length > 0) return;
+    if (text.thinking) thoughtTokens += 1;
+    if (text.thinking && thoughtTokens >= thinking.budget) forced = [...thinking.close];
   }
 
   return {
@@ -82,26 +116,42 @@ export function createSequence(options: SequenceOptions): Sequence {
       if (lastToken === undefined) throw new Error(`Cannot decode job ${jobId}: it has sampled no token yet`);
       return lastToken;
     },
+    get forced() {
+      return forced[0];
+    },
 
-    accept({ token, bytes, endOfGeneration, logprobs: entry }, atMs) {
+    accept({ token, bytes, mark, endOfGeneration, logprobs: entry }, atMs) {
       lastToken = token;
       completionTokens += 1;
       firstTokenAtMs ??= atMs;
       lastTokenAtMs = atMs;
 
-      const ends = endOfGeneration && !options.ignoreEos;
+      const ends = endOfGeneration && !ignoreEos;
       if (!ends) untold.push(token);
       if (!ends && entry !== undefined) logprobs.push(entry);
-      const pushed = ends ? { text: "", stopped: false } : assembler.push(bytes);
-      if (pushed.stopped) return { event: tokenEvent(pushed.text, atMs), finish: "stop" };
-      if (!ends && completionTokens < maxTokens) return { event: tokenEvent(pushed.text, atMs), finish: undefined };
+      const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
+      if (forced[0] === token) forced.shift();
+      else {
+        // The grammar had no room for what was to come; the rest of it means nothing then.
+        forced = [];
+        watchThought();
+      }
+      if (pushed.stopped) return { events: events(pushed.pieces, atMs), finish: "stop_string" };
+      const repeats = !ends && repetition?.push(token) === true;
+      if (!ends && !repeats && completionTokens < maxTokens) {
+        return { events: events(pushed.pieces, atMs), finish: undefined };
+      }
 
       // The rest may itself complete a stop string: U+FFFD for an unfinished character is text like any other.
-      const rest = assembler.end();
-      return { event: tokenEvent(pushed.text + rest.text, atMs), finish: ends || rest.stopped ? "stop" : "length" };
+      const rest = text.end();
+      return { events: events(joined(pushed.pieces, rest.pieces), atMs), finish: endOf(ends, rest.stopped, repeats) };
     },
 
-    flush: (atMs) => tokenEvent(assembler.end().text, atMs),
+    flush(atMs) {
+      const rest = events(text.end().pieces, atMs);
+      // Tokens without a text of their own are told too: with them the ids are the whole context.
+      return untold.length === 0 ? rest : [...rest, tokenEvent({ text: "" }, atMs)];
+    },
 
     totals: (atMs) => ({
       promptTokens: options.promptTokens,
@@ -109,8 +159,28 @@ export function createSequence(options: SequenceOptions): Sequence {
       completionTokens,
       prefillMs: roundMs((firstTokenAtMs ?? atMs) - startedAtMs),
       decodeMs: roundMs(firstTokenAtMs === undefined ? 0 : lastTokenAtMs - firstTokenAtMs),
+      ...(text.unreadableCalls === 0 ? {} : { unreadableCalls: text.unreadableCalls }),
     }),
   };
+
+  function endOf(ends: boolean, stopped: boolean, repeats: boolean): StoppedBy {
+    if (ends) return "end";
+    if (stopped) return "stop_string";
+    if (repeats) return "repetition";
+    return completionTokens >= (options.maxTokens ?? Infinity) ? "max_tokens" : "context";
+  }
+}
+
+/** The last token's text and what was held back before it are one piece where they are of one part. */
+function joined(before: readonly Piece[], after: readonly Piece[]): readonly Piece[] {
+  const [last, first] = [before.at(-1), after[0]];
+  if (last === undefined || first === undefined || !isSamePart(last, first)) return [...before, ...after];
+  return [...before.slice(0, -1), { ...last, text: last.text + first.text }, ...after.slice(1)];
+}
+
+function isSamePart({ part: a }: Piece, { part: b }: Piece): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.kind === b.kind && a.kind !== "call" && (a.kind === "reasoning" || a.index === (b as typeof a).index);
 }
 
 function roundMs(ms: number): number {

@@ -109,15 +109,15 @@ describe("a slot", () => {
     shiftSlot(slot, { keep: 2, discard: 3 });
     expect(slot.cached).toEqual([1, 2, 6]);
     slot.cached.push(7);
-    releaseSlot(slot, { kind: "finished", reason: "length" });
+    releaseSlot(slot, { kind: "finished", by: "max_tokens" });
     freeSlot(slot, 4);
     expect(slot).toMatchObject({ cached: [1, 2], unshifted: Infinity });
   });
 
   test("the first ending stands", () => {
     const slot = boundSlot();
-    releaseSlot(slot, { kind: "finished", reason: "stop" });
+    releaseSlot(slot, { kind: "finished", by: "end" });
     releaseSlot(slot, { kind: "cancelled", atPass: 3 });
-    expect(slot.ending).toEqual({ kind: "finished", reason: "stop" });
+    expect(slot.ending).toEqual({ kind: "finished", by: "end" });
   });
 });

@@ -1,6 +1,6 @@
 // Owns a slot: its states, what its KV cache holds, and the job bound to it. Every change of state passes through
 // transition().
-import type { SlotStateName, SlotStatus } from "@waggle/protocol";
+import type { SlotStateName, SlotStatus, StoppedBy } from "@waggle/protocol";
 import type { SavedState, Token } from "./backend.ts";
 import type { ContextShift } from "./context-shift.ts";
 import type { JobFailure } from "./messages.ts";
@@ -21,7 +21,7 @@ export type SlotEvent =
 
 /** How the job in a releasing slot ends. */
 export type Ending =
-  | { readonly kind: "finished"; readonly reason: "stop" | "length" }
+  | { readonly kind: "finished"; readonly by: StoppedBy }
   /** `atPass`: forward passes that had ended when the command came. */
   | { readonly kind: "cancelled"; readonly atPass: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };

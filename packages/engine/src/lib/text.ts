@@ -1,14 +1,16 @@
 // Owns the way from token bytes to text that may be shown: whole characters only, and nothing that could still become
 // a stop string.
 
+/** Text that is certain now. `stopped` once a stop string is complete: the text then ends before it, and nothing more will come. */
+export interface CertainText {
+  readonly text: string;
+  readonly stopped: boolean;
+}
+
 export interface TextAssembler {
-  /**
-   * Takes a token's bytes and returns the text that is certain now. `stopped` once a stop string is complete: the
-   * text then ends before it, and nothing more will come.
-   */
-  push(bytes: Uint8Array): { readonly text: string; readonly stopped: boolean };
+  push(bytes: Uint8Array): CertainText;
   /** The generation has ended: what was held back comes out, an unfinished character as U+FFFD. */
-  end(): { readonly text: string; readonly stopped: boolean };
+  end(): CertainText;
 }
 
 /**
@@ -16,31 +18,54 @@ export interface TextAssembler {
  * Where the tokens' borders lie makes no difference to the text.
  */
 export function createTextAssembler(stopStrings: readonly string[]): TextAssembler {
-  // Decoded text never holds half a surrogate pair, so a stop string that does can never match, and would cut a
-  // character in two.
-  const stops = stopStrings.filter((stop) => stop !== "" && !/\p{Surrogate}/u.test(stop));
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let held = "";
-  let stopped = false;
-
-  function take(decoded: string, isLast: boolean): { text: string; stopped: boolean } {
-    if (stopped) return { text: "", stopped };
-    const text = held + decoded;
-    held = "";
-    const match = decoded === "" ? undefined : firstStop(text, stops);
-    stopped = match !== undefined;
-    if (match !== undefined) return { text: text.slice(0, match), stopped };
-    const certain = isLast ? text.length : certainLength(text, stops);
-    held = text.slice(certain);
-    return { text: text.slice(0, certain), stopped };
-  }
-
+  const decoder = createTextDecoder();
+  const stops = createStopMatcher(stopStrings);
   return {
-    push: (bytes) => take(decoder.decode(bytes, { stream: true }), false),
-    end: () => take(decoder.decode(), true),
+    push: (bytes) => stops.push(decoder.decode(bytes, { stream: true })),
+    end() {
+      const rest = stops.push(decoder.decode());
+      const held = stops.end();
+      return { text: rest.text + held.text, stopped: held.stopped };
+    },
   };
 }
 
+/** Whole characters from bytes, whatever they are. */
+export function createTextDecoder(): InstanceType<typeof TextDecoder> {
+  return new TextDecoder("utf-8", { ignoreBOM: true });
+}
+
+export interface StopMatcher {
+  push(text: string): CertainText;
+  /** No more text comes for now: what was held back is no stop string. */
+  end(): CertainText;
+}
+
+export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
+  // Decoded text never holds half a surrogate pair, so a stop string that does can never match, and would cut a
+  // character in two.
+  const stops = stopStrings.filter((stop) => stop !== "" && !/\p{Surrogate}/u.test(stop));
+  let held = "";
+  let stopped = false;
+  return {
+    push(added) {
+      if (stopped) return { text: "", stopped };
+      const text = held + added;
+      held = "";
+      const match = added === "" ? undefined : firstStop(text, stops);
+      stopped = match !== undefined;
+      if (match !== undefined) return { text: text.slice(0, match), stopped };
+      const certain = certainLength(text, stops);
+      held = text.slice(certain);
+      return { text: text.slice(0, certain), stopped };
+    },
+    end() {
+      const text = held;
+      held = "";
+      return { text, stopped };
+    },
+  };
+}
 /** Where the stop string that is complete first begins. */
 function firstStop(text: string, stops: readonly string[]): number | undefined {
   let start: number | undefined;
