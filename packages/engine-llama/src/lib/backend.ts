@@ -3,7 +3,7 @@ import type { Backend, BackendInfo, EntryResult, BatchEntry, Token } from "@wagg
 import type { LlamaContext, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
 import type { BatchDispatch } from "./batch-dispatch.ts";
 import { priorityOfSlot } from "./batch-order.ts";
-import { createChatTemplate } from "./chat-template.ts";
+import type { Chat } from "./chat.ts";
 import { createEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
 import { createGrammars } from "./grammars.ts";
@@ -18,12 +18,14 @@ import type { StateFolder } from "./state-folder.ts";
 import { findTextCuts } from "./text-cuts.ts";
 import { createTokenBytes } from "./token-bytes.ts";
 import { createTokenizer } from "./tokenizer.ts";
-import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 export interface LlamaBackendParts {
   readonly model: LlamaModel;
   readonly context: LlamaContext;
   readonly info: BackendInfo;
+  readonly vocabulary: Vocabulary;
+  readonly chat: Chat;
   readonly dispatch: BatchDispatch;
   /** Where slots are saved; undefined: nowhere. */
   readonly states: StateFolder | undefined;
@@ -31,20 +33,23 @@ export interface LlamaBackendParts {
   readonly release: () => Promise<void>;
 }
 
-export function createLlamaBackend({ model, context, info, dispatch, states, release }: LlamaBackendParts): Backend {
+export function createLlamaBackend(parts: LlamaBackendParts): Backend {
+  const { model, context, info, vocabulary, chat, dispatch, states, release } = parts;
   const { llama } = model;
-  const vocabulary = readVocabulary(model);
   const tokenBytes = createTokenBytes(vocabulary);
-  const isEndOfGeneration = (token: Token): boolean => model.isEogToken(token as LlamaToken);
   const vocabularySize = vocabulary.pieces.length;
+  const marks = marksOf(vocabulary, chat);
+  const markOf = (token: Token): string | undefined => marks.get(token);
+  const isEndOfGeneration = (token: Token): boolean => endsGeneration(model, token, markOf);
   const sampling: SamplingContext = {
     llama,
     model,
-    grammars: createGrammars({ vocabularySize, tokenBytes, isEndOfGeneration }),
+    grammars: createGrammars({ vocabularySize, tokenBytes, markOf, isEndOfGeneration }),
     vocabularySize,
+    isEndOfGeneration,
     contextSize: info.contextSize,
   };
-  const prompts = promptsOf(model, vocabulary);
+  const prompts = promptsOf(model, vocabulary, chat);
   const { contextSize, batchSize, maxThreads } = info;
   const embedder = createEmbedder({ model, contextSize, batchSize, threads: maxThreads, ...prompts });
   // The last token of a full context is sampled and never fed.
@@ -78,6 +83,8 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
       if (problem !== undefined) throw refuseField("context_shift", problem);
     },
     tokenBytes,
+    markOf,
+    thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     isEndOfGeneration,
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
     async step(entries, underway) {
@@ -95,6 +102,7 @@ export function createLlamaBackend({ model, context, info, dispatch, states, rel
     async dispose() {
       await states?.settled();
       await embedder?.close();
+      await chat.close();
       await release();
     },
   };
@@ -112,19 +120,36 @@ async function step(entries: readonly BatchEntry[], slotAt: (id: number) => Slot
   });
 }
 
-function promptsOf(model: LlamaModel, vocabulary: Vocabulary): Prompts {
-  const { bos, bosString, eosString, shouldPrependBosToken } = model.tokens;
+/**
+ * The library counts whatever ends a turn in any family. A marker of this one that llama.cpp has found to be no end, so that it has a text
+ * (gpt-oss's `<|end|>`, which ends a thought), is none.
+ */
+function endsGeneration(model: LlamaModel, token: Token, markOf: (token: Token) => string | undefined): boolean {
+  const id = token as LlamaToken;
+  if (!model.isEogToken(id)) return false;
+  return id === model.tokens.eos || markOf(token) === undefined || !model.getTokenAttributes(id).userDefined;
+}
+
+function marksOf({ pieces, specialTokens }: Vocabulary, { format: { marks } }: Chat): ReadonlyMap<Token, string> {
+  const special = new Set(specialTokens.map(({ text }) => text));
+  const byText = new Map(marks.filter(({ text }) => special.has(text)).map(({ text, mark }) => [text, mark]));
+  const found = new Map<Token, string>();
+  pieces.forEach((text, token) => {
+    const mark = byText.get(text);
+    if (mark !== undefined) found.set(token, mark);
+  });
+  return found;
+}
+
+function promptsOf(model: LlamaModel, vocabulary: Vocabulary, chat: Chat): Prompts {
+  const { bos, bosString, shouldPrependBosToken } = model.tokens;
   const tokenize = (text: string, specialTokens: boolean): Token[] => model.tokenize(text, specialTokens);
   const { pieces, encoding, specialTokens: special } = vocabulary;
   const cuts = findTextCuts(tokenize, { pieces, encoding, specialTexts: special.map(({ text }) => text) });
   return createPrompts({
     tokenizer: createTokenizer(tokenize, cuts),
-    template: createChatTemplate({
-      source: vocabulary.chatTemplate,
-      hasChatMl: vocabulary.specialTokens.some(({ text }) => text === "<|im_start|>"),
-      bosText: bosString ?? "",
-      eosText: eosString ?? "",
-    }),
+    renderer: chat,
+    format: chat.format,
     specialText: createSpecialText(vocabulary.specialTokens),
     bos,
     bosText: bosString ?? "",

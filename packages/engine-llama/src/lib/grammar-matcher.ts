@@ -44,6 +44,8 @@ export interface Matcher {
   start(): MatcherPosition;
   /** Undefined where no text of the grammar goes on so. @throws AmbiguityError */
   advance(position: MatcherPosition, byte: number): MatcherPosition | undefined;
+  /** Likewise by a mark, which no bytes can spell. */
+  advanceMark(position: MatcherPosition, mark: number): MatcherPosition | undefined;
   /** Steps that may still be made; whoever drives the matcher sets it. */
   budget: number;
   /** Things that the matcher remembers; it grows with the text. */
@@ -57,8 +59,14 @@ const maxLeaves = 8_192;
 /** States of more ways than this are not looked up by their ways: the text of the key would cost more. */
 const maxKeyedLeaves = 64;
 
-/** @param grammar without left recursion */
-export function createMatcher({ root }: Grammar): Matcher {
+/** What stands for tokens in the grammars of answers to messages: characters that Unicode keeps free of text. */
+const marks = { first: 0xfdd0, last: 0xfdef } as const;
+
+/**
+ * @param grammar without left recursion
+ * @param hasMarks whether U+FDD0 to U+FDEF are marks in it and no characters of a text
+ */
+export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
   let bottom = emptyStack();
   let size = 0;
   let budget = 0;
@@ -191,6 +199,14 @@ export function createMatcher({ root }: Grammar): Matcher {
     return copied;
   }
 
+  /** Whether a character from `first` to `last` that bytes may spell fits. */
+  function spells({ ranges }: CharsElement, first: number, last: number): boolean {
+    if (!hasMarks) return overlaps(ranges, first, last);
+    const below = Math.min(last, marks.first - 1);
+    const above = Math.max(first, marks.last + 1);
+    return (first <= below && overlaps(ranges, first, below)) || (above <= last && overlaps(ranges, above, last));
+  }
+
   /** A character that has begun is as good as whole where any of its continuations fits. */
   function begun(state: MatcherState, value: number, missing: number, least: number): MatcherPosition | undefined {
     // A form of two, three or four bytes has bits here that no other has with as many bytes missing.
@@ -200,7 +216,7 @@ export function createMatcher({ root }: Grammar): Matcher {
       const first = Math.max(least, value << (6 * missing));
       const last = (value << (6 * missing)) | ((1 << (6 * missing)) - 1);
       spend(1 + state.leaves.length);
-      fits = state.leaves.some(({ item }) => overlaps(item.ranges, first, last));
+      fits = state.leaves.some(({ item }) => spells(item, first, last));
       size += 1;
       state.beginnings.set(key, fits);
     }
@@ -220,6 +236,7 @@ export function createMatcher({ root }: Grammar): Matcher {
         // The first of three or four bytes may leave room for what fewer could say.
         if (value === 0 && byte < (missing === 2 ? 0xa0 : 0x90)) return undefined;
         if (missing > 1) return begun(state, more, missing - 1, 0);
+        if (hasMarks && more >= marks.first && more <= marks.last) return undefined;
         return whole(step(state, more));
       }
       if (byte < 0x80) return whole(step(state, byte));
@@ -229,6 +246,7 @@ export function createMatcher({ root }: Grammar): Matcher {
       if (byte >= 0xf0 && byte < 0xf5) return begun(state, byte & 0x07, 3, 0x1_0000);
       return undefined;
     },
+    advanceMark: ({ state, missing }, mark) => (missing > 0 ? undefined : whole(step(state, mark))),
     get budget() {
       return budget;
     },

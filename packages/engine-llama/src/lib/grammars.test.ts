@@ -24,6 +24,7 @@ describe("the first grammar", () => {
         looked();
         return token < firstLetter ? new Uint8Array() : Uint8Array.of(0x61 + token - firstLetter);
       },
+      markOf: () => undefined,
       isEndOfGeneration(token) {
         looked();
         asked.set(token, (asked.get(token) ?? 0) + 1);

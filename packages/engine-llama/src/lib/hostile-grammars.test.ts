@@ -44,7 +44,7 @@ describe("grammars that are meant to hurt", () => {
     await timed(async () => backend.checkSampling(sampling));
     await timed(async () => backend.begin(0, 0, sampling));
     await backend.begin(1, 0, { ...SamplingSchema.parse({ ignore_eos: true }), seed: 1 });
-    const prompt = await backend.tokenize({ kind: "text", text: "Once upon a time" });
+    const prompt = (await backend.tokenize({ kind: "text", text: "Once upon a time" })).tokens;
     let results = await timed(async () =>
       backend.step([
         { kind: "prefill", slot: 0, tokens: prompt, sample: true },

@@ -36,6 +36,7 @@ test("describes what it loaded", async () => {
     threads: 1,
     maxThreads: expect.any(Number),
     build: expect.any(String),
+    chatFormat: expect.objectContaining({ name: "generic" }),
   });
   expect(progress.at(-1)).toBe(1);
   expect(progress).toEqual(progress.toSorted((a, b) => a - b));

@@ -7,11 +7,13 @@ import { WaggleError } from "@waggle/protocol";
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import { createBatchDispatch } from "./batch-dispatch.ts";
 import { createLlamaBackend } from "./backend.ts";
+import { openChat, type Chat } from "./chat.ts";
 import { openContext } from "./context.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { modelFingerprint } from "./model-fingerprint.ts";
+import { readVocabulary } from "./vocabulary.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
 
 const defaultBatchSize = 512;
@@ -27,6 +29,8 @@ export interface LlamaBackendOptions {
   /** Most tokens in a step; 512 by default, and never less than one for each slot. */
   readonly batchSize?: number;
   readonly device: LlamaDevice;
+  /** Instead of the model's own: `chatml`, `generic`, or a template's source. */
+  readonly chatTemplate?: string;
   /** Where slot states are kept for later jobs and engines, a folder for each model in it; by default nowhere. */
   readonly statesFolder?: string;
   /** From 0 to 1. */
@@ -90,9 +94,28 @@ async function load(
     signal,
   });
   scope.use(context);
-  const info = describe({ options, header, llama, model, context, contextSize, maxThreads });
+  const vocabulary = readVocabulary(model);
+  const chat = await openChat({
+    templates: vocabulary.chatTemplates,
+    chosen: options.chatTemplate,
+    specialTokens: vocabulary.specialTokens,
+    bosText: model.tokens.bosString ?? "",
+    eosText: model.tokens.eosString ?? "",
+    warn: (message) => log?.("warn", message),
+  });
+  scope.defer(() => chat.close());
+  const info = describe({ options, header, llama, model, context, contextSize, maxThreads, chat });
   const states = openStates(options, model, context, llama);
-  const backend = createLlamaBackend({ model, context, info, dispatch, states, release: () => scope.close() });
+  const backend = createLlamaBackend({
+    model,
+    context,
+    info,
+    vocabulary,
+    chat,
+    dispatch,
+    states,
+    release: () => scope.close(),
+  });
   backend.setThreads(options.threads);
   return backend;
 }
@@ -139,9 +162,10 @@ interface Loaded {
   readonly context: LlamaContext;
   readonly contextSize: number;
   readonly maxThreads: number;
+  readonly chat: Chat;
 }
 
-function describe({ options, header, llama, model, context, contextSize, maxThreads }: Loaded): BackendInfo {
+function describe({ options, header, llama, model, context, contextSize, maxThreads, chat }: Loaded): BackendInfo {
   return {
     backend: "llama",
     modelName: header.name ?? basename(options.modelPath),
@@ -155,5 +179,6 @@ function describe({ options, header, llama, model, context, contextSize, maxThre
     threads: options.threads,
     maxThreads,
     build: buildOf(llama),
+    chatFormat: chat.format,
   };
 }

@@ -22,6 +22,7 @@ async function asked(more: {
     recent: () => [],
     banned: () => false,
     grammar: {
+      say: () => {},
       candidates() {
         candidates += 1;
         return [7];
@@ -30,6 +31,7 @@ async function asked(more: {
       accept: () => {},
     },
     evaluation: { evaluationPriority: 1, contextShift: { strategy: () => expect.unreachable() } },
+    forced: () => undefined,
     onEvaluated: () => {},
   });
   for (let i = 0; i < 2; i += 1) expect((await generation.next()).value?.token).toBe(7);

@@ -12,6 +12,8 @@ export interface LogitGenerationOptions {
   readonly recent: () => readonly Token[];
   readonly banned: (token: Token) => boolean;
   readonly grammar: GrammarRun | undefined;
+  /** Asked at each token: what to take instead of sampling. */
+  readonly forced: () => Token | undefined;
   readonly evaluation: {
     readonly evaluationPriority: EvaluationPriority;
     readonly contextShift: { readonly strategy: () => never };
@@ -50,11 +52,12 @@ export async function* generateFromLogits(
     onEvaluated();
     const next = outputs[input.length]?.next;
     if (next?.logits === undefined) throw new Error("The library gave no logits");
-    const sampled = sampler.sample(next.logits, next.totalLogitWeight ?? 1);
+    const forced = options.forced();
+    const sampled = forced === undefined ? sampler.sample(next.logits, next.totalLogitWeight ?? 1) : { token: forced };
     if (sampled === undefined) return;
     const token = sampled.token as LlamaToken;
     grammar?.accept(token);
-    yield withLogprobs ? { token, logprobs: sampled.logprobs } : { token };
+    yield "logprobs" in sampled && withLogprobs ? { token, logprobs: sampled.logprobs } : { token };
     [input, last] = [[], token];
   }
 }

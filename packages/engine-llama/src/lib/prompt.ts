@@ -1,12 +1,14 @@
 // Owns how a prompt becomes tokens: BOS exactly once where the model wants it, control tokens from the template alone.
-import type { PromptInput, TemplateMessage, Token } from "@waggle/engine";
-import type { ChatTemplate, Conversation } from "./chat-template.ts";
+import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format";
+import type { PromptInput, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
+import type { ChatRenderer, Conversation } from "./chat.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface PromptOptions {
   readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate;
+  readonly renderer: ChatRenderer;
+  readonly format: Pick<ChatFormat, "turnOpens">;
   readonly specialText: SpecialText;
   readonly bos: Token | null;
   readonly bosText: string;
@@ -19,13 +21,13 @@ const guardCost = 0.1;
 
 /** The tokenizing part of the Backend port. */
 export interface Prompts {
-  tokenize(input: PromptInput): Promise<Token[]>;
+  tokenize(input: PromptInput): Promise<TokenizedPrompt>;
   tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Token[]>;
   renderMessages(conversation: Conversation): Promise<string>;
 }
 
 export function createPrompts(options: PromptOptions): Prompts {
-  const { tokenizer, template, specialText, bos, bosText, wantsBos } = options;
+  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos } = options;
 
   function withBos(tokens: Token[]): Token[] {
     if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
@@ -33,13 +35,14 @@ export function createPrompts(options: PromptOptions): Prompts {
   }
 
   /** The rendered conversation, with a mark inside every text of a control token that is not the template's own. */
-  async function renderGuarded({ messages, tools }: Conversation): Promise<string> {
+  async function renderGuarded({ messages, tools, template }: Conversation): Promise<string> {
     const guard = createGuard(specialText, tokenizer);
     const guarded: TemplateMessage[] = [];
     for (const message of messages) guarded.push(await guard(message));
-    return template.render({
+    return await renderer.render({
       messages: guarded,
       ...(tools === undefined ? {} : { tools: await guard(tools) }),
+      ...(template === undefined ? {} : { template: await guard(template) }),
     });
   }
 
@@ -50,11 +53,12 @@ export function createPrompts(options: PromptOptions): Prompts {
 
   return {
     async tokenize(input) {
-      if (input.kind === "text") return withBos(await plain(input.text));
-      const [first = "", ...rest] = (await renderGuarded(input)).split(breakMark);
+      if (input.kind === "text") return { tokens: withBos(await plain(input.text)) };
+      const rendered = await renderGuarded(input);
+      const [first = "", ...rest] = rendered.split(breakMark);
       const tokens = await tokenizer.tokenize(first, true);
       for (const text of rest) for (const token of await tokenizer.tokenizeRest(text)) tokens.push(token);
-      return withBos(tokens);
+      return { tokens: withBos(tokens), start: startOf(rendered) };
     },
 
     async tokenizeText(text, addSpecial, parseSpecial) {
@@ -64,7 +68,18 @@ export function createPrompts(options: PromptOptions): Prompts {
 
     renderMessages: async (conversation) => (await renderGuarded(conversation)).replaceAll(breakMark, ""),
   };
+
+  /**
+   * Looked for while the guard's marks stand: what a client wrote begins no turn, and they tell its spelling of a marker from the template's.
+   * Nobody but the reader's own marks may say one.
+   */
+  function startOf(rendered: string): AnswerStart {
+    return { said: answerStart(format, rendered).said.replaceAll(readerMarks, "\uFFFD") };
+  }
 }
+
+/** What stands for a marker in the reader's text. */
+const readerMarks = /[\uFDD1-\uFDEF]/g;
 
 /** Makes the same value with every text in it guarded, the keys of objects included: tool schemas bring keys of their own. */
 function createGuard(specialText: SpecialText, { pace }: Pick<Tokenizer, "pace">): <T>(value: T) => Promise<T> {

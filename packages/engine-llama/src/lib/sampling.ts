@@ -1,5 +1,5 @@
 // Owns how a job's sampling becomes node-llama-cpp's options. The library's own defaults break our contract, so each option is always set.
-import type { SlotSampling } from "@waggle/engine";
+import type { SlotSampling, Token } from "@waggle/engine";
 import {
   LlamaGrammarEvaluationState,
   TokenBias,
@@ -29,6 +29,7 @@ export interface SamplingContext {
   readonly model: LlamaModel;
   readonly grammars: Grammars;
   readonly vocabularySize: number;
+  readonly isEndOfGeneration: (token: Token) => boolean;
   /** What "the whole context" means to DRY, in tokens. */
   readonly contextSize: number;
 }
@@ -38,25 +39,27 @@ export interface SamplingContext {
  * @throws WaggleError invalid_argument naming the field
  */
 export async function checkSampling(sampling: SlotSampling, context: SamplingContext): Promise<void> {
-  const { model, vocabularySize } = context;
+  const { vocabularySize } = context;
   refuseBesideDry(sampling);
   for (const [id, bias] of Object.entries(sampling.logit_bias ?? {})) {
     const token = Number(id);
     if (token >= vocabularySize) {
       throw refuseField("logit_bias", `there is no token ${id}; the model has ${vocabularySize} tokens`);
     }
-    if (bias !== 0 && model.isEogToken(token as LlamaToken) && !bansEveryEnd(sampling, context)) {
+    if (bias !== 0 && context.isEndOfGeneration(token) && !bansEveryEnd(sampling, context)) {
       throw refuseField("logit_bias", `token ${id} ends the generation, which only ignore_eos can change`);
     }
   }
-  if (sampling.grammar === undefined) return;
+  const { grammar, answer } = sampling;
+  if (grammar === undefined && answer === undefined) return;
   if (neverEnds(sampling, context)) throw refuseField("ignore_eos", "a grammar decides alone when the text ends");
-  await context.grammars.check(sampling.grammar);
+  if (grammar !== undefined) await context.grammars.check(grammar);
+  if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.said);
 }
 
 /** With logprobs or a grammar we sample ourselves, and DRY is the library's alone. */
-function refuseBesideDry({ grammar, topLogprobs, dry_multiplier: dry }: SlotSampling): void {
-  const other = grammar !== undefined ? "a grammar" : topLogprobs !== undefined ? "logprobs" : undefined;
+function refuseBesideDry({ grammar, answer, topLogprobs, dry_multiplier: dry }: SlotSampling): void {
+  const other = (grammar ?? answer) !== undefined ? "a grammar" : topLogprobs !== undefined ? "logprobs" : undefined;
   if (dry !== 0 && other !== undefined) throw refuseField("dry_multiplier", `it cannot be combined with ${other}`);
 }
 

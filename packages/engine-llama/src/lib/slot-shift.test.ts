@@ -30,7 +30,7 @@ describe("a shift of the llama backend", () => {
 
   /** What comes before a shift in a full context, and what after it until the context is full again. */
   async function throughShift(sampling: SlotSampling): Promise<{ before: Token[]; after: Token[]; prompt: number }> {
-    const prompt = await backend.tokenize({ kind: "text", text: "Once upon a time there was a bee" });
+    const prompt = (await backend.tokenize({ kind: "text", text: "Once upon a time there was a bee" })).tokens;
     await backend.begin(0, 0, sampling);
     await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
     const before = await fill();

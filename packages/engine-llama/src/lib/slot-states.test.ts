@@ -24,7 +24,7 @@ async function load(given: { statesFolder: string; modelPath?: string; contextSi
 
 /** Saves a prompt that slot 0 has computed. */
 async function saveStory(backend: Backend): Promise<SavedState> {
-  const prompt = await backend.tokenize({
+  const { tokens: prompt } = await backend.tokenize({
     kind: "text",
     text: "Once upon a time there was a little bee in a big garden",
   });

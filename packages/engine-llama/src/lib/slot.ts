@@ -1,11 +1,12 @@
 // Owns one slot: a sequence that lives as long as the context, and the sampler of the job in it. It knows nothing of its neighbours.
-import type { EntryResult, SlotSampling, BatchEntry, Token, TokenLogprobs } from "@waggle/engine";
+import type { EntryResult, SlotSampling, BatchEntry, Token } from "@waggle/engine";
 import type {
   EvaluationPriority,
   LlamaContextSequence,
   SequenceEvaluateOptions,
   Token as LlamaToken,
 } from "node-llama-cpp";
+import { createCheckedGeneration, type Generation } from "./checked-generation.ts";
 import { AmbiguityError } from "./grammar-matcher.ts";
 import type { GrammarRun } from "./grammar-run.ts";
 import { generateFromLogits } from "./logit-generation.ts";
@@ -42,12 +43,6 @@ export interface Slot {
   clear(): Promise<void>;
 }
 
-/** What the library's generation and ours have in common. */
-interface Generation {
-  next(): Promise<IteratorResult<{ readonly token: LlamaToken; readonly logprobs?: TokenLogprobs }, void>>;
-  return(): Promise<unknown>;
-}
-
 interface Work {
   readonly sampling: SlotSampling;
   readonly options: SequenceEvaluateOptions;
@@ -57,6 +52,8 @@ interface Work {
   generation: Generation | undefined;
   /** How many of the first tokens held no shift has moved. */
   unshifted: number;
+  /** Where we sample ourselves: what to take instead, this time. */
+  forced?: Token | undefined;
 }
 
 /** What the library says when it found no token to sample: the pass itself was good. */
@@ -79,51 +76,93 @@ export function createSlot(options: SlotOptions): Slot {
     return sequence.nextTokenIndex + tokens <= capacity;
   }
 
-  async function prefill(tokens: LlamaToken[], sample: boolean): Promise<EntryResult> {
+  async function prefill(tokens: LlamaToken[], sample: boolean, forced: Token | undefined): Promise<EntryResult> {
     const { window } = currentWork();
     if (tokens.length === 0) throw new Error(`Cannot prefill slot ${id}: the entry has no tokens`);
     if (!hasRoom(tokens.length)) return full();
     window?.push(tokens);
-    if (sample) return await sampleNext(generate(tokens));
+    if (sample) return await sampleNext(generate(tokens), forced);
     await sequence.evaluateWithoutGeneratingNewTokens(tokens, { evaluationPriority: priority, contextShift: noShift });
     return { kind: "none" };
   }
 
-  async function decode(): Promise<EntryResult> {
+  async function decode(forced: Token | undefined): Promise<EntryResult> {
     const { generation } = currentWork();
     if (generation === undefined) throw new Error(`Cannot decode in slot ${id}: it has sampled no token`);
-    return hasRoom(1) ? await sampleNext(generation) : full();
+    return hasRoom(1) ? await sampleNext(generation, forced) : full();
   }
 
   function generate(tokens: LlamaToken[]): Generation {
-    const { sampling, options, window, grammar } = currentWork();
-    if (sampling.topLogprobs === undefined && grammar === undefined) {
-      const generation = sequence.evaluateWithMetadata(tokens, {}, options);
-      return {
-        next: () => generation.next(),
-        async return() {
-          await generation.return();
-          samplers.add();
-        },
-      };
-    }
-    return generateFromLogits({
-      sequence,
-      tokens,
-      sampling,
-      recent: () => window?.tokens ?? [],
+    const { sampling, grammar } = currentWork();
+    if (sampling.topLogprobs !== undefined) return fromLogits(tokens);
+    if (grammar === undefined) return fromLibrary(tokens);
+    // Where the last token alone cannot be taken back, every place is computed once.
+    if (sequence.needsCheckpoints) return fromLogits(tokens);
+    return createCheckedGeneration({
       grammar,
-      banned: (token) => sampling.ignore_eos && context.model.isEogToken(token as LlamaToken),
-      evaluation: { evaluationPriority: priority, contextShift: noShift },
-      onEvaluated: () => samplers.add(),
+      tokens,
+      freely: (from, begun) => fromLibrary(asLlamaTokens(from), begun),
+      held: (from, begun) => fromLogits(asLlamaTokens(from), begun),
+      async takeBack() {
+        const [end, token] = [sequence.nextTokenIndex, sequence.contextTokens.at(-1)];
+        if (token === undefined) throw new Error(`Cannot take a token back in slot ${id}: it holds none`);
+        await erase(end - 1, end);
+        return token;
+      },
     });
   }
 
-  async function sampleNext(generation: Generation): Promise<EntryResult> {
+  /** @param begun generations of this job before this one: each draws other numbers */
+  function fromLibrary(tokens: LlamaToken[], begun = 0): Generation {
+    const { options: wanted } = currentWork();
+    const seed = wanted.seed === undefined ? {} : { seed: seedAfter(wanted.seed, begun) };
+    const generation = sequence.evaluateWithMetadata(tokens, {}, { ...wanted, ...seed });
+    /** Taken instead of what the library sampled last: it is to feed this one. */
+    let taken: LlamaToken | undefined;
+    return {
+      async next(forced) {
+        const result = await generation.next(...(taken === undefined ? [] : [taken]));
+        taken = forced as LlamaToken | undefined;
+        if (forced === undefined || result.done === true) return result;
+        return { done: false, value: { token: forced } };
+      },
+      async return() {
+        await generation.return();
+        samplers.add();
+      },
+    };
+  }
+
+  function fromLogits(tokens: LlamaToken[], begun = 0): Generation {
+    const current = currentWork();
+    const { sampling, window, grammar } = current;
+    const generation = generateFromLogits({
+      sequence,
+      tokens,
+      sampling: { ...sampling, seed: seedAfter(sampling.seed, begun) },
+      recent: () => window?.tokens ?? [],
+      grammar,
+      banned: (token) => sampling.ignore_eos && context.isEndOfGeneration(token),
+      evaluation: { evaluationPriority: priority, contextShift: noShift },
+      forced: () => current.forced,
+      onEvaluated: () => samplers.add(),
+    });
+    return {
+      next(forced) {
+        current.forced = forced;
+        return generation.next();
+      },
+      return: () => generation.return(),
+    };
+  }
+
+  async function sampleNext(generation: Generation, forced?: Token): Promise<EntryResult> {
     const current = currentWork();
     current.generation = generation;
     try {
-      const { value } = await generation.next();
+      // What closes a thought may be what the grammar has no room for: then the model finds its own way.
+      const refused = forced !== undefined && current.grammar?.allows(forced) === false;
+      const { value } = await generation.next(refused ? undefined : forced);
       if (value === undefined) return nothingAllowed;
       current.window?.push([value.token]);
       return { kind: "token", ...value };
@@ -134,6 +173,11 @@ export function createSlot(options: SlotOptions): Slot {
       if ((error as Error).message !== nothingToSample) throw error;
       return nothingAllowed;
     }
+  }
+
+  async function grammarOf({ answer, grammar }: SlotSampling): Promise<GrammarRun | undefined> {
+    if (answer !== undefined) return await context.grammars.beginAnswer(answer.grammar, answer.said);
+    return grammar === undefined ? undefined : await context.grammars.begin(grammar);
   }
 
   function full(): EntryResult {
@@ -148,7 +192,7 @@ export function createSlot(options: SlotOptions): Slot {
       const window = hasRepeatPenalty(sampling) ? createPenaltyWindow(sampling.repeat_last_n) : undefined;
       window?.push(sequence.contextTokens);
       const options = await evaluateOptions(sampling, window, context);
-      const grammar = sampling.grammar === undefined ? undefined : await context.grammars.begin(sampling.grammar);
+      const grammar = await grammarOf(sampling);
       work = {
         sampling,
         options: { ...options, evaluationPriority: priority, contextShift: noShift },
@@ -159,7 +203,8 @@ export function createSlot(options: SlotOptions): Slot {
       };
     },
 
-    run: (entry) => (entry.kind === "decode" ? decode() : prefill(asLlamaTokens(entry.tokens), entry.sample)),
+    run: (entry) =>
+      entry.kind === "decode" ? decode(entry.forced) : prefill(asLlamaTokens(entry.tokens), entry.sample, entry.forced),
 
     async shift(keepTokens, discardTokens) {
       const current = currentWork();
@@ -215,6 +260,11 @@ const noShift = {
     throw new Error("The context is full");
   },
 };
+
+/** Of 32 bits, and never the one that llama.cpp takes for "draw one". */
+function seedAfter(seed: number, begun: number): number {
+  return begun === 0 ? seed : (seed + begun) % 0xffff_ffff;
+}
 
 /** The library brands its tokens; ours are the same numbers. */
 function asLlamaTokens(tokens: readonly Token[]): LlamaToken[] {

@@ -6,11 +6,13 @@ import { pieceEncoding, type TokenBytesOptions } from "./token-bytes.ts";
 export interface Vocabulary extends TokenBytesOptions {
   /** Control, unknown and user-defined tokens. */
   readonly specialTokens: readonly SpecialToken[];
-  readonly chatTemplate: string | undefined;
+  /** The model's own chat templates by their names; `default` is the one without a name. */
+  readonly chatTemplates: ReadonlyMap<string, string>;
 }
 
 export function readVocabulary(model: LlamaModel): Vocabulary {
-  const { ggml, chat_template: chatTemplate } = model.fileInfo.metadata.tokenizer;
+  const { tokenizer } = model.fileInfo.metadata;
+  const { ggml } = tokenizer;
   const pieces = ggml.tokens;
   const specialTokens: SpecialToken[] = [];
   pieces.forEach((text, token) => {
@@ -22,7 +24,21 @@ export function readVocabulary(model: LlamaModel): Vocabulary {
     encoding: pieceEncoding(ggml.model, ggml.pre),
     kindOf: (token) => model.getTokenAttributes(token as LlamaToken),
     specialTokens,
-    // Files with several templates have an object here, under whatever names.
-    chatTemplate: typeof chatTemplate === "string" && chatTemplate.trim() !== "" ? chatTemplate : undefined,
+    chatTemplates: chatTemplatesOf(tokenizer),
   };
+}
+
+/** A file with several has `tokenizer.chat_template` for the usual one and `tokenizer.chat_template.NAME` for the others. */
+function chatTemplatesOf(tokenizer: Readonly<Record<string, unknown>>): Map<string, string> {
+  const templates = new Map<string, string>();
+  const add = (name: string, source: unknown): void => {
+    if (typeof source === "string" && source.trim() !== "") templates.set(name, source);
+  };
+  for (const [key, value] of Object.entries(tokenizer)) {
+    if (key === "chat_template" && typeof value === "object" && value !== null) {
+      for (const [name, source] of Object.entries(value)) add(name, source);
+    } else if (key === "chat_template") add("default", value);
+    else if (key.startsWith("chat_template.")) add(key.slice("chat_template.".length), value);
+  }
+  return templates;
 }
