@@ -1,3 +1,4 @@
+export { emptyMessage, messageOf, withToken, type MessageDraft } from "./lib/answer-message.ts";
 export * from "./lib/dispatcher.ts";
 export * from "./lib/dispatcher-port.ts";
 export * from "./lib/job.ts";

@@ -11,7 +11,8 @@ import { failureOf, hasEnded, isWaiting } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 import { withoutContent, type JobSpec } from "./job-spec.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { choicesOf, createJob, sessionKeyOf, withSeed } from "./new-job.ts";
+import { choicesOf, createJob, sessionKeyOf, withDefaults } from "./new-job.ts";
+import type { JobDefaults } from "./new-job.ts";
 import { createPositions } from "./positions.ts";
 import { createPreflight } from "./preflight.ts";
 import { createQueries } from "./queries.ts";
@@ -23,7 +24,7 @@ import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 
 /** Milliseconds and bytes; each is a flag of the worker. */
-export interface JobLimits {
+export interface JobLimits extends JobDefaults {
   readonly replayBufferBytes: number;
   readonly pingIntervalMs: number;
   readonly readerStallTimeoutMs: number;
@@ -115,6 +116,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return lifecycle.tokensCame(job, effect);
       case "measure_cancel":
         return lifecycle.cancelled(effect.steps);
+      case "measure_unreadable":
+        return lifecycle.unreadable(job, effect.calls);
       case "keep_vector":
         job.vectors[effect.index] = effect.vector;
         return;
@@ -169,7 +172,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function submit(wanted: JobSpec): Promise<Job> {
     const uid = `j${(serial += 1)}`;
-    const spec = withSeed(wanted);
+    const spec = withDefaults(wanted, limits);
     refuseEarly(spec);
     if (engine.ready) await preflight.ask(engineJobOf(uid, spec));
     // The world may have moved while the engine was asked; from here on nothing waits.

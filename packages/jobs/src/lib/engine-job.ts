@@ -8,12 +8,16 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
   // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.
   const cacheScope = spec.scope.client;
   if (spec.kind === "embed") return { kind: "embed", jobId: uid, texts: spec.texts, cacheScope };
-  const { prompt, scope, topLogprobs, maxTokens } = spec;
+  const { prompt, scope, topLogprobs, maxTokens, repetitionLimit } = spec;
   return {
     kind: "generate",
     jobId: uid,
     ...(prompt.kind === "text" ? { prompt: prompt.text } : { messages: prompt.messages }),
     ...(prompt.kind === "text" || prompt.tools === undefined ? {} : { tools: prompt.tools }),
+    ...(prompt.kind === "text" || prompt.template === undefined ? {} : { template: prompt.template }),
+    ...(spec.answerGrammar === undefined ? {} : { answerGrammar: spec.answerGrammar }),
+    ...(spec.thinkingBudget === undefined ? {} : { thinkingBudget: spec.thinkingBudget }),
+    ...(repetitionLimit === undefined || repetitionLimit === 0 ? {} : { repetitionLimit }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(spec.contextShift ? { contextShift: true } : {}),

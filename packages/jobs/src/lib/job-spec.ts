@@ -36,8 +36,14 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly prompt: PromptInput;
   /** Sequences that run side by side from the same prompt, with the seeds `seed`, `seed + 1` … */
   readonly choices: number;
-  /** A seed of -1 is replaced by 32 random bits on acceptance. An output format has become `sampling.grammar`. */
+  /** A seed of -1 is replaced by 32 random bits on acceptance.  */
   readonly sampling: Sampling;
+  /** Holds the answer to its format, wherever the prompt lets it begin. Not beside `sampling.grammar`. */
+  readonly answerGrammar?: string | undefined;
+  /** Tokens of thoughts; then a thought is closed, and the answer begins. */
+  readonly thinkingBudget?: number | undefined;
+  /** Times over that the same tokens end the answer. */
+  readonly repetitionLimit?: number | undefined;
   /** Undefined: to the context's end. */
   readonly maxTokens?: number | undefined;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`. */
@@ -57,5 +63,5 @@ export interface EmbedSpec extends SpecOfAnyKind {
 export function withoutContent(spec: JobSpec): JobSpec {
   if (spec.kind === "embed") return { ...spec, texts: [] };
   const { grammar: _, logit_bias: __, ...sampling } = spec.sampling;
-  return { ...spec, prompt: { kind: "text", text: "" }, stop: [], sampling };
+  return { ...spec, prompt: { kind: "text", text: "" }, answerGrammar: undefined, stop: [], sampling };
 }

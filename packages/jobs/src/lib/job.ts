@@ -1,12 +1,13 @@
 // Owns what a job is. What can change in it is its state, which `reduce` alone computes and the dispatcher alone replaces.
 import type { Deferred, TimerHandle } from "@waggle/async";
-import type { CancelledBy, ErrorCode, FinishReason, JobStateName, WaggleError } from "@waggle/protocol";
+import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
+import type { MessageDraft } from "./answer-message.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "./replay-log.ts";
 
 /** How a job ends: exactly one of these, exactly once. */
 export type Outcome =
-  | { readonly type: "finished"; readonly reason: FinishReason }
+  | { readonly type: "finished"; readonly by: StoppedBy }
   | {
       readonly type: "failed";
       readonly code: ErrorCode;
@@ -46,7 +47,9 @@ export interface SequenceState {
   /** The engine has it. */
   readonly held: boolean;
   /** Set when it came to an end by itself. */
-  readonly reason: FinishReason | undefined;
+  readonly stoppedBy: StoppedBy | undefined;
+  /** Of an answer to messages: what it has said so far; undefined once that is more than a stream may hold. */
+  readonly message: MessageDraft | undefined;
   /** What the engine counted, once it is over. */
   readonly counts: JobCounts | undefined;
   /** From the job's start to its own, in ms: choices need not begin in the same step. */
@@ -81,6 +84,8 @@ export interface Job {
   /** Of an embed job: one for each text, in order, complete once it has finished. */
   readonly vectors: (readonly number[])[];
   readonly acceptedAt: number;
+  /** What the ids of its tool calls have in common: no other job's have it. */
+  readonly callKey: string;
   /** Resolves once the job has ended and everything that follows from it is done. */
   readonly ended: Deferred<void>;
   readonly timers: Map<JobTimer, TimerHandle>;
@@ -116,11 +121,15 @@ export function failureOf({ code, message, details }: WaggleError): Outcome {
   return { type: "failed", code, message, details };
 }
 
+export function finishReasonOf(by: StoppedBy): Exclude<FinishReason, "cancelled"> {
+  return by === "end" || by === "stop_string" ? "stop" : "length";
+}
+
 /** What stands for the outcome in a log or a metric. */
 export function reasonOf(outcome: Outcome): string {
   switch (outcome.type) {
     case "finished":
-      return outcome.reason;
+      return finishReasonOf(outcome.by);
     case "failed":
       return outcome.code;
     case "cancelled":

@@ -17,6 +17,8 @@ export interface Lifecycle {
   tokensCame(job: Job, came: { tokens: number; first: boolean; sincePreviousMs: number | undefined }): void;
   /** `steps`: forward passes between the cancel and its slot being free. */
   cancelled(steps: number): void;
+  /** Pieces of the answer that looked like tool calls and could not be read: its client got them as content. */
+  unreadable(job: Job, calls: number): void;
   ended(job: Job, outcome: Outcome): void;
   /** `cleanly`: the engine had released it by then. */
   predecessorLeft(successor: Job, cleanly: boolean): void;
@@ -59,6 +61,10 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       if (sincePreviousMs !== undefined) metrics.itlSeconds.observe(sincePreviousMs / 1000);
     },
     cancelled: (steps) => metrics.cancelSteps.observe(steps),
+    unreadable(job, calls) {
+      metrics.unreadableCalls.inc(calls);
+      log.warn({ ...keys(job), calls }, "tool_call_unreadable");
+    },
     ended(job, outcome) {
       metrics.jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
       if (outcome.type !== "finished") {

@@ -1,6 +1,7 @@
 // Owns how a spec becomes a job that waits: its names, its seed and its blank state.
 import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
+import { emptyMessage } from "./answer-message.ts";
 import type { Job, Phase } from "./job.ts";
 import type { JobScope, JobSpec } from "./job-spec.ts";
 import { createReplayLog } from "./replay-log.ts";
@@ -10,10 +11,21 @@ export function sessionKeyOf({ client, sessionId }: Pick<JobScope, "client" | "s
   return sessionId === undefined ? undefined : `${client} ${sessionId}`;
 }
 
+/** What a request leaves to the worker. */
+export interface JobDefaults {
+  /** undefined: to the context's end */
+  readonly defaultMaxTokens: number | undefined;
+  /** Times over that the same tokens end an answer; undefined: never. */
+  readonly defaultRepetitionLimit: number | undefined;
+}
+
 /** The spec with a seed of its own where it leaves that to us: whoever is told it can have the same answer again. */
-export function withSeed(spec: JobSpec): JobSpec {
-  if (spec.kind !== "generate" || spec.sampling.seed !== -1) return spec;
-  return { ...spec, sampling: { ...spec.sampling, seed: randomBytes(4).readUInt32LE() } };
+export function withDefaults(spec: JobSpec, defaults: JobDefaults): JobSpec {
+  if (spec.kind !== "generate") return spec;
+  const { sampling, maxTokens = defaults.defaultMaxTokens } = spec;
+  const { repetitionLimit = defaults.defaultRepetitionLimit } = spec;
+  const seed = sampling.seed === -1 ? randomBytes(4).readUInt32LE() : sampling.seed;
+  return { ...spec, maxTokens, repetitionLimit, sampling: { ...sampling, seed } };
 }
 
 export function choicesOf(spec: JobSpec): number {
@@ -36,6 +48,7 @@ export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }:
     log: createReplayLog(replayBufferBytes),
     vectors: [],
     acceptedAt: now,
+    callKey: randomBytes(8).toString("hex"),
     ended: deferred<void>(),
     timers: new Map(),
     readers: 0,
@@ -45,7 +58,8 @@ export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }:
         uid: choice === 0 ? uid : `${uid}.${choice}`,
         choice,
         held: false,
-        reason: undefined,
+        stoppedBy: undefined,
+        message: spec.kind === "generate" && spec.prompt.kind === "messages" ? emptyMessage : undefined,
         counts: undefined,
         startedMs: 0,
         lastTokenMs: undefined,

@@ -40,7 +40,7 @@ const token = (index: number, tMs: number, jobId = "j1"): JobEvent => ({
 });
 const finished = (jobId = "j1"): JobEvent => ({
   type: "released",
-  event: { type: "finished", jobId, reason: "stop", ...counts },
+  event: { type: "finished", jobId, by: "end", ...counts },
   at: 20,
 });
 const released = (jobId = "j1"): JobEvent => ({
@@ -71,7 +71,7 @@ describe("a job", () => {
       ...["end", "ended", "free"],
     ]);
     expect(job.state).toMatchObject({
-      phase: { name: "ended", outcome: { type: "finished", reason: "stop" } },
+      phase: { name: "ended", outcome: { type: "finished", by: "end" } },
       counts,
     });
     expect(job.log.started).toMatchObject({ seed: 7, prompt_tokens: 3, queue_ms: 1 });

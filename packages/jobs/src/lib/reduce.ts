@@ -5,12 +5,15 @@
 //     |  +---------+ its engine died before it spoke  |  from every phase: end, abort
 //   blocked (until the engine has released the job of its session that it supersedes)
 import type { JobEvent as EngineJobEvent } from "@waggle/engine";
-import type { QueuedEvent, StatusEvent, StreamEvent } from "@waggle/protocol";
+import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import { lengthOf, withToken } from "./answer-message.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
 import { roundMs, startedEventOf, streamKeys, terminalEventOf, tokenEventOf } from "./stream-events.ts";
 
 /** Engines that may die under a job before it ends with them; one that kills its engines must not go on for ever. */
 const mostEnginesLost = 1;
+/** Of a message that is put together, in characters. */
+const longestMessage = 1_048_576;
 
 /** `at` is the daemon clock's, in ms. */
 export type JobEvent =
@@ -64,6 +67,8 @@ export type Effect =
   | { readonly type: "keep_vector"; readonly index: number; readonly vector: readonly number[] }
   /** Forward passes between a cancel and the slot being free. */
   | { readonly type: "measure_cancel"; readonly steps: number }
+  /** Pieces of the answer that looked like tool calls and could not be read. */
+  | { readonly type: "measure_unreadable"; readonly calls: number }
   /** The engine holds nothing of it any more: its share of the service is free. */
   | { readonly type: "free" }
   /** It is over, and its last event said. */
@@ -145,6 +150,7 @@ function speak(job: Job, { event, at }: Extract<JobEvent, { type: "token" }>): C
   const first = state.firstTokenAt === undefined;
   // On the job's own time, which all its choices share; their messages may arrive in any order.
   const spokenMs = Math.max(sequence.startedMs + event.tMs, counts.prefillMs + counts.decodeMs);
+  const token = tokenEventOf(job, event, sequence.choice, roundMs(spokenMs));
   const next: JobState = {
     ...state,
     phase: withStage(state, "decode", "prefill"),
@@ -155,16 +161,13 @@ function speak(job: Job, { event, at }: Extract<JobEvent, { type: "token" }>): C
       prefillMs: first ? spokenMs : counts.prefillMs,
       decodeMs: first ? 0 : spokenMs - counts.prefillMs,
     },
-    sequences: withSequence(state, event.jobId, { lastTokenMs: spokenMs }),
+    sequences: withSequence(state, event.jobId, { lastTokenMs: spokenMs, message: withSaid(sequence, token) }),
   };
   const { lastTokenMs } = sequence;
   const sincePreviousMs = lastTokenMs === undefined ? undefined : spokenMs - lastTokenMs;
   return {
     state: next,
-    effects: [
-      { type: "measure_tokens", tokens: event.n, first, sincePreviousMs },
-      append(tokenEventOf(job, event, sequence.choice, roundMs(spokenMs))),
-    ],
+    effects: [{ type: "measure_tokens", tokens: event.n, first, sincePreviousMs }, append(token)],
   };
 }
 
@@ -175,10 +178,15 @@ function release(job: Job, { event, at }: Extract<JobEvent, { type: "released" }
     sequences: withSequence(job.state, event.jobId, {
       held: false,
       ...(counts === undefined ? {} : { counts }),
-      ...(event.type === "finished" ? { reason: event.reason } : {}),
+      ...(event.type === "finished" ? { stoppedBy: event.by } : {}),
     }),
   };
-  const steps: readonly Effect[] = event.type === "cancelled" ? [{ type: "measure_cancel", steps: event.steps }] : [];
+  const steps: readonly Effect[] = [
+    ...(event.type === "cancelled" ? [{ type: "measure_cancel", steps: event.steps } as const] : []),
+    ...(event.type !== "failed" && event.unreadableCalls !== undefined
+      ? [{ type: "measure_unreadable", calls: event.unreadableCalls } as const]
+      : []),
+  ];
   const { phase } = state;
   const outcome = outcomeOf(event, state);
   if (state.sequences.some(({ held }) => held)) {
@@ -188,7 +196,7 @@ function release(job: Job, { event, at }: Extract<JobEvent, { type: "released" }
     return { state: change.state, effects: [...steps, ...change.effects] };
   }
   if (phase.name === "ended") return { state, effects: [...steps, free] };
-  const allFinished = state.sequences.every(({ reason }) => reason !== undefined);
+  const allFinished = state.sequences.every(({ stoppedBy }) => stoppedBy !== undefined);
   const last = allFinished || phase.name !== "ending" ? outcome : phase.outcome;
   const change = end(job, { ...state, counts: totalsOf(state) }, last, at);
   return { state: change.state, effects: [...steps, ...change.effects, free] };
@@ -198,7 +206,7 @@ function release(job: Job, { event, at }: Extract<JobEvent, { type: "released" }
 function outcomeOf(event: EngineEventOf<"finished" | "failed" | "cancelled">, { phase }: JobState): Outcome {
   switch (event.type) {
     case "finished":
-      return { type: "finished", reason: event.reason };
+      return { type: "finished", by: event.by };
     case "failed":
       return { type: "failed", code: event.code, message: event.message, details: event.details };
     case "cancelled":
@@ -226,7 +234,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobEvent, { type: "engine
     sequences: job.state.sequences.map((sequence) => ({
       ...sequence,
       held: false,
-      reason: undefined,
+      stoppedBy: undefined,
       counts: undefined,
     })),
   };
@@ -265,6 +273,13 @@ function withStage({ phase }: JobState, stage: "prefill" | "decode", from: "queu
 
 function withSequence({ sequences }: JobState, uid: string, change: Partial<SequenceState>): readonly SequenceState[] {
   return sequences.map((sequence) => (sequence.uid === uid ? { ...sequence, ...change } : sequence));
+}
+
+/** The message is for who wants it whole; what is longer than a stream may hold is read from the stream. */
+function withSaid({ message }: SequenceState, token: TokenEvent): SequenceState["message"] {
+  if (message === undefined) return undefined;
+  const longer = withToken(message, token);
+  return lengthOf(longer) > longestMessage ? undefined : longer;
 }
 
 /** The sequences' counts together; what the stream itself has counted where the engine died before it told. */

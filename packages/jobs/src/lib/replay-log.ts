@@ -1,5 +1,13 @@
 // Owns what a job's stream has said so far, bounded in bytes, and tells its readers that there is more. It knows events, not HTTP.
-import type { QueuedEvent, StartedEvent, StatusEvent, StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
+import type {
+  AnswerMessage,
+  QueuedEvent,
+  StartedEvent,
+  StatusEvent,
+  StreamEvent,
+  TerminalEvent,
+  TokenEvent,
+} from "@waggle/protocol";
 
 /**
  * What a token event costs in V8's heap besides its text: the object, its fields, its place in the array. Estimates on the
@@ -94,6 +102,7 @@ export function createReplayLog(maxBytes: number): ReplayLog {
         case "end":
         case "error":
           terminal = event;
+          bytes += lastCostOf(event);
           break;
       }
       for (const listener of listeners) listener();
@@ -107,6 +116,18 @@ export function createReplayLog(maxBytes: number): ReplayLog {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Of the message that the end carries. */
+function lastCostOf(event: TerminalEvent): number {
+  if (event.type === "error") return 0;
+  const messages = event.choices?.map(({ message }) => message) ?? [event.message];
+  return 2 * messages.reduce((chars, message) => chars + (message === undefined ? 0 : charsOf(message)), 0);
+}
+
+function charsOf({ content, reasoning_content: reasoning = "", tool_calls: calls = [] }: AnswerMessage): number {
+  const said = (content ?? "").length + reasoning.length;
+  return calls.reduce((sum, call) => sum + call.function.arguments.length, said);
 }
 
 function costOf({ text, ids = [], logprobs }: TokenEvent): number {

@@ -1,8 +1,10 @@
 // Owns the events of a job's stream: what each says of the job. Pure.
-import type { JobEvent as EngineJobEvent, LogprobEntry } from "@waggle/engine";
+import type { JobEvent as EngineJobEvent, LogprobEntry, PartName } from "@waggle/engine";
 import { errorKinds } from "@waggle/protocol";
-import type { Logprob, StartedEvent, TerminalEvent, Timings, TokenEvent, Usage } from "@waggle/protocol";
-import type { Job, JobState, Outcome } from "./job.ts";
+import type { EndEvent, Logprob, StartedEvent, TerminalEvent, Timings, TokenEvent, Usage } from "@waggle/protocol";
+import { messageOf } from "./answer-message.ts";
+import { finishReasonOf } from "./job.ts";
+import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
 
 /** What every event of the job's stream carries. */
 export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id: string; session_id?: string } {
@@ -35,12 +37,29 @@ export function tokenEventOf(
     // With several choices their tokens interleave, and the stream counts them all.
     index: job.log.nextToken,
     text: event.text,
+    ...partOf(event.part, `${job.callKey}${choice === 0 ? "" : `_${choice}`}`),
     t_ms: spokenMs,
     ...(event.ids.length > 0 ? { ids: [...event.ids] } : {}),
     ...(event.n > 1 ? { n: event.n } : {}),
     ...(job.state.sequences.length > 1 ? { choice } : {}),
     ...(event.logprobs === undefined ? {} : { logprobs: event.logprobs.map(copyLogprob) }),
   };
+}
+
+/** A call that the model's format gives no id gets one of ours. */
+function partOf(part: PartName | undefined, callKey: string): Pick<TokenEvent, "part" | "call"> {
+  switch (part?.kind) {
+    case undefined:
+      return {};
+    case "reasoning":
+      return { part: "reasoning" };
+    case "call": {
+      const { index, name, id = `call_${callKey}_${index}` } = part;
+      return { part: "call", call: { index, id, name } };
+    }
+    case "arguments":
+      return { part: "arguments", call: { index: part.index } };
+  }
 }
 
 export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): TerminalEvent {
@@ -57,14 +76,25 @@ export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): Te
   return {
     type: "end",
     ...streamKeys(job),
-    ...(outcome.type === "finished"
-      ? { finish_reason: outcome.reason }
-      : { finish_reason: "cancelled" as const, cancelled_by: outcome.by }),
-    ...(state.sequences.length > 1
-      ? { choices: state.sequences.map(({ reason }) => ({ finish_reason: reason ?? ("cancelled" as const) })) }
-      : {}),
+    ...endOf(state.sequences[0], outcome),
+    ...(state.sequences.length > 1 ? { choices: state.sequences.map((sequence) => endOf(sequence)) } : {}),
     usage: usageOf(state),
     timings: timingsOf(job, state),
+  };
+}
+
+type ChoiceEnd = Pick<EndEvent, "finish_reason" | "stopped_by" | "cancelled_by" | "message">;
+
+/** @param outcome of the whole job, where one is asked for */
+function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, { type: "failed" }>): ChoiceEnd {
+  const by = outcome?.type === "finished" ? outcome.by : outcome === undefined ? sequence?.stoppedBy : undefined;
+  const draft = sequence?.message;
+  const reason = by === undefined ? "cancelled" : finishReasonOf(by);
+  return {
+    finish_reason: reason,
+    ...(by === undefined ? {} : { stopped_by: by }),
+    ...(outcome?.type === "cancelled" ? { cancelled_by: outcome.by } : {}),
+    ...(draft === undefined ? {} : { message: messageOf(draft) }),
   };
 }
 

@@ -1,7 +1,7 @@
 // Owns what is said of a job outside its stream. Pure.
 import { routePath, workerRoutes } from "@waggle/protocol";
 import type { JobAccepted, JobStatus } from "@waggle/protocol";
-import { stateNameOf } from "./job.ts";
+import { finishReasonOf, stateNameOf } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 import { timingsOf, usageOf } from "./stream-events.ts";
 
@@ -28,7 +28,7 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
 function endOf(outcome: Outcome): Pick<JobStatus, "finish_reason" | "cancelled_by" | "error"> {
   switch (outcome.type) {
     case "finished":
-      return { finish_reason: outcome.reason };
+      return { finish_reason: finishReasonOf(outcome.by) };
     case "cancelled":
       return { finish_reason: "cancelled", cancelled_by: outcome.by };
     case "failed":
