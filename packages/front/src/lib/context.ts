@@ -1,5 +1,6 @@
 // Owns what the HTTP side knows of a request beyond its bytes, and what it needs from the rest of the daemon.
 import type { HttpBindings } from "@hono/node-server";
+import type { ChatFormat } from "@waggle/chat-format";
 import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/pages";
 import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
@@ -63,6 +64,8 @@ export interface WorkerView {
   /** As the engine last told; job ids are the engine's own. */
   slots(): readonly SlotStatus[];
   health(): Health;
+  /** How the model's answers are written. @throws WaggleError unavailable before it has been loaded once */
+  readonly chatFormat: () => ChatFormat;
   openApi(): unknown;
   /** Brings the gauges up to date before a scrape. */
   collect(): void;

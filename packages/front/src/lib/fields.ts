@@ -1,6 +1,7 @@
-// Owns fields whose meaning is checked beyond their schema, and how a field that cannot be had is refused: by name, in both dialects.
+// Owns how a field that cannot be had is refused: by name, in every dialect; and the grammars that fields come down to.
+import type { AnswerGrammarOptions } from "@waggle/chat-format";
 import { WaggleError } from "@waggle/protocol";
-import type { GenerateRequest } from "@waggle/protocol";
+import type { CompiledSchema } from "./schema-thread.ts";
 import type { SchemaCompiler } from "./schema-compiler.ts";
 
 /** A wish that we understand and cannot fulfil. */
@@ -15,15 +16,24 @@ export type SchemaGrammar = (schema: unknown, field: string) => Promise<string>;
 
 /** @throws from what it returns: WaggleError invalid_argument naming the keyword that cannot be had; resource_exhausted */
 export function schemaGrammarFor(compiler: SchemaCompiler, client: string): SchemaGrammar {
-  return async (schema, field) => {
-    const compiled = await compiler.compile(schema, client);
-    if (compiled.kind === "refused") throw unsupported(field, compiled.message.replace(/\.$/, ""));
-    return compiled.grammar;
+  return async (schema, field) => grammarOf(await compiler.compile(schema, client), () => field);
+}
+
+/** The grammar of an answer to messages. */
+export type AnswerGrammar = (options: AnswerGrammarOptions, schemaField: string | undefined) => Promise<string>;
+
+/** @throws from what it returns: WaggleError invalid_argument naming the keyword that cannot be had; resource_exhausted */
+export function answerGrammarFor(compiler: SchemaCompiler, client: string): AnswerGrammar {
+  return async (options, schemaField = "response_format") => {
+    const compiled = await compiler.compileAnswer(options, client);
+    return grammarOf(compiled, (tool) => (tool === undefined ? schemaField : `tools.${tool}.function.parameters`));
   };
 }
 
-/** The request with its JSON schema as the grammar that it comes down to. @throws WaggleError invalid_argument */
-export async function withSchemaGrammar(request: GenerateRequest, grammarOf: SchemaGrammar): Promise<GenerateRequest> {
-  const { json_schema: schema, ...rest } = request;
-  return schema === undefined ? request : { ...rest, grammar: await grammarOf(schema, "json_schema") };
+function grammarOf(
+  compiled: Exclude<CompiledSchema, { kind: "failed" }>,
+  fieldOf: (tool: number | undefined) => string,
+): string {
+  if (compiled.kind === "grammar") return compiled.grammar;
+  throw unsupported(fieldOf(compiled.tool), compiled.message.replace(/\.$/, ""));
 }

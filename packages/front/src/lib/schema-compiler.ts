@@ -1,16 +1,19 @@
 // Owns the compilation of JSON schemas, off the main thread: who waits, whose turn it is, how long a schema may take, and what is still
 // known from before.
 import { systemClock } from "@waggle/async";
+import type { AnswerGrammarOptions } from "@waggle/chat-format";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError, requestLimits } from "@waggle/protocol";
 import { createResultCache } from "./result-cache.ts";
-import type { CompiledSchema } from "./schema-thread.ts";
+import type { CompiledSchema, GrammarTask } from "./schema-thread.ts";
 import { startSchemaWorker } from "./schema-worker.ts";
 import type { SchemaThread, SchemaThreadEvents } from "./schema-worker.ts";
 
 export interface SchemaCompilerLimits {
   /** For one schema, once it is its turn; its work is bounded too, so this is for what that does not see. */
   readonly compileTimeoutMs: number;
+  /** The same for an answer's grammar, with the schemas of all its tools. */
+  readonly answerTimeoutMs: number;
   /** For the thread to come up, beside it. */
   readonly startTimeoutMs: number;
   /** Schemas that may wait. */
@@ -26,6 +29,7 @@ export interface SchemaCompilerLimits {
 
 export const defaultSchemaCompilerLimits: SchemaCompilerLimits = {
   compileTimeoutMs: 2_000,
+  answerTimeoutMs: 10_000,
   startTimeoutMs: 10_000,
   waiting: 64,
   waitingPerClient: 32,
@@ -48,6 +52,8 @@ export interface SchemaCompiler {
    * @throws WaggleError resource_exhausted when too many wait; internal
    */
   compile(schema: unknown, client: string): Promise<Exclude<CompiledSchema, { kind: "failed" }>>;
+  /** The same for all that an answer to messages is held to. */
+  compileAnswer(options: AnswerGrammarOptions, client: string): Promise<Exclude<CompiledSchema, { kind: "failed" }>>;
   /** Who waits hears that the worker is leaving; resolves when the thread is gone. */
   close(): Promise<void>;
 }
@@ -55,11 +61,14 @@ export interface SchemaCompiler {
 interface Task {
   readonly text: string;
   readonly client: string;
+  readonly timeoutMs: number;
   readonly resolve: (result: CompiledSchema) => void;
   readonly reject: (error: WaggleError) => void;
 }
 
 const shownPathChars = 200;
+/** A schema, a request's tools, and what else belongs to a task. */
+const taskChars = requestLimits.schemaChars + requestLimits.toolsChars + 65_536;
 
 /** How soon a refused client may ask again. */
 const retryAfterS = 1;
@@ -110,13 +119,13 @@ export function createSchemaCompiler(options: SchemaCompilerOptions = {}): Schem
     if (running === undefined) return;
     if (thread === undefined) {
       const started = startThread({
-        onReady: () => thread === started && allow(limits.compileTimeoutMs, tooSlow),
+        onReady: () => thread === started && allow(running?.timeoutMs ?? 0, tooSlow),
         onCompiled: (result) => thread === started && finish(result),
         onGone: (error) => thread === started && drop(gone(error)),
       });
       thread = started;
       allow(limits.startTimeoutMs, { kind: "failed", message: "its thread did not start" });
-    } else allow(limits.compileTimeoutMs, tooSlow);
+    } else allow(running.timeoutMs, tooSlow);
     thread.compile(running.text);
   }
 
@@ -150,32 +159,41 @@ export function createSchemaCompiler(options: SchemaCompilerOptions = {}): Schem
     next();
   }
 
-  async function result(text: string, client: string): Promise<CompiledSchema> {
+  async function result(text: string, client: string, timeoutMs: number): Promise<CompiledSchema> {
     const known = cache.get(text);
     if (known !== undefined) return known;
     if (isClosed) throw closed();
     return await new Promise((resolve, reject) => {
-      admit({ text, client, resolve, reject });
+      admit({ text, client, timeoutMs, resolve, reject });
       next();
     });
   }
 
+  /** @param written what of it the client has written */
+  async function compileTask(
+    task: GrammarTask,
+    written: unknown,
+    client: string,
+  ): Promise<Exclude<CompiledSchema, { kind: "failed" }>> {
+    const place = infinityIn(written, "");
+    if (place !== undefined) {
+      const message = `Cannot compile the JSON schema: the number at ${place.slice(0, shownPathChars)} is larger than any double`;
+      return { kind: "refused", message };
+    }
+    const text = JSON.stringify(task);
+    if (text.length > taskChars) {
+      const message = `Cannot compile the JSON schema: it has more than ${taskChars} characters`;
+      return { kind: "refused", message };
+    }
+    const compiled = await result(text, client, "answer" in task ? limits.answerTimeoutMs : limits.compileTimeoutMs);
+    if (compiled.kind !== "failed") return compiled;
+    throw WaggleError.from(new Error(`Cannot compile the JSON schema: ${compiled.message}`));
+  }
+
   return {
-    async compile(schema, client) {
-      const place = infinityIn(schema, "");
-      if (place !== undefined) {
-        const message = `Cannot compile the JSON schema: the number at ${place.slice(0, shownPathChars)} is larger than any double`;
-        return { kind: "refused", message };
-      }
-      const text = JSON.stringify(schema);
-      if (text.length > requestLimits.schemaChars) {
-        const message = `Cannot compile the JSON schema: it has more than ${requestLimits.schemaChars} characters`;
-        return { kind: "refused", message };
-      }
-      const compiled = await result(text, client);
-      if (compiled.kind !== "failed") return compiled;
-      throw WaggleError.from(new Error(`Cannot compile the JSON schema: ${compiled.message}`));
-    },
+    compile: async (schema, client) => await compileTask({ schema }, schema, client),
+    compileAnswer: async (options, client) =>
+      await compileTask({ answer: options }, [options.tools, options.schema], client),
     async close() {
       isClosed = true;
       timer?.cancel();

@@ -2,13 +2,17 @@
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
 import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
+import { conversationSpecOf } from "../../conversation.ts";
+import type { ConversationContext } from "../../conversation.ts";
+import type { SchemaGrammar } from "../../fields.ts";
+import { templateMessage } from "../../messages.ts";
 
-/** @param request without `json_schema`, which has become its grammar */
+/** All of it but what the answer's format asks for. */
 export function generateSpecOf(
   request: GenerateRequest,
   { direct, ...scope }: Omit<JobScope, "sessionId"> & Pick<GenerateSpec, "direct">,
 ): GenerateSpec {
-  const { messages } = request;
+  const { messages, prompt = "" } = request;
   return {
     kind: "generate",
     id: request.job_id,
@@ -17,11 +21,37 @@ export function generateSpecOf(
     deadlineMs: request.deadline_ms,
     onDisconnect: request.on_disconnect,
     direct,
-    prompt: messages === undefined ? { kind: "text", text: request.prompt ?? "" } : { kind: "messages", messages },
+    prompt:
+      messages === undefined
+        ? { kind: "text", text: prompt }
+        : { kind: "messages", messages: messages.map(templateMessage) },
     choices: 1,
     sampling: samplingOf(request),
     maxTokens: request.max_tokens,
+    repetitionLimit: request.repetition_limit ?? undefined,
     contextShift: request.context_shift,
     stop: stopStringsOf(request),
   };
+}
+
+/**
+ * The spec, and what its answer is held to. A schema holds an answer to messages to more than JSON: the model may think before it.
+ * @throws WaggleError invalid_argument naming the field
+ */
+export async function withFormat(
+  spec: GenerateSpec,
+  request: GenerateRequest,
+  context: ConversationContext & { readonly schemaGrammar: SchemaGrammar },
+): Promise<GenerateSpec> {
+  const { messages, json_schema: schema } = request;
+  const { sampling } = spec;
+  if (messages !== undefined) {
+    const wanted = schema === undefined ? undefined : { value: schema, field: "json_schema" };
+    return {
+      ...spec,
+      ...(await conversationSpecOf({ messages, options: request, schema: wanted, sampling }, context)),
+    };
+  }
+  if (schema === undefined) return spec;
+  return { ...spec, sampling: { ...sampling, grammar: await context.schemaGrammar(schema, "json_schema") } };
 }

@@ -5,11 +5,11 @@ import { acceptedOf, hasEnded, stateNameOf, statusOf } from "@waggle/jobs";
 import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
-import { schemaGrammarFor, withSchemaGrammar } from "../../fields.ts";
+import { answerGrammarFor, schemaGrammarFor } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { encodingOf } from "./encoding.ts";
 import { nativeFraming } from "./framing.ts";
-import { generateSpecOf } from "./generate-spec.ts";
+import { generateSpecOf, withFormat } from "./generate-spec.ts";
 
 export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
   const { dispatcher, registry } = options;
@@ -17,8 +17,12 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
   async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
     const client = c.get("client");
     const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
-    const request = await withSchemaGrammar(body, schemaGrammarFor(options.schemas, client));
-    return generateSpecOf(request, { client, trace: c.get("requestId"), direct });
+    const spec = generateSpecOf(body, { client, trace: c.get("requestId"), direct });
+    return await withFormat(spec, body, {
+      chatFormat: options.view.chatFormat,
+      answerGrammar: answerGrammarFor(options.schemas, client),
+      schemaGrammar: schemaGrammarFor(options.schemas, client),
+    });
   }
 
   function find(c: AppContext): Job {

@@ -1,7 +1,6 @@
 // Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference; `timings` has
 // llama-server's names.
-import type { EndEvent, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
-import type { AnswerPart } from "../../answer-parts.ts";
+import type { AnswerMessage, EndEvent, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
 
 /** What every object of one answer says of it. */
 export interface AnswerHead {
@@ -29,63 +28,27 @@ export function openAiTimings({ usage, timings }: Pick<EndEvent, "usage" | "timi
   };
 }
 
-export function finishReasonOf(reason: FinishReason, calls: number): string {
-  return calls > 0 && reason === "stop" ? "tool_calls" : reason;
+/** An answer that the model itself ended within a call is cut like one that ran out of tokens. */
+export function finishReasonOf(reason: FinishReason, calls: number, message: AnswerMessage | undefined): string {
+  if (reason !== "stop" || calls === 0) return reason;
+  return message?.tool_calls?.some(({ cut }) => cut === true) === true ? "length" : "tool_calls";
 }
 
-/** One piece of a streamed message. `callId` names a call when it begins. */
-export function deltaOf(part: AnswerPart, callId: (index: number) => string): Record<string, unknown> {
-  switch (part.kind) {
-    case "reasoning":
-      return { reasoning_content: part.text };
+/** One piece of a streamed message. */
+export function deltaOf({ part, text, call }: TokenEvent): Record<string, unknown> {
+  switch (part) {
+    case undefined:
     case "content":
-      return { content: part.text };
-    case "call":
-      return {
-        tool_calls: [
-          { index: part.index, id: callId(part.index), type: "function", function: { name: part.name, arguments: "" } },
-        ],
-      };
+      return { content: text };
+    case "reasoning":
+      return { reasoning_content: text };
+    case "call": {
+      const { index = 0, id, name } = call ?? {};
+      return { tool_calls: [{ index, id, type: "function", function: { name, arguments: text } }] };
+    }
     case "arguments":
-      return { tool_calls: [{ index: part.index, function: { arguments: part.text } }] };
+      return { tool_calls: [{ index: call?.index ?? 0, function: { arguments: text } }] };
   }
-}
-
-/** The same parts as one message. */
-export interface Message {
-  add(part: AnswerPart): void;
-  whole(): Record<string, unknown>;
-}
-
-export function createMessage(callId: (index: number) => string): Message {
-  let content = "";
-  let reasoning = "";
-  const calls: { id: string; type: "function"; function: { name: string; arguments: string } }[] = [];
-  return {
-    add(part) {
-      switch (part.kind) {
-        case "content":
-          content += part.text;
-          break;
-        case "reasoning":
-          reasoning += part.text;
-          break;
-        case "call":
-          calls.push({ id: callId(part.index), type: "function", function: { name: part.name, arguments: "" } });
-          break;
-        case "arguments": {
-          const call = calls[part.index];
-          if (call !== undefined) call.function.arguments += part.text;
-        }
-      }
-    },
-    whole: () => ({
-      role: "assistant",
-      content: content === "" && calls.length > 0 ? null : content,
-      ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
-      ...(calls.length === 0 ? {} : { tool_calls: calls }),
-    }),
-  };
 }
 
 export function chatLogprobs(entries: readonly Logprob[]): Record<string, unknown> {

@@ -1,8 +1,7 @@
-// Owns the choices of a chat completion: what the model says falls into thoughts, content and tool calls, as deltas or as one message.
-import type { EndEvent, Logprob } from "@waggle/protocol";
-import { createAnswerParser } from "../../answer-parts.ts";
-import type { AnswerParser, AnswerPart } from "../../answer-parts.ts";
-import { chatLogprobs, choiceOf, createMessage, deltaOf, finishReasonOf } from "./answer.ts";
+// Owns the choices of a chat completion: the parts of each answer, as deltas or as one message.
+import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
+import type { AnswerMessage, EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
+import { chatLogprobs, choiceOf, deltaOf, finishReasonOf } from "./answer.ts";
 import { createCollectedLogprobs } from "./collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
@@ -16,98 +15,59 @@ export const chatCompletion: Completion = {
 };
 
 function streamedChoices(options: CompletionOptions): ChoiceStream {
-  interface Choice {
-    readonly parser: AnswerParser;
-    readonly callId: (index: number) => string;
-    /** Of tokens whose text is still held back, or is in no part: white space around calls. */
-    pending: Logprob[];
-  }
-  const all: readonly Choice[] = Array.from({ length: options.choices }, (_, index) => ({
-    parser: parserFor(options),
-    callId: callIds(options, index),
-    pending: [],
-  }));
+  /** Calls of each choice so far. */
+  const calls = Array.from({ length: options.choices }, () => 0);
 
-  function chunk(index: number, delta: Json, extra: Json = {}): Json {
-    return { index, delta, ...(options.logprobs ? { logprobs: null } : {}), finish_reason: null, ...extra };
-  }
-
-  function deltas(index: number, choice: Choice, parts: readonly AnswerPart[]): Json[] {
-    return parts.map((part) => {
-      const delta = deltaOf(part, choice.callId);
-      if (choice.pending.length === 0) return chunk(index, delta);
-      const logprobs = chatLogprobs(choice.pending);
-      choice.pending = [];
-      return chunk(index, delta, { logprobs });
-    });
+  function chunk(index: number, delta: Json, logprobs?: readonly Logprob[]): Json {
+    const shown = logprobs === undefined || logprobs.length === 0 ? null : chatLogprobs(logprobs);
+    return { index, delta, ...(options.logprobs ? { logprobs: shown } : {}), finish_reason: null };
   }
 
   return {
-    opening: () => all.map((_, index) => chunk(index, { role: "assistant", content: null })),
+    opening: () => calls.map((_, index) => chunk(index, { role: "assistant", content: null })),
     piece(token) {
       const index = choiceOf(token);
-      const choice = all[index];
-      if (choice === undefined) return [];
-      if (token.logprobs !== undefined) choice.pending.push(...token.logprobs);
-      return deltas(index, choice, choice.parser.push(token.text));
+      const known = calls[index];
+      if (known === undefined) return [];
+      if (token.part === "call") calls[index] = known + 1;
+      else if (token.text === "" && token.logprobs === undefined) return [];
+      return [chunk(index, deltaOf(token), token.logprobs)];
     },
-    closing(end) {
-      const rest = all.flatMap((choice, index) => deltas(index, choice, choice.parser.end()));
-      const reasons = finishReasons(
-        end,
-        all.map(({ parser }) => parser),
-      );
-      const last = all.map(({ pending }, index) => {
-        const logprobs = pending.length > 0 ? { logprobs: chatLogprobs(pending) } : {};
-        return chunk(index, {}, { finish_reason: reasons[index], ...logprobs });
-      });
-      return [...rest, ...last];
-    },
+    closing: (end) =>
+      reasonsOf(end, options.choices).map((reason, index) => ({
+        ...chunk(index, {}),
+        finish_reason: finishReasonOf(reason, calls[index] ?? 0, end.choices?.[index]?.message ?? end.message),
+      })),
   };
 }
 
 function collectedChoices(options: CompletionOptions): ChoiceCollector {
-  const all = Array.from({ length: options.choices }, (_, index) => ({
-    parser: parserFor(options),
-    message: createMessage(callIds(options, index)),
-  }));
+  const drafts = Array.from({ length: options.choices }, () => emptyMessage);
   const logprobs = createCollectedLogprobs(options.choices);
+
+  function choice(index: number, message: AnswerMessage, reason: EndEvent["finish_reason"]): Json {
+    return {
+      index,
+      message,
+      logprobs: options.logprobs ? chatLogprobs(logprobs.of(index)) : null,
+      finish_reason: finishReasonOf(reason, message.tool_calls?.length ?? 0, message),
+    };
+  }
+
   return {
-    add(token) {
+    add(token: TokenEvent) {
       const index = choiceOf(token);
-      const choice = all[index];
-      if (choice === undefined) return;
+      const draft = drafts[index];
+      if (draft === undefined) return;
+      drafts[index] = withToken(draft, token);
       if (token.logprobs !== undefined) logprobs.add(index, token.logprobs);
-      for (const part of choice.parser.push(token.text)) choice.message.add(part);
     },
     choices(end) {
-      for (const { parser, message } of all) for (const part of parser.end()) message.add(part);
-      const reasons = finishReasons(
-        end,
-        all.map(({ parser }) => parser),
-      );
-      return all.map(({ message }, index) => ({
-        index,
-        message: message.whole(),
-        logprobs: options.logprobs ? chatLogprobs(logprobs.of(index)) : null,
-        finish_reason: reasons[index],
-      }));
+      const reasons = reasonsOf(end, drafts.length);
+      return drafts.map((draft, index) => {
+        const reason = reasons[index] ?? end.finish_reason;
+        return choice(index, messageOf(draft), reason);
+      });
     },
   };
-}
-
-function parserFor({ tools }: CompletionOptions): AnswerParser {
-  return createAnswerParser({
-    toolNames: (tools?.tools ?? []).map((tool) => tool.function.name),
-    forced: tools?.schema !== undefined,
-  });
-}
-
-function callIds({ head }: CompletionOptions, choice: number): (index: number) => string {
-  return (index) => `call_${head.id.slice(-12)}_${choice}_${index}`;
-}
-
-function finishReasons(end: EndEvent, parsers: readonly AnswerParser[]): string[] {
-  const reasons = reasonsOf(end, parsers.length);
-  return parsers.map(({ calls }, index) => finishReasonOf(reasons[index] ?? end.finish_reason, calls));
 }

@@ -6,7 +6,6 @@ import type { Collector, Framing } from "../../dialect.ts";
 import { openAiTimings, openAiUsage } from "./answer.ts";
 import type { AnswerHead } from "./answer.ts";
 import { openAiError } from "./errors.ts";
-import type { ToolPlan } from "./tools.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -22,7 +21,6 @@ export interface Completion {
 export interface CompletionOptions {
   readonly head: AnswerHead;
   readonly choices: number;
-  readonly tools: ToolPlan | undefined;
   readonly logprobs: boolean;
 }
 

@@ -1,125 +1,62 @@
 // Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
-import type { TemplateMessage, TemplateTool } from "@waggle/engine";
-import { hasExactNumbers, jsonObjectGbnf } from "@waggle/json-grammar";
 import { GenerateRequestSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
-import type {
-  ChatCompletionRequest,
-  ChatMessage,
-  CompletionRequest,
-  GenerateRequest,
-  GenerateRequestInput,
-  Tool,
-} from "@waggle/protocol";
+import type { ChatCompletionRequest, CompletionRequest, GenerateRequest, GenerateRequestInput } from "@waggle/protocol";
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
+import { conversationSpecOf } from "../../conversation.ts";
+import type { Conversation, ConversationContext } from "../../conversation.ts";
 import { unsupported } from "../../fields.ts";
-import type { SchemaGrammar } from "../../fields.ts";
-import { shapeProblem } from "../../parse-json.ts";
-import { toolPlanOf } from "./tools.ts";
-import type { ToolPlan } from "./tools.ts";
 
-export interface Translated {
-  readonly spec: GenerateSpec;
-  /** How the answer's tool calls are to be found; undefined when there can be none. */
-  readonly tools: ToolPlan | undefined;
-}
-
-export interface TranslationContext extends JobScope {
+export interface TranslationContext extends JobScope, ConversationContext {
   /** Longest a collected answer may take. */
   readonly deadlineMs: number | undefined;
-  readonly schemaGrammar: SchemaGrammar;
 }
 
 /** OpenAI's defaults where they differ from the native ones. */
 const defaults = { temperature: 1, top_p: 1 } as const;
 
-export async function translateChat(body: ChatCompletionRequest, context: TranslationContext): Promise<Translated> {
-  const tools = toolPlanOf(body);
-  if (tools?.schema !== undefined && body.grammar != null) {
-    throw unsupported("grammar", "a forced tool call has a grammar of its own");
-  }
+export async function translateChat(body: ChatCompletionRequest, context: TranslationContext): Promise<GenerateSpec> {
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
-  const grammar = await grammarOf(body, tools, context.schemaGrammar);
-  const messages = body.messages.map(templateMessage);
+  const spec = specOf(body, context, {
+    max_tokens: body.max_completion_tokens ?? body.max_tokens,
+    grammar: body.grammar,
+    repetition_limit: body.repetition_limit,
+  });
+  const { messages } = body;
+  const conversation = { messages, options: body, schema: schemaOf(body), sampling: spec.sampling };
+  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
+}
+
+export function translateCompletion(body: CompletionRequest, context: TranslationContext): GenerateSpec {
   return {
-    spec: {
-      ...specOf(body, context, { max_tokens: body.max_completion_tokens ?? body.max_tokens, grammar }),
-      prompt: { kind: "messages", messages, ...(tools === undefined ? {} : { tools: templateTools(tools.tools) }) },
-      topLogprobs,
-    },
-    tools,
+    ...specOf(body, context, {
+      max_tokens: body.max_tokens,
+      grammar: body.grammar,
+      repetition_limit: body.repetition_limit,
+    }),
+    prompt: { kind: "text", text: body.prompt },
+    topLogprobs: body.logprobs ?? undefined,
   };
 }
 
-export function translateCompletion(body: CompletionRequest, context: TranslationContext): Translated {
-  return {
-    spec: {
-      ...specOf(body, context, { max_tokens: body.max_tokens, grammar: body.grammar }),
-      prompt: { kind: "text", text: body.prompt },
-      topLogprobs: body.logprobs ?? undefined,
-    },
-    tools: undefined,
-  };
-}
-
-export function templateMessage(message: ChatMessage): TemplateMessage {
-  const content = textOf(message.content);
-  switch (message.role) {
-    case "system":
-    case "developer":
-      return { role: "system", content };
-    case "user":
-      return { role: "user", content };
-    case "tool":
-      return { role: "tool", content, tool_call_id: message.tool_call_id };
-    case "assistant":
-      return {
-        role: "assistant",
-        content,
-        ...(message.reasoning_content == null ? {} : { reasoning_content: message.reasoning_content }),
-        ...(message.tool_calls == null
-          ? {}
-          : {
-              tool_calls: message.tool_calls.map(({ id, function: { name, arguments: text } }) => ({
-                id,
-                type: "function" as const,
-                function: { name, arguments: parsedArguments(text) },
-              })),
-            }),
-      };
+/** What the content is held to, and where the request says so. @throws WaggleError invalid_argument when it says so twice */
+function schemaOf({ response_format: format, json_schema: schema }: ChatCompletionRequest): Conversation["schema"] {
+  const asked = format == null || format.type === "text" ? undefined : format;
+  if (schema != null && asked !== undefined) throw unsupported("json_schema", "response_format asks for another one");
+  if (schema != null) return { value: schema, field: "json_schema" };
+  if (asked?.type === "json_schema") {
+    return { value: asked.json_schema.schema, field: "response_format.json_schema.schema" };
   }
-}
-
-export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
-  return tools.map(({ function: { name, description, parameters } }) => ({
-    type: "function",
-    function: {
-      name,
-      ...(description == null ? {} : { description }),
-      ...(parameters == null ? {} : { parameters }),
-    },
-  }));
-}
-
-/** What the answer is held to: a call that is due in any case, the format that was asked for, or a grammar of the client's own. */
-async function grammarOf(
-  { response_format: format, grammar }: ChatCompletionRequest,
-  tools: ToolPlan | undefined,
-  schemaGrammar: SchemaGrammar,
-): Promise<string | undefined> {
-  if (tools?.schema !== undefined) return await schemaGrammar(tools.schema, "tools");
-  if (format == null || format.type === "text") return grammar ?? undefined;
-  if (grammar != null) throw unsupported("grammar", "response_format asks for another grammar");
-  if (format.type === "json_object") return jsonObjectGbnf();
-  return await schemaGrammar(format.json_schema.schema, "response_format.json_schema.schema");
+  if (asked === undefined) return undefined;
+  return { value: asked.schema ?? { type: "object" }, field: "response_format.schema" };
 }
 
 /** All of a spec but its prompt and logprobs. */
 function specOf(
   body: Shared,
-  { deadlineMs, schemaGrammar: _, ...scope }: TranslationContext,
-  own: { readonly max_tokens: number | null | undefined; readonly grammar: string | null | undefined },
+  { deadlineMs, chatFormat: _, answerGrammar: __, ...scope }: TranslationContext,
+  own: Partial<Pick<ChatCompletionRequest, "max_tokens" | "grammar" | "repetition_limit">>,
 ): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
   // The native schema fills in the defaults and checks what both dialects have in common; its prompt is not used.
   const request = parse({ prompt: "-", ...shared(body), ...optional(own) });
@@ -133,6 +70,7 @@ function specOf(
     choices: body.n ?? 1,
     sampling: samplingOf(request),
     maxTokens: request.max_tokens,
+    repetitionLimit: request.repetition_limit ?? undefined,
     contextShift: request.context_shift,
     stop: stopStringsOf(request),
   };
@@ -184,23 +122,4 @@ function parse(input: GenerateRequestInput): GenerateRequest {
 /** Without the fields that are null or undefined: in this dialect both mean that nothing was said. */
 function optional<T extends Record<string, unknown>>(fields: T): { [K in keyof T]: NonNullable<T[K]> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as never;
-}
-
-function textOf(content: ChatMessage["content"]): string {
-  if (content == null) return "";
-  return typeof content === "string" ? content : content.map((part) => part.text).join("");
-}
-
-/**
- * Templates print arguments as JSON of their own. What is no JSON goes in as the text it is, and so does what is nested too deeply to be
- * walked over, or has a number that would be printed as another one: identifiers of 64 bits are usual there.
- */
-export function parsedArguments(text: string): unknown {
-  if (shapeProblem(text) !== undefined) return text;
-  try {
-    const value: unknown = JSON.parse(text);
-    return hasExactNumbers(value) ? value : text;
-  } catch {
-    return text;
-  }
 }

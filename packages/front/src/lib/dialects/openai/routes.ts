@@ -1,18 +1,19 @@
 // Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
 import { randomUUID } from "node:crypto";
 import { ChatCompletionRequestSchema, CompletionRequestSchema, SessionIdSchema, WaggleError } from "@waggle/protocol";
+import type { GenerateSpec } from "@waggle/jobs";
 import type { openAiRoutes } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Generation, Handler } from "../../dialect.ts";
-import { schemaGrammarFor, unsupported } from "../../fields.ts";
+import { answerGrammarFor, unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { chatCompletion } from "./chat.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { openAiCollector, openAiFraming } from "./framing.ts";
 import type { Completion, CompletionOptions } from "./framing.ts";
 import { translateChat, translateCompletion } from "./request.ts";
-import type { Translated, TranslationContext } from "./request.ts";
+import type { TranslationContext } from "./request.ts";
 import { textCompletion } from "./text.ts";
 import { createTokenRoutes } from "./token-routes.ts";
 
@@ -28,7 +29,7 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
   const { limits, schemas, view } = options;
   const created = Math.floor(Date.now() / 1000);
 
-  function generationOf(body: AnswerWishes, { spec, tools }: Translated, completion: Completion): Generation {
+  function generationOf(body: AnswerWishes, spec: GenerateSpec, completion: Completion): Generation {
     const info = view.info();
     const shape: CompletionOptions = {
       head: {
@@ -38,7 +39,6 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
         system_fingerprint: `waggle-${info.version}`,
       },
       choices: spec.choices,
-      tools,
       logprobs: spec.topLogprobs !== undefined,
     };
     if (body.stream !== true)
@@ -60,7 +60,8 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     return {
       client: c.get("client"),
       trace: c.get("requestId"),
-      schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
+      chatFormat: view.chatFormat,
+      answerGrammar: answerGrammarFor(schemas, c.get("client")),
       sessionId: parsed.data,
       deadlineMs: body.stream === true ? undefined : limits.collectTimeoutMs,
     };
@@ -74,6 +75,7 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
       created,
       owned_by: "waggle",
       meta: { n_ctx: info.context_size, n_ctx_train: info.trained_context_size, n_params: info.parameters },
+      ...(info.chat === undefined ? {} : { chat: info.chat }),
     };
   }
 
@@ -86,13 +88,13 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
-      const translated = await translateChat(body, contextOf(c, body));
-      return await generations.respond(c, generationOf(body, translated, chatCompletion));
+      const spec = await translateChat(body, contextOf(c, body));
+      return await generations.respond(c, generationOf(body, spec, chatCompletion));
     },
     async completions(c) {
       const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
-      const translated = translateCompletion(body, contextOf(c, body));
-      return await generations.respond(c, generationOf(body, translated, textCompletion));
+      const spec = translateCompletion(body, contextOf(c, body));
+      return await generations.respond(c, generationOf(body, spec, textCompletion));
     },
     embeddings: embeddingsRoute(options, generations),
     ...createTokenRoutes(options),

@@ -3,8 +3,8 @@ import { ApplyTemplateRequestSchema, DetokenizeRequestSchema, TokenizeRequestSch
 import { readBody } from "../../body.ts";
 import { connectionOf } from "../../connection.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
+import { promptOf } from "../../conversation.ts";
 import type { Handler } from "../../dialect.ts";
-import { templateMessage, templateTools } from "./request.ts";
 
 /** What a token is in the JSON of an answer, about. */
 const charsOfId = 6;
@@ -13,6 +13,7 @@ const charsOfPiece = 32;
 export function createTokenRoutes({
   dispatcher,
   limits,
+  view,
 }: AppOptions): Record<"tokenize" | "detokenize" | "applyTemplate", Handler> {
   return {
     async tokenize(c) {
@@ -37,15 +38,9 @@ export function createTokenRoutes({
       return c.json({ content: text });
     },
     async applyTemplate(c) {
-      const { messages, tools } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
-      const { prompt } = await dispatcher.query<"render">(
-        {
-          kind: "render",
-          messages: messages.map(templateMessage),
-          ...(tools == null ? {} : { tools: templateTools(tools) }),
-        },
-        leavingOf(c),
-      );
+      const { messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
+      const wanted = promptOf({ messages, options }, tools ?? undefined, view);
+      const { prompt } = await dispatcher.query<"render">({ ...wanted, kind: "render" }, leavingOf(c));
       return c.json({ prompt });
     },
   };

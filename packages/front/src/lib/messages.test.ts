@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsedArguments } from "./request.ts";
+import { parsedArguments } from "./messages.ts";
 
 describe("the arguments of a call", () => {
   it("go into the prompt as JSON", () => {

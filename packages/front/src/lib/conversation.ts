@@ -1,0 +1,139 @@
+// Owns how a request about messages becomes its part of a JobSpec, the same in every dialect: the prompt, and what the answer is held to.
+import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format";
+import type { PromptInput } from "@waggle/engine";
+import type { GenerateSpec } from "@waggle/jobs";
+import type { ChatMessage, ChatOptions, Message, Sampling, Tool } from "@waggle/protocol";
+import { unsupported } from "./fields.ts";
+import { templateMessage, templateTools } from "./messages.ts";
+import { templateVariables, wishesAboutTemplate } from "./thinking.ts";
+
+export interface Conversation {
+  readonly messages: readonly (ChatMessage | Message)[];
+  readonly options: ChatOptions;
+  /** The content is JSON valid for it; `field` is where the request has it. */
+  readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
+  readonly sampling: Pick<Sampling, "grammar" | "dry_multiplier" | "ignore_eos">;
+}
+
+export interface ConversationContext {
+  /** @throws WaggleError unavailable while nobody knows it yet */
+  readonly chatFormat: () => ChatFormat;
+  /** @throws WaggleError invalid_argument naming the field and the keyword that cannot be had; resource_exhausted */
+  readonly answerGrammar: (options: AnswerGrammarOptions, schemaField: string | undefined) => Promise<string>;
+}
+
+type ConversationSpec = Pick<GenerateSpec, "prompt" | "answerGrammar" | "thinkingBudget">;
+
+/** @throws WaggleError invalid_argument naming the field */
+export async function conversationSpecOf(
+  conversation: Conversation,
+  context: ConversationContext,
+): Promise<ConversationSpec> {
+  const { options, schema, sampling } = conversation;
+  const plan = toolPlanOf(options);
+  if (sampling.grammar !== undefined && (plan?.forced === true || schema !== undefined)) {
+    throw unsupported(
+      "grammar",
+      plan?.forced === true ? "a call that is due has one of its own" : `${schema?.field} asks for another one`,
+    );
+  }
+  const prompt = promptOf(conversation, plan?.tools, context);
+  const thinkingBudget = thinkingBudgetOf(options, context);
+  if (sampling.grammar !== undefined && thinkingBudget !== undefined) {
+    throw unsupported("thinking_budget_tokens", "a grammar of the request's own says what the whole answer is");
+  }
+  const isHeld = schema !== undefined || (plan !== undefined && mayHold(plan, sampling));
+  if (!isHeld) return { prompt, thinkingBudget };
+  const tools = (plan?.tools ?? []).map(({ function: { name, parameters, strict } }) => ({
+    name,
+    ...(parameters == null ? {} : { parameters }),
+    ...(strict == null ? {} : { strict }),
+  }));
+  const wish: AnswerGrammarOptions = {
+    format: context.chatFormat(),
+    tools,
+    choice: plan?.choice ?? "auto",
+    parallel: options.parallel_tool_calls !== false,
+    ...(schema === undefined ? {} : { schema: schema.value }),
+  };
+  return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field) };
+}
+
+/** The prompt alone, for those who want to see it. @throws WaggleError invalid_argument naming the field */
+export function promptOf(
+  { messages, options }: Pick<Conversation, "messages" | "options">,
+  tools: readonly Tool[] | undefined,
+  { chatFormat }: Pick<ConversationContext, "chatFormat">,
+): PromptInput & { kind: "messages" } {
+  const continues = continuesFinalMessage(messages, options);
+  const variables = wishesAboutTemplate(options) ? templateVariables(options, chatFormat()) : undefined;
+  const template = {
+    ...(variables === undefined ? {} : { variables }),
+    ...(continues ? { continueFinalMessage: true } : {}),
+  };
+  return {
+    kind: "messages",
+    messages: messages.map(templateMessage),
+    ...(tools === undefined ? {} : { tools: templateTools(tools) }),
+    ...(variables === undefined && !continues ? {} : { template }),
+  };
+}
+
+interface ToolPlan {
+  /** On offer: they go into the prompt. */
+  readonly tools: readonly Tool[];
+  readonly choice: AnswerGrammarOptions["choice"];
+  /** A call is due in any case. */
+  readonly forced: boolean;
+}
+
+/** Undefined when no call is possible. @throws WaggleError invalid_argument */
+function toolPlanOf({ tools: given, tool_choice: wanted }: ChatOptions): ToolPlan | undefined {
+  const tools = given ?? [];
+  const choice = wanted ?? (tools.length === 0 ? "none" : "auto");
+  if (choice === "none") return undefined;
+  if (tools.length === 0) throw unsupported("tool_choice", "there are no tools to choose from");
+  const names = new Set(tools.map((tool) => tool.function.name));
+  if (names.size < tools.length) throw unsupported("tools", "two have the same name");
+  if (typeof choice === "string") return { tools, choice, forced: choice === "required" };
+  const { name } = choice.function;
+  if (!names.has(name)) throw unsupported("tool_choice", `there is no tool "${name}"`);
+  return { tools, choice: { name }, forced: true };
+}
+
+/**
+ * A grammar samples in its own way, which DRY cannot, and decides when the answer ends, which `ignore_eos` forbids. A call that is due
+ * needs it in any case, and its conflict is told; one that the model may make is read as it comes.
+ */
+function mayHold(
+  { forced }: ToolPlan,
+  { grammar, dry_multiplier: dry, ignore_eos: endless }: Conversation["sampling"],
+): boolean {
+  return forced || (grammar === undefined && dry === 0 && !endless);
+}
+
+function thinkingBudgetOf(options: ChatOptions, { chatFormat }: ConversationContext): number | undefined {
+  const budget = options.thinking_budget_tokens;
+  if (budget == null || budget === -1) return undefined;
+  if (chatFormat().abilities.thinking !== "never") return budget;
+  if (budget === 0) return undefined;
+  throw unsupported("thinking_budget_tokens", "this model does not think");
+}
+
+function continuesFinalMessage(messages: Conversation["messages"], options: ChatOptions): boolean {
+  const continues = options.continue_final_message === true;
+  if (continues && options.add_generation_prompt === true) {
+    throw unsupported("add_generation_prompt", "continue_final_message asks for the opposite");
+  }
+  if (!continues && options.add_generation_prompt === false) {
+    throw unsupported("add_generation_prompt", "without it there is no answer to begin; send continue_final_message");
+  }
+  const last = messages.at(-1);
+  if (!continues) return false;
+  if (last?.role !== "assistant")
+    throw unsupported("continue_final_message", "the last message is not the assistant's");
+  if (last.tool_calls != null && last.tool_calls.length > 0) {
+    throw unsupported("continue_final_message", "the last message has calls, which end it");
+  }
+  return true;
+}

@@ -1,0 +1,57 @@
+// Owns how the messages and tools of a request become those that a chat template takes.
+import type { TemplateMessage, TemplateTool } from "@waggle/engine";
+import { hasExactNumbers } from "@waggle/json-grammar";
+import type { ChatMessage, Message, Tool } from "@waggle/protocol";
+import { shapeProblem } from "./parse-json.ts";
+
+export function templateMessage(message: ChatMessage | Message): TemplateMessage {
+  switch (message.role) {
+    case "system":
+    case "developer":
+      return { role: "system", content: message.content };
+    case "user":
+      return { role: "user", content: message.content };
+    case "tool":
+      return { role: "tool", content: message.content, tool_call_id: message.tool_call_id };
+    case "assistant":
+      return {
+        role: "assistant",
+        content: message.content ?? "",
+        ...(message.reasoning_content == null ? {} : { reasoning_content: message.reasoning_content }),
+        ...(message.tool_calls == null
+          ? {}
+          : {
+              tool_calls: message.tool_calls.map(({ id, function: { name, arguments: text } }) => ({
+                id,
+                type: "function" as const,
+                function: { name, arguments: parsedArguments(text) },
+              })),
+            }),
+      };
+  }
+}
+
+export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
+  return tools.map(({ function: { name, description, parameters } }) => ({
+    type: "function",
+    function: {
+      name,
+      ...(description == null ? {} : { description }),
+      ...(parameters == null ? {} : { parameters }),
+    },
+  }));
+}
+
+/**
+ * Templates print arguments as JSON of their own. What is no JSON goes in as the text it is, and so does what is nested too deeply to be
+ * walked over, or has a number that would be printed as another one: identifiers of 64 bits are usual there.
+ */
+export function parsedArguments(text: string): unknown {
+  if (shapeProblem(text) !== undefined) return text;
+  try {
+    const value: unknown = JSON.parse(text);
+    return hasExactNumbers(value) ? value : text;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,60 @@
+import { genericFormat, type ChatFormat } from "@waggle/chat-format";
+import { describe, expect, it } from "vitest";
+import { templateVariables, type ThinkingWishes } from "./thinking.ts";
+
+const format = (abilities: Partial<ChatFormat["abilities"]>, variables: readonly string[] = []): ChatFormat => ({
+  ...genericFormat,
+  abilities: { ...genericFormat.abilities, ...abilities },
+  inputs: { ...genericFormat.inputs, variables },
+});
+const switchable = format(
+  { thinking: "switchable", thinkingSwitch: { name: "enable_thinking", on: true, off: false } },
+  ["enable_thinking", "documents"],
+);
+const levels = format({ thinking: "always" }, ["reasoning_effort"]);
+
+describe("wishes about thoughts", () => {
+  it.each<[string, ThinkingWishes, ChatFormat, object]>([
+    ["the family's own switch", { enable_thinking: false }, switchable, { enable_thinking: false }],
+    ["no effort is no thought", { reasoning_effort: "none" }, switchable, { enable_thinking: false }],
+    [
+      "a switch of other words",
+      { enable_thinking: true },
+      format({ thinking: "switchable", thinkingSwitch: { name: "mode", on: "yes", off: "no" } }),
+      { mode: "yes" },
+    ],
+    ["a level as it is", { reasoning_effort: "low" }, levels, { reasoning_effort: "low" }],
+    ["what the template reads", { chat_template_kwargs: { documents: [1] } }, switchable, { documents: [1] }],
+    ["what is so anyway: on", { enable_thinking: true }, levels, {}],
+    ["what is so anyway: off", { enable_thinking: false, reasoning_effort: "none" }, genericFormat, {}],
+    [
+      "null as nothing",
+      { enable_thinking: null, reasoning_effort: null, chat_template_kwargs: null },
+      genericFormat,
+      {},
+    ],
+  ])("%s", (_, wishes, of, variables) => {
+    expect(templateVariables(wishes, of)).toEqual(variables);
+  });
+
+  it.each<[string, ThinkingWishes, ChatFormat, RegExp]>([
+    ["on where there are none", { enable_thinking: true }, genericFormat, /"enable_thinking".*does not think/],
+    ["off where they always come", { enable_thinking: false }, levels, /"enable_thinking".*always thinks/],
+    ["levels where there are none", { reasoning_effort: "high" }, switchable, /"reasoning_effort".*no levels/],
+    [
+      "a variable that nobody reads",
+      { chat_template_kwargs: { colour: 1 } },
+      switchable,
+      /"chat_template_kwargs.colour".*does not read it/,
+    ],
+    ["one of ours", { chat_template_kwargs: { messages: [] } }, switchable, /"chat_template_kwargs.messages"/],
+    [
+      "two that disagree",
+      { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } },
+      switchable,
+      /says otherwise/,
+    ],
+  ])("are refused by name: %s", (_, wishes, of, message) => {
+    expect(() => templateVariables(wishes, of)).toThrow(message);
+  });
+});

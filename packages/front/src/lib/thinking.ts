@@ -1,0 +1,68 @@
+// Owns how a request's wishes about thoughts, and its variables for the chat template, become the variables that this model's template
+// reads. A wish that the model cannot fulfil is refused by name.
+import type { ChatFormat } from "@waggle/chat-format";
+import type { ChatOptions } from "@waggle/protocol";
+import { unsupported } from "./fields.ts";
+
+export type ThinkingWishes = Pick<ChatOptions, "chat_template_kwargs" | "enable_thinking" | "reasoning_effort">;
+
+/** What every template is given, so that a request may not. */
+const ours = new Set([
+  "messages",
+  "tools",
+  "add_generation_prompt",
+  "bos_token",
+  "eos_token",
+  "continue_final_message",
+]);
+
+export function wishesAboutTemplate(wishes: ThinkingWishes): boolean {
+  return wishes.chat_template_kwargs != null || wishes.enable_thinking != null || wishes.reasoning_effort != null;
+}
+
+/** @throws WaggleError invalid_argument naming the field */
+export function templateVariables(wishes: ThinkingWishes, format: ChatFormat): Readonly<Record<string, unknown>> {
+  const { chat_template_kwargs: kwargs, enable_thinking: enable, reasoning_effort: effort } = wishes;
+  const variables = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(kwargs ?? {})) {
+    if (ours.has(name)) throw unsupported(`chat_template_kwargs.${name}`, "it is set by other fields of the request");
+    if (!reads(format, name)) {
+      throw unsupported(`chat_template_kwargs.${name}`, "this model's chat template does not read it");
+    }
+    variables.set(name, value);
+  }
+  if (enable != null) switchThinking(format, variables, enable, "enable_thinking");
+  if (effort === "none") switchThinking(format, variables, false, "reasoning_effort");
+  else if (effort != null) {
+    if (!reads(format, "reasoning_effort")) {
+      throw unsupported("reasoning_effort", `this model has no levels of it; ${thinkingOf(format)}`);
+    }
+    set(variables, "reasoning_effort", effort, "reasoning_effort");
+  }
+  return Object.fromEntries(variables);
+}
+
+function switchThinking(format: ChatFormat, variables: Map<string, unknown>, on: boolean, field: string): void {
+  const { thinking, thinkingSwitch } = format.abilities;
+  if (thinkingSwitch !== undefined) {
+    return set(variables, thinkingSwitch.name, on ? thinkingSwitch.on : thinkingSwitch.off, field);
+  }
+  if (thinking === (on ? "always" : "never")) return;
+  throw unsupported(field, `it cannot be ${on ? "on" : "off"}: ${thinkingOf(format)}`);
+}
+
+function set(variables: Map<string, unknown>, name: string, value: unknown, field: string): void {
+  if (variables.has(name) && variables.get(name) !== value) {
+    throw unsupported(field, `chat_template_kwargs.${name} says otherwise`);
+  }
+  variables.set(name, value);
+}
+
+function reads({ inputs }: ChatFormat, name: string): boolean {
+  return inputs.variables.includes(name);
+}
+
+function thinkingOf({ abilities: { thinking } }: ChatFormat): string {
+  if (thinking === "switchable") return "enable_thinking switches its thoughts";
+  return thinking === "always" ? "this model always thinks" : "this model does not think";
+}
