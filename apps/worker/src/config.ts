@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import { z } from "zod";
+import { ChatTemplateError, readChatTemplate } from "./config/chat-template.ts";
 import { parseCommandLine } from "./config/command.ts";
 import { huggingFaceToken } from "./config/hugging-face-token.ts";
 import { describeMachine } from "./config/machine.ts";
@@ -81,7 +82,7 @@ export function parseConfig(
     const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
     return { kind: "run", config: completeConfig(values, { apiToken, apiTokens }, env, machine) };
   } catch (error) {
-    if (error instanceof TokenFileError) return refuse([error.message]);
+    if (error instanceof TokenFileError || error instanceof ChatTemplateError) return refuse([error.message]);
     throw error;
   }
 }
@@ -126,6 +127,7 @@ function completeConfig(
   const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, ...settings } = values;
   return {
     ...settings,
+    chatTemplate: readChatTemplate(values.chatTemplate, machine.readText),
     version: machine.version,
     workerId: values.workerId ?? defaultWorkerId(values.port, machine),
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine)),

@@ -1,7 +1,8 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
 import type { Clock } from "@waggle/async";
-import type { Health, Heartbeat, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
-import { WorkerStateSchema } from "@waggle/protocol";
+import type { ChatFormat } from "@waggle/chat-format";
+import type { ChatAbilities, Health, Heartbeat, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import { WaggleError, WorkerStateSchema } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
 import type { ModelHost } from "./model-host.ts";
@@ -19,6 +20,7 @@ export interface Report {
   info(): WorkerInfo;
   slots(): readonly SlotStatus[];
   health(): Health;
+  chatFormat(): ChatFormat;
   registration(): Registration;
   heartbeat(seq: number): Heartbeat;
   /** Sets the gauges that are read off rather than counted. */
@@ -78,6 +80,7 @@ export function createReport(options: ReportOptions): Report {
               device: model.device,
               threads: model.threads,
               engine_build: model.build,
+              chat: chatAbilitiesOf(model.chatFormat),
             }),
       };
     },
@@ -98,6 +101,13 @@ export function createReport(options: ReportOptions): Report {
         queue: queueCounts(),
         engine: { starts: engine.starts, deaths: engine.deaths },
       };
+    },
+    chatFormat() {
+      const { info } = engine;
+      if (info !== undefined) return info.chatFormat;
+      throw new WaggleError("unavailable", "Cannot tell how the model's answers are written: it is not loaded yet.", {
+        retryAfterS: 1,
+      });
     },
     registration: () => ({
       ...shared(),
@@ -124,5 +134,16 @@ export function createReport(options: ReportOptions): Report {
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);
     },
+  };
+}
+
+function chatAbilitiesOf({ name, abilities, inputs }: ChatFormat): ChatAbilities {
+  return {
+    format: name,
+    tools: abilities.tools,
+    parallel_tool_calls: abilities.parallelCalls,
+    thinking: abilities.thinking,
+    switches: [...abilities.switches],
+    template_variables: [...inputs.variables],
   };
 }

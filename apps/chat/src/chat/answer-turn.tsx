@@ -22,6 +22,12 @@ export function AnswerTurn({ answer, isLast, onRetry }: AnswerTurnProps): VNode 
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out, because the context is full: ${answer.leftOut}.`}</p>
       )}
+      {answer.thoughts !== undefined && (
+        <details class="thoughts small muted" open={live && answer.text === ""}>
+          <summary>Thoughts</summary>
+          <Markdown text={answer.thoughts} />
+        </details>
+      )}
       {answer.text !== "" && <Markdown text={answer.text} />}
       {wait !== undefined && (
         <p class="waiting muted" role="status">

@@ -11,6 +11,7 @@ const token = (index: number, text: string, more: Partial<TokenEvent> = {}): Tok
   index,
   text,
   t_ms: index * 100,
+  ids: [7],
   ...more,
 });
 const end = (more: Partial<EndEvent> = {}): EndEvent => ({
@@ -44,6 +45,11 @@ describe("an answer", () => {
     expect(after(token(0, "a"), token(1, "b")).tokensPerSecond).toBeUndefined();
     const events = Array.from({ length: 11 }, (_, i) => token(i, "a"));
     expect(after(...events).tokensPerSecond).toBeCloseTo(10);
+  });
+
+  it("keeps thoughts apart from what is said", () => {
+    const answer = after(token(0, "Hm", { part: "reasoning" }), token(1, "a"), token(2, "", { part: "call" }));
+    expect(answer).toMatchObject({ thoughts: "Hm", text: "a" });
   });
 
   it("takes nothing of another stream, and no token twice", () => {

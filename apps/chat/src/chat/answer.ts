@@ -1,5 +1,5 @@
 // Owns an answer: what is known of it, and how each event of its stream changes that. Pure; it knows no network and no page.
-import type { StreamEvent } from "@waggle/protocol";
+import type { StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Problem } from "../wire/problem.ts";
 
 export type AnswerPhase =
@@ -21,6 +21,8 @@ export interface Answer {
   readonly jobId: string;
   readonly phase: AnswerPhase;
   readonly text: string;
+  /** What the model thought before it spoke. */
+  readonly thoughts?: string;
   /** Of the last token event; -1 before the first. */
   readonly lastIndex: number;
   /** Milliseconds since 1970. */
@@ -88,15 +90,15 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
   }
 }
 
-function applyToken(answer: Answer, event: Extract<StreamEvent, { type: "token" }>, now: number): Answer {
+function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
   if (event.index <= answer.lastIndex) return answer;
   const firstTokenMs = answer.firstTokenMs ?? event.t_ms;
-  const tokens = answer.tokens + (event.n ?? 1);
+  const tokens = answer.tokens + (event.n ?? event.ids?.length ?? 0);
   const spanMs = event.t_ms - firstTokenMs;
   return {
     ...without(answer, "position"),
     phase: "streaming",
-    text: answer.text + event.text,
+    ...withSaid(answer, event),
     lastIndex: event.index,
     ttftMs: answer.ttftMs ?? Math.max(0, now - answer.sentAt),
     firstTokenMs,
@@ -104,6 +106,12 @@ function applyToken(answer: Answer, event: Extract<StreamEvent, { type: "token" 
     // Half a second of tokens is the least that makes a rate worth showing.
     ...(spanMs >= 500 ? { tokensPerSecond: ((tokens - 1) * 1_000) / spanMs } : {}),
   };
+}
+
+/** A call has no place on this page yet: it offers no tools, so none comes. */
+function withSaid(answer: Answer, { part = "content", text }: TokenEvent): Partial<Answer> {
+  if (part === "reasoning") return { thoughts: (answer.thoughts ?? "") + text };
+  return part === "content" ? { text: answer.text + text } : {};
 }
 
 function beforeText(answer: Answer, phase: AnswerPhase): AnswerPhase {

@@ -1,7 +1,13 @@
 // Owns a conversation: its turns, its settings, and what of it is sent to the worker. Pure.
-import type { GenerateRequestInput, Message } from "@waggle/protocol";
+import type { GenerateRequestInput } from "@waggle/protocol";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
+
+/** A message of this page: it has texts and nothing else. */
+interface Said {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
 
 export interface UserTurn {
   readonly role: "user";
@@ -78,7 +84,7 @@ export const assumedCharsPerToken = 3;
 const historyShare = 0.5;
 
 export interface Fitted {
-  readonly messages: readonly Message[];
+  readonly messages: readonly Said[];
   readonly leftOut: number;
 }
 
@@ -90,7 +96,7 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
   const end = conversation.turns.findIndex(({ id }) => id === answerId);
   const history = joined(conversation.turns.slice(0, end));
   const system = conversation.settings.system.trim();
-  const first: Message[] = system === "" ? [] : [{ role: "system", content: system }];
+  const first: Said[] = system === "" ? [] : [{ role: "system", content: system }];
   const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
   let chars = system.length + (history.at(-1)?.content.length ?? 0);
   let start = Math.max(0, history.length - 1);
@@ -104,8 +110,8 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
 }
 
 /** User and assistant in turn, the user first and last. */
-function joined(turns: readonly Turn[]): Message[] {
-  const messages: Message[] = [];
+function joined(turns: readonly Turn[]): Said[] {
+  const messages: Said[] = [];
   for (const { role, text } of turns) {
     if (text === "") continue;
     const last = messages.at(-1);
@@ -118,7 +124,7 @@ function joined(turns: readonly Turn[]): Message[] {
 export function requestFor(
   conversation: Conversation,
   answer: Answer,
-  messages: readonly Message[],
+  messages: readonly Said[],
 ): GenerateRequestInput {
   return {
     messages: [...messages],
@@ -130,6 +136,6 @@ export function requestFor(
   };
 }
 
-export function charsIn(messages: readonly Message[]): number {
+export function charsIn(messages: readonly Said[]): number {
   return messages.reduce((sum, { content }) => sum + content.length, 0);
 }

@@ -38,6 +38,15 @@ export const engineOptions = {
     default: "false",
   },
 
+  chatTemplate: {
+    flag: "chat-template",
+    value: "file",
+    group: "Model",
+    help: "file with the chat template to use, or chatml, or generic, instead of the model's own",
+    schema: text(1, 4_096),
+    defaultText: "the GGUF's own; chatml or generic where it has none",
+  },
+
   backend: {
     flag: "backend",
     value: "name",

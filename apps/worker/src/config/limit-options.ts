@@ -3,6 +3,22 @@ import type { OptionRows } from "./option-row.ts";
 import { byteSize, duration, integer, share } from "./values.ts";
 
 export const limitOptions = {
+  defaultMaxTokens: {
+    flag: "default-max-tokens",
+    value: "tokens",
+    group: "Limits",
+    help: "max_tokens of requests that give none",
+    schema: integer(1, 1_048_576),
+    defaultText: "to the context's end",
+  },
+  defaultRepetitionLimit: {
+    flag: "repetition-limit",
+    value: "n",
+    group: "Limits",
+    help: "end answers that say the same tokens so many times over, 2 to 1024, unless the request says otherwise",
+    schema: integer(2, 1_024),
+    defaultText: "never",
+  },
   queueCapacity: {
     flag: "queue-capacity",
     value: "n",

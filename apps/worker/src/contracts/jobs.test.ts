@@ -463,7 +463,7 @@ describe("leaving", () => {
     await expect(submit({ prompt: "C" })).rejects.toMatchObject({ code: "unavailable" });
     gate.open();
     await worker.dispatcher.idle();
-    expect(outcomeOf(running)).toEqual({ type: "finished", reason: "stop" });
+    expect(outcomeOf(running)).toEqual({ type: "finished", by: "end" });
   });
 
   it("ends with the refusal what its engine's death leaves without an engine that would take it", async () => {

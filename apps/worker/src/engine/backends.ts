@@ -39,6 +39,7 @@ async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void)
     ...(start.contextSize === undefined ? {} : { contextSize: start.contextSize }),
     threads: start.threads,
     device: start.device,
+    ...(start.chatTemplate === undefined ? {} : { chatTemplate: start.chatTemplate }),
     ...(start.prefixStore === undefined ? {} : { statesFolder: start.prefixStore.folder }),
     onProgress: createReport("loading", emit).show,
     log: (level, message) => emit({ type: "log", level, message }),

@@ -11,6 +11,8 @@ export interface EngineStart {
   readonly modelsFolder: string;
   readonly offline: boolean;
   readonly huggingFaceToken: string | undefined;
+  /** A chat template's source, or the name of one of ours; undefined: the model's own. */
+  readonly chatTemplate: string | undefined;
   readonly device: "auto" | "cpu" | "cuda" | "vulkan" | "metal";
   readonly slots: number;
   /** Tokens per slot; by default the model decides. */
@@ -47,6 +49,7 @@ export function engineStartOf(
     modelsFolder: config.modelsFolder,
     offline: config.offline,
     huggingFaceToken: config.huggingFaceToken,
+    chatTemplate: config.chatTemplate,
     device: config.device,
     slots: config.slots,
     contextSize: config.contextSize,

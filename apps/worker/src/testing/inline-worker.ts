@@ -60,6 +60,8 @@ export const testLimits: JobLimits = {
   reconnectGraceMs: 5_000,
   unclaimedTimeoutMs: 30_000,
   supersedeTimeoutMs: 2_000,
+  defaultMaxTokens: undefined,
+  defaultRepetitionLimit: undefined,
 };
 
 export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWorker {

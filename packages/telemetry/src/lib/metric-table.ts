@@ -34,6 +34,10 @@ export const metricTable = {
     "to",
   ]),
   httpRequests: counter("http_requests_total", "HTTP requests answered.", ["route", "status"]),
+  unreadableCalls: counter(
+    "unreadable_tool_calls_total",
+    "Pieces of answers that looked like tool calls and could not be read; their clients got them as content.",
+  ),
   readersCutOff: counter("readers_cut_off_total", "Stream readers cut off as slow consumers."),
 
   state: gauge("state", "The worker's state: 1 for the one it is in, 0 for the others.", ["state"]),
