@@ -1,4 +1,5 @@
-// Owns how the tests run: `unit` beside the code, in parallel; `process` across real daemons, one file at a time; `browser` likewise.
+// Owns how the tests run: `unit` beside the code, in parallel; `process` across real daemons, one file at a time; `browser` likewise;
+// `templates` beside Python's Jinja.
 import { defineConfig } from "vitest/config";
 
 // Workspace packages resolve to their TypeScript source, so that no test ever runs against a stale build.
@@ -55,6 +56,17 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "templates",
+          pool: "forks",
+          include: ["packages/chat-template/src/testing/*.compare.ts"],
+          testTimeout: 120_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

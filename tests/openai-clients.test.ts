@@ -313,17 +313,17 @@ describe("the Vercel AI SDK", () => {
 });
 
 describe("LangChain.js", () => {
-  const model = () =>
-    new ChatOpenAI({ model: "tiny", apiKey: "none", maxTokens: 60, configuration: { baseURL: `${worker.url}/v1` } });
+  const model = (maxTokens: number) =>
+    new ChatOpenAI({ model: "tiny", apiKey: "none", maxTokens, configuration: { baseURL: `${worker.url}/v1` } });
 
   it("streams", async () => {
     let text = "";
-    for await (const chunk of await model().stream("Tell me a story.")) text += chunk.text;
+    for await (const chunk of await model(60).stream("Tell me a story.")) text += chunk.text;
     expect(text.length).toBeGreaterThan(40);
   });
 
   it("binds a tool", async () => {
-    const bound = model().bindTools([weatherTool], { tool_choice: "get_weather" });
+    const bound = model(200).bindTools([weatherTool], { tool_choice: "get_weather" });
     const { tool_calls: calls } = await bound.invoke("The weather in Rome?");
     expect(calls?.[0]).toMatchObject({ name: "get_weather", args: { days: expect.any(Number) as number } });
   });

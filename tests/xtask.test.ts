@@ -1,4 +1,5 @@
-// Tests the everyday commands of xtask against real processes: dev runs both daemons and ends both; ports frees only what is ours.
+// Tests the everyday commands of xtask against real processes: dev runs both daemons and ends both; ports frees only what is ours;
+// formats:check asks workers what llama.cpp expects.
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -61,4 +62,18 @@ it("ports lists what xtask started, frees it, and leaves everybody else's port a
   expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
   expect(foreign.listening).toBe(true);
   foreign.close();
+});
+
+it("formats:check asks workers what llama.cpp expects of its templates, and says how many answers are as they should be", async () => {
+  const names = ["openai-gpt-oss-120b", "Qwen3-Coder"];
+  const { stdout, exitCode } = await xtask(
+    "formats:check",
+    ...names.flatMap((name) => ["--template", name]),
+    "--sample",
+    "6",
+  );
+  for (const name of names) expect(stdout).toMatch(new RegExp(`^${name} +6 +6 +6$`, "m"));
+  expect(stdout).toMatch(/^all +12 +12 +12$/m);
+  expect(stdout).toMatch(/^PASSED$/m);
+  expect(exitCode).toBe(0);
 });

@@ -21,6 +21,7 @@ const token = (index: number, n?: number): StreamEvent => ({
   index,
   text: ` w${index}`,
   t_ms: index * 10,
+  ids: Array.from({ length: n ?? 1 }, () => 7),
   ...(n === undefined ? {} : { n }),
 });
 const end = (completion_tokens: number, finish_reason: "stop" | "length" | "cancelled" = "length"): StreamEvent => ({

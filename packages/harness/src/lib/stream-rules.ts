@@ -6,6 +6,7 @@ import {
   type EndEvent,
   type StreamEvent,
   type TerminalEvent,
+  type TokenEvent,
 } from "@waggle/protocol";
 import type { SseFrame } from "@waggle/sse";
 import { objectIn } from "./log.ts";
@@ -74,7 +75,7 @@ export function createStreamJudge(after = -1): StreamJudge {
           complain(`token ${event.index} came in a frame with the id ${frame.id ?? ""}`);
         nextIndex = event.index + 1;
         judge.tokens.push({ tMs: event.t_ms, arrivalMs });
-        judge.modelTokens += event.n ?? 1;
+        judge.modelTokens += modelTokensOf(event);
         judge.text += event.text;
         break;
       case "end":
@@ -101,6 +102,11 @@ export function createStreamJudge(after = -1): StreamJudge {
   }
 
   return judge;
+}
+
+/** Text that was held back comes without tokens: an earlier event has told them. */
+function modelTokensOf({ n, ids }: TokenEvent): number {
+  return n ?? ids?.length ?? 0;
 }
 
 /** What keeps a stream from being a whole answer that nobody cut short; empty when nothing does. @param broken why it came to no proper end */

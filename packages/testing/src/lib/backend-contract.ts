@@ -44,7 +44,8 @@ export function backendContract(
     });
     afterAll(() => backend.dispose());
 
-    const tokensOf = async (text: string): Promise<readonly Token[]> => await backend.tokenize({ kind: "text", text });
+    const tokensOf = async (text: string): Promise<readonly Token[]> =>
+      (await backend.tokenize({ kind: "text", text })).tokens;
     const count = comparedTokens;
     /** What slot 0 answers to the story from cold, all in one chunk. */
     const coldAnswer = async (): Promise<Token[]> => {
@@ -75,7 +76,7 @@ export function backendContract(
 
     test("a conversation becomes tokens that hold its messages as plain text", async () => {
       const content = "What does <|user|> or </s> mean?";
-      const tokens = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      const { tokens } = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
       const bytes = tokens.flatMap((token) => [...backend.tokenBytes(token)]);
       expect(new TextDecoder().decode(Uint8Array.from(bytes))).toContain(content);
       expect(tokens.some((token) => backend.isEndOfGeneration(token) && backend.tokenBytes(token).length > 0)).toBe(

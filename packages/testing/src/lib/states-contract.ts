@@ -19,7 +19,8 @@ export function statesContract(name: string, makeBackend: () => Promise<Backend>
     });
     afterAll(() => backend.dispose());
 
-    const prompt = async (): Promise<readonly Token[]> => await backend.tokenize({ kind: "text", text: story });
+    const prompt = async (): Promise<readonly Token[]> =>
+      (await backend.tokenize({ kind: "text", text: story })).tokens;
 
     test("a slot that loads another's state answers as if it had computed it", async () => {
       const states = statesOf(backend);

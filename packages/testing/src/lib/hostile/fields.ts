@@ -1,5 +1,5 @@
 // Owns the walk through a route: every field of its body, query, headers and path, found in its schema, so that a new one is attacked by itself.
-import type { Route } from "@waggle/protocol";
+import { optionsOfMessages, type Route } from "@waggle/protocol";
 import { z } from "zod";
 
 /** One place in a body at which a value can stand. */
@@ -55,7 +55,8 @@ export function bodyFields(request: z.ZodType): BodyField[] {
   function siblings(schema: Schema, attacked: string | undefined, isRoot: boolean): Map<string, string> {
     const properties = schema.properties ?? {};
     const names = new Set(schema.required ?? []);
-    // No JSON Schema says that one of two must be there, and an answer must not be long.
+    // No JSON Schema says that one of two must be there, or which fields need which, and an answer must not be long.
+    if (isRoot && "prompt" in properties && optionsOfMessages.some((name) => name === attacked)) names.add("messages");
     if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
       names.add("prompt");
     if (isRoot && "max_tokens" in properties) names.add("max_tokens");
@@ -66,6 +67,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     const schema = resolve(given);
     const [branch] = branchesOf(schema);
     if (branch !== undefined) return sound(branch, name);
+    if (schema.type === "null") return "null";
     if (schema.const !== undefined) return JSON.stringify(schema.const);
     if (schema.enum !== undefined) return JSON.stringify(schema.enum[0]);
     switch (typeOf(schema)) {

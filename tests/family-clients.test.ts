@@ -1,0 +1,170 @@
+// A whole tool round trip in each of ten families' own formats, with the clients that people use: real workers, real tokens, and models that
+// say what they are told.
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons } from "./support/daemon.ts";
+import { spawnScriptedWorker, type ScriptedWorker } from "./support/scripted-worker.ts";
+import { roundTripClients, type RoundTripClient } from "./support/tool-round-trip.ts";
+
+const question = "What will the weather be in Zürich?";
+const weather = {
+  name: "get_weather",
+  description: "The weather in a city.",
+  parameters: {
+    type: "object",
+    properties: { city: { type: "string" }, days: { type: "integer", minimum: 1 } },
+    required: ["city", "days"],
+    additionalProperties: false,
+  },
+};
+const args = { city: 'Zürich "HB"', days: 3 };
+const json = JSON.stringify(args);
+const result = "Rain, 11 degrees.";
+const thought = "I should look, 🐝.";
+const answer = "It will rain in Zürich.";
+
+interface Family {
+  readonly template: string;
+  /** Of /v1/info. */
+  readonly thinking: "always" | "switchable" | "never";
+  /** What it says of a call with the arguments above, and then. */
+  readonly call: string;
+  readonly answer: string;
+}
+
+/** Each in the words of its own templates. */
+const families: readonly Family[] = [
+  {
+    template: "Qwen-Qwen3-0.6B",
+    thinking: "switchable",
+    call: `<think>\n${thought}\n</think>\n\n<tool_call>\n{"name": "get_weather", "arguments": ${json}}\n</tool_call>`,
+    answer: `<think>\n${thought}\n</think>\n\n${answer}`,
+  },
+  {
+    template: "meta-llama-Llama-3.1-8B-Instruct",
+    thinking: "never",
+    call: `{"name": "get_weather", "parameters": ${json}}`,
+    answer,
+  },
+  {
+    template: "openai-gpt-oss-120b",
+    thinking: "always",
+    call: `<|channel|>analysis<|message|>${thought}<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>${json}<|call|>`,
+    answer: `<|channel|>analysis<|message|>${thought}<|end|><|start|>assistant<|channel|>final<|message|>${answer}`,
+  },
+  {
+    template: "google-gemma-4-31B-it",
+    thinking: "switchable",
+    call: `<|channel>thought\n${thought}<channel|><|tool_call>call:get_weather{city:<|"|>${args.city}<|"|>,days:3}<tool_call|>`,
+    answer: `<|channel>thought\n${thought}<channel|>${answer}`,
+  },
+  {
+    template: "mistralai-Ministral-3-14B-Reasoning-2512",
+    thinking: "always",
+    call: `[THINK]${thought}[/THINK][TOOL_CALLS]get_weather[ARGS]${json}`,
+    answer: `[THINK]${thought}[/THINK]${answer}`,
+  },
+  {
+    template: "deepseek-ai-DeepSeek-V3.2",
+    thinking: "switchable",
+    call: `<｜DSML｜function_calls>\n<｜DSML｜invoke name="get_weather">\n<｜DSML｜parameter name="city" string="true">${args.city}</｜DSML｜parameter>\n<｜DSML｜parameter name="days" string="false">3</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>`,
+    answer,
+  },
+  {
+    template: "LFM2.5-8B-A1B",
+    thinking: "always",
+    call: `<think>${thought}</think><|tool_call_start|>[get_weather(city=${JSON.stringify(args.city)}, days=3)]<|tool_call_end|>`,
+    answer: `<think>${thought}</think>${answer}`,
+  },
+  {
+    template: "Qwen3-Coder",
+    thinking: "never",
+    call: `<tool_call>\n<function=get_weather>\n<parameter=city>\n${args.city}\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>`,
+    answer,
+  },
+  {
+    template: "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
+    thinking: "switchable",
+    call: `<|START_THINKING|>${thought}<|END_THINKING|><|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "get_weather", "parameters": ${json}}\n]<|END_ACTION|>`,
+    answer: `<|START_THINKING|>${thought}<|END_THINKING|><|START_RESPONSE|>${answer}<|END_RESPONSE|>`,
+  },
+  {
+    template: "MiniMax-M2",
+    thinking: "always",
+    call: `${thought}\n</think>\n\n<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">${args.city}</parameter>\n<parameter name="days">3</parameter>\n</invoke>\n</minimax:tool_call>`,
+    answer: `${thought}\n</think>\n\n${answer}`,
+  },
+];
+
+/** Two of the three, so that each has six families and more. */
+function clientsOf(index: number): (readonly [string, RoundTripClient])[] {
+  return [...roundTripClients].filter((_, client) => client !== index % roundTripClients.size);
+}
+
+/** The workers of the next two families start while this one's is asked. */
+const started = new Map<number, Promise<ScriptedWorker>>();
+function start(index: number): Promise<ScriptedWorker> | undefined {
+  const family = families[index];
+  if (family === undefined) return undefined;
+  const template = llamaTemplates().get(family.template) as string;
+  const worker = started.get(index) ?? spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "1"]);
+  started.set(index, worker);
+  return worker;
+}
+afterAll(killDaemons);
+
+describe.each(families.map((family, index) => ({ ...family, index })))("in the format of $template", (family) => {
+  let worker: ScriptedWorker;
+  beforeAll(async () => {
+    worker = (await start(family.index)) as ScriptedWorker;
+    for (const ahead of [1, 2]) void start(family.index + ahead)?.catch(() => {});
+  });
+  afterAll(() => worker.signal("SIGTERM"));
+
+  it("the worker knows what it can, and the model says each token of its script, then the end", async () => {
+    expect((await worker.client.info()).chat).toMatchObject({ tools: true, thinking: family.thinking });
+    const body = { messages: [{ role: "user" as const, content: question }] };
+    const script = worker.model.tokenize(family.answer);
+    await worker.prepare({ body, say: family.answer });
+    const ids: number[] = [];
+    let count = 0;
+    // Warmer than anybody sets it.
+    for await (const event of worker.client.inference({ ...body, temperature: 2, seed: 3 })) {
+      if (event.type === "token") ids.push(...(event.ids ?? []));
+      if (event.type === "end") count = event.usage.completion_tokens;
+    }
+    expect(ids).toEqual(script);
+    expect(count).toBe(script.length + 1);
+    const response = await worker.post("/tokenize", {
+      content: family.answer,
+      add_special: false,
+      parse_special: true,
+    });
+    expect(await response.json()).toEqual({ tokens: script });
+  });
+
+  it.each(clientsOf(family.index))("%s makes a whole tool round trip", async (_name, roundTrip) => {
+    const bodies: Readonly<Record<string, unknown>>[] = [];
+    const trip = await roundTrip({
+      ...{ url: worker.url, question, tool: weather, result },
+      fetch: worker.fetchSaying([family.call, family.answer], (body) => bodies.push(body)),
+    });
+    const thinks = family.call.includes(thought);
+    expect({ ...trip, thoughts: trip.thoughts?.map((text) => text.trim()) }).toEqual({
+      ...{ texts: ["", answer], calls: [{ name: weather.name, args }], argumentPieces: trip.argumentPieces },
+      thoughts: trip.thoughts && [thought, thought].map((text) => (thinks ? text : "")),
+    });
+    expect(trip.argumentPieces).toBeGreaterThan(3);
+
+    expect(bodies).toHaveLength(2);
+    const [first, second] = await Promise.all(
+      bodies.map(async (body) => {
+        const response = await worker.post("/apply-template", body);
+        return ((await response.json()) as { prompt: string }).prompt;
+      }),
+    );
+    // What was called with what, and what came of it, is in the second prompt after all that the first one says.
+    const added = second?.slice(first?.indexOf(question)) ?? "";
+    for (const said of [question, weather.name, "Zürich", "HB", "3", result]) expect(added).toContain(said);
+  });
+});
