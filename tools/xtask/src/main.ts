@@ -1,12 +1,16 @@
 // Owns the command line of xtask: which commands there are, and how a failure of theirs is told. What they do is theirs.
 import { messageOf } from "@waggle/harness";
 import { Command } from "commander";
+import { addCallsCheck } from "./commands/calls-check.ts";
 import { addCheck } from "./commands/check.ts";
 import { addDocs } from "./commands/docs.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
 import { addDev, addFleet } from "./commands/fleet.ts";
+import { addFormatsCheck } from "./commands/formats-check.ts";
+import { addModelsScript } from "./commands/models-script.ts";
 import { addModelsSynth } from "./commands/models-synth.ts";
 import { addPorts } from "./commands/ports.ts";
+import { addSchemasBench } from "./commands/schemas-bench.ts";
 import { addWorkerBench } from "./commands/worker-bench.ts";
 import { addWorkerChaos } from "./commands/worker-chaos.ts";
 import { addWorkerHostile } from "./commands/worker-hostile.ts";
@@ -15,7 +19,16 @@ import { addWorkerTest } from "./commands/worker-test.ts";
 const program = new Command("xtask").description("Runs, tests and checks this repository.").showHelpAfterError();
 const commands = [
   ...[addWorkerTest, addWorkerChaos, addWorkerHostile, addWorkerBench, addDev, addFleet, addPorts],
-  ...[addModelsSynth, addEngineBuild, addCheck, addDocs],
+  ...[
+    addModelsSynth,
+    addModelsScript,
+    addCallsCheck,
+    addFormatsCheck,
+    addEngineBuild,
+    addSchemasBench,
+    addCheck,
+    addDocs,
+  ],
 ];
 for (const add of commands) add(program);
 

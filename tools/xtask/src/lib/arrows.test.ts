@@ -12,6 +12,9 @@ const folders = [
   ["packages/ports/src/lib/x.ts", [], ["@waggle/async", "execa"]],
   ["packages/pages/src/lib/x.ts", [], ["@waggle/async", "hono"]],
   ["packages/json-grammar/src/lib/x.ts", [], ["@waggle/protocol", "ajv"]],
+  ["packages/synth/src/lib/x.ts", [], ["@waggle/protocol", "@waggle/harness"]],
+  ["packages/chat-format/src/lib/x.ts", ["@waggle/json-grammar"], ["@waggle/engine", "@huggingface/jinja"]],
+  ["packages/chat-template/src/lib/x.ts", ["@waggle/async"], ["@waggle/engine", "@huggingface/jinja"]],
   ["packages/protocol/src/lib/x.ts", ["zod"], ["@waggle/async", "hono"]],
   ["packages/sse/src/lib/x.ts", ["eventsource-parser"], ["@waggle/async", "@waggle/protocol"]],
   ["packages/queue/src/lib/x.ts", ["@waggle/async"], ["@waggle/protocol", "@waggle/engine"]],
@@ -78,7 +81,7 @@ const folders = [
   ],
   [
     "tools/xtask/src/lib/x.ts",
-    ["@waggle/client", "@waggle/testing/hostile", "commander"],
+    ["@waggle/client", "@waggle/json-grammar/testing", "@waggle/synth", "@waggle/testing/hostile", "commander"],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
   [

@@ -30,7 +30,13 @@ Server-sent events: \`event: <type>\`, \`id: <index>\` on tokens (an \`end\` car
 The order is \`(queued | status)* started (token | status)* (end [DONE] | error)\`; a job may end before it started. There is exactly one
 \`end\` or \`error\`. Token indexes are gapless from 0. After an \`error\` the connection is destroyed, never closed cleanly, so that no client
 takes a broken stream for a finished one. A job that has said nothing when its engine dies begins again on the next one: its stream shows
-\`loading\` and another \`thinking\`, and never a second \`started\`. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.`;
+\`loading\` and another \`thinking\`, and never a second \`started\`. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.
+
+What answers \`messages\` falls into parts: each token event says with \`part\` whether its text is content (which is not said), a thought, or the
+arguments of a tool call, as JSON; a call begins with an event of its own that has its name and id. A part ends where another begins, and nothing
+is taken back. Markers of the model's format have no text. The \`end\` carries the \`message\` that the parts make, in the shape in which the
+next request's history takes it; a call that the answer's end has cut says \`cut\`. What looked like a call and could not be read is content. The
+answer to a plain \`prompt\` is text, with whatever markers it has.`;
 
 /** The whole page. It ends with a newline. */
 export function protocolPage(version: string): string {

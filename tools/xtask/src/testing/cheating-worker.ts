@@ -108,7 +108,7 @@ async function stream(response: ServerResponse): Promise<void> {
   const startedAt = performance.now();
   for (let index = 0; index < tokens && response.writable; index += 1) {
     const made = tMs?.(index) ?? performance.now() - startedAt;
-    send({ type: "token", stream_id, index, text: ` word${index}`, t_ms: made }, index);
+    send({ type: "token", stream_id, index, text: ` word${index}`, ids: [index], t_ms: made }, index);
     if (gapMs > 0) await sleep(gapMs);
   }
   while (tokens === 0 && response.writable) {

@@ -4,8 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ModelShape } from "../synth/shapes.ts";
-import { writeModel } from "../synth/write-model.ts";
+import { writeRandomModel, type ModelShape } from "@waggle/synth";
 
 const trialTimeoutMs = 60_000;
 /** Calls into the OpenMP runtimes of GCC and of LLVM. */
@@ -55,7 +54,7 @@ export async function tryBuild(packageFolder: string): Promise<void> {
     const modelPath = join(folder, "trial.gguf");
     const scriptPath = join(folder, "trial.mjs");
     const signal = AbortSignal.timeout(trialTimeoutMs);
-    writeModel(trialShape, modelPath);
+    writeRandomModel(trialShape, modelPath);
     writeFileSync(scriptPath, script);
     const library = join(packageFolder, "dist/index.js");
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [scriptPath, library, modelPath], {

@@ -1,0 +1,82 @@
+// What reading an answer costs the engine for each token: the text of a conversation in its parts, by formats derived from real templates,
+// beside the same answer to a plain prompt, which is text alone. The answers are what the templates themselves write.
+//   node --conditions=waggle-source --import tsx bench/reader.ts [--rounds 200]
+import { parseArgs } from "node:util";
+import { createReader } from "@waggle/chat-format";
+import { createAnswerText } from "@waggle/engine";
+import { markdownTable, median, percentile } from "@waggle/harness";
+import { openSubjects, type AnswerToken, type Subject } from "./lib/answers.ts";
+
+const { values } = parseArgs({ options: { rounds: { type: "string", default: "200" } } });
+const rounds = Number(values.rounds);
+/** Until V8 has compiled what runs. */
+const warmUpRounds = 30;
+/** Of the medians, in microseconds. */
+const limit = 2;
+
+interface Cost {
+  /** Nanoseconds of each token, the clock's own time taken off. */
+  readonly each: readonly number[];
+  /** Nanoseconds of a token, with no clock in between. */
+  readonly mean: number;
+}
+
+const subjects = await openSubjects();
+const clockNs = clockCost();
+const rows = subjects.map((subject): string[] => {
+  const read = costOf(subject, true);
+  const plain = costOf(subject, false);
+  return [subject.name, subject.template, String(subject.tokens.length), ...cellsOf(read), ...cellsOf(plain)];
+});
+console.log(
+  `Microseconds per token, ${rounds} answers each; the clock's own ${(clockNs / 1_000).toFixed(2)} taken off.\n`,
+);
+console.log(
+  markdownTable(["part", "template", "tokens", "read: median", "p99", "mean", "plain: median", "p99", "mean"], rows),
+);
+const slowest = Math.max(...rows.map((row) => Number(row[3])));
+console.log(`\nThe slowest median is ${slowest} us; below ${limit} is the aim.`);
+process.exitCode = slowest < limit ? 0 : 1;
+
+function costOf(subject: Subject, reads: boolean): Cost {
+  for (let round = 0; round < warmUpRounds; round += 1) answer(subject, reads);
+  const each = Array.from({ length: rounds }, () => timedAnswer(subject, reads)).flat();
+  const means = Array.from({ length: rounds }, () => {
+    const before = process.hrtime.bigint();
+    answer(subject, reads);
+    return Number(process.hrtime.bigint() - before) / subject.tokens.length;
+  });
+  return { each, mean: median(means) };
+}
+
+function open({ format, tools, said }: Subject, reads: boolean) {
+  return createAnswerText([], reads ? createReader({ format, tools, start: { said } }) : undefined);
+}
+
+/** The reader's own beginning counts, as it does in the engine. */
+function answer(subject: Subject, reads: boolean): void {
+  const text = open(subject, reads);
+  for (const { bytes, mark } of subject.tokens) text.push(bytes, reads ? mark : undefined);
+  text.end();
+}
+
+function timedAnswer(subject: Subject, reads: boolean): number[] {
+  const text = open(subject, reads);
+  return subject.tokens.map(({ bytes, mark }: AnswerToken) => {
+    const before = process.hrtime.bigint();
+    text.push(bytes, reads ? mark : undefined);
+    return Math.max(0, Number(process.hrtime.bigint() - before) - clockNs);
+  });
+}
+
+function clockCost(): number {
+  const costs = Array.from({ length: 100_000 }, () => {
+    const before = process.hrtime.bigint();
+    return Number(process.hrtime.bigint() - before);
+  });
+  return median(costs.slice(costs.length / 2));
+}
+
+function cellsOf({ each, mean: whole }: Cost): string[] {
+  return [median(each), percentile(each, 0.99), whole].map((ns) => (ns / 1_000).toFixed(2));
+}

@@ -1,0 +1,43 @@
+// Owns the command schemas:bench: its options, and what it prints. How a schema is judged is not its own.
+import type { Command as Program } from "commander";
+import { integerOf } from "../lib/options.ts";
+import { showProgress } from "../lib/progress-line.ts";
+import { judgeSchema } from "../lib/schemas/judge-schema.ts";
+import { readCorpus } from "../lib/schemas/read-corpus.ts";
+import { reportOf } from "../lib/schemas/schema-report.ts";
+
+const mostFiles = 1_000_000;
+
+const help = `
+The corpus is a folder of JSON files, each with a "schema" and "tests": [{ "data": …, "valid": true }, …], as JSONSchemaBench has them:
+    git clone --depth 1 https://github.com/guidance-ai/jsonschemabench
+    xtask schemas:bench --corpus jsonschemabench/maskbench/data
+Nothing of it belongs to this repository, and CI does not run this.
+
+A schema is exact when it compiles and its grammar has every instance that is valid and none that is not. An instance is written without
+white space, its members in whatever order the grammar has them: wherever a member may begin, each that is still to be written is tried,
+first without ways on which another one can no longer be written, then in 150 orders more. An invalid instance counts as accepted when
+any of these texts is one of the grammar. Numbers are written as JSON.stringify does, and without an exponent; those of invalid instances
+as they stand in the file. Times are processor time for one schema, in one process, the first schemas included.`;
+
+export function addSchemasBench(program: Program): void {
+  program
+    .command("schemas:bench")
+    .description(
+      "compile the JSON schemas of a corpus, and compare their grammars with instances that are known to be valid or not",
+    )
+    .requiredOption("--corpus <folder>", "where the schemas are, one to a file")
+    .option("--sample <n>", "only so many of them, evenly chosen")
+    .option("--list", "name each schema that is not exact, and why")
+    .addHelpText("after", help)
+    .action((flags: { readonly corpus: string; readonly sample?: string; readonly list?: true }) => {
+      const sample = flags.sample === undefined ? mostFiles : integerOf("--sample", flags.sample, 1, mostFiles);
+      const { files, read } = readCorpus(flags.corpus, sample);
+      const verdicts = files.map((file, index) => {
+        showProgress(`${index} of ${files.length} schemas  ${file}`);
+        return { file, ...judgeSchema(read(file)) };
+      });
+      showProgress("");
+      process.stdout.write(reportOf(verdicts, flags.list === true));
+    });
+}

@@ -1,0 +1,37 @@
+// Owns one template of each way to write calls, and with what a model of that family begins one.
+
+export interface CallFamily {
+  /** The way in which calls are written. */
+  readonly kind: string;
+  /** A template of llama.cpp's folder. */
+  readonly template: string;
+  /** What a model says when it is about to call. */
+  readonly opening: string;
+  /**
+   * What it says where a call is due. Nothing where a thought begins with a token; else words drawn at random write "<think>" in no time, which
+   * the grammar allows, and find no end of it.
+   */
+  readonly due?: string;
+}
+
+export const callFamilies: readonly CallFamily[] = [
+  { kind: "JSON in tags", template: "Qwen-Qwen3-0.6B", opening: "<tool_call>" },
+  { kind: "bare JSON", template: "meta-llama-Llama-3.2-3B-Instruct", opening: '{"name"', due: "{" },
+  {
+    kind: "list after a tag",
+    template: "mistralai-Mistral-Nemo-Instruct-2407",
+    opening: "[TOOL_CALLS]",
+    due: "[TOOL_CALLS]",
+  },
+  { kind: "name, then JSON", template: "deepseek-ai-DeepSeek-V3.1", opening: "<｜tool▁calls▁begin｜>" },
+  { kind: "tagged, by type", template: "GLM-4.6", opening: "<tool_call>" },
+  { kind: "tagged, by schema", template: "Qwen3-Coder", opening: "<tool_call>" },
+  { kind: "pythonic", template: "LFM2.5-8B-A1B", opening: "<|tool_call_start|>" },
+  { kind: "Gemma's objects", template: "google-gemma-4-31B-it", opening: "<|tool_call>" },
+  { kind: "channels", template: "openai-gpt-oss-120b", opening: "<|channel|>commentary to=functions." },
+  { kind: "elements", template: "MiniMax-M3", opening: "]<]minimax[>[<tool_call>" },
+  { kind: "DSML", template: "deepseek-ai-DeepSeek-V3.2", opening: "<｜DSML｜function_calls>" },
+  { kind: "recipients", template: "meetkai-functionary-medium-v3.2", opening: "book_table\n" },
+  { kind: "name in the id", template: "moonshotai-Kimi-K2", opening: "<|tool_calls_section_begin|>" },
+  { kind: "Cohere's actions", template: "CohereForAI-c4ai-command-r7b-12-2024-tool_use", opening: "<|START_ACTION|>" },
+];

@@ -1,0 +1,50 @@
+// Owns the judgement of one schema: does it compile, how long does that take, and does its grammar agree with the instances.
+import { jsonSchemaToGbnf, UnsupportedSchemaError } from "@waggle/json-grammar";
+import { createInstanceMatcher } from "@waggle/json-grammar/testing";
+import type { CorpusSchema } from "./read-corpus.ts";
+
+export interface SchemaVerdict {
+  /** The keyword that is not supported; undefined when the schema compiles. */
+  readonly refused: { readonly keyword: string; readonly message: string } | undefined;
+  /** Processor time. */
+  readonly compileMs: number;
+  /** Instances that are not valid, and have a text. */
+  readonly wrongAccepts: number;
+  /** Instances that are valid, and have none. */
+  readonly wrongRejects: number;
+  /** Instances for which there was too much to try. */
+  readonly undecided: number;
+}
+
+const microsecondsPerMs = 1_000;
+
+export function judgeSchema({ schema, instances }: CorpusSchema): SchemaVerdict {
+  const before = process.cpuUsage();
+  const compiled = compile(schema);
+  const { user, system } = process.cpuUsage(before);
+  const compileMs = (user + system) / microsecondsPerMs;
+  if (typeof compiled !== "string") {
+    return { refused: compiled, compileMs, wrongAccepts: 0, wrongRejects: 0, undecided: 0 };
+  }
+  const matches = createInstanceMatcher(compiled);
+  const verdicts = instances.map(({ valid, data, asWritten }) => {
+    const verdict = matches(data);
+    return { valid, verdict: !valid && verdict === "accepted" ? matches(asWritten) : verdict };
+  });
+  return {
+    refused: undefined,
+    compileMs,
+    wrongAccepts: verdicts.filter(({ valid, verdict }) => !valid && verdict === "accepted").length,
+    wrongRejects: verdicts.filter(({ valid, verdict }) => valid && verdict === "rejected").length,
+    undecided: verdicts.filter(({ verdict }) => verdict === "undecided").length,
+  };
+}
+
+function compile(schema: unknown): string | { readonly keyword: string; readonly message: string } {
+  try {
+    return jsonSchemaToGbnf(schema);
+  } catch (error) {
+    if (!(error instanceof UnsupportedSchemaError)) throw error;
+    return { keyword: error.keyword, message: error.message };
+  }
+}

@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { judgeSchema } from "./judge-schema.ts";
+import { readCorpus } from "./read-corpus.ts";
+import { reportOf } from "./schema-report.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "schemas-"));
+const closed = { type: "object", properties: { a: { type: "integer" }, b: {} }, required: ["a"] };
+const files: Readonly<Record<string, string>> = {
+  "exact.json": JSON.stringify({
+    schema: closed,
+    tests: [
+      { valid: true, data: { b: 1, a: 2 } },
+      { valid: false, data: { b: 1 } },
+    ],
+  }),
+  "refused.json": JSON.stringify({ schema: { unevaluatedProperties: false } }),
+  "strict.json": JSON.stringify({ schema: closed, tests: [{ valid: true, data: { a: 1, c: 1 } }] }),
+  // What is valid for the grammar is not, by what the corpus says.
+  "lax.json": '{"schema":{"type":"integer"},"tests":[{"valid":false,"data":12.0},{"valid":false,"data":12}]}',
+};
+for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("a corpus of schemas", () => {
+  it("is judged by its instances, whatever the order of their members, and by keyword where it is refused", () => {
+    const corpus = readCorpus(folder, 10);
+    const verdicts = corpus.files.map((file) => ({ file, ...judgeSchema(corpus.read(file)) }));
+    const report = reportOf(verdicts, true);
+    expect(report).toMatch(/^schemas +4$/m);
+    expect(report).toMatch(/^compiled +3$/m);
+    expect(report).toMatch(/^exact +1$/m);
+    expect(report).toMatch(/^accept something wrong +1$/m);
+    expect(report).toMatch(/^refuse something right +1$/m);
+    expect(report).toMatch(/^refused: unevaluatedProperties +1$/m);
+    expect(report).toContain("lax.json: 1 wrong accepts, 0 wrong rejects");
+    expect(report).toContain("strict.json: 0 wrong accepts, 1 wrong rejects");
+  });
+});
