@@ -70,7 +70,8 @@ describe("the worker", () => {
     ];
     const worker = spawn(
       "/bin/sh",
-      ["-c", 'ulimit -n 100; exec "$@"', "sh", process.execPath, ...fromSource, ...args],
+      // Many enough to load its modules, which Node opens all at once.
+      ["-c", 'ulimit -n 300; exec "$@"', "sh", process.execPath, ...fromSource, ...args],
       {
         cwd: root,
         stdio: ["ignore", "pipe", "pipe"],
@@ -81,7 +82,7 @@ describe("the worker", () => {
     worker.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
     let lines = "";
     worker.stdout.on("data", (chunk: Buffer) => (lines += chunk.toString()));
-    await waitUntil(() => lines.includes('"ready"'));
+    await waitUntil(() => lines.includes('"ready"')).catch(() => expect.fail(log));
     const ready = JSON.parse(lines.split("\n")[1] ?? "") as { url: string; engine_pid: number };
     await takeAllDescriptors(ready.url);
     process.kill(ready.engine_pid, "SIGKILL");
@@ -97,7 +98,7 @@ describe("the worker", () => {
 /** Connects until the worker can take no more: then it closes at once what it cannot keep. */
 async function takeAllDescriptors(url: string): Promise<void> {
   const { hostname, port } = new URL(url);
-  for (let kept = 0; kept < 200; kept += 1) {
+  for (let kept = 0; kept < 400; kept += 1) {
     const socket = connect(Number(port), hostname);
     sockets.add(socket);
     const closed = new Promise<"closed">((resolve) => socket.once("close", () => resolve("closed")));
