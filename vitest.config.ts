@@ -1,5 +1,5 @@
-// Owns how the tests run: `unit` beside the code, in parallel; `process` across real daemons, one file at a time; `browser` likewise;
-// `templates` beside Python's Jinja.
+// Owns how the tests run: `unit` beside the code and `daemons` across real daemons, in parallel; `process` across daemons that are timed, one
+// file at a time; `browser` likewise; `templates` beside Python's Jinja.
 import { defineConfig } from "vitest/config";
 
 // Workspace packages resolve to their TypeScript source, so that no test ever runs against a stale build.
@@ -8,6 +8,21 @@ const ssr = { resolve: { conditions: ["waggle-source"], externalConditions: ["wa
 
 // A machine that counts tests names a file for the report.
 const report = process.env["WAGGLE_TEST_REPORT"];
+
+/** Vitest leaves a core free for itself, which on two cores is half of the time. */
+const allCores = "100%";
+/** These time nothing, and wait for their daemons half of the time. */
+const untimed = [
+  "tests/chat-requests.test.ts",
+  "tests/collected-cancel.test.ts",
+  "tests/family-clients.test.ts",
+  "tests/malformed.test.ts",
+  "tests/model-download.test.ts",
+  "tests/openai-*.test.ts",
+];
+
+/** Daemons start from a build twice as fast as from source. */
+const builtDaemons = { globalSetup: ["tests/support/build-daemons.ts"], env: { WAGGLE_DAEMONS: "build" } };
 
 export default defineConfig({
   test: {
@@ -22,6 +37,7 @@ export default defineConfig({
           setupFiles: ["vitest.setup.ts"],
           include: ["apps/*/src/**/*.test.ts", "packages/*/src/**/*.test.ts", "tools/*/src/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "**/main.test.ts"],
+          maxWorkers: allCores,
           testTimeout: 20_000,
           hookTimeout: 20_000,
           sequence: { groupOrder: 0 },
@@ -31,16 +47,32 @@ export default defineConfig({
         resolve,
         ssr,
         test: {
-          name: "process",
+          name: "daemons",
           pool: "forks",
           setupFiles: ["vitest.setup.ts"],
-          // Real daemons compete for the cores they are timed on: one file at a time, and after the unit tests.
-          include: ["tests/**/*.test.ts", "{apps,tools}/*/src/**/main.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**", "tests/browser/**"],
-          fileParallelism: false,
+          ...builtDaemons,
+          include: untimed,
+          maxWorkers: allCores,
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "process",
+          pool: "forks",
+          setupFiles: ["vitest.setup.ts"],
+          ...builtDaemons,
+          // Real daemons compete for the cores they are timed on: one file at a time, and after the others.
+          include: ["tests/**/*.test.ts", "{apps,tools}/*/src/**/main.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**", "tests/browser/**", ...untimed],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -55,7 +87,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -66,7 +98,7 @@ export default defineConfig({
           pool: "forks",
           include: ["packages/chat-template/src/testing/*.compare.ts"],
           testTimeout: 120_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

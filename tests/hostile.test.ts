@@ -46,7 +46,10 @@ const caseMs = 60_000;
 const usualFlags = ["--slots", "4", "--context-size", "2048"];
 
 const routes: Readonly<Record<string, Route>> = { ...workerRoutes, ...openAiRoutes };
-const fields = fieldAttacks(routes);
+/** What two routes read by one schema is attacked in all its fields at the first of them, and as a whole at both. */
+const fields = fieldAttacks(routes).filter(
+  ({ name, field }) => field === "(body)" || !name.startsWith("POST /v1/inference "),
+);
 
 interface Subject {
   readonly worker: Awaited<ReturnType<typeof spawnModelWorker>>;

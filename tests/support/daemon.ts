@@ -2,7 +2,7 @@
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import {
   createProcessGroups,
-  sourceCommand,
+  daemonCommand,
   startDaemon,
   waitFor,
   withoutSettings,
@@ -95,7 +95,7 @@ export async function runDaemon(
   const stderr: string[] = [];
   const { exited } = await groups.start({
     name: which,
-    command: [...sourceCommand(which), ...args],
+    command: [...daemonCommand(which), ...args],
     env: envOf(options),
     onStdoutLine: (line) => stdout.push(line),
     onLogLine: (line) => stderr.push(line),

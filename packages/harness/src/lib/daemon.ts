@@ -31,7 +31,7 @@ export interface Daemon extends AsyncDisposable {
 
 export interface DaemonSpec {
   readonly name: DaemonName;
-  /** Its source by default. */
+  /** `daemonCommand` by default. */
   readonly command?: Command;
   readonly flags: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -43,10 +43,16 @@ export interface DaemonSpec {
 /** From its spawn to any line of its own; a machine under load compiles TypeScript slowly. */
 const lineLimitMs = 60_000;
 
-/** Node itself with tsx and the `waggle-source` condition: what a developer runs, in one process, without a build. */
-export function sourceCommand(name: DaemonName, nodeFlags: readonly string[] = []): Command {
-  const entry = repositoryPath(`apps/${name === "hive" ? "mock-hive" : "worker"}/src/main.ts`);
-  return [process.execPath, "--conditions=waggle-source", "--import", import.meta.resolve("tsx"), ...nodeFlags, entry];
+/**
+ * Node itself with tsx and the `waggle-source` condition: what a developer runs, in one process, without a build. Where `WAGGLE_DAEMONS` is
+ * `build`, as in the tests, which build first, the build: it starts in half of the time.
+ */
+export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = []): Command {
+  const folder = name === "hive" ? "apps/mock-hive" : "apps/worker";
+  if (process.env["WAGGLE_DAEMONS"] === "build")
+    return [process.execPath, ...nodeFlags, repositoryPath(`${folder}/dist/main.js`)];
+  const source = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")];
+  return [process.execPath, ...source, ...nodeFlags, repositoryPath(`${folder}/src/main.ts`)];
 }
 
 /** No setting of whoever runs this reaches a daemon: a WAGGLE_API_TOKEN alone would keep a worker in local mode from starting. */
@@ -55,7 +61,7 @@ export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Promise<Daemon> {
-  const { name, command = sourceCommand(name), env = withoutSettings(process.env) } = spec;
+  const { name, command = daemonCommand(name), env = withoutSettings(process.env) } = spec;
   const log = createLog();
   const lines = createArrivals<StdoutLine>(name);
   const group = await groups.start({

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command as Program } from "commander";
-import { leastTokenEvents, sourceCommand, type Command, type DaemonName } from "@waggle/harness";
+import { leastTokenEvents, daemonCommand, type Command, type DaemonName } from "@waggle/harness";
 import { numberOf } from "../lib/options.ts";
 import { createReport, nowhere } from "../lib/report.ts";
 import { guarded } from "../lib/signals.ts";
@@ -42,7 +42,7 @@ export function addWorkerTest(program: Program): void {
 function workerTest(flags: Flags): Promise<void> {
   return guarded("worker:test", async (groups, ending) => {
     const command =
-      flags.workerCommand === undefined ? sourceCommand("worker") : (JSON.parse(flags.workerCommand) as Command);
+      flags.workerCommand === undefined ? daemonCommand("worker") : (JSON.parse(flags.workerCommand) as Command);
     const options = {
       workerCommand: flags.model === undefined ? command : ([...command, "--model", flags.model] as const),
       prompt: flags.prompt,

@@ -5,7 +5,7 @@ import {
   departure,
   endLeftovers,
   messageOf,
-  sourceCommand,
+  daemonCommand,
   startDaemon,
   stopwatch,
   wayOut,
@@ -97,7 +97,7 @@ export async function runWorkerTest(
 async function play(stage: Stage): Promise<void> {
   const { options, run, report, leftovers, feedEnds, workerId } = stage;
   const limit = { limitMs: options.timeoutMs };
-  const hive = await start(stage, "hive", sourceCommand("hive"), []);
+  const hive = await start(stage, "hive", daemonCommand("hive"), []);
   const feed = followHive(hive.url, feedEnds.signal, (error) =>
     run.abort(`The hive's event feed broke while ${run.doing}: ${messageOf(error)}`),
   );

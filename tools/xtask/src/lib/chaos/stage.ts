@@ -4,7 +4,7 @@ import {
   createRandom,
   messageOf,
   openStream,
-  sourceCommand,
+  daemonCommand,
   startWorker,
   stopwatch,
   until,
@@ -106,7 +106,7 @@ async function launch(options: StageOptions, flags: string, start: StartOptions)
   const backend = ["--log-level", "info", "--backend", realModel ? "llama" : "fake"];
   const worker = await startWorker(options.groups, {
     ...spec,
-    command: sourceCommand("worker", nodeFlags),
+    command: daemonCommand("worker", nodeFlags),
     flags: [...backend, ...flags.trim().split(/\s+/), ...options.workerFlags],
   });
   await options.leftovers.observe([worker.pid]);
