@@ -331,20 +331,26 @@ describe("LangChain.js", () => {
 
 describe("a proxy in between", () => {
   it("that cuts the connection leaves the client with an error, not with half an answer", async () => {
+    let cut = (): void => {};
     const proxy = createServer((incoming, outgoing) => {
+      cut = () => void outgoing.destroy();
       void fetch(`${worker.url}${incoming.url ?? ""}`, {
         method: "POST",
-        body: JSON.stringify({ prompt: "Once", stream: true }),
+        body: JSON.stringify({ prompt: "Once", stream: true, max_tokens: 400 }),
       })
         .then(async (upstream) => {
           outgoing.writeHead(200, { "content-type": "text/event-stream" });
-          const reader = (upstream.body as ReadableStream<Uint8Array>).getReader();
-          outgoing.write((await reader.read()).value);
-          outgoing.write((await reader.read()).value);
-          outgoing.destroy();
-          await reader.cancel();
+          let passed = "";
+          for await (const piece of (upstream.body as ReadableStream<Uint8Array>).pipeThrough(
+            new TextDecoderStream(),
+          )) {
+            passed += piece;
+            outgoing.write(piece);
+            // The client can read an event now, and is far from the last one.
+            if (/^data: .+\n\n/m.test(passed)) break;
+          }
         })
-        .catch(() => outgoing.destroy());
+        .catch(cut);
     }).listen(0, "127.0.0.1");
     await new Promise((resolve) => proxy.once("listening", resolve));
     const { port } = proxy.address() as AddressInfo;
@@ -354,7 +360,10 @@ describe("a proxy in between", () => {
       stream: true,
     });
     const read = async (): Promise<void> => {
-      for await (const chunk of stream) expect(chunk.object).toBe("text_completion");
+      for await (const chunk of stream) {
+        expect(chunk.object).toBe("text_completion");
+        cut();
+      }
     };
     await expect(read()).rejects.toThrow(/terminated|premature|aborted/i);
     proxy.close();
