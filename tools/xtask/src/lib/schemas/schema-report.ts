@@ -3,12 +3,19 @@ import type { SchemaVerdict } from "./judge-schema.ts";
 
 export type NamedVerdict = SchemaVerdict & { readonly file: string };
 
-/** @param isListed whether each schema that is not exact is named */
-export function reportOf(verdicts: readonly NamedVerdict[], isListed: boolean): string {
+/**
+ * @param compileTimesMs of all schemas, in any order
+ * @param isListed whether each schema that is not exact is named
+ */
+export function reportOf(
+  verdicts: readonly NamedVerdict[],
+  compileTimesMs: readonly number[],
+  isListed: boolean,
+): string {
   const compiled = verdicts.filter(({ refused }) => refused === undefined);
   const count = (of: keyof Pick<SchemaVerdict, "wrongAccepts" | "wrongRejects" | "undecided">): number =>
     compiled.filter((verdict) => verdict[of] > 0).length;
-  const times = verdicts.map(({ compileMs }) => compileMs).toSorted((a, b) => a - b);
+  const times = compileTimesMs.toSorted((a, b) => a - b);
   const rows: readonly (readonly [string, string])[] = [
     ["schemas", String(verdicts.length)],
     ["compiled", String(compiled.length)],
