@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { buildAutomaton } from "./automaton.ts";
-import { charsOf } from "./char-set.ts";
+import { charsOf, complementSet } from "./char-set.ts";
 import { createLanguages } from "./languages.ts";
 
 const languages = createLanguages(() => {});
@@ -14,6 +14,25 @@ describe("an automaton", () => {
     const states = buildAutomaton(languages, languages.intersection([one, other]), 20) ?? [];
     expect(states.map(({ edges }) => edges.length)).toEqual([1, 1, 1, 0]);
     expect(states.map(({ accepting }) => accepting)).toEqual([false, false, false, true]);
+  });
+
+  it("asks in each state for what may come next alone, however many sets the language has", () => {
+    const count = 400;
+    let steps = 0;
+    const counted = createLanguages((spent) => (steps += spent));
+    const others = Array.from({ length: count }, (_, index) =>
+      counted.set(complementSet(charsOf(String.fromCharCode(0x4e00 + index)))),
+    );
+    const beginsOtherwise = counted.complement(counted.concat([counted.set(charsOf("x")), counted.all]));
+    const language = counted.intersection([beginsOtherwise, counted.concat(others)]);
+    expect(buildAutomaton(counted, language, count + 1)).toHaveLength(count + 1);
+    expect(steps).toBeLessThan(count * 20);
+  });
+
+  it("sees what may come first where what is before it may be left out", () => {
+    const language = languages.concat([languages.repeat(a, 0, 1), b]);
+    const [start] = buildAutomaton(languages, language, 10) ?? [];
+    expect(start?.edges.map(({ set }) => set)).toEqual([charsOf("a"), charsOf("b")]);
   });
 
   it("has no state at all for a language without a text", () => {

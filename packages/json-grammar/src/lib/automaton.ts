@@ -25,12 +25,12 @@ const setsPerStep = 20;
  * Undefined when it needs more than `maxStates`.
  */
 export function buildAutomaton(languages: Languages, start: Language, maxStates: number): readonly State[] | undefined {
-  const classes = charClasses(languages);
-  if (classes.length > derivativesPerState * maxStates) return undefined;
+  const classesOf = createClasses(languages.spend);
   const numbers = new Map<Language, number>([[start, 0]]);
   const states: State[] = [];
   let derivatives = 0;
   for (const language of numbers.keys()) {
+    const classes = classesOf(language);
     derivatives += classes.length;
     if (numbers.size > maxStates || derivatives > derivativesPerState * maxStates) return undefined;
     const sets = new Map<Language, CharSet[]>();
@@ -74,8 +74,84 @@ export function allBut(texts: readonly string[]): readonly State[] {
   return [...states, { accepting: true, edges: [{ set: anyChar, to: other }] }];
 }
 
+/** A language that is a set of characters. */
+type SetLanguage = Language & { readonly kind: "set" };
+
+/**
+ * For a language, the characters parted so that its derivatives by all of a part are the same: by the sets that may come first alone, which
+ * are mostly few (Owens, Reppy and Turon, "Regular-expression derivatives re-examined", 2009).
+ */
+function createClasses(spend: Languages["spend"]): (language: Language) => readonly CharSet[] {
+  const firstSets = createFirstSets(spend);
+  const known = new Map<string, readonly CharSet[]>();
+  return (language) => {
+    const sets = [...firstSets(language)].toSorted((a, b) => a.id - b.id);
+    const key = sets.map(({ id }) => id).join(" ");
+    const classes =
+      known.get(key) ??
+      charClasses(
+        sets.map(({ set }) => set),
+        spend,
+      );
+    known.set(key, classes);
+    return classes;
+  };
+}
+
+/** The sets that decide on the first character. */
+function createFirstSets(spend: Languages["spend"]): (language: Language) => ReadonlySet<SetLanguage> {
+  const known = new Map<Language, ReadonlySet<SetLanguage>>();
+
+  function find(language: Language): ReadonlySet<SetLanguage> {
+    switch (language.kind) {
+      case "none":
+      case "empty":
+        return new Set();
+      case "set":
+        return new Set([language]);
+      case "concat":
+        return unite(beginningOf(language));
+      case "union":
+        return unite(language.options);
+      case "intersection":
+        return unite(language.items);
+      case "repeat":
+      case "complement":
+        return firstSets(language.item);
+    }
+  }
+
+  function unite(languages: readonly Language[]): ReadonlySet<SetLanguage> {
+    const [only] = languages;
+    if (only !== undefined && languages.length === 1) return firstSets(only);
+    const sets = new Set<SetLanguage>();
+    for (const language of languages) for (const set of firstSets(language)) sets.add(set);
+    spend((languages.length + sets.size) / setsPerStep);
+    return sets;
+  }
+
+  function firstSets(language: Language): ReadonlySet<SetLanguage> {
+    const sets = known.get(language) ?? find(language);
+    known.set(language, sets);
+    return sets;
+  }
+
+  return firstSets;
+}
+
+/** The parts of a row up to the first that cannot be empty. */
+function beginningOf(row: Language): readonly Language[] {
+  const parts: Language[] = [];
+  let rest = row;
+  for (; rest.kind === "concat"; rest = rest.tail) {
+    parts.push(rest.head);
+    if (!rest.head.nullable) return parts;
+  }
+  return [...parts, rest];
+}
+
 /** The characters, parted so that no set divides a part. */
-function charClasses({ sets, spend }: Languages): readonly CharSet[] {
+function charClasses(sets: readonly CharSet[], spend: Languages["spend"]): readonly CharSet[] {
   const borders = new Set([anyChar, ...sets].flatMap((set) => set.flatMap(([first, last]) => [first, last + 1])));
   const sorted = [...borders].toSorted((a, b) => a - b);
   spend((borders.size * sets.length) / setsPerStep);

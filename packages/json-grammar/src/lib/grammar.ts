@@ -45,6 +45,8 @@ export function createGrammar(limits: GrammarLimits, escapes: Escapes = "any"): 
   const rules = new Map<string, Expression>();
   /** By name, also those that are reserved only: how many there are that begin like it. */
   const names = new Map<string, number>();
+  /** By hint: a state's rules all have the same. */
+  const bases = new Map<string, string>();
   const paths = new Map<string, string>();
   const sharedRules = new Map<string, Expression>();
   const texts = new Map<string, { readonly expression: Expression; readonly text: string }>();
@@ -58,11 +60,8 @@ export function createGrammar(limits: GrammarLimits, escapes: Escapes = "any"): 
   }
 
   function reserve(hint: string, path?: string): string {
-    const base =
-      hint
-        .replaceAll(/[^A-Za-z0-9]+/g, "-")
-        .slice(-longestName)
-        .replaceAll(/^-|-$/g, "") || "rule";
+    const base = bases.get(hint) ?? baseOf(hint);
+    bases.set(hint, base);
     let name = base;
     let count = names.get(base) ?? 0;
     for (; names.has(name); name = `${base}-${count}`) count += 1;
@@ -141,6 +140,16 @@ export function createGrammar(limits: GrammarLimits, escapes: Escapes = "any"): 
         : [...useful].map(([name, expression]) => printed(name, expression)).join("");
     },
   };
+}
+
+/** What a rule may be called. */
+function baseOf(hint: string): string {
+  return (
+    hint
+      .replaceAll(/[^A-Za-z0-9]+/g, "-")
+      .slice(-longestName)
+      .replaceAll(/^-|-$/g, "") || "rule"
+  );
 }
 
 function exactly(one: Expression, block: Expression, count: number): Expression {

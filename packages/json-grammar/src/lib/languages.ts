@@ -41,14 +41,11 @@ export interface Languages {
   complement(item: Language): Language;
   /** The texts that make one of this language when `char` is put before them. */
   derive(language: Language, char: number): Language;
-  /** Every set that was named: between two of their borders, all characters are alike. */
-  readonly sets: readonly CharSet[];
 }
 
 /** @param spend told of every piece of work before it is done; it may throw to end it */
 export function createLanguages(spend: (steps: number) => void): Languages {
   const known = new Map<string, Language>();
-  const sets = new Map<string, CharSet>();
   const derivatives = new Map<Language, Map<number, Language>>();
 
   function make(key: string, nullable: boolean, shape: LanguageShape): Language {
@@ -67,9 +64,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
   function set(chars: CharSet): Language {
     if (chars.length === 0) return none;
     spend(chars.length);
-    const key = setKey(chars);
-    sets.set(key, chars);
-    return make(`set ${key}`, false, { kind: "set", set: chars });
+    return make(`set ${setKey(chars)}`, false, { kind: "set", set: chars });
   }
 
   function concat(parts: readonly Language[]): Language {
@@ -225,9 +220,6 @@ export function createLanguages(spend: (steps: number) => void): Languages {
     intersection,
     complement,
     derive,
-    get sets() {
-      return [...sets.values()];
-    },
   };
 }
 

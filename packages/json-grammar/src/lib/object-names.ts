@@ -68,7 +68,11 @@ export function otherNames(
 
 function otherThan(grammar: Grammar, taken: readonly string[], hint: string): Expression {
   if (taken.length === 0) return anyString(grammar);
-  return quoted(stateByState(grammar, allBut(taken), `${hint}-key`, stringChar));
+  const names = taken.toSorted();
+  // Definitions that extend one another, and branches of one union, declare the same names again and again.
+  return grammar.shared(`other than ${JSON.stringify(names)}`, `${hint}-key`, (rule) =>
+    quoted(stateByState(grammar, allBut(names), rule, stringChar)),
+  );
 }
 
 function splitByPatterns(

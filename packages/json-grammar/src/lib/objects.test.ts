@@ -21,6 +21,15 @@ function objectOf(members: readonly string[]): object {
 }
 
 describe("objects", () => {
+  it("tell other names from the same declared ones by the same rules", () => {
+    const open = (required: readonly string[]): object =>
+      objectSchema(required, { additionalProperties: { type: "null" } });
+    const rulesOf = (...items: readonly object[]): number =>
+      jsonSchemaToGbnf({ type: "array", prefixItems: items, items: false }).match(/^\S+-key\S* ::=/gm)?.length ?? 0;
+    expect(rulesOf(open(["a"]))).toBeGreaterThan(0);
+    expect(rulesOf(open(["a"]), open(["b"]))).toBe(rulesOf(open(["a"])));
+  });
+
   it.each([[[]], [["a"]], [["c"]], [["e"]], [["b", "d"]], [names]])(
     "reaches every subset of the optional members when %j are required",
     (required) => {

@@ -1,9 +1,12 @@
 // Owns the spelling of GBNF. The text is ASCII, so that neither its length nor its reading depends on an encoding.
 import { isEmpty, type Expression } from "./expression.ts";
-import { codePoint, type CharRange } from "./char-set.ts";
+import { codePoint, type CharRange, type CharSet } from "./char-set.ts";
 
 /** Equal neighbours from this many on are written once with a count. */
 const shortestRun = 3;
+/** Nothing in it is escaped. */
+const plainLiteral = /^[ !#-[\]-~]*$/;
+const setTexts = new WeakMap<CharSet, string>();
 
 export function printRule(name: string, expression: Expression): string {
   return `${name} ::= ${printOptions(expression)}\n`;
@@ -26,18 +29,23 @@ function printSequence(expression: Expression): string {
     else words.push({ text, count: 1, countable: isAtom(item) });
   }
   return words
-    .map(({ text, count, countable }) =>
-      countable && count >= shortestRun ? `${text}{${count}}` : Array.from({ length: count }, () => text).join(" "),
-    )
+    .map(({ text, count, countable }) => {
+      if (count === 1) return text;
+      return countable && count >= shortestRun
+        ? `${text}{${count}}`
+        : Array.from({ length: count }, () => text).join(" ");
+    })
     .join(" ");
 }
 
 function printItem(expression: Expression): string {
   switch (expression.kind) {
     case "literal":
-      return `"${[...expression.text].map(printLiteralChar).join("")}"`;
+      return plainLiteral.test(expression.text)
+        ? `"${expression.text}"`
+        : `"${[...expression.text].map(printLiteralChar).join("")}"`;
     case "class":
-      return `[${expression.set.map(printRange).join("")}]`;
+      return printSet(expression.set);
     case "reference":
       return expression.rule;
     case "sequence":
@@ -46,6 +54,13 @@ function printItem(expression: Expression): string {
     case "repeat":
       return `${printRepeated(expression.item)}${printCount(expression.min, expression.max)}`;
   }
+}
+
+/** Most sets stand in many rules. */
+function printSet(set: CharSet): string {
+  const text = setTexts.get(set) ?? `[${set.map(printRange).join("")}]`;
+  setTexts.set(set, text);
+  return text;
 }
 
 function printRepeated(item: Expression): string {

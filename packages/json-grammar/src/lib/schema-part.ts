@@ -41,7 +41,8 @@ export function pathOf(part: SchemaPart, ...keys: readonly (string | number)[]):
 }
 
 export function escapePointer(key: string | number): string {
-  return String(key).replaceAll("~", "~0").replaceAll("/", "~1");
+  const text = String(key);
+  return /[~/]/.test(text) ? text.replaceAll("~", "~0").replaceAll("/", "~1") : text;
 }
 
 export function numberOf(part: SchemaPart, keyword: string): number | undefined {
