@@ -1,6 +1,7 @@
 // Owns how a prompt becomes tokens: BOS exactly once where the model wants it, control tokens from the template alone.
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format";
-import type { PromptInput, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
+import type { PromptInput, PromptPiece, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -51,9 +52,22 @@ export function createPrompts(options: PromptOptions): Prompts {
     return await tokenizer.tokenize(startsWithBos ? text.slice(bosText.length) : text, false);
   }
 
+  /** As llama-server does it: text may name control tokens, and BOS stands before a text alone. */
+  async function joined(pieces: readonly PromptPiece[]): Promise<Token[]> {
+    const tokens: Token[] = [];
+    for (const piece of pieces) {
+      for (const token of typeof piece === "string" ? await tokenizer.tokenize(piece, true) : piece) tokens.push(token);
+    }
+    return typeof pieces[0] === "string" ? withBos(tokens) : tokens;
+  }
+
   return {
     async tokenize(input) {
       if (input.kind === "text") return { tokens: withBos(await plain(input.text)) };
+      if (input.kind === "pieces") return { tokens: await joined(input.pieces) };
+      if (input.kind === "infill") {
+        throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to.");
+      }
       const rendered = await renderGuarded(input);
       const [first = "", ...rest] = rendered.split(breakMark);
       const tokens = await tokenizer.tokenize(first, true);

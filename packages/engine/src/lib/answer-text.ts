@@ -27,6 +27,8 @@ export interface AnswerText {
   readonly thinking: boolean;
   /** Pieces that looked like calls and could not be read. */
   readonly unreadableCalls: number;
+  /** The stop string that ended it. */
+  readonly stopString: string | undefined;
 }
 
 /** What stands for a marker in the reader's text; no other token may say it. */
@@ -60,6 +62,9 @@ function plainText(stop: readonly string[]): AnswerText {
     end: () => said(assembler.end()),
     thinking: false,
     unreadableCalls: 0,
+    get stopString() {
+      return assembler.stopString;
+    },
   };
 }
 
@@ -103,6 +108,9 @@ function readText(stop: readonly string[], reader: AnswerReader): AnswerText {
     },
     get unreadableCalls() {
       return reader.calls.unreadable;
+    },
+    get stopString() {
+      return stops.stopString;
     },
   };
 }

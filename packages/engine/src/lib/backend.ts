@@ -49,8 +49,23 @@ export interface TemplateTool {
   readonly function: { readonly name: string; readonly description?: string; readonly parameters?: unknown };
 }
 
+/** Part of a prompt: text, in which control tokens are read as such, or tokens as they are. */
+export type PromptPiece = string | readonly Token[];
+
+/** Code with a hole, as models that were trained to fill one take it. */
+export interface InfillPrompt {
+  readonly prefix: string;
+  readonly suffix: string;
+  /** Other files of the same repository, the most relevant last. */
+  readonly extra: readonly { readonly filename: string; readonly text: string }[];
+  /** What the hole's text begins with. */
+  readonly prompt: string;
+}
+
 export type PromptInput =
   | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "pieces"; readonly pieces: readonly PromptPiece[] }
+  | { readonly kind: "infill"; readonly infill: InfillPrompt }
   | {
       readonly kind: "messages";
       readonly messages: readonly TemplateMessage[];

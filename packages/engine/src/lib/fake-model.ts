@@ -51,6 +51,17 @@ export const fakeVocabularySize = tokenTexts.length;
  */
 export function tokenizeFake(input: PromptInput): Token[] {
   if (input.kind === "text") return [beginOfText, ...tokenizeFakeText(input.text)];
+  if (input.kind === "pieces") {
+    return [
+      beginOfText,
+      ...input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece)),
+    ];
+  }
+  if (input.kind === "infill") {
+    const { prefix, suffix, extra, prompt } = input.infill;
+    const files = extra.map(({ filename, text }) => `${filename}\n${text}`);
+    return [beginOfText, ...tokenizeFakeText([...files, suffix, prefix + prompt].join("\n"))];
+  }
   const tools = (input.tools ?? []).flatMap((tool) => [roleTokens.tool, ...tokenizeFakeText(JSON.stringify(tool))]);
   const turns = input.messages.flatMap(({ role, content }) => [
     roleTokens[role],

@@ -1,6 +1,14 @@
 // Owns what passes between the worker and its engine, which usually lives in a child process: plain data, one message per step.
 import type { ErrorCode, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
-import type { BackendInfo, TemplateMessage, TemplateOptions, TemplateTool, Token } from "./backend.ts";
+import type {
+  BackendInfo,
+  InfillPrompt,
+  PromptPiece,
+  TemplateMessage,
+  TemplateOptions,
+  TemplateTool,
+  Token,
+} from "./backend.ts";
 
 /** A job as the engine sees it. */
 export type EngineJob = GenerateJob | EmbedJob;
@@ -8,7 +16,10 @@ export type EngineJob = GenerateJob | EmbedJob;
 export interface GenerateJob {
   readonly kind: "generate";
   readonly jobId: string;
+  /** Exactly one of these four. */
   readonly prompt?: string;
+  readonly pieces?: readonly PromptPiece[];
+  readonly infill?: InfillPrompt;
   readonly messages?: readonly TemplateMessage[];
   readonly tools?: readonly TemplateTool[];
   readonly template?: TemplateOptions;
@@ -18,6 +29,7 @@ export interface GenerateJob {
   readonly thinkingBudget?: number;
   /** Times over that the same tokens end the answer. */
   readonly repetitionLimit?: number;
+  /** 0: the prompt is computed, so that the next one finds it, and nothing is said. */
   readonly maxTokens?: number;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
@@ -149,7 +161,13 @@ export type JobEvent =
       readonly vector: readonly number[];
       readonly tokens: number;
     }
-  | ({ readonly type: "finished"; readonly jobId: string; readonly by: StoppedBy } & JobTotals)
+  | ({
+      readonly type: "finished";
+      readonly jobId: string;
+      readonly by: StoppedBy;
+      /** Which one it was, where it was one. */
+      readonly stopString?: string;
+    } & JobTotals)
   /** `steps`: forward passes that ended between the cancel command and the slot being free; 0 or 1. */
   | ({ readonly type: "cancelled"; readonly jobId: string; readonly steps: number } & JobTotals)
   | ({ readonly type: "failed"; readonly jobId: string } & JobFailure);

@@ -102,7 +102,15 @@ export function endingEvents(slot: Slot, passes: number, atMs: number): JobEvent
   const terminal = ((): JobEvent => {
     switch (ending.kind) {
       case "finished":
-        return { type: "finished", jobId, by: ending.by, ...sequence.totals(atMs) };
+        return {
+          type: "finished",
+          jobId,
+          by: ending.by,
+          ...(ending.by === "stop_string" && sequence.stopString !== undefined
+            ? { stopString: sequence.stopString }
+            : {}),
+          ...sequence.totals(atMs),
+        };
       case "cancelled":
         return { type: "cancelled", jobId, steps: passes - ending.atPass, ...sequence.totals(atMs) };
       case "failed":

@@ -127,6 +127,8 @@ export function failureOf(thrown: unknown): JobFailure {
 }
 
 function promptOf(job: GenerateJob): PromptInput {
+  if (job.pieces !== undefined) return { kind: "pieces", pieces: job.pieces };
+  if (job.infill !== undefined) return { kind: "infill", infill: job.infill };
   return job.messages === undefined
     ? { kind: "text", text: job.prompt ?? "" }
     : {
@@ -143,9 +145,25 @@ function promptOf(job: GenerateJob): PromptInput {
  */
 export function checkChars(input: PromptInput, contextSize: number): void {
   const enough = maxCharsPerToken * contextSize;
-  const chars = input.kind === "text" ? input.text.length : countChars([input.messages, input.tools], enough);
-  const fewestTokens = Math.max(1, Math.ceil(chars / maxCharsPerToken));
+  const fewestTokens = Math.max(1, Math.ceil(charsOf(input, enough) / maxCharsPerToken));
   checkLength(fewestTokens, contextSize, "at least ");
+}
+
+/** A token among the pieces counts as the longest text that it may stand for. */
+function charsOf(input: PromptInput, enough: number): number {
+  switch (input.kind) {
+    case "text":
+      return input.text.length;
+    case "pieces":
+      return input.pieces.reduce(
+        (sum, piece) => sum + piece.length * (typeof piece === "string" ? 1 : maxCharsPerToken),
+        0,
+      );
+    case "infill":
+      return countChars(input.infill, enough);
+    case "messages":
+      return countChars([input.messages, input.tools], enough);
+  }
 }
 
 /**
@@ -188,7 +206,17 @@ function isSameRequest(a: EngineJob, b: EngineJob): boolean {
       job.kind === "embed"
         ? [job.kind, job.texts]
         : [
-            [job.kind, job.prompt, job.messages, job.tools, job.template, job.answerGrammar, job.thinkingBudget],
+            [
+              job.kind,
+              job.prompt,
+              job.pieces,
+              job.infill,
+              job.messages,
+              job.tools,
+              job.template,
+              job.answerGrammar,
+              job.thinkingBudget,
+            ],
             [job.sampling, job.topLogprobs, job.contextShift],
           ],
     );

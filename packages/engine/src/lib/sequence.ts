@@ -15,7 +15,7 @@ export interface SequenceOptions {
   readonly ignoreEos: boolean;
   readonly promptTokens: number;
   readonly cachedTokens: number;
-  /** Asked for; the context's end may come first, unless the context is shifted. */
+  /** Asked for; the context's end may come first, unless the context is shifted. 0: the prompt is computed, and that is all. */
   readonly maxTokens: number | undefined;
   readonly contextShift: boolean;
   readonly contextSize: number;
@@ -51,6 +51,8 @@ export interface Sequence {
   readonly lastToken: Token;
   /** What the next decode step yields instead of sampling. */
   readonly forced: Token | undefined;
+  /** The one that ended its text. */
+  readonly stopString: string | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
   /** After the last token: what was held back, and tokens that no event has told yet. */
   flush(atMs: number): readonly TokenEvent[];
@@ -119,8 +121,12 @@ export function createSequence(options: SequenceOptions): Sequence {
     get forced() {
       return forced[0];
     },
+    get stopString() {
+      return text.stopString;
+    },
 
     accept({ token, bytes, mark, endOfGeneration, logprobs: entry }, atMs) {
+      if (options.maxTokens === 0) return { events: [], finish: "max_tokens" };
       lastToken = token;
       completionTokens += 1;
       firstTokenAtMs ??= atMs;

@@ -11,6 +11,8 @@ export interface TextAssembler {
   push(bytes: Uint8Array): CertainText;
   /** The generation has ended: what was held back comes out, an unfinished character as U+FFFD. */
   end(): CertainText;
+  /** The stop string that ended the text. */
+  readonly stopString: string | undefined;
 }
 
 /**
@@ -27,6 +29,9 @@ export function createTextAssembler(stopStrings: readonly string[]): TextAssembl
       const held = stops.end();
       return { text: rest.text + held.text, stopped: held.stopped };
     },
+    get stopString() {
+      return stops.stopString;
+    },
   };
 }
 
@@ -39,6 +44,8 @@ export interface StopMatcher {
   push(text: string): CertainText;
   /** No more text comes for now: what was held back is no stop string. */
   end(): CertainText;
+  /** The one that was complete first. */
+  readonly stopString: string | undefined;
 }
 
 export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
@@ -46,40 +53,44 @@ export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
   // character in two.
   const stops = stopStrings.filter((stop) => stop !== "" && !/\p{Surrogate}/u.test(stop));
   let held = "";
-  let stopped = false;
+  let found: string | undefined;
   return {
     push(added) {
-      if (stopped) return { text: "", stopped };
+      if (found !== undefined) return { text: "", stopped: true };
       const text = held + added;
       held = "";
       const match = added === "" ? undefined : firstStop(text, stops);
-      stopped = match !== undefined;
-      if (match !== undefined) return { text: text.slice(0, match), stopped };
+      found = match?.stop;
+      if (match !== undefined) return { text: text.slice(0, match.start), stopped: true };
       const certain = certainLength(text, stops);
       held = text.slice(certain);
-      return { text: text.slice(0, certain), stopped };
+      return { text: text.slice(0, certain), stopped: false };
     },
     end() {
       const text = held;
       held = "";
-      return { text, stopped };
+      return { text, stopped: found !== undefined };
+    },
+    get stopString() {
+      return found;
     },
   };
 }
-/** Where the stop string that is complete first begins. */
-function firstStop(text: string, stops: readonly string[]): number | undefined {
-  let start: number | undefined;
+
+/** The stop string that is complete first, and where it begins. */
+function firstStop(text: string, stops: readonly string[]): { start: number; stop: string } | undefined {
+  let first: { start: number; stop: string } | undefined;
   let end = Infinity;
   for (const stop of stops) {
     const at = text.indexOf(stop);
     if (at < 0) continue;
     const stopEnd = at + stop.length;
-    if (stopEnd < end || (stopEnd === end && at < (start ?? Infinity))) {
-      start = at;
+    if (stopEnd < end || (stopEnd === end && at < (first?.start ?? Infinity))) {
+      first = { start: at, stop };
       end = stopEnd;
     }
   }
-  return start;
+  return first;
 }
 
 /** How much of the text cannot be the beginning of a stop string any more. */

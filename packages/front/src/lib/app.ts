@@ -8,8 +8,13 @@ import { createBodyBudget } from "./body-budget.ts";
 import { connectionOf } from "./connection.ts";
 import type { AppContext, AppEnv, AppOptions } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
+import { createAnthropicDialect } from "./dialects/anthropic/dialect.ts";
+import { createLlamaServerDialect } from "./dialects/llama-server/dialect.ts";
 import { createNativeDialect } from "./dialects/native/dialect.ts";
+import { createOllamaDialect } from "./dialects/ollama/dialect.ts";
 import { createOpenAiDialect } from "./dialects/openai/dialect.ts";
+import { createRerankDialect } from "./dialects/rerank/dialect.ts";
+import { createResponsesDialect } from "./dialects/responses/dialect.ts";
 import { createGate } from "./gate.ts";
 import { createGenerations } from "./generations.ts";
 import { referencePaths } from "./reference-page.ts";
@@ -40,12 +45,20 @@ export function createApp(options: AppOptions): App {
   const requestPace = createPace(requestsPerTurn);
   const { pages } = options;
   const native = createNativeDialect(options, generations, streams, reference);
-  const dialects: readonly Dialect[] = [native, createOpenAiDialect(options, generations)];
+  const dialects: readonly Dialect[] = [
+    native,
+    createOpenAiDialect(options, generations),
+    createResponsesDialect(options, generations),
+    createAnthropicDialect(options, generations),
+    createOllamaDialect(options, generations),
+    createLlamaServerDialect(options, generations),
+    createRerankDialect(options, generations),
+  ];
 
   app.use(async (c, next) => {
     const requestId = requestIdOf(c);
     c.set("requestId", requestId);
-    c.set("dialect", native);
+    c.set("dialect", dialects.find(({ prefixes }) => prefixes.some((start) => c.req.path.startsWith(start))) ?? native);
     c.set("bodies", bodies);
     c.set("pace", pace);
     c.set("log", options.log.child({ trace: requestId }));

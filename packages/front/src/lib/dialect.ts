@@ -7,6 +7,8 @@ import type { AppContext } from "./context.ts";
 export interface Dialect {
   readonly name: string;
   readonly routes: readonly DialectRoute[];
+  /** An error on a path of no route is this dialect's where the path begins with one of these. */
+  readonly prefixes: readonly string[];
   /** The API token that a request presents, if it presents one. */
   credential(header: (name: string) => string | undefined): string | undefined;
   /** The JSON body of an error's response. Its status and the headers about retrying are the same in every dialect. */
@@ -47,10 +49,10 @@ export interface Streamed {
   framing(job: Job): Framing;
 }
 
-/** In one piece, at its end. */
+/** In one piece, at its end. `collector` is called once, when the job has been accepted. */
 export interface Collected {
   readonly kind: "collected";
-  readonly collector: Collector;
+  collector(job: Job): Collector;
 }
 
 export type OngoingEvent = Exclude<StreamEvent, TerminalEvent>;

@@ -5,7 +5,7 @@ import { WaggleError, isTerminal } from "@waggle/protocol";
 import type { EndEvent, TokenEvent } from "@waggle/protocol";
 import { connectionOf } from "./connection.ts";
 import type { AppContext, AppOptions } from "./context.ts";
-import type { Framing, Generation } from "./dialect.ts";
+import type { Collector, Framing, Generation } from "./dialect.ts";
 import { completeEndOf, framedChunks } from "./framed-chunks.ts";
 import { streamResponse } from "./stream-response.ts";
 import type { StreamCounter } from "./stream-counter.ts";
@@ -16,10 +16,12 @@ export interface Generations {
   /** Accepts the job, and no more. @throws WaggleError */
   submit(c: AppContext, spec: JobSpec): Promise<Job>;
   /** Accepts the job and waits for its end. A client that leaves takes the job with it. @throws WaggleError also when it did not end well */
-  complete(c: AppContext, spec: JobSpec, onToken?: (token: TokenEvent) => void): Promise<CompleteJob>;
+  complete(c: AppContext, spec: JobSpec, onToken?: OnToken): Promise<CompleteJob>;
   /** One more reader of a job, from after this token index on. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Response;
 }
+
+type OnToken = (token: TokenEvent, job: Job) => void;
 
 export interface CompleteJob {
   readonly job: Job;
@@ -43,7 +45,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   // The client may leave at any time while its job is being accepted. Whoever opens a reader looks, before anything is awaited, whether it
   // is still there; closing that reader is what ends the job, or leaves it running where its client has asked for that.
 
-  async function complete(c: AppContext, spec: JobSpec, onToken?: (token: TokenEvent) => void): Promise<CompleteJob> {
+  async function complete(c: AppContext, spec: JobSpec, onToken?: OnToken): Promise<CompleteJob> {
     const job = await submit(c, spec);
     const connection = connectionOf(c);
     const reader = dispatcher.openReader(job, -1, () => connection.destroy());
@@ -51,7 +53,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     try {
       for await (const batch of reader) {
         for (const event of batch) {
-          if (event.type === "token") onToken?.(event);
+          if (event.type === "token") onToken?.(event, job);
           if (isTerminal(event)) return { job, end: completeEndOf(event) };
         }
       }
@@ -90,8 +92,10 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     complete,
     async respond(c, { spec, answer }) {
       if (answer.kind === "collected") {
-        const { end } = await complete(c, spec, (token) => answer.collector.add(token));
-        return c.json(answer.collector.body(end));
+        let collector: Collector | undefined;
+        const collected = (job: Job): Collector => (collector ??= answer.collector(job));
+        const { job, end } = await complete(c, spec, (token, from) => collected(from).add(token));
+        return c.json(collected(job).body(end));
       }
       // Before the job is accepted: it would supersede another one of its session, only to be refused.
       const release = streams.reserve(c.get("client"));

@@ -1,5 +1,5 @@
 // Owns how a job becomes what the engine is told.
-import type { EngineJob } from "@waggle/engine";
+import type { EngineJob, GenerateJob, PromptInput } from "@waggle/engine";
 import type { Sampling } from "@waggle/protocol";
 import type { JobSpec } from "./job-spec.ts";
 
@@ -12,9 +12,7 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
   return {
     kind: "generate",
     jobId: uid,
-    ...(prompt.kind === "text" ? { prompt: prompt.text } : { messages: prompt.messages }),
-    ...(prompt.kind === "text" || prompt.tools === undefined ? {} : { tools: prompt.tools }),
-    ...(prompt.kind === "text" || prompt.template === undefined ? {} : { template: prompt.template }),
+    ...promptOf(prompt),
     ...(spec.answerGrammar === undefined ? {} : { answerGrammar: spec.answerGrammar }),
     ...(spec.thinkingBudget === undefined ? {} : { thinkingBudget: spec.thinkingBudget }),
     ...(repetitionLimit === undefined || repetitionLimit === 0 ? {} : { repetitionLimit }),
@@ -26,6 +24,23 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     cacheScope,
     ...(scope.sessionId === undefined ? {} : { sessionId: scope.sessionId }),
   };
+}
+
+function promptOf(
+  prompt: PromptInput,
+): Pick<GenerateJob, "prompt" | "pieces" | "infill" | "messages" | "tools" | "template"> {
+  switch (prompt.kind) {
+    case "text":
+      return { prompt: prompt.text };
+    case "pieces":
+      return { pieces: prompt.pieces };
+    case "infill":
+      return { infill: prompt.infill };
+    case "messages": {
+      const { kind: _, ...conversation } = prompt;
+      return conversation;
+    }
+  }
 }
 
 /** Choices of one job differ in their seeds alone. */

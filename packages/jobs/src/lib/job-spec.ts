@@ -44,7 +44,7 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly thinkingBudget?: number | undefined;
   /** Times over that the same tokens end the answer. */
   readonly repetitionLimit?: number | undefined;
-  /** Undefined: to the context's end. */
+  /** Undefined: to the context's end. 0: the prompt is computed, so that the next one finds it, and nothing is said. */
   readonly maxTokens?: number | undefined;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`. */
   readonly contextShift: boolean;

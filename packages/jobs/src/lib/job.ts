@@ -48,6 +48,8 @@ export interface SequenceState {
   readonly held: boolean;
   /** Set when it came to an end by itself. */
   readonly stoppedBy: StoppedBy | undefined;
+  /** The stop string that it ended with. */
+  readonly stopString: string | undefined;
   /** Of an answer to messages: what it has said so far; undefined once that is more than a stream may hold. */
   readonly message: MessageDraft | undefined;
   /** What the engine counted, once it is over. */

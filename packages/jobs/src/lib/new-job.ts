@@ -59,6 +59,7 @@ export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }:
         choice,
         held: false,
         stoppedBy: undefined,
+        stopString: undefined,
         message: spec.kind === "generate" && spec.prompt.kind === "messages" ? emptyMessage : undefined,
         counts: undefined,
         startedMs: 0,

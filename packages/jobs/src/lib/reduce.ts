@@ -178,7 +178,7 @@ function release(job: Job, { event, at }: Extract<JobEvent, { type: "released" }
     sequences: withSequence(job.state, event.jobId, {
       held: false,
       ...(counts === undefined ? {} : { counts }),
-      ...(event.type === "finished" ? { stoppedBy: event.by } : {}),
+      ...(event.type === "finished" ? { stoppedBy: event.by, stopString: event.stopString } : {}),
     }),
   };
   const steps: readonly Effect[] = [
@@ -235,6 +235,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobEvent, { type: "engine
       ...sequence,
       held: false,
       stoppedBy: undefined,
+      stopString: undefined,
       counts: undefined,
     })),
   };

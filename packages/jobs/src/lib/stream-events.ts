@@ -83,7 +83,7 @@ export function terminalEventOf(job: Job, state: JobState, outcome: Outcome): Te
   };
 }
 
-type ChoiceEnd = Pick<EndEvent, "finish_reason" | "stopped_by" | "cancelled_by" | "message">;
+type ChoiceEnd = Pick<EndEvent, "finish_reason" | "stopped_by" | "stop_string" | "cancelled_by" | "message">;
 
 /** @param outcome of the whole job, where one is asked for */
 function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, { type: "failed" }>): ChoiceEnd {
@@ -93,6 +93,7 @@ function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, {
   return {
     finish_reason: reason,
     ...(by === undefined ? {} : { stopped_by: by }),
+    ...(by === "stop_string" && sequence?.stopString !== undefined ? { stop_string: sequence.stopString } : {}),
     ...(outcome?.type === "cancelled" ? { cancelled_by: outcome.by } : {}),
     ...(draft === undefined ? {} : { message: messageOf(draft) }),
   };

@@ -140,6 +140,7 @@ const choiceEndShape = {
   stopped_by: StoppedBySchema.optional().describe(
     "What ended it: the model itself, a stop string, max_tokens, a full context, or a text that repeats itself without end.",
   ),
+  stop_string: z.string().optional().describe("Which one ended it, where one did."),
   message: AnswerMessageSchema.optional().describe("Of an answer to messages: its parts put together."),
 };
 

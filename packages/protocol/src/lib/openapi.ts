@@ -2,7 +2,12 @@
 import { z } from "zod";
 import { ErrorBodySchema, errorKinds } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
+import { anthropicRoutes } from "./anthropic-routes.ts";
+import { llamaServerRoutes } from "./llama-server-routes.ts";
+import { ollamaRoutes } from "./ollama-routes.ts";
 import { openAiRoutes } from "./openai-routes.ts";
+import { rerankRoutes } from "./rerank-routes.ts";
+import { responsesRoutes } from "./responses-routes.ts";
 import { OpenAiErrorSchema } from "./openai.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
@@ -60,6 +65,11 @@ export function workerOpenApi(version: string): Json {
     groups: [
       { tag: "Native", routes: workerRoutes, error: ErrorBodySchema },
       { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema },
+      { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
+      { tag: "Anthropic", routes: anthropicRoutes, error: ErrorBodySchema },
+      { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
+      { tag: "llama-server", routes: llamaServerRoutes, error: ErrorBodySchema },
+      { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
     ],
   });
 }

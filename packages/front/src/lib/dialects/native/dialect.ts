@@ -1,7 +1,7 @@
 // Owns the native dialect: the worker's own routes, their tokens and their errors.
 import { workerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
-import { bearerToken } from "../../credentials.ts";
+import { apiToken } from "../../credentials.ts";
 import { routesOf } from "../../dialect.ts";
 import type { Dialect } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
@@ -20,7 +20,8 @@ export function createNativeDialect(
   return {
     name: "native",
     routes: routesOf(workerRoutes, handlers, ({ path }) => [path]),
-    credential: bearerToken,
+    prefixes: [],
+    credential: apiToken,
     errorBody: (error) => error.toBody(),
   };
 }

@@ -1,7 +1,7 @@
 // Owns OpenAI's dialect, with llama-server's additions to it.
 import { openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
-import { bearerToken } from "../../credentials.ts";
+import { apiToken } from "../../credentials.ts";
 import { routesOf } from "../../dialect.ts";
 import type { Dialect } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
@@ -12,7 +12,8 @@ export function createOpenAiDialect(options: AppOptions, generations: Generation
   return {
     name: "openai",
     routes: routesOf(openAiRoutes, createOpenAiRoutes(options, generations), pathsOf),
-    credential: bearerToken,
+    prefixes: [],
+    credential: apiToken,
     errorBody: openAiError,
   };
 }

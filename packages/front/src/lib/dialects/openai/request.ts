@@ -1,40 +1,28 @@
 // Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
-import { GenerateRequestSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
-import type { ChatCompletionRequest, CompletionRequest, GenerateRequest, GenerateRequestInput } from "@waggle/protocol";
-import type { GenerateSpec, JobScope } from "@waggle/jobs";
+import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
+import type { GenerateSpec } from "@waggle/jobs";
 import { conversationSpecOf } from "../../conversation.ts";
-import type { Conversation, ConversationContext } from "../../conversation.ts";
+import type { Conversation } from "../../conversation.ts";
 import { unsupported } from "../../fields.ts";
-
-export interface TranslationContext extends JobScope, ConversationContext {
-  /** Longest a collected answer may take. */
-  readonly deadlineMs: number | undefined;
-}
+import { specOfWishes } from "../../wishes.ts";
+import type { RequestContext, Wishes } from "../../wishes.ts";
 
 /** OpenAI's defaults where they differ from the native ones. */
 const defaults = { temperature: 1, top_p: 1 } as const;
 
-export async function translateChat(body: ChatCompletionRequest, context: TranslationContext): Promise<GenerateSpec> {
+export async function translateChat(body: ChatCompletionRequest, context: RequestContext): Promise<GenerateSpec> {
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
-  const spec = specOf(body, context, {
-    max_tokens: body.max_completion_tokens ?? body.max_tokens,
-    grammar: body.grammar,
-    repetition_limit: body.repetition_limit,
-  });
+  const spec = specOfWishes(wishesOf(body, body.max_completion_tokens ?? body.max_tokens), context);
   const { messages } = body;
   const conversation = { messages, options: body, schema: schemaOf(body), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
 }
 
-export function translateCompletion(body: CompletionRequest, context: TranslationContext): GenerateSpec {
+export function translateCompletion(body: CompletionRequest, context: RequestContext): GenerateSpec {
   return {
-    ...specOf(body, context, {
-      max_tokens: body.max_tokens,
-      grammar: body.grammar,
-      repetition_limit: body.repetition_limit,
-    }),
+    ...specOfWishes(wishesOf(body, body.max_tokens), context),
     prompt: { kind: "text", text: body.prompt },
     topLogprobs: body.logprobs ?? undefined,
   };
@@ -52,74 +40,11 @@ function schemaOf({ response_format: format, json_schema: schema }: ChatCompleti
   return { value: asked.schema ?? { type: "object" }, field: "response_format.schema" };
 }
 
-/** All of a spec but its prompt and logprobs. */
-function specOf(
-  body: Shared,
-  { deadlineMs, chatFormat: _, answerGrammar: __, ...scope }: TranslationContext,
-  own: Partial<Pick<ChatCompletionRequest, "max_tokens" | "grammar" | "repetition_limit">>,
-): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
-  // The native schema fills in the defaults and checks what both dialects have in common; its prompt is not used.
-  const request = parse({ prompt: "-", ...shared(body), ...optional(own) });
+function wishesOf(body: ChatCompletionRequest | CompletionRequest, maxTokens: number | null | undefined): Wishes {
   return {
-    kind: "generate",
-    scope,
-    priority: 0,
-    deadlineMs,
-    onDisconnect: "cancel",
-    direct: true,
-    choices: body.n ?? 1,
-    sampling: samplingOf(request),
-    maxTokens: request.max_tokens,
-    repetitionLimit: request.repetition_limit ?? undefined,
-    contextShift: request.context_shift,
-    stop: stopStringsOf(request),
-  };
-}
-
-type Shared = Pick<
-  ChatCompletionRequest,
-  | "n"
-  | "temperature"
-  | "top_p"
-  | "top_k"
-  | "min_p"
-  | "seed"
-  | "stop"
-  | "presence_penalty"
-  | "frequency_penalty"
-  | "repeat_penalty"
-  | "logit_bias"
-  | "ignore_eos"
-  | "context_shift"
->;
-
-function shared(body: Shared): GenerateRequestInput {
-  return optional({
+    ...body,
+    max_tokens: maxTokens,
     temperature: body.temperature ?? defaults.temperature,
     top_p: body.top_p ?? defaults.top_p,
-    top_k: body.top_k,
-    min_p: body.min_p,
-    // OpenAI's seeds are any integers; ours are 32 bits, and -1 asks for a random one.
-    seed: body.seed == null || body.seed === -1 ? undefined : ((body.seed % 2 ** 32) + 2 ** 32) % 2 ** 32,
-    stop: body.stop,
-    presence_penalty: body.presence_penalty,
-    frequency_penalty: body.frequency_penalty,
-    repeat_penalty: body.repeat_penalty,
-    logit_bias: body.logit_bias,
-    ignore_eos: body.ignore_eos,
-    context_shift: body.context_shift,
-  }) as GenerateRequestInput;
-}
-
-/** @throws WaggleError invalid_argument; what the dialect's own schema has let through rarely fails here */
-function parse(input: GenerateRequestInput): GenerateRequest {
-  const result = GenerateRequestSchema.safeParse(input);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw unsupported(issue?.path.map(String).join(".") ?? "", issue?.message ?? "invalid");
-}
-
-/** Without the fields that are null or undefined: in this dialect both mean that nothing was said. */
-function optional<T extends Record<string, unknown>>(fields: T): { [K in keyof T]: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as never;
+  };
 }

@@ -1,19 +1,18 @@
 // Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
 import { randomUUID } from "node:crypto";
-import { ChatCompletionRequestSchema, CompletionRequestSchema, SessionIdSchema, WaggleError } from "@waggle/protocol";
+import { ChatCompletionRequestSchema, CompletionRequestSchema, WaggleError } from "@waggle/protocol";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { openAiRoutes } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
-import type { AppContext, AppOptions } from "../../context.ts";
+import type { AppOptions } from "../../context.ts";
 import type { Generation, Handler } from "../../dialect.ts";
-import { answerGrammarFor, unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { chatCompletion } from "./chat.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { openAiCollector, openAiFraming } from "./framing.ts";
 import type { Completion, CompletionOptions } from "./framing.ts";
 import { translateChat, translateCompletion } from "./request.ts";
-import type { TranslationContext } from "./request.ts";
+import { requestContextOf } from "../../wishes.ts";
 import { textCompletion } from "./text.ts";
 import { createTokenRoutes } from "./token-routes.ts";
 
@@ -26,7 +25,7 @@ interface AnswerWishes {
 }
 
 export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
-  const { limits, schemas, view } = options;
+  const { limits, view } = options;
   const created = Math.floor(Date.now() / 1000);
 
   function generationOf(body: AnswerWishes, spec: GenerateSpec, completion: Completion): Generation {
@@ -42,29 +41,9 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
       logprobs: spec.topLogprobs !== undefined,
     };
     if (body.stream !== true)
-      return { spec, answer: { kind: "collected", collector: openAiCollector(completion, shape) } };
+      return { spec, answer: { kind: "collected", collector: () => openAiCollector(completion, shape) } };
     const includeUsage = body.stream_options?.include_usage === true;
     return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, includeUsage) } };
-  }
-
-  function contextOf(c: AppContext, body: AnswerWishes): TranslationContext {
-    const session = c.req.header("x-session-id");
-    const parsed = SessionIdSchema.optional().safeParse(session);
-    if (!parsed.success) {
-      throw unsupported(
-        "x-session-id",
-        "only letters, digits and . _ : - are allowed, 128 at most, and not dots alone",
-      );
-    }
-    // A collected answer must come before the client's own time for headers is up; a stream has its headers already.
-    return {
-      client: c.get("client"),
-      trace: c.get("requestId"),
-      chatFormat: view.chatFormat,
-      answerGrammar: answerGrammarFor(schemas, c.get("client")),
-      sessionId: parsed.data,
-      deadlineMs: body.stream === true ? undefined : limits.collectTimeoutMs,
-    };
   }
 
   function model(): Record<string, unknown> {
@@ -88,12 +67,12 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
-      const spec = await translateChat(body, contextOf(c, body));
+      const spec = await translateChat(body, requestContextOf(c, options, { streamed: body.stream === true }));
       return await generations.respond(c, generationOf(body, spec, chatCompletion));
     },
     async completions(c) {
       const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
-      const spec = translateCompletion(body, contextOf(c, body));
+      const spec = translateCompletion(body, requestContextOf(c, options, { streamed: body.stream === true }));
       return await generations.respond(c, generationOf(body, spec, textCompletion));
     },
     embeddings: embeddingsRoute(options, generations),

@@ -1,0 +1,17 @@
+// Owns the dialect of Anthropic's Messages API.
+import { anthropicRoutes } from "@waggle/protocol";
+import type { AppOptions } from "../../context.ts";
+import { apiToken } from "../../credentials.ts";
+import { routesOf } from "../../dialect.ts";
+import type { Dialect } from "../../dialect.ts";
+import type { Generations } from "../../generations.ts";
+
+export function createAnthropicDialect(_options: AppOptions, _generations: Generations): Dialect {
+  return {
+    name: "anthropic",
+    routes: routesOf(anthropicRoutes, {}, ({ path }) => [path]),
+    prefixes: ["/v1/messages"],
+    credential: apiToken,
+    errorBody: (error) => error.toBody(),
+  };
+}
