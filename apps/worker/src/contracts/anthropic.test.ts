@@ -173,8 +173,7 @@ describe("what other servers break on", () => {
     const called = { role: "assistant", content: [{ type: "tool_use", id: "t", name: "weather", input }] };
     const given = { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: "[eog:1]" }] };
     await ask({ ...asking(""), messages: [{ role: "user", content: "Go" }, called, given] });
-    const [call] = lastPrompt()[1]?.["tool_calls"] as { function: { arguments: object } }[];
-    expect(JSON.stringify(call?.function.arguments)).toBe('{"zebra":1,"ant":2}');
+    expect(JSON.stringify(lastPrompt()[1]?.["tool_calls"])).toContain('"arguments":{"zebra":1,"ant":2}');
   });
 
   test("8: a path that there is not, in this dialect's shape, and counts that are the message's own", async () => {
@@ -275,11 +274,10 @@ describe("errors", () => {
     start();
     const events = eventsOf(await post(asking("Go [fail:2]", { stream: true })));
     const told: AnthropicEvent[] = [];
-    await expect(
-      (async () => {
-        for (let next = await events.next(); next.done !== true; next = await events.next()) told.push(next.value);
-      })(),
-    ).rejects.toThrow();
+    const read = async (): Promise<void> => {
+      for (let next = await events.next(); next.done !== true; next = await events.next()) told.push(next.value);
+    };
+    await expect(read()).rejects.toThrow("ended with an error");
     expect(told.at(-1)).toMatchObject({ type: "error", error: { type: "api_error" } });
     expect(typesOf(told)).not.toContain("message_stop");
   });
