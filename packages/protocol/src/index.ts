@@ -12,6 +12,8 @@ export * from "./lib/routes.ts";
 export * from "./lib/openai.ts";
 export * from "./lib/openai-tokens.ts";
 export * from "./lib/openai-routes.ts";
+export * from "./lib/anthropic.ts";
+export * from "./lib/anthropic-answers.ts";
 export * from "./lib/anthropic-routes.ts";
 export * from "./lib/responses-routes.ts";
 export * from "./lib/ollama-routes.ts";
