@@ -8,12 +8,19 @@ const streamShape = {
   session_id: z.string().optional(),
 };
 
+const DiffersAtSchema = z
+  .string()
+  .describe(
+    "The first text of the prompt that was in no cache, 80 characters at most; absent where nothing had been cached for this client.",
+  );
+
 export const UsageSchema = z
   .object({
     prompt_tokens: z.int().nonnegative(),
     completion_tokens: z.int().nonnegative(),
     total_tokens: z.int().nonnegative(),
     cached_tokens: z.int().nonnegative().describe("Prompt tokens found in the slot's KV cache, so not computed."),
+    differs_at: DiffersAtSchema.optional(),
   })
   .meta({ id: "Usage" });
 export type Usage = z.infer<typeof UsageSchema>;
@@ -53,8 +60,24 @@ export const QueuedEventSchema = z
     type: z.literal("queued"),
     ...streamShape,
     position: z.int().nonnegative().describe("1 is next, 0 is running."),
+    eta_ms: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe("Until the first token, as jobs and prompts went lately; absent while too little has been measured."),
   })
   .meta({ id: "QueuedEvent" });
+
+/** How far a prompt is computed, with the meaning that llama-server gives to it (tools/server/README.md, return_progress). */
+export const PromptProgressSchema = z
+  .object({
+    total: z.int().positive().describe("Tokens of the prompt."),
+    cached: z.int().nonnegative().describe("Of them in the KV cache from the start."),
+    processed: z.int().nonnegative().describe("Of them in it now, with those that were cached."),
+    time_ms: z.number().nonnegative().describe("Since the slot was taken."),
+  })
+  .meta({ id: "PromptProgress" });
+export type PromptProgress = z.infer<typeof PromptProgressSchema>;
 
 export const StatusEventSchema = z
   .object({
@@ -63,6 +86,9 @@ export const StatusEventSchema = z
     status: z
       .enum(["loading", "thinking", "continued"])
       .describe("thinking: prefill has begun; the first token ends it."),
+    prompt_progress: PromptProgressSchema.optional().describe(
+      "With thinking, while a prompt is computed that takes more than one step: a few times a second.",
+    ),
   })
   .meta({ id: "StatusEvent" });
 
@@ -73,6 +99,7 @@ export const StartedEventSchema = z
     model: z.string(),
     prompt_tokens: z.int().nonnegative(),
     cached_tokens: z.int().nonnegative(),
+    differs_at: DiffersAtSchema.optional(),
     queue_ms: z.number().nonnegative(),
     seed: z.int().nonnegative().optional().describe("Given or drawn; the nth further choice has this plus n."),
   })
