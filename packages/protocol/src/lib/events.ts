@@ -2,6 +2,7 @@
 // Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error.
 import { z } from "zod";
 import { ErrorCodeSchema } from "./errors.ts";
+import { SamplingSchema } from "./generate.ts";
 
 const streamShape = {
   stream_id: z.string().describe("The job's id."),
@@ -171,6 +172,28 @@ const choiceEndShape = {
   message: AnswerMessageSchema.optional().describe("Of an answer to messages: its parts put together."),
 };
 
+const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
+const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
+
+/** By which anybody can check an answer, and have it again. */
+export const ReceiptSchema = z
+  .object({
+    text_sha256: Sha256Schema.describe(
+      "Of the texts of the answer's token events one after the other, in UTF-8; of several choices, of the first one's.",
+    ),
+    model_sha256: Sha256Schema.nullable().describe(
+      "Of the model's file; of a split one its parts one after the other. Null until it is known, and where there is no file.",
+    ),
+    template_sha256: Sha256Schema.nullable().describe("Of the chat template's text; null where none was used."),
+    seed: seed.unwrap().nonnegative().describe("Given or drawn; the nth further choice had this plus n."),
+    sampling: z
+      .object({ ...samplingShape, grammar_sha256: Sha256Schema.optional() })
+      .describe("The values that were used. Of the grammar that held the answer, if one did, the hash."),
+  })
+  .meta({ id: "Receipt" });
+export type Receipt = z.infer<typeof ReceiptSchema>;
+
 export const EndEventSchema = z
   .object({
     type: z.literal("end"),
@@ -178,11 +201,12 @@ export const EndEventSchema = z
     ...choiceEndShape,
     cancelled_by: CancelledBySchema.optional(),
     choices: z
-      .array(z.object(choiceEndShape))
+      .array(z.object({ ...choiceEndShape, text_sha256: Sha256Schema.optional().describe("As in the receipt.") }))
       .optional()
       .describe("Of a job with several choices: how each ended, and its message."),
     usage: UsageSchema,
     timings: TimingsSchema,
+    receipt: ReceiptSchema.optional().describe("Of a job that generates."),
   })
   .meta({ id: "EndEvent" });
 
