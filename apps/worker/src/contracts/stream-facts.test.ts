@@ -131,6 +131,16 @@ describe("a deadline that the queue cannot meet", () => {
     await expect(submit({ prompt: prompt("3"), deadline_ms: 60_000 })).resolves.toBeDefined();
   });
 
+  test("is judged by the place that the job would have: none to wait for, or that of the one it supersedes", async () => {
+    await measure();
+    await submit({ prompt: prompt("4"), deadline_ms: 900 });
+    await submit({ prompt: prompt("5"), session_id: "s" });
+    await expect(submit({ prompt: prompt("6"), deadline_ms: 2_000 })).rejects.toMatchObject({
+      details: { estimate_ms: about(2_500) },
+    });
+    await expect(submit({ prompt: prompt("6"), deadline_ms: 2_000, session_id: "s" })).resolves.toBeDefined();
+  });
+
   test("counts only where it is the client's own: a time limit of ours turns nobody away", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
