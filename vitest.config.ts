@@ -21,6 +21,7 @@ const untimed = [
   "tests/openai-*.test.ts",
   "tests/*-clients.test.ts",
   "tests/retries.test.ts",
+  "tests/stream-facts.test.ts",
 ];
 
 /** Daemons start from a build twice as fast as from source. */
