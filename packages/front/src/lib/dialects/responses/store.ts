@@ -1,0 +1,140 @@
+// Owns the responses that are kept: each client's own, bounded in bytes and time, the least recently used forgotten first.
+import type { Clock, TimerHandle } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { OutputItem } from "./output.ts";
+import type { Json } from "./output-items.ts";
+import type { ResponseHead } from "./response.ts";
+
+export interface KeptResponse {
+  readonly head: ResponseHead;
+  /** The response whose conversation comes before the input. */
+  readonly previousId: string | undefined;
+  readonly input: readonly OutputItem[];
+  /** The whole object, once it has ended, and the items that it said. */
+  readonly ended: { readonly response: Json; readonly output: readonly OutputItem[] } | undefined;
+}
+
+export interface ResponseStoreOptions {
+  readonly clock: Clock;
+  /** Of all clients together. */
+  readonly maxBytes: number;
+  /** From its last use. */
+  readonly keptForMs: number;
+}
+
+export interface ResponseStore {
+  /** Keeps it, in the place of an older state of the same response. */
+  keep(client: string, response: KeptResponse): void;
+  /** Counts as use. @throws WaggleError not_found, also for another client's; naming the field, where it came in one */
+  get(client: string, id: string, field?: string): KeptResponse;
+  /** What it takes, two for each character of its JSON; 0 when it is not kept. */
+  bytesOf(client: string, id: string): number;
+  /** An item of one of the client's responses. */
+  item(client: string, id: string): OutputItem | undefined;
+  /** Returns whether it was there. */
+  forget(client: string, id: string): boolean;
+  readonly bytes: number;
+}
+
+/** What a response costs beside its text, roughly. */
+const responseBytes = 2_048;
+
+interface Entry {
+  readonly response: KeptResponse;
+  readonly bytes: number;
+  timer: TimerHandle;
+}
+
+/** One client's. */
+interface Shelf {
+  /** By id, the least recently used first. */
+  readonly entries: Map<string, Entry>;
+  /** By an item's id, its response's. */
+  readonly owners: Map<string, string>;
+  bytes: number;
+}
+
+export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStoreOptions): ResponseStore {
+  const shelves = new Map<string, Shelf>();
+  let total = 0;
+
+  function add(client: string, response: KeptResponse): void {
+    const { id } = response.head;
+    const shelf = shelves.get(client) ?? { entries: new Map(), owners: new Map(), bytes: 0 };
+    shelves.set(client, shelf);
+    const bytes = responseBytes + 2 * JSON.stringify([response.head, response.input, response.ended]).length;
+    shelf.entries.set(id, { response, bytes, timer: expiry(client, id) });
+    for (const item of itemsOf(response)) shelf.owners.set(item.id, id);
+    shelf.bytes += bytes;
+    total += bytes;
+  }
+
+  function forget(client: string, id: string): boolean {
+    const shelf = shelves.get(client);
+    const entry = shelf?.entries.get(id);
+    if (shelf === undefined || entry === undefined) return false;
+    entry.timer.cancel();
+    shelf.entries.delete(id);
+    for (const item of itemsOf(entry.response)) {
+      if (shelf.owners.get(item.id) === id) shelf.owners.delete(item.id);
+    }
+    shelf.bytes -= entry.bytes;
+    total -= entry.bytes;
+    if (shelf.entries.size === 0) shelves.delete(client);
+    return true;
+  }
+
+  function expiry(client: string, id: string): TimerHandle {
+    return clock.setTimeout(() => forget(client, id), keptForMs);
+  }
+
+  /** Whoever keeps most makes room, so that nobody's responses go because of another one's. */
+  function makeRoom(): void {
+    while (total > maxBytes) {
+      const [largest] = [...shelves].sort(([, a], [, b]) => b.bytes - a.bytes);
+      const [oldest] = largest?.[1].entries.keys() ?? [];
+      if (largest === undefined || oldest === undefined) return;
+      forget(largest[0], oldest);
+    }
+  }
+
+  function touch(client: string, id: string): Entry | undefined {
+    const entries = shelves.get(client)?.entries;
+    const entry = entries?.get(id);
+    if (entries === undefined || entry === undefined) return undefined;
+    entries.delete(id);
+    entries.set(id, entry);
+    entry.timer.cancel();
+    entry.timer = expiry(client, id);
+    return entry;
+  }
+
+  return {
+    keep(client, response) {
+      forget(client, response.head.id);
+      add(client, response);
+      makeRoom();
+    },
+    get(client, id, field) {
+      const entry = touch(client, id);
+      if (entry !== undefined) return entry.response;
+      const why = "it is unknown, or not kept any more";
+      const details = field === undefined ? {} : { details: { problems: [{ field, problem: why }] } };
+      throw new WaggleError("not_found", `Cannot find response "${id.slice(0, 128)}": ${why}.`, details);
+    },
+    bytesOf: (client, id) => shelves.get(client)?.entries.get(id)?.bytes ?? 0,
+    item(client, id) {
+      const owner = shelves.get(client)?.owners.get(id);
+      const entry = owner === undefined ? undefined : touch(client, owner);
+      return entry === undefined ? undefined : itemsOf(entry.response).find((item) => item.id === id);
+    },
+    forget,
+    get bytes() {
+      return total;
+    },
+  };
+}
+
+function itemsOf({ input, ended }: KeptResponse): readonly OutputItem[] {
+  return ended === undefined ? input : [...input, ...ended.output];
+}
