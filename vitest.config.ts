@@ -19,6 +19,7 @@ const untimed = [
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
   "tests/openai-*.test.ts",
+  "tests/responses-*.test.ts",
 ];
 
 /** Daemons start from a build twice as fast as from source. */
