@@ -7,7 +7,7 @@ import type { ResponseShape } from "./framing.ts";
 import { createOutput } from "./output.ts";
 import type { OutputItem } from "./output.ts";
 import { endedResponse, failedResponse, isCut } from "./response.ts";
-import type { KeptResponse, ResponseStore } from "./store.ts";
+import type { EndedResponse, ResponseStore } from "./store.ts";
 
 export interface KeepingOptions {
   readonly store: ResponseStore;
@@ -36,7 +36,7 @@ export function keepResponse({ store, job, shape, input, previousId, log }: Keep
     }
   }
 
-  function ended(): KeptResponse["ended"] {
+  function ended(): EndedResponse {
     const { terminal } = job.log;
     if (terminal === undefined) throw new Error("The job has ended without a terminal event");
     try {
@@ -49,14 +49,13 @@ export function keepResponse({ store, job, shape, input, previousId, log }: Keep
     }
   }
 
-  store.keep(client, { head, previousId, input, ended: undefined });
+  store.keep(client, { head, previousId, input });
   const stop = job.log.subscribe(follow);
   follow();
   job.ended.promise
     .then(() => {
       stop();
-      // Whoever has deleted it meanwhile does not want it back.
-      if (store.bytesOf(client, head.id) > 0) store.keep(client, { head, previousId, input, ended: ended() });
+      store.end(client, head.id, ended());
     })
     .catch((error: unknown) => log.error({ err: error }, "response_not_kept"));
 }

@@ -70,14 +70,9 @@ export function createResponsesRoutes(
       const context = requestContextOf(c, options, { streamed: body.stream === true });
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
-      const head: ResponseHead = {
-        id: `resp_${randomBytes(16).toString("hex")}`,
-        created_at: Math.floor(Date.now() / 1000),
-        model: view.info().model,
-        ...echoOf(body, context),
-      };
+      const said = { created_at: Math.floor(Date.now() / 1000), model: view.info().model, ...echoOf(body, context) };
       const accepted = (job: Job): ResponseShape => {
-        const shape = shapeOf(head, job);
+        const shape = shapeOf({ id: job.id, ...said }, job);
         const previousId = body.previous_response_id ?? undefined;
         const input = withIds(own, job.callKey);
         if (body.store !== false) keepResponse({ store, job, shape, input, previousId, log: options.log });
@@ -87,7 +82,8 @@ export function createResponsesRoutes(
         body.stream === true
           ? { kind: "streamed", framing: (job) => responseFraming(accepted(job)) }
           : { kind: "collected", collector: (job) => responseCollector(accepted(job)) };
-      return await generations.respond(c, { spec: { ...spec, id: head.id }, answer });
+      const id = `resp_${randomBytes(16).toString("hex")}`;
+      return await generations.respond(c, { spec: { ...spec, id }, answer });
     },
     async countResponseInput(c) {
       const body = await readBody(c, ResponseCountRequestSchema, limits.maxBodyBytes);

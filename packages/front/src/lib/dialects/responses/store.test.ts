@@ -2,7 +2,7 @@ import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { conversationOf, inputItems, withIds } from "./history.ts";
 import { createResponseStore } from "./store.ts";
-import type { KeptResponse, ResponseStore } from "./store.ts";
+import type { ResponseStore } from "./store.ts";
 
 const day = 86_400_000;
 const maxBytes = 100_000;
@@ -12,18 +12,18 @@ function start(): { store: ResponseStore; clock: ReturnType<typeof createFakeClo
   return { clock, store: createResponseStore({ clock, maxBytes, keptForMs: day }) };
 }
 
-function response(id: string, text: string, more: Partial<KeptResponse> = {}): KeptResponse {
+function keep(store: ResponseStore, client: string, id: string, text: string, previousId?: string): void {
   const input = withIds([{ type: "message", role: "user", content: text }], id);
+  store.keep(client, { head: { id, created_at: 0 }, previousId, input });
   const output = [{ type: "message" as const, id: `msg_${id}`, role: "assistant" as const, content: `re ${text}` }];
-  const ended = { response: { status: "completed" }, output };
-  return { head: { id, created_at: 0 }, previousId: undefined, input, ended, ...more };
+  store.end(client, id, { response: { status: "completed" }, output });
 }
 
 const isThere = (store: ResponseStore, client: string, id: string): boolean => store.bytesOf(client, id) > 0;
 
 test("a response is its client's own", () => {
   const { store } = start();
-  store.keep("a", response("r", "hi"));
+  keep(store, "a", "r", "hi");
   expect(store.get("a", "r").head.id).toBe("r");
   expect(() => store.get("b", "r")).toThrow('Cannot find response "r"');
   expect(store.forget("b", "r")).toBe(false);
@@ -35,7 +35,7 @@ test("the least recently used goes first, and what it took is free again", () =>
   const { store } = start();
   const ids = ["1", "2", "3", "4"];
   for (const id of ids) {
-    store.keep("a", response(id, "x".repeat(6_000)));
+    keep(store, "a", id, "x".repeat(6_000));
     store.get("a", "1");
   }
   expect(ids.filter((id) => isThere(store, "a", id))).toEqual(["1", "3", "4"]);
@@ -46,19 +46,19 @@ test("the least recently used goes first, and what it took is free again", () =>
 
 test("whoever keeps most makes room", () => {
   const { store } = start();
-  store.keep("quiet", response("mine", "hello"));
-  for (let i = 0; i < 20; i += 1) store.keep("loud", response(`l${i}`, "x".repeat(10_000)));
+  keep(store, "quiet", "mine", "hello");
+  for (let i = 0; i < 20; i += 1) keep(store, "loud", `l${i}`, "x".repeat(10_000));
   expect(isThere(store, "quiet", "mine")).toBe(true);
   expect(isThere(store, "loud", "l0")).toBe(false);
   expect(store.bytes).toBeLessThanOrEqual(maxBytes);
-  store.keep("loud", response("huge", "x".repeat(maxBytes)));
+  keep(store, "loud", "huge", "x".repeat(maxBytes));
   expect(isThere(store, "loud", "huge")).toBe(false);
   expect(isThere(store, "quiet", "mine")).toBe(true);
 });
 
 test("it goes a day after its last use", () => {
   const { store, clock } = start();
-  store.keep("a", response("r", "hi"));
+  keep(store, "a", "r", "hi");
   clock.advance(day - 1);
   store.get("a", "r");
   clock.advance(day - 1);
@@ -70,8 +70,8 @@ test("it goes a day after its last use", () => {
 
 test("a conversation is all responses up to one, oldest first", () => {
   const { store } = start();
-  store.keep("a", response("1", "one"));
-  store.keep("a", response("2", "two", { previousId: "1" }));
+  keep(store, "a", "1", "one");
+  keep(store, "a", "2", "two", "1");
   const texts = conversationOf("2", store, "a", maxBytes).map((item) => "content" in item && item.content);
   expect(texts).toEqual(["one", "re one", "two", "re two"]);
   expect(conversationOf(null, store, "a", maxBytes)).toEqual([]);
@@ -80,18 +80,26 @@ test("a conversation is all responses up to one, oldest first", () => {
   expect(() => conversationOf("2", store, "a", maxBytes)).toThrow('Cannot find response "1"');
 });
 
-test.each([
-  ["has not ended", undefined],
-  ["failed", { response: { status: "failed" }, output: [] }],
-])("nothing goes on from a response that %s", (why, ended) => {
+test("nothing goes on from a response that has not ended, or failed", () => {
   const { store } = start();
-  store.keep("a", response("r", "hi", { ended }));
-  expect(() => conversationOf("r", store, "a", maxBytes)).toThrow(`"previous_response_id": response "r" ${why}`);
+  store.keep("a", { head: { id: "r", created_at: 0 }, previousId: undefined, input: [] });
+  const why = (): unknown => conversationOf("r", store, "a", maxBytes);
+  expect(why).toThrow('"previous_response_id": response "r" has not ended');
+  store.end("a", "r", { response: { status: "failed" }, output: [] });
+  expect(why).toThrow('"previous_response_id": response "r" failed');
+});
+
+test("a response that was deleted while it ran does not come back", () => {
+  const { store } = start();
+  store.keep("a", { head: { id: "r", created_at: 0 }, previousId: undefined, input: [] });
+  expect(store.forget("a", "r")).toBe(true);
+  store.end("a", "r", { response: { status: "completed" }, output: [] });
+  expect([isThere(store, "a", "r"), store.bytes]).toEqual([false, 0]);
 });
 
 test("an item may be named instead of sent", () => {
   const { store } = start();
-  store.keep("a", response("r", "hi"));
+  keep(store, "a", "r", "hi");
   expect(inputItems([{ type: "item_reference", id: "msg_r" }], store, "a")).toMatchObject([{ content: "re hi" }]);
   expect(() => inputItems([{ type: "item_reference", id: "x" }], store, "a")).toThrow('"input.0.id"');
   expect(inputItems("", store, "a")).toEqual([]);

@@ -10,8 +10,15 @@ export interface KeptResponse {
   /** The response whose conversation comes before the input. */
   readonly previousId: string | undefined;
   readonly input: readonly OutputItem[];
-  /** The whole object, once it has ended, and the items that it said. */
-  readonly ended: { readonly response: Json; readonly output: readonly OutputItem[] } | undefined;
+  /** Once it has. */
+  readonly ended: EndedResponse | undefined;
+}
+
+export interface EndedResponse {
+  /** The whole object. */
+  readonly response: Json;
+  /** The items that it said. */
+  readonly output: readonly OutputItem[];
 }
 
 export interface ResponseStoreOptions {
@@ -23,8 +30,10 @@ export interface ResponseStoreOptions {
 }
 
 export interface ResponseStore {
-  /** Keeps it, in the place of an older state of the same response. */
-  keep(client: string, response: KeptResponse): void;
+  /** Keeps one that has not ended. */
+  keep(client: string, response: Omit<KeptResponse, "ended">): void;
+  /** It has ended. Whoever has deleted it meanwhile does not want it back. */
+  end(client: string, id: string, ended: EndedResponse): void;
   /** Counts as use. @throws WaggleError not_found, also for another client's; naming the field, where it came in one */
   get(client: string, id: string, field?: string): KeptResponse;
   /** What it takes, two for each character of its JSON; 0 when it is not kept. */
@@ -36,12 +45,12 @@ export interface ResponseStore {
   readonly bytes: number;
 }
 
-/** What a response costs beside its text, roughly. */
-const responseBytes = 2_048;
+/** As long as what a response costs beside its texts, roughly. */
+const entryText = " ".repeat(1_024);
 
 interface Entry {
-  readonly response: KeptResponse;
-  readonly bytes: number;
+  response: KeptResponse;
+  bytes: number;
   timer: TimerHandle;
 }
 
@@ -58,13 +67,9 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
   const shelves = new Map<string, Shelf>();
   let total = 0;
 
-  function add(client: string, response: KeptResponse): void {
-    const { id } = response.head;
-    const shelf = shelves.get(client) ?? { entries: new Map(), owners: new Map(), bytes: 0 };
-    shelves.set(client, shelf);
-    const bytes = responseBytes + 2 * JSON.stringify([response.head, response.input, response.ended]).length;
-    shelf.entries.set(id, { response, bytes, timer: expiry(client, id) });
-    for (const item of itemsOf(response)) shelf.owners.set(item.id, id);
+  function grow(shelf: Shelf, entry: Entry, text: string): void {
+    const bytes = 2 * text.length;
+    entry.bytes += bytes;
     shelf.bytes += bytes;
     total += bytes;
   }
@@ -110,9 +115,24 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
   }
 
   return {
-    keep(client, response) {
-      forget(client, response.head.id);
-      add(client, response);
+    keep(client, { head, previousId, input }) {
+      forget(client, head.id);
+      const shelf = shelves.get(client) ?? { entries: new Map(), owners: new Map(), bytes: 0 };
+      shelves.set(client, shelf);
+      const response = { head, previousId, input, ended: undefined };
+      const entry: Entry = { response, bytes: 0, timer: expiry(client, head.id) };
+      shelf.entries.set(head.id, entry);
+      for (const { id } of input) shelf.owners.set(id, head.id);
+      grow(shelf, entry, entryText + JSON.stringify([head, input]));
+      makeRoom();
+    },
+    end(client, id, ended) {
+      const shelf = shelves.get(client);
+      const entry = shelf?.entries.get(id);
+      if (shelf === undefined || entry === undefined) return;
+      entry.response = { ...entry.response, ended };
+      for (const item of ended.output) shelf.owners.set(item.id, id);
+      grow(shelf, entry, JSON.stringify(ended.output));
       makeRoom();
     },
     get(client, id, field) {
