@@ -133,8 +133,21 @@ export type JobEvent =
       /** Of all texts together. */
       readonly promptTokens: number;
       readonly cachedTokens: number;
+      /** The first text of the prompt that has to be computed, where the cache held anything of this scope. */
+      readonly differsAt?: string;
       /** That of the job, or the one that was drawn for it; absent where nothing is sampled. */
       readonly seed?: number;
+    }
+  /** A piece of a long prompt was computed, and more of it is to come; not after every piece. */
+  | {
+      readonly type: "progress";
+      readonly jobId: string;
+      /** Prompt tokens in the KV cache now, those that were cached included. */
+      readonly processedTokens: number;
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+      /** Milliseconds since this job's `started`. */
+      readonly tMs: number;
     }
   | {
       readonly type: "token";
@@ -200,7 +213,12 @@ export type EngineEvent =
     }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
-  | { readonly type: "preflight_ok"; readonly jobId: string; readonly promptTokens: number }
+  | {
+      readonly type: "preflight_ok";
+      readonly jobId: string;
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+    }
   | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
   | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
   /**

@@ -10,7 +10,6 @@ export const anthropicLimits = {
   stopSequences: 64,
   toolNameChars: 128,
   toolTypeChars: 128,
-  mcpServers: 64,
 } as const;
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
@@ -141,8 +140,8 @@ const promptShape = {
     }),
   ),
   output_format: nullish(OutputFormatSchema).describe("The older name of output_config.format."),
-  mcp_servers: nullish(z.array(z.unknown()).max(anthropicLimits.mcpServers)),
-  container: z.unknown(),
+  mcp_servers: nullish(z.array(z.unknown()).max(0, "this worker calls no servers; give their tools as tools")),
+  container: z.null("this worker runs no code").optional(),
 };
 
 export const CountTokensRequestSchema = z.object(promptShape).meta({ id: "CountTokensRequest" });

@@ -96,6 +96,7 @@ const completionShape = {
   cache_prompt: nullish(z.boolean()),
   ignore_eos: nullish(z.boolean()),
   context_shift: nullish(z.boolean()),
+  return_progress: nullish(z.boolean()).describe("llama-server's: chunks of a stream that say how far the prompt is."),
 };
 
 export const ChatCompletionRequestSchema = z
@@ -171,7 +172,10 @@ const UsageFieldsSchema = z
     prompt_tokens: z.int(),
     completion_tokens: z.int(),
     total_tokens: z.int(),
-    prompt_tokens_details: z.object({ cached_tokens: z.int() }),
+    prompt_tokens_details: z.object({
+      cached_tokens: z.int(),
+      differs_at: z.string().optional().describe("Not OpenAI's: the first text of the prompt that was in no cache."),
+    }),
   })
   .meta({ id: "OpenAiUsage" });
 
@@ -218,6 +222,10 @@ export const ChatCompletionChunkSchema = z
       }),
     ),
     usage: UsageFieldsSchema.nullish(),
+    prompt_progress: z
+      .object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() })
+      .optional()
+      .describe("llama-server's, where return_progress asks for it: before the first token."),
   })
   .meta({ id: "ChatCompletionChunk" });
 

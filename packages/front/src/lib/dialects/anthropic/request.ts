@@ -11,7 +11,6 @@ import type {
 } from "@waggle/protocol";
 import { conversationSpecOf } from "../../conversation.ts";
 import type { Conversation } from "../../conversation.ts";
-import { unsupported } from "../../fields.ts";
 import { specOfWishes } from "../../wishes.ts";
 import type { RequestContext } from "../../wishes.ts";
 import { chatMessagesOf } from "./messages.ts";
@@ -34,12 +33,8 @@ export async function translateMessages(body: MessagesRequest, context: RequestC
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: undefined };
 }
 
-/** What is the same whether its tokens are counted or it is answered. @throws WaggleError invalid_argument naming the field */
+/** What is the same whether its tokens are counted or it is answered. */
 export function conversationOf(body: CountTokensRequest, format: ChatFormat): Omit<Conversation, "sampling"> {
-  if (body.mcp_servers != null && body.mcp_servers.length > 0) {
-    throw unsupported("mcp_servers", "this worker calls no servers; give their tools as tools");
-  }
-  if (body.container != null) throw unsupported("container", "this worker runs no code");
   const messages = chatMessagesOf(body);
   const fields = (body.tools ?? []).flatMap((tool, index) => (isOurs(tool) ? [`tools.${index}.input_schema`] : []));
   return {

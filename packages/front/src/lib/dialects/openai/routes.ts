@@ -22,6 +22,7 @@ type OpenAiRouteName = keyof typeof openAiRoutes;
 /** What a body of either completion route says of how its answer leaves. */
 interface AnswerWishes {
   readonly stream?: boolean | null | undefined;
+  readonly return_progress?: boolean | null | undefined;
   readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
 }
 
@@ -43,8 +44,11 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     };
     if (body.stream !== true)
       return { spec, answer: { kind: "collected", collector: () => openAiCollector(completion, shape) } };
-    const includeUsage = body.stream_options?.include_usage === true;
-    return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, includeUsage) } };
+    const streaming = {
+      includeUsage: body.stream_options?.include_usage === true,
+      returnProgress: body.return_progress === true,
+    };
+    return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, streaming) } };
   }
 
   return {

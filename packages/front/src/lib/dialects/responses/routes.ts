@@ -72,10 +72,13 @@ export function createResponsesRoutes(
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
       const said = { created_at: Math.floor(Date.now() / 1000), model: view.info().model, ...echoOf(body, context) };
       const accepted = (job: Job): ResponseShape => {
+        // Of a request that was sent again: the response is the first one's.
+        const earlier = store.find(c.get("client"), job.id);
+        if (earlier !== undefined) return shapeOf(earlier.head, job);
         const shape = shapeOf({ id: job.id, ...said }, job);
+        if (body.store === false) return shape;
         const previousId = body.previous_response_id ?? undefined;
-        const input = withIds(own, job.callKey);
-        if (body.store !== false) keepResponse({ store, job, shape, input, previousId, log: options.log });
+        keepResponse({ store, job, shape, input: withIds(own, job.callKey), previousId, log: options.log });
         return shape;
       };
       const answer: Generation["answer"] =

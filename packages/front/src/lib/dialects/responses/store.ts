@@ -34,7 +34,9 @@ export interface ResponseStore {
   keep(client: string, response: Omit<KeptResponse, "ended">): void;
   /** It has ended. Whoever has deleted it meanwhile does not want it back. */
   end(client: string, id: string, ended: EndedResponse): void;
-  /** Counts as use. @throws WaggleError not_found, also for another client's; naming the field, where it came in one */
+  /** Undefined also for another client's. Counts as use. */
+  find(client: string, id: string): KeptResponse | undefined;
+  /** @throws WaggleError not_found where `find` has none; naming the field, where the id came in one */
   get(client: string, id: string, field?: string): KeptResponse;
   /** What it takes, two for each character of its JSON; 0 when it is not kept. */
   bytesOf(client: string, id: string): number;
@@ -135,6 +137,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
       grow(shelf, entry, JSON.stringify(ended.output));
       makeRoom();
     },
+    find: (client, id) => touch(client, id)?.response,
     get(client, id, field) {
       const entry = touch(client, id);
       if (entry !== undefined) return entry.response;
