@@ -7,6 +7,8 @@ import type { AnswerRequest, FrameReading, StreamDialect } from "./stream-dialec
 
 export interface AnswerStream extends FrameStream {
   readonly judge: AnswerJudge;
+  /** How its connection must end, by how the stream has ended. */
+  readonly connectionDue: "complete" | "broken";
   /** Resolves when it has said something. @throws Error when it is over before */
   begun(): Promise<void>;
 }
@@ -22,6 +24,9 @@ export async function openAnswer(url: string, dialect: StreamDialect, request: A
   void over.then(({ how, reason = "" }) => readings.end(`it is ${how}: ${reason}${judge.error ?? ""}`));
   return {
     ...{ over, leave, judge },
+    get connectionDue() {
+      return judge.ending === "error" && dialect.closesAfterError === undefined ? "broken" : "complete";
+    },
     async begun() {
       await readings.first("its first words", ({ text }) => text !== undefined);
     },

@@ -7,6 +7,8 @@ export interface StreamDialect {
   readonly encoding: StreamEncoding;
   /** Each frame bears the type of its payload as its name: clients dispatch on that. */
   readonly named?: true;
+  /** No client can take what ends in its error for an answer: after it the connection is closed, elsewhere broken. */
+  readonly closesAfterError?: true;
   body(request: AnswerRequest): Payload;
   read(payload: Payload): FrameReading;
   /** The data of the last frame of an answer that ends well; it is no JSON. */
@@ -67,7 +69,7 @@ export const streamDialects: readonly StreamDialect[] = [
     }),
   },
   {
-    ...{ name: "Responses", path: "/v1/responses", encoding: "sse", named: true },
+    ...{ name: "Responses", path: "/v1/responses", encoding: "sse", named: true, closesAfterError: true },
     body: ({ model, prompt, maxTokens }) => ({ model, input: prompt, max_output_tokens: maxTokens, stream: true }),
     read({ type, delta, response, message }) {
       const isEnd = type === "response.completed" || type === "response.incomplete";

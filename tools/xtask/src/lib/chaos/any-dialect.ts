@@ -30,18 +30,14 @@ export async function openEach(worker: Worker, prompt: string): Promise<readonly
 }
 
 /** "cut short" is an error, or an end that says that it was cancelled: no client may take it for the whole answer. */
-export async function ended(
-  { over, judge }: AnswerStream,
-  due: "end" | "error" | "cut short",
-  facts: Facts,
-): Promise<void> {
-  const { how } = await waitFor("the end of a stream", over);
+export async function ended(answer: AnswerStream, due: "end" | "error" | "cut short", facts: Facts): Promise<void> {
+  const { how } = await waitFor("the end of a stream", answer.over);
+  const { judge, connectionDue } = answer;
   facts.equal("rules that it broke", judge.problems, []);
   const isCancelled = judge.ending === "end" && judge.finish === "cancelled";
   const seen = due === "cut short" && (isCancelled || judge.ending === "error") ? "cut short" : judge.ending;
   facts.equal("how it ended", seen, due);
-  // After an error the connection is broken, so that nobody takes the stream for a finished one.
-  facts.equal("how its connection ended", how, judge.ending === "error" ? "broken" : "complete");
+  facts.equal("how its connection ended", how, connectionDue);
   if (judge.ending === "error") facts.expect(judge.error !== "", "its error says nothing");
 }
 
