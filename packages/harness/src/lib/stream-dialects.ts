@@ -6,7 +6,7 @@ export interface StreamDialect {
   readonly path: string;
   readonly encoding: StreamEncoding;
   /** Each frame bears the type of its payload as its name: clients dispatch on that. */
-  readonly named?: true;
+  readonly named?: boolean;
   /** No client can take what ends in its error for an answer: after it the connection is closed, elsewhere broken. */
   readonly closesAfterError?: true;
   body(request: AnswerRequest): Payload;
