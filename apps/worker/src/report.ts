@@ -81,6 +81,7 @@ export function createReport(options: ReportOptions): Report {
               threads: model.threads,
               engine_build: model.build,
               chat: chatAbilitiesOf(model.chatFormat),
+              infill: model.infill,
             }),
       };
     },

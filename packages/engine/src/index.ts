@@ -6,4 +6,5 @@ export { expectedFakeVector, fakeVectorWidth } from "./lib/fake-embedder.ts";
 export { createFakeStates, type FakeStates } from "./lib/fake-states.ts";
 export { expectedFakeText, type FakeSampling } from "./lib/fake-model.ts";
 export * from "./lib/messages.ts";
+export { maxCharsPerToken } from "./lib/prepare.ts";
 export * from "./lib/step-gate.ts";

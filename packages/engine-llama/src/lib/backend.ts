@@ -49,7 +49,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     isEndOfGeneration,
     contextSize: info.contextSize,
   };
-  const prompts = promptsOf(model, vocabulary, chat);
+  const prompts = promptsOf(model, vocabulary, chat, info.contextSize);
   const { contextSize, batchSize, maxThreads } = info;
   const embedder = createEmbedder({ model, contextSize, batchSize, threads: maxThreads, ...prompts });
   // The last token of a full context is sampled and never fed.
@@ -141,7 +141,7 @@ function marksOf({ pieces, specialTokens }: Vocabulary, { format: { marks } }: C
   return found;
 }
 
-function promptsOf(model: LlamaModel, vocabulary: Vocabulary, chat: Chat): Prompts {
+function promptsOf(model: LlamaModel, vocabulary: Vocabulary, chat: Chat, contextSize: number): Prompts {
   const { bos, bosString, shouldPrependBosToken } = model.tokens;
   const tokenize = (text: string, specialTokens: boolean): Token[] => model.tokenize(text, specialTokens);
   const { pieces, encoding, specialTokens: special } = vocabulary;
@@ -154,5 +154,7 @@ function promptsOf(model: LlamaModel, vocabulary: Vocabulary, chat: Chat): Promp
     bos,
     bosText: bosString ?? "",
     wantsBos: shouldPrependBosToken,
+    infill: vocabulary.infill,
+    contextSize,
   });
 }

@@ -13,7 +13,7 @@ import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { modelFingerprint } from "./model-fingerprint.ts";
-import { readVocabulary } from "./vocabulary.ts";
+import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
 
 const defaultBatchSize = 512;
@@ -104,7 +104,7 @@ async function load(
     warn: (message) => log?.("warn", message),
   });
   scope.defer(() => chat.close());
-  const info = describe({ options, header, llama, model, context, contextSize, maxThreads, chat });
+  const info = describe({ options, header, llama, model, context, contextSize, maxThreads, vocabulary, chat });
   const states = openStates(options, model, context, llama);
   const backend = createLlamaBackend({
     model,
@@ -162,10 +162,12 @@ interface Loaded {
   readonly context: LlamaContext;
   readonly contextSize: number;
   readonly maxThreads: number;
+  readonly vocabulary: Vocabulary;
   readonly chat: Chat;
 }
 
-function describe({ options, header, llama, model, context, contextSize, maxThreads, chat }: Loaded): BackendInfo {
+function describe(loaded: Loaded): BackendInfo {
+  const { options, header, llama, model, context, contextSize, maxThreads, vocabulary, chat } = loaded;
   return {
     backend: "llama",
     modelName: header.name ?? basename(options.modelPath),
@@ -180,5 +182,6 @@ function describe({ options, header, llama, model, context, contextSize, maxThre
     maxThreads,
     build: buildOf(llama),
     chatFormat: chat.format,
+    infill: vocabulary.infill !== undefined,
   };
 }

@@ -23,6 +23,8 @@ export interface BackendInfo {
   readonly build: string;
   /** How the model's chat template has answers written; its markers that are tokens stand in it as marks. */
   readonly chatFormat: ChatFormat;
+  /** The model was trained to fill in: it takes prompts of this kind. */
+  readonly infill: boolean;
 }
 
 /** A message as chat templates take it, with the field names that they know. */

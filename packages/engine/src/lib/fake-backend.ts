@@ -221,6 +221,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     maxThreads: threads,
     build: "fake",
     chatFormat: genericFormat,
+    infill: true,
   };
 }
 

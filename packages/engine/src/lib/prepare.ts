@@ -160,7 +160,8 @@ function charsOf(input: PromptInput, enough: number): number {
         0,
       );
     case "infill":
-      return countChars(input.infill, enough);
+      // Cut to what the context holds.
+      return 0;
     case "messages":
       return countChars([input.messages, input.tools], enough);
   }

@@ -38,6 +38,7 @@ export const WorkerInfoSchema = z
     threads: z.int().positive().optional(),
     engine_build: z.string().optional().describe("prebuilt, or source."),
     chat: ChatAbilitiesSchema.optional().describe("Once the model is loaded."),
+    infill: z.boolean().optional().describe("The model fills in code with a hole."),
     prefill_budget: z
       .int()
       .positive()
