@@ -1,6 +1,7 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
 import type { Clock } from "@waggle/async";
 import type { ChatFormat } from "@waggle/chat-format";
+import type { ModelFile } from "@waggle/engine";
 import type { ChatAbilities, Health, Heartbeat, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { WaggleError, WorkerStateSchema } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
@@ -77,6 +78,7 @@ export function createReport(options: ReportOptions): Report {
               trained_context_size: model.trainedContextSize,
               parameters: model.parameters,
               model_bytes: model.modelBytes,
+              ...(model.file === undefined ? {} : fileFactsOf(model.file)),
               device: model.device,
               threads: model.threads,
               engine_build: model.build,
@@ -135,6 +137,15 @@ export function createReport(options: ReportOptions): Report {
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);
     },
+  };
+}
+
+function fileFactsOf({ architecture, quantization, embeddingSize, modifiedAt }: ModelFile): Partial<WorkerInfo> {
+  return {
+    architecture,
+    ...(quantization === undefined ? {} : { quantization }),
+    embedding_size: embeddingSize,
+    model_modified_at: modifiedAt,
   };
 }
 

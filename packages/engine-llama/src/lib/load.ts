@@ -12,6 +12,7 @@ import { openContext } from "./context.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
+import { describeFile } from "./model-file.ts";
 import { modelFingerprint } from "./model-fingerprint.ts";
 import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
@@ -177,6 +178,7 @@ function describe(loaded: Loaded): BackendInfo {
     batchSize: context.batchSize,
     parameters: model.fileInsights.totalParameters,
     modelBytes: model.size,
+    file: describeFile(options.modelPath, header, model),
     device: llama.gpu === false ? "cpu" : llama.gpu,
     threads: options.threads,
     maxThreads,

@@ -16,6 +16,8 @@ export interface BackendInfo {
   readonly batchSize: number;
   readonly parameters: number;
   readonly modelBytes: number;
+  /** What the model's file says of it; absent where there is none. */
+  readonly file?: ModelFile;
   readonly device: string;
   readonly threads: number;
   /** Most threads that `setThreads` takes. */
@@ -25,6 +27,17 @@ export interface BackendInfo {
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill in: it takes prompts of this kind. */
   readonly infill: boolean;
+}
+
+export interface ModelFile {
+  /** `llama`, `qwen3`, … */
+  readonly architecture: string;
+  /** `Q4_K_M`, say; undefined where the file does not tell. */
+  readonly quantization: string | undefined;
+  /** Numbers in a vector of the model's own width. */
+  readonly embeddingSize: number;
+  /** ISO 8601. */
+  readonly modifiedAt: string;
 }
 
 /** A message as chat templates take it, with the field names that they know. */
