@@ -5,7 +5,7 @@ import type { EngineEvent, JobFailure, JobTotals } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PieceLimits } from "./pacing.ts";
 import { tileTokens } from "./pass-costs.ts";
-import { failureOf, type PreparedEmbed } from "./prepare.ts";
+import { failureOf, tokenizeToEmbed, type PreparedEmbed } from "./prepare.ts";
 
 export interface EmbeddingsOptions {
   readonly embedder: Embedder | undefined;
@@ -119,7 +119,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     const text = work?.prepared.job.texts[work.index];
     if (embedder === undefined || tokenizing || work === undefined || text === undefined || work.ahead) return;
     tokenizing = true;
-    [work.ahead] = await Promise.allSettled([embedder.tokenize(text)]);
+    [work.ahead] = await Promise.allSettled([tokenizeToEmbed(work.prepared.job, text, embedder)]);
     tokenizing = false;
     wake();
   }

@@ -48,6 +48,8 @@ export interface EmbedJob {
   readonly jobId: string;
   /** At least one. */
   readonly texts: readonly string[];
+  /** A text that is too long loses its end instead of being refused. */
+  readonly truncate?: true;
   readonly cacheScope: string;
 }
 

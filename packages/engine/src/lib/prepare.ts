@@ -78,10 +78,12 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
     let promptTokens = 0;
     // All of them by their length alone first: tokenizing one is work.
-    for (const text of job.texts) checkTextLength(Math.ceil(text.length / maxCharsPerToken), embedder, "at least ");
+    if (job.truncate !== true) {
+      for (const text of job.texts) checkTextLength(Math.ceil(text.length / maxCharsPerToken), embedder, "at least ");
+    }
     for (const text of job.texts) {
       if (signal?.aborted === true) throw new WaggleError("cancelled", "Nobody waits for these vectors any more.");
-      const { length } = await embedder.tokenize(text);
+      const { length } = await tokenizeToEmbed(job, text, embedder);
       checkTextLength(length, embedder, "");
       promptTokens += length;
     }
@@ -118,6 +120,22 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
       return { ...prepared, job } as PreparedJob;
     },
   };
+}
+
+/** The tokens of one of the job's texts; no more than fit where the job lets a text be cut. */
+export async function tokenizeToEmbed(
+  { truncate }: Pick<EmbedJob, "truncate">,
+  text: string,
+  embedder: Embedder,
+): Promise<readonly Token[]> {
+  if (truncate !== true) return await embedder.tokenize(text);
+  const { maxTokens } = embedder;
+  const tokens = await embedder.tokenize(text.slice(0, maxTokens * maxCharsPerToken));
+  if (tokens.length <= maxTokens) return tokens;
+  // What the model wants after every text stays: in some the vector is made there.
+  const end = tokens.at(-1);
+  const wanted = end !== undefined && (await embedder.tokenize("")).at(-1) === end;
+  return wanted ? [...tokens.slice(0, maxTokens - 1), end] : tokens.slice(0, maxTokens);
 }
 
 /** What a client may learn of an error; anything but a WaggleError is a defect of ours and stays in the log. */
@@ -205,7 +223,7 @@ function isSameRequest(a: EngineJob, b: EngineJob): boolean {
   const facts = (job: EngineJob): string =>
     JSON.stringify(
       job.kind === "embed"
-        ? [job.kind, job.texts]
+        ? [job.kind, job.texts, job.truncate]
         : [
             [
               job.kind,

@@ -7,7 +7,10 @@ import type { JobSpec } from "./job-spec.ts";
 export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
   // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.
   const cacheScope = spec.scope.client;
-  if (spec.kind === "embed") return { kind: "embed", jobId: uid, texts: spec.texts, cacheScope };
+  if (spec.kind === "embed") {
+    const { texts, truncate } = spec;
+    return { kind: "embed", jobId: uid, texts, ...(truncate === true ? { truncate } : {}), cacheScope };
+  }
   const { prompt, scope, topLogprobs, maxTokens, repetitionLimit } = spec;
   return {
     kind: "generate",

@@ -57,6 +57,8 @@ export interface EmbedSpec extends SpecOfAnyKind {
   readonly kind: "embed";
   /** One vector for each. */
   readonly texts: readonly string[];
+  /** A text that is too long loses its end instead of being refused. */
+  readonly truncate?: boolean | undefined;
 }
 
 /** What there is to know of a job that has ended: its content may be megabytes, and no engine asks for it again. */
