@@ -14,6 +14,8 @@ export * from "./lib/openai-tokens.ts";
 export * from "./lib/openai-routes.ts";
 export * from "./lib/anthropic-routes.ts";
 export * from "./lib/responses-routes.ts";
+export * from "./lib/ollama.ts";
+export * from "./lib/ollama-answers.ts";
 export * from "./lib/ollama-routes.ts";
 export * from "./lib/llama-server-routes.ts";
 export * from "./lib/rerank-routes.ts";

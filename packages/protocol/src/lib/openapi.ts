@@ -4,6 +4,7 @@ import { ErrorBodySchema, errorKinds } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import { anthropicRoutes } from "./anthropic-routes.ts";
 import { llamaServerRoutes } from "./llama-server-routes.ts";
+import { OllamaErrorSchema } from "./ollama-answers.ts";
 import { ollamaRoutes } from "./ollama-routes.ts";
 import { openAiRoutes } from "./openai-routes.ts";
 import { rerankRoutes } from "./rerank-routes.ts";
@@ -67,7 +68,7 @@ export function workerOpenApi(version: string): Json {
       { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema },
       { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
       { tag: "Anthropic", routes: anthropicRoutes, error: ErrorBodySchema },
-      { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
+      { tag: "Ollama", routes: ollamaRoutes, error: OllamaErrorSchema },
       { tag: "llama-server", routes: llamaServerRoutes, error: ErrorBodySchema },
       { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
     ],
@@ -118,8 +119,8 @@ function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "outp
   const types: Json = {};
   if (route.stream !== undefined) {
     const schema = schemaOf(route.stream, "output");
-    types["text/event-stream"] = { schema };
-    // A route that also answers whole speaks OpenAI's dialect, which knows no NDJSON.
+    types[route.streamType ?? "text/event-stream"] = { schema };
+    // A route that also answers whole speaks a dialect that knows the one kind of stream.
     if (route.response === undefined) types["application/x-ndjson"] = { schema };
   }
   if (route.response !== undefined) types["application/json"] = { schema: schemaOf(route.response, "output") };
