@@ -18,6 +18,7 @@ const untimed = [
   "tests/family-clients.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
+  "tests/ollama-*.test.ts",
   "tests/openai-*.test.ts",
 ];
 

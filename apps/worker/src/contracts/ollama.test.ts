@@ -293,7 +293,7 @@ async function lastBefore(response: Response): Promise<Json> {
     (async () => {
       for await (const piece of response.body as ReadableStream<Uint8Array>) received += decoder.decode(piece);
     })(),
-  ).rejects.toThrow();
+  ).rejects.toThrow("The stream ended with an error.");
   return JSON.parse(received.trimEnd().split("\n").at(-1) ?? "") as Json;
 }
 
