@@ -43,7 +43,9 @@ const ThinkSchema = z
     [z.boolean(), z.enum(["low", "medium", "high", "max"])],
     'must be true, false, "low", "medium", "high" or "max"',
   )
-  .describe("Default: as much as the model can.");
+  .describe(
+    "Default: as much as the model can. Of a raw prompt and of a hole to be filled the model says what it says.",
+  );
 export type OllamaThink = z.infer<typeof ThinkSchema>;
 
 const FormatSchema = z.union(
@@ -69,7 +71,12 @@ const OptionsSchema = z.object({
   num_predict: nullish(z.int().max(requestLimits.maxTokens)).describe(
     "Default: to the context's end, as with 0 and less.",
   ),
-  stop: nullish(z.union([StopSchema, z.array(StopSchema).max(ollamaLimits.stopStrings)])),
+  stop: nullish(
+    z.union(
+      [StopSchema, z.array(StopSchema).max(ollamaLimits.stopStrings)],
+      `must be up to ${ollamaLimits.stopStrings} texts of 1 to ${requestLimits.stopChars} characters`,
+    ),
+  ),
 });
 export type OllamaOptions = z.infer<typeof OptionsSchema>;
 
@@ -148,15 +155,16 @@ export const OllamaEmbedRequestSchema = z
   .object({
     ...embedShape,
     input: nullish(
-      z.union([
-        z.string().max(ollamaLimits.embedChars),
-        z
-          .array(z.string().min(1, "must not be empty"))
-          .max(ollamaLimits.embedInputs)
-          .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= ollamaLimits.embedChars, {
-            message: `at most ${ollamaLimits.embedChars} characters in all`,
-          }),
-      ]),
+      z.union(
+        [
+          z.string().max(ollamaLimits.embedChars),
+          z
+            .array(z.string().min(1))
+            .max(ollamaLimits.embedInputs)
+            .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= ollamaLimits.embedChars),
+        ],
+        `must be a text, or up to ${ollamaLimits.embedInputs} that are not empty, of ${ollamaLimits.embedChars} characters in all`,
+      ),
     ),
     truncate: nullish(z.boolean()).describe("Default: true. A text that is too long is cut at its end."),
     dimensions: nullish(z.int().positive().max(ollamaLimits.dimensions)).describe(

@@ -54,6 +54,18 @@ test("calls are held back until all of them are there; logprobs are not", () => 
   expect(parsed(last)).toMatchObject({ done: true, done_reason: "stop" });
 });
 
+test.each(['{"n":', "[1]", "7", ""])(
+  "a call with the arguments %j is left out, and the answer counts as cut",
+  (text) => {
+    const framing = ollamaFraming(chatForm("m"));
+    framing.frame(token({ part: "call", call: { index: 0, id: "c", name: "f" } }));
+    framing.frame(token({ part: "arguments", call: { index: 0 }, text }));
+    const lines = framing.frameEnd(end).trimEnd().split("\n").map(parsed);
+    expect(lines).toMatchObject([{ done: true, done_reason: "length", message: { role: "assistant", content: "" } }]);
+    expect(lines[0]?.["message"]).not.toHaveProperty("tool_calls");
+  },
+);
+
 test("the last line counts all tokens of the prompt, and times in nanoseconds", () => {
   expect(parsed(ollamaFraming(chatForm("m")).frameEnd(end))).toMatchObject({
     ...{ total_duration: 6_500_000, load_duration: 1_000_000, prompt_eval_count: 7, prompt_eval_duration: 2_500_000 },

@@ -1,7 +1,7 @@
 // Owns an answer in Ollama's dialect: one JSON object a line while it comes, or one object. Shapes after Ollama's API reference (chat, generate).
 import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
 import { ndjsonHeaders } from "@waggle/protocol";
-import type { AnswerMessage, EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
+import type { AnswerMessage, EndEvent, Logprob, TokenEvent, ToolCall } from "@waggle/protocol";
 import { encodeNdjson } from "@waggle/sse";
 import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import type { Collector, Framing } from "../../dialect.ts";
@@ -114,11 +114,11 @@ function objectOf(form: AnswerForm, said: Said, more: Json): Json {
 }
 
 /** On the last object only: clients add up what they find. */
-function doneOf({ finish_reason: reason, usage, timings }: EndEvent, message: AnswerMessage): Json {
-  const cut = message.tool_calls?.some((call) => call.cut === true) === true;
+function doneOf({ finish_reason: reason, usage, timings }: EndEvent, { tool_calls: calls = [] }: AnswerMessage): Json {
+  const isCut = calls.some((call) => argumentsOf(call) === undefined);
   return {
     done: true,
-    done_reason: cut ? "length" : reason,
+    done_reason: isCut ? "length" : reason,
     total_duration: nanoseconds(timings.total_ms),
     load_duration: nanoseconds(timings.queue_ms),
     prompt_eval_count: usage.prompt_tokens,
@@ -134,12 +134,22 @@ export function nanoseconds(ms: number): number {
 
 /** One that was cut is none: nobody must run it with half of its arguments. */
 function callsOf({ tool_calls: calls = [] }: AnswerMessage): Json[] | undefined {
-  const whole = calls.filter(({ cut }) => cut !== true);
+  const whole = calls.flatMap((call) => {
+    const args = argumentsOf(call);
+    return args === undefined ? [] : [{ id: call.id, name: call.function.name, args }];
+  });
   if (whole.length === 0) return undefined;
-  return whole.map(({ id, function: { name, arguments: text } }, index) => ({
-    id,
-    function: { index, name, arguments: JSON.parse(text) as unknown },
-  }));
+  return whole.map(({ id, name, args }, index) => ({ id, function: { index, name, arguments: args } }));
+}
+
+/** Its clients know them as an object only. */
+function argumentsOf({ function: { arguments: text } }: ToolCall): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function shownLogprobs(entries: readonly Logprob[] | undefined): Json {

@@ -35,7 +35,7 @@ export function askedName({ model, name }: OllamaModelWishes): string {
 }
 
 /** In Ollama's words, which its clients look for. */
-export function modelNotFound(asked: string): WaggleError {
+function modelNotFound(asked: string): WaggleError {
   return new WaggleError("not_found", `model '${asked.slice(0, shownChars)}' not found`);
 }
 
