@@ -80,7 +80,9 @@ export function createReport(options: ReportOptions): Report {
               device: model.device,
               threads: model.threads,
               engine_build: model.build,
-              chat: chatAbilitiesOf(model.chatFormat),
+              kind: model.kind,
+              ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
+              ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),
             }),
       };
     },

@@ -25,6 +25,8 @@ test("describes what it loaded", async () => {
   const backend = await loadLlamaBackend({ ...base, onProgress: (value) => progress.push(value) });
   expect(backend.info).toEqual({
     backend: "llama",
+    kind: "generate",
+    embeddingSize: 128,
     modelName: "Waggle Tiny Stories",
     contextSize: 512,
     trainedContextSize: 512,
@@ -62,8 +64,8 @@ test.each<[reason: RegExp, path: () => string]>([
   [/no such file$/, () => join(folder, "missing.gguf")],
   [/not a GGUF file$/, () => damagedModel("noise.gguf", (model) => model.fill(7))],
   [
-    /architecture bertt does not generate text$/,
-    () => damagedModel("bert.gguf", (model) => renameArchitecture(model, "bertt")),
+    /architecture t5enc neither generates text nor embeds it$/,
+    () => damagedModel("t5.gguf", (model) => renameArchitecture(model, "t5enc")),
   ],
 ])("refuses what is no model for it: %s", async (reason, path) => {
   const modelPath = path();
