@@ -82,7 +82,9 @@ export function createReport(options: ReportOptions): Report {
               device: model.device,
               threads: model.threads,
               engine_build: model.build,
-              chat: chatAbilitiesOf(model.chatFormat),
+              kind: model.kind,
+              ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
+              ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),
               infill: model.infill,
             }),
       };
@@ -140,11 +142,10 @@ export function createReport(options: ReportOptions): Report {
   };
 }
 
-function fileFactsOf({ architecture, quantization, embeddingSize, modifiedAt }: ModelFile): Partial<WorkerInfo> {
+function fileFactsOf({ architecture, quantization, modifiedAt }: ModelFile): Partial<WorkerInfo> {
   return {
     architecture,
     ...(quantization === undefined ? {} : { quantization }),
-    embedding_size: embeddingSize,
     model_modified_at: modifiedAt,
   };
 }

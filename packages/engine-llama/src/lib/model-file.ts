@@ -7,12 +7,11 @@ import type { GgufHeader } from "./gguf-header.ts";
 export function describeFile(
   modelPath: string,
   { architecture }: Pick<GgufHeader, "architecture">,
-  { fileInfo, embeddingVectorSize }: Pick<LlamaModel, "fileInfo" | "embeddingVectorSize">,
+  { fileInfo }: Pick<LlamaModel, "fileInfo">,
 ): ModelFile {
   return {
     architecture,
     quantization: quantizationOf(fileInfo.metadata.general.file_type),
-    embeddingSize: embeddingVectorSize,
     modifiedAt: statSync(modelPath).mtime.toISOString(),
   };
 }

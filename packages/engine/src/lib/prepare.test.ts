@@ -2,7 +2,7 @@ import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { createFakeBackend } from "./fake-backend.ts";
 import type { GenerateJob } from "./messages.ts";
-import { createPreparer, failureOf, maxCharsPerToken, tokenizeToEmbed, type Preparer } from "./prepare.ts";
+import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
 
 function job(given: Partial<GenerateJob> = {}): GenerateJob {
   const sampling = SamplingSchema.parse({});
@@ -48,23 +48,21 @@ describe("preparing", () => {
     };
     const fake = createFakeBackend({ slots: 1, contextSize: 10 });
     const embedder = {
+      width: 8,
       maxTokens: 10,
       maxPieceTokens: 10,
       mustBeWhole: false,
+      maxTogether: 1,
+      maxTogetherTokens: 0,
       feed: () => expect.fail("fed"),
-      tokenize,
+      feedTogether: () => expect.fail("fed"),
+      tokenize: async (text: unknown) => await tokenize(String(text)),
     };
     const { prepare } = createPreparer({ backend: { ...fake, embedder }, maxPrepared: 1, random32: () => 0 });
     const texts = ["one", "two", "three"];
     const left = prepare({ kind: "embed", jobId: "a", texts, cacheScope: "alice" }, leaving.signal);
     await expect(left).rejects.toMatchObject({ code: "cancelled" });
     expect(tokenized).toEqual(["one", "two"]);
-  });
-
-  test("refuses a text to embed that is too long, or counts what fits of it where it may be cut", async () => {
-    const text = { kind: "embed" as const, jobId: "a", texts: ["x".repeat(100_000), "ab"], cacheScope: "alice" };
-    await expect(preparer().prepare(text)).rejects.toMatchObject({ details: { n_ctx: 10 } });
-    expect(await preparer().prepare({ ...text, truncate: true })).toMatchObject({ promptTokens: 9 + 3 });
   });
 
   test("refuses a prompt without tokens, which would wait for its first pass forever", async () => {
@@ -169,33 +167,5 @@ test("a failure tells a client nothing about a defect of ours", () => {
   expect(failureOf(new Error("/secret/path"))).toEqual({
     code: "internal",
     message: "Something went wrong inside the daemon; its log has the cause.",
-  });
-});
-
-describe("a text that may be cut", () => {
-  const embedder = (end: readonly number[]) => ({
-    maxTokens: 4,
-    maxPieceTokens: 4,
-    mustBeWhole: true,
-    feed: () => expect.fail("fed"),
-    tokenize: async (text: string) => [101, ...Array.from(text, Number), ...end],
-  });
-
-  test.each([
-    ["loses its end", "12345", [], [101, 1, 2, 3]],
-    ["keeps what the model wants after every text", "12345", [102], [101, 1, 2, 102]],
-    ["stays as it is where it fits", "12", [102], [101, 1, 2, 102]],
-  ] as const)("%s", async (_, text, end, tokens) => {
-    expect(await tokenizeToEmbed({ truncate: true }, text, embedder(end))).toEqual(tokens);
-  });
-
-  test("is tokenized no further than it can be of use", async () => {
-    const asked: number[] = [];
-    const tokenize = async (text: string) => {
-      asked.push(text.length);
-      return [1];
-    };
-    await tokenizeToEmbed({ truncate: true }, "x".repeat(1_000_000), { ...embedder([]), tokenize });
-    expect(asked).toEqual([4 * maxCharsPerToken]);
   });
 });

@@ -1,4 +1,4 @@
-// Owns vectors on their way out: as JSON in pieces, none of which holds up the streams, and in fewer dimensions.
+// Owns vectors on their way out: as JSON in pieces, none of which holds up the streams.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AppContext } from "./context.ts";
 import { streamResponse } from "./stream-response.ts";
@@ -33,14 +33,6 @@ export function respondWithVectors(c: AppContext, pieces: readonly (() => string
   const headers = { "content-type": "application/json" };
   const [first, ...rest] = pieces;
   return rest.length === 0 ? c.body(first?.() ?? "", 200, headers) : streamResponse(c, oneEachTurn(pieces), headers);
-}
-
-/** Its first numbers, of length 1 again: what models that were trained for it give in fewer dimensions. */
-export function inDimensions(vector: Vector, dimensions: number): Vector {
-  if (dimensions >= vector.length) return vector;
-  const first = vector.slice(0, dimensions);
-  const length = Math.hypot(...first);
-  return length === 0 ? first : first.map((value) => value / length);
 }
 
 async function* oneEachTurn(pieces: readonly (() => string)[]): AsyncGenerator<string> {

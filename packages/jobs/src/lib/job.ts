@@ -83,7 +83,7 @@ export interface Job {
   spec: JobSpec;
   readonly sessionKey: string | undefined;
   readonly log: ReplayLog;
-  /** Of an embed job: one for each text, in order, complete once it has finished. */
+  /** Of a job of texts: one for each, in order, complete once it has finished; to a document its logit alone. */
   readonly vectors: (readonly number[])[];
   readonly acceptedAt: number;
   /** What the ids of its tool calls have in common: no other job's have it. */

@@ -27,7 +27,7 @@ export type JobEvent =
   | { readonly type: "loading" }
   | { readonly type: "started"; readonly event: EngineEventOf<"started">; readonly model: string; readonly at: number }
   | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
-  /** One text of an embed job is done. */
+  /** One text is embedded or ranked. */
   | { readonly type: "embedded"; readonly event: EngineEventOf<"embedding"> }
   /** The engine has let go of a sequence: it finished, failed, or was cancelled as asked. */
   | {

@@ -1,16 +1,19 @@
 // Owns Ollama's two routes for embeddings. The vectors have length 1 on both; on the older one Ollama's own have not.
 import { OllamaEmbedRequestSchema, OllamaEmbeddingsRequestSchema } from "@waggle/protocol";
+import type { EmbedSpec } from "@waggle/jobs";
 import type { EndEvent } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
-import { unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
-import { inDimensions, respondWithVectors, vectorPieces } from "../../vectors.ts";
+import { respondWithVectors, vectorPieces } from "../../vectors.ts";
 import type { Vector } from "../../vectors.ts";
 import { nanoseconds } from "./answer.ts";
 import { loadedInfo } from "./loaded.ts";
 import { askedModel } from "./model-name.ts";
+
+/** Tokens: more than any model takes, so that its own limit holds. */
+const whatFits = Number.MAX_SAFE_INTEGER;
 
 export function createEmbedRoutes(
   { limits, view }: AppOptions,
@@ -18,8 +21,7 @@ export function createEmbedRoutes(
 ): Record<"ollamaEmbed" | "ollamaEmbeddings", Handler> {
   async function embed(
     c: AppContext,
-    texts: readonly string[],
-    truncate: boolean,
+    wishes: Pick<EmbedSpec, "texts" | "truncateTo" | "dimensions">,
   ): Promise<{ vectors: readonly Vector[]; end: EndEvent }> {
     const { job, end } = await generations.complete(c, {
       kind: "embed",
@@ -28,8 +30,7 @@ export function createEmbedRoutes(
       deadlineMs: limits.collectTimeoutMs,
       onDisconnect: "cancel",
       direct: true,
-      texts,
-      truncate,
+      ...wishes,
     });
     return { vectors: job.vectors, end };
   }
@@ -38,17 +39,17 @@ export function createEmbedRoutes(
     async ollamaEmbed(c) {
       const body = await readBody(c, OllamaEmbedRequestSchema, limits.maxBodyBytes);
       const model = askedModel(body, view.info().model);
-      const { input, dimensions } = body;
+      const { input, dimensions, truncate } = body;
       const texts = typeof input === "string" ? (input === "" ? [] : [input]) : (input ?? []);
       if (texts.length === 0) {
         loadedInfo(view);
         return c.json({ model, embeddings: [], total_duration: 0, load_duration: 0, prompt_eval_count: 0 });
       }
-      const { vectors, end } = await embed(c, texts, body.truncate !== false);
-      const width = vectors[0]?.length ?? 0;
-      if (dimensions != null && dimensions > width) {
-        throw unsupported("dimensions", `this model's vectors have ${width} numbers`);
-      }
+      const { vectors, end } = await embed(c, {
+        texts,
+        truncateTo: truncate === false ? undefined : whatFits,
+        dimensions: dimensions ?? undefined,
+      });
       const counts = {
         total_duration: nanoseconds(end.timings.total_ms),
         load_duration: nanoseconds(end.timings.queue_ms),
@@ -58,7 +59,7 @@ export function createEmbedRoutes(
         vectors,
         head: `{"model":${JSON.stringify(model)},"embeddings":[`,
         tail: `],${JSON.stringify(counts).slice(1)}`,
-        item: (vector) => JSON.stringify(dimensions == null ? vector : inDimensions(vector, dimensions)),
+        item: (vector) => JSON.stringify(vector),
       });
       return respondWithVectors(c, pieces);
     },
@@ -69,7 +70,7 @@ export function createEmbedRoutes(
         loadedInfo(view);
         return c.json({ embedding: [] });
       }
-      const { vectors } = await embed(c, [body.prompt], true);
+      const { vectors } = await embed(c, { texts: [body.prompt], truncateTo: whatFits });
       return c.json({ embedding: vectors[0] ?? [] });
     },
   };

@@ -1,6 +1,6 @@
 import type { WorkerInfo } from "@waggle/protocol";
 import { expect, test } from "vitest";
-import { countOf, listedModel, runningModel } from "./model-facts.ts";
+import { capabilitiesOf, countOf, listedModel, runningModel } from "./model-facts.ts";
 
 const info = { model: "m", model_bytes: 1_000, device: "cuda", context_size: 4_096 } as WorkerInfo;
 
@@ -25,4 +25,13 @@ test("the digest is the same for the same model, and another one for another", (
 test("a model that a processor computes takes no memory of a device", () => {
   expect(runningModel(info)["size_vram"]).toBe(1_000);
   expect(runningModel({ ...info, device: "cpu" })["size_vram"]).toBe(0);
+});
+
+test.each([
+  ["generate", true, "switchable", ["completion", "tools", "insert", "thinking"]],
+  ["generate", false, "never", ["completion", "tools"]],
+  ["embed", false, "never", ["embedding"]],
+  ["rerank", false, "never", []],
+] as const)("a model to %s (infill: %s, thinking: %s) can %j", (kind, infill, thinking, capabilities) => {
+  expect(capabilitiesOf({ kind, infill }, { thinking })).toEqual(capabilities);
 });

@@ -68,8 +68,12 @@ function modelInfo(info: WorkerInfo, basename: string): Record<string, string | 
   };
 }
 
-/** Tools every model is told of, if need be in the prompt's own words. */
-function capabilitiesOf({ infill }: WorkerInfo, { thinking }: ChatFormat["abilities"]): string[] {
+/** Tools every model that writes is told of, if need be in the prompt's own words. One that ranks can nothing that Ollama knows. */
+export function capabilitiesOf(
+  { kind = "generate", infill }: Pick<WorkerInfo, "kind" | "infill">,
+  { thinking }: Pick<ChatFormat["abilities"], "thinking">,
+): string[] {
+  if (kind !== "generate") return kind === "embed" ? ["embedding"] : [];
   return ["completion", "tools", ...(infill === true ? ["insert"] : []), ...(thinking === "never" ? [] : ["thinking"])];
 }
 
