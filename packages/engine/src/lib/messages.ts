@@ -9,6 +9,7 @@ import type {
   TemplateTool,
   Token,
 } from "./backend.ts";
+import type { LineLimits } from "./line-limits.ts";
 
 /** A job as the engine sees it. */
 export type EngineJob = GenerateJob | EmbedJob;
@@ -31,6 +32,8 @@ export interface GenerateJob {
   readonly repetitionLimit?: number;
   /** 0: the prompt is computed, so that the next one finds it, and nothing is said. */
   readonly maxTokens?: number;
+  /** Of the text that answers a plain prompt. */
+  readonly lines?: LineLimits;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
   readonly stop: readonly string[];

@@ -132,13 +132,13 @@ export const AnswerMessageSchema = z
   .meta({ id: "AnswerMessage" });
 export type AnswerMessage = z.infer<typeof AnswerMessageSchema>;
 
-export const StoppedBySchema = z.enum(["end", "stop_string", "max_tokens", "context", "repetition"]);
+export const StoppedBySchema = z.enum(["end", "stop_string", "max_tokens", "context", "repetition", "time", "indent"]);
 export type StoppedBy = z.infer<typeof StoppedBySchema>;
 
 const choiceEndShape = {
   finish_reason: FinishReasonSchema,
   stopped_by: StoppedBySchema.optional().describe(
-    "What ended it: the model itself, a stop string, max_tokens, a full context, or a text that repeats itself without end.",
+    "What ended it: the model itself, a stop string, max_tokens, a full context, a text that repeats itself without end; or, where llama-server's routes ask for it, a newline after so much time, or a line that is indented too little.",
   ),
   stop_string: z.string().optional().describe("Which one ended it, where one did."),
   message: AnswerMessageSchema.optional().describe("Of an answer to messages: its parts put together."),
