@@ -92,11 +92,15 @@ export type EngineQueryResult =
   | { readonly kind: "render"; readonly prompt: string }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
-/** One model token with its logprobs, as OpenAI shows it. Bytes as numbers, 0 to 255. */
-export interface LogprobEntry {
+/** One model token with its logprobs. Bytes as numbers, 0 to 255. */
+export interface LogprobEntry extends TokenLogprob {
+  readonly top: readonly TokenLogprob[];
+}
+
+export interface TokenLogprob {
+  readonly id: Token;
   readonly bytes: readonly number[];
   readonly logprob: number;
-  readonly top: readonly { readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 
 export interface JobFailure {

@@ -39,11 +39,11 @@ export type CancelledBy = z.infer<typeof CancelledBySchema>;
 const BytesSchema = z.array(z.int().min(0).max(255)).describe("The token's bytes; may be part of a character.");
 
 /** Natural logarithms of probabilities in the model's raw distribution. */
+const tokenLogprobShape = { id: z.int().nonnegative().describe("The token."), bytes: BytesSchema, logprob: z.number() };
 export const LogprobSchema = z
   .object({
-    bytes: BytesSchema,
-    logprob: z.number(),
-    top: z.array(z.object({ bytes: BytesSchema, logprob: z.number() })).describe("Most probable first."),
+    ...tokenLogprobShape,
+    top: z.array(z.object(tokenLogprobShape)).describe("Most probable first."),
   })
   .meta({ id: "Logprob" });
 export type Logprob = z.infer<typeof LogprobSchema>;
