@@ -183,5 +183,11 @@ function describe(loaded: Loaded): BackendInfo {
     build: buildOf(llama),
     chatFormat: chat.format,
     infill: vocabulary.infill !== undefined,
+    fileName: basename(options.modelPath),
+    promptTexts: {
+      chatTemplate: chat.source,
+      bos: model.tokens.bosString ?? "",
+      eos: model.tokens.eosString ?? "",
+    },
   };
 }

@@ -63,6 +63,15 @@ export const StatusEventSchema = z
     status: z
       .enum(["loading", "thinking", "continued"])
       .describe("thinking: prefill has begun; the first token ends it."),
+    prompt_progress: z
+      .object({
+        total: z.int().nonnegative(),
+        cached: z.int().nonnegative(),
+        processed: z.int().nonnegative().describe("Cached ones included."),
+        time_ms: z.number().nonnegative(),
+      })
+      .optional()
+      .describe("Tokens of the prompt, and the time since it was begun."),
   })
   .meta({ id: "StatusEvent" });
 

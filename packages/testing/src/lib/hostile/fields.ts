@@ -29,6 +29,7 @@ interface Schema {
   readonly minItems?: number;
   readonly maxLength?: number;
   readonly items?: Schema;
+  readonly prefixItems?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema | boolean;
@@ -79,6 +80,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
       case "boolean":
         return "false";
       case "array":
+        if (schema.prefixItems !== undefined) return `[${schema.prefixItems.map((item) => sound(item)).join()}]`;
         return `[${Array.from({ length: schema.minItems ?? 0 }, () => sound(schema.items ?? {})).join()}]`;
       default:
         return objectText(siblings(schema, undefined, false));
