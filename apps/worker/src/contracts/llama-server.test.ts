@@ -213,7 +213,7 @@ describe("POST /completion", () => {
     const read = async (): Promise<void> => {
       for await (const bytes of streamed.body ?? []) text += decoder.decode(bytes, { stream: true });
     };
-    await expect(read()).rejects.toThrow();
+    await expect(read()).rejects.toThrow("The stream ended with an error.");
     const last = JSON.parse(text.trim().split("\n\n").at(-1)?.replace("data: ", "") ?? "") as unknown;
     expect(LlamaServerErrorSchema.parse(last).error).toMatchObject({ code: 502, type: "engine_error" });
     expect(text).not.toContain('"stop":true');

@@ -98,7 +98,7 @@ const samplingShape = {
   typical_p: z.number().min(1, off("typical sampling")).nullish(),
   top_n_sigma: z.number().max(0, off("top-n-sigma")).nullish(),
   mirostat: z.literal(0, off("Mirostat")).nullish(),
-  adaptive_target: z.number().lt(0, off("adaptive sampling")).nullish(),
+  adaptive_target: z.number().min(-1).lt(0, off("adaptive sampling")).nullish(),
   min_keep: z.int().min(0).max(1, off("more than 1")).nullish(),
   post_sampling_probs: z.literal(false, off("probabilities after sampling")).nullish(),
   lora: z.array(z.unknown()).max(0, off("an adapter")).nullish(),

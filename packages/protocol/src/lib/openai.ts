@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { chatShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
-import { ToolCallSchema, ToolsSchema } from "./tools.ts";
+import { ToolCallSchema } from "./tools.ts";
 import { ChatAbilitiesSchema } from "./worker.ts";
 
 /**

@@ -1,7 +1,7 @@
 // Owns what a hostile client does that no single request is: floods, storms, connections left in every state. Each is one round, with an end.
 import { connect, type Socket } from "node:net";
 import { linkSignals, sleep } from "@waggle/async";
-import { llamaServerRoutes, openAiLimits, openAiRoutes, tokenRouteLimits, workerRoutes } from "@waggle/protocol";
+import { llamaServerRoutes, openAiRoutes, tokenRouteLimits, workerRoutes } from "@waggle/protocol";
 import { ask, type HostileAnswer } from "./ask.ts";
 import { hostileGrammars } from "./grammars.ts";
 import { brokenBodies, fieldAttacks, wrongMethods, type HostileRequest } from "./requests.ts";
