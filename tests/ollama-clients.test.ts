@@ -175,13 +175,13 @@ describe("the ollama client", () => {
   test.each([
     ["pull", 404, (ollama: Ollama) => ollama.pull({ model: "llama3.2" })],
     ["pull, streamed", 404, (ollama: Ollama) => ollama.pull({ model: "llama3.2", stream: true })],
-    ["push", 400, (ollama: Ollama) => ollama.push({ model })],
-    ["create", 400, (ollama: Ollama) => ollama.create({ model: "mine", from: model })],
-    ["copy", 400, (ollama: Ollama) => ollama.copy({ source: model, destination: "other" })],
-    ["delete", 400, (ollama: Ollama) => ollama.delete({ model })],
+    ["push", 501, (ollama: Ollama) => ollama.push({ model })],
+    ["create", 501, (ollama: Ollama) => ollama.create({ model: "mine", from: model })],
+    ["copy", 501, (ollama: Ollama) => ollama.copy({ source: model, destination: "other" })],
+    ["delete", 501, (ollama: Ollama) => ollama.delete({ model })],
     ["show", 404, (ollama: Ollama) => ollama.show({ model: "llama3.2" })],
     ["chat", 404, (ollama: Ollama) => ollama.chat({ model: "llama3.2", messages: [{ role: "user", content: "a" }] })],
-    ["unload", 400, (ollama: Ollama) => ollama.generate({ model, prompt: "", keep_alive: 0 })],
+    ["unload", 501, (ollama: Ollama) => ollama.generate({ model, prompt: "", keep_alive: 0 })],
   ] as const)("is told why it cannot %s", async (_, status, act) => {
     await expect(act(new Ollama({ host }))).rejects.toMatchObject({
       ...{ name: "ResponseError", status_code: status, error: expect.stringMatching(/^(Cannot|model) /) },

@@ -5,6 +5,7 @@ export * from "./lib/fake-backend.ts";
 export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./lib/fake-embedder.ts";
 export { createFakeStates, type FakeStates } from "./lib/fake-states.ts";
 export { expectedFakeText, type FakeSampling } from "./lib/fake-model.ts";
+export type { LineLimits } from "./lib/line-limits.ts";
 export * from "./lib/messages.ts";
 export { maxCharsPerToken } from "./lib/prepare.ts";
 export * from "./lib/step-gate.ts";

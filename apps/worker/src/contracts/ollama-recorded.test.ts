@@ -229,7 +229,7 @@ describe("Open WebUI", () => {
 
   test("is told that the model stays when it wants to unload it", async () => {
     const response = await post("/api/generate", { model, keep_alive: 0, prompt: "" });
-    expect(response.status).toBe(400);
+    expect(response.status).toBe(501);
     expect(z.object({ error: z.string() }).parse(await response.json()).error).toContain("Cannot unload");
   });
 });

@@ -392,7 +392,7 @@ describe("a request without a prompt", () => {
   ])("%s %j cannot unload it, and says so", async (path, body) => {
     start();
     const [status, message] = await errorOf(await post(path, body));
-    expect([status, message]).toEqual([400, expect.stringMatching(/^Cannot unload model 'waggle-fake'/)]);
+    expect([status, message]).toEqual([501, expect.stringMatching(/^Cannot unload model 'waggle-fake'/)]);
   });
 });
 
@@ -493,13 +493,13 @@ describe("the model", () => {
   });
 
   test.each([
-    ["DELETE", "/api/delete", { name: "waggle-fake" }, 400],
+    ["DELETE", "/api/delete", { name: "waggle-fake" }, 501],
     ["DELETE", "/api/delete", { model: "x" }, 404],
-    ["POST", "/api/copy", { source: "waggle-fake", destination: "y" }, 400],
+    ["POST", "/api/copy", { source: "waggle-fake", destination: "y" }, 501],
     ["POST", "/api/copy", { source: "x", destination: "y" }, 404],
-    ["POST", "/api/create", { model: "y", from: "waggle-fake" }, 400],
-    ["POST", "/api/push", { name: "waggle-fake" }, 400],
-    ["POST", "/api/blobs/sha256:00", {}, 400],
+    ["POST", "/api/create", { model: "y", from: "waggle-fake" }, 501],
+    ["POST", "/api/push", { name: "waggle-fake" }, 501],
+    ["POST", "/api/blobs/sha256:00", {}, 501],
   ])("stays what it is after %s %s %j", async (method, path, body, status) => {
     start();
     expect((await errorOf(await ask(method, path, body)))[0]).toBe(status);

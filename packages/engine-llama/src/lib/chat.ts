@@ -28,6 +28,8 @@ export interface ChatRenderer {
 }
 
 export interface Chat extends ChatRenderer {
+  /** Of the template in use, for conversations without tools. */
+  readonly source: string;
   /** Its markers that are tokens of the vocabulary stand in it as marks. */
   readonly format: ChatFormat;
   /** What closes a thought from outside; "" where there are none. */
@@ -118,6 +120,7 @@ async function describe(template: ChatTemplate, { specialTokens }: ChatOptions):
 
 function chatOf(format: ChatFormat, template: ChatTemplate, close: () => Promise<void>): Chat {
   return {
+    source: template.sourceFor(false),
     format,
     thoughtEnd: thoughtEndOf(format),
     async render(conversation) {

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
@@ -45,6 +45,8 @@ test("describes what it loaded", async () => {
     build: expect.any(String),
     chatFormat: expect.objectContaining({ name: "generic" }),
     infill: false,
+    fileName: basename(storyModel),
+    promptTexts: { chatTemplate: expect.any(String), bos: expect.any(String), eos: expect.any(String) },
   });
   expect(progress.at(-1)).toBe(1);
   expect(progress).toEqual(progress.toSorted((a, b) => a - b));

@@ -119,7 +119,7 @@ async function load(
   const { batchSize } = context;
   const embedder = embedderOf(loaded, { maxTokens: contextSize - 1, batchSize, threads: maxThreads });
   const info = {
-    ...describe(loaded, { contextSize, batchSize }),
+    ...describe(loaded, { contextSize, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
     chatFormat: chat.format,
   };

@@ -28,10 +28,14 @@ export interface LoadedModel {
   readonly tokenizer: Tokenizer;
 }
 
-/** All but how it chats. */
+/**
+ * All but how it chats.
+ * @param chatTemplate "" where the model does not chat
+ */
 export function describe(
   { options, header, llama, model, maxThreads, use, vocabulary }: LoadedModel,
   size: Pick<BackendInfo, "contextSize" | "batchSize">,
+  chatTemplate = "",
 ): Omit<BackendInfo, "chatFormat"> {
   return {
     backend: "llama",
@@ -47,7 +51,9 @@ export function describe(
     threads: options.threads,
     maxThreads,
     build: buildOf(llama),
+    fileName: basename(options.modelPath),
     infill: use.kind === "generate" && vocabulary.infill !== undefined,
+    promptTexts: { chatTemplate, bos: model.tokens.bosString ?? "", eos: model.tokens.eosString ?? "" },
   };
 }
 

@@ -31,6 +31,18 @@ export interface BackendInfo {
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill in: it takes prompts of this kind. */
   readonly infill: boolean;
+  /** The file's name, without its folder. */
+  readonly fileName: string;
+  readonly promptTexts: PromptTexts;
+}
+
+/** What prompts are made of. */
+export interface PromptTexts {
+  /** The source of the chat template in use; where there are several, of the one for conversations without tools. */
+  readonly chatTemplate: string;
+  /** "" where the model has none. */
+  readonly bos: string;
+  readonly eos: string;
 }
 
 export interface ModelFile {

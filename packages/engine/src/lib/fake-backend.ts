@@ -230,6 +230,8 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     build: "fake",
     chatFormat: genericFormat,
     infill: true,
+    fileName: "waggle-fake",
+    promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
 }
 

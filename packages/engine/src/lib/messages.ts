@@ -10,6 +10,7 @@ import type {
   TemplateTool,
   Token,
 } from "./backend.ts";
+import type { LineLimits } from "./line-limits.ts";
 
 /** A job as the engine sees it. */
 export type EngineJob = GenerateJob | TextsJob;
@@ -32,6 +33,8 @@ export interface GenerateJob {
   readonly repetitionLimit?: number;
   /** 0: the prompt is computed, so that the next one finds it, and nothing is said. */
   readonly maxTokens?: number;
+  /** Of the text that answers a plain prompt. */
+  readonly lines?: LineLimits;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
   readonly stop: readonly string[];
@@ -110,11 +113,15 @@ export type EngineQueryResult =
   | { readonly kind: "render"; readonly prompt: string }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
-/** One model token with its logprobs, as OpenAI shows it. Bytes as numbers, 0 to 255. */
-export interface LogprobEntry {
+/** One model token with its logprobs. Bytes as numbers, 0 to 255. */
+export interface LogprobEntry extends TokenLogprob {
+  readonly top: readonly TokenLogprob[];
+}
+
+export interface TokenLogprob {
+  readonly id: Token;
   readonly bytes: readonly number[];
   readonly logprob: number;
-  readonly top: readonly { readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 
 export interface JobFailure {

@@ -102,6 +102,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       reader: readerFor(prepared, backend.info.chatFormat),
       thinking: budget === undefined ? undefined : { budget, close: backend.thoughtEnd.tokens },
       repetitionLimit,
+      lines: job.lines,
     });
   }
 

@@ -45,13 +45,14 @@ export function createApp(options: AppOptions): App {
   const requestPace = createPace(requestsPerTurn);
   const { pages } = options;
   const native = createNativeDialect(options, generations, streams, reference);
+  const openAi = createOpenAiDialect(options, generations);
   const dialects: readonly Dialect[] = [
     native,
-    createOpenAiDialect(options, generations),
+    openAi,
     createResponsesDialect(options, generations),
     createAnthropicDialect(options, generations),
     createOllamaDialect(options, generations),
-    createLlamaServerDialect(options, generations),
+    createLlamaServerDialect(options, generations, native, openAi),
     createRerankDialect(options, generations),
   ];
 

@@ -3,6 +3,7 @@ import {
   EmbeddingsRequestSchema,
   GenerateRequestSchema,
   TokenizeRequestSchema,
+  llamaServerRoutes,
   openAiRoutes,
   workerRoutes,
 } from "@waggle/protocol";
@@ -13,7 +14,7 @@ import { validate } from "./body.ts";
 import { parseJson } from "./parse-json.ts";
 
 const requests = new Map(
-  Object.values<Route>({ ...workerRoutes, ...openAiRoutes }).flatMap(({ request }) =>
+  Object.values<Route>({ ...workerRoutes, ...openAiRoutes, ...llamaServerRoutes }).flatMap(({ request }) =>
     request === undefined ? [] : [[request.meta()?.id ?? "", request] as const],
   ),
 );

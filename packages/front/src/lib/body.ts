@@ -16,8 +16,19 @@ const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortE
 
 /** @throws WaggleError payload_too_large, as soon as that is certain; resource_exhausted; invalid_argument */
 export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
-  const text = await readText(c, maxBytes);
-  return validate(schema, parseJson(text));
+  const seen = c.get("seenBody");
+  c.set("seenBody", undefined);
+  return validate(schema, seen === undefined ? parseJson(await readText(c, maxBytes)) : seen.value);
+}
+
+/**
+ * The body's JSON, for a route that has to know it before it can say what it is to be. The next `readBody` takes it.
+ * @throws WaggleError as `readBody`, for all but what a schema says
+ */
+export async function lookAtBody(c: AppContext, maxBytes: number): Promise<unknown> {
+  const value = parseJson(await readText(c, maxBytes));
+  c.set("seenBody", { value });
+  return value;
 }
 
 /** @throws WaggleError invalid_argument */

@@ -65,3 +65,10 @@ function withoutSocket(signal: AbortSignal): Connection {
     destroy() {},
   };
 }
+
+/** Aborts when the client leaves. */
+export function leavingOf(c: AppContext): AbortSignal {
+  const leaving = new AbortController();
+  connectionOf(c).onLeft(() => leaving.abort());
+  return leaving.signal;
+}

@@ -18,6 +18,7 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     ...(repetitionLimit === undefined || repetitionLimit === 0 ? {} : { repetitionLimit }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(spec.lines === undefined ? {} : { lines: spec.lines }),
     ...(spec.contextShift ? { contextShift: true } : {}),
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),

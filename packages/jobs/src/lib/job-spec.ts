@@ -1,6 +1,6 @@
 // Owns what the worker is asked for, in no dialect's words. Each dialect translates its requests into a JobSpec, and only
 // that goes down to the jobs.
-import type { EmbedInput, PromptInput } from "@waggle/engine";
+import type { EmbedInput, LineLimits, PromptInput } from "@waggle/engine";
 import type { Sampling } from "@waggle/protocol";
 
 /** Checked by its dialect: every field is bounded and in its range. */
@@ -49,6 +49,8 @@ export interface GenerateSpec extends SpecOfAnyKind {
   /** A full context is shifted instead of ending the job. Only with `maxTokens`. */
   readonly contextShift: boolean;
   readonly stop: readonly string[];
+  /** Where its lines may end the text that answers a plain prompt. */
+  readonly lines?: LineLimits | undefined;
   /** Return logprobs with each token, with so many alternatives. */
   readonly topLogprobs?: number | undefined;
 }

@@ -46,6 +46,8 @@ export interface SequenceState {
   readonly choice: number;
   /** The engine has it. */
   readonly held: boolean;
+  /** The slot that it runs in, or ran in last. */
+  readonly slot: number | undefined;
   /** Set when it came to an end by itself. */
   readonly stoppedBy: StoppedBy | undefined;
   /** The stop string that it ended with. */

@@ -58,6 +58,7 @@ export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }:
         uid: choice === 0 ? uid : `${uid}.${choice}`,
         choice,
         held: false,
+        slot: undefined,
         stoppedBy: undefined,
         stopString: undefined,
         message: spec.kind === "generate" && spec.prompt.kind === "messages" ? emptyMessage : undefined,

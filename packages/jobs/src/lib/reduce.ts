@@ -132,7 +132,7 @@ function start(job: Job, { event, model, at }: Extract<JobEvent, { type: "starte
     phase: withStage(state, "prefill", "queued"),
     startedAt,
     counts: { ...state.counts, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens },
-    sequences: withSequence(state, event.jobId, { startedMs: at - startedAt }),
+    sequences: withSequence(state, event.jobId, { startedMs: at - startedAt, slot: event.slot }),
   };
   // A later choice, or a job that begins again on another engine.
   if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);

@@ -77,6 +77,12 @@ export const errorKinds = {
     retryable: true,
     when: "The job's own deadline passed.",
   },
+  unimplemented: {
+    status: 501,
+    type: "not_supported_error",
+    retryable: false,
+    when: "This worker, or the model that it serves, cannot do it at all.",
+  },
   engine_failed: {
     status: 502,
     type: "engine_error",

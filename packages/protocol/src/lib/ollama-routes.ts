@@ -23,8 +23,10 @@ import {
 import type { Route } from "./routes.ts";
 
 const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as const satisfies readonly ErrorCode[];
+const changeErrors = [...modelErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
 const submitErrors = [
   ...modelErrors,
+  "unimplemented",
   "resource_exhausted",
   "cancelled",
   "engine_failed",
@@ -128,7 +130,7 @@ export const ollamaRoutes = {
     summary: "Refused: a worker publishes no models.",
     request: OllamaModelRequestSchema,
     status: 200,
-    errors: modelErrors,
+    errors: changeErrors,
   },
   ollamaCreate: {
     method: "post",
@@ -136,7 +138,7 @@ export const ollamaRoutes = {
     summary: "Refused: a worker makes no models.",
     request: OllamaModelRequestSchema,
     status: 200,
-    errors: modelErrors,
+    errors: changeErrors,
   },
   ollamaCopy: {
     method: "post",
@@ -144,7 +146,7 @@ export const ollamaRoutes = {
     summary: "Refused: a worker serves its model under one name.",
     request: OllamaCopyRequestSchema,
     status: 200,
-    errors: modelErrors,
+    errors: changeErrors,
   },
   ollamaDelete: {
     method: "delete",
@@ -152,13 +154,13 @@ export const ollamaRoutes = {
     summary: "Refused: a worker keeps its model.",
     request: OllamaModelRequestSchema,
     status: 200,
-    errors: modelErrors,
+    errors: changeErrors,
   },
   ollamaBlob: {
     method: "post",
     path: "/api/blobs/:digest",
     summary: "Refused: a worker takes no files.",
     status: 201,
-    errors: ["invalid_argument"],
+    errors: ["unimplemented"],
   },
 } as const satisfies Record<string, Route>;

@@ -4,6 +4,7 @@ import { ErrorBodySchema, errorKinds } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
 import { anthropicRoutes } from "./anthropic-routes.ts";
 import { llamaServerRoutes } from "./llama-server-routes.ts";
+import { LlamaServerErrorSchema } from "./llama-server.ts";
 import { OllamaErrorSchema } from "./ollama-answers.ts";
 import { ollamaRoutes } from "./ollama-routes.ts";
 import { openAiRoutes } from "./openai-routes.ts";
@@ -69,7 +70,7 @@ export function workerOpenApi(version: string): Json {
       { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
       { tag: "Anthropic", routes: anthropicRoutes, error: ErrorBodySchema },
       { tag: "Ollama", routes: ollamaRoutes, error: OllamaErrorSchema },
-      { tag: "llama-server", routes: llamaServerRoutes, error: ErrorBodySchema },
+      { tag: "llama-server", routes: llamaServerRoutes, error: LlamaServerErrorSchema },
       { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
     ],
   });

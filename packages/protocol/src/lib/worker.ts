@@ -101,6 +101,11 @@ export type Readiness = z.infer<typeof ReadinessSchema>;
 
 export const HealthSchema = z
   .object({
+    status: z.literal("ok").optional().describe("While ready: llama-server's word."),
+    error: z
+      .object({ code: z.literal(503), message: z.string(), type: z.literal("unavailable_error") })
+      .optional()
+      .describe("While not ready: llama-server's words."),
     live: z.boolean(),
     ready: z.boolean(),
     state: WorkerStateSchema,

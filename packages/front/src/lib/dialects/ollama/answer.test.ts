@@ -36,7 +36,7 @@ test.each(["silent", "unframed"] as const)("a sign of life (%s) is an empty piec
 
 test("calls are held back until all of them are there; logprobs are not", () => {
   const framing = ollamaFraming(chatForm("m"));
-  const logprobs = [{ bytes: [123], logprob: -1, top: [] }];
+  const logprobs = [{ id: 5, bytes: [123], logprob: -1, top: [] }];
   for (const index of [0, 1]) {
     expect(framing.frame(token({ part: "call", call: { index, id: `c${index}`, name: "f" } }))).toBe("");
     const told = framing.frame(token({ part: "arguments", call: { index }, text: `{"n":${index}}`, logprobs }));

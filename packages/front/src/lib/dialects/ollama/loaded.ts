@@ -13,12 +13,12 @@ export function loadedInfo(view: Pick<WorkerView, "info">): WorkerInfo {
   throw new WaggleError("unavailable", "Cannot answer: the model is not loaded yet.", { retryAfterS });
 }
 
-/** @throws WaggleError invalid_argument when what is asked for is to unload it */
+/** @throws WaggleError unimplemented when what is asked for is to unload it */
 export function checkStays(keepAlive: OllamaChatRequest["keep_alive"], model: string): void {
   const unload = keepAlive === 0 || (typeof keepAlive === "string" && !/[1-9]/.test(keepAlive));
   if (!unload) return;
   throw new WaggleError(
-    "invalid_argument",
+    "unimplemented",
     `Cannot unload model '${model}': this worker keeps the one that it was started with.`,
   );
 }

@@ -84,5 +84,5 @@ export function createModelRoutes({ limits, view }: AppOptions): Record<ModelRou
 }
 
 function refusal(what: string, why: string): WaggleError {
-  return new WaggleError("invalid_argument", `Cannot ${what}: ${why}.`);
+  return new WaggleError("unimplemented", `Cannot ${what}: ${why}.`);
 }

@@ -1,6 +1,5 @@
-// Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference; `timings` has
-// llama-server's names.
-import type { AnswerMessage, EndEvent, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
+// Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference.
+import type { AnswerMessage, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
 import { tokenLogprobs, tokenText } from "../../logprobs.ts";
 
 /** What every object of one answer says of it. */
@@ -14,19 +13,6 @@ export interface AnswerHead {
 export function openAiUsage(usage: Usage): Record<string, unknown> {
   const { prompt_tokens, completion_tokens, total_tokens, cached_tokens } = usage;
   return { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details: { cached_tokens } };
-}
-
-export function openAiTimings({ usage, timings }: Pick<EndEvent, "usage" | "timings">): Record<string, number> {
-  const promptCount = usage.prompt_tokens - usage.cached_tokens;
-  return {
-    prompt_n: promptCount,
-    cache_n: usage.cached_tokens,
-    prompt_ms: timings.prefill_ms,
-    prompt_per_second: perSecond(promptCount, timings.prefill_ms),
-    predicted_n: usage.completion_tokens,
-    predicted_ms: timings.decode_ms,
-    predicted_per_second: timings.tokens_per_second,
-  };
 }
 
 /** An answer that the model itself ended within a call is cut like one that ran out of tokens. */
@@ -76,8 +62,4 @@ export function completionLogprobs(entries: readonly Logprob[], offset: number):
 
 export function choiceOf(event: TokenEvent): number {
   return event.choice ?? 0;
-}
-
-function perSecond(count: number, ms: number): number {
-  return ms > 0 ? Math.round((count * 1_000_000) / ms) / 1000 : 0;
 }

@@ -3,7 +3,8 @@ import { DONE, sseHeaders } from "@waggle/protocol";
 import type { EndEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
 import type { Collector, Framing } from "../../dialect.ts";
-import { openAiTimings, openAiUsage } from "./answer.ts";
+import { answerTimings } from "../../answer-timings.ts";
+import { openAiUsage } from "./answer.ts";
 import type { AnswerHead } from "./answer.ts";
 import { openAiError } from "./errors.ts";
 
@@ -77,7 +78,7 @@ export function openAiFraming(
     },
     frameEnd(end) {
       const pieces = choices.closing(end);
-      const timings = openAiTimings(end);
+      const timings = answerTimings(end);
       const last = pieces.pop();
       const lastChunk = last === undefined ? "" : chunk({ choices: [last], timings });
       const usage = includeUsage ? chunk({ choices: [], usage: openAiUsage(end.usage), timings }) : "";
@@ -98,7 +99,7 @@ export function openAiCollector({ wholeObject, collect }: Completion, options: C
       object: wholeObject,
       choices: choices.choices(end),
       usage: openAiUsage(end.usage),
-      timings: openAiTimings(end),
+      timings: answerTimings(end),
     }),
   };
 }
