@@ -47,6 +47,8 @@ export interface SequenceState {
   readonly choice: number;
   /** The engine has it. */
   readonly held: boolean;
+  /** The slot that it runs in, or ran in last. */
+  readonly slot: number | undefined;
   /** Set when it came to an end by itself. */
   readonly stoppedBy: StoppedBy | undefined;
   /** The stop string that it ended with. */
@@ -88,7 +90,7 @@ export interface Job {
   readonly log: ReplayLog;
   /** Of all that the log was ever told. */
   readonly digests: TextDigests;
-  /** Of an embed job: one for each text, in order, complete once it has finished. */
+  /** Of a job of texts: one for each, in order, complete once it has finished; to a document its logit alone. */
   readonly vectors: (readonly number[])[];
   readonly acceptedAt: number;
   /** Prompt tokens that were in no cache when the engine was asked; undefined where it did not answer in time. */

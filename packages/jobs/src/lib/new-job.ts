@@ -65,6 +65,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
         uid: choice === 0 ? uid : `${uid}.${choice}`,
         choice,
         held: false,
+        slot: undefined,
         stoppedBy: undefined,
         stopString: undefined,
         message: spec.kind === "generate" && spec.prompt.kind === "messages" ? emptyMessage : undefined,

@@ -49,7 +49,7 @@ describe("replay log", () => {
     collect();
     const before = process.memoryUsage().heapUsed;
     for (let index = 0; index < 2_000; index += 1) {
-      const alternative = (i: number) => ({ bytes: [...Buffer.from(` word${i}`)], logprob: -i - 0.5 });
+      const alternative = (i: number) => ({ id: i, bytes: [...Buffer.from(` word${i}`)], logprob: -i - 0.5 });
       const top = Array.from({ length: 20 }, (_, i) => alternative(i));
       log.append({ ...token(index, ` word${index}`), logprobs: [{ ...alternative(index), top }] });
     }
