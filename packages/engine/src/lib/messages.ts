@@ -75,18 +75,22 @@ export type EngineQuery =
       readonly withPieces: boolean;
     }
   | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
-  | {
-      readonly kind: "render";
-      readonly messages: readonly TemplateMessage[];
-      readonly tools?: readonly TemplateTool[];
-      readonly template?: TemplateOptions;
-    };
+  | ({ readonly kind: "render" } & ConversationQuery)
+  /** How many tokens it is as a prompt, which its text alone does not tell. */
+  | ({ readonly kind: "count" } & ConversationQuery);
+
+interface ConversationQuery {
+  readonly messages: readonly TemplateMessage[];
+  readonly tools?: readonly TemplateTool[];
+  readonly template?: TemplateOptions;
+}
 
 export type EngineQueryResult =
   /** `pieces` are the bytes of each token, base64, where they were asked for. */
   | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces?: readonly string[] }
   | { readonly kind: "detokenize"; readonly text: string }
   | { readonly kind: "render"; readonly prompt: string }
+  | { readonly kind: "count"; readonly promptTokens: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
 /** One model token with its logprobs, as OpenAI shows it. Bytes as numbers, 0 to 255. */

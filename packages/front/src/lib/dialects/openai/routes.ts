@@ -11,6 +11,7 @@ import { chatCompletion } from "./chat.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { openAiCollector, openAiFraming } from "./framing.ts";
 import type { Completion, CompletionOptions } from "./framing.ts";
+import { modelListOf, modelOf } from "./models.ts";
 import { translateChat, translateCompletion } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
 import { textCompletion } from "./text.ts";
@@ -27,7 +28,7 @@ interface AnswerWishes {
 
 export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
   const { limits, view } = options;
-  const created = Math.floor(Date.now() / 1000);
+  const createdMs = Date.now();
 
   function generationOf(body: AnswerWishes, spec: GenerateSpec, completion: Completion): Generation {
     const info = view.info();
@@ -50,24 +51,12 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, streaming) } };
   }
 
-  function model(): Record<string, unknown> {
-    const info = view.info();
-    return {
-      id: info.model,
-      object: "model",
-      created,
-      owned_by: "waggle",
-      meta: { n_ctx: info.context_size, n_ctx_train: info.trained_context_size, n_params: info.parameters },
-      ...(info.chat === undefined ? {} : { chat: info.chat }),
-    };
-  }
-
   return {
-    models: (c) => c.json({ object: "list", data: [model()] }),
+    models: (c) => c.json(modelListOf(view.info(), createdMs)),
     model(c) {
       const id = c.req.param("id") ?? "";
       if (id !== view.info().model) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
-      return c.json(model());
+      return c.json(modelOf(view.info(), createdMs));
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
