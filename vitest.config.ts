@@ -16,6 +16,7 @@ const untimed = [
   "tests/chat-requests.test.ts",
   "tests/collected-cancel.test.ts",
   "tests/family-clients.test.ts",
+  "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
   "tests/openai-*.test.ts",

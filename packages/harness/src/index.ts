@@ -26,3 +26,8 @@ export * from "./lib/statistics.ts";
 export * from "./lib/tables.ts";
 // random
 export * from "./lib/random.ts";
+// compare
+export { askCase } from "./lib/llama-server/ask-case.ts";
+export { caseContextSize, caseSlots, llamaServerCases, type LlamaServerCase } from "./lib/llama-server/cases.ts";
+export { differencesOf, type Difference } from "./lib/llama-server/differences.ts";
+export { problemsOf, type Leaves } from "./lib/llama-server/expectations.ts";
