@@ -63,6 +63,7 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
       ...job.sampling,
       seed: seed === -1 ? random32() >>> 0 : seed,
       ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
+      ...(job.fillIn === true ? { fillIn: true } : {}),
       ...(job.answerGrammar === undefined || start === undefined
         ? {}
         : { answer: { grammar: job.answerGrammar, said: markText(start.said, chatFormat.marks) } }),
@@ -218,7 +219,7 @@ function isSameRequest(a: EngineJob, b: EngineJob): boolean {
               job.answerGrammar,
               job.thinkingBudget,
             ],
-            [job.sampling, job.topLogprobs, job.contextShift],
+            [job.sampling, job.topLogprobs, job.contextShift, job.fillIn],
           ],
     );
   return facts(a) === facts(b);

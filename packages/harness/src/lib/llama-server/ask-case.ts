@@ -38,6 +38,6 @@ async function framesOf({ body }: Response): Promise<unknown> {
   const frames: Record<string, unknown>[] = [];
   if (body !== null)
     for await (const { data } of parseSse(body)) frames.push(JSON.parse(data) as Record<string, unknown>);
-  const content = frames.map((frame) => String(frame["content"] ?? "")).join("");
+  const content = frames.map(({ content: piece }) => (typeof piece === "string" ? piece : "")).join("");
   return { content, frames: frames.length, first: frames[0], last: frames.at(-1) };
 }

@@ -49,13 +49,15 @@ const reasons: readonly Reason[] = [
     paths: new RegExp(`^(${settings})/(samplers/|samplers$)`),
     why: "Waggle names the samplers that it has; their order is the same",
   },
-  { paths: new RegExp(`^(${settings})/(n_indent|t_max_predict_ms)$`), why: "Waggle tells these as well" },
+  {
+    paths: new RegExp(`^(${settings})/(n_indent|t_max_predict_ms|dry_sequence_breakers/.*)$`),
+    why: "Waggle tells these as well",
+  },
   { paths: new RegExp(`^(${settings})/seed$`), why: "Waggle tells the seed that was drawn, and -1 where none was yet" },
   {
     paths: new RegExp(`^(${settings})/dry_penalty_last_n$`),
     why: "Waggle's default is the whole context; the sampler is off",
   },
-  { paths: new RegExp(`^(${settings})/(max_tokens|n_predict)$`), why: "a limit" },
   { paths: new RegExp(`^(${settings})/grammar$`), why: "the two write a schema as a grammar in their own ways" },
   {
     paths: new RegExp(`^(${settings})/logit_bias/`),
@@ -74,7 +76,7 @@ const reasons: readonly Reason[] = [
   },
   { paths: /^(status_word|fields)$/, why: "more or fewer fields than there" },
   {
-    paths: /^(live|ready|state|worker_id|model|backend|version|uptime_ms|slots\/|queue\/|engine\/)/,
+    paths: /^(live|ready|state|worker_id|backend|version|uptime_ms)$|^(slots|queue|engine)\//,
     why: "Waggle's own health stands in the same body",
   },
   { paths: /^(models\/|object$|data\/0\/)/, why: "Waggle's list of models is OpenAI's, with abilities of its own" },
@@ -83,12 +85,12 @@ const reasons: readonly Reason[] = [
 /** Numbers are the same to this share: one server prints single precision, and the last bits depend on the build. */
 const tolerance = 0.01;
 
-/** @param otherwise why the whole answer is another one */
+/** @param otherwise why what nothing else explains is another answer */
 export function differencesOf(ours: Leaves, theirs: Leaves, otherwise?: string): Difference[] {
   return [...new Set([...ours.keys(), ...theirs.keys()])].toSorted().flatMap((path) => {
     const [mine, other] = [ours.get(path), theirs.get(path)];
     if (isSame(mine, other)) return [];
-    return [{ path, ours: mine, theirs: other, why: otherwise ?? reasonOf(path) }];
+    return [{ path, ours: mine, theirs: other, why: reasonOf(path) ?? otherwise }];
   });
 }
 

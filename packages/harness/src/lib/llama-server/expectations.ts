@@ -4,8 +4,6 @@
 export type Expectation = string | number | boolean | null | readonly [] | RegExp;
 export type Expectations = Readonly<Record<string, Expectation>>;
 
-export const text = (pattern: RegExp): RegExp => pattern;
-
 /** What is nested, by paths such as `timings/prompt_n` and `0/index`; a list has a `length`, and an empty one nothing else. */
 export type Leaves = ReadonlyMap<string, unknown>;
 
@@ -24,16 +22,17 @@ export function leavesOf(value: unknown, path = ""): Leaves {
 /** What is not as expected, a sentence each. */
 export function problemsOf(leaves: Leaves, expectations: Expectations): string[] {
   return Object.entries(expectations).flatMap(([path, expected]) => {
-    const isList = Array.isArray(expected);
-    const found = leaves.get(isList ? `${path}/length` : path);
-    const holds =
-      expected instanceof RegExp
-        ? expected.test(String(found ?? "")) && found !== undefined
-        : found === (isList ? 0 : expected);
-    return holds
-      ? []
-      : [
-          `${path} is ${JSON.stringify(found)} and not ${expected instanceof RegExp ? String(expected) : JSON.stringify(expected)}`,
-        ];
+    const [at, value] = isEmptyList(expected) ? [`${path}/length`, 0] : [path, expected];
+    const found = leaves.get(at);
+    const holds = value instanceof RegExp ? found !== undefined && value.test(shown(found)) : found === value;
+    return holds ? [] : [`${at} is ${shown(found)} and not ${value instanceof RegExp ? String(value) : shown(value)}`];
   });
+}
+
+function isEmptyList(expected: Expectation): expected is readonly [] {
+  return Array.isArray(expected);
+}
+
+function shown(leaf: unknown): string {
+  return typeof leaf === "string" ? leaf : (JSON.stringify(leaf) ?? "not there");
 }

@@ -1,5 +1,5 @@
 // Owns the comparison of a worker with llama-server: each case put to both, what came otherwise than expected, and what differs.
-import { askCase, differencesOf, llamaServerCases, problemsOf, type Difference } from "@waggle/harness";
+import { askCase, differencesOf, problemsOf, type Difference, type LlamaServerCase } from "@waggle/harness";
 
 export interface CaseResult {
   readonly name: string;
@@ -10,12 +10,13 @@ export interface CaseResult {
 
 /** @param theirs undefined: the worker alone is held to what is expected */
 export async function compareServers(
+  cases: readonly LlamaServerCase[],
   ours: string,
   theirs: string | undefined,
   onCase: (result: CaseResult) => void,
 ): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = [];
-  for (const each of llamaServerCases) {
+  for (const each of cases) {
     const mine = await askCase(ours, each);
     const others = theirs === undefined ? undefined : await askCase(theirs, each);
     const problems = [

@@ -1,21 +1,28 @@
-// Owns a llama-server that this command starts, with the model and the slots that the cases are about.
+// Owns a llama-server that this command starts, with the slots that the cases are about.
 import { createServer } from "node:net";
-import { caseContextSize, caseSlots, poll, repositoryPath, type ProcessGroups } from "@waggle/harness";
+import { caseSlots, poll, type ProcessGroups } from "@waggle/harness";
 
 const readyLimitMs = 60_000;
 const lookTimeoutMs = 2_000;
 
+export interface ServerRun {
+  /** The path of its file. */
+  readonly model: string;
+  /** Tokens of a slot. */
+  readonly contextSize: number;
+}
+
 /** Resolves with its address once its model is loaded. @throws Error when it does not get ready */
-export async function startLlamaServer(groups: ProcessGroups, path: string): Promise<string> {
+export async function startLlamaServer(groups: ProcessGroups, path: string, run: ServerRun): Promise<string> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   await groups.start({
     name: "llama-server",
     command: [
       path,
-      ...["--model", repositoryPath("models/waggle-tiny-stories.gguf")],
+      ...["--model", run.model],
       ...["--host", "127.0.0.1", "--port", String(port)],
-      ...["--ctx-size", String(caseContextSize * caseSlots), "--parallel", String(caseSlots), "--no-kv-unified"],
+      ...["--ctx-size", String(run.contextSize * caseSlots), "--parallel", String(caseSlots), "--no-kv-unified"],
       ...["--threads", "1", "--slots", "--offline"],
     ],
     env: process.env,
