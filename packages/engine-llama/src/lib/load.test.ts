@@ -32,11 +32,15 @@ test("describes what it loaded", async () => {
     batchSize: 512,
     parameters: 1_369_728,
     modelBytes: 2_742_784,
+    modelPath: storyModel,
+    templateSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     device: "cpu",
     threads: 1,
     maxThreads: expect.any(Number),
     build: expect.any(String),
     chatFormat: expect.objectContaining({ name: "generic" }),
+    infill: false,
+    promptTexts: { chatTemplate: expect.stringContaining("messages"), bos: "<s>", eos: "</s>" },
   });
   expect(progress.at(-1)).toBe(1);
   expect(progress).toEqual(progress.toSorted((a, b) => a - b));

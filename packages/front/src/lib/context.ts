@@ -1,7 +1,7 @@
 // Owns what the HTTP side knows of a request beyond its bytes, and what it needs from the rest of the daemon.
 import type { HttpBindings } from "@hono/node-server";
 import type { ChatFormat } from "@waggle/chat-format";
-import type { BackendInfo, PromptTexts } from "@waggle/engine";
+import type { PromptTexts } from "@waggle/engine";
 import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/pages";
 import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
@@ -23,6 +23,8 @@ export interface AppEnv {
     /** Of the route that the request came on; the native one where there is no such route. */
     dialect: Dialect;
     log: Logger;
+    /** Of the body's text, once it has been read. */
+    bodyDigest: string | undefined;
     /** What the bodies may hold that are arriving, this one's among them. */
     bodies: BodyBudget;
     /** The JSON of a body that has been looked at and not been read yet. */
@@ -42,6 +44,8 @@ export interface HttpLimits {
   /** Longest that an answer may take which is not streamed. */
   readonly collectTimeoutMs: number;
   readonly pingIntervalMs: number;
+  /** 0: no request is taken for another one's retry. */
+  readonly retryGraceMs: number;
 }
 
 export interface HttpAccess {
@@ -61,8 +65,10 @@ export interface WorkerStateView {
   readonly reason: string | undefined;
 }
 
-/** What a model's prompts are made of, and the name of its file. */
-export type ModelPrompts = Pick<BackendInfo, "fileName"> & PromptTexts;
+/** What a model's prompts are made of, and the name of its file, without its folder. */
+export interface ModelPrompts extends PromptTexts {
+  readonly fileName: string;
+}
 
 /** What the routes read of the worker. */
 export interface WorkerView {
