@@ -19,6 +19,7 @@ const untimed = [
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
+  "tests/ollama-*.test.ts",
   "tests/openai-*.test.ts",
   "tests/*-clients.test.ts",
   "tests/retries.test.ts",

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Clock } from "@waggle/async";
 import type { ChatFormat } from "@waggle/chat-format";
-import type { BackendInfo } from "@waggle/engine";
+import type { BackendInfo, ModelFile } from "@waggle/engine";
 import type { ChatAbilities, Health, Heartbeat, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { WaggleError, WorkerStateSchema } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
@@ -86,10 +86,13 @@ export function createReport(options: ReportOptions): Report {
               parameters: model.parameters,
               model_bytes: model.modelBytes,
               model_sha256: host.fingerprints().modelSha256 ?? null,
+              ...(model.file === undefined ? {} : fileFactsOf(model.file)),
               device: model.device,
               threads: model.threads,
               engine_build: model.build,
-              chat: chatAbilitiesOf(model.chatFormat),
+              kind: model.kind,
+              ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
+              ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),
               infill: model.infill,
             }),
       };
@@ -145,6 +148,14 @@ export function createReport(options: ReportOptions): Report {
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);
     },
+  };
+}
+
+function fileFactsOf({ architecture, quantization, modifiedAt }: ModelFile): Partial<WorkerInfo> {
+  return {
+    architecture,
+    ...(quantization === undefined ? {} : { quantization }),
+    model_modified_at: modifiedAt,
   };
 }
 

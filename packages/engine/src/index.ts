@@ -2,7 +2,7 @@ export { createAnswerText, type AnswerText } from "./lib/answer-text.ts";
 export * from "./lib/backend.ts";
 export * from "./lib/engine.ts";
 export * from "./lib/fake-backend.ts";
-export { expectedFakeVector, fakeVectorWidth } from "./lib/fake-embedder.ts";
+export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./lib/fake-embedder.ts";
 export { createFakeStates, type FakeStates } from "./lib/fake-states.ts";
 export { expectedFakeText, type FakeSampling } from "./lib/fake-model.ts";
 export type { LineLimits } from "./lib/line-limits.ts";

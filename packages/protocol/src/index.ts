@@ -18,6 +18,8 @@ export * from "./lib/responses.ts";
 export * from "./lib/responses-items.ts";
 export * from "./lib/responses-tools.ts";
 export * from "./lib/responses-routes.ts";
+export * from "./lib/ollama.ts";
+export * from "./lib/ollama-answers.ts";
 export * from "./lib/ollama-routes.ts";
 export * from "./lib/llama-server.ts";
 export * from "./lib/llama-server-tokens.ts";

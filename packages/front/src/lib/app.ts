@@ -90,6 +90,7 @@ export function createApp(options: AppOptions): App {
   }
   app.get(referencePaths.page, (c) => reference.page(c));
   app.get(referencePaths.style, (c) => reference.style(c));
+  app.get("/", async (c, next) => (c.env?.greeting === undefined ? await next() : c.text(c.env.greeting)));
   app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
   app.notFound((c) =>
     errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),

@@ -15,7 +15,10 @@ import type { TokenTable } from "./tokens.ts";
 
 export interface AppEnv {
   /** Absent when a request is made without a socket, as tests do. */
-  Bindings: Partial<HttpBindings>;
+  Bindings: Partial<HttpBindings> & {
+    /** What GET / says on the socket that the request came on, in place of the pages. */
+    readonly greeting?: string | undefined;
+  };
   Variables: {
     requestId: string;
     /** The name of the API token, or `local`. */

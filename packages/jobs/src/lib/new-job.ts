@@ -54,7 +54,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     digests: createTextDigests(),
     vectors: [],
     acceptedAt: now,
-    uncachedTokens: size === undefined ? undefined : size.promptTokens - size.cachedTokens,
+    uncachedTokens: size === undefined || spec.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
     callKey: randomBytes(8).toString("hex"),
     ended: deferred<void>(),
     timers: new Map(),

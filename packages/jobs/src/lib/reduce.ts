@@ -37,7 +37,7 @@ export type JobEvent =
   /** A piece of its prompt was computed. */
   | { readonly type: "progress"; readonly event: EngineEventOf<"progress"> }
   | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
-  /** One text of an embed job is done. */
+  /** One text is embedded or ranked. */
   | { readonly type: "embedded"; readonly event: EngineEventOf<"embedding"> }
   /** The engine has let go of a sequence: it finished, failed, or was cancelled as asked. */
   | {

@@ -35,6 +35,12 @@ export const errorKinds = {
     retryable: false,
     when: "The job, worker, model or route is unknown.",
   },
+  method_not_allowed: {
+    status: 405,
+    type: "invalid_request_error",
+    retryable: false,
+    when: "The path is there and takes other methods; Allow names them. In Ollama's dialect; elsewhere it is not_found.",
+  },
   conflict: {
     status: 409,
     type: "conflict_error",

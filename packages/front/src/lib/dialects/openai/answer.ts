@@ -1,5 +1,6 @@
 // Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference.
 import type { AnswerMessage, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
+import { tokenLogprobs, tokenText } from "../../logprobs.ts";
 
 /** What every object of one answer says of it. */
 export interface AnswerHead {
@@ -39,24 +40,18 @@ export function deltaOf({ part, text, call }: TokenEvent): Record<string, unknow
 }
 
 export function chatLogprobs(entries: readonly Logprob[]): Record<string, unknown> {
-  return {
-    content: entries.map(({ bytes, logprob, top }) => ({
-      ...tokenOf(bytes, logprob),
-      top_logprobs: top.map((other) => tokenOf(other.bytes, other.logprob)),
-    })),
-    refusal: null,
-  };
+  return { content: tokenLogprobs(entries), refusal: null };
 }
 
 /** The older shape; `offset` is where the first token's text begins in the whole. */
 export function completionLogprobs(entries: readonly Logprob[], offset: number): Record<string, unknown> {
   let at = offset;
-  const tokens = entries.map(({ bytes }) => textOf(bytes));
+  const tokens = entries.map(({ bytes }) => tokenText(bytes));
   return {
     tokens,
     token_logprobs: entries.map(({ logprob }) => logprob),
     top_logprobs: entries.map(({ top }) =>
-      Object.fromEntries(top.map(({ bytes, logprob }) => [textOf(bytes), logprob])),
+      Object.fromEntries(top.map(({ bytes, logprob }) => [tokenText(bytes), logprob])),
     ),
     text_offset: tokens.map((text) => {
       const start = at;
@@ -68,12 +63,4 @@ export function completionLogprobs(entries: readonly Logprob[], offset: number):
 
 export function choiceOf(event: TokenEvent): number {
   return event.choice ?? 0;
-}
-
-function tokenOf(bytes: readonly number[], logprob: number): Record<string, unknown> {
-  return { token: textOf(bytes), logprob, bytes: [...bytes] };
-}
-
-function textOf(bytes: readonly number[]): string {
-  return Buffer.from(bytes).toString("utf8");
 }
