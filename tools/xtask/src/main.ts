@@ -8,6 +8,7 @@ import { addDocs } from "./commands/docs.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
 import { addDev, addFleet } from "./commands/fleet.ts";
 import { addFormatsCheck } from "./commands/formats-check.ts";
+import { addLlamaServerCompare } from "./commands/llama-server-compare.ts";
 import { addModelsScript } from "./commands/models-script.ts";
 import { addModelsSynth } from "./commands/models-synth.ts";
 import { addPorts } from "./commands/ports.ts";
@@ -26,6 +27,7 @@ const commands = [
     addCallsCheck,
     addClientsCheck,
     addFormatsCheck,
+    addLlamaServerCompare,
     addEngineBuild,
     addSchemasBench,
     addCheck,

@@ -94,7 +94,7 @@ export function createSlot(options: SlotOptions): Slot {
 
   function generate(tokens: LlamaToken[]): Generation {
     const { sampling, grammar } = currentWork();
-    if (sampling.topLogprobs !== undefined) return fromLogits(tokens);
+    if (sampling.topLogprobs !== undefined || sampling.fillIn === true) return fromLogits(tokens);
     if (grammar === undefined) return fromLibrary(tokens);
     // Where the last token alone cannot be taken back, every place is computed once.
     if (sequence.needsCheckpoints) return fromLogits(tokens);
@@ -143,6 +143,7 @@ export function createSlot(options: SlotOptions): Slot {
       recent: () => window?.tokens ?? [],
       grammar,
       banned: (token) => sampling.ignore_eos && context.isEndOfGeneration(token),
+      vocabulary: context,
       evaluation: { evaluationPriority: priority, contextShift: noShift },
       forced: () => current.forced,
       onEvaluated: () => samplers.add(),

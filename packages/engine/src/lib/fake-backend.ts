@@ -230,7 +230,6 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     build: "fake",
     chatFormat: genericFormat,
     infill: true,
-    fileName: "waggle-fake",
     promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
 }

@@ -19,6 +19,7 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(spec.lines === undefined ? {} : { lines: spec.lines }),
+    ...(spec.fillIn === true ? { fillIn: true } : {}),
     ...(spec.contextShift ? { contextShift: true } : {}),
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),
