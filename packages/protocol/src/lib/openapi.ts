@@ -72,7 +72,7 @@ export const workerRouteGroups: readonly RouteGroup[] = [
   },
   { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
-  { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
+  { tag: "Ollama", routes: ollamaRoutes, error: OllamaErrorSchema },
   {
     tag: "llama-server",
     routes: llamaServerRoutes,
