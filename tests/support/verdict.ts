@@ -1,6 +1,6 @@
 // Owns what a worker may answer to a hostile request: a proper success, or a typed error of the dialect that is not the worker's own fault.
 import { createAnswerJudge, streamDialects } from "@waggle/harness";
-import { errorKinds, pathsOf, workerRouteGroups, type ErrorCode, type RouteGroup } from "@waggle/protocol";
+import { ErrorBodySchema, errorKinds, workerRouteGroups, type ErrorCode, type RouteGroup } from "@waggle/protocol";
 import { createSseDecoder } from "@waggle/sse";
 import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 
@@ -8,7 +8,7 @@ import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 const ourFault: readonly ErrorCode[] = ["internal", "engine_failed", "unavailable"];
 const statuses = new Set<number>(Object.values(errorKinds).map(({ status }) => status));
 const ourStatuses = new Set<number>(ourFault.map((code) => errorKinds[code].status));
-/** These answer under /v1 and without it. */
+/** These answer under /v1 and without it; `/completions` is llama-server's as well. */
 const openAiTags = ["OpenAI", "Responses"];
 
 interface Place {
@@ -18,7 +18,7 @@ interface Place {
 
 const places: readonly Place[] = workerRouteGroups.flatMap((group) =>
   Object.values(group.routes).flatMap((route) => {
-    const paths = openAiTags.includes(group.tag) ? pathsOf(route) : [route.path];
+    const paths = openAiTags.includes(group.tag) ? [route.path, route.path.replace("/v1", "")] : [route.path];
     return paths.map((path) => ({ pattern: new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`), group }));
   }),
 );
@@ -43,6 +43,8 @@ export function errorProblems(
   if (body === "" && (method === "HEAD" || [400, 408, 431].includes(status))) return [];
   if (!contentType.startsWith("application/json")) return [`answered ${status} as ${contentType || "nothing"}`];
   const error = jsonOf(body);
+  // What is no HTTP is refused before anybody knows whose path it is.
+  if (ErrorBodySchema.safeParse(error).data?.error.message.startsWith("Cannot read the request:")) return [];
   if (!groupsAt(path).some((group) => group.error.safeParse(error).success))
     return [`answered ${status} with an error of no known shape: ${body.slice(0, 200)}`];
   return codeProblems(codeIn(error), status, body);
