@@ -52,10 +52,8 @@ export const fakeVocabularySize = tokenTexts.length;
 export function tokenizeFake(input: PromptInput): Token[] {
   if (input.kind === "text") return [beginOfText, ...tokenizeFakeText(input.text)];
   if (input.kind === "pieces") {
-    return [
-      beginOfText,
-      ...input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece)),
-    ];
+    const tokens = input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece));
+    return typeof input.pieces[0] === "string" ? [beginOfText, ...tokens] : tokens;
   }
   if (input.kind === "infill") {
     const { prefix, suffix, extra, prompt } = input.infill;
@@ -105,6 +103,15 @@ export function extendContext(hash: number, token: Token): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
+/** What a greedy answer says after this context, unless a marker has it say something else. */
+export function likelyFakeToken(contextHash: number): Token {
+  return wordToken(extendContext(contextHash, 0));
+}
+
+function wordToken(choice: number): Token {
+  return firstWordToken + (choice % words.length);
+}
+
 /** What the fake takes to heart of all sampling: greedy text is the context's alone, any other the seed's as well. */
 export type FakeSampling = Pick<SlotSampling, "temperature" | "seed" | "ignore_eos">;
 
@@ -133,7 +140,7 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
       if (rest !== undefined) return rest;
       if (markers.say !== undefined) return markers.say[count - 1] ?? endOfGeneration;
       const choice = extendContext(contextHash, salt);
-      if (!markers.unicode) return firstWordToken + (choice % words.length);
+      if (!markers.unicode) return wordToken(choice);
       const [first = 0, ...others] = unicodeWordBytes[choice % unicodeWordBytes.length] ?? [];
       pending = others;
       return first;

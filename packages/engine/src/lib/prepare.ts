@@ -1,6 +1,6 @@
 // Owns what happens to a job before it may wait for a slot: tokens, the checks that need the model, the final seed.
 import { markText, type AnswerStart } from "@waggle/chat-format";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, requestLimits } from "@waggle/protocol";
 import type { Backend, Embedder, PromptInput, SlotSampling, Token } from "./backend.ts";
 import type { EmbedJob, EngineJob, GenerateJob, JobFailure } from "./messages.ts";
 
@@ -17,6 +17,8 @@ export interface PreparedGenerate {
   readonly job: GenerateJob;
   readonly prompt: readonly Token[];
   readonly promptTokens: number;
+  /** How many of its first tokens may come from a cache: sampling needs one that is computed, the prompt's logprobs all of them. */
+  readonly reusableTokens: number;
   readonly sampling: SlotSampling;
   /** Of an answer to messages. */
   readonly start?: AnswerStart;
@@ -58,6 +60,7 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     checkChars(input, contextSize);
     const { tokens: prompt, start } = await backend.tokenize(input);
     checkLength(prompt.length, contextSize, "");
+    checkPromptLogprobs(job, prompt.length);
     const { seed } = job.sampling;
     const sampling = {
       ...job.sampling,
@@ -69,7 +72,9 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     };
     if (job.contextShift === true) backend.checkShift();
     await backend.checkSampling(sampling);
-    const prepared = { kind: "generate" as const, job, prompt, promptTokens: prompt.length, sampling };
+    const promptTokens = prompt.length;
+    const reusableTokens = job.promptLogprobs === true ? 0 : promptTokens - 1;
+    const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
     return start === undefined ? prepared : { ...prepared, start };
   }
 
@@ -199,6 +204,17 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
   );
 }
 
+/** They are held until the answer leaves. */
+function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, promptTokens: number): void {
+  const count = promptLogprobs === true ? promptTokens * (1 + topLogprobs) : 0;
+  if (count <= requestLimits.promptLogprobs) return;
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot accept field "logprobs": with ${topLogprobs} alternatives each, the prompt's ${promptTokens} tokens have ${count} of them, and ${requestLimits.promptLogprobs} are the most.`,
+    { details: { problems: [{ field: "logprobs", problem: "too many in the prompt" }] } },
+  );
+}
+
 /** A client may use the id of a refused job for another one, which must not run with the first one's prompt. */
 function isSameRequest(a: EngineJob, b: EngineJob): boolean {
   const facts = (job: EngineJob): string =>
@@ -217,7 +233,7 @@ function isSameRequest(a: EngineJob, b: EngineJob): boolean {
               job.answerGrammar,
               job.thinkingBudget,
             ],
-            [job.sampling, job.topLogprobs, job.contextShift],
+            [job.sampling, job.topLogprobs, job.promptLogprobs, job.contextShift],
           ],
     );
   return facts(a) === facts(b);

@@ -77,8 +77,9 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
         options.embeddings.add(prepared);
       }
       if (prepared?.kind !== "generate" || full) continue;
-      const { cacheScope, sessionId } = prepared.job;
-      const choice = chooseSlot(slots, { prompt: prepared.prompt, cacheScope, sessionId });
+      const { prompt, reusableTokens, job } = prepared;
+      const { cacheScope, sessionId } = job;
+      const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope, sessionId });
       full = choice === undefined;
       if (choice === undefined) continue;
       waiting.delete(jobId);
@@ -139,8 +140,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
     // A cancel meanwhile has left the slot to the next scheduling point; its cache is what it is now.
-    const { prompt } = pending.prepared;
-    const keepTokens = commonPrefix(slot.cached, prompt, prompt.length - 1);
+    const { prompt, reusableTokens } = pending.prepared;
+    const keepTokens = commonPrefix(slot.cached, prompt, reusableTokens);
     if (slot.pending !== undefined) slot.pending = { ...pending, keepTokens };
     return true;
   }

@@ -121,6 +121,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "keep_vector":
         job.vectors[effect.index] = effect.vector;
         return;
+      case "keep_prompt_logprobs":
+        // At their places: a job that begins again on another engine is told them again.
+        effect.entries.forEach((entry, i) => (job.promptLogprobs[effect.from + i] = entry));
+        return;
       case "free":
         return waiting.finished(job);
       case "ended":
@@ -275,6 +279,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return apply(job, { type: "started", event, model: options.model(), at });
       case "token":
         return apply(job, { type: "token", event, at });
+      case "prompt_logprobs":
+        return apply(job, { type: "scored", event });
       case "embedding":
         return apply(job, { type: "embedded", event });
       case "finished":

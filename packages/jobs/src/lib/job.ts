@@ -1,5 +1,6 @@
 // Owns what a job is. What can change in it is its state, which `reduce` alone computes and the dispatcher alone replaces.
 import type { Deferred, TimerHandle } from "@waggle/async";
+import type { PromptLogprobEntry } from "@waggle/engine";
 import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
 import type { JobSpec } from "./job-spec.ts";
@@ -85,6 +86,8 @@ export interface Job {
   readonly log: ReplayLog;
   /** Of an embed job: one for each text, in order, complete once it has finished. */
   readonly vectors: (readonly number[])[];
+  /** Of the prompt, where they were asked for: one for each token, complete before the first token of the answer. */
+  readonly promptLogprobs: PromptLogprobEntry[];
   readonly acceptedAt: number;
   /** What the ids of its tool calls have in common: no other job's have it. */
   readonly callKey: string;

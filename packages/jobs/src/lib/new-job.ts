@@ -47,6 +47,7 @@ export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }:
     sessionKey: sessionKeyOf(spec.scope),
     log: createReplayLog(replayBufferBytes),
     vectors: [],
+    promptLogprobs: [],
     acceptedAt: now,
     callKey: randomBytes(8).toString("hex"),
     ended: deferred<void>(),
