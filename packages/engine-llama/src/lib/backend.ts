@@ -156,5 +156,6 @@ function promptsOf(model: LlamaModel, vocabulary: Vocabulary, chat: Chat): Promp
     bos,
     bosText: bosString ?? "",
     wantsBos: shouldPrependBosToken,
+    vocabularySize: pieces.length,
   });
 }

@@ -35,6 +35,7 @@ const options: PromptOptions = {
   bos: begin,
   bosText: "<s>",
   wantsBos: true,
+  vocabularySize: 1_000_000,
 };
 
 const user = (content: string): { kind: "messages" } & Conversation => ({

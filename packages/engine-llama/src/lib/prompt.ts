@@ -3,6 +3,7 @@ import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-for
 import type { PromptInput, PromptPiece, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
+import { refuseField } from "./field-error.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -13,6 +14,7 @@ export interface PromptOptions {
   readonly specialText: SpecialText;
   readonly bos: Token | null;
   readonly bosText: string;
+  readonly vocabularySize: number;
   /** Whether the model's prompts begin with BOS. */
   readonly wantsBos: boolean;
 }
@@ -28,7 +30,7 @@ export interface Prompts {
 }
 
 export function createPrompts(options: PromptOptions): Prompts {
-  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos } = options;
+  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, vocabularySize } = options;
 
   function withBos(tokens: Token[]): Token[] {
     if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
@@ -57,6 +59,11 @@ export function createPrompts(options: PromptOptions): Prompts {
     const tokens: Token[] = [];
     for (const piece of pieces) {
       for (const token of typeof piece === "string" ? await tokenizer.tokenize(piece, true) : piece) tokens.push(token);
+    }
+    // In llama.cpp's hands one that does not exist ends the pass for everybody.
+    const unknown = tokens.find((token) => token >= vocabularySize);
+    if (unknown !== undefined) {
+      throw refuseField("prompt", `there is no token ${unknown}; the model has ${vocabularySize} tokens`);
     }
     return typeof pieces[0] === "string" ? withBos(tokens) : tokens;
   }

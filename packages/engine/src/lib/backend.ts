@@ -203,7 +203,7 @@ export interface Backend {
   /**
    * Text, or a conversation under the model's chat template, as tokens. BOS where the model wants one, and never twice; text of a message
    * never becomes a control token. Long texts take several turns of the event loop.
-   * @throws WaggleError invalid_argument when the template cannot render these messages
+   * @throws WaggleError invalid_argument when the template cannot render these messages, or a token is none of the model's
    */
   tokenize(input: PromptInput): Promise<TokenizedPrompt>;
 

@@ -147,7 +147,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     renderMessages: async (input) => renderFake(input),
     checkSampling,
     checkShift: () => undefined,
-    tokenBytes: fakeTokenBytes,
+    tokenBytes: (token) => (token < fakeVocabularySize ? fakeTokenBytes(token) : new Uint8Array()),
     // Its markers are text: each byte is a token.
     markOf: () => undefined,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },

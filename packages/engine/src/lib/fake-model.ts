@@ -1,5 +1,6 @@
 // Owns the model that is none: a pure function from the tokens of a context to the next one, so that a test can say
 // what an answer will be.
+import { WaggleError } from "@waggle/protocol";
 import type { PromptInput, SlotSampling, TemplateMessage, Token } from "./backend.ts";
 
 /** Tokens below this are bytes. */
@@ -53,6 +54,10 @@ export function tokenizeFake(input: PromptInput): Token[] {
   if (input.kind === "text") return [beginOfText, ...tokenizeFakeText(input.text)];
   if (input.kind === "pieces") {
     const tokens = input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece));
+    const unknown = tokens.find((token) => token >= fakeVocabularySize);
+    if (unknown !== undefined) {
+      throw new WaggleError("invalid_argument", `Cannot accept field "prompt": the model has no token ${unknown}.`);
+    }
     return typeof input.pieces[0] === "string" ? [beginOfText, ...tokens] : tokens;
   }
   if (input.kind === "infill") {

@@ -145,6 +145,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
     lifecycle.ended(job, outcome);
     job.spec = withoutContent(job.spec);
+    job.promptLogprobs = [];
     registry.retire(job);
     const successor = waiting.takeSuccessor(job);
     if (successor !== undefined) {

@@ -86,8 +86,11 @@ export interface Job {
   readonly log: ReplayLog;
   /** Of an embed job: one for each text, in order, complete once it has finished. */
   readonly vectors: (readonly number[])[];
-  /** Of the prompt, where they were asked for: one for each token, complete before the first token of the answer. */
-  readonly promptLogprobs: PromptLogprobEntry[];
+  /**
+   * Of the prompt, where they were asked for: one for each token, complete before the first token of the answer. Who wants them takes the list
+   * when the job is accepted: they are too many to be kept with a job that has ended.
+   */
+  promptLogprobs: PromptLogprobEntry[];
   readonly acceptedAt: number;
   /** What the ids of its tool calls have in common: no other job's have it. */
   readonly callKey: string;

@@ -84,6 +84,14 @@ export function backendContract(
       );
     });
 
+    test("tokens are a prompt as they are, and none that the model has not", async () => {
+      const tokens = await tokensOf(story);
+      const pieces = [tokens.slice(1), tokens.slice(0, 2)];
+      expect((await backend.tokenize({ kind: "pieces", pieces })).tokens).toEqual(pieces.flat());
+      const refused = backend.tokenize({ kind: "pieces", pieces: [[...tokens, 999_999_999]] });
+      await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
+    });
+
     test("plain sampling passes the check, what the model cannot do is refused by field", async () => {
       await expect(backend.checkSampling(greedy)).resolves.toBeUndefined();
       const refused = async (sampling: SlotSampling, field: string): Promise<void> => {

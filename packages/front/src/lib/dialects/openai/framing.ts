@@ -1,6 +1,7 @@
 // Owns an answer in OpenAI's dialect, as far as its two completion routes agree: chunks and [DONE], or one object.
+import { randomUUID } from "node:crypto";
 import { DONE, sseHeaders } from "@waggle/protocol";
-import type { EndEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, TokenEvent, WorkerInfo } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
 import type { Collector, Framing } from "../../dialect.ts";
 import { openAiTimings, openAiUsage } from "./answer.ts";
@@ -38,6 +39,16 @@ export interface ChoiceStream {
 export interface ChoiceCollector {
   add(token: TokenEvent): void;
   choices(end: EndEvent): Json[];
+}
+
+export function optionsOf(
+  { idPrefix }: Completion,
+  { model, version }: WorkerInfo,
+  answer: Pick<CompletionOptions, "choices" | "logprobs">,
+): CompletionOptions {
+  const id = `${idPrefix}-${randomUUID()}`;
+  const created = Math.floor(Date.now() / 1000);
+  return { head: { id, created, model, system_fingerprint: `waggle-${version}` }, ...answer };
 }
 
 export function openAiFraming(

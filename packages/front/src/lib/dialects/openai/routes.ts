@@ -1,20 +1,31 @@
 // Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
-import { randomUUID } from "node:crypto";
-import { ChatCompletionRequestSchema, CompletionRequestSchema, WaggleError } from "@waggle/protocol";
+import { ChatCompletionRequestSchema, WaggleError } from "@waggle/protocol";
 import type { GenerateSpec } from "@waggle/jobs";
-import type { openAiRoutes } from "@waggle/protocol";
+import type { ChatCompletionRequest, openAiRoutes } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
-import type { AppOptions } from "../../context.ts";
+import type { AppContext, AppOptions } from "../../context.ts";
 import type { Generation, Handler } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
+import type { PartNames } from "./answer.ts";
 import { chatCompletion } from "./chat.ts";
+import { completionsRoute } from "./completions.ts";
 import { embeddingsRoute } from "./embeddings.ts";
-import { openAiCollector, openAiFraming } from "./framing.ts";
-import type { Completion, CompletionOptions } from "./framing.ts";
-import { translateChat, translateCompletion } from "./request.ts";
+import { knowsFunctionsOnly } from "./functions.ts";
+import { openAiCollector, openAiFraming, optionsOf } from "./framing.ts";
+import type { Completion } from "./framing.ts";
+import { translateChat } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
-import { textCompletion } from "./text.ts";
 import { createTokenRoutes } from "./token-routes.ts";
+
+/** @openai/agents and its Python twin read thoughts under this name alone. Goose refuses a message with both, so nobody is sent both. */
+const readsReasoning = /^Agents\/(JavaScript|Python)/;
+
+function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
+  return {
+    reasoning: readsReasoning.test(c.req.header("user-agent") ?? "") ? "reasoning" : "reasoning_content",
+    call: knowsFunctionsOnly(body) ? "function_call" : "tool_calls",
+  };
+}
 
 type OpenAiRouteName = keyof typeof openAiRoutes;
 
@@ -29,17 +40,10 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
   const created = Math.floor(Date.now() / 1000);
 
   function generationOf(body: AnswerWishes, spec: GenerateSpec, completion: Completion): Generation {
-    const info = view.info();
-    const shape: CompletionOptions = {
-      head: {
-        id: `${completion.idPrefix}-${randomUUID()}`,
-        created: Math.floor(Date.now() / 1000),
-        model: info.model,
-        system_fingerprint: `waggle-${info.version}`,
-      },
+    const shape = optionsOf(completion, view.info(), {
       choices: spec.choices,
       logprobs: spec.topLogprobs !== undefined,
-    };
+    });
     if (body.stream !== true)
       return { spec, answer: { kind: "collected", collector: () => openAiCollector(completion, shape) } };
     const includeUsage = body.stream_options?.include_usage === true;
@@ -68,13 +72,9 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
       const spec = await translateChat(body, requestContextOf(c, options, { streamed: body.stream === true }));
-      return await generations.respond(c, generationOf(body, spec, chatCompletion));
+      return await generations.respond(c, generationOf(body, spec, chatCompletion(partNamesFor(c, body))));
     },
-    async completions(c) {
-      const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
-      const spec = translateCompletion(body, requestContextOf(c, options, { streamed: body.stream === true }));
-      return await generations.respond(c, generationOf(body, spec, textCompletion));
-    },
+    completions: completionsRoute(options, generations),
     embeddings: embeddingsRoute(options, generations),
     ...createTokenRoutes(options),
   };

@@ -1,8 +1,8 @@
 // Owns llama-server's three routes about tokens: each is one query to the model, and no job.
 import { ApplyTemplateRequestSchema, DetokenizeRequestSchema, TokenizeRequestSchema } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
-import { connectionOf } from "../../connection.ts";
-import type { AppContext, AppOptions } from "../../context.ts";
+import { leavingOf } from "../../connection.ts";
+import type { AppOptions } from "../../context.ts";
 import { promptOf } from "../../conversation.ts";
 import type { Handler } from "../../dialect.ts";
 
@@ -44,13 +44,6 @@ export function createTokenRoutes({
       return c.json({ prompt });
     },
   };
-}
-
-/** Aborts when the client leaves. */
-function leavingOf(c: AppContext): AbortSignal {
-  const leaving = new AbortController();
-  connectionOf(c).onLeft(() => leaving.abort());
-  return leaving.signal;
 }
 
 /** Text, or its bytes where it is only part of a character: llama-server's rule. */
