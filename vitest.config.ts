@@ -15,10 +15,11 @@ const allCores = "100%";
 const untimed = [
   "tests/chat-requests.test.ts",
   "tests/collected-cancel.test.ts",
-  "tests/family-clients.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
   "tests/openai-*.test.ts",
+  "tests/*-clients.test.ts",
+  "tests/retries.test.ts",
 ];
 
 /** Daemons start from a build twice as fast as from source. */

@@ -1,5 +1,5 @@
 import { createStepGate } from "@waggle/engine";
-import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, openAiRoutes, workerRoutes } from "@waggle/protocol";
+import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, allWorkerRoutes, workerRoutes } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -370,7 +370,7 @@ describe("the worker about itself", () => {
   it("shows every route on a page without scripts", async () => {
     start();
     const page = await (await call("GET", "/reference")).text();
-    for (const { path } of [...Object.values(workerRoutes), ...Object.values(openAiRoutes)]) {
+    for (const { path } of Object.values(allWorkerRoutes)) {
       expect(page).toContain(path.replace(":id", "{id}"));
     }
     expect(page).not.toContain("<script");

@@ -1,4 +1,5 @@
 // Owns how a request body becomes a validated value, or an invalid_argument that names what was wrong.
+import { createHash } from "node:crypto";
 import { WaggleError, invalidArgument } from "@waggle/protocol";
 import type { z } from "zod";
 import { connectionOf } from "./connection.ts";
@@ -17,6 +18,7 @@ const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortE
 /** @throws WaggleError payload_too_large, as soon as that is certain; resource_exhausted; invalid_argument */
 export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
   const text = await readText(c, maxBytes);
+  c.set("bodyDigest", createHash("sha256").update(text).digest("base64"));
   return validate(schema, parseJson(text));
 }
 

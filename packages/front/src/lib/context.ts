@@ -22,6 +22,8 @@ export interface AppEnv {
     /** Of the route that the request came on; the native one where there is no such route. */
     dialect: Dialect;
     log: Logger;
+    /** Of the body's text, once it has been read. */
+    bodyDigest: string | undefined;
     /** What the bodies may hold that are arriving, this one's among them. */
     bodies: BodyBudget;
     /** Of JSON that is read or written, in characters: megabytes of it in one turn would hold up every stream. */
@@ -39,6 +41,8 @@ export interface HttpLimits {
   /** Longest that an answer may take which is not streamed. */
   readonly collectTimeoutMs: number;
   readonly pingIntervalMs: number;
+  /** 0: no request is taken for another one's retry. */
+  readonly retryGraceMs: number;
 }
 
 export interface HttpAccess {

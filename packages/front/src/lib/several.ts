@@ -10,7 +10,7 @@ export interface SeveralOptions {
   /** Most jobs that wait or run at a time. */
   readonly width: number;
   /** @throws WaggleError */
-  readonly submit: (spec: GenerateSpec) => Promise<Job>;
+  readonly submit: (spec: GenerateSpec, index: number) => Promise<Job>;
   /** @throws WaggleError when there is nobody to read it */
   readonly open: (job: Job) => Reader;
   /** @param index of its spec */
@@ -49,7 +49,7 @@ export async function readSeveral(options: SeveralOptions): Promise<SeveralReade
     const spec = specs[index];
     if (spec === undefined) return;
     accepted += 1;
-    const job = await options.submit(spec);
+    const job = await options.submit(spec, index);
     options.onAccepted?.(job, index);
     const reader = options.open(job);
     if (closed) return reader.close();

@@ -29,6 +29,8 @@ export interface JobLimits extends JobDefaults {
   readonly pingIntervalMs: number;
   readonly readerStallTimeoutMs: number;
   readonly reconnectGraceMs: number;
+  /** How long a job lives on whose client may send its request again; 0: not at all. */
+  readonly retryGraceMs: number;
   readonly unclaimedTimeoutMs: number;
   /** How long the engine may take to release a slot before the job's end no longer waits for it. */
   readonly supersedeTimeoutMs: number;

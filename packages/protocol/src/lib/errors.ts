@@ -39,7 +39,7 @@ export const errorKinds = {
     status: 409,
     type: "conflict_error",
     retryable: false,
-    when: "The client's own job_id is taken.",
+    when: "The client's own job_id, or its Idempotency-Key, is another request's.",
   },
   payload_too_large: {
     status: 413,

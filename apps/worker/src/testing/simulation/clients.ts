@@ -44,7 +44,8 @@ export function createClients(world: World): Clients {
     note(`submit ${trace} ${client} ${direct ? "direct " : ""}${shortOf(request)}`);
     undecided += 1;
     requests.set(trace, request);
-    void dispatcher.submit(generateSpecOf(request, { client, trace, direct })).then(
+    const retriable = random.chance(0.3);
+    void dispatcher.submit({ ...generateSpecOf(request, { client, trace, direct }), retriable }).then(
       (job) => {
         undecided -= 1;
         const witness = witnesses.find((each) => each.job === job);

@@ -27,6 +27,8 @@ export interface Witness {
   readers: number;
   /** When the last reader left; undefined while there is one, and before the first. */
   readersGoneAt: number | undefined;
+  /** Its prompt was being computed then. */
+  leftInPrefill: boolean;
   everRead: boolean;
   readonly tokens: readonly TokenEvent[];
   /** How it ended: `finished stop`, `cancelled client`, `failed deadline_exceeded`; undefined while it lives. */
@@ -122,6 +124,7 @@ export function createWitness(
     reasons,
     readers: 0,
     readersGoneAt: undefined,
+    leftInPrefill: false,
     everRead: false,
     tokens,
     get outcome() {

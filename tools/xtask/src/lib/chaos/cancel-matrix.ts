@@ -108,7 +108,7 @@ export async function runCancelMatrix(stage: Stage): Promise<void> {
 
 /** The model takes for ever to load; a job that waits for it beside the others must go on waiting. */
 async function runLoading(stage: Stage): Promise<void> {
-  const flags = "--fake-load-delay 1h --load-timeout 1h --reconnect-grace 0s";
+  const flags = "--fake-load-delay 1h --load-timeout 1h --reconnect-grace 0s --retry-grace 0s";
   await using worker = await stage.startWorker(flags, { loading: true });
   const waiting = await inference.open(worker, { prompt: "I wait as well.", job_id: freshId("waiting") });
   await runCells(stage, { worker, phase: loading });
@@ -120,7 +120,7 @@ async function runLoading(stage: Stage): Promise<void> {
 
 async function runRunning(stage: Stage): Promise<void> {
   // Prefill is slow only while somebody decodes, which the bystander does.
-  const flags = `--slots 2 --fake-step-delay ${stepDelayMs} --prefill-budget 16 --reconnect-grace 0s`;
+  const flags = `--slots 2 --fake-step-delay ${stepDelayMs} --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s`;
   await using worker = await stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`);
   const bystander = await startBystander(stage, worker);
   const cells = { worker, bystander: async () => bystander };
