@@ -34,7 +34,9 @@ export async function conversationSpecOf(
   if (sampling.grammar !== undefined && (plan?.forced === true || schema !== undefined)) {
     throw unsupported(
       "grammar",
-      plan?.forced === true ? "tool_choice needs one of its own" : `${schema?.field} asks for another one`,
+      plan?.forced === true
+        ? "a call that is due, or a choice among the tools, has one of its own"
+        : `${schema?.field} asks for another one`,
     );
   }
   const prompt = promptOf(conversation, plan?.tools, context);

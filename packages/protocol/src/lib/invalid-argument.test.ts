@@ -45,6 +45,15 @@ describe("what is wrong with a field that may be several things", () => {
     expect(refusal(body, { deep: [], ...value })).toMatch(message);
   });
 
+  test("the list that was meant is the one that went well for longest", () => {
+    const words = z.array(z.string());
+    const numbers = z.array(z.number());
+    const lists = z.object({ list: z.union([z.string(), words.max(3), numbers, z.array(numbers)]) });
+    expect(refusal(lists, { list: [1, 2, "a"] })).toMatch(/"list.2": .*expected number/);
+    expect(refusal(lists, { list: [[1], [2, null]] })).toMatch(/"list.1.1": .*expected number/);
+    expect(refusal(lists, { list: ["a", "b", "c", "d"] })).toMatch(/"list": Too big/);
+  });
+
   test("a key that is none", () => {
     const bias = z.object({ bias: z.record(z.string().regex(/^\d+$/, "keys are token ids"), z.number()) });
     expect(refusal(bias, { bias: { a: 1 } })).toBe('Cannot accept field "bias.a": keys are token ids.');

@@ -44,7 +44,7 @@ type Place = Pick<Issue, "path" | "message">;
 function mostSpecific(issue: Issue): Place {
   const inside = issuesInside(issue);
   if (inside.length === 0) return issue;
-  const [best] = inside.toSorted((a, b) => nearness(b) - nearness(a) || b.path.length - a.path.length);
+  const [best] = inside.toSorted((a, b) => nearness(b) - nearness(a) || progress(b, a));
   if (best === undefined) return issue;
   if (nearness(best) === 0) return { path: issue.path, message: expectedOneOf(inside) ?? best.message };
   const { path, message } = mostSpecific(best);
@@ -58,10 +58,23 @@ function issuesInside(issue: Issue): Issue[] {
   return issue.errors.slice(0, mostBranches).flatMap(([first]) => first ?? []);
 }
 
-/** How near the value came to what this issue is about: not even its type, not one of its words, only its tag is another, or nearer. */
+/**
+ * How near the value came to what this issue is about: not even its type, not one of its words, only its tag is another, something in it has
+ * another type, or all types are right and only a limit or a rule is broken.
+ */
 function nearness({ code, path }: Issue): number {
-  if (path.length === 0) return code === "invalid_type" ? 0 : code === "invalid_value" ? 1 : 3;
-  return path.length === 1 && code === "invalid_value" ? 2 : 3;
+  const isType = code === "invalid_type";
+  const isWord = code === "invalid_value";
+  if (path.length === 0 && (isType || isWord)) return isType ? 0 : 1;
+  if (path.length === 1 && isWord) return 2;
+  return isType || isWord || code === "invalid_union" ? 3 : 4;
+}
+
+/** Positive where `a` failed later in a list, or deeper, than `b`. */
+function progress({ path: a }: Issue, { path: b }: Issue): number {
+  const at = a.findIndex((step, i) => step !== b[i]);
+  const [mine, other] = [a[at], b[at]];
+  return typeof mine === "number" && typeof other === "number" ? mine - other : a.length - b.length;
 }
 
 /** Where the value has none of the types: which there are. */
