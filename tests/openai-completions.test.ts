@@ -1,5 +1,4 @@
 // Completions as the tools that measure models send them, on a real worker with the real model.
-/* oxlint-disable typescript/no-deprecated -- what measures models uses the older API */
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";

@@ -135,7 +135,7 @@ describe("thoughts", () => {
       expect(message).toMatchObject({ [name]: "Hm." });
       expect(message).not.toHaveProperty(other);
       const deltas = (await streamed(body, { "user-agent": agent })).map(({ delta }) => delta);
-      expect(deltas.map((delta) => delta[name] ?? "").join("")).toBe("Hm.");
+      expect(deltas.map((delta) => (delta[name] as string | undefined) ?? "").join("")).toBe("Hm.");
       expect(deltas.some((delta) => other in delta)).toBe(false);
     }
   });

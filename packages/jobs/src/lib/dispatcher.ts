@@ -125,8 +125,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return;
       case "keep_prompt_logprobs":
         // At their places: a job that begins again on another engine is told them again.
-        effect.entries.forEach((entry, i) => (job.promptLogprobs[effect.from + i] = entry));
-        return;
+        return void job.promptLogprobs.splice(effect.from, effect.entries.length, ...effect.entries);
       case "free":
         return waiting.finished(job);
       case "ended":
