@@ -104,6 +104,8 @@ describe("schedule", () => {
     const scored = { ...prefilling(1, 40, 30), scores: true };
     const few = { ...limits, prefillBudget: 20, scoredTokens: 4 };
     expect(widths([decoding(0), scored, prefilling(2, 100)], few)).toEqual(["0:1", "1:4", "2:16"]);
+    const both = [1, 2].map((id) => ({ ...prefilling(id, 40, 30), scores: true }));
+    expect(widths([decoding(0), ...both], few), "together").toEqual(["0:1", "1:4"]);
     const [entry] = schedule([{ ...prefilling(0, 40, 30), scores: true }], few);
     expect(entry).toMatchObject({ tokens: [30, 31, 32, 33], followers: [31, 32, 33, 34], sample: false });
     const [last] = schedule([{ ...prefilling(0, 40, 37), scores: true }], few);

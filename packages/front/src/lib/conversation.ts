@@ -35,7 +35,7 @@ export async function conversationSpecOf(
     throw unsupported(
       "grammar",
       plan?.forced === true
-        ? "a call that is due, or a choice among the tools, has one of its own"
+        ? `${plan.choice === "auto" ? "a choice among the tools" : "a call that is due"} has one of its own`
         : `${schema?.field} asks for another one`,
     );
   }
