@@ -51,7 +51,27 @@ export function optionsOf(
   return { head: { id, created, model, system_fingerprint: `waggle-${version}` }, ...answer };
 }
 
-export function openAiFraming(
+/** What a body of either completion route says of how its answer leaves. */
+export interface AnswerWishes {
+  readonly stream?: boolean | null | undefined;
+  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
+}
+
+export type OpenAiAnswer =
+  | { readonly kind: "streamed"; readonly framing: () => Framing }
+  | { readonly kind: "collected"; readonly collector: () => Collector };
+
+export function answerOf(
+  completion: Completion,
+  options: CompletionOptions,
+  { stream, stream_options: streamOptions }: AnswerWishes,
+): OpenAiAnswer {
+  if (stream !== true) return { kind: "collected", collector: () => openAiCollector(completion, options) };
+  const includeUsage = streamOptions?.include_usage === true;
+  return { kind: "streamed", framing: () => openAiFraming(completion, options, includeUsage) };
+}
+
+function openAiFraming(
   { streamObject, stream }: Completion,
   options: CompletionOptions,
   includeUsage: boolean,
@@ -100,7 +120,7 @@ export function openAiFraming(
   };
 }
 
-export function openAiCollector({ wholeObject, collect }: Completion, options: CompletionOptions): Collector {
+function openAiCollector({ wholeObject, collect }: Completion, options: CompletionOptions): Collector {
   const choices = collect(options);
   return {
     add: (token) => choices.add(token),

@@ -23,8 +23,14 @@ export async function translateChat(body: ChatCompletionRequest, context: Reques
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
 }
 
-/** One for each prompt. @throws WaggleError invalid_argument naming the field */
-export function translateCompletion(body: CompletionRequest, context: RequestContext): readonly GenerateSpec[] {
+export interface CompletionSpecs {
+  /** All of them but their prompts. */
+  readonly spec: Omit<GenerateSpec, "prompt">;
+  readonly prompts: readonly PromptInput[];
+}
+
+/** @throws WaggleError invalid_argument naming the field */
+export function translateCompletion(body: CompletionRequest, context: RequestContext): CompletionSpecs {
   const { logprobs, n, best_of: bestOf, suffix } = body;
   const choices = bestOf ?? n ?? 1;
   const chooses = choices > (n ?? 1);
@@ -37,13 +43,9 @@ export function translateCompletion(body: CompletionRequest, context: RequestCon
     throw unsupported("echo", "a suffix stands before the prompt's end, so that logprobs would be none of its text");
   }
   const spec = specOfWishes({ ...wishesOf(body, body.max_tokens), n: choices }, context);
-  return completionPrompts(body).map((prompt) => ({
-    ...spec,
-    prompt,
-    // Without any nobody knows which are the best.
-    topLogprobs: logprobs ?? (chooses ? 0 : undefined),
-    ...(scoresPrompt ? { promptLogprobs: true } : {}),
-  }));
+  // Without any nobody knows which are the best.
+  const topLogprobs = logprobs ?? (chooses ? 0 : undefined);
+  return { spec: { ...spec, topLogprobs, promptLogprobs: scoresPrompt }, prompts: completionPrompts(body) };
 }
 
 /** Control tokens in a text are text; who wants them sends tokens. */

@@ -1,24 +1,22 @@
 // Owns the OpenAI-compatible routes: models and the two completions, from their bodies to a generation.
 import { ChatCompletionRequestSchema, WaggleError } from "@waggle/protocol";
-import type { GenerateSpec } from "@waggle/jobs";
 import type { ChatCompletionRequest, openAiRoutes } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
-import type { Generation, Handler } from "../../dialect.ts";
+import type { Handler } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
 import type { PartNames } from "./answer.ts";
 import { chatCompletion } from "./chat.ts";
 import { completionsRoute } from "./completions.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { knowsFunctionsOnly } from "./functions.ts";
-import { openAiCollector, openAiFraming, optionsOf } from "./framing.ts";
-import type { Completion } from "./framing.ts";
+import { answerOf, optionsOf } from "./framing.ts";
 import { translateChat } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
 
-/** @openai/agents and its Python twin read thoughts under this name alone. Goose refuses a message with both, so nobody is sent both. */
-const readsReasoning = /^Agents\/(JavaScript|Python)/;
+/** @openai/agents reads thoughts under this name alone. Goose refuses a message with both, so nobody is sent both. */
+const readsReasoning = /^Agents\/JavaScript/;
 
 function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
   return {
@@ -29,26 +27,9 @@ function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
 
 type OpenAiRouteName = keyof typeof openAiRoutes;
 
-/** What a body of either completion route says of how its answer leaves. */
-interface AnswerWishes {
-  readonly stream?: boolean | null | undefined;
-  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
-}
-
 export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
   const { limits, view } = options;
   const created = Math.floor(Date.now() / 1000);
-
-  function generationOf(body: AnswerWishes, spec: GenerateSpec, completion: Completion): Generation {
-    const shape = optionsOf(completion, view.info(), {
-      choices: spec.choices,
-      logprobs: spec.topLogprobs !== undefined,
-    });
-    if (body.stream !== true)
-      return { spec, answer: { kind: "collected", collector: () => openAiCollector(completion, shape) } };
-    const includeUsage = body.stream_options?.include_usage === true;
-    return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, includeUsage) } };
-  }
 
   function model(): Record<string, unknown> {
     const info = view.info();
@@ -72,7 +53,10 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
       const spec = await translateChat(body, requestContextOf(c, options, { streamed: body.stream === true }));
-      return await generations.respond(c, generationOf(body, spec, chatCompletion(partNamesFor(c, body))));
+      const completion = chatCompletion(partNamesFor(c, body));
+      const shape = { choices: spec.choices, logprobs: spec.topLogprobs !== undefined };
+      const answer = answerOf(completion, optionsOf(completion, view.info(), shape), body);
+      return await generations.respond(c, { spec, answer });
     },
     completions: completionsRoute(options, generations),
     embeddings: embeddingsRoute(options, generations),
