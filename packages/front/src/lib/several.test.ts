@@ -74,7 +74,7 @@ test("choices are numbered through, and there is one start and one end with all 
   const events = await restOf(reader);
   expect(events.map(({ type }) => type)).toEqual(["started", "token", "token", "token", "token", "end"]);
   const said = events.flatMap((event) => (event.type === "token" ? [[event.choice, event.text]] : []));
-  expect(said.toSorted()).toEqual([
+  expect(said.toSorted(([a], [b]) => Number(a) - Number(b))).toEqual([
     [0, "a"],
     [1, "b"],
     [2, "c"],
