@@ -77,6 +77,7 @@ export function createReport(options: ReportOptions): Report {
               trained_context_size: model.trainedContextSize,
               parameters: model.parameters,
               model_bytes: model.modelBytes,
+              model_sha256: host.fingerprints().modelSha256 ?? null,
               device: model.device,
               threads: model.threads,
               engine_build: model.build,

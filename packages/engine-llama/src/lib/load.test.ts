@@ -32,6 +32,8 @@ test("describes what it loaded", async () => {
     batchSize: 512,
     parameters: 1_369_728,
     modelBytes: 2_742_784,
+    modelPath: storyModel,
+    templateSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     device: "cpu",
     threads: 1,
     maxThreads: expect.any(Number),

@@ -1,6 +1,6 @@
 // Owns loading: from a path and a few numbers to a Backend, or to one error that says why not. What was loaded before a failure is freed.
 import { availableParallelism } from "node:os";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { createScope, type Scope } from "@waggle/async";
 import type { Backend, BackendInfo } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
@@ -175,6 +175,8 @@ function describe({ options, header, llama, model, context, contextSize, maxThre
     batchSize: context.batchSize,
     parameters: model.fileInsights.totalParameters,
     modelBytes: model.size,
+    modelPath: resolve(options.modelPath),
+    templateSha256: chat.templateSha256,
     device: llama.gpu === false ? "cpu" : llama.gpu,
     threads: options.threads,
     maxThreads,

@@ -65,7 +65,11 @@ function applyResult(
   if (entry.kind === "prefill" && entry.followers !== undefined) {
     events.push(promptLogprobs(slot, entry.tokens.length, entry.followers, result.followers ?? [], model));
   }
-  if (result.kind !== "token") return;
+  if (result.kind !== "token") {
+    const progress = sequenceOf(slot).progress(slot.cached.length, atMs);
+    if (progress !== undefined) events.push(progress);
+    return;
+  }
 
   if (entry.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
   const { token } = result;

@@ -37,6 +37,8 @@ const firstBufferBytes = 4_096;
 
 /** Not Hono's own limit: that wraps the request anew, which the Node adapter's requests do not survive. */
 async function readText(c: AppContext, maxBytes: number): Promise<string> {
+  const encoding = c.req.header("content-encoding") ?? "identity";
+  if (encoding !== "identity") throw encoded(encoding);
   const announced = Number(c.req.header("content-length") ?? maxBytes);
   if (announced > maxBytes) throw tooLarge(maxBytes);
   const { body } = c.req.raw;
@@ -86,6 +88,13 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
     arriving.close();
   }
   return held.toString("utf8", 0, bytes);
+}
+
+function encoded(encoding: string): WaggleError {
+  const why = `"${encoding.slice(0, 64)}" is not understood, send it as it is`;
+  return new WaggleError("invalid_argument", `Cannot read the body: its content-encoding ${why}.`, {
+    details: { problems: [{ field: "content-encoding", problem: why }] },
+  });
 }
 
 function tooFine(): WaggleError {

@@ -15,6 +15,8 @@ interface SpecOfAnyKind {
   readonly priority: number;
   /** Counted from acceptance. */
   readonly deadlineMs?: number | undefined;
+  /** The deadline is the client's own: what cannot even begin to answer by then is refused at once. */
+  readonly refusedIfLate?: boolean | undefined;
   /** What happens when the last reader is gone. */
   readonly onDisconnect: "cancel" | "continue";
   /** Its stream is the answer to the request itself, so a disconnect is final at once. */

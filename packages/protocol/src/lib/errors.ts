@@ -69,7 +69,7 @@ export const errorKinds = {
     status: 504,
     type: "timeout_error",
     retryable: true,
-    when: "The job's own deadline passed.",
+    when: "The job's own deadline passed, or cannot be met: details.estimate_ms is then when its first token was to be expected.",
   },
   engine_failed: {
     status: 502,

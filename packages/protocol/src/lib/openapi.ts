@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ErrorBodySchema, errorKinds } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
+import { AnthropicErrorSchema } from "./anthropic-answers.ts";
 import { anthropicRoutes } from "./anthropic-routes.ts";
 import { llamaServerRoutes } from "./llama-server-routes.ts";
 import { ollamaRoutes } from "./ollama-routes.ts";
@@ -63,7 +64,7 @@ export const workerRouteGroups: readonly RouteGroup[] = [
   { tag: "Native", routes: workerRoutes, error: ErrorBodySchema, note: "Unknown fields are refused." },
   { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema, note: "They answer under `/v1` and without it." },
   { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
-  { tag: "Anthropic", routes: anthropicRoutes, error: ErrorBodySchema },
+  { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
   { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
   { tag: "llama-server", routes: llamaServerRoutes, error: ErrorBodySchema },
   { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },

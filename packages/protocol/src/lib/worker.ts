@@ -34,6 +34,13 @@ export const WorkerInfoSchema = z
     trained_context_size: z.int().positive().optional(),
     parameters: z.int().nonnegative().optional(),
     model_bytes: z.int().nonnegative().optional(),
+    model_sha256: z
+      .string()
+      .nullable()
+      .optional()
+      .describe(
+        "Of the model's file, which is hashed while nothing runs; null until that is done. Of a split one its parts one after the other.",
+      ),
     device: z.string().optional().describe("What computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
     engine_build: z.string().optional().describe("prebuilt, or source."),

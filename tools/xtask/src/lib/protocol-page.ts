@@ -31,6 +31,12 @@ The order is \`(queued | status)* started (token | status)* (end [DONE] | error)
 takes a broken stream for a finished one. A job that has said nothing when its engine dies begins again on the next one: its stream shows
 \`loading\` and another \`thinking\`, and never a second \`started\`. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.
 
+While a job waits, \`queued\` says where it stands and, once a few jobs and prompts have been measured, when its first token is to be expected.
+While a prompt is computed that takes more than one step, \`status\` says how far it is, a few times a second. \`started\` says how much of the
+prompt was cached and, where anything had been cached for this client, at which text the prompt left it. The \`end\` of what was generated carries
+a \`receipt\`: put the texts of all token events together, of one choice, and their SHA-256 is \`text_sha256\`. A \`deadline_ms\` that lies before
+the estimate is refused at once with \`deadline_exceeded\` and \`details.estimate_ms\`; without an estimate no deadline is.
+
 What answers \`messages\` falls into parts: each token event says with \`part\` whether its text is content (which is not said), a thought, or the
 arguments of a tool call, as JSON; a call begins with an event of its own that has its name and id. A part ends where another begins, and nothing
 is taken back. Markers of the model's format have no text. The \`end\` carries the \`message\` that the parts make, in the shape in which the

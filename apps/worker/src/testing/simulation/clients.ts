@@ -81,6 +81,7 @@ export function createClients(world: World): Clients {
       conflict: request.job_id !== undefined,
       unavailable: world.refusing,
       resource_exhausted: isRetryAfter(error?.retryAfterS),
+      deadline_exceeded: Number(error?.details?.["estimate_ms"]) > (request.deadline_ms ?? Infinity),
     };
     if (fits[code] !== true) fault(`${trace} was refused with ${code}: ${String(thrown)}`);
   }

@@ -36,6 +36,7 @@ function streamedChoices(options: CompletionOptions, names: PartNames): ChoiceSt
       else if (token.text === "" && token.logprobs === undefined) return [];
       return [chunk(index, deltaOf(token, names), token.logprobs)];
     },
+    silence: () => chunk(0, {}),
     closing: (end) =>
       reasonsOf(end, options.choices).map((reason, index) => ({
         ...chunk(index, {}),

@@ -50,7 +50,9 @@ export function completionsRoute(options: AppOptions, generations: Generations):
       best: choices > shown ? { of: choices, shown } : undefined,
     });
     const shape = { choices: choices * prompts.length, logprobs: body.logprobs != null };
-    const answer = answerOf(completion, optionsOf(completion, info, shape), body);
+    // How far one of several prompts is says nothing of the others.
+    const wishes = prompts.length === 1 ? body : { ...body, return_progress: false };
+    const answer = answerOf(completion, optionsOf(completion, info, shape), wishes);
 
     const [only] = prompts;
     if (only !== undefined && prompts.length === 1 && spec.promptLogprobs !== true) {

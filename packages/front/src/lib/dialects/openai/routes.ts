@@ -11,6 +11,7 @@ import { completionsRoute } from "./completions.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { knowsFunctionsOnly } from "./functions.ts";
 import { answerOf, optionsOf } from "./framing.ts";
+import { modelListOf, modelOf } from "./models.ts";
 import { translateChat } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
@@ -29,26 +30,14 @@ type OpenAiRouteName = keyof typeof openAiRoutes;
 
 export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
   const { limits, view } = options;
-  const created = Math.floor(Date.now() / 1000);
-
-  function model(): Record<string, unknown> {
-    const info = view.info();
-    return {
-      id: info.model,
-      object: "model",
-      created,
-      owned_by: "waggle",
-      meta: { n_ctx: info.context_size, n_ctx_train: info.trained_context_size, n_params: info.parameters },
-      ...(info.chat === undefined ? {} : { chat: info.chat }),
-    };
-  }
+  const createdMs = Date.now();
 
   return {
-    models: (c) => c.json({ object: "list", data: [model()] }),
+    models: (c) => c.json(modelListOf(view.info(), createdMs)),
     model(c) {
       const id = c.req.param("id") ?? "";
       if (id !== view.info().model) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
-      return c.json(model());
+      return c.json(modelOf(view.info(), createdMs));
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);

@@ -55,6 +55,7 @@ function streamedChoices({ choices, logprobs }: CompletionOptions, { echo }: Tex
       if (lengths[index] === undefined) return [];
       return [...echoed(index), chunk(index, token.text, token.logprobs ?? [])];
     },
+    silence: () => ({ index: 0, text: "", logprobs: null, finish_reason: null }),
     closing: (end) =>
       reasonsOf(end, choices).flatMap((reason, index) => [
         ...echoed(index),
