@@ -1,4 +1,5 @@
 export * from "./lib/errors.ts";
+export { invalidArgument } from "./lib/invalid-argument.ts";
 export * from "./lib/limits.ts";
 export * from "./lib/tools.ts";
 export { optionsOfMessages, type ChatOptions } from "./lib/chat-options.ts";
