@@ -158,7 +158,7 @@ export const ollamaRoutes = {
   },
   ollamaBlob: {
     method: "post",
-    path: "/api/blobs/:digest",
+    path: "/api/blobs/:id",
     summary: "Refused: a worker takes no files.",
     status: 201,
     errors: ["unimplemented"],
