@@ -25,7 +25,8 @@ const statusOf: Readonly<Record<Route, number | undefined>> = {
 
 async function start(phase: Phase, route: Route): Promise<Daemon> {
   const slots = phase === "queued" ? "1" : "2";
-  const flags = ["--local-mode", "--port", "0", "--backend", "fake", "--slots", slots, "--fake-step-delay", "20"];
+  const fake = ["--backend", "fake", "--fake-step-delay", "20", "--retry-grace", "0s"];
+  const flags = ["--local-mode", "--port", "0", "--slots", slots, ...fake];
   const load = phase === "loading" ? ["--fake-load-delay", "2500"] : [];
   const deadline = route === "deadline" ? ["--collect-timeout", "1s"] : [];
   const worker = await spawnDaemon("worker", [...flags, "--prefill-budget", "16", ...load, ...deadline]);

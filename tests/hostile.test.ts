@@ -2,7 +2,7 @@
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
 import { deadlineSignal, withTimeout } from "@waggle/async";
 import { killProcess, messageOf } from "@waggle/harness";
-import { openAiRoutes, workerRoutes, type Route } from "@waggle/protocol";
+import { allWorkerRoutes } from "@waggle/protocol";
 import {
   ask,
   brokenBodies,
@@ -45,7 +45,7 @@ const caseMs = 60_000;
 /** Longer than the embedded model was trained for, so that what grows with the context does. */
 const usualFlags = ["--slots", "4", "--context-size", "2048"];
 
-const routes: Readonly<Record<string, Route>> = { ...workerRoutes, ...openAiRoutes };
+const routes = allWorkerRoutes;
 /** What two routes read by one schema is attacked in all its fields at the first of them, and as a whole at both. */
 const fields = fieldAttacks(routes).filter(
   ({ name, field }) => field === "(body)" || !name.startsWith("POST /v1/inference "),

@@ -75,6 +75,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   collectTimeoutMs: ["1s", 1_000, "4m", 240_000, "0.5s"],
   unclaimedTimeoutMs: ["50ms", 50, "1h", 3_600_000, "soon"],
   reconnectGraceMs: ["0", 0, "250ms", 250, "1d"],
+  retryGraceMs: ["0", 0, "10s", 10_000, "2h"],
   replayWindowMs: ["0", 0, "60", 60_000, "25h"],
   replayBufferBytes: ["1024", 1_024, "64KiB", 65_536, "1023"],
   replayTotalBytes: ["2MiB", 2_097_152, "1GiB", 1_073_741_824, "2MB"],

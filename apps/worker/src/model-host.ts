@@ -5,7 +5,7 @@ import { createConflatedChannel } from "@waggle/async";
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo, EngineEvent } from "@waggle/engine";
 import { createDispatcher, createJobRegistry, createLifecycle } from "@waggle/jobs";
-import type { Dispatcher, Job, JobLimits, JobRegistry } from "@waggle/jobs";
+import type { Dispatcher, Fingerprints, Job, JobLimits, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
@@ -13,6 +13,7 @@ import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { EngineHost, EngineHostEvents } from "./engine/engine-host.ts";
 import { recordEngineEvent } from "./engine/engine-metrics.ts";
+import { createModelHash } from "./model-hash.ts";
 import { createWorkerState } from "./worker-state.ts";
 import type { WorkerState } from "./worker-state.ts";
 
@@ -29,6 +30,8 @@ export interface ModelHostOptions {
   readonly queueCapacity: number;
   readonly clientQueueShare: number;
   readonly limits: JobLimits;
+  /** Where models lie, and what is known of them. */
+  readonly modelsFolder: string;
   /** Of ended jobs: how long, how many, and how many bytes of their logs together. */
   readonly replayWindowMs: number;
   readonly endedJobsKept: number;
@@ -55,6 +58,7 @@ export interface ModelHost {
   readonly engine: EngineHost;
   /** As the engine told last; empty before it told anything. Job ids are the engine's own. */
   readonly slots: readonly SlotStatus[];
+  fingerprints(): Fingerprints;
   /** Model tokens generated so far. */
   readonly tokens: number;
   /** Begins to load. */
@@ -121,7 +125,13 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     clock,
     limits: options.limits,
     model: () => name,
+    fingerprints,
   });
+  const modelHash = createModelHash({ folder: options.modelsFolder, idle: () => dispatcher.idle(), log });
+
+  function fingerprints(): Fingerprints {
+    return { modelSha256: modelHash.sha256, templateSha256: engine.info?.templateSha256 };
+  }
 
   function onEvent(event: EngineEvent): void {
     if (event.type === "loading") {
@@ -139,6 +149,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     log.info(facts, "model_ready");
     state.apply("loaded");
     loading.set({ type: "ready", model: name });
+    modelHash.follow(info.modelPath);
     options.onReady(info, loadMs);
     dispatcher.onEngineReady();
   }
@@ -159,6 +170,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     queue,
     sessions,
     engine,
+    fingerprints,
     get slots() {
       return slots;
     },
@@ -180,7 +192,9 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       // Whoever still watches the model load is told, and its stream ends like all others.
       if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });
     },
-    stop: () => engine.stop(),
+    async stop() {
+      await Promise.all([modelHash.stop(), engine.stop()]);
+    },
     close() {
       dispatcher.stop();
       state.apply("stopped");

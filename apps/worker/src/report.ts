@@ -84,6 +84,7 @@ export function createReport(options: ReportOptions): Report {
               trained_context_size: model.trainedContextSize,
               parameters: model.parameters,
               model_bytes: model.modelBytes,
+              model_sha256: host.fingerprints().modelSha256 ?? null,
               ...(model.file === undefined ? {} : fileFactsOf(model.file)),
               device: model.device,
               threads: model.threads,

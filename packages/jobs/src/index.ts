@@ -6,6 +6,7 @@ export * from "./lib/job-spec.ts";
 export * from "./lib/lifecycle.ts";
 export * from "./lib/new-job.ts";
 export * from "./lib/reader.ts";
+export type { Fingerprints } from "./lib/receipt.ts";
 export * from "./lib/registry.ts";
 export { streamKeys } from "./lib/stream-events.ts";
 export * from "./lib/summaries.ts";

@@ -5,7 +5,7 @@ import { Icon } from "../parts/icons.tsx";
 import { Markdown } from "../parts/markdown.tsx";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
-import { describeLine, milliseconds, rate } from "./words.ts";
+import { describeLine, milliseconds, percent, rate } from "./words.ts";
 
 export interface AnswerTurnProps {
   readonly answer: Answer;
@@ -56,11 +56,13 @@ function waitingWords(answer: Answer): string | undefined {
     case "sending":
       return "Sending…";
     case "waiting":
-      return `Waiting (${describeLine(answer.position ?? 1)})`;
+      return `Waiting (${describeLine(answer.position ?? 1, answer.etaMs)})`;
     case "loading":
       return "Loading the model…";
     case "thinking":
-      return "Thinking…";
+      return answer.promptShare === undefined
+        ? "Thinking…"
+        : `Reading the conversation (${percent(answer.promptShare)})…`;
     case "streaming":
     case "done":
     case "stopped":

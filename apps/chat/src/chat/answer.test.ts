@@ -41,6 +41,16 @@ describe("an answer", () => {
     expect(after(token(0, "a"), end())).toMatchObject({ phase: "done", tokens: 3, tokensPerSecond: 42 });
   });
 
+  it("knows what the worker expects while it waits, and how far its prompt is", () => {
+    const waiting = after({ type: "queued", stream_id: "job-1", position: 3, eta_ms: 4_000 });
+    expect(waiting).toMatchObject({ position: 3, etaMs: 4_000 });
+    const moved = applyEvent(waiting, { type: "queued", stream_id: "job-1", position: 2 }, 0);
+    expect(moved.etaMs).toBeUndefined();
+    const progress = { total: 400, cached: 0, processed: 100, time_ms: 9 };
+    const reading = after({ type: "status", stream_id: "job-1", status: "thinking", prompt_progress: progress });
+    expect(reading).toMatchObject({ phase: "thinking", promptShare: 0.25 });
+  });
+
   it("tells a live rate once there is half a second of it", () => {
     expect(after(token(0, "a"), token(1, "b")).tokensPerSecond).toBeUndefined();
     const events = Array.from({ length: 11 }, (_, i) => token(i, "a"));

@@ -1,5 +1,5 @@
 // Owns an answer: what is known of it, and how each event of its stream changes that. Pure; it knows no network and no page.
-import type { StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Problem } from "../wire/problem.ts";
 
 export type AnswerPhase =
@@ -29,6 +29,10 @@ export interface Answer {
   readonly sentAt: number;
   /** In line; 1 is next. */
   readonly position?: number;
+  /** While it waits: until its first token, as the worker estimates. */
+  readonly etaMs?: number;
+  /** While its prompt is computed: how much of it is, 0 to 1. */
+  readonly promptShare?: number;
   /** The connection is lost and being sought again. */
   readonly reconnecting?: boolean;
   readonly ttftMs?: number;
@@ -61,10 +65,15 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
       if (answer.text !== "") return answer;
       return event.position === 0
         ? { ...without(answer, "position"), phase: "thinking" }
-        : { ...answer, phase: "waiting", position: event.position };
+        : {
+            ...without(answer, "etaMs"),
+            phase: "waiting",
+            position: event.position,
+            ...(event.eta_ms === undefined ? {} : { etaMs: event.eta_ms }),
+          };
     case "status":
       if (answer.text !== "" || event.status === "continued") return answer;
-      return { ...without(answer, "position"), phase: event.status };
+      return { ...without(answer, "position"), phase: event.status, ...shareOf(event) };
     case "started":
       return {
         ...without(answer, "position"),
@@ -137,7 +146,11 @@ export function withReconnecting(answer: Answer, reconnecting: boolean): Answer 
   return reconnecting ? { ...answer, reconnecting } : without(answer, "reconnecting");
 }
 
-function without(answer: Answer, key: "position" | "reconnecting" | "problem"): Answer {
+function shareOf({ prompt_progress: progress }: StatusEvent): Pick<Answer, "promptShare"> {
+  return progress === undefined ? {} : { promptShare: progress.processed / progress.total };
+}
+
+function without(answer: Answer, key: "position" | "etaMs" | "reconnecting" | "problem"): Answer {
   const { [key]: _, ...rest } = answer;
   return rest;
 }

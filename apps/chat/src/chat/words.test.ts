@@ -1,6 +1,6 @@
 // Shows how positions and figures read.
 import { expect, it } from "vitest";
-import { describeLine, milliseconds, rate } from "./words.ts";
+import { describeLine, milliseconds, percent, rate } from "./words.ts";
 
 it.each([
   [1, "next in line"],
@@ -10,6 +10,11 @@ it.each([
   [11, "11th in line"],
   [22, "22nd in line"],
 ])("position %i is %s", (position, words) => expect(describeLine(position)).toBe(words));
+
+it("tells what is expected, and how much of a whole is done", () => {
+  expect([describeLine(1, 3_100), describeLine(2, 900)]).toEqual(["next in line, about 4 s", "2nd in line, about 1 s"]);
+  expect([percent(0), percent(0.429), percent(0.999)]).toEqual(["0 %", "42 %", "99 %"]);
+});
 
 it("tells rates and times in as many digits as matter", () => {
   expect([rate(3.456), rate(85.4), rate(1_234.5)]).toEqual(["3.5", "85", "1,235"]);

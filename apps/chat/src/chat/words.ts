@@ -10,9 +10,15 @@ const suffixes: Readonly<Record<Intl.LDMLPluralRule, string>> = {
   other: "th",
 };
 
-/** "next in line", "3rd in line". */
-export function describeLine(position: number): string {
-  return position === 1 ? "next in line" : `${position}${suffixes[ordinals.select(position)]} in line`;
+/** "next in line", "3rd in line, about 4 s". */
+export function describeLine(position: number, etaMs?: number): string {
+  const place = position === 1 ? "next in line" : `${position}${suffixes[ordinals.select(position)]} in line`;
+  return etaMs === undefined ? place : `${place}, about ${Math.ceil(etaMs / 1_000)} s`;
+}
+
+/** @param share 0 to 1 */
+export function percent(share: number): string {
+  return `${Math.floor(share * 100)} %`;
 }
 
 /** Three digits at most, and never a second one behind the point. */

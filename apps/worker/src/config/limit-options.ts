@@ -99,6 +99,14 @@ export const limitOptions = {
     schema: duration("0s", "1h"),
     default: "5s",
   },
+  retryGraceMs: {
+    flag: "retry-grace",
+    value: "duration",
+    group: "Limits",
+    help: "a request that its client may send again, or whose prompt is being computed, lives on without it; 0 also joins no retries",
+    schema: duration("0s", "1h"),
+    default: "10s",
+  },
   replayWindowMs: {
     flag: "replay-window",
     value: "duration",

@@ -1,5 +1,5 @@
 import { createStepGate } from "@waggle/engine";
-import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, openAiRoutes, workerRoutes } from "@waggle/protocol";
+import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, allWorkerRoutes, workerRoutes } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -370,8 +370,8 @@ describe("the worker about itself", () => {
   it("shows every route on a page without scripts", async () => {
     start();
     const page = await (await call("GET", "/reference")).text();
-    for (const { path } of [...Object.values(workerRoutes), ...Object.values(openAiRoutes)]) {
-      expect(page).toContain(path.replace(":id", "{id}"));
+    for (const { path } of Object.values(allWorkerRoutes)) {
+      expect(page).toContain(path.replaceAll(/:(\w+)/g, "{$1}"));
     }
     expect(page).not.toContain("<script");
     expect((await call("GET", "/reference.css")).headers.get("content-type")).toContain("text/css");

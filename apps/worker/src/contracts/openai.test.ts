@@ -66,6 +66,45 @@ describe("chat completions", () => {
     expect(body["system_fingerprint"]).toMatch(/^waggle-/);
   });
 
+  it("streamed with return_progress: how far the prompt is, until it is whole, and then the answer", async () => {
+    start();
+    const request = chat(`${"x".repeat(1_500)}[eog:2]`, { stream: true, return_progress: true });
+    const { chunks, done } = await chunksOf(await post("/v1/chat/completions", request));
+    const told = chunks.flatMap((chunk) => (chunk["prompt_progress"] === undefined ? [] : [chunk["prompt_progress"]]));
+    const total = 1_500 + "[eog:2]".length + 4;
+    expect(told[0]).toEqual({ total, cache: 0, processed: 0, time_ms: 0 });
+    expect(told.at(-1)).toMatchObject({ total, cache: 0, processed: total });
+    expect(chunks.findLastIndex((chunk) => chunk["prompt_progress"] !== undefined)).toBeLessThan(
+      chunks.findIndex((chunk) => typeof choicesOf(chunk)[0]?.delta["content"] === "string"),
+    );
+    expect(chunks.every((chunk) => choicesOf(chunk).length === 1)).toBe(true);
+    expect(done).toBe(true);
+    const plain = chat("Hello [eog:2]", { stream: true });
+    const without = await chunksOf(await post("/v1/chat/completions", plain));
+    expect(without.chunks.some((chunk) => "prompt_progress" in chunk)).toBe(false);
+  });
+
+  it("the usage tells where a prompt left the cache", async () => {
+    start({ slots: 1 });
+    await post("/v1/chat/completions", chat("You are a bee. Today is Monday. [eog:1]"));
+    const again = await post("/v1/chat/completions", chat("You are a bee. Today is Tuesday. [eog:1]"));
+    expect(await again.json()).toMatchObject({
+      usage: { prompt_tokens_details: { cached_tokens: expect.any(Number), differs_at: "Tuesday. [eog:1]" } },
+    });
+  });
+
+  it("streamed: comments say what a client waits for, and only who reads the bytes sees them", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const [running, waiting] = [chat("one [eog:1]", { stream: true }), chat("two [eog:1]", { stream: true })];
+    const first = await post("/v1/chat/completions", running);
+    const second = await post("/v1/chat/completions", waiting);
+    gate.open();
+    const [text] = await Promise.all([second.text(), first.text()]);
+    expect(text).toMatch(/^: queued 1\n\n/);
+    expect(text).toContain(": thinking\n\n");
+  });
+
   it("streamed: role, content, finish, usage, [DONE], and the same text as collected", async () => {
     start();
     const request = chat("Hello [eog:4]", { stream: true, stream_options: { include_usage: true } });

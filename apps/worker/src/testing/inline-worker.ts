@@ -58,6 +58,7 @@ export const testLimits: JobLimits = {
   pingIntervalMs: 15_000,
   readerStallTimeoutMs: 30_000,
   reconnectGraceMs: 5_000,
+  retryGraceMs: 0,
   unclaimedTimeoutMs: 30_000,
   supersedeTimeoutMs: 2_000,
   defaultMaxTokens: undefined,

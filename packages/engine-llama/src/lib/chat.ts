@@ -1,5 +1,6 @@
 // Owns the chat of a loaded model: its template, rendered on a thread, and the format that the template gives its answers. The template runs as
 // its author wrote it.
+import { createHash } from "node:crypto";
 import {
   TemplateInputError,
   continuedPrompt,
@@ -32,6 +33,8 @@ export interface Chat extends ChatRenderer {
   readonly source: string;
   /** Its markers that are tokens of the vocabulary stand in it as marks. */
   readonly format: ChatFormat;
+  /** Of its template's text, hexadecimal; of one more for tools too, one after the other. */
+  readonly templateSha256: string;
   /** What closes a thought from outside; "" where there are none. */
   readonly thoughtEnd: string;
   close(): Promise<void>;
@@ -122,6 +125,7 @@ function chatOf(format: ChatFormat, template: ChatTemplate, close: () => Promise
   return {
     source: template.sourceFor(false),
     format,
+    templateSha256: createHash("sha256").update(sourcesIn(template).join("")).digest("hex"),
     thoughtEnd: thoughtEndOf(format),
     async render(conversation) {
       try {
@@ -140,6 +144,10 @@ function chatOf(format: ChatFormat, template: ChatTemplate, close: () => Promise
     },
     close,
   };
+}
+
+function sourcesIn(template: ChatTemplate): readonly string[] {
+  return [...new Set([template.sourceFor(false), template.sourceFor(true)])];
 }
 
 /** The usual one, and those with names. */

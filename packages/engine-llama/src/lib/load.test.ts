@@ -34,6 +34,8 @@ test("describes what it loaded", async () => {
     batchSize: 512,
     parameters: 1_369_728,
     modelBytes: 2_742_784,
+    modelPath: storyModel,
+    templateSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     file: {
       architecture: "llama",
       quantization: expect.stringMatching(/^[A-Z]+\d+(_\w+)?$/),

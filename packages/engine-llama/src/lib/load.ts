@@ -121,6 +121,7 @@ async function load(
   const info = {
     ...describe(loaded, { contextSize, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
+    templateSha256: chat.templateSha256,
     chatFormat: chat.format,
   };
   const states = openStates(options, model, context, llama);

@@ -1,5 +1,5 @@
 // Owns what is made of a model once it is loaded, whatever it is for: what it says of itself, and what reads texts for vectors or ranks.
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Backend, BackendInfo } from "@waggle/engine";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import { createEmbedder, type EmbedderOptions, type LlamaEmbedder } from "./embed.ts";
@@ -46,6 +46,7 @@ export function describe(
     slots: options.slots,
     parameters: model.fileInsights.totalParameters,
     modelBytes: model.size,
+    modelPath: resolve(options.modelPath),
     file: describeFile(options.modelPath, header, model),
     device: llama.gpu === false ? "cpu" : llama.gpu,
     threads: options.threads,

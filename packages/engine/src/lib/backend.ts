@@ -20,6 +20,10 @@ export interface BackendInfo {
   readonly batchSize: number;
   readonly parameters: number;
   readonly modelBytes: number;
+  /** The absolute path of its file, of a split one of the first part; not to be told to any client. Absent where there is none. */
+  readonly modelPath?: string;
+  /** SHA-256 of the chat template's text, hexadecimal; of a model with one more for tools, of both texts one after the other. */
+  readonly templateSha256?: string;
   /** What the model's file says of it; absent where there is none. */
   readonly file?: ModelFile;
   readonly device: string;

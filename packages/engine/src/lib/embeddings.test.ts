@@ -53,7 +53,12 @@ describe("an embed job", () => {
   test("is checked as any other job is, and its check kept", async () => {
     const { engine, until, untilJob } = startEngine({ contextSize: 64 });
     engine.handle({ type: "preflight", job: embedJob("e", "a bee", "b") });
-    expect(await until(isType("preflight_ok"))).toEqual({ type: "preflight_ok", jobId: "e", promptTokens: 5 });
+    expect(await until(isType("preflight_ok"))).toEqual({
+      type: "preflight_ok",
+      jobId: "e",
+      promptTokens: 5,
+      cachedTokens: 0,
+    });
     engine.handle({ type: "submit", job: embedJob("e", "a bee", "b") });
     await untilJob("e", "finished");
     engine.handle({ type: "preflight", job: embedJob("f", "short", "y".repeat(64)) });

@@ -7,7 +7,12 @@ describe("checking", () => {
   test("answers with the token count or the reason, and starts nothing", async () => {
     const { engine, until, events } = startEngine({ contextSize: 16 });
     engine.handle({ type: "preflight", job: job("a", "Hello") });
-    expect(await until(isType("preflight_ok"))).toEqual({ type: "preflight_ok", jobId: "a", promptTokens: 6 });
+    expect(await until(isType("preflight_ok"))).toEqual({
+      type: "preflight_ok",
+      jobId: "a",
+      promptTokens: 6,
+      cachedTokens: 0,
+    });
     engine.handle({ type: "preflight", job: job("b", "much-too-long-a-prompt") });
     expect(await until(isType("preflight_failed"))).toMatchObject({
       jobId: "b",

@@ -130,7 +130,8 @@ export function createEngine(options: EngineOptions): Engine {
       leaving,
       (prepared) => {
         preparer.keep(prepared);
-        emit({ type: "preflight_ok", jobId: job.jobId, promptTokens: prepared.promptTokens });
+        const cachedTokens = prepared.kind === "generate" ? schedulingPoint.cachedTokens(prepared) : 0;
+        emit({ type: "preflight_ok", jobId: job.jobId, promptTokens: prepared.promptTokens, cachedTokens });
       },
       (thrown) => emit({ type: "preflight_failed", jobId: job.jobId, failure: failureOf(thrown) }),
     );

@@ -99,18 +99,22 @@ export type EngineQuery =
       readonly withPieces: boolean;
     }
   | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
-  | {
-      readonly kind: "render";
-      readonly messages: readonly TemplateMessage[];
-      readonly tools?: readonly TemplateTool[];
-      readonly template?: TemplateOptions;
-    };
+  | ({ readonly kind: "render" } & ConversationQuery)
+  /** How many tokens it is as a prompt, which its text alone does not tell. */
+  | ({ readonly kind: "count" } & ConversationQuery);
+
+interface ConversationQuery {
+  readonly messages: readonly TemplateMessage[];
+  readonly tools?: readonly TemplateTool[];
+  readonly template?: TemplateOptions;
+}
 
 export type EngineQueryResult =
   /** `pieces` are the bytes of each token, base64, where they were asked for. */
   | { readonly kind: "tokenize"; readonly tokens: readonly Token[]; readonly pieces?: readonly string[] }
   | { readonly kind: "detokenize"; readonly text: string }
   | { readonly kind: "render"; readonly prompt: string }
+  | { readonly kind: "count"; readonly promptTokens: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
 /** One model token with its logprobs. Bytes as numbers, 0 to 255. */
@@ -157,8 +161,21 @@ export type JobEvent =
       /** Of all texts together. */
       readonly promptTokens: number;
       readonly cachedTokens: number;
+      /** The first text of the prompt that has to be computed, where the cache held anything of this scope. */
+      readonly differsAt?: string;
       /** That of the job, or the one that was drawn for it; absent where nothing is sampled. */
       readonly seed?: number;
+    }
+  /** A piece of a long prompt was computed, and more of it is to come; not after every piece. */
+  | {
+      readonly type: "progress";
+      readonly jobId: string;
+      /** Prompt tokens in the KV cache now, those that were cached included. */
+      readonly processedTokens: number;
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+      /** Milliseconds since this job's `started`. */
+      readonly tMs: number;
     }
   | {
       readonly type: "token";
@@ -224,7 +241,12 @@ export type EngineEvent =
     }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
-  | { readonly type: "preflight_ok"; readonly jobId: string; readonly promptTokens: number }
+  | {
+      readonly type: "preflight_ok";
+      readonly jobId: string;
+      readonly promptTokens: number;
+      readonly cachedTokens: number;
+    }
   | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
   | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
   /**

@@ -61,7 +61,12 @@ function applyResult(
   if (samples !== (result.kind === "token")) {
     throw new Error(`Cannot use the result of slot ${slot.id}: a token ${samples ? "is missing" : "came unasked"}`);
   }
-  if (result.kind !== "token" || slot.state === "releasing") return;
+  if (slot.state === "releasing") return;
+  if (result.kind !== "token") {
+    const progress = sequenceOf(slot).progress(slot.cached.length, atMs);
+    if (progress !== undefined) events.push(progress);
+    return;
+  }
 
   if (entry.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
   const { token } = result;

@@ -1,6 +1,6 @@
 // Owns where a job's first tokens come from: its own slot's cache, a saved state, or another slot that has them or is
 // about to. Pure.
-import type { SavedState } from "./backend.ts";
+import type { SavedState, Token } from "./backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import { reusablePart, type Slot } from "./slots.ts";
@@ -68,4 +68,18 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
     }
   }
   return best;
+}
+
+/** The longest prefix of this prompt that a slot or a saved state of its scope holds now. */
+export function cachedTokens(
+  prompt: readonly Token[],
+  cacheScope: string,
+  { slots, store }: Pick<SourceSeeker, "slots" | "store">,
+): number {
+  const inStore = store.matches(prompt, cacheScope).at(-1)?.length ?? 0;
+  const inSlots = slots
+    .filter((slot) => slot.cacheScope === cacheScope)
+    .map((slot) => commonPrefix(reusablePart(slot), prompt));
+  // Sampling needs one computed token.
+  return Math.min(Math.max(inStore, ...inSlots), prompt.length - 1);
 }

@@ -43,3 +43,13 @@ test("a conversation that is hopelessly long is not rendered", async () => {
     failure: { code: "invalid_argument" },
   });
 });
+
+test("the tokens of a conversation are counted as its prompt has them, also where its text alone would have others", async () => {
+  const messages = [{ role: "user", content: "a bee" }] as const;
+  const { tokens } = await backend.tokenize({ kind: "messages", messages });
+  expect(await answer(backend, { kind: "count", messages })).toEqual({ kind: "count", promptTokens: tokens.length });
+  const content = "x".repeat(64 * maxCharsPerToken);
+  expect(await answer(backend, { kind: "count", messages: [{ role: "user", content }] })).toMatchObject({
+    failure: { code: "invalid_argument", details: { n_ctx: 64 } },
+  });
+});

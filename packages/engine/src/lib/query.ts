@@ -3,7 +3,7 @@ import type { Backend, Token } from "./backend.ts";
 import type { EngineQueryResult, EngineQuery } from "./messages.ts";
 import { checkChars, failureOf } from "./prepare.ts";
 
-type Answering = Pick<Backend, "info" | "tokenizeText" | "tokenBytes" | "renderMessages">;
+type Answering = Pick<Backend, "info" | "tokenize" | "tokenizeText" | "tokenBytes" | "renderMessages">;
 
 /** Tokens that are looked up between two turns of the event loop: a millisecond or two. */
 const tokensPerTurn = 4_096;
@@ -36,10 +36,12 @@ async function find(backend: Answering, question: EngineQuery): Promise<EngineQu
       );
       return { kind: "detokenize", text: texts.join("") + decoder.decode() };
     }
-    case "render": {
+    case "render":
+    case "count": {
       const input = { ...question, kind: "messages" as const };
       checkChars(input, backend.info.contextSize);
-      return { kind: "render", prompt: await backend.renderMessages(input) };
+      if (question.kind === "render") return { kind: "render", prompt: await backend.renderMessages(input) };
+      return { kind: "count", promptTokens: (await backend.tokenize(input)).tokens.length };
     }
   }
 }

@@ -4,12 +4,13 @@ import { WaggleError } from "@waggle/protocol";
 import type { Backend, SavedState } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import { commonPrefix } from "./common-prefix.ts";
+import { differsAt } from "./differs-at.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { EngineEvent } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { endingEvents } from "./postprocess.ts";
 import { failureOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
-import { findPrefixSource } from "./prefix-source.ts";
+import { cachedTokens, findPrefixSource } from "./prefix-source.ts";
 import { createKvOffload } from "./kv-offload.ts";
 import { readerFor } from "./answer-text.ts";
 import { createSequence, type Sequence } from "./sequence.ts";
@@ -48,6 +49,8 @@ export interface Arrival {
 
 export interface SchedulingPoint {
   run(arrival: Arrival): Promise<void>;
+  /** How much of the prompt would be found, did the job begin now. */
+  cachedTokens(prepared: PreparedGenerate): number;
 }
 
 export function createSchedulingPoint(options: SchedulingPointOptions): SchedulingPoint {
@@ -148,6 +151,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   async function begin(slot: Slot, prepared: PreparedGenerate, keepTokens: number): Promise<void> {
     const { job, prompt, sampling } = prepared;
+    const hadCache = slot.cacheScope === job.cacheScope && slot.cached.length > 0;
     beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
     try {
       await backend.begin(slot.id, keepTokens, sampling);
@@ -156,7 +160,14 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       return;
     }
     const counts = { promptTokens: prompt.length, cachedTokens: keepTokens };
-    outbox.add({ type: "started", jobId: job.jobId, slot: slot.id, ...counts, seed: sampling.seed });
+    outbox.add({
+      type: "started",
+      jobId: job.jobId,
+      slot: slot.id,
+      ...counts,
+      ...(hadCache ? { differsAt: differsAt(prompt, keepTokens, backend.tokenBytes) } : {}),
+      seed: sampling.seed,
+    });
   }
 
   /** A job that cannot begin is over, and nobody else's work with it. Nobody knows what the slot holds now, so nobody gets any of it. */
@@ -192,6 +203,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   return {
+    cachedTokens: ({ prompt, job }) => cachedTokens(prompt, job.cacheScope, { slots, store: offload.store }),
     async run({ passes, maintenance, underway }) {
       lastPasses = passes;
       await releaseEnded(passes);

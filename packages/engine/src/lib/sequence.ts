@@ -9,6 +9,10 @@ import type { JobEvent, JobTotals, LogprobEntry } from "./messages.ts";
 import { createRepetition } from "./repetition.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
+type ProgressEvent = Extract<JobEvent, { type: "progress" }>;
+
+/** Between two tellings of how far a prompt is: a person sees it move, and no stream is filled with it. */
+const progressIntervalMs = 200;
 
 export interface SequenceOptions {
   readonly jobId: string;
@@ -56,6 +60,8 @@ export interface Sequence {
   readonly forced: Token | undefined;
   /** The one that ended its text. */
   readonly stopString: string | undefined;
+  /** So many prompt tokens are in the cache, and not yet all of them; undefined where that need not be told. */
+  progress(processedTokens: number, atMs: number): ProgressEvent | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
   /** After the last token: what was held back, and tokens that no event has told yet. */
   flush(atMs: number): readonly TokenEvent[];
@@ -85,6 +91,7 @@ export function createSequence(options: SequenceOptions): Sequence {
   let logprobs: LogprobEntry[] = [];
   let firstTokenAtMs: number | undefined;
   let lastTokenAtMs = startedAtMs;
+  let progressAtMs: number | undefined;
 
   function tokenEvent({ part, text: said }: Piece, atMs: number): TokenEvent {
     const ids = untold;
@@ -143,6 +150,14 @@ export function createSequence(options: SequenceOptions): Sequence {
     },
     get stopString() {
       return text.stopString;
+    },
+
+    progress(processedTokens, atMs) {
+      if (progressAtMs !== undefined && atMs - progressAtMs < progressIntervalMs) return undefined;
+      progressAtMs = atMs;
+      const { promptTokens, cachedTokens } = options;
+      const tMs = roundMs(atMs - startedAtMs);
+      return { type: "progress", jobId, processedTokens, promptTokens, cachedTokens, tMs };
     },
 
     accept({ token, bytes, mark, endOfGeneration, logprobs: entry }, atMs) {

@@ -3,18 +3,15 @@ import {
   EmbeddingsRequestSchema,
   GenerateRequestSchema,
   TokenizeRequestSchema,
-  llamaServerRoutes,
-  openAiRoutes,
-  workerRoutes,
+  allWorkerRoutes,
 } from "@waggle/protocol";
-import type { Route } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { hostileBodies } from "../testing/hostile-bodies.ts";
 import { validate } from "./body.ts";
 import { parseJson } from "./parse-json.ts";
 
 const requests = new Map(
-  Object.values<Route>({ ...workerRoutes, ...openAiRoutes, ...llamaServerRoutes }).flatMap(({ request }) =>
+  Object.values(allWorkerRoutes).flatMap(({ request }) =>
     request === undefined ? [] : [[request.meta()?.id ?? "", request] as const],
   ),
 );

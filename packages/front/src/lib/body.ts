@@ -1,4 +1,5 @@
 // Owns how a request body becomes a validated value, or an invalid_argument that names what was wrong.
+import { createHash } from "node:crypto";
 import { WaggleError, invalidArgument } from "@waggle/protocol";
 import type { z } from "zod";
 import { connectionOf } from "./connection.ts";
@@ -18,7 +19,7 @@ const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortE
 export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
   const seen = c.get("seenBody");
   c.set("seenBody", undefined);
-  return validate(schema, seen === undefined ? parseJson(await readText(c, maxBytes)) : seen.value);
+  return validate(schema, seen === undefined ? await readJson(c, maxBytes) : seen.value);
 }
 
 /**
@@ -26,9 +27,15 @@ export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, ma
  * @throws WaggleError as `readBody`, for all but what a schema says
  */
 export async function lookAtBody(c: AppContext, maxBytes: number): Promise<unknown> {
-  const value = parseJson(await readText(c, maxBytes));
+  const value = await readJson(c, maxBytes);
   c.set("seenBody", { value });
   return value;
+}
+
+async function readJson(c: AppContext, maxBytes: number): Promise<unknown> {
+  const text = await readText(c, maxBytes);
+  c.set("bodyDigest", createHash("sha256").update(text).digest("base64"));
+  return parseJson(text);
 }
 
 /** @throws WaggleError invalid_argument */
@@ -46,6 +53,8 @@ const firstBufferBytes = 4_096;
 
 /** Not Hono's own limit: that wraps the request anew, which the Node adapter's requests do not survive. */
 async function readText(c: AppContext, maxBytes: number): Promise<string> {
+  const encoding = c.req.header("content-encoding") ?? "identity";
+  if (encoding !== "identity") throw encoded(encoding);
   const announced = Number(c.req.header("content-length") ?? maxBytes);
   if (announced > maxBytes) throw tooLarge(maxBytes);
   const { body } = c.req.raw;
@@ -95,6 +104,13 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
     arriving.close();
   }
   return held.toString("utf8", 0, bytes);
+}
+
+function encoded(encoding: string): WaggleError {
+  const why = `"${encoding.slice(0, 64)}" is not understood, send it as it is`;
+  return new WaggleError("invalid_argument", `Cannot read the body: its content-encoding ${why}.`, {
+    details: { problems: [{ field: "content-encoding", problem: why }] },
+  });
 }
 
 function tooFine(): WaggleError {

@@ -22,6 +22,13 @@ export function connectionOf(c: AppContext): Connection {
   return outgoing === undefined ? withoutSocket(c.req.raw.signal) : ofResponse(outgoing);
 }
 
+/** Aborts when the client leaves. */
+export function leavingOf(c: AppContext): AbortSignal {
+  const leaving = new AbortController();
+  connectionOf(c).onLeft(() => leaving.abort());
+  return leaving.signal;
+}
+
 /** By the response, not by the request's signal: that one exists from its first use only, and forgets what was before. */
 function ofResponse(outgoing: NonNullable<HttpBindings["outgoing"]>): Connection {
   return {
@@ -64,11 +71,4 @@ function withoutSocket(signal: AbortSignal): Connection {
     endAfterResponse() {},
     destroy() {},
   };
-}
-
-/** Aborts when the client leaves. */
-export function leavingOf(c: AppContext): AbortSignal {
-  const leaving = new AbortController();
-  connectionOf(c).onLeft(() => leaving.abort());
-  return leaving.signal;
 }

@@ -26,6 +26,8 @@ export interface AppEnv {
     /** Of the route that the request came on; the native one where there is no such route. */
     dialect: Dialect;
     log: Logger;
+    /** Of the body's text, once it has been read. */
+    bodyDigest: string | undefined;
     /** What the bodies may hold that are arriving, this one's among them. */
     bodies: BodyBudget;
     /** The JSON of a body that has been looked at and not been read yet. */
@@ -45,6 +47,8 @@ export interface HttpLimits {
   /** Longest that an answer may take which is not streamed. */
   readonly collectTimeoutMs: number;
   readonly pingIntervalMs: number;
+  /** 0: no request is taken for another one's retry. */
+  readonly retryGraceMs: number;
 }
 
 export interface HttpAccess {

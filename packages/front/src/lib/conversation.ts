@@ -4,6 +4,7 @@ import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { ChatMessage, ChatOptions, Message, Sampling, Tool } from "@waggle/protocol";
 import { unsupported } from "./fields.ts";
+import type { AnswerGrammar } from "./fields.ts";
 import { templateMessage, templateTools } from "./messages.ts";
 import { templateVariables, wishesAboutTemplate } from "./thinking.ts";
 
@@ -12,6 +13,8 @@ export interface Conversation {
   readonly options: ChatOptions;
   /** The content is JSON valid for it; `field` is where the request has it. */
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
+  /** Where the request has the schema of its nth tool; as OpenAI's have it, where absent. */
+  readonly toolField?: ((tool: number) => string) | undefined;
   readonly sampling: Pick<Sampling, "grammar" | "dry_multiplier" | "ignore_eos">;
 }
 
@@ -19,7 +22,7 @@ export interface ConversationContext {
   /** @throws WaggleError unavailable while nobody knows it yet */
   readonly chatFormat: () => ChatFormat;
   /** @throws WaggleError invalid_argument naming the field and the keyword that cannot be had; resource_exhausted */
-  readonly answerGrammar: (options: AnswerGrammarOptions, schemaField: string | undefined) => Promise<string>;
+  readonly answerGrammar: AnswerGrammar;
 }
 
 type ConversationSpec = Pick<GenerateSpec, "prompt" | "answerGrammar" | "thinkingBudget">;
@@ -56,7 +59,11 @@ export async function conversationSpecOf(
     parallel: options.parallel_tool_calls !== false,
     ...(schema === undefined ? {} : { schema: schema.value }),
   };
-  return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field) };
+  return {
+    prompt,
+    thinkingBudget,
+    answerGrammar: await context.answerGrammar(wish, schema?.field, conversation.toolField),
+  };
 }
 
 /** The prompt alone, for those who want to see it. @throws WaggleError invalid_argument naming the field */
@@ -85,6 +92,11 @@ interface ToolPlan {
   readonly choice: AnswerGrammarOptions["choice"];
   /** A call is due in any case. */
   readonly forced: boolean;
+}
+
+/** Those that go into the prompt. @throws WaggleError invalid_argument */
+export function toolsOnOffer(options: ChatOptions): readonly Tool[] | undefined {
+  return toolPlanOf(options)?.tools;
 }
 
 /** Undefined when no call is possible. @throws WaggleError invalid_argument */

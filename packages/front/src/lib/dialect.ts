@@ -62,11 +62,13 @@ export interface Framing {
   readonly headers: Readonly<Record<string, string>>;
   /** Of a cancelled answer `frameError` is asked, not `frameEnd`: this dialect's clients would take it for complete. */
   readonly cancelledIsError: boolean;
+  /** What `frameError` returns cannot be taken for a complete answer, and the stream is closed after it like one that ended well. */
+  readonly errorIsLastWord?: true;
   /** "" where this dialect has nothing to say, perhaps yet. */
   frame(event: OngoingEvent): string;
   /** The last text of a stream that ends well. */
   frameEnd(end: EndEvent): string;
-  /** The last text of one that does not; after it the connection is broken. */
+  /** The last text of one that does not; after it the connection is broken, but for `errorIsLastWord`. */
   frameError(error: WaggleError): string;
   /** What shows a client's watchdog that the stream is alive: nothing has happened for a while, or only what has no frame. */
   keepAlive(why: "silent" | "unframed"): string;

@@ -19,16 +19,22 @@ export function schemaGrammarFor(compiler: SchemaCompiler, client: string): Sche
   return async (schema, field) => grammarOf(await compiler.compile(schema, client), () => field);
 }
 
-/** The grammar of an answer to messages. */
-export type AnswerGrammar = (options: AnswerGrammarOptions, schemaField: string | undefined) => Promise<string>;
+/** The grammar of an answer to messages; both fields are where the request has a schema. */
+export type AnswerGrammar = (
+  options: AnswerGrammarOptions,
+  schemaField: string | undefined,
+  toolField?: (tool: number) => string,
+) => Promise<string>;
 
 /** @throws from what it returns: WaggleError invalid_argument naming the keyword that cannot be had; resource_exhausted */
 export function answerGrammarFor(compiler: SchemaCompiler, client: string): AnswerGrammar {
-  return async (options, schemaField = "response_format") => {
+  return async (options, schemaField = "response_format", toolField = openAiToolField) => {
     const compiled = await compiler.compileAnswer(options, client);
-    return grammarOf(compiled, (tool) => (tool === undefined ? schemaField : `tools.${tool}.function.parameters`));
+    return grammarOf(compiled, (tool) => (tool === undefined ? schemaField : toolField(tool)));
   };
 }
+
+const openAiToolField = (tool: number): string => `tools.${tool}.function.parameters`;
 
 function grammarOf(
   compiled: Exclude<CompiledSchema, { kind: "failed" }>,

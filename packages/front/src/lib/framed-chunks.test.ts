@@ -82,6 +82,16 @@ describe("framedChunks", () => {
     });
   });
 
+  it("ends cleanly after an error that the dialect has a last word for, and says nothing after it", async () => {
+    const framing = { errorIsLastWord: true as const };
+    expect(await run([[token, failed], [token]], framing)).toMatchObject({
+      got: ["<a><engine_failed>"],
+      broken: false,
+      closed: true,
+      released: true,
+    });
+  });
+
   it("takes a cancelled end for an error where the dialect does, and only there", async () => {
     expect(await run([[cancelled]])).toMatchObject({ got: ["<cancelled>"], broken: true });
     expect(await run([[cancelled]], { cancelledIsError: false })).toMatchObject({ got: ["<end>"], broken: false });

@@ -1,5 +1,5 @@
 // Owns how a job's events become the text of one response, whatever the dialect: `frameEnd` is followed by a clean end, `frameError` by a
-// thrown error, which breaks the connection.
+// thrown error, which breaks the connection, unless the dialect's own words cannot be taken for an answer.
 import type { Reader } from "@waggle/jobs";
 import { WaggleError, isTerminal } from "@waggle/protocol";
 import type { EndEvent, ErrorEvent, StreamEvent, TerminalEvent } from "@waggle/protocol";
@@ -15,7 +15,7 @@ export interface FramedChunksOptions {
 }
 
 export function framedChunks({ reader, framing, log, onClose }: FramedChunksOptions): AsyncIterator<string> {
-  let broken = false;
+  let failed = false;
 
   function close(): void {
     reader.close();
@@ -36,7 +36,7 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
   }
 
   function fail(error: WaggleError): string {
-    broken = true;
+    failed = true;
     return framing.frameError(error);
   }
 
@@ -53,8 +53,9 @@ export function framedChunks({ reader, framing, log, onClose }: FramedChunksOpti
   return {
     async next() {
       // Only now: the frame before has been taken.
-      if (broken) {
+      if (failed) {
         close();
+        if (framing.errorIsLastWord === true) return { done: true, value: undefined };
         throw new Error("The stream ended with an error.");
       }
       const { done, value: batch } = await reader.next();

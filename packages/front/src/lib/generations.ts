@@ -7,18 +7,30 @@ import { connectionOf } from "./connection.ts";
 import type { AppContext, AppOptions } from "./context.ts";
 import type { Collector, Framing, Generation } from "./dialect.ts";
 import { completeEndOf, framedChunks } from "./framed-chunks.ts";
+import { createRetries, retryMarkOf } from "./retries.ts";
+import type { FoundJob, RequestFacts } from "./retries.ts";
 import { streamResponse } from "./stream-response.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
 export interface Generations {
   /** Accepts the job and answers with it, streamed or collected. @throws WaggleError */
   respond(c: AppContext, generation: Generation): Promise<Response>;
-  /** Accepts the job, and no more. @throws WaggleError */
-  submit(c: AppContext, spec: JobSpec): Promise<Job>;
+  /**
+   * Accepts the job, or finds the one that an earlier try of the same request has.
+   * @throws WaggleError
+   */
+  submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
   /** Accepts the job and waits for its end. A client that leaves takes the job with it. @throws WaggleError also when it did not end well */
   complete(c: AppContext, spec: JobSpec, onToken?: OnToken): Promise<CompleteJob>;
   /** One more reader of a job, from after this token index on. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Response;
+}
+
+export interface Submission {
+  /** Of a request that brings several jobs: which one. */
+  readonly index?: number;
+  /** Its client has the response's head before the answer is there: then no SDK tries again. */
+  readonly streamed?: boolean;
 }
 
 type OnToken = (token: TokenEvent, job: Job) => void;
@@ -31,15 +43,46 @@ export interface CompleteJob {
 export function createGenerations(options: AppOptions, streams: StreamCounter): Generations {
   const { dispatcher } = options;
 
-  async function submit(c: AppContext, spec: JobSpec): Promise<Job> {
+  const retries = createRetries(options.registry);
+
+  async function submit(
+    c: AppContext,
+    wanted: JobSpec,
+    { index = 0, streamed = false }: Submission = {},
+  ): Promise<Job> {
+    const facts = factsOf(c, index);
+    const spec = { ...wanted, scope: { ...wanted.scope, requestDigest: facts.digest } };
+    const mark = options.limits.retryGraceMs > 0 ? retryMarkOf(facts) : undefined;
+    const { job, joined } =
+      mark === undefined
+        ? await accept(c, spec)
+        : await retries.join(mark, facts, () => accept(c, { ...spec, retriable: mark.named || !streamed }));
+    if (joined) {
+      c.header("idempotent-replayed", "true");
+      options.metrics.jobsJoined.inc();
+      c.get("log").info({ job: job.id }, "request_joined");
+    }
+    return job;
+  }
+
+  async function accept(c: AppContext, spec: JobSpec): Promise<FoundJob> {
     try {
       // A job that ends with its client has nobody any more; it would only end another one of its session.
       if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
-      return await dispatcher.submit(spec);
+      return { job: await dispatcher.submit(spec), joined: false };
     } catch (error) {
-      options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
+      const { code } = WaggleError.from(error);
+      const named = code === "conflict" ? namedJob(spec) : undefined;
+      if (named !== undefined) return { job: named, joined: true };
+      options.metrics.jobsRejected.inc({ code });
       throw error;
     }
+  }
+
+  /** The job whose name this request gives its own, where it is the same request. */
+  function namedJob({ id, scope }: JobSpec): Job | undefined {
+    const job = id === undefined ? undefined : options.registry.get(scope.client, id);
+    return job?.spec.scope.requestDigest === scope.requestDigest ? job : undefined;
   }
 
   // The client may leave at any time while its job is being accepted. Whoever opens a reader looks, before anything is awaited, whether it
@@ -99,13 +142,22 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
       }
       // Before the job is accepted: it would supersede another one of its session, only to be refused.
       const release = streams.reserve(c.get("client"));
-      const job = await submit(c, spec).catch((error: unknown) => {
+      const job = await submit(c, spec, { streamed: true }).catch((error: unknown) => {
         release();
         throw error;
       });
       return open(c, job, -1, (accepted) => answer.framing(accepted), release);
     },
     stream: (c, job, after, framing) => open(c, job, after, () => framing, streams.reserve(c.get("client"))),
+  };
+}
+
+function factsOf(c: AppContext, index: number): RequestFacts {
+  return {
+    client: c.get("client"),
+    route: `${c.req.method} ${c.req.path} ${index}`,
+    digest: c.get("bodyDigest") ?? "",
+    header: (name) => c.req.header(name),
   };
 }
 

@@ -1,5 +1,7 @@
 // Tests the rules of a stream, one broken rule at a time.
-import type { StreamEvent } from "@waggle/protocol";
+import { createHash } from "node:crypto";
+import { SamplingSchema } from "@waggle/protocol";
+import type { EndEvent, StreamEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { createStreamJudge, incompleteness, type StreamJudge } from "./stream-rules.ts";
 
@@ -51,7 +53,23 @@ function judgeOf(steps: readonly Step[], after = -1): StreamJudge {
 const failuresOf = (steps: readonly Step[], broken?: string): readonly string[] =>
   incompleteness(judgeOf(steps), broken);
 
+const receiptOf = (text: string) => ({
+  text_sha256: createHash("sha256").update(text).digest("hex"),
+  model_sha256: null,
+  template_sha256: null,
+  seed: 1,
+  sampling: SamplingSchema.parse({}),
+});
+
 describe("a stream that keeps to the protocol", () => {
+  it("has a receipt of its text, or none", () => {
+    const withReceipt = (text: string): StreamEvent => ({ ...(end(2) as EndEvent), receipt: receiptOf(text) });
+    expect(failuresOf([queued, started, token(0), token(1), withReceipt(" w0 w1"), "[DONE]"])).toEqual([]);
+    const wrong = failuresOf([queued, started, token(0), token(1), withReceipt(" w0"), "[DONE]"]);
+    expect(wrong).toEqual(["The stream breaks the protocol: its receipt is of another text"]);
+    expect(judgeOf([started, token(1), withReceipt(" w0 w1"), "[DONE]"], 0).problems).toEqual([]);
+  });
+
   it("has no failures, and its text, tokens and times", () => {
     const judge = judgeOf([queued, started, token(0), token(1, 3), end(4), "[DONE]"]);
     expect(incompleteness(judge)).toEqual([]);

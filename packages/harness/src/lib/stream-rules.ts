@@ -1,4 +1,5 @@
 // Owns the rules that a stream must keep to, after docs/protocol.md: order, gapless indexes, one terminal event, [DONE]. Pure.
+import { createHash } from "node:crypto";
 import {
   DONE,
   isTerminal,
@@ -46,6 +47,8 @@ export function createStreamJudge(after = -1): StreamJudge {
   let nextIndex = after + 1;
   let started = false;
   let streamId: string | undefined;
+  /** By choice. */
+  const texts = new Map<number, string>();
 
   function complain(problem: string): void {
     if (judge.problems.length < problemsLimit) judge.problems.push(problem);
@@ -77,8 +80,11 @@ export function createStreamJudge(after = -1): StreamJudge {
         judge.tokens.push({ tMs: event.t_ms, arrivalMs });
         judge.modelTokens += modelTokensOf(event);
         judge.text += event.text;
+        texts.set(event.choice ?? 0, (texts.get(event.choice ?? 0) ?? "") + event.text);
         break;
       case "end":
+        // Of a stream that was resumed, the beginning is missing.
+        if (after === -1) checkReceipt(event);
         if (frame.id !== String(nextIndex))
           complain(`the end came with the id ${frame.id ?? ""} where ${nextIndex} was due`);
         break;
@@ -86,6 +92,16 @@ export function createStreamJudge(after = -1): StreamJudge {
         break;
     }
     if (isTerminal(event)) judge.terminal ??= event;
+  }
+
+  function checkReceipt({ receipt, choices }: EndEvent): void {
+    const promised = choices?.map(({ text_sha256: sha256 }) => sha256) ?? [receipt?.text_sha256];
+    for (const [choice, sha256] of promised.entries()) {
+      const due = createHash("sha256")
+        .update(texts.get(choice) ?? "")
+        .digest("hex");
+      if (sha256 !== undefined && sha256 !== due) complain("its receipt is of another text");
+    }
   }
 
   function take(frame: SseFrame, arrivalMs: number): StreamEvent | undefined {

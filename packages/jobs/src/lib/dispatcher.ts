@@ -7,6 +7,8 @@ import { WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import type { Dispatcher } from "./dispatcher-port.ts";
 import { engineJobOf } from "./engine-job.ts";
+import { createExpectations } from "./expectations.ts";
+import { createIdleness } from "./idleness.ts";
 import { failureOf, hasEnded, isWaiting } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 import { withoutContent, type JobSpec } from "./job-spec.ts";
@@ -14,9 +16,10 @@ import type { Lifecycle } from "./lifecycle.ts";
 import { choicesOf, createJob, sessionKeyOf, withDefaults } from "./new-job.ts";
 import type { JobDefaults } from "./new-job.ts";
 import { createPositions } from "./positions.ts";
-import { createPreflight } from "./preflight.ts";
+import { createPreflight, type PromptSize } from "./preflight.ts";
 import { createQueries } from "./queries.ts";
 import { createReaders } from "./readers.ts";
+import { record, type Fingerprints } from "./receipt.ts";
 import { reduce } from "./reduce.ts";
 import type { Effect, JobEvent } from "./reduce.ts";
 import type { JobRegistry } from "./registry.ts";
@@ -29,6 +32,8 @@ export interface JobLimits extends JobDefaults {
   readonly pingIntervalMs: number;
   readonly readerStallTimeoutMs: number;
   readonly reconnectGraceMs: number;
+  /** How long a job lives on whose client may send its request again; 0: not at all. */
+  readonly retryGraceMs: number;
   readonly unclaimedTimeoutMs: number;
   /** How long the engine may take to release a slot before the job's end no longer waits for it. */
   readonly supersedeTimeoutMs: number;
@@ -56,6 +61,7 @@ export interface DispatcherOptions {
   readonly limits: JobLimits;
   /** The name the model is served under. */
   readonly model: () => string;
+  readonly fingerprints: () => Fingerprints;
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
@@ -64,10 +70,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const timers = createJobTimers(clock);
   const preflight = createPreflight({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
   const queries = createQueries({ send: engine.send, ready: () => engine.ready, clock });
+  const expectations = createExpectations({ ready: () => engine.ready, waitMs: options.queue.waitMs });
   const positions = createPositions({
     clock,
     positionOf: position,
-    onMoved: (job, position) => apply(job, { type: "moved", position }),
+    onMoved: (job, at) => apply(job, { type: "moved", position: at, etaMs: expectations.firstTokenMs(job, at) }),
   });
   const readers = createReaders({
     clock,
@@ -78,7 +85,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   });
   /** By sequence, what the engine holds: also of jobs that have ended while it still cleans up after them. */
   const held = new Map<string, Job>();
-  let idleWaiters: (() => void)[] = [];
+  const idleness = createIdleness(() => registry.liveCount === 0);
   let refusal: WaggleError | undefined;
   let serial = 0;
 
@@ -93,8 +100,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function perform(job: Job, effect: Effect): void {
     switch (effect.type) {
       case "append":
-        job.log.append(effect.event);
-        if (effect.event.type === "status") lifecycle.status(job, effect.event.status);
+        record(job, effect.event, options.fingerprints);
+        if (effect.event.type === "status") lifecycle.status(job, effect.event);
         return;
       case "enqueue":
         waiting.enter(job, effect.again);
@@ -113,6 +120,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "measure_start":
         return lifecycle.started(job);
       case "measure_tokens":
+        if (effect.first) expectations.prefilled(job);
         return lifecycle.tokensCame(job, effect);
       case "measure_cancel":
         return lifecycle.cancelled(effect.steps);
@@ -149,7 +157,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     job.ended.resolve();
     positions.changed();
-    tellIdle();
+    idleness.changed();
   }
 
   function end(job: Job, outcome: Outcome): void {
@@ -161,23 +169,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return hasEnded(job) ? undefined : (waiting.position(job) ?? 0);
   }
 
-  function tellIdle(): void {
-    if (registry.liveCount > 0) return;
-    const waiters = idleWaiters;
-    idleWaiters = [];
-    for (const resolve of waiters) resolve();
-  }
-
   // ---- admission ----------------------------------------------------------------------------------------------------
 
   async function submit(wanted: JobSpec): Promise<Job> {
     const uid = `j${(serial += 1)}`;
     const spec = withDefaults(wanted, limits);
     refuseEarly(spec);
-    if (engine.ready) await preflight.ask(engineJobOf(uid, spec));
+    const size = engine.ready ? await preflight.ask(engineJobOf(uid, spec)) : undefined;
     // The world may have moved while the engine was asked; from here on nothing waits.
     refuseEarly(spec);
-    const job = admit(spec, uid);
+    const job = admit(spec, uid, size);
     registry.add(job);
     lifecycle.accepted(job);
     startTimers(job);
@@ -205,10 +206,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** Finds the job its place: in the queue, where the waiting job of its session stands, or behind the running one. */
-  function admit(spec: JobSpec, uid: string): Job {
+  function admit(spec: JobSpec, uid: string, size: PromptSize | undefined): Job {
     const old = holderOf(sessionKeyOf(spec.scope));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
-    const job = createJob(spec, { uid, now: clock.now(), replayBufferBytes: limits.replayBufferBytes, phase });
+    const { replayBufferBytes } = limits;
+    const job = createJob(spec, { uid, now: clock.now(), replayBufferBytes, phase, size });
+    const begins = waiting.next() === undefined && hasRoomFor(job);
+    expectations.refuseLate(job, () => (begins ? 0 : waiting.forecast(job, old)));
     if (old === undefined) waiting.join(job);
     else waiting.replace(old, job);
     if (job.sessionKey !== undefined) sessions.claim(job.sessionKey, job.uid);
@@ -238,11 +242,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function pump(): void {
     while (engine.ready) {
       const job = waiting.next();
-      if (job === undefined || held.size + job.state.sequences.length > engine.slots) return;
+      if (job === undefined || !hasRoomFor(job)) return;
       waiting.take();
       apply(job, { type: "submitted" });
       positions.changed();
     }
+  }
+
+  function hasRoomFor({ state }: Job): boolean {
+    return held.size + state.sequences.length <= engine.slots;
   }
 
   function onEngineEvent(event: EngineEvent): void {
@@ -273,6 +281,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     switch (event.type) {
       case "started":
         return apply(job, { type: "started", event, model: options.model(), at });
+      case "progress":
+        return apply(job, { type: "progress", event });
       case "token":
         return apply(job, { type: "token", event, at });
       case "embedding":
@@ -322,10 +332,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const outcome = failureOf(error);
       for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome, at: clock.now() });
     },
-    idle() {
-      if (registry.liveCount === 0) return Promise.resolve();
-      return new Promise((resolve) => idleWaiters.push(resolve));
-    },
+    idle: idleness.wait,
     get waiting() {
       return waiting.length;
     },

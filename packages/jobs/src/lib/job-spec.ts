@@ -15,10 +15,14 @@ interface SpecOfAnyKind {
   readonly priority: number;
   /** Counted from acceptance. */
   readonly deadlineMs?: number | undefined;
+  /** The deadline is the client's own: what cannot even begin to answer by then is refused at once. */
+  readonly refusedIfLate?: boolean | undefined;
   /** What happens when the last reader is gone. */
   readonly onDisconnect: "cancel" | "continue";
   /** Its stream is the answer to the request itself, so a disconnect is final at once. */
   readonly direct: boolean;
+  /** Its client may send the request again, whatever it has heard by then: the job lives on for a while without it. */
+  readonly retriable?: boolean | undefined;
 }
 
 /** Whose job it is. */
@@ -29,6 +33,8 @@ export interface JobScope {
   readonly sessionId?: string | undefined;
   /** The id of the request that brought the job, for the log. */
   readonly trace: string;
+  /** Of that request's body: the same request has the same. */
+  readonly requestDigest?: string | undefined;
 }
 
 export interface GenerateSpec extends SpecOfAnyKind {

@@ -4,6 +4,7 @@ import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, Wag
 import type { MessageDraft } from "./answer-message.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "./replay-log.ts";
+import type { TextDigests } from "./text-digests.ts";
 
 /** How a job ends: exactly one of these, exactly once. */
 export type Outcome =
@@ -67,6 +68,8 @@ export interface JobState {
   readonly phase: Phase;
   readonly sequences: readonly SequenceState[];
   readonly counts: JobCounts;
+  /** The first text of its prompt that was in no cache, where the engine told of it. */
+  readonly differsAt: string | undefined;
   readonly startedAt: number | undefined;
   readonly firstTokenAt: number | undefined;
   readonly endedAt: number | undefined;
@@ -85,9 +88,13 @@ export interface Job {
   spec: JobSpec;
   readonly sessionKey: string | undefined;
   readonly log: ReplayLog;
+  /** Of all that the log was ever told. */
+  readonly digests: TextDigests;
   /** Of a job of texts: one for each, in order, complete once it has finished; to a document its logit alone. */
   readonly vectors: (readonly number[])[];
   readonly acceptedAt: number;
+  /** Prompt tokens that were in no cache when the engine was asked; undefined where it did not answer in time, and where no token is to come. */
+  readonly uncachedTokens: number | undefined;
   /** What the ids of its tool calls have in common: no other job's have it. */
   readonly callKey: string;
   /** Resolves once the job has ended and everything that follows from it is done. */

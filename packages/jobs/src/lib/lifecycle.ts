@@ -1,4 +1,5 @@
 // Owns what the log and the metrics say about the life of a stream: one line for each turn, always with the same keys.
+import type { StatusEvent } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { reasonOf } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
@@ -12,7 +13,7 @@ export interface LifecycleOptions {
 export interface Lifecycle {
   accepted(job: Job): void;
   started(job: Job): void;
-  status(job: Job, status: string): void;
+  status(job: Job, event: StatusEvent): void;
   /** `first` of the job; `sincePreviousMs` is undefined for the first of a sequence. */
   tokensCame(job: Job, came: { tokens: number; first: boolean; sincePreviousMs: number | undefined }): void;
   /** `steps`: forward passes between the cancel and its slot being free. */
@@ -50,7 +51,9 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       metrics.queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
       log.info(keys(job), "stream_start");
     },
-    status(job, status) {
+    status(job, { status, prompt_progress: progress }) {
+      // How far its prompt is, its client alone wants to know.
+      if (progress !== undefined) return;
       // Beside reasoning the wire's word for it would mislead.
       log.debug({ ...keys(job), status: status === "thinking" ? "prefilling" : status }, "stream_status");
     },

@@ -4,7 +4,9 @@ import { deferred } from "@waggle/async";
 import { emptyMessage } from "./answer-message.ts";
 import type { Job, Phase } from "./job.ts";
 import type { JobScope, JobSpec } from "./job-spec.ts";
+import type { PromptSize } from "./preflight.ts";
 import { createReplayLog } from "./replay-log.ts";
+import { createTextDigests } from "./text-digests.ts";
 
 /** Sessions of different clients never meet. Ids hold no spaces (protocol), so no two keys are alike by accident. */
 export function sessionKeyOf({ client, sessionId }: Pick<JobScope, "client" | "sessionId">): string | undefined {
@@ -36,18 +38,23 @@ export interface NewJobOptions {
   readonly uid: string;
   readonly now: number;
   readonly replayBufferBytes: number;
+  /** As the engine put it, where it did in time. */
+  readonly size?: PromptSize | undefined;
   readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
 }
 
-export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }: NewJobOptions): Job {
+export function createJob(spec: JobSpec, options: NewJobOptions): Job {
+  const { uid, now, replayBufferBytes, phase, size } = options;
   return {
     uid,
     id: spec.id ?? `job-${randomUUID()}`,
     spec,
     sessionKey: sessionKeyOf(spec.scope),
     log: createReplayLog(replayBufferBytes),
+    digests: createTextDigests(),
     vectors: [],
     acceptedAt: now,
+    uncachedTokens: size === undefined || spec.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
     callKey: randomBytes(8).toString("hex"),
     ended: deferred<void>(),
     timers: new Map(),
@@ -67,6 +74,7 @@ export function createJob(spec: JobSpec, { uid, now, replayBufferBytes, phase }:
         lastTokenMs: undefined,
       })),
       counts: { promptTokens: 0, cachedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 },
+      differsAt: undefined,
       startedAt: undefined,
       firstTokenAt: undefined,
       endedAt: undefined,

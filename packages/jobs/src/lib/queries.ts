@@ -132,6 +132,7 @@ function lengthOf(question: EngineQuery): number {
     case "detokenize":
       return question.tokens.length;
     case "render":
+    case "count":
       return countChars([question.messages, question.tools]);
   }
 }

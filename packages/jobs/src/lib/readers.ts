@@ -15,6 +15,7 @@ export interface ReadersOptions {
     readonly pingIntervalMs: number;
     readonly readerStallTimeoutMs: number;
     readonly reconnectGraceMs: number;
+    readonly retryGraceMs: number;
   };
   /** Nobody reads the job any more, nor came back in time. */
   readonly onAbandoned: (job: Job) => void;
@@ -28,8 +29,15 @@ export interface Readers {
 export function createReaders({ clock, timers, lifecycle, limits, onAbandoned }: ReadersOptions): Readers {
   function onLastGone(job: Job): void {
     if (hasEnded(job) || job.spec.onDisconnect === "continue") return;
-    if (job.spec.direct) onAbandoned(job);
-    else timers.set(job, "grace", limits.reconnectGraceMs, () => onAbandoned(job));
+    const graceMs = job.spec.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
+    if (graceMs === 0) onAbandoned(job);
+    else timers.set(job, "grace", graceMs, () => onAbandoned(job));
+  }
+
+  /** Who sends a request again hangs up first. What a long prompt has cost by then would be lost, also to one that does not say so. */
+  function retryGraceMsOf({ spec, state: { phase } }: Job): number {
+    const isPrefilling = phase.name === "running" && phase.stage === "prefill";
+    return spec.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
   }
 
   return {

@@ -33,6 +33,10 @@ const started = (jobId = "j1", at = 1): JobEvent => ({
   model: "m",
   at,
 });
+const progress = (jobId = "j1"): JobEvent => ({
+  type: "progress",
+  event: { type: "progress", jobId, processedTokens: 2, promptTokens: 3, cachedTokens: 1, tMs: 2 },
+});
 const token = (index: number, tMs: number, jobId = "j1"): JobEvent => ({
   type: "token",
   event: { type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 },
@@ -77,6 +81,30 @@ describe("a job", () => {
     expect(job.log.started).toMatchObject({ seed: 7, prompt_tokens: 3, queue_ms: 1 });
   });
 
+  it("tells how far its prompt is, by its first choice, until its first token", () => {
+    const job = newJob(2);
+    const told = apply(job, { type: "submitted" }, started(), started("j1.1"), progress(), progress("j1.1"));
+    expect(told.at(-1)).toEqual({
+      type: "append",
+      event: {
+        type: "status",
+        stream_id: job.id,
+        status: "thinking",
+        prompt_progress: { total: 3, cached: 1, processed: 2, time_ms: 2 },
+      },
+    });
+    expect(typesOf(told).filter((type) => type === "status")).toHaveLength(2);
+    expect(typesOf(apply(job, token(0, 5), progress()))).toEqual(["measure_tokens", "token"]);
+  });
+
+  it("tells where its prompt left the cache, when it starts and in its usage", () => {
+    const job = newJob();
+    const event = { type: "started" as const, jobId: "j1", promptTokens: 3, cachedTokens: 1, differsAt: "Monday" };
+    apply(job, { type: "submitted" }, { type: "started", event, model: "m", at: 1 }, finished());
+    expect(job.log.started).toMatchObject({ differs_at: "Monday" });
+    expect(job.log.terminal).toMatchObject({ usage: { cached_tokens: 1, differs_at: "Monday" } });
+  });
+
   it("that waits leaves the queue when it is to end; one that runs is released first", () => {
     expect(typesOf(apply(newJob(), { type: "end", outcome: cancelled, at: 1 }))).toEqual(["dequeue", "end", "ended"]);
     const job = newJob();
@@ -105,7 +133,7 @@ describe("a job", () => {
     const job = newJob();
     const lost: JobEvent = { type: "engine_lost", outcome: died, at: 5 };
     expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: true });
-    expect(apply(job, { type: "moved", position: 1 })).toEqual([]);
+    expect(apply(job, { type: "moved", position: 1, etaMs: undefined })).toEqual([]);
     const second = apply(job, { type: "submitted" }, started("j1", 9));
     expect(typesOf(second)).toEqual(["submit", "status"]);
     expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
@@ -151,7 +179,7 @@ describe("whatever happens, in any order", () => {
   const anyEvent = fc.oneof(
     fc.constantFrom<JobEvent>(
       { type: "loading" },
-      { type: "moved", position: 2 },
+      { type: "moved", position: 2, etaMs: 5 },
       { type: "end", outcome: cancelled, at: 3 },
       { type: "abort", outcome: died, at: 4 },
       { type: "engine_lost", outcome: died, at: 5 },
@@ -161,6 +189,7 @@ describe("whatever happens, in any order", () => {
     fc.constantFrom("j1", "j1.1").chain((uid) =>
       fc.oneof(
         fc.constant(started(uid)),
+        fc.constant(progress(uid)),
         fc.nat(100).map((ms) => token(0, ms, uid)),
         fc.constant(finished(uid)),
         fc.constant(released(uid)),
@@ -181,6 +210,7 @@ describe("whatever happens, in any order", () => {
       case "engine_lost":
         return held("j1") || held("j1.1");
       case "started":
+      case "progress":
       case "token":
       case "released":
         return held(event.event.jobId);

@@ -8,7 +8,15 @@ import type { JobEvent as EngineJobEvent } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
-import { roundMs, startedEventOf, streamKeys, terminalEventOf, tokenEventOf } from "./stream-events.ts";
+import {
+  promptProgressOf,
+  queuedEventOf,
+  roundMs,
+  startedEventOf,
+  streamKeys,
+  terminalEventOf,
+  tokenEventOf,
+} from "./stream-events.ts";
 
 /** Engines that may die under a job before it ends with them; one that kills its engines must not go on for ever. */
 const mostEnginesLost = 1;
@@ -22,10 +30,12 @@ export type JobEvent =
   /** Its turn has come, and there are slots for all its sequences. */
   | { readonly type: "submitted" }
   /** Where it stands in the queue has changed. */
-  | { readonly type: "moved"; readonly position: number }
+  | { readonly type: "moved"; readonly position: number; readonly etaMs: number | undefined }
   /** There is no engine that could run it: one loads. */
   | { readonly type: "loading" }
   | { readonly type: "started"; readonly event: EngineEventOf<"started">; readonly model: string; readonly at: number }
+  /** A piece of its prompt was computed. */
+  | { readonly type: "progress"; readonly event: EngineEventOf<"progress"> }
   | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
   /** One text is embedded or ranked. */
   | { readonly type: "embedded"; readonly event: EngineEventOf<"embedding"> }
@@ -94,11 +104,16 @@ export function reduce(job: Job, event: JobEvent): Change {
       // What has started once is not queued again in its client's eyes.
       return state.startedAt !== undefined || phase.name === "ended"
         ? unchanged(state)
-        : say(state, { type: "queued", ...streamKeys(job), position: event.position });
+        : say(state, queuedEventOf(job, event));
     case "loading":
       return phase.name === "ended" ? unchanged(state) : say(state, statusOf(job, "loading"));
     case "started":
       return phase.name === "running" || phase.name === "ending" ? start(job, event) : unchanged(state);
+    case "progress":
+      // The choices of a job have one prompt: the first one speaks for all.
+      return phase.name === "running" && state.firstTokenAt === undefined && event.event.jobId === job.uid
+        ? say(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event.event) })
+        : unchanged(state);
     case "token":
       return phase.name === "running" || phase.name === "ending" ? speak(job, event) : unchanged(state);
     case "embedded":
@@ -132,6 +147,7 @@ function start(job: Job, { event, model, at }: Extract<JobEvent, { type: "starte
     phase: withStage(state, "prefill", "queued"),
     startedAt,
     counts: { ...state.counts, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens },
+    differsAt: event.jobId === job.uid ? event.differsAt : state.differsAt,
     sequences: withSequence(state, event.jobId, { startedMs: at - startedAt, slot: event.slot }),
   };
   // A later choice, or a job that begins again on another engine.

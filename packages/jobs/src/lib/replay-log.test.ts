@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { SamplingSchema } from "@waggle/protocol";
 import type { TokenEvent } from "@waggle/protocol";
 import { createReplayLog } from "./replay-log.ts";
 
@@ -40,6 +41,26 @@ describe("replay log", () => {
     expect(log.nextToken).toBe(5_000);
     expect(log.tokensFrom(4_990, 3).map((event) => event.index)).toEqual([4_990, 4_991, 4_992]);
     expect(log.tokensFrom(4_999, 256).map((event) => event.index)).toEqual([4_999]);
+  });
+
+  it("counts a receipt's biases: there may be a thousand", () => {
+    const bytesWith = (count: number): number => {
+      const log = createReplayLog(Infinity);
+      const logit_bias = Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), 1]));
+      const sampling = SamplingSchema.parse({ logit_bias });
+      const hashes = { text_sha256: "0".repeat(64), model_sha256: null, template_sha256: null };
+      log.append({
+        type: "end",
+        stream_id: "s",
+        finish_reason: "stop",
+        usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2, cached_tokens: 0 },
+        timings: { queue_ms: 0, prefill_ms: 0, decode_ms: 0, total_ms: 0, tokens_per_second: 0 },
+        receipt: { ...hashes, seed: 1, sampling },
+      });
+      return log.bytes;
+    };
+    expect(bytesWith(0)).toBeGreaterThan(0);
+    expect(bytesWith(1_000) - bytesWith(0)).toBeGreaterThan(30_000);
   });
 
   it("counts what logprobs take in the heap", () => {

@@ -1,6 +1,7 @@
 // Owns what a job's stream has said so far, bounded in bytes, and tells its readers that there is more. It knows events, not HTTP.
 import type {
   AnswerMessage,
+  EndEvent,
   QueuedEvent,
   StartedEvent,
   StatusEvent,
@@ -16,6 +17,10 @@ import type {
 const tokenOverheadBytes = 120;
 /** Of an entry of logprobs, or of one of its alternatives: an object of numbers and an array of bytes. */
 const logprobBytes = 120;
+/** Of a receipt: hashes and numbers. */
+const receiptBytes = 1_024;
+/** Of an entry of its logit_bias. */
+const biasBytes = 64;
 /** Of an element of a small array. */
 const elementBytes = 8;
 
@@ -118,9 +123,15 @@ export function createReplayLog(maxBytes: number): ReplayLog {
   };
 }
 
-/** Of the message that the end carries. */
+/** Of the message and the receipt that the end carries. */
 function lastCostOf(event: TerminalEvent): number {
   if (event.type === "error") return 0;
+  const { receipt } = event;
+  const biases = Object.keys(receipt?.sampling.logit_bias ?? {}).length;
+  return (receipt === undefined ? 0 : receiptBytes + biasBytes * biases) + messageCostOf(event);
+}
+
+function messageCostOf(event: EndEvent): number {
   const messages = event.choices?.map(({ message }) => message) ?? [event.message];
   return 2 * messages.reduce((chars, message) => chars + (message === undefined ? 0 : charsOf(message)), 0);
 }

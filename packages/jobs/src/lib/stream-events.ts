@@ -1,7 +1,17 @@
 // Owns the events of a job's stream: what each says of the job. Pure.
 import type { JobEvent as EngineJobEvent, LogprobEntry, PartName, TokenLogprob } from "@waggle/engine";
 import { errorKinds } from "@waggle/protocol";
-import type { EndEvent, Logprob, StartedEvent, TerminalEvent, Timings, TokenEvent, Usage } from "@waggle/protocol";
+import type {
+  EndEvent,
+  Logprob,
+  PromptProgress,
+  QueuedEvent,
+  StartedEvent,
+  TerminalEvent,
+  Timings,
+  TokenEvent,
+  Usage,
+} from "@waggle/protocol";
 import { messageOf } from "./answer-message.ts";
 import { finishReasonOf } from "./job.ts";
 import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
@@ -12,13 +22,28 @@ export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id:
   return sessionId === undefined ? { stream_id: id } : { stream_id: id, session_id: sessionId };
 }
 
-export function startedEventOf(job: Job, { counts, startedAt }: JobState, model: string): StartedEvent {
+/** @param etaMs until the first token */
+export function queuedEventOf(
+  job: Job,
+  { position, etaMs }: { readonly position: number; readonly etaMs: number | undefined },
+): QueuedEvent {
+  return { type: "queued", ...streamKeys(job), position, ...(etaMs === undefined ? {} : { eta_ms: etaMs }) };
+}
+
+export function promptProgressOf(event: Extract<EngineJobEvent, { type: "progress" }>): PromptProgress {
+  const { promptTokens, cachedTokens, processedTokens, tMs } = event;
+  return { total: promptTokens, cached: cachedTokens, processed: processedTokens, time_ms: tMs };
+}
+
+export function startedEventOf(job: Job, state: JobState, model: string): StartedEvent {
+  const { counts, startedAt } = state;
   return {
     type: "started",
     ...streamKeys(job),
     model,
     prompt_tokens: counts.promptTokens,
     cached_tokens: counts.cachedTokens,
+    ...differenceOf(state),
     queue_ms: roundMs((startedAt ?? job.acceptedAt) - job.acceptedAt),
     ...(job.spec.kind === "generate" ? { seed: job.spec.sampling.seed } : {}),
   };
@@ -99,14 +124,19 @@ function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, {
   };
 }
 
-export function usageOf({ counts }: JobState): Usage {
-  const { promptTokens, cachedTokens, completionTokens } = counts;
+export function usageOf(state: JobState): Usage {
+  const { promptTokens, cachedTokens, completionTokens } = state.counts;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     cached_tokens: cachedTokens,
+    ...differenceOf(state),
   };
+}
+
+function differenceOf({ differsAt }: JobState): Pick<Usage, "differs_at"> {
+  return differsAt === undefined ? {} : { differs_at: differsAt };
 }
 
 /** Of a job that has ended. */

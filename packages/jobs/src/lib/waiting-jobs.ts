@@ -24,6 +24,8 @@ export interface WaitingJobs {
   takeSuccessor(job: Job): Job | undefined;
   /** 1 is next; undefined for a job that does not wait. */
   position(job: Job): number | undefined;
+  /** The position that this job would have in the place of `old`, the live one of its session, or without one. */
+  forecast(job: Job, old: Job | undefined): number;
   /** The error for a client that finds no place. */
   refusal(reason?: "full" | "client_share"): WaggleError;
 }
@@ -94,6 +96,8 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
           return undefined;
       }
     },
+    forecast: (job, old) =>
+      (old === undefined ? undefined : queue.position(old.uid)) ?? queue.forecast(job, keyOf(job)),
     refusal,
   };
 }

@@ -1,4 +1,36 @@
 // Owns the route table of Anthropic's Messages API.
+import { AnthropicAnswerSchema, AnthropicEventSchema, TokenCountSchema } from "./anthropic-answers.ts";
+import { CountTokensRequestSchema, MessagesRequestSchema } from "./anthropic.ts";
 import type { Route } from "./routes.ts";
 
-export const anthropicRoutes = {} as const satisfies Record<string, Route>;
+export const anthropicRoutes = {
+  messages: {
+    method: "post",
+    path: "/v1/messages",
+    summary:
+      "Answer a conversation. With stream: true as events, the last of them message_stop; any model name is served.",
+    request: MessagesRequestSchema,
+    status: 200,
+    response: AnthropicAnswerSchema,
+    stream: AnthropicEventSchema,
+    headers: { "x-session-id": "One stream at a time for each; a new request supersedes the old one." },
+    errors: [
+      "invalid_argument",
+      "payload_too_large",
+      "resource_exhausted",
+      "cancelled",
+      "engine_failed",
+      "unavailable",
+      "deadline_exceeded",
+    ],
+  },
+  countTokens: {
+    method: "post",
+    path: "/v1/messages/count_tokens",
+    summary: "How many tokens the prompt of such a conversation has.",
+    request: CountTokensRequestSchema,
+    status: 200,
+    response: TokenCountSchema,
+    errors: ["invalid_argument", "payload_too_large", "resource_exhausted", "unavailable"],
+  },
+} as const satisfies Record<string, Route>;

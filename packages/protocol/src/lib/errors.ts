@@ -45,7 +45,7 @@ export const errorKinds = {
     status: 409,
     type: "conflict_error",
     retryable: false,
-    when: "The client's own job_id is taken.",
+    when: "The client's own job_id, or its Idempotency-Key, is another request's.",
   },
   payload_too_large: {
     status: 413,
@@ -75,7 +75,7 @@ export const errorKinds = {
     status: 504,
     type: "timeout_error",
     retryable: true,
-    when: "The job's own deadline passed.",
+    when: "The job's own deadline passed, or cannot be met: details.estimate_ms is then when its first token was to be expected.",
   },
   unimplemented: {
     status: 501,

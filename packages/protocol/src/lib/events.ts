@@ -2,11 +2,18 @@
 // Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error.
 import { z } from "zod";
 import { ErrorCodeSchema } from "./errors.ts";
+import { SamplingSchema } from "./generate.ts";
 
 const streamShape = {
   stream_id: z.string().describe("The job's id."),
   session_id: z.string().optional(),
 };
+
+const DiffersAtSchema = z
+  .string()
+  .describe(
+    "The first text of the prompt that was in no cache, 80 characters at most; absent where nothing had been cached for this client.",
+  );
 
 export const UsageSchema = z
   .object({
@@ -14,6 +21,7 @@ export const UsageSchema = z
     completion_tokens: z.int().nonnegative(),
     total_tokens: z.int().nonnegative(),
     cached_tokens: z.int().nonnegative().describe("Prompt tokens found in the slot's KV cache, so not computed."),
+    differs_at: DiffersAtSchema.optional(),
   })
   .meta({ id: "Usage" });
 export type Usage = z.infer<typeof UsageSchema>;
@@ -53,8 +61,24 @@ export const QueuedEventSchema = z
     type: z.literal("queued"),
     ...streamShape,
     position: z.int().nonnegative().describe("1 is next, 0 is running."),
+    eta_ms: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe("Until the first token, as jobs and prompts went lately; absent while too little has been measured."),
   })
   .meta({ id: "QueuedEvent" });
+
+/** How far a prompt is computed, with the meaning that llama-server gives to it (tools/server/README.md, return_progress). */
+export const PromptProgressSchema = z
+  .object({
+    total: z.int().positive().describe("Tokens of the prompt."),
+    cached: z.int().nonnegative().describe("Of them in the KV cache from the start."),
+    processed: z.int().nonnegative().describe("Of them in it now, with those that were cached."),
+    time_ms: z.number().nonnegative().describe("Since the slot was taken."),
+  })
+  .meta({ id: "PromptProgress" });
+export type PromptProgress = z.infer<typeof PromptProgressSchema>;
 
 export const StatusEventSchema = z
   .object({
@@ -63,15 +87,9 @@ export const StatusEventSchema = z
     status: z
       .enum(["loading", "thinking", "continued"])
       .describe("thinking: prefill has begun; the first token ends it."),
-    prompt_progress: z
-      .object({
-        total: z.int().nonnegative(),
-        cached: z.int().nonnegative(),
-        processed: z.int().nonnegative().describe("Cached ones included."),
-        time_ms: z.number().nonnegative(),
-      })
-      .optional()
-      .describe("Tokens of the prompt, and the time since it was begun."),
+    prompt_progress: PromptProgressSchema.optional().describe(
+      "With thinking, while a prompt is computed that takes more than one step: a few times a second.",
+    ),
   })
   .meta({ id: "StatusEvent" });
 
@@ -82,6 +100,7 @@ export const StartedEventSchema = z
     model: z.string(),
     prompt_tokens: z.int().nonnegative(),
     cached_tokens: z.int().nonnegative(),
+    differs_at: DiffersAtSchema.optional(),
     queue_ms: z.number().nonnegative(),
     seed: z.int().nonnegative().optional().describe("Given or drawn; the nth further choice has this plus n."),
   })
@@ -153,6 +172,28 @@ const choiceEndShape = {
   message: AnswerMessageSchema.optional().describe("Of an answer to messages: its parts put together."),
 };
 
+const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
+const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
+
+/** By which anybody can check an answer, and have it again. */
+export const ReceiptSchema = z
+  .object({
+    text_sha256: Sha256Schema.describe(
+      "Of the texts of the answer's token events one after the other, in UTF-8; of several choices, of the first one's.",
+    ),
+    model_sha256: Sha256Schema.nullable().describe(
+      "Of the model's file; of a split one its parts one after the other. Null until it is known, and where there is no file.",
+    ),
+    template_sha256: Sha256Schema.nullable().describe("Of the chat template's text; null where none was used."),
+    seed: seed.unwrap().nonnegative().describe("Given or drawn; the nth further choice had this plus n."),
+    sampling: z
+      .object({ ...samplingShape, grammar_sha256: Sha256Schema.optional() })
+      .describe("The values that were used. Of the grammar that held the answer, if one did, the hash."),
+  })
+  .meta({ id: "Receipt" });
+export type Receipt = z.infer<typeof ReceiptSchema>;
+
 export const EndEventSchema = z
   .object({
     type: z.literal("end"),
@@ -160,11 +201,12 @@ export const EndEventSchema = z
     ...choiceEndShape,
     cancelled_by: CancelledBySchema.optional(),
     choices: z
-      .array(z.object(choiceEndShape))
+      .array(z.object({ ...choiceEndShape, text_sha256: Sha256Schema.optional().describe("As in the receipt.") }))
       .optional()
       .describe("Of a job with several choices: how each ended, and its message."),
     usage: UsageSchema,
     timings: TimingsSchema,
+    receipt: ReceiptSchema.optional().describe("Of a job that generates."),
   })
   .meta({ id: "EndEvent" });
 

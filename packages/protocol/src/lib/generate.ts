@@ -111,7 +111,9 @@ export const GenerateRequestSchema = z
       .enum(["cancel", "continue"])
       .default("cancel")
       .describe("What happens when the last reader is gone."),
-    job_id: IdSchema.optional().describe("The client's own; refused with conflict while it is taken."),
+    job_id: IdSchema.optional().describe(
+      "The client's own. While it is taken, an equal body gets the job that has it, and another one a conflict.",
+    ),
   })
   .refine((request) => request.grammar === undefined || request.json_schema === undefined, {
     message: "a grammar and a json_schema exclude each other",

@@ -92,6 +92,7 @@ const completionShape = {
   cache_prompt: nullish(z.boolean()),
   ignore_eos: nullish(z.boolean()),
   context_shift: nullish(z.boolean()),
+  return_progress: nullish(z.boolean()).describe("llama-server's: chunks of a stream that say how far the prompt is."),
 };
 
 export const ChatCompletionRequestSchema = z
@@ -155,7 +156,10 @@ const UsageFieldsSchema = z
     prompt_tokens: z.int(),
     completion_tokens: z.int(),
     total_tokens: z.int(),
-    prompt_tokens_details: z.object({ cached_tokens: z.int() }),
+    prompt_tokens_details: z.object({
+      cached_tokens: z.int(),
+      differs_at: z.string().optional().describe("Not OpenAI's: the first text of the prompt that was in no cache."),
+    }),
   })
   .meta({ id: "OpenAiUsage" });
 
@@ -202,6 +206,10 @@ export const ChatCompletionChunkSchema = z
       }),
     ),
     usage: UsageFieldsSchema.nullish(),
+    prompt_progress: z
+      .object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() })
+      .optional()
+      .describe("llama-server's, where return_progress asks for it: before the first token."),
   })
   .meta({ id: "ChatCompletionChunk" });
 
@@ -225,15 +233,27 @@ export const ModelSchema = z
   .object({
     id: z.string(),
     object: z.literal("model"),
+    type: z.literal("model").describe("Anthropic's, as display_name and created_at."),
+    display_name: z.string(),
     created: z.int(),
+    created_at: z.iso.datetime(),
     owned_by: z.string(),
-    meta: z.record(z.string(), z.number()).optional(),
+    meta: z.record(z.string(), z.number()).optional().describe("llama-server's."),
     chat: ChatAbilitiesSchema.optional().describe("Not OpenAI's: what the model's chat format can do."),
   })
   .meta({ id: "Model" });
 
 export const ModelListSchema = z
-  .object({ object: z.literal("list"), data: z.array(ModelSchema) })
+  .object({
+    object: z.literal("list"),
+    data: z.array(ModelSchema),
+    first_id: z.string(),
+    last_id: z.string(),
+    has_more: z.literal(false),
+    models: z
+      .array(z.looseObject({ slug: z.string(), display_name: z.string() }))
+      .describe("The catalog that Codex reads."),
+  })
   .meta({ id: "ModelList" });
 
 export const EmbeddingsSchema = z

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ErrorBodySchema, errorKinds } from "./errors.ts";
 import type { ErrorCode } from "./errors.ts";
+import { AnthropicErrorSchema } from "./anthropic-answers.ts";
 import { anthropicRoutes } from "./anthropic-routes.ts";
 import { llamaServerRoutes } from "./llama-server-routes.ts";
 import { LlamaServerErrorSchema } from "./llama-server.ts";
@@ -29,6 +30,8 @@ export interface OpenApiOptions {
 /** Routes whose errors have one shape. */
 export interface RouteGroup {
   readonly tag: string;
+  /** What holds for all of them. */
+  readonly note?: string;
   readonly routes: Readonly<Record<string, Route>>;
   readonly error: z.ZodType;
 }
@@ -58,21 +61,31 @@ export function openApiDocument(options: OpenApiOptions): Json {
   };
 }
 
+/** Every route of a worker, by dialect. */
+export const workerRouteGroups: readonly RouteGroup[] = [
+  { tag: "Native", routes: workerRoutes, error: ErrorBodySchema, note: "Unknown fields are refused." },
+  { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema, note: "They answer under `/v1` and without it." },
+  { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
+  { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
+  { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
+  { tag: "llama-server", routes: llamaServerRoutes, error: ErrorBodySchema },
+  { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
+];
+
+/** All of them, each under a name of its own. */
+export const allWorkerRoutes: Readonly<Record<string, Route>> = Object.fromEntries(
+  workerRouteGroups.flatMap(({ tag, routes }) =>
+    Object.entries(routes).map(([name, route]) => [`${tag}.${name}`, route]),
+  ),
+);
+
 export function workerOpenApi(version: string): Json {
   return openApiDocument({
     title: "Waggle worker",
     version,
     description:
-      "An LLM inference worker: jobs in, tokens out over server-sent events. The routes in OpenAI's dialect answer under /v1 and without it.",
-    groups: [
-      { tag: "Native", routes: workerRoutes, error: ErrorBodySchema },
-      { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema },
-      { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
-      { tag: "Anthropic", routes: anthropicRoutes, error: ErrorBodySchema },
-      { tag: "Ollama", routes: ollamaRoutes, error: OllamaErrorSchema },
-      { tag: "llama-server", routes: llamaServerRoutes, error: LlamaServerErrorSchema },
-      { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
-    ],
+      "An LLM inference worker: jobs in, tokens out over server-sent events, in the dialects of OpenAI, Anthropic, Ollama and llama-server.",
+    groups: workerRouteGroups,
   });
 }
 

@@ -38,6 +38,13 @@ export const WorkerInfoSchema = z
     trained_context_size: z.int().positive().optional(),
     parameters: z.int().nonnegative().optional(),
     model_bytes: z.int().nonnegative().optional(),
+    model_sha256: z
+      .string()
+      .nullable()
+      .optional()
+      .describe(
+        "Of the model's file, which is hashed while nothing runs; null until that is done. Of a split one its parts one after the other.",
+      ),
     architecture: z.string().optional().describe("As the model's file names it: llama, qwen3, …"),
     quantization: z.string().optional().describe("Of most of its weights: Q4_K_M, say."),
     model_modified_at: z.iso.datetime().optional().describe("When its file was written."),

@@ -63,6 +63,10 @@ export interface AdmissionQueue<T> {
   replace(oldId: string, newItem: T, key: QueueKey): boolean;
   /** How many `take` it is away, from 1, as long as nothing else changes and what is taken keeps running. */
   position(id: string): number | undefined;
+  /** The position that the item would have, were it here; nothing changes, and no limit is checked. */
+  forecast(item: T, key: QueueKey): number;
+  /** Milliseconds until the entry at this position is taken, as jobs went lately; undefined before a few have finished. */
+  waitMs(position: number): number | undefined;
   /** Whole seconds, 1 to 60, after which a refused client should try again; from the measured service rate. */
   retryAfterS(): number;
   readonly depth: number;
@@ -163,6 +167,15 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       return true;
     },
     position,
+    forecast(item, key) {
+      insert(item, key, arrivals);
+      const entry = entries.get(key.id) as Entry<T>;
+      const rank = rankOf(levels.all, entry);
+      detach(entry);
+      ledger.leave(entry.flow);
+      return rank;
+    },
+    waitMs: (at) => rate.waitMs(at, running.size),
     retryAfterS: () => rate.retryAfterS(entries.size, running.size),
     get depth() {
       return entries.size;

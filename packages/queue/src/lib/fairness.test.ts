@@ -100,6 +100,22 @@ describe("after any history", () => {
     );
   });
 
+  it("a forecast is the position that an offer then gives, and changes nothing", () => {
+    fc.assert(
+      fc.property(history(40), priority, fc.constantFrom("a", "b", "new"), (commands, level, client) => {
+        const { queue, keys } = replay(commands);
+        const key = { id: "last", priority: level, client, flow: "s" };
+        const before = waitingIds(queue, keys);
+        const forecast = queue.forecast(key, key);
+        expect(waitingIds(queue, keys)).toEqual(before);
+        expect(queue.position("last")).toBeUndefined();
+        const offer = queue.offer(key, key);
+        if (offer.ok) expect(offer.position).toBe(forecast);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("the position that an offer answers with is the one it has", () => {
     fc.assert(
       fc.property(history(40), priority, (commands, level) => {

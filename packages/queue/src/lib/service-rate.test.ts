@@ -32,6 +32,17 @@ describe("createServiceRate", () => {
     expect(rate.retryAfterS(0, 0)).toBe(3);
   });
 
+  it("tells how long a wait is, once a few jobs have finished", () => {
+    const { rate } = setUp();
+    rate.finished(2_000);
+    rate.finished(4_000);
+    expect(rate.waitMs(1, 1)).toBeUndefined();
+    rate.finished(6_000);
+    expect(rate.waitMs(3, 1)).toBe(12_000);
+    expect(rate.waitMs(3, 4)).toBe(3_000);
+    expect(rate.waitMs(0, 1)).toBe(0);
+  });
+
   it("stays within 1 to 60 seconds", () => {
     const { rate, pass } = setUp();
     rate.finished(1);

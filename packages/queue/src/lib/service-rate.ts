@@ -9,6 +9,9 @@ const sampleLimit = 32;
  */
 const drainShare = 1 / 4;
 
+/** Fewer durations say little about the next one. */
+const leastSamples = 3;
+
 const minRetryAfterS = 1;
 const maxRetryAfterS = 60;
 
@@ -22,6 +25,8 @@ export interface ServiceRate {
    * was to be expected (a hung engine, a model that loads), that delay counts on top: what is stuck is expected to stay so for as long again.
    */
   retryAfterS(depth: number, running: number): number;
+  /** Milliseconds until so many jobs have ended, `running` at once; undefined before a few have. */
+  waitMs(turns: number, running: number): number | undefined;
 }
 
 /** `now` in milliseconds. Without any finished job, only the time that nothing has moved counts. */
@@ -50,6 +55,10 @@ export function createServiceRate(options: { readonly now: () => number }): Serv
       const overdueMs = Math.max(0, now() - movedAt - stepMs);
       const seconds = Math.ceil((Math.max(1, depth * drainShare) * stepMs + overdueMs) / 1_000);
       return Math.min(maxRetryAfterS, Math.max(minRetryAfterS, seconds));
+    },
+    waitMs(turns, running) {
+      if (durationsMs.length < leastSamples) return undefined;
+      return turns * intervalMs(running);
     },
   };
 }

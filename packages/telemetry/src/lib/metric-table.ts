@@ -17,6 +17,7 @@ const submitSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 export const metricTable = {
   jobsAccepted: counter("jobs_accepted_total", "Jobs admitted to the queue."),
+  jobsJoined: counter("jobs_joined_total", "Requests that joined the job of an earlier try."),
   jobsEnded: counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
   jobsRejected: counter("jobs_rejected_total", "Jobs refused at the door, by error code.", ["code"]),
   tokensGenerated: counter("tokens_generated_total", "Model tokens sampled."),

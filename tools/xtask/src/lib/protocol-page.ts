@@ -5,9 +5,8 @@ import {
   exitCodes,
   hiveOpenApi,
   hiveRoutes,
-  openAiRoutes,
   workerOpenApi,
-  workerRoutes,
+  workerRouteGroups,
   type Route,
 } from "@waggle/protocol";
 import { schemaSection, type JsonSchema } from "./schema-tables.ts";
@@ -16,8 +15,8 @@ const introduction = `# The wire
 
 <!-- Written by \`pnpm xtask docs\` from packages/protocol. Do not edit it: \`pnpm check\` compares the two. -->
 
-What a worker and a hive say and understand. JSON is in snake_case. Native routes refuse unknown fields with 400. The same contract as
-OpenAPI 3.1 is in [openapi.json](openapi.json) (the worker also serves it at \`/openapi.json\`) and [openapi-hive.json](openapi-hive.json).`;
+What a worker and a hive say and understand. JSON is in snake_case. Native routes refuse unknown fields with 400; those of other dialects
+ignore them, as their clients expect. The same contract as OpenAPI 3.1 is in [openapi.json](openapi.json) (the worker also serves it at \`/openapi.json\`) and [openapi-hive.json](openapi-hive.json).`;
 
 const gateNote =
   "Routes marked open answer without a token, whatever the Host. Every other one may also answer `unauthenticated` and `forbidden`.";
@@ -31,6 +30,12 @@ The order is \`(queued | status)* started (token | status)* (end [DONE] | error)
 \`end\` or \`error\`. Token indexes are gapless from 0. After an \`error\` the connection is destroyed, never closed cleanly, so that no client
 takes a broken stream for a finished one. A job that has said nothing when its engine dies begins again on the next one: its stream shows
 \`loading\` and another \`thinking\`, and never a second \`started\`. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.
+
+While a job waits, \`queued\` says where it stands and, once a few jobs and prompts have been measured, when its first token is to be expected.
+While a prompt is computed that takes more than one step, \`status\` says how far it is, a few times a second. \`started\` says how much of the
+prompt was cached and, where anything had been cached for this client, at which text the prompt left it. The \`end\` of what was generated carries
+a \`receipt\`: put the texts of all token events together, of one choice, and their SHA-256 is \`text_sha256\`. A \`deadline_ms\` that lies before
+the estimate is refused at once with \`deadline_exceeded\` and \`details.estimate_ms\`; without an estimate no deadline is.
 
 What answers \`messages\` falls into parts: each token event says with \`part\` whether its text is content (which is not said), a thought, or the
 arguments of a tool call, as JSON; a call begins with an event of its own that has its name and id. A part ends where another begins, and nothing
@@ -47,8 +52,10 @@ export function protocolPage(version: string): string {
     Object.entries(schemas).flatMap(([name, schema]) => (wanted(name) ? [schemaSection(name, schema)] : []));
   const sections = [
     introduction,
-    `## Routes of the worker\n\n${routeTable(workerRoutes)}\n\n${gateNote}`,
-    `## Routes in OpenAI's dialect\n\nThey answer under \`/v1\` and without it; unknown fields are ignored.\n\n${routeTable(openAiRoutes)}`,
+    `## Routes of the worker\n\n${gateNote}`,
+    ...workerRouteGroups.map(
+      ({ tag, note = "", routes }) => `### ${tag}${note === "" ? "" : `\n\n${note}`}\n\n${routeTable(routes)}`,
+    ),
     `## Routes of the hive\n\n${routeTable(hiveRoutes)}\n\nEvery route that is not open may also answer \`forbidden\`.`,
     streamProse,
     ...sectionsOf(worker, isEvent),
@@ -56,7 +63,7 @@ export function protocolPage(version: string): string {
     ...sectionsOf(worker, (name) => !isEvent(name)),
     "## What the hive takes and answers",
     ...sectionsOf(hive, (name) => !(name in worker)),
-    `## Errors\n\nAn answer that is not 2xx has the body [Error](#error), on OpenAI's routes [OpenAiError](#openaierror); a probe that says no has its own body all the same.\n\n${errorTable()}`,
+    `## Errors\n\nAn answer that is not 2xx has the body [Error](#error) on native routes, and that of its dialect elsewhere; a probe that says no has its own body all the same.\n\n${errorTable()}`,
     `## Exit codes of the daemons\n\n${markdownTable(["code", "meaning"], exitCodeRows())}`,
   ];
   return `${sections.join("\n\n")}\n`;

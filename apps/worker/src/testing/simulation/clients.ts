@@ -44,7 +44,8 @@ export function createClients(world: World): Clients {
     note(`submit ${trace} ${client} ${direct ? "direct " : ""}${shortOf(request)}`);
     undecided += 1;
     requests.set(trace, request);
-    void dispatcher.submit(generateSpecOf(request, { client, trace, direct })).then(
+    const retriable = random.chance(0.3);
+    void dispatcher.submit({ ...generateSpecOf(request, { client, trace, direct }), retriable }).then(
       (job) => {
         undecided -= 1;
         const witness = witnesses.find((each) => each.job === job);
@@ -80,6 +81,7 @@ export function createClients(world: World): Clients {
       conflict: request.job_id !== undefined,
       unavailable: world.refusing,
       resource_exhausted: isRetryAfter(error?.retryAfterS),
+      deadline_exceeded: Number(error?.details?.["estimate_ms"]) > (request.deadline_ms ?? Infinity),
     };
     if (fits[code] !== true) fault(`${trace} was refused with ${code}: ${String(thrown)}`);
   }

@@ -40,14 +40,15 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
 
   /** Time alone ends jobs: whose time is over has ended, or is about to. */
   function applyTimes(witness: Witness): void {
-    const { job, readersGoneAt } = witness;
-    const { deadlineMs, onDisconnect, direct } = job.spec;
+    const { job, readersGoneAt, leftInPrefill } = witness;
+    const { deadlineMs, onDisconnect, direct, retriable } = job.spec;
     const ageMs = now() - job.acceptedAt;
     const due: Witness["reasons"] extends Set<infer R> ? R[] : never = [];
     if (deadlineMs !== undefined && ageMs >= deadlineMs) due.push("deadline_exceeded");
     if (onDisconnect === "cancel") {
       if (!witness.everRead && ageMs >= limits.unclaimedTimeoutMs) due.push("unclaimed");
-      const graceMs = direct ? 0 : limits.reconnectGraceMs;
+      const directMs = retriable === true || leftInPrefill ? limits.retryGraceMs : 0;
+      const graceMs = direct ? directMs : limits.reconnectGraceMs;
       if (readersGoneAt !== undefined && now() - readersGoneAt >= graceMs) due.push("disconnect");
     }
     for (const reason of due) witness.reasons.add(reason);

@@ -52,7 +52,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     const slots = 1 + random.below(4);
     const contextSize = 40 + random.below(80);
     const endedJobsKept = random.pick([2, 1_000]);
-    const limits = { ...testLimits, replayBufferBytes: random.pick([700, 1 << 20, 1 << 20]) };
+    const limits = { ...testLimits, retryGraceMs: 2_000, replayBufferBytes: random.pick([700, 1 << 20, 1 << 20]) };
     const newWire = createWire({ late: random.chance(0.5), fault: faulty });
     const newWorker = createInlineWorker({
       slots,

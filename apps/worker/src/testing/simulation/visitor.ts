@@ -60,7 +60,10 @@ export function createVisitor(options: VisitorOptions): Visitor {
   function detach(): void {
     reader = undefined;
     witness.readers -= 1;
-    if (witness.readers === 0) witness.readersGoneAt = now();
+    if (witness.readers > 0) return;
+    const { phase } = witness.job.state;
+    witness.readersGoneAt = now();
+    witness.leftInPrefill = phase.name === "running" && phase.stage === "prefill";
   }
 
   function onStalled(which: Reader): void {

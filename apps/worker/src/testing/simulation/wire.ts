@@ -58,7 +58,7 @@ export function createWire({ late, fault }: WireOptions): Wire {
     if (event.stats !== undefined) passes += 1;
     for (const { type, jobId } of event.events) {
       const since = cancelledAt.get(jobId);
-      if (since === undefined || type === "started" || type === "token") continue;
+      if (since === undefined || ["started", "progress", "token"].includes(type)) continue;
       cancelledAt.delete(jobId);
       mostCancelSteps = Math.max(mostCancelSteps, passes - since);
       if (passes - since > 1) fault(`${jobId} left its slot ${passes - since} passes after its cancel`);

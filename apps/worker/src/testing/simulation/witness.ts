@@ -1,4 +1,5 @@
 // Owns what is seen of one job: every event of its stream as it is written, and whether that may be. It never touches the job.
+import { createHash } from "node:crypto";
 import { StreamEventSchema } from "@waggle/protocol";
 import type { GenerateRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
@@ -27,6 +28,8 @@ export interface Witness {
   readers: number;
   /** When the last reader left; undefined while there is one, and before the first. */
   readersGoneAt: number | undefined;
+  /** Its prompt was being computed then. */
+  leftInPrefill: boolean;
   everRead: boolean;
   readonly tokens: readonly TokenEvent[];
   /** How it ended: `finished stop`, `cancelled client`, `failed deadline_exceeded`; undefined while it lives. */
@@ -90,6 +93,8 @@ export function createWitness(
       accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(statusOf(job, undefined))}`);
     }
     const text = tokens.map((token) => token.text).join("");
+    const due = createHash("sha256").update(text).digest("hex");
+    if (terminal?.type === "end" && terminal.receipt?.text_sha256 !== due) accuse("its receipt is of another text");
     if (stateNameOf(job.state) === "finished") return concludeFinished(text, contextSize);
     const reason = outcome.split(" ")[1] as Reason;
     const rowFailed = reason === "engine_failed" && (request.prompt ?? "").includes("[fail:");
@@ -122,6 +127,7 @@ export function createWitness(
     reasons,
     readers: 0,
     readersGoneAt: undefined,
+    leftInPrefill: false,
     everRead: false,
     tokens,
     get outcome() {

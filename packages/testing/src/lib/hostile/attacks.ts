@@ -1,7 +1,7 @@
 // Owns what a hostile client does that no single request is: floods, storms, connections left in every state. Each is one round, with an end.
 import { connect, type Socket } from "node:net";
 import { linkSignals, sleep } from "@waggle/async";
-import { llamaServerRoutes, openAiRoutes, tokenRouteLimits, workerRoutes } from "@waggle/protocol";
+import { allWorkerRoutes, tokenRouteLimits } from "@waggle/protocol";
 import { ask, type HostileAnswer } from "./ask.ts";
 import { hostileGrammars } from "./grammars.ts";
 import { brokenBodies, fieldAttacks, wrongMethods, type HostileRequest } from "./requests.ts";
@@ -181,7 +181,7 @@ export const storms: readonly Attack[] = [
 
 /** The storms, and every single request, one in each round. */
 export function createAttacks(): readonly Attack[] {
-  const routes = { ...workerRoutes, ...openAiRoutes, ...llamaServerRoutes };
+  const routes = allWorkerRoutes;
   const fields = fieldAttacks(routes);
   return [
     stepping("small requests", [...fields.flatMap(({ small }) => small), ...wrongMethods(routes)]),

@@ -20,7 +20,7 @@ const cutAt = 20;
 const phase: Phase = { ...prefill, request: () => ({ prompt: `${freshId("No")}. ${longPrompt}` }) };
 
 export async function runRealModel(stage: Stage): Promise<void> {
-  const flags = `--slots ${slotsUnderLoad} --prefill-budget 16 --reconnect-grace 0s`;
+  const flags = `--slots ${slotsUnderLoad} --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s`;
   await using worker = await stage.startWorker(flags, { realModel: true });
   const bystander = (): Promise<Undisturbed> => decodeBeside(worker);
   await runCells(stage, { worker, phase, attempts, deadlinesMs, bystander });

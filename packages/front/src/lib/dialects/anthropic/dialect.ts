@@ -5,13 +5,15 @@ import { apiToken } from "../../credentials.ts";
 import { routesOf } from "../../dialect.ts";
 import type { Dialect } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
+import { anthropicError } from "./errors.ts";
+import { createAnthropicRoutes } from "./routes.ts";
 
-export function createAnthropicDialect(_options: AppOptions, _generations: Generations): Dialect {
+export function createAnthropicDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "anthropic",
-    routes: routesOf(anthropicRoutes, {}, ({ path }) => [path]),
+    routes: routesOf(anthropicRoutes, createAnthropicRoutes(options, generations), ({ path }) => [path]),
     prefixes: ["/v1/messages"],
     credential: apiToken,
-    errorBody: (error) => error.toBody(),
+    errorBody: anthropicError,
   };
 }

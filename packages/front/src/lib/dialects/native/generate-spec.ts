@@ -19,6 +19,7 @@ export function generateSpecOf(
     scope: { ...scope, sessionId: request.session_id },
     priority: request.priority,
     deadlineMs: request.deadline_ms,
+    refusedIfLate: true,
     onDisconnect: request.on_disconnect,
     direct,
     prompt:

@@ -11,8 +11,9 @@ export interface AnswerHead {
 }
 
 export function openAiUsage(usage: Usage): Record<string, unknown> {
-  const { prompt_tokens, completion_tokens, total_tokens, cached_tokens } = usage;
-  return { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details: { cached_tokens } };
+  const { prompt_tokens, completion_tokens, total_tokens, cached_tokens, differs_at } = usage;
+  const details = { cached_tokens, ...(differs_at === undefined ? {} : { differs_at }) };
+  return { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details: details };
 }
 
 /** An answer that the model itself ended within a call is cut like one that ran out of tokens. */

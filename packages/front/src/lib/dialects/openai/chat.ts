@@ -33,6 +33,7 @@ function streamedChoices(options: CompletionOptions): ChoiceStream {
       else if (token.text === "" && token.logprobs === undefined) return [];
       return [chunk(index, deltaOf(token), token.logprobs)];
     },
+    silence: () => chunk(0, {}),
     closing: (end) =>
       reasonsOf(end, options.choices).map((reason, index) => ({
         ...chunk(index, {}),

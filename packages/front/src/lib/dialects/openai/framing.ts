@@ -1,8 +1,9 @@
 // Owns an answer in OpenAI's dialect, as far as its two completion routes agree: chunks and [DONE], or one object.
 import { DONE, sseHeaders } from "@waggle/protocol";
-import type { EndEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
 import type { Collector, Framing } from "../../dialect.ts";
+import { createPromptProgressReporter } from "../../prompt-progress.ts";
 import { answerTimings } from "../../answer-timings.ts";
 import { openAiUsage } from "./answer.ts";
 import type { AnswerHead } from "./answer.ts";
@@ -33,6 +34,8 @@ export interface ChoiceStream {
   piece(token: TokenEvent): Json[];
   /** What the stream ends with, before the usage. */
   closing(end: EndEvent): Json[];
+  /** What adds nothing. */
+  silence(): Json;
 }
 
 /** The choices of a collected answer. */
@@ -41,12 +44,19 @@ export interface ChoiceCollector {
   choices(end: EndEvent): Json[];
 }
 
+export interface StreamWishes {
+  readonly includeUsage: boolean;
+  /** llama-server's `return_progress`: chunks that say how far the prompt is. */
+  readonly returnProgress: boolean;
+}
+
 export function openAiFraming(
   { streamObject, stream }: Completion,
   options: CompletionOptions,
-  includeUsage: boolean,
+  { includeUsage, returnProgress }: StreamWishes,
 ): Framing {
   const choices = stream(options);
+  const reportOf = returnProgress ? createPromptProgressReporter() : undefined;
   // Each chunk begins with it.
   const head = JSON.stringify({ object: streamObject, ...options.head }).slice(0, -1);
 
@@ -61,31 +71,37 @@ export function openAiFraming(
     return text;
   }
 
+  function progressOf(event: StreamEvent): string {
+    const report = reportOf?.(event);
+    return report === undefined ? "" : chunk({ choices: [choices.silence()], prompt_progress: report });
+  }
+
   return {
     headers: sseHeaders,
     cancelledIsError: true,
     frame(event) {
+      const progress = progressOf(event);
       switch (event.type) {
         case "queued":
         case "status":
-          return "";
+          return progress === "" ? encodeSseComment(waitingWordsOf(event)) : progress;
         case "started":
           // The role goes out with the slot, so that a client knows that its turn has come.
-          return chunks(choices.opening());
+          return chunks(choices.opening()) + progress;
         case "token":
-          return chunks(choices.piece(event));
+          return progress + chunks(choices.piece(event));
       }
     },
     frameEnd(end) {
+      const progress = progressOf(end);
       const pieces = choices.closing(end);
       const timings = answerTimings(end);
       const last = pieces.pop();
       const lastChunk = last === undefined ? "" : chunk({ choices: [last], timings });
       const usage = includeUsage ? chunk({ choices: [], usage: openAiUsage(end.usage), timings }) : "";
-      return chunks(pieces) + lastChunk + usage + encodeSse({ data: DONE });
+      return progress + chunks(pieces) + lastChunk + usage + encodeSse({ data: DONE });
     },
     frameError: (error) => encodeSse({ data: JSON.stringify(openAiError(error)) }),
-    // Waiting has no words in this dialect.
     keepAlive: (why) => encodeSseComment(why === "silent" ? "ping" : "waiting"),
   };
 }
@@ -102,6 +118,16 @@ export function openAiCollector({ wholeObject, collect }: Completion, options: C
       timings: answerTimings(end),
     }),
   };
+}
+
+/** This dialect has no words for it, but a person who looks at the stream may read a comment. */
+function waitingWordsOf(event: QueuedEvent | StatusEvent): string {
+  if (event.type === "queued") {
+    const { position, eta_ms: etaMs } = event;
+    return `queued ${position}${etaMs === undefined ? "" : `, about ${Math.ceil(etaMs / 1_000)} s`}`;
+  }
+  const { status, prompt_progress: progress } = event;
+  return progress === undefined ? status : `${status}, prompt ${progress.processed} of ${progress.total}`;
 }
 
 export function reasonsOf(end: EndEvent, choices: number): readonly EndEvent["finish_reason"][] {

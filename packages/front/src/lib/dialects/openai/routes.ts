@@ -11,6 +11,7 @@ import { chatCompletion } from "./chat.ts";
 import { embeddingsRoute } from "./embeddings.ts";
 import { openAiCollector, openAiFraming } from "./framing.ts";
 import type { Completion, CompletionOptions } from "./framing.ts";
+import { modelListOf, modelOf } from "./models.ts";
 import { translateChat, translateCompletion } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
 import { textCompletion } from "./text.ts";
@@ -20,12 +21,13 @@ type OpenAiRouteName = keyof typeof openAiRoutes;
 /** What a body of either completion route says of how its answer leaves. */
 interface AnswerWishes {
   readonly stream?: boolean | null | undefined;
+  readonly return_progress?: boolean | null | undefined;
   readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
 }
 
 export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
   const { limits, view } = options;
-  const created = Math.floor(Date.now() / 1000);
+  const createdMs = Date.now();
 
   function generationOf(body: AnswerWishes, spec: GenerateSpec, completion: Completion): Generation {
     const info = view.info();
@@ -41,28 +43,19 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     };
     if (body.stream !== true)
       return { spec, answer: { kind: "collected", collector: () => openAiCollector(completion, shape) } };
-    const includeUsage = body.stream_options?.include_usage === true;
-    return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, includeUsage) } };
-  }
-
-  function model(): Record<string, unknown> {
-    const info = view.info();
-    return {
-      id: info.model,
-      object: "model",
-      created,
-      owned_by: "waggle",
-      meta: { n_ctx: info.context_size, n_ctx_train: info.trained_context_size, n_params: info.parameters },
-      ...(info.chat === undefined ? {} : { chat: info.chat }),
+    const streaming = {
+      includeUsage: body.stream_options?.include_usage === true,
+      returnProgress: body.return_progress === true,
     };
+    return { spec, answer: { kind: "streamed", framing: () => openAiFraming(completion, shape, streaming) } };
   }
 
   return {
-    models: (c) => c.json({ object: "list", data: [model()] }),
+    models: (c) => c.json(modelListOf(view.info(), createdMs)),
     model(c) {
       const id = c.req.param("id") ?? "";
       if (id !== view.info().model) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
-      return c.json(model());
+      return c.json(modelOf(view.info(), createdMs));
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);

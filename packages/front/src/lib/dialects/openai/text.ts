@@ -25,6 +25,7 @@ function streamedChoices({ choices, logprobs }: CompletionOptions): ChoiceStream
       const shown = logprobs ? completionLogprobs(token.logprobs ?? [], offset) : null;
       return [{ index, text: token.text, logprobs: shown, finish_reason: null }];
     },
+    silence: () => ({ index: 0, text: "", logprobs: null, finish_reason: null }),
     closing: (end) =>
       reasonsOf(end, choices).map((reason, index) => ({ index, text: "", logprobs: null, finish_reason: reason })),
   };

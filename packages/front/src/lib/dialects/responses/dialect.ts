@@ -1,17 +1,19 @@
 // Owns the dialect of OpenAI's Responses API.
-import { responsesRoutes } from "@waggle/protocol";
+import { pathsOf, responsesRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
 import { apiToken } from "../../credentials.ts";
 import { routesOf } from "../../dialect.ts";
 import type { Dialect } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
+import { responsesErrorBody } from "./errors.ts";
+import { createResponsesRoutes } from "./routes.ts";
 
-export function createResponsesDialect(_options: AppOptions, _generations: Generations): Dialect {
+export function createResponsesDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "openai responses",
-    routes: routesOf(responsesRoutes, {}, ({ path }) => [path]),
-    prefixes: ["/v1/responses"],
+    routes: routesOf(responsesRoutes, createResponsesRoutes(options, generations), pathsOf),
+    prefixes: ["/v1/responses", "/responses"],
     credential: apiToken,
-    errorBody: (error) => error.toBody(),
+    errorBody: responsesErrorBody,
   };
 }

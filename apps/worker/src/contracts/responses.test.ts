@@ -1,0 +1,505 @@
+// Contracts of the Responses API on the fake backend: events in their order and with one set of ids, one end on every way there, and what is
+// kept of a response.
+import { createStepGate } from "@waggle/engine";
+import { createTokenTable } from "@waggle/front";
+import { parseSse } from "@waggle/sse";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+
+type Json = Record<string, unknown>;
+interface Item extends Json {
+  readonly id: string;
+  readonly type: string;
+}
+interface Answer extends Json {
+  readonly id: string;
+  readonly status: string;
+  readonly output: readonly Item[];
+}
+interface Event extends Json {
+  readonly type: string;
+  readonly sequence_number: number;
+  readonly response?: Answer;
+  readonly item?: Item;
+  readonly item_id?: string;
+  readonly output_index?: number;
+}
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): InlineWorker {
+  worker = createInlineWorker(options);
+  return worker;
+}
+
+async function call(method: string, path: string, body?: unknown, headers: Json = {}): Promise<Response> {
+  const init = { method, headers: { host: "localhost", ...headers } as Record<string, string> };
+  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+}
+
+const post = (body: unknown, headers: Json = {}) => call("POST", "/v1/responses", body, headers);
+
+async function whole(body: unknown, headers: Json = {}): Promise<Answer> {
+  const response = await post(body, headers);
+  expect(response.status, await response.clone().text()).toBe(200);
+  return (await response.json()) as Answer;
+}
+
+async function refusal(response: Response | Promise<Response>): Promise<Json & { status: number }> {
+  const { status } = await response;
+  const { error } = (await (await response).json()) as { error: Json };
+  return { status, ...error };
+}
+
+/** The events of a stream, and whether each frame was named as its event. */
+async function eventsOf(response: Response): Promise<readonly Event[]> {
+  const events: Event[] = [];
+  for await (const { event, data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+    const parsed = JSON.parse(data) as Event;
+    expect(event).toBe(parsed.type);
+    events.push(parsed);
+  }
+  return events;
+}
+
+const streamed = async (body: Json) => await eventsOf(await post({ ...body, stream: true }));
+const last = (events: readonly Event[]): Event => events.at(-1) as Event;
+const terminals = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** What strict clients insist on. Returns the final object. */
+function checked(events: readonly Event[]): Answer {
+  const numbered = events.filter(({ type }) => type !== "keepalive");
+  expect(numbered.map(({ sequence_number: number }) => number)).toEqual(numbered.map((_, index) => index));
+  expect(numbered.slice(0, 2).map(({ type }) => type)).toEqual(["response.created", "response.in_progress"]);
+  const items: Item[] = [];
+  const doneItems: Item[] = [];
+  for (const { type, item, item_id: itemId, output_index: index } of numbered.slice(2, -1)) {
+    expect(index, type).toBe(doneItems.length);
+    if (type === "response.output_item.added") items.push(item as Item);
+    else if (type === "response.output_item.done") doneItems.push(item as Item);
+    else expect(itemId, type).toBe(items[index as number]?.id);
+  }
+  const final = last(events).response as Answer;
+  const identity = ({ id, type, call_id: callId }: Item) => [id, type, callId];
+  // What was being said when it failed is not done.
+  const whole = final.status === "failed" ? items.slice(0, doneItems.length) : items;
+  expect(doneItems.map(identity)).toEqual(whole.map(identity));
+  expect(new Set(items.map(({ id }) => id)).size).toBe(items.length);
+  expect(events.filter(({ type }) => terminals.has(type))).toEqual([last(events)]);
+  expect(new Set(events.flatMap(({ response }) => (response === undefined ? [] : [response.id]))).size).toBe(1);
+  expect(final.output).toEqual(doneItems);
+  return final;
+}
+
+const say = (text: string, words = ""): string => `${words}[say:${encodeURIComponent(text)}]`;
+const textOf = (item: Item | undefined): unknown => (item?.["content"] as { text: string }[] | undefined)?.[0]?.text;
+const joined = (events: readonly Event[], type: string): string =>
+  events.map((event) => (event.type === type ? (event["delta"] as string) : "")).join("");
+
+const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+const weather = { type: "function", name: "weather", parameters };
+const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
+
+/** The conversation that the engine got with its latest job. */
+function lastPrompt(): { messages: readonly Json[]; tools?: readonly { function: Json }[] } {
+  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+  return jobs.at(-1) as unknown as ReturnType<typeof lastPrompt>;
+}
+
+describe("a stream", () => {
+  test("has its events in order, one set of ids, and the same items as the whole answer (fault 5)", async () => {
+    start();
+    const body = { input: say(calling), tools: [weather], temperature: 0, store: false };
+    const events = await streamed(body);
+    const final = checked(events);
+    expect(final.output.map(({ type }) => type)).toEqual(["reasoning", "message", "function_call"]);
+    expect(final).toMatchObject({
+      object: "response",
+      status: "completed",
+      error: null,
+      incomplete_details: null,
+      output: [
+        { summary: [{ type: "summary_text", text: "Hm." }] },
+        { role: "assistant", status: "completed", content: [{ type: "output_text", text: "Look:", annotations: [] }] },
+        { name: "weather", arguments: '{"city": "Bern"}', status: "completed" },
+      ],
+      usage: {
+        input_tokens_details: { cached_tokens: 0 },
+        output_tokens_details: { reasoning_tokens: "<think>Hm.".length },
+      },
+    });
+    expect(joined(events, "response.reasoning_summary_text.delta")).toBe("Hm.");
+    expect(joined(events, "response.output_text.delta")).toBe("Look:");
+    expect(joined(events, "response.function_call_arguments.delta")).toBe('{"city": "Bern"}');
+    const types = events.map(({ type }) => type).filter((type) => type !== "keepalive");
+    expect(types.filter((type, index) => type !== types[index - 1])).toEqual([
+      ...["response.created", "response.in_progress"],
+      ...["response.output_item.added", "response.reasoning_summary_part.added"],
+      ...["response.reasoning_summary_text.delta", "response.reasoning_summary_text.done"],
+      ...["response.reasoning_summary_part.done", "response.output_item.done"],
+      ...["response.output_item.added", "response.content_part.added"],
+      ...["response.output_text.delta", "response.output_text.done"],
+      ...["response.content_part.done", "response.output_item.done"],
+      ...["response.output_item.added", "response.function_call_arguments.delta"],
+      ...["response.function_call_arguments.done", "response.output_item.done", "response.completed"],
+    ]);
+    const collected = await whole(body);
+    const withoutIds = (items: readonly Item[]) => items.map(({ id: _, call_id: __, ...item }) => item);
+    expect(withoutIds(collected.output)).toEqual(withoutIds(final.output));
+  });
+
+  test("of nothing is one empty message", async () => {
+    start();
+    const final = checked(await streamed({ input: "[eog:0]" }));
+    expect(final.output).toMatchObject([{ type: "message", content: [{ text: "" }] }]);
+  });
+
+  test("that max_output_tokens ends is incomplete, and so is its last item", async () => {
+    start();
+    const events = await streamed({ input: say(calling), tools: [weather], max_output_tokens: 80 });
+    expect(last(events).type).toBe("response.incomplete");
+    expect(checked(events)).toMatchObject({
+      status: "incomplete",
+      incomplete_details: { reason: "max_output_tokens" },
+      output: [
+        {},
+        { status: "completed" },
+        { status: "incomplete", arguments: expect.stringMatching(/^\{"city/) as string },
+      ],
+    });
+  });
+
+  test("that is kept alive begins with response.created, and counts nothing for it (fault 12)", async () => {
+    const gate = createStepGate();
+    const clock = createFakeClock();
+    start({ gate, clock, slots: 1, limits: { pingIntervalMs: 1_000 } });
+    const response = await post({ input: say("Hi"), stream: true });
+    const reading = eventsOf(response);
+    await gate.held();
+    for (let i = 0; i < 3; i += 1) {
+      clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    gate.open();
+    const events = await reading;
+    expect(checked(events).status).toBe("completed");
+    expect(events.filter(({ type }) => type === "keepalive").map(({ sequence_number: number }) => number)).toContain(1);
+  });
+});
+
+describe("the one end of a stream (fault 4)", () => {
+  test("that fails says so in an event, and is closed after it", async () => {
+    start();
+    const events = await streamed({ input: "[fail:3]" });
+    expect(checked(events)).toMatchObject({ status: "failed", error: { code: "server_error" } });
+  });
+
+  test("whose engine dies", async () => {
+    const gate = createStepGate();
+    start({ gate });
+    const reading = eventsOf(await post({ input: "endless", stream: true }));
+    await gate.held();
+    gate.step(4);
+    await gate.held();
+    worker.kill();
+    expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "server_error" } });
+  });
+
+  test("that somebody cancels", async () => {
+    const gate = createStepGate();
+    start({ gate });
+    const reading = eventsOf(await post({ input: "endless", stream: true }, { "x-session-id": "s" }));
+    await gate.held();
+    gate.step(4);
+    await gate.held();
+    const cancelled = call("DELETE", "/v1/sessions/s");
+    gate.open();
+    expect((await cancelled).status).toBe(200);
+    expect(checked(await reading)).toMatchObject({
+      status: "failed",
+      error: { message: expect.stringContaining("cancelled") as string },
+    });
+  });
+
+  test("whose prompt is too long for the context, before it begins and after", async () => {
+    start({ contextSize: 32 });
+    expect(await refusal(post({ input: "long ".repeat(40), stream: true }))).toMatchObject({
+      status: 400,
+      code: "context_length_exceeded",
+    });
+    await worker.close();
+    start({ contextSize: 32, loadLater: true });
+    const reading = eventsOf(await post({ input: "long ".repeat(40), stream: true }));
+    worker.load();
+    expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "context_length_exceeded" } });
+  });
+});
+
+describe("what is asked", () => {
+  test("no words at all, with one token: a client has the model loaded", async () => {
+    start();
+    expect(await whole({ input: "", max_output_tokens: 1 })).toMatchObject({ status: "incomplete" });
+    expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
+    expect((await whole({ max_output_tokens: 1 })).status).toBe("incomplete");
+  });
+
+  test("a history of items becomes messages as the model wrote them", async () => {
+    start();
+    await whole({
+      instructions: "Be kind.",
+      input: [
+        { role: "developer", content: [{ type: "input_text", text: "Be brief." }] },
+        { role: "user", content: [{ type: "input_text", text: "Weather?" }] },
+        { type: "reasoning", id: "rs_1", summary: [{ type: "summary_text", text: "Hm." }], encrypted_content: null },
+        {
+          type: "message",
+          role: "assistant",
+          id: "msg_1",
+          content: [{ type: "output_text", text: "Look:", annotations: [] }],
+        },
+        { type: "function_call", call_id: "a", name: "weather", arguments: '{"city":"Bern"}' },
+        { type: "custom_tool_call", call_id: "b", name: "patch", input: "say\n" },
+        { type: "web_search_call", id: "ws_1", status: "completed", action: {} },
+        { type: "function_call_output", call_id: "a", output: [{ type: "input_text", text: "sunny" }] },
+        { type: "custom_tool_call_output", call_id: "b", output: "done" },
+        { role: "developer", content: "Now in French." },
+        { role: "user", content: say("Oui", "And? ") },
+      ],
+    });
+    expect(lastPrompt().messages).toEqual([
+      { role: "system", content: "Be kind.\n\nBe brief." },
+      { role: "user", content: "Weather?" },
+      {
+        role: "assistant",
+        content: "Look:",
+        reasoning_content: "Hm.",
+        tool_calls: [
+          { id: "a", type: "function", function: { name: "weather", arguments: { city: "Bern" } } },
+          { id: "b", type: "function", function: { name: "patch", arguments: { input: "say\n" } } },
+        ],
+      },
+      { role: "tool", tool_call_id: "a", content: "sunny" },
+      { role: "tool", tool_call_id: "b", content: "done\n\n<system>\nNow in French.\n</system>" },
+      { role: "user", content: say("Oui", "And? ") },
+    ]);
+  });
+
+  test("tools of a server are passed over, namespaces and custom tools go in and come back (fault 6)", async () => {
+    start();
+    const tools = [
+      { type: "web_search", external_web_access: false },
+      { type: "tool_search", execution: "client", parameters: {} },
+      { type: "a_type_of_next_year" },
+      { type: "namespace", name: "agents", description: "d", tools: [{ ...weather, name: "close" }] },
+      { type: "custom", name: "apply_patch", format: { type: "grammar", syntax: "lark", definition: "start: WORD" } },
+    ];
+    const patch = '*** Begin\n+"π"\\ 🐝';
+    const call = (name: string, args: object) => `<tool_call>${JSON.stringify({ name, arguments: args })}</tool_call>`;
+    const text = `${call("agents__close", { city: "a" })}${call("apply_patch", { input: patch })}`;
+    const events = await streamed({ input: say(text), tools, tool_choice: "auto", parallel_tool_calls: true });
+    const final = checked(events);
+    expect(final.output).toMatchObject([
+      { type: "function_call", namespace: "agents", name: "close", arguments: '{"city":"a"}' },
+      { type: "custom_tool_call", name: "apply_patch", input: patch },
+    ]);
+    expect(joined(events, "response.custom_tool_call_input.delta")).toBe(patch);
+    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["agents__close", "apply_patch"]);
+    expect(lastPrompt().tools?.[1]?.function["description"]).toContain("start: WORD");
+
+    await whole({ input: [...final.output, { type: "function_call_output", call_id: "x", output: "" }], tools });
+    expect(lastPrompt().messages[0]?.["tool_calls"]).toMatchObject([
+      { function: { name: "agents__close" } },
+      { function: { name: "apply_patch", arguments: { input: patch } } },
+    ]);
+    expect((await post({ input: "a[eog:1]", tools: [{ type: "web_search" }], tool_choice: "auto" })).status).toBe(200);
+  });
+
+  test("allowed_tools leaves the others out, and a choice is of one that is there", async () => {
+    start();
+    const tools = [weather, { ...weather, name: "other" }];
+    const only = { type: "allowed_tools", mode: "required", tools: [{ type: "function", name: "other" }] };
+    await whole({ input: "a", tools, tool_choice: only, max_output_tokens: 4 });
+    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["other"]);
+    expect(await refusal(post({ input: "a", tools, tool_choice: { type: "custom", name: "none" } }))).toMatchObject({
+      status: 400,
+      param: "tool_choice",
+    });
+  });
+
+  test("text.format holds the content to a schema, and logprobs come where they are included", async () => {
+    start();
+    const format = {
+      type: "json_schema",
+      name: "x",
+      schema: { type: "object", properties: { a: { enum: [1] } }, required: ["a"] },
+    };
+    const answer = await whole({ input: say('{"a":1}'), text: { format, verbosity: "low" } });
+    expect(textOf(answer.output.at(-1))).toBe('{"a":1}');
+    expect(answer["text"]).toMatchObject({ format: { type: "json_schema" } });
+    const include = ["message.output_text.logprobs", "reasoning.encrypted_content"];
+    const events = await streamed({ input: "Hello [eog:3]", include, top_logprobs: 2 });
+    const content = checked(events).output.at(-1)?.["content"];
+    const [part] = (content ?? []) as { logprobs: { top_logprobs: unknown[] }[] }[];
+    expect(part?.logprobs.map(({ top_logprobs: top }) => top.length)).toEqual([2, 2, 2]);
+    const deltas = events.filter(({ type }) => type === "response.output_text.delta");
+    expect(deltas.flatMap(({ logprobs }) => logprobs)).toEqual(part?.logprobs);
+  });
+
+  test.each([
+    ["background", { background: true }],
+    ["conversation", { conversation: "conv_1" }],
+    ["prompt", { prompt: { id: "p" } }],
+    ["truncation", { truncation: "auto" }],
+    ["input.0.type", { input: [{ type: "unheard_of" }] }],
+    ["input.0.content.0.type", { input: [{ role: "user", content: [{ type: "input_image", image_url: "x" }] }] }],
+    [
+      "text.format.schema",
+      { text: { format: { type: "json_schema", name: "x", schema: { type: "array", uniqueItems: true } } } },
+    ],
+    [
+      "tools.1.parameters",
+      { tools: [{ type: "mcp" }, { ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }] },
+    ],
+    ["tool_choice", { tool_choice: "required", tools: [{ type: "web_search" }] }],
+    ["content-encoding", {}],
+  ])("%s is refused by name", async (field, more) => {
+    start();
+    const headers = field === "content-encoding" ? { "content-encoding": "zstd" } : {};
+    const error = await refusal(post({ input: "Hi", ...more }, headers));
+    expect(error).toMatchObject({ status: 400, code: "invalid_argument", type: "invalid_request_error" });
+    expect(error["message"]).toContain(field.split(".")[0]);
+  });
+
+  test("an effort goes to a model that has a switch, and is told as null by one that has none", async () => {
+    start();
+    const answer = await whole({ input: "Hi[eog:1]", reasoning: { effort: "medium", summary: "auto" } });
+    expect(answer["reasoning"]).toEqual({ effort: null, summary: null });
+  });
+
+  test("how many tokens the input has, which are as many as the answer counts", async () => {
+    start();
+    const body = { instructions: "Be kind.", input: "Hi[eog:1]", tools: [weather] };
+    const counted = (await (await call("POST", "/v1/responses/input_tokens", body)).json()) as Json;
+    const { usage } = await whole(body);
+    expect(counted).toEqual({ object: "response.input_tokens", input_tokens: (usage as Json)["input_tokens"] });
+  });
+
+  test("on a path of no route is answered in this dialect", async () => {
+    start();
+    const upgrade = { connection: "Upgrade", upgrade: "websocket" };
+    expect(await refusal(call("GET", "/v1/responses", undefined, upgrade))).toMatchObject({ status: 404, param: null });
+    expect((await call("POST", "/responses", { input: "Hi[eog:1]" })).status).toBe(200);
+  });
+});
+
+describe("what is kept of a response", () => {
+  const tokens = createTokenTable([
+    { name: "alice", token: "alice-token-1" },
+    { name: "bob", token: "bob-token-22" },
+  ]);
+  const access = { localMode: false, tokens: () => tokens };
+  const alice = { authorization: "Bearer alice-token-1" };
+  const bob = { authorization: "Bearer bob-token-22" };
+
+  test("goes before the input of the next one, turn for turn (fault 9)", async () => {
+    start();
+    const first = await whole({ input: say("One."), instructions: "Be kind.", metadata: { a: "b" } });
+    expect(first["metadata"]).toEqual({ a: "b" });
+    const second = await whole({ input: say("Two."), previous_response_id: first.id });
+    await whole({ input: say("Three."), previous_response_id: second.id });
+    expect(lastPrompt().messages.map(({ content }) => content)).toEqual([
+      ...[say("One."), "One.", say("Two."), "Two.", say("Three.")],
+    ]);
+    const page = (await (await call("GET", `/v1/responses/${second.id}/input_items?order=asc&limit=2`)).json()) as Json;
+    expect(page).toMatchObject({ data: [{ role: "user" }, { role: "assistant" }], has_more: true });
+  });
+
+  test("is its client's own: a missing one and another token's are both a 404 (fault 9)", async () => {
+    start({ access });
+    const { id } = await whole({ input: say("Mine.") }, alice);
+    const previous = { input: "Hi", previous_response_id: id };
+    const missing = { status: 404, code: "previous_response_not_found", param: "previous_response_id" };
+    expect(await refusal(post(previous, bob))).toMatchObject(missing);
+    expect(await refusal(post({ ...previous, previous_response_id: "resp_0" }, alice))).toMatchObject(missing);
+    expect((await call("GET", `/v1/responses/${id}`, undefined, bob)).status).toBe(404);
+    expect((await call("DELETE", `/v1/responses/${id}`, undefined, bob)).status).toBe(404);
+    expect((await call("GET", `/v1/responses/${id}`, undefined, alice)).status).toBe(200);
+    const reference = { input: [{ type: "item_reference", id: "msg_0" }] };
+    expect(await refusal(post(reference, alice))).toMatchObject({ status: 404, param: "input.0.id" });
+  });
+
+  test("is the same object again, until it is deleted", async () => {
+    start();
+    const answer = await whole({ input: say(calling), tools: [weather] });
+    expect(await (await call("GET", `/v1/responses/${answer.id}`)).json()).toEqual(answer);
+    const deleted = await call("DELETE", `/v1/responses/${answer.id}`);
+    expect(await deleted.json()).toEqual({ id: answer.id, object: "response", deleted: true });
+    expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
+  });
+
+  test("is nothing with store: false", async () => {
+    start();
+    const answer = await whole({ input: say("Gone."), store: false });
+    expect(answer["store"]).toBe(false);
+    expect((await call("GET", `/v1/responses/${answer.id}`)).status).toBe(404);
+    expect((await post({ input: "Hi", previous_response_id: answer.id })).status).toBe(404);
+  });
+
+  test("is there for an item that a client names instead of sending it", async () => {
+    start();
+    const { output } = await whole({ input: say("Said before.") });
+    await whole({
+      input: [
+        { type: "item_reference", id: output[0]?.id },
+        { role: "user", content: "Hi[eog:1]" },
+      ],
+    });
+    expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Said before." });
+  });
+
+  test("of one that failed is how it failed, and nothing goes on from it", async () => {
+    start();
+    const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;
+    expect(await (await call("GET", `/v1/responses/${failed.id}`)).json()).toEqual(failed);
+    const next = refusal(post({ input: "Hi", previous_response_id: failed.id }));
+    expect(await next).toMatchObject({ status: 400, param: "previous_response_id" });
+  });
+
+  test("streams again from any event on, while it runs and after, with the same numbers and ids", async () => {
+    const gate = createStepGate();
+    start({ gate });
+    const reading = eventsOf(await post({ input: say(calling), tools: [weather], stream: true }));
+    await gate.held();
+    gate.step(12);
+    await gate.held();
+    const id = [...worker.registry.liveJobs()][0]?.id as string;
+    expect(await (await call("GET", `/v1/responses/${id}`)).json()).toMatchObject({
+      status: "in_progress",
+      output: [],
+    });
+    expect(await refusal(post({ input: "Hi", previous_response_id: id }))).toMatchObject({ status: 400 });
+    const meanwhile = eventsOf(await call("GET", `/v1/responses/${id}?stream=true`));
+    gate.open();
+    const events = (await reading).filter(({ type }) => type !== "keepalive");
+    checked(events);
+    expect((await meanwhile).filter(({ type }) => type !== "keepalive")).toEqual(events);
+    const later = await eventsOf(await call("GET", `/v1/responses/${id}?stream=true&starting_after=4`));
+    expect(later.filter(({ type }) => type !== "keepalive")).toEqual(events.slice(5));
+    expect(await (await call("GET", `/v1/responses/${id}`)).json()).toEqual(last(events).response);
+    expect((await call("HEAD", `/v1/responses/${id}?stream=true`)).status).toBe(200);
+    expect(worker.app.streams.open).toBe(0);
+  });
+
+  test("does not stream once its first events are gone", async () => {
+    start({ limits: { replayBufferBytes: 1_024 } });
+    const { id } = await whole({ input: say("A few words more than fit.") });
+    expect((await call("GET", `/v1/responses/${id}`)).status).toBe(200);
+    expect(await refusal(call("GET", `/v1/responses/${id}?stream=true`))).toMatchObject({ status: 404 });
+    expect(await refusal(call("GET", `/v1/responses/${id}?stream=true&starting_after=x`))).toMatchObject({
+      status: 400,
+    });
+  });
+});

@@ -1,0 +1,230 @@
+// What a stream says of itself: when its first token is to be expected, how far its prompt is, what of it was cached, and its receipt.
+import { createHash } from "node:crypto";
+import { createStepGate } from "@waggle/engine";
+import { generateSpecOf } from "@waggle/front";
+import { hasEnded } from "@waggle/jobs";
+import type { GenerateSpec, Job } from "@waggle/jobs";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import type { EndEvent, GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker } from "../testing/inline-worker.ts";
+
+/** What every pass takes. */
+const passMs = 500;
+let worker: InlineWorker;
+let clock: ReturnType<typeof createFakeClock>;
+let gate: ReturnType<typeof createStepGate>;
+beforeEach(() => {
+  clock = createFakeClock();
+  gate = createStepGate();
+  worker = createInlineWorker({ slots: 1, clock, gate });
+});
+afterEach(() => worker.close());
+
+/** The model's own first token is computed once, so the prompts are not quite alike. */
+const about = (ms: number): unknown => expect.closeTo(ms, -2);
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+/** Of 100 tokens, and like no other: the first one is the model's own. */
+const prompt = (name: string): string => `${name}${"x".repeat(98 - "[eog:1]".length)}[eog:1]`;
+
+function specOf(request: GenerateRequestInput): GenerateSpec {
+  const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
+  return generateSpecOf(parsed, { client: "a", trace: "t", direct: false });
+}
+
+const submit = (request: GenerateRequestInput): Promise<Job> => worker.dispatcher.submit(specOf(request));
+
+async function readAll(job: Job): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const batch of worker.dispatcher.openReader(job, -1, () => {})) events.push(...batch);
+  return events;
+}
+
+/** Pass by pass, to the job's end. */
+async function run(job: Job): Promise<StreamEvent[]> {
+  const reading = readAll(job);
+  while (!hasEnded(job)) {
+    await Promise.race([gate.held(), job.ended.promise]);
+    if (hasEnded(job)) break;
+    clock.advance(passMs);
+    gate.step();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return await reading;
+}
+
+/** After three jobs of 1,000 ms whose 99 tokens took 500 ms. */
+async function measure(): Promise<void> {
+  for (const name of ["1", "2", "3"]) await run(await submit({ prompt: prompt(name) }));
+}
+
+const queuedOf = ({ log }: Job) => (log.waiting?.event.type === "queued" ? log.waiting.event : undefined);
+
+describe("the time to the first token", () => {
+  test("is told with the position, by what jobs and prompts took", async () => {
+    await measure();
+    const running = await submit({ prompt: prompt("4") });
+    expect(queuedOf(running)).toMatchObject({ position: 0, eta_ms: about(500) });
+    const [second, third] = [await submit({ prompt: prompt("5") }), await submit({ prompt: "y".repeat(395) })];
+    expect(queuedOf(second)).toMatchObject({ position: 1, eta_ms: about(1_500) });
+    expect(queuedOf(third)).toMatchObject({ position: 2, eta_ms: about(4_000) });
+    await run(running);
+    clock.advance(1_000);
+    expect(queuedOf(third)).toMatchObject({ position: 1, eta_ms: about(3_000) });
+  });
+
+  test("counts only what no cache holds", async () => {
+    await measure();
+    const running = await submit({ prompt: "y".repeat(400) });
+    while (running.log.nextToken === 0) {
+      await gate.held();
+      gate.step();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const same = await submit({ prompt: "y".repeat(400) });
+    expect(queuedOf(same)).toMatchObject({ position: 1, eta_ms: about(1_000) });
+  });
+
+  test("is not told of texts to embed, which have no token", async () => {
+    await measure();
+    await submit({ prompt: prompt("4") });
+    const { scope, priority, onDisconnect, direct } = specOf({ prompt: "x" });
+    const embed = { kind: "embed" as const, scope, priority, onDisconnect, direct, texts: ["a", "b"] };
+    expect(queuedOf(await worker.dispatcher.submit(embed))).not.toHaveProperty("eta_ms");
+  });
+
+  test("is not told before it was measured", async () => {
+    await submit({ prompt: prompt("1") });
+    const waiting = await submit({ prompt: prompt("2") });
+    expect(queuedOf(waiting)).toMatchObject({ position: 1 });
+    expect(queuedOf(waiting)).not.toHaveProperty("eta_ms");
+  });
+});
+
+describe("a deadline that the queue cannot meet", () => {
+  const refusal = { code: "deadline_exceeded", retryable: true, details: { estimate_ms: about(1_500) } };
+
+  test("is refused at once, with the estimate, and nobody is disturbed", async () => {
+    await measure();
+    const running = await submit({ prompt: prompt("4"), session_id: "s" });
+    const late = submit({ prompt: prompt("5"), deadline_ms: 1_400, session_id: "s" });
+    await expect(late).rejects.toMatchObject(refusal);
+    expect([worker.registry.liveCount, worker.dispatcher.waiting]).toEqual([1, 0]);
+    expect((await run(running)).at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
+  });
+
+  test("is a 504 over HTTP", async () => {
+    await measure();
+    await submit({ prompt: prompt("4") });
+    const body = JSON.stringify({ prompt: prompt("5"), deadline_ms: 100 });
+    const response = await worker.app.request("/v1/inference", {
+      method: "POST",
+      body,
+      headers: { host: "localhost" },
+    });
+    expect(response.status).toBe(504);
+    expect(await response.json()).toMatchObject({
+      error: { code: "deadline_exceeded", details: { estimate_ms: about(1_500) } },
+    });
+  });
+
+  test("is accepted where it can be met, and where nothing was measured", async () => {
+    await submit({ prompt: prompt("1") });
+    await expect(submit({ prompt: prompt("2"), deadline_ms: 1 })).resolves.toBeDefined();
+    clock.advance(1);
+    gate.open();
+    await worker.dispatcher.idle();
+    await expect(submit({ prompt: prompt("3"), deadline_ms: 60_000 })).resolves.toBeDefined();
+  });
+
+  test("is judged by the place that the job would have: none to wait for, or that of the one it supersedes", async () => {
+    await measure();
+    await submit({ prompt: prompt("4"), deadline_ms: 900 });
+    await submit({ prompt: prompt("5"), session_id: "s" });
+    await expect(submit({ prompt: prompt("6"), deadline_ms: 2_000 })).rejects.toMatchObject({
+      details: { estimate_ms: about(2_500) },
+    });
+    await expect(submit({ prompt: prompt("6"), deadline_ms: 2_000, session_id: "s" })).resolves.toBeDefined();
+  });
+
+  test("counts only where it is the client's own: a time limit of ours turns nobody away", async () => {
+    await measure();
+    await submit({ prompt: prompt("4") });
+    const ours = { ...specOf({ prompt: prompt("5") }), deadlineMs: 1, refusedIfLate: undefined };
+    await expect(worker.dispatcher.submit(ours)).resolves.toBeDefined();
+  });
+});
+
+describe("a long prompt", () => {
+  test("tells how far it is, between its start and its first token", async () => {
+    const events = await run(await submit({ prompt: `${"x".repeat(1_600)}[eog:1]` }));
+    const told = events.flatMap((event) => (event.type === "status" && event.prompt_progress ? [event] : []));
+    expect(told.length).toBeGreaterThan(0);
+    for (const { status, prompt_progress: progress } of told) {
+      expect(status).toBe("thinking");
+      expect(progress).toMatchObject({ total: 1_608, cached: 0 });
+      expect(progress?.processed).toBeLessThan(1_608);
+      expect(progress?.time_ms).toBeGreaterThanOrEqual(passMs);
+    }
+    const types = events.map(({ type }) => type);
+    expect(types.lastIndexOf("status")).toBeLessThan(types.indexOf("token"));
+    // Its client alone wants to know.
+    expect(worker.logLines.filter(({ msg }) => msg === "stream_status")).toHaveLength(1);
+  });
+
+  test("tells where it leaves what was cached", async () => {
+    await run(await submit({ prompt: "You are a bee. Today is Monday. [eog:1]" }));
+    const events = await run(await submit({ prompt: "You are a bee. Today is Tuesday. [eog:1]" }));
+    expect(events.find(({ type }) => type === "started")).toMatchObject({ differs_at: "Tuesday. [eog:1]" });
+    expect(events.at(-1)).toMatchObject({ usage: { differs_at: "Tuesday. [eog:1]" } });
+  });
+});
+
+describe("the receipt", () => {
+  const endOf = (events: readonly StreamEvent[]): EndEvent => events.at(-1) as EndEvent;
+
+  test("has the hash of the text, and the seed and the settings that were used", async () => {
+    const events = await run(await submit({ prompt: "né [unicode][eog:9]", top_k: 7, logit_bias: { "3": 1 } }));
+    const text = events.map((event) => (event.type === "token" ? event.text : "")).join("");
+    expect(text).not.toBe("");
+    const { receipt } = endOf(events);
+    expect(receipt).toMatchObject({ text_sha256: sha256(text), model_sha256: null, template_sha256: null });
+    expect(receipt?.seed).toBe((events.find(({ type }) => type === "started") as { seed?: number }).seed);
+    expect(receipt?.sampling).toMatchObject({ temperature: 0, top_k: 7, top_p: 0.95, logit_bias: { "3": 1 } });
+    expect(receipt?.sampling).not.toHaveProperty("seed");
+  });
+
+  test("has the hash of a grammar instead of the grammar", async () => {
+    const grammar = 'root ::= "a"';
+    const { receipt } = endOf(await run(await submit({ prompt: "x [eog:1]", grammar })));
+    expect(receipt?.sampling).toMatchObject({ grammar_sha256: sha256(grammar) });
+    expect(receipt?.sampling).not.toHaveProperty("grammar");
+  });
+
+  test("is also of an answer that was cancelled: what it has said so far", async () => {
+    const job = await submit({ prompt: "endless" });
+    const reading = readAll(job);
+    gate.step(3);
+    while (job.log.nextToken < 3) await new Promise((resolve) => setImmediate(resolve));
+    worker.dispatcher.cancel(job, "client");
+    gate.open();
+    const events = await reading;
+    const text = events.map((event) => (event.type === "token" ? event.text : "")).join("");
+    expect(endOf(events)).toMatchObject({ finish_reason: "cancelled", receipt: { text_sha256: sha256(text) } });
+  });
+
+  test("of several choices has each one's own hash", async () => {
+    await worker.close();
+    worker = createInlineWorker({ slots: 2 });
+    const spec = specOf({ prompt: "x [eog:4]", temperature: 1 });
+    const events = await readAll(await worker.dispatcher.submit({ ...spec, choices: 2 }));
+    const textOf = (choice: number): string =>
+      events.map((event) => (event.type === "token" && event.choice === choice ? event.text : "")).join("");
+    const { choices, receipt } = endOf(events);
+    expect(textOf(0)).not.toBe(textOf(1));
+    expect(choices?.map(({ text_sha256: hash }) => hash)).toEqual([sha256(textOf(0)), sha256(textOf(1))]);
+    expect(receipt?.text_sha256).toBe(sha256(textOf(0)));
+  });
+});

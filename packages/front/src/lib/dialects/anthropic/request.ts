@@ -1,0 +1,83 @@
+// Owns how a request in Anthropic's dialect becomes a job. What it cannot become is refused by name.
+import type { ChatFormat } from "@waggle/chat-format";
+import type { GenerateSpec } from "@waggle/jobs";
+import type {
+  AnthropicTool,
+  ChatMessage,
+  ChatOptions,
+  CountTokensRequest,
+  MessagesRequest,
+  Tool,
+} from "@waggle/protocol";
+import { conversationSpecOf } from "../../conversation.ts";
+import type { Conversation } from "../../conversation.ts";
+import { specOfWishes } from "../../wishes.ts";
+import type { RequestContext } from "../../wishes.ts";
+import { chatMessagesOf } from "./messages.ts";
+import { thinkingOf } from "./thinking.ts";
+
+/** Anthropic's defaults where they differ from the native ones. */
+const defaults = { temperature: 1, top_p: 1 } as const;
+
+/** @throws WaggleError invalid_argument naming the field */
+export async function translateMessages(body: MessagesRequest, context: RequestContext): Promise<GenerateSpec> {
+  const wishes = {
+    max_tokens: body.max_tokens,
+    stop: body.stop_sequences,
+    temperature: body.temperature ?? defaults.temperature,
+    top_p: body.top_p ?? defaults.top_p,
+    top_k: body.top_k,
+  };
+  const spec = specOfWishes(wishes, context);
+  const conversation = { ...conversationOf(body, context.chatFormat()), sampling: spec.sampling };
+  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: undefined };
+}
+
+/** What is the same whether its tokens are counted or it is answered. */
+export function conversationOf(body: CountTokensRequest, format: ChatFormat): Omit<Conversation, "sampling"> {
+  const messages = chatMessagesOf(body);
+  const fields = (body.tools ?? []).flatMap((tool, index) => (isCustom(tool) ? [`tools.${index}.input_schema`] : []));
+  return {
+    messages,
+    options: {
+      ...toolOptionsOf(body),
+      ...thinkingOf(body, format),
+      ...(endsInText(messages) ? { continue_final_message: true } : {}),
+    },
+    schema: schemaOf(body),
+    toolField: (tool) => fields[tool] ?? "tools",
+  };
+}
+
+function toolOptionsOf({ tools, tool_choice: choice }: CountTokensRequest): ChatOptions {
+  const kept = (tools ?? []).filter(isCustom);
+  if (choice == null) return { tools: kept.map(toolOf) };
+  if (choice.type === "none") return { tools: kept.map(toolOf), tool_choice: "none" };
+  return {
+    tools: kept.map(toolOf),
+    parallel_tool_calls: choice.disable_parallel_tool_use !== true,
+    ...(choice.type === "any" ? { tool_choice: "required" as const } : {}),
+    ...(choice.type === "tool" ? { tool_choice: { type: "function" as const, function: { name: choice.name } } } : {}),
+  };
+}
+
+/** Tools of Anthropic's own types have no schema here, and nobody who would run them. */
+function isCustom({ type }: AnthropicTool): boolean {
+  return type == null || type === "custom";
+}
+
+function toolOf({ name, description, input_schema: parameters, strict }: AnthropicTool): Tool {
+  return { type: "function", function: { name: name ?? "", description, parameters, strict } };
+}
+
+/** An answer goes on with what the client has the assistant say last. */
+function endsInText(messages: readonly ChatMessage[]): boolean {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant" || typeof last.content !== "string") return false;
+  return last.content.trim() !== "" && last.tool_calls == null;
+}
+
+function schemaOf({ output_config: output, output_format: older }: CountTokensRequest): Conversation["schema"] {
+  if (output?.format != null) return { value: output.format.schema, field: "output_config.format.schema" };
+  return older == null ? undefined : { value: older.schema, field: "output_format.schema" };
+}

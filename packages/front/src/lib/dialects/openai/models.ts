@@ -1,0 +1,83 @@
+// Owns the list of models: one body for the clients of all dialects that ask on this path. Shapes after OpenAI's API reference, Anthropic's, the
+// catalog that Codex reads, and llama-server's README.
+import type { WorkerInfo } from "@waggle/protocol";
+
+type Json = Record<string, unknown>;
+
+/** What Codex keeps of a tool's output, at most. Its own models' share of a context is smaller. */
+const mostOutputTokens = 10_000;
+const outputShare = 4;
+
+/** Codex puts it before everything else; an empty one would leave the model without any. */
+const codingInstructions =
+  "You are a coding agent in the user's terminal. Read what matters before you change it, with the tools that are offered. " +
+  "Make small, precise changes that fit the code around them, and run what shows that they work. " +
+  "Go on until the task is done, and then say in few words what you did.";
+
+const effortLevels = [
+  { effort: "low", description: "Short thoughts." },
+  { effort: "medium", description: "As the model likes best." },
+  { effort: "high", description: "Long thoughts." },
+];
+
+/** @param createdMs since 1970 */
+export function modelOf(info: WorkerInfo, createdMs: number): Json {
+  return {
+    id: info.model,
+    object: "model",
+    type: "model",
+    display_name: info.model,
+    created: Math.floor(createdMs / 1000),
+    created_at: new Date(createdMs).toISOString(),
+    owned_by: "waggle",
+    meta: {
+      n_ctx: info.context_size,
+      n_ctx_train: info.trained_context_size,
+      n_params: info.parameters,
+      size: info.model_bytes,
+    },
+    ...(info.chat === undefined ? {} : { chat: info.chat }),
+  };
+}
+
+/** @param createdMs since 1970 */
+export function modelListOf(info: WorkerInfo, createdMs: number): Json {
+  return {
+    object: "list",
+    data: [modelOf(info, createdMs)],
+    first_id: info.model,
+    last_id: info.model,
+    has_more: false,
+    models: [{ name: info.model, model: info.model, ...codexModelOf(info) }],
+  };
+}
+
+/** Codex drops the whole catalog over one field that is missing, whether or not it knows what it is for. */
+function codexModelOf({ model, chat, context_size: contextSize }: WorkerInfo): Json {
+  const hasLevels = chat?.template_variables.includes("reasoning_effort") === true;
+  return {
+    slug: model,
+    display_name: model,
+    description: null,
+    context_window: contextSize ?? null,
+    truncation_policy: {
+      mode: "tokens",
+      limit: Math.min(mostOutputTokens, Math.floor((contextSize ?? Infinity) / outputShare)),
+    },
+    shell_type: "default",
+    visibility: "list",
+    supported_in_api: true,
+    priority: 0,
+    upgrade: null,
+    base_instructions: codingInstructions,
+    input_modalities: ["text"],
+    supports_parallel_tool_calls: chat?.parallel_tool_calls ?? false,
+    supports_reasoning_summaries: chat !== undefined && chat.thinking !== "never",
+    supported_reasoning_levels: hasLevels ? effortLevels : [],
+    default_reasoning_level: hasLevels ? "medium" : null,
+    support_verbosity: false,
+    default_verbosity: null,
+    apply_patch_tool_type: null,
+    experimental_supported_tools: [],
+  };
+}

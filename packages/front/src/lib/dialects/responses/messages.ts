@@ -1,0 +1,104 @@
+// Owns how the items of a conversation become the messages that a chat template takes. Thoughts, words and calls that follow each other are one
+// message of the assistant, as the model said them.
+import type { ChatMessage, ResponseItem, ResponseText, ToolCall } from "@waggle/protocol";
+import { withOneSystemMessage } from "../../system-messages.ts";
+import { customArgument, inwardName } from "./tools.ts";
+
+/** @param instructions go before everything else */
+export function messagesOf(
+  instructions: string | null | undefined,
+  items: readonly ResponseItem[],
+): readonly ChatMessage[] {
+  const messages: ChatMessage[] = [];
+  let answer = emptyAnswer();
+
+  function finishAnswer(): void {
+    const { thoughts, words, calls } = answer;
+    if (thoughts === undefined && words === undefined && calls.length === 0) return;
+    messages.push({
+      role: "assistant",
+      content: words ?? "",
+      ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    });
+    answer = emptyAnswer();
+  }
+
+  function add(message: ChatMessage): void {
+    finishAnswer();
+    messages.push(message);
+  }
+
+  if (instructions != null && instructions !== "") add({ role: "system", content: instructions });
+  for (const item of items) {
+    switch (item.type) {
+      case undefined:
+      case "message":
+        if (item.role !== "assistant") add({ role: item.role, content: contentOf(item.content) });
+        else {
+          if (answer.words !== undefined || answer.calls.length > 0) finishAnswer();
+          answer.words = textOf(item.content);
+        }
+        break;
+      case "reasoning":
+        if (answer.thoughts !== undefined || answer.words !== undefined || answer.calls.length > 0) finishAnswer();
+        answer.thoughts = thoughtsOf(item);
+        break;
+      case "function_call":
+        answer.calls.push(callOf(item, item.arguments));
+        break;
+      case "custom_tool_call":
+        answer.calls.push(callOf(item, JSON.stringify({ [customArgument]: item.input })));
+        break;
+      case "function_call_output":
+      case "custom_tool_call_output":
+        add({ role: "tool", tool_call_id: item.call_id, content: textOf(item.output) });
+        break;
+      default:
+        break;
+    }
+  }
+  finishAnswer();
+  const opened = withOneSystemMessage(messages);
+  // Without any words some clients have a model loaded.
+  return opened.some(({ role }) => role !== "system") ? opened : [...opened, { role: "user", content: "" }];
+}
+
+/** A message of the assistant as far as its items have come. */
+interface Answer {
+  thoughts: string | undefined;
+  words: string | undefined;
+  readonly calls: ToolCall[];
+}
+
+function emptyAnswer(): Answer {
+  return { thoughts: undefined, words: undefined, calls: [] };
+}
+
+function callOf(
+  item: { readonly call_id: string; readonly name: string; readonly namespace?: string | null | undefined },
+  json: string,
+): ToolCall {
+  return { id: item.call_id, type: "function", function: { name: inwardName(item), arguments: json } };
+}
+
+/** The summary is what there is of thoughts whose own text the client does not have. */
+function thoughtsOf({ content, summary }: Extract<ResponseItem, { type: "reasoning" }>): string | undefined {
+  const parts = content != null && content.length > 0 ? content : (summary ?? []);
+  return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("\n\n");
+}
+
+/** In its parts, as templates take them. */
+function contentOf(content: ResponseText): Extract<ChatMessage, { role: "user" }>["content"] {
+  if (typeof content === "string") return content;
+  const [first, ...rest] = content.map((part) => ({ type: "text" as const, text: partText(part) }));
+  return first !== undefined && rest.length === 0 ? first.text : [...(first === undefined ? [] : [first, ...rest])];
+}
+
+function textOf(content: ResponseText): string {
+  return typeof content === "string" ? content : content.map(partText).join("");
+}
+
+function partText(part: Exclude<ResponseText, string>[number]): string {
+  return part.type === "refusal" ? part.refusal : part.text;
+}

@@ -1,0 +1,103 @@
+// Owns how a request for a response becomes a job, and what of it the response tells again. What it cannot become is refused by name.
+import type { ChatFormat } from "@waggle/chat-format";
+import type { GenerateSpec } from "@waggle/jobs";
+import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
+import { conversationSpecOf } from "../../conversation.ts";
+import type { Conversation } from "../../conversation.ts";
+import { specOfWishes } from "../../wishes.ts";
+import type { RequestContext, Wishes } from "../../wishes.ts";
+import { messagesOf } from "./messages.ts";
+import type { Json } from "./output-items.ts";
+import type { Toolbox } from "./tools.ts";
+
+/** OpenAI's defaults where they differ from the native ones. */
+const defaults = { temperature: 1, top_p: 1 } as const;
+
+/** @param items the whole conversation, what came before the request included */
+export async function responseSpecOf(
+  body: ResponseRequest,
+  items: readonly ResponseItem[],
+  toolbox: Toolbox,
+  context: RequestContext,
+): Promise<Omit<GenerateSpec, "id">> {
+  const spec = specOfWishes(wishesOf(body), context);
+  const conversation = { ...conversationOfRequest(body, items, toolbox, context), sampling: spec.sampling };
+  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: topLogprobsOf(body) };
+}
+
+export function conversationOfRequest(
+  body: ResponseCountRequest,
+  items: readonly ResponseItem[],
+  { functions, choice, fieldOf }: Toolbox,
+  { chatFormat }: Pick<RequestContext, "chatFormat">,
+): Omit<Conversation, "sampling"> {
+  const effort = body.reasoning?.effort;
+  return {
+    messages: messagesOf(body.instructions, items),
+    options: {
+      ...(functions.length === 0 ? {} : { tools: [...functions] }),
+      tool_choice: choice,
+      parallel_tool_calls: body.parallel_tool_calls,
+      ...(effort == null ? {} : effortOptions(effort, chatFormat())),
+    },
+    schema: schemaOf(body),
+    toolField: fieldOf,
+  };
+}
+
+/** What the request says of the response object; `reasoning.effort` only where the model knows it. */
+export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContext, "chatFormat">): Json {
+  const effort = body.reasoning?.effort;
+  const known = effort != null && Object.keys(effortOptions(effort, chatFormat())).length > 0;
+  return {
+    background: false,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    metadata: body.metadata ?? {},
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    previous_response_id: body.previous_response_id ?? null,
+    reasoning: { effort: known ? effort : null, summary: null },
+    store: body.store !== false,
+    temperature: body.temperature ?? defaults.temperature,
+    text: { format: body.text?.format ?? { type: "text" } },
+    tool_choice: body.tool_choice ?? "auto",
+    tools: (body.tools ?? []).filter(({ type }) => type !== "server"),
+    top_logprobs: topLogprobsOf(body) ?? 0,
+    top_p: body.top_p ?? defaults.top_p,
+    truncation: "disabled",
+  };
+}
+
+/** Clients send an effort to every model: one that has neither levels nor a switch thinks as it does. */
+function effortOptions(effort: string, { inputs, abilities }: ChatFormat): Conversation["options"] {
+  if (effort !== "none" && inputs.variables.includes("reasoning_effort")) {
+    return { reasoning_effort: levels[effort] ?? effort };
+  }
+  return abilities.thinkingSwitch === undefined ? {} : { enable_thinking: effort !== "none" };
+}
+
+/** Templates know three levels. */
+const levels: Readonly<Record<string, string>> = { minimal: "low", xhigh: "high", max: "high" };
+
+function schemaOf({ text }: ResponseCountRequest): Conversation["schema"] {
+  const format = text?.format;
+  if (format == null || format.type === "text") return undefined;
+  if (format.type === "json_object") return { value: { type: "object" }, field: "text.format" };
+  return { value: format.schema, field: "text.format.schema" };
+}
+
+function topLogprobsOf({ include, top_logprobs: count }: ResponseRequest): number | undefined {
+  const wanted = include?.includes("message.output_text.logprobs") === true;
+  return wanted || (count ?? 0) > 0 ? (count ?? 0) : undefined;
+}
+
+function wishesOf(body: ResponseRequest): Wishes {
+  const { temperature, top_p: topP, presence_penalty: presence, frequency_penalty: frequency } = body;
+  return {
+    max_tokens: body.max_output_tokens,
+    temperature: temperature ?? defaults.temperature,
+    top_p: topP ?? defaults.top_p,
+    presence_penalty: presence,
+    frequency_penalty: frequency,
+  };
+}

@@ -1,0 +1,106 @@
+import { createFakeClock } from "@waggle/testing";
+import { expect, test } from "vitest";
+import { conversationOf, inputItems, withIds } from "./history.ts";
+import { createResponseStore } from "./store.ts";
+import type { ResponseStore } from "./store.ts";
+
+const day = 86_400_000;
+const maxBytes = 100_000;
+
+function start(): { store: ResponseStore; clock: ReturnType<typeof createFakeClock> } {
+  const clock = createFakeClock();
+  return { clock, store: createResponseStore({ clock, maxBytes, keptForMs: day }) };
+}
+
+function keep(store: ResponseStore, client: string, id: string, text: string, previousId?: string): void {
+  const input = withIds([{ type: "message", role: "user", content: text }], id);
+  store.keep(client, { head: { id, created_at: 0 }, previousId, input });
+  const output = [{ type: "message" as const, id: `msg_${id}`, role: "assistant" as const, content: `re ${text}` }];
+  store.end(client, id, { response: { status: "completed" }, output });
+}
+
+const isThere = (store: ResponseStore, client: string, id: string): boolean => store.bytesOf(client, id) > 0;
+
+test("a response is its client's own", () => {
+  const { store } = start();
+  keep(store, "a", "r", "hi");
+  expect(store.get("a", "r").head.id).toBe("r");
+  expect(() => store.get("b", "r")).toThrow('Cannot find response "r"');
+  expect(store.forget("b", "r")).toBe(false);
+  expect(store.item("b", "msg_r")).toBeUndefined();
+  expect(store.item("a", "msg_r")).toMatchObject({ content: "re hi" });
+});
+
+test("the least recently used goes first, and what it took is free again", () => {
+  const { store } = start();
+  const ids = ["1", "2", "3", "4"];
+  for (const id of ids) {
+    keep(store, "a", id, "x".repeat(6_000));
+    store.get("a", "1");
+  }
+  expect(ids.filter((id) => isThere(store, "a", id))).toEqual(["1", "3", "4"]);
+  expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+  for (const id of ids) store.forget("a", id);
+  expect(store.bytes).toBe(0);
+});
+
+test("whoever keeps most makes room", () => {
+  const { store } = start();
+  keep(store, "quiet", "mine", "hello");
+  for (let i = 0; i < 20; i += 1) keep(store, "loud", `l${i}`, "x".repeat(10_000));
+  expect(isThere(store, "quiet", "mine")).toBe(true);
+  expect(isThere(store, "loud", "l0")).toBe(false);
+  expect(store.bytes).toBeLessThanOrEqual(maxBytes);
+  keep(store, "loud", "huge", "x".repeat(maxBytes));
+  expect(isThere(store, "loud", "huge")).toBe(false);
+  expect(isThere(store, "quiet", "mine")).toBe(true);
+});
+
+test("it goes a day after its last use", () => {
+  const { store, clock } = start();
+  keep(store, "a", "r", "hi");
+  clock.advance(day - 1);
+  store.get("a", "r");
+  clock.advance(day - 1);
+  expect(isThere(store, "a", "r")).toBe(true);
+  clock.advance(1);
+  expect(isThere(store, "a", "r")).toBe(false);
+  expect([store.bytes, store.item("a", "msg_r")]).toEqual([0, undefined]);
+});
+
+test("a conversation is all responses up to one, oldest first", () => {
+  const { store } = start();
+  keep(store, "a", "1", "one");
+  keep(store, "a", "2", "two", "1");
+  const texts = conversationOf("2", store, "a", maxBytes).map((item) => "content" in item && item.content);
+  expect(texts).toEqual(["one", "re one", "two", "re two"]);
+  expect(conversationOf(null, store, "a", maxBytes)).toEqual([]);
+  expect(() => conversationOf("2", store, "a", 1_000)).toThrow("more than 1000 characters");
+  store.forget("a", "1");
+  expect(() => conversationOf("2", store, "a", maxBytes)).toThrow('Cannot find response "1"');
+});
+
+test("nothing goes on from a response that has not ended, or failed", () => {
+  const { store } = start();
+  store.keep("a", { head: { id: "r", created_at: 0 }, previousId: undefined, input: [] });
+  const why = (): unknown => conversationOf("r", store, "a", maxBytes);
+  expect(why).toThrow('"previous_response_id": response "r" has not ended');
+  store.end("a", "r", { response: { status: "failed" }, output: [] });
+  expect(why).toThrow('"previous_response_id": response "r" failed');
+});
+
+test("a response that was deleted while it ran does not come back", () => {
+  const { store } = start();
+  store.keep("a", { head: { id: "r", created_at: 0 }, previousId: undefined, input: [] });
+  expect(store.forget("a", "r")).toBe(true);
+  store.end("a", "r", { response: { status: "completed" }, output: [] });
+  expect([isThere(store, "a", "r"), store.bytes]).toEqual([false, 0]);
+});
+
+test("an item may be named instead of sent", () => {
+  const { store } = start();
+  keep(store, "a", "r", "hi");
+  expect(inputItems([{ type: "item_reference", id: "msg_r" }], store, "a")).toMatchObject([{ content: "re hi" }]);
+  expect(() => inputItems([{ type: "item_reference", id: "x" }], store, "a")).toThrow('"input.0.id"');
+  expect(inputItems("", store, "a")).toEqual([]);
+});

@@ -1,0 +1,163 @@
+// Owns the responses that are kept: each client's own, bounded in bytes and time, the least recently used forgotten first.
+import type { Clock, TimerHandle } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { OutputItem } from "./output.ts";
+import type { Json } from "./output-items.ts";
+import type { ResponseHead } from "./response.ts";
+
+export interface KeptResponse {
+  readonly head: ResponseHead;
+  /** The response whose conversation comes before the input. */
+  readonly previousId: string | undefined;
+  readonly input: readonly OutputItem[];
+  /** Once it has. */
+  readonly ended: EndedResponse | undefined;
+}
+
+export interface EndedResponse {
+  /** The whole object. */
+  readonly response: Json;
+  /** The items that it said. */
+  readonly output: readonly OutputItem[];
+}
+
+export interface ResponseStoreOptions {
+  readonly clock: Clock;
+  /** Of all clients together. */
+  readonly maxBytes: number;
+  /** From its last use. */
+  readonly keptForMs: number;
+}
+
+export interface ResponseStore {
+  /** Keeps one that has not ended. */
+  keep(client: string, response: Omit<KeptResponse, "ended">): void;
+  /** It has ended. Whoever has deleted it meanwhile does not want it back. */
+  end(client: string, id: string, ended: EndedResponse): void;
+  /** Undefined also for another client's. Counts as use. */
+  find(client: string, id: string): KeptResponse | undefined;
+  /** @throws WaggleError not_found where `find` has none; naming the field, where the id came in one */
+  get(client: string, id: string, field?: string): KeptResponse;
+  /** What it takes, two for each character of its JSON; 0 when it is not kept. */
+  bytesOf(client: string, id: string): number;
+  /** An item of one of the client's responses. */
+  item(client: string, id: string): OutputItem | undefined;
+  /** Returns whether it was there. */
+  forget(client: string, id: string): boolean;
+  readonly bytes: number;
+}
+
+/** As long as what a response costs beside its texts, roughly. */
+const entryText = " ".repeat(1_024);
+
+interface Entry {
+  response: KeptResponse;
+  bytes: number;
+  timer: TimerHandle;
+}
+
+/** One client's. */
+interface Shelf {
+  /** By id, the least recently used first. */
+  readonly entries: Map<string, Entry>;
+  /** By an item's id, its response's. */
+  readonly owners: Map<string, string>;
+  bytes: number;
+}
+
+export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStoreOptions): ResponseStore {
+  const shelves = new Map<string, Shelf>();
+  let total = 0;
+
+  function grow(shelf: Shelf, entry: Entry, text: string): void {
+    const bytes = 2 * text.length;
+    entry.bytes += bytes;
+    shelf.bytes += bytes;
+    total += bytes;
+  }
+
+  function forget(client: string, id: string): boolean {
+    const shelf = shelves.get(client);
+    const entry = shelf?.entries.get(id);
+    if (shelf === undefined || entry === undefined) return false;
+    entry.timer.cancel();
+    shelf.entries.delete(id);
+    for (const item of itemsOf(entry.response)) {
+      if (shelf.owners.get(item.id) === id) shelf.owners.delete(item.id);
+    }
+    shelf.bytes -= entry.bytes;
+    total -= entry.bytes;
+    if (shelf.entries.size === 0) shelves.delete(client);
+    return true;
+  }
+
+  function expiry(client: string, id: string): TimerHandle {
+    return clock.setTimeout(() => forget(client, id), keptForMs);
+  }
+
+  /** Whoever keeps most makes room, so that nobody's responses go because of another one's. */
+  function makeRoom(): void {
+    while (total > maxBytes) {
+      const [largest] = [...shelves].sort(([, a], [, b]) => b.bytes - a.bytes);
+      const [oldest] = largest?.[1].entries.keys() ?? [];
+      if (largest === undefined || oldest === undefined) return;
+      forget(largest[0], oldest);
+    }
+  }
+
+  function touch(client: string, id: string): Entry | undefined {
+    const entries = shelves.get(client)?.entries;
+    const entry = entries?.get(id);
+    if (entries === undefined || entry === undefined) return undefined;
+    entries.delete(id);
+    entries.set(id, entry);
+    entry.timer.cancel();
+    entry.timer = expiry(client, id);
+    return entry;
+  }
+
+  return {
+    keep(client, { head, previousId, input }) {
+      forget(client, head.id);
+      const shelf = shelves.get(client) ?? { entries: new Map(), owners: new Map(), bytes: 0 };
+      shelves.set(client, shelf);
+      const response = { head, previousId, input, ended: undefined };
+      const entry: Entry = { response, bytes: 0, timer: expiry(client, head.id) };
+      shelf.entries.set(head.id, entry);
+      for (const { id } of input) shelf.owners.set(id, head.id);
+      grow(shelf, entry, entryText + JSON.stringify([head, input]));
+      makeRoom();
+    },
+    end(client, id, ended) {
+      const shelf = shelves.get(client);
+      const entry = shelf?.entries.get(id);
+      if (shelf === undefined || entry === undefined) return;
+      entry.response = { ...entry.response, ended };
+      for (const item of ended.output) shelf.owners.set(item.id, id);
+      grow(shelf, entry, JSON.stringify(ended.output));
+      makeRoom();
+    },
+    find: (client, id) => touch(client, id)?.response,
+    get(client, id, field) {
+      const entry = touch(client, id);
+      if (entry !== undefined) return entry.response;
+      const why = "it is unknown, or not kept any more";
+      const details = field === undefined ? {} : { details: { problems: [{ field, problem: why }] } };
+      throw new WaggleError("not_found", `Cannot find response "${id.slice(0, 128)}": ${why}.`, details);
+    },
+    bytesOf: (client, id) => shelves.get(client)?.entries.get(id)?.bytes ?? 0,
+    item(client, id) {
+      const owner = shelves.get(client)?.owners.get(id);
+      const entry = owner === undefined ? undefined : touch(client, owner);
+      return entry === undefined ? undefined : itemsOf(entry.response).find((item) => item.id === id);
+    },
+    forget,
+    get bytes() {
+      return total;
+    },
+  };
+}
+
+function itemsOf({ input, ended }: KeptResponse): readonly OutputItem[] {
+  return ended === undefined ? input : [...input, ...ended.output];
+}

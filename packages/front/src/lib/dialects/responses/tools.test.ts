@@ -1,0 +1,45 @@
+import type { ResponseTool } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { inwardName, toolboxOf } from "./tools.ts";
+
+const tools: readonly ResponseTool[] = [
+  { type: "server" },
+  { type: "function", name: "plain", parameters: { type: "object" }, strict: true },
+  { type: "namespace", name: "mcp__files__", tools: [{ type: "function", name: "read" }] },
+  { type: "namespace", name: "agents", tools: [{ type: "custom", name: "tell" }] },
+];
+
+test("a namespace goes into the name and out of it again", () => {
+  const { functions, outward } = toolboxOf(tools, undefined);
+  const names = functions.map(({ function: { name } }) => name);
+  expect(names).toEqual(["plain", "mcp__files__read", "agents__tell"]);
+  expect(names.map(outward)).toEqual([
+    { type: "function", name: "plain", namespace: undefined },
+    { type: "function", name: "read", namespace: "mcp__files__" },
+    { type: "custom", name: "tell", namespace: "agents" },
+  ]);
+  expect(inwardName({ name: "tell", namespace: "agents" })).toBe("agents__tell");
+  expect(outward("unheard_of")).toEqual({ type: "function", name: "unheard_of" });
+});
+
+test("a schema is named by where the request has it", () => {
+  const { fieldOf } = toolboxOf(tools, undefined);
+  expect([0, 1, 2].map(fieldOf)).toEqual([
+    "tools.1.parameters",
+    "tools.2.tools.0.parameters",
+    "tools.3.tools.0.parameters",
+  ]);
+});
+
+test("a choice is of a name as the model knows it", () => {
+  const choice = { type: "custom", name: "tell", namespace: "agents" } as const;
+  expect(toolboxOf(tools, choice).choice).toEqual({ type: "function", function: { name: "agents__tell" } });
+  const allowed = {
+    type: "allowed_tools",
+    mode: "auto",
+    tools: [{ type: "web_search" }, { type: "function", name: "plain" }],
+  };
+  const { functions, choice: mode } = toolboxOf(tools, allowed as Parameters<typeof toolboxOf>[1]);
+  expect([functions.length, mode]).toEqual([1, "auto"]);
+  expect(toolboxOf([{ type: "server" }], "auto").choice).toBeUndefined();
+});

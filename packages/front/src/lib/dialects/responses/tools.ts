@@ -1,0 +1,96 @@
+// Owns what a tool of a request is called inward, where there are functions alone, and outward again: functions, custom tools whose input is
+// free text, and both of them in namespaces.
+import type { ResponseClientTool, ResponseTool, ResponseToolChoice, Tool, ToolChoice } from "@waggle/protocol";
+
+/** A tool as its client knows it. */
+export interface ClientTool {
+  readonly type: "function" | "custom";
+  readonly name: string;
+  readonly namespace?: string | undefined;
+}
+
+export interface Toolbox {
+  /** Every one as a function, in the order in which the request has them. */
+  readonly functions: readonly Tool[];
+  readonly choice: ToolChoice | undefined;
+  /** Where the request has the parameters of one of `functions`. */
+  fieldOf(index: number): string;
+  /** What the client calls this function. */
+  outward(name: string): ClientTool;
+}
+
+interface Offer {
+  readonly tool: ResponseClientTool;
+  readonly namespace?: string;
+  readonly field: string;
+}
+
+/** What the input of a custom tool is called inward: the one argument of its function. */
+export const customArgument = "input";
+
+const customParameters = {
+  type: "object",
+  properties: { [customArgument]: { type: "string" } },
+  required: [customArgument],
+  additionalProperties: false,
+} as const;
+
+/** How a client names a tool in a choice or a call. */
+type ToolName = Pick<ClientTool, "name"> & { readonly namespace?: string | null | undefined };
+
+/** Inward a namespace goes before the name. */
+export function inwardName({ name, namespace }: ToolName): string {
+  if (namespace == null) return name;
+  return namespace.endsWith("__") ? `${namespace}${name}` : `${namespace}__${name}`;
+}
+
+export function toolboxOf(
+  tools: readonly ResponseTool[] | null | undefined,
+  choice: ResponseToolChoice | null | undefined,
+): Toolbox {
+  const offers = offersOf(tools ?? [], choice);
+  const byName = new Map<string, ClientTool>(
+    offers.map(({ tool: { type, name }, namespace }) => [inwardName({ name, namespace }), { type, name, namespace }]),
+  );
+  return {
+    functions: offers.map(functionOf),
+    choice: offers.length === 0 && choice === "auto" ? undefined : choiceOf(choice),
+    fieldOf: (index) => `${offers[index]?.field ?? "tools"}.parameters`,
+    outward: (name) => byName.get(name) ?? { type: "function", name },
+  };
+}
+
+function offersOf(tools: readonly ResponseTool[], choice: ResponseToolChoice | null | undefined): readonly Offer[] {
+  const offers = tools.flatMap((tool, index): Offer[] => {
+    const field = `tools.${index}`;
+    if (tool.type === "server") return [];
+    if (tool.type !== "namespace") return [{ tool, field }];
+    return tool.tools.map((inner, at) => ({ tool: inner, namespace: tool.name, field: `${field}.tools.${at}` }));
+  });
+  if (typeof choice !== "object" || choice?.type !== "allowed_tools") return offers;
+  const allowed = new Set(choice.tools.map(({ name, namespace }) => inwardName({ name: name ?? "", namespace })));
+  return offers.filter(({ tool: { name }, namespace }) => allowed.has(inwardName({ name, namespace })));
+}
+
+function functionOf({ tool, namespace }: Offer): Tool {
+  const name = inwardName({ name: tool.name, namespace });
+  if (tool.type === "function") {
+    const { description, parameters, strict } = tool;
+    return { type: "function", function: { name, description, parameters, strict } };
+  }
+  return { type: "function", function: { name, description: customDescription(tool), parameters: customParameters } };
+}
+
+/** A model that has the grammar before its eyes may keep to it. */
+function customDescription({ description, format }: Extract<ResponseClientTool, { type: "custom" }>): string {
+  const about = description ?? "";
+  if (format?.type !== "grammar") return about;
+  return `${about}\n\nThe input is text of this ${format.syntax} grammar:\n${format.definition}`.trimStart();
+}
+
+function choiceOf(choice: ResponseToolChoice | null | undefined): ToolChoice | undefined {
+  if (choice == null) return undefined;
+  if (typeof choice === "string") return choice;
+  if (choice.type === "allowed_tools") return choice.mode;
+  return { type: "function", function: { name: inwardName(choice) } };
+}

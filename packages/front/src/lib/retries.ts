@@ -1,0 +1,115 @@
+// Owns which requests are one: a client that sends a request again joins the job of its first try, instead of pushing it out of the way.
+import type { Job, JobRegistry } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import { unsupported } from "./fields.ts";
+
+/** What a request says of being sent again. */
+export interface RetryMark {
+  /** The same in each try. */
+  readonly key: string;
+  /** The first try says that there may be a second one. */
+  readonly again: boolean;
+  /** The client has chosen the key, so that another request must not have it. */
+  readonly named: boolean;
+}
+
+export interface RequestFacts {
+  readonly client: string;
+  /** Method and path, and which job of its request. */
+  readonly route: string;
+  /** Of the body's text. */
+  readonly digest: string;
+  header(name: string): string | undefined;
+}
+
+export interface FoundJob {
+  readonly job: Job;
+  /** It is an earlier try's. */
+  readonly joined: boolean;
+}
+
+export interface Retries {
+  /**
+   * The job that an earlier try of this request has, else that of `submit`, which later tries join then.
+   * @throws WaggleError conflict when the key is another request's; whatever `submit` throws
+   */
+  join(mark: RetryMark, facts: RequestFacts, submit: () => Promise<FoundJob>): Promise<FoundJob>;
+}
+
+/** Requests that are remembered; the oldest are forgotten first. */
+const mostRemembered = 4_096;
+const longestKey = 255;
+
+/**
+ * What marks a request that its client may send again: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), or the number of tries
+ * that the SDKs of OpenAI and Anthropic send. Undefined for all others: they may be alike and be meant twice.
+ * @throws WaggleError invalid_argument for a key that is none
+ */
+export function retryMarkOf({ route, digest, header }: RequestFacts): RetryMark | undefined {
+  const key = header("idempotency-key");
+  if (key !== undefined) {
+    if (key.length > longestKey || !/^[\x20-\x7e]+$/.test(key)) {
+      throw unsupported("Idempotency-Key", `it is one to ${longestKey} visible ASCII characters`);
+    }
+    return { key: `${route} key ${key}`, again: true, named: true };
+  }
+  const tries = header("x-stainless-retry-count");
+  if (tries === undefined || !/^\d{1,9}$/.test(tries)) return undefined;
+  return { key: `${route} body ${digest}`, again: Number(tries) > 0, named: false };
+}
+
+interface Remembered {
+  readonly digest: string;
+  /** Its id; while it is being accepted, what will be its job. */
+  job: string | Promise<FoundJob>;
+}
+
+export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
+  /** Ids alone: what is kept of an ended job, and for how long, is the registry's to say. */
+  const remembered = new Map<string, Remembered>();
+
+  function remember(name: string, entry: Remembered): void {
+    remembered.delete(name);
+    remembered.set(name, entry);
+    for (const oldest of remembered.keys()) {
+      if (remembered.size <= mostRemembered) break;
+      remembered.delete(oldest);
+    }
+  }
+
+  /** Undefined where there is none that could still give the whole answer. */
+  async function earlierTry({ job }: Remembered, client: string): Promise<Job | undefined> {
+    // What refused the first try need not refuse this one.
+    const found = typeof job === "string" ? registry.get(client, job) : (await job.catch(() => undefined))?.job;
+    return found !== undefined && givesAnswer(found) ? found : undefined;
+  }
+
+  return {
+    async join(mark, { client, digest }, submit) {
+      // Keys hold no line ends, so no two names are alike by accident.
+      const name = `${client}\n${mark.key}`;
+      const known = mark.again ? remembered.get(name) : undefined;
+      if (known !== undefined && known.digest !== digest) {
+        throw new WaggleError("conflict", "Cannot accept the request: its Idempotency-Key is another request's.");
+      }
+      const earlier = known === undefined ? undefined : await earlierTry(known, client);
+      if (earlier !== undefined) return { job: earlier, joined: true };
+      const submitted = submit();
+      const entry: Remembered = { digest, job: submitted };
+      remember(name, entry);
+      try {
+        const found = await submitted;
+        entry.job = found.job.id;
+        return found;
+      } catch (error) {
+        if (remembered.get(name) === entry) remembered.delete(name);
+        throw error;
+      }
+    },
+  };
+}
+
+function givesAnswer({ state: { phase }, log }: Job): boolean {
+  if (log.firstToken > 0) return false;
+  return phase.name === "ended" ? phase.outcome.type === "finished" : phase.name !== "ending";
+}

@@ -1,0 +1,44 @@
+import type { ChatMessage } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { withOneSystemMessage } from "./system-messages.ts";
+
+const system = (content: string): ChatMessage => ({ role: "system", content });
+const developer = (content: string): ChatMessage => ({ role: "developer", content });
+const user = (content: string): ChatMessage => ({ role: "user", content });
+const assistant = (content: string): ChatMessage => ({ role: "assistant", content });
+const tool = (content: string): ChatMessage => ({ role: "tool", tool_call_id: "a", content });
+const calling: ChatMessage = {
+  role: "assistant",
+  content: "",
+  tool_calls: [{ id: "a", type: "function", function: { name: "f", arguments: "{}" } }],
+};
+const told = (text: string): string => `<system>\n${text}\n</system>`;
+
+test.each<[string, readonly ChatMessage[], readonly ChatMessage[]]>([
+  ["none", [user("a")], [user("a")]],
+  ["those at the beginning are one", [system("a"), developer("b"), user("c")], [system("a\n\nb"), user("c")]],
+  ["nothing else", [developer("a")], [system("a")]],
+  ["after the user", [user("a"), system("b"), assistant("c")], [user(`a\n\n${told("b")}`), assistant("c")]],
+  ["before the user", [assistant("a"), system("b"), user("c")], [assistant("a"), user(`${told("b")}\n\nc`)]],
+  ["at the end", [assistant("a"), system("b")], [assistant("a"), user(told("b"))]],
+  [
+    "between two answers",
+    [assistant("a"), system("b"), assistant("c")],
+    [assistant("a"), user(told("b")), assistant("c")],
+  ],
+  ["between a call and its result", [calling, system("b"), tool("c")], [calling, tool(`c\n\n${told("b")}`)]],
+  ["after a result", [calling, tool("c"), system("b")], [calling, tool(`c\n\n${told("b")}`)]],
+])("instructions: %s", (_, messages, expected) => {
+  expect(withOneSystemMessage(messages)).toEqual(expected);
+});
+
+test("a user's parts stay parts where nothing is added", () => {
+  const parts: ChatMessage = {
+    role: "user",
+    content: [
+      { type: "text", text: "a" },
+      { type: "text", text: "b" },
+    ],
+  };
+  expect(withOneSystemMessage([parts])).toEqual([parts]);
+});

@@ -1,0 +1,100 @@
+import { createHash, randomBytes } from "node:crypto";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, afterEach, expect, test } from "vitest";
+import { deferred } from "@waggle/async";
+import { hashModel } from "./hash-model.ts";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "hash-model-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const { signal } = new AbortController();
+const keptAt = (): string => join(folder, "model-hashes.json");
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** @returns the hash, and how many pieces were read for it */
+async function hashed(path: string): Promise<{ hash: string; pieces: number }> {
+  let pieces = 0;
+  const idle = async (): Promise<void> => void (pieces += 1);
+  return { hash: await hashModel(path, { folder, idle, signal }), pieces };
+}
+
+/** Zeros take no room on the disk. */
+function writeLarge(path: string): void {
+  writeFileSync(path, "large");
+  truncateSync(path, 65 * 1024 * 1024);
+}
+
+test("the hash is that of the file; of a split one that of its parts one after the other", async () => {
+  const bytes = randomBytes(700_000);
+  writeFileSync(join(folder, "whole.gguf"), bytes);
+  writeFileSync(join(folder, "split-00001-of-00002.gguf"), bytes.subarray(0, 300_000));
+  writeFileSync(join(folder, "split-00002-of-00002.gguf"), bytes.subarray(300_000));
+  expect((await hashed(join(folder, "whole.gguf"))).hash).toBe(sha256(bytes));
+  expect((await hashed(join(folder, "split-00001-of-00002.gguf"))).hash).toBe(sha256(bytes));
+});
+
+test("a large file is read once, until it is another one", async () => {
+  const path = join(folder, "large.gguf");
+  writeLarge(path);
+  const first = await hashed(path);
+  expect(first.pieces).toBeGreaterThan(200);
+  expect(await hashed(path)).toEqual({ hash: first.hash, pieces: 0 });
+  appendFileSync(path, "more");
+  const second = await hashed(path);
+  expect(second.hash).not.toBe(first.hash);
+  expect(Object.values(JSON.parse(readFileSync(keptAt(), "utf8")) as object)).toEqual([first.hash, second.hash]);
+});
+
+test("a file of hashes that is damaged, or not ours, counts as empty", async () => {
+  const path = join(folder, "large.gguf");
+  writeLarge(path);
+  const { hash } = await hashed(path);
+  for (const damage of ["{", "[]", JSON.stringify({ key: 7 })]) {
+    writeFileSync(keptAt(), damage);
+    expect((await hashed(path)).hash).toBe(hash);
+  }
+});
+
+test("nothing is read while something else is to be done", async () => {
+  const path = join(folder, "model.gguf");
+  writeFileSync(path, randomBytes(600_000));
+  let pieces = 0;
+  const asked = deferred<void>();
+  const free = deferred<void>();
+  const hashing = hashModel(path, {
+    folder,
+    signal,
+    async idle() {
+      pieces += 1;
+      if (pieces < 2) return;
+      asked.resolve();
+      await free.promise;
+    },
+  });
+  await asked.promise;
+  expect(pieces).toBe(2);
+  free.resolve();
+  expect(await hashing).toBe(sha256(readFileSync(path)));
+});
+
+test("it ends with its signal, and refuses a file that changes under it", async () => {
+  const path = join(folder, "model.gguf");
+  writeFileSync(path, randomBytes(600_000));
+  const leaving = new AbortController();
+  const idle = async (): Promise<void> => leaving.abort(new Error("leaving"));
+  await expect(hashModel(path, { folder, idle, signal: leaving.signal })).rejects.toThrow("leaving");
+  const change = async (): Promise<void> => appendFileSync(path, "x");
+  await expect(hashModel(path, { folder, idle: once(change), signal })).rejects.toThrow("it has changed meanwhile");
+});
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let done = false;
+  return async () => {
+    if (done) return;
+    done = true;
+    await run();
+  };
+}

@@ -1,0 +1,225 @@
+// Anthropic's client, and those that speak its dialect, against a real worker with a model that says what it is told.
+import { createAnthropic } from "@ai-sdk/anthropic";
+import type { AnthropicProviderOptions } from "@ai-sdk/anthropic";
+import Anthropic from "@anthropic-ai/sdk";
+import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
+import { ChatAnthropic } from "@langchain/anthropic";
+import { HumanMessage, ToolMessage } from "@langchain/core/messages";
+import type { AIMessageChunk, BaseMessage } from "@langchain/core/messages";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { killDaemons } from "./support/daemon.ts";
+import { spawnScriptedWorker, type ScriptedWorker } from "./support/scripted-worker.ts";
+
+const question = "How will the weather be in Bern and Zürich?";
+const schema = { type: "object" as const, properties: { city: { type: "string" } }, required: ["city"] };
+const weather = { name: "get_weather", description: "The weather in a city.", input_schema: schema };
+const cities = [{ city: "Bern" }, { city: "Zürich" }];
+const thought = "I should look, 🐝.";
+const answer = "It will rain in both.";
+const calls = cities.map(
+  (city) => `<tool_call>\n{"name": "get_weather", "arguments": ${JSON.stringify(city)}}\n</tool_call>`,
+);
+const thinking = (said: string): string => `<think>\n${thought}\n</think>\n\n${said}`;
+const calling = `I look.\n${calls.join("\n")}`;
+
+let worker: ScriptedWorker;
+beforeAll(async () => {
+  const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
+  worker = await spawnScriptedWorker({ template, context: 8_192 }, ["--slots", "2"]);
+});
+afterAll(killDaemons);
+
+/** Whose requests are answered with these, one after the other. */
+function clientSaying(...says: readonly string[]): Anthropic {
+  const fetch = worker.fetchSaying(says);
+  return new Anthropic({ baseURL: worker.url, apiKey: "none", maxRetries: 0, fetch });
+}
+
+const request = (content: string, more: object = {}) => ({
+  ...{ model: "claude-of-ours", max_tokens: 500, messages: [{ role: "user" as const, content }] },
+  ...more,
+});
+
+describe("Anthropic's client", () => {
+  test("creates a message, counts its tokens before, and learns what the cache had", async () => {
+    const client = clientSaying(answer, answer);
+    const { messages, model } = request(question);
+    const system = [{ type: "text" as const, text: "You are brief." }];
+    const { input_tokens: count } = await client.messages.countTokens({ model, messages, system, tools: [weather] });
+    const body = { ...request(question), system, tools: [weather] };
+    const first = await client.messages.create(body);
+    expect(first).toMatchObject({
+      ...{ type: "message", role: "assistant", stop_reason: "end_turn", stop_sequence: null },
+      content: [{ type: "text", text: answer }],
+    });
+    const second = await client.messages.create(body);
+    for (const { usage } of [first, second]) {
+      expect(usage.input_tokens + (usage.cache_read_input_tokens ?? 0)).toBe(count);
+      expect(usage.output_tokens).toBe(worker.model.tokenize(answer).length + 1);
+    }
+    expect(second.usage.cache_read_input_tokens).toBe(count - 1);
+    expect(first._request_id).toMatch(/^req-/);
+  });
+
+  test("streams a message with a thought, and puts it together", async () => {
+    const stream = clientSaying(thinking(answer)).messages.stream(
+      request(question, { thinking: { type: "enabled", budget_tokens: 1_024 } }),
+    );
+    let [thoughts, text] = ["", ""];
+    stream.on("thinking", (delta) => (thoughts += delta));
+    stream.on("text", (delta) => (text += delta));
+    const message = await stream.finalMessage();
+    expect([thoughts.trim(), text]).toEqual([thought, answer]);
+    expect(message.content).toEqual([
+      { type: "thinking", thinking: thoughts, signature: "" },
+      { type: "text", text: answer },
+    ]);
+    expect(message.stop_reason).toBe("end_turn");
+    expect(message.usage.output_tokens).toBe(worker.model.tokenize(thinking(answer)).length + 1);
+  });
+
+  test("makes two calls at once, streamed, and a message of their results, thoughts and all", async () => {
+    const client = clientSaying(thinking(calling), answer);
+    const body = request(question, { tools: [weather], thinking: { type: "adaptive" } });
+    const stream = client.messages.stream(body);
+    let pieces = 0;
+    stream.on("inputJson", () => (pieces += 1));
+    const called = await stream.finalMessage();
+    expect(called.stop_reason).toBe("tool_use");
+    expect(called.content.map(({ type }) => type)).toEqual(["thinking", "text", "tool_use", "tool_use"]);
+    const uses = called.content.filter((block) => block.type === "tool_use");
+    expect(uses.map(({ input }) => input)).toEqual(cities);
+    expect(new Set(uses.map(({ id }) => id)).size).toBe(2);
+    expect(pieces).toBeGreaterThan(4);
+
+    const results = uses.map(({ id }) => ({ type: "tool_result" as const, tool_use_id: id, content: "Rain." }));
+    const { content: text } = await client.messages.create({
+      ...body,
+      messages: [...body.messages, { role: "assistant", content: called.content }, { role: "user", content: results }],
+    });
+    expect(text).toEqual([{ type: "text", text: answer }]);
+  });
+
+  test("has its tools run until there is an answer", async () => {
+    const asked: unknown[] = [];
+    const runner = clientSaying(calling, answer).beta.messages.toolRunner({
+      ...request(question),
+      tools: [
+        {
+          ...{ name: weather.name, description: weather.description, input_schema: schema, type: "custom" },
+          parse: (input: unknown) => input,
+          run: (input: unknown) => {
+            asked.push(input);
+            return "Rain.";
+          },
+        },
+      ],
+    });
+    const { content } = await runner;
+    expect(asked).toEqual(cities);
+    expect(content).toMatchObject([{ type: "text", text: answer }]);
+  });
+
+  test("parses an answer after a schema, goes on with a beginning, and stops where it said", async () => {
+    const Weather = z.object({ city: z.string(), rain: z.boolean() });
+    const parsed = await clientSaying('{"city": "Bern", "rain": true}').messages.parse({
+      ...request(question),
+      output_config: { format: zodOutputFormat(Weather) },
+    });
+    expect(parsed.parsed_output).toEqual({ city: "Bern", rain: true });
+
+    const begun = await clientSaying("rain in both.").messages.create({
+      ...request(question),
+      messages: [...request(question).messages, { role: "assistant", content: "It will" }],
+    });
+    expect(begun.content).toEqual([{ type: "text", text: "rain in both." }]);
+
+    const stopped = await clientSaying(answer).messages.create(request(question, { stop_sequences: ["rain", "snow"] }));
+    expect(stopped).toMatchObject({
+      ...{ content: [{ type: "text", text: "It will " }], stop_reason: "stop_sequence", stop_sequence: "rain" },
+    });
+  });
+
+  test("raises the error that it knows, with what was wrong", async () => {
+    const client = new Anthropic({ baseURL: worker.url, apiKey: "none", maxRetries: 0 });
+    const create = (more: object) => client.messages.create(request(question, more));
+    await expect(create({ max_tokens: 0.5 })).rejects.toMatchObject({ status: 400, type: "invalid_request_error" });
+    await expect(create({ tool_choice: { type: "any" } })).rejects.toThrow(/tool_choice.*no tools/);
+    const long = client.messages.create(request("x".repeat(9_000)));
+    await expect(long).rejects.toThrow(/prompt is too long: \d+ tokens > 8191 maximum/);
+    await expect(client.messages.batches.list()).rejects.toBeInstanceOf(Anthropic.NotFoundError);
+  });
+});
+
+describe("the AI SDK", () => {
+  const model = (...says: readonly string[]) =>
+    createAnthropic({ baseURL: `${worker.url}/v1`, apiKey: "none", fetch: worker.fetchSaying(says) })("claude-of-ours");
+  const options = {
+    anthropic: { thinking: { type: "enabled", budgetTokens: 1_024 } } satisfies AnthropicProviderOptions,
+  };
+
+  test("generates text, with its usage", async () => {
+    const { text, usage, finishReason } = await generateText({ model: model(answer), prompt: question });
+    expect([text, finishReason]).toEqual([answer, "stop"]);
+    expect(usage.outputTokens).toBe(worker.model.tokenize(answer).length + 1);
+  });
+
+  test("streams thoughts, calls and what comes of them", async () => {
+    const asked: unknown[] = [];
+    const stream = streamText({
+      ...{ model: model(thinking(calling), thinking(answer)), prompt: question, providerOptions: options },
+      stopWhen: stepCountIs(3),
+      tools: {
+        [weather.name]: tool({
+          description: weather.description,
+          inputSchema: jsonSchema(schema),
+          execute: (input) => {
+            asked.push(input);
+            return "Rain.";
+          },
+        }),
+      },
+    });
+    for await (const part of stream.fullStream) if (part.type === "error") throw part.error;
+    const steps = await stream.steps;
+    expect(asked).toEqual(cities);
+    expect(steps.map(({ reasoningText }) => reasoningText?.trim())).toEqual([thought, thought]);
+    expect(steps.map(({ text }) => text.trim())).toEqual(["I look.", answer]);
+    expect(steps.map(({ finishReason }) => finishReason)).toEqual(["tool-calls", "stop"]);
+  });
+});
+
+describe("LangChain's ChatAnthropic", () => {
+  const model = (...says: readonly string[]) =>
+    new ChatAnthropic({
+      ...{ model: "claude-of-ours", apiKey: "none", anthropicApiUrl: worker.url, maxRetries: 0, maxTokens: 500 },
+      clientOptions: { fetch: worker.fetchSaying(says) },
+    });
+
+  test("invokes", async () => {
+    const message = await model(answer).invoke(question);
+    expect(message.text).toBe(answer);
+    const count = worker.model.tokenize(answer).length + 1;
+    expect(message).toMatchObject({ usage_metadata: { output_tokens: count } });
+  });
+
+  test("streams calls, and a message of their results", async () => {
+    const bound = model(calling, answer).bindTools([weather]);
+    const messages: BaseMessage[] = [new HumanMessage(question)];
+    const ask = async (): Promise<AIMessageChunk> => {
+      let whole: AIMessageChunk | undefined;
+      for await (const chunk of await bound.stream(messages)) whole = whole === undefined ? chunk : whole.concat(chunk);
+      return whole as AIMessageChunk;
+    };
+    const called = await ask();
+    expect(called.tool_calls?.map(({ name, args }) => [name, args])).toEqual(
+      cities.map((city) => [weather.name, city]),
+    );
+    const results = called.tool_calls?.map(({ id = "" }) => new ToolMessage({ content: "Rain.", tool_call_id: id }));
+    messages.push(called, ...(results ?? []));
+    expect((await ask()).text).toBe(answer);
+  });
+});
