@@ -87,7 +87,9 @@ const listedShape = {
   name: z.string(),
   model: z.string(),
   size: z.int(),
-  digest: z.string().describe("Of what is known of the model, not of its file."),
+  digest: z
+    .string()
+    .describe("SHA-256 of the model's file; of what is known of the model until that has been computed."),
   details: DetailsSchema,
 };
 
