@@ -67,8 +67,13 @@ export const workerRouteGroups: readonly RouteGroup[] = [
   { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema, note: "They answer under `/v1` and without it." },
   { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
-  { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
-  { tag: "llama-server", routes: llamaServerRoutes, error: ErrorBodySchema },
+  {
+    tag: "Ollama",
+    routes: ollamaRoutes,
+    error: OllamaErrorSchema,
+    note: "Streams are lines of JSON, and the default.",
+  },
+  { tag: "llama-server", routes: llamaServerRoutes, error: LlamaServerErrorSchema },
   { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
 ];
 
