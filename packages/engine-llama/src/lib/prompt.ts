@@ -1,8 +1,10 @@
 // Owns how a prompt becomes tokens: BOS exactly once where the model wants it, control tokens from the template alone.
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format";
+import { maxCharsPerToken } from "@waggle/engine";
 import type { PromptInput, PromptPiece, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
+import { infillTokens, type InfillMarkers } from "./infill.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -15,6 +17,9 @@ export interface PromptOptions {
   readonly bosText: string;
   /** Whether the model's prompts begin with BOS. */
   readonly wantsBos: boolean;
+  /** Undefined: the model was not trained to fill in. */
+  readonly infill?: InfillMarkers | undefined;
+  readonly contextSize: number;
 }
 
 /** Looking for control tokens in a text is quicker than tokenizing it. */
@@ -28,7 +33,7 @@ export interface Prompts {
 }
 
 export function createPrompts(options: PromptOptions): Prompts {
-  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos } = options;
+  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, infill: markers, contextSize } = options;
 
   function withBos(tokens: Token[]): Token[] {
     if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
@@ -66,7 +71,11 @@ export function createPrompts(options: PromptOptions): Prompts {
       if (input.kind === "text") return { tokens: withBos(await plain(input.text)) };
       if (input.kind === "pieces") return { tokens: await joined(input.pieces) };
       if (input.kind === "infill") {
-        throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to.");
+        if (markers === undefined)
+          throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to.");
+        const tokenize = async (text: string): Promise<Token[]> => await tokenizer.tokenize(text, false);
+        const fit = { markers, contextSize, maxCharsPerToken, tokenize };
+        return { tokens: withBos(await infillTokens(input.infill, fit)) };
       }
       const rendered = await renderGuarded(input);
       const [first = "", ...rest] = rendered.split(breakMark);

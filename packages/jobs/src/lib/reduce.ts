@@ -37,7 +37,7 @@ export type JobEvent =
   /** A piece of its prompt was computed. */
   | { readonly type: "progress"; readonly event: EngineEventOf<"progress"> }
   | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
-  /** One text of an embed job is done. */
+  /** One text is embedded or ranked. */
   | { readonly type: "embedded"; readonly event: EngineEventOf<"embedding"> }
   /** The engine has let go of a sequence: it finished, failed, or was cancelled as asked. */
   | {
@@ -148,7 +148,7 @@ function start(job: Job, { event, model, at }: Extract<JobEvent, { type: "starte
     startedAt,
     counts: { ...state.counts, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens },
     differsAt: event.jobId === job.uid ? event.differsAt : state.differsAt,
-    sequences: withSequence(state, event.jobId, { startedMs: at - startedAt }),
+    sequences: withSequence(state, event.jobId, { startedMs: at - startedAt, slot: event.slot }),
   };
   // A later choice, or a job that begins again on another engine.
   if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);

@@ -4,10 +4,10 @@ import { z } from "zod";
 
 const UsageSchema = z
   .object({
-    input_tokens: z.int().describe("Of the prompt, without those that the cache had."),
+    input_tokens: z.int().nonnegative().describe("Of the prompt, without those that the cache had."),
     cache_creation_input_tokens: z.literal(0),
-    cache_read_input_tokens: z.int(),
-    output_tokens: z.int(),
+    cache_read_input_tokens: z.int().nonnegative(),
+    output_tokens: z.int().nonnegative(),
   })
   .meta({ id: "AnthropicUsage" });
 export type AnthropicUsage = z.infer<typeof UsageSchema>;
@@ -45,7 +45,7 @@ export const AnthropicAnswerSchema = z
   })
   .meta({ id: "AnthropicAnswer" });
 
-const indexed = { index: z.int().describe("Of the block, gapless from 0.") };
+const indexed = { index: z.int().nonnegative().describe("Of the block, gapless from 0.") };
 
 /** The body of an error on these routes, and what ends a stream that breaks off. */
 export const AnthropicErrorSchema = z
@@ -92,4 +92,4 @@ export const AnthropicEventSchema = z
   .meta({ id: "AnthropicEvent" });
 export type AnthropicEvent = z.infer<typeof AnthropicEventSchema>;
 
-export const TokenCountSchema = z.object({ input_tokens: z.int() }).meta({ id: "TokenCount" });
+export const TokenCountSchema = z.object({ input_tokens: z.int().nonnegative() }).meta({ id: "TokenCount" });

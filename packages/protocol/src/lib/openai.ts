@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { chatShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
-import { ToolCallSchema, ToolsSchema } from "./tools.ts";
+import { ToolCallSchema } from "./tools.ts";
 import { ChatAbilitiesSchema } from "./worker.ts";
 
 /**
@@ -22,10 +22,6 @@ export const openAiLimits = {
   embeddingInputs: 256,
   /** All inputs of a request together. */
   embeddingChars: 1_048_576,
-  tokenizeChars: 524_288,
-  /** Each of its tokens is an object of the answer. */
-  tokenizePiecesChars: 65_536,
-  detokenizeTokens: 262_144,
 } as const;
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
@@ -155,18 +151,6 @@ export const EmbeddingsRequestSchema = z
   .meta({ id: "EmbeddingsRequest" });
 export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;
 
-export const ApplyTemplateRequestSchema = z
-  .object({
-    messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
-    tools: nullish(ToolsSchema),
-    chat_template_kwargs: chatShape.chat_template_kwargs,
-    enable_thinking: chatShape.enable_thinking,
-    reasoning_effort: chatShape.reasoning_effort,
-    continue_final_message: chatShape.continue_final_message,
-    add_generation_prompt: chatShape.add_generation_prompt,
-  })
-  .meta({ id: "ApplyTemplateRequest" });
-
 const UsageFieldsSchema = z
   .object({
     prompt_tokens: z.int(),
@@ -286,8 +270,6 @@ export const EmbeddingsSchema = z
     usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
   })
   .meta({ id: "Embeddings" });
-
-export const RenderedSchema = z.object({ prompt: z.string() }).meta({ id: "Rendered" });
 
 /** The body of an error on these routes. */
 export const OpenAiErrorSchema = z

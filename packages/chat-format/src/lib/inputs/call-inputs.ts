@@ -77,18 +77,20 @@ type CallInputs =
   | "emptyContent"
   | "contentWithCalls"
   | "ids"
-  | "results";
+  | "results"
+  | "userAfterResult";
 
 export async function callsTaken(attempt: Attempt, shape: CallShape): Promise<Pick<TemplateInputs, CallInputs>> {
-  const base = { objectArguments: shape.objects, emptyContent: shape.empty };
   const without = await attempt({ messages: [user], tools, ...thinking });
   const all = await attempt(withCalls({ shape, calls: 2, content: needles.content, ids: longIds }));
   const one = await attempt(withCalls({ shape }));
   const results = shows(one, texts.results[0]);
-  if (!shows(one, ...callNeedles)) return { ...base, ...noCalls, results };
+  const userAfterResult = !results || (await showsUserAfterResult(attempt, shape));
+  const base = { objectArguments: shape.objects, emptyContent: shape.empty, results, userAfterResult };
+  if (!shows(one, ...callNeedles)) return { ...base, ...noCalls };
   const textArguments = !shape.objects || (await showsTextArguments(attempt, shape));
   const ids = await findIds(attempt, shape, one, without);
-  const common = { ...base, calls: true, results, textArguments, ids };
+  const common = { ...base, calls: true, textArguments, ids };
   if (showsCalls(all, 2) && shows(all, needles.content, ...texts.results)) {
     return { ...common, parallelCalls: true, contentWithCalls: "beside" };
   }
@@ -135,6 +137,12 @@ async function contentApart(attempt: Attempt, shape: CallShape): Promise<"before
   const messages = [asks, said, ...rest, { ...said, content: texts.second }, user];
   const text = await attempt({ ...values, messages });
   return shows(text, needles.content, ...callNeedles, texts.second) ? "before" : "nowhere";
+}
+
+async function showsUserAfterResult(attempt: Attempt, shape: CallShape): Promise<boolean> {
+  const values = withCalls({ shape });
+  const messages = [...(values["messages"] as readonly Message[]), { ...user, content: texts.second }];
+  return shows(await attempt({ ...values, messages }), texts.second);
 }
 
 async function showsTextArguments(attempt: Attempt, shape: CallShape): Promise<boolean> {

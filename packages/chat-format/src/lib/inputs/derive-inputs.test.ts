@@ -152,6 +152,14 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
     },
     { ids: "named" },
   ],
+  [
+    "an answer behind each result",
+    {
+      turns: (turns) =>
+        turns.some(({ role }, index) => role === "tool" && turns[index + 1]?.role === "user") ? no("!") : turns,
+    },
+    { userAfterResult: false },
+  ],
   ["no results", { turns: (turns) => turns.filter(({ role }) => role !== "tool") }, { results: false }],
   [
     "no system messages",

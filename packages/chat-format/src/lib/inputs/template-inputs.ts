@@ -32,6 +32,8 @@ export interface TemplateInputs {
   readonly ids: "any" | "short" | "named";
   /** Messages of the role `tool`. */
   readonly results: boolean;
+  /** A user's message right behind a result, which then need not have been answered. */
+  readonly userAfterResult: boolean;
   /** A system message, at the beginning. */
   readonly system: boolean;
   /** A second one, or one later on. */
@@ -62,6 +64,7 @@ export const usualInputs: TemplateInputs = {
   thoughtWithBoth: true,
   ids: "any",
   results: true,
+  userAfterResult: true,
   system: true,
   laterSystem: true,
   lists: [],

@@ -209,6 +209,20 @@ describe("turns", () => {
     );
   });
 
+  test("of a user right behind a result are part of it where the template wants an answer there", () => {
+    const after: ChatMessage = { role: "user", content: "Be quick." };
+    const inputs = { userAfterResult: false };
+    const said = messages(inputs, user, calling(), result(), after, answer, user);
+    expect(said.map(({ content }) => content)).toEqual([
+      user.content,
+      "",
+      "7 degrees\n\nBe quick.",
+      answer.content,
+      user.content,
+    ]);
+    expect(messages({}, user, calling(), result(), after)).toHaveLength(4);
+  });
+
   test("of one role become one where roles have to take turns", () => {
     const inputs = { alternating: true };
     expect(messages(inputs, user, user, answer)).toEqual([{ role: "user", content: "Weather?\n\nWeather?" }, answer]);

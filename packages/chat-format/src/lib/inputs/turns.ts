@@ -17,8 +17,16 @@ export function arrangeTurns(messages: readonly ChatMessage[], inputs: TemplateI
   const system = inputs.laterSystem && inputs.system ? leading : joined(leading);
   const said = system.map(({ content }) => textOf(content)).join(between);
   const turns = inputs.system || said === "" ? [...system, ...rest] : intoUser(said, rest);
-  const inTurn = inputs.alternating ? alternate(turns) : turns;
+  const answered = inputs.userAfterResult ? turns : turns.reduce(intoResult, []);
+  const inTurn = inputs.alternating ? alternate(answered) : answered;
   return inputs.contentWithCalls === "before" ? inTurn.flatMap(apart) : inTurn;
+}
+
+/** What the user says right behind a result, as part of it. */
+function intoResult(before: readonly ChatMessage[], message: ChatMessage): readonly ChatMessage[] {
+  const last = before.at(-1);
+  if (last?.role !== "tool" || message.role !== "user") return [...before, message];
+  return [...before.slice(0, -1), { ...last, content: joinContents(last.content, message.content) }];
 }
 
 /** What is said before calls, and the calls. */

@@ -5,15 +5,15 @@ import type { AnthropicAssistantBlock, AnthropicUserBlock, ChatMessage, CountTok
 /** Stands between blocks of what a model is told. Its own are parts of one text. */
 const between = "\n\n";
 
-/** Claude Code's first words, another one with each request: with it no prompt would begin like the one before. */
+/** What Claude Code begins with, another one in each request: no prompt would begin like the one before. */
 const billingLine = /^x-anthropic-billing-header:[^\n]*\n*/;
 
 type Said = Pick<CountTokensRequest, "system" | "messages">;
 
 /**
- * System messages of a later turn become part of what stands beside them, since most templates take none there and a prompt that changes
- * at its beginning is computed anew: of the user's text or tool result before, else of the user's next message, but never of what stands
- * between a call and its result.
+ * A system message after the first turn becomes part of the text beside it: of the user's or a result's before it, else of the user's next.
+ * Most templates take none there, to move it to the front would change all of the prompt, and nothing may stand between a call and its
+ * result.
  */
 export function chatMessagesOf({ system, messages }: Said): readonly ChatMessage[] {
   const first = messages.findIndex(({ role }) => role !== "system");

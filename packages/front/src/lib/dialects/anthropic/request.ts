@@ -36,7 +36,7 @@ export async function translateMessages(body: MessagesRequest, context: RequestC
 /** What is the same whether its tokens are counted or it is answered. */
 export function conversationOf(body: CountTokensRequest, format: ChatFormat): Omit<Conversation, "sampling"> {
   const messages = chatMessagesOf(body);
-  const fields = (body.tools ?? []).flatMap((tool, index) => (isOurs(tool) ? [`tools.${index}.input_schema`] : []));
+  const fields = (body.tools ?? []).flatMap((tool, index) => (isCustom(tool) ? [`tools.${index}.input_schema`] : []));
   return {
     messages,
     options: {
@@ -50,7 +50,7 @@ export function conversationOf(body: CountTokensRequest, format: ChatFormat): Om
 }
 
 function toolOptionsOf({ tools, tool_choice: choice }: CountTokensRequest): ChatOptions {
-  const kept = (tools ?? []).filter(isOurs);
+  const kept = (tools ?? []).filter(isCustom);
   if (choice == null) return { tools: kept.map(toolOf) };
   if (choice.type === "none") return { tools: kept.map(toolOf), tool_choice: "none" };
   return {
@@ -62,7 +62,7 @@ function toolOptionsOf({ tools, tool_choice: choice }: CountTokensRequest): Chat
 }
 
 /** Tools of Anthropic's own types have no schema here, and nobody who would run them. */
-function isOurs({ type }: AnthropicTool): boolean {
+function isCustom({ type }: AnthropicTool): boolean {
   return type == null || type === "custom";
 }
 

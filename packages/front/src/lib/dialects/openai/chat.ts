@@ -2,7 +2,7 @@
 import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
 import type { AnswerMessage, EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
 import { chatLogprobs, choiceOf, deltaOf, finishReasonOf } from "./answer.ts";
-import { createCollectedLogprobs } from "./collected-logprobs.ts";
+import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
 

@@ -15,7 +15,6 @@ import { modelListOf, modelOf } from "./models.ts";
 import { translateChat, translateCompletion } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
 import { textCompletion } from "./text.ts";
-import { createTokenRoutes } from "./token-routes.ts";
 
 type OpenAiRouteName = keyof typeof openAiRoutes;
 
@@ -69,6 +68,5 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
       return await generations.respond(c, generationOf(body, spec, textCompletion));
     },
     embeddings: embeddingsRoute(options, generations),
-    ...createTokenRoutes(options),
   };
 }

@@ -1,6 +1,6 @@
 // Owns the choices of a text completion: what the model says, as it is.
 import { choiceOf, completionLogprobs } from "./answer.ts";
-import { createCollectedLogprobs } from "./collected-logprobs.ts";
+import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions } from "./framing.ts";
 
