@@ -4,6 +4,7 @@ import type { GenerateSpec } from "@waggle/jobs";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
 import { conversationSpecOf } from "../../conversation.ts";
 import type { Conversation } from "../../conversation.ts";
+import { hasEffortLevels } from "../../thinking.ts";
 import { specOfWishes } from "../../wishes.ts";
 import type { RequestContext, Wishes } from "../../wishes.ts";
 import { messagesOf } from "./messages.ts";
@@ -69,11 +70,12 @@ export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContex
 }
 
 /** Clients send an effort to every model: one that has neither levels nor a switch thinks as it does. */
-function effortOptions(effort: string, { inputs, abilities }: ChatFormat): Conversation["options"] {
-  if (effort !== "none" && inputs.variables.includes("reasoning_effort")) {
-    return { reasoning_effort: levels[effort] ?? effort };
-  }
-  return abilities.thinkingSwitch === undefined ? {} : { enable_thinking: effort !== "none" };
+function effortOptions(effort: string, format: ChatFormat): Conversation["options"] {
+  const thinks = effort !== "none";
+  return {
+    ...(format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: thinks }),
+    ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels[effort] ?? effort } : {}),
+  };
 }
 
 /** Templates know three levels. */
