@@ -8,7 +8,7 @@ import { hasEffortLevels } from "../../thinking.ts";
 import { specOfWishes } from "../../wishes.ts";
 import type { RequestContext, Wishes } from "../../wishes.ts";
 import { messagesOf } from "./messages.ts";
-import type { Json } from "./output-items.ts";
+import type { RequestEcho } from "./response.ts";
 import type { Toolbox } from "./tools.ts";
 
 /** OpenAI's defaults where they differ from the native ones. */
@@ -46,8 +46,8 @@ export function conversationOfRequest(
   };
 }
 
-/** What the request says of the response object; `reasoning.effort` only where the model knows it. */
-export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContext, "chatFormat">): Json {
+/** `reasoning.effort` only where the model knows it. */
+export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContext, "chatFormat">): RequestEcho {
   const effort = body.reasoning?.effort;
   const known = effort != null && Object.keys(effortOptions(effort, chatFormat())).length > 0;
   return {
