@@ -15,6 +15,7 @@ const allCores = "100%";
 const untimed = [
   "tests/chat-requests.test.ts",
   "tests/collected-cancel.test.ts",
+  "tests/embeddings-rerank.test.ts",
   "tests/family-clients.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",

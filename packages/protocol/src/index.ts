@@ -16,5 +16,6 @@ export * from "./lib/anthropic-routes.ts";
 export * from "./lib/responses-routes.ts";
 export * from "./lib/ollama-routes.ts";
 export * from "./lib/llama-server-routes.ts";
+export * from "./lib/rerank.ts";
 export * from "./lib/rerank-routes.ts";
 export * from "./lib/openapi.ts";

@@ -1,10 +1,11 @@
 // Owns the embeddings route: a vector for each text, as numbers or as base64.
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { EmbedSpec } from "@waggle/jobs";
 import { EmbeddingsRequestSchema } from "@waggle/protocol";
+import type { EmbeddingsRequest } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import type { AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
-import { unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { streamResponse } from "../../stream-response.ts";
 
@@ -19,7 +20,6 @@ export interface Embedded {
 export function embeddingsRoute({ limits, view }: AppOptions, generations: Generations): Handler {
   return async (c) => {
     const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
-    if (body.dimensions != null) throw unsupported("dimensions", "the model's own width is the only one");
     const { job, end } = await generations.complete(c, {
       kind: "embed",
       scope: { client: c.get("client"), trace: c.get("requestId") },
@@ -27,7 +27,8 @@ export function embeddingsRoute({ limits, view }: AppOptions, generations: Gener
       deadlineMs: limits.collectTimeoutMs,
       onDisconnect: "cancel",
       direct: true,
-      texts: typeof body.input === "string" ? [body.input] : body.input,
+      texts: textsOf(body.input),
+      dimensions: body.dimensions ?? undefined,
     });
     const embedded = { vectors: job.vectors, tokens: end.usage.prompt_tokens };
     const pieces = embeddingsJson(embedded, view.info().model, body.encoding_format === "base64");
@@ -35,6 +36,15 @@ export function embeddingsRoute({ limits, view }: AppOptions, generations: Gener
     const [first, ...rest] = pieces;
     return rest.length === 0 ? c.body(first?.() ?? "", 200, headers) : streamResponse(c, oneEachTurn(pieces), headers);
   };
+}
+
+function textsOf(input: EmbeddingsRequest["input"]): EmbedSpec["texts"] {
+  if (typeof input === "string") return [input];
+  return isTokens(input) ? [input] : input;
+}
+
+function isTokens(input: Exclude<EmbeddingsRequest["input"], string>): input is number[] {
+  return typeof input[0] === "number";
 }
 
 /** The response's body in pieces, none of which takes long to make. */
