@@ -53,7 +53,7 @@ describe("an embedding model", () => {
 
   test("the AI SDK's embedMany and LangChain embed 300 texts, and get the same vectors", async () => {
     const provider = createOpenAICompatible({ name: "waggle", baseURL: `${embedding.url}/v1` });
-    const { embeddings, usage } = await embedMany({ model: provider.textEmbeddingModel("m"), values: texts });
+    const { embeddings, usage } = await embedMany({ model: provider.embeddingModel("m"), values: texts });
     const options = { apiKey: "none", configuration: { baseURL: `${embedding.url}/v1` }, maxRetries: 0 };
     const documents = await new OpenAIEmbeddings({ model: "m", ...options }).embedDocuments(texts);
     expect([embeddings.length, documents.length]).toEqual([300, 300]);
@@ -151,7 +151,7 @@ describe("a model that ranks", () => {
 
   test("Open WebUI's and Continue's: a score for every document", async () => {
     const webUi = await rank("/v1/rerank", { model: "m", top_n: documents.length });
-    expect(webUi.map(({ index }) => index).toSorted()).toEqual([0, 1, 2, 3]);
+    expect(webUi.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
     const scores = webUi.map((result) => result.relevance_score);
     expect(scores).toEqual(scores.toSorted((a, b) => b - a));
     expect(scores.every((score) => score > 0 && score < 1)).toBe(true);
@@ -206,7 +206,7 @@ describe("a model that ranks", () => {
     expect(await rank("/v1/rerank", {})).toHaveLength(4);
     expect((await ranking.client.health()).slots.busy).toBe(1);
     leaving.abort();
-    await expect(left).rejects.toThrow();
+    await expect(left).rejects.toThrow("aborted");
     await waitUntil(async () => await isIdle(ranking), 3_000);
   });
 });

@@ -85,7 +85,7 @@ describe("ranking", () => {
   test("cuts a long document as Jina and Cohere do, and as TEI where it is asked to", async () => {
     start({ contextSize: 64 });
     const long = [`bee ${"x ".repeat(100)}`];
-    const usageOf = async (body: object): Promise<unknown> => (await (await post("/rerank", body)).json()) as unknown;
+    const usageOf = async (body: object): Promise<unknown> => await (await post("/rerank", body)).json();
     expect(await usageOf({ query, documents: long })).toMatchObject({ usage: { prompt_tokens: 63 } });
     expect(await usageOf({ query, documents: long, truncate_prompt_tokens: 40 })).toMatchObject({
       usage: { prompt_tokens: 40 },

@@ -3,7 +3,7 @@ import { WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { embedJob, expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
 import type { TextPiece } from "./backend.ts";
-import { expectedFakeVector } from "./fake-embedder.ts";
+import { expectedFakeLogit, expectedFakeVector } from "./fake-embedder.ts";
 import type { JobEvent } from "./messages.ts";
 
 const long = "x".repeat(200);
@@ -134,6 +134,40 @@ describe("an embed job", () => {
       "f",
       "e",
     ]);
+  });
+
+  test("has short texts computed together, and long ones alone, in their order", async () => {
+    const texts = ["a", "b", long, "c", "d", "e", "f", "g", "h"];
+    const groups: number[] = [];
+    const { engine, of, untilJob } = startEngine({
+      maxTogether: 3,
+      wrap: ({ embedder, ...fake }) => ({
+        ...fake,
+        embedder: embedder && {
+          ...embedder,
+          async feedTogether(group) {
+            groups.push(group.length);
+            return await embedder.feedTogether(group);
+          },
+        },
+      }),
+    });
+    engine.handle({ type: "submit", job: embedJob("e", ...texts) });
+    await untilJob("e", "finished");
+    expect(vectorsOf(of("e"))).toEqual(texts.map(expectedFakeVector));
+    expect(Math.max(...groups)).toBe(3);
+    expect(groups.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(texts.length - 1);
+  });
+
+  test("can be one of documents to rank", async () => {
+    const { engine, of, untilJob } = startEngine({ kind: "rerank" });
+    const documents = ["a dog", "a bee"];
+    engine.handle({
+      type: "submit",
+      job: { kind: "rerank", jobId: "r", queries: ["the bee"], documents, cacheScope: "alice" },
+    });
+    await untilJob("r", "finished");
+    expect(vectorsOf(of("r"))).toEqual(documents.map((document) => [expectedFakeLogit("the bee", document)]));
   });
 
   test("says that it is alive after each piece", async () => {
