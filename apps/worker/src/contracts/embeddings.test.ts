@@ -26,7 +26,7 @@ const vectorsOf = async (body: unknown): Promise<readonly (readonly number[])[]>
   ((await (await post(body)).json()) as Embeddings).data.map(({ embedding }) => embedding);
 
 test("2,048 texts have a vector each, in their order", async () => {
-  start({ fake: { kind: "embed", maxTogether: 8 } });
+  start({ fake: { kind: "embed" } });
   const input = Array.from({ length: 2_048 }, (_, i) => `text ${i}`);
   const response = (await (await post({ input, user: "me" })).json()) as Embeddings;
   expect(response.data.map(({ index }) => index)).toEqual(input.map((_, i) => i));

@@ -136,29 +136,6 @@ describe("an embed job", () => {
     ]);
   });
 
-  test("has short texts computed together, and long ones alone, in their order", async () => {
-    const texts = ["a", "b", long, "c", "d", "e", "f", "g", "h"];
-    const groups: number[] = [];
-    const { engine, of, untilJob } = startEngine({
-      maxTogether: 3,
-      wrap: ({ embedder, ...fake }) => ({
-        ...fake,
-        embedder: embedder && {
-          ...embedder,
-          async feedTogether(group) {
-            groups.push(group.length);
-            return await embedder.feedTogether(group);
-          },
-        },
-      }),
-    });
-    engine.handle({ type: "submit", job: embedJob("e", ...texts) });
-    await untilJob("e", "finished");
-    expect(vectorsOf(of("e"))).toEqual(texts.map(expectedFakeVector));
-    expect(Math.max(...groups)).toBe(3);
-    expect(groups.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(texts.length - 1);
-  });
-
   test("can be one of documents to rank", async () => {
     const { engine, of, untilJob } = startEngine({ kind: "rerank" });
     const documents = ["a dog", "a bee"];

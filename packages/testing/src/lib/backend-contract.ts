@@ -254,22 +254,6 @@ export function backendContract(
       expect(cosine(other)).toBeLessThan(0.99);
     });
 
-    test("short texts come to the same together as alone", async () => {
-      const { embedder } = backend;
-      if (embedder === undefined) throw new Error("The backend has no embedder");
-      const texts = [story, otherStory, story].slice(0, embedder.maxTogether);
-      const tokens = await Promise.all(texts.map(async (text) => await embedder.tokenize(text)));
-      const short = tokens.map((each) => each.slice(0, embedder.maxTogetherTokens));
-      const together = await embedder.feedTogether(short);
-      expect(together).toHaveLength(texts.length);
-      for (const [i, each] of short.entries()) {
-        const alone = (await embedder.feed({ tokens: each, first: true, last: true })) ?? [];
-        const cosine = alone.reduce((sum, value, at) => sum + value * (together[i]?.[at] ?? 0), 0);
-        expect(alone).toHaveLength(embedder.width);
-        expect(cosine).toBeGreaterThan(0.9999);
-      }
-    });
-
     test("vectors and steps leave each other alone", async () => {
       const answer = await coldAnswer();
       const { embedder } = backend;
