@@ -35,8 +35,6 @@ export interface BackendInfo {
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill in: it takes prompts of this kind. */
   readonly infill: boolean;
-  /** The file's name, without its folder. */
-  readonly fileName: string;
   readonly promptTexts: PromptTexts;
 }
 
@@ -137,6 +135,8 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
    * Not beside `grammar`.
    */
   readonly answer?: { readonly grammar: string; readonly said: string };
+  /** The text is that of a hole in code: what is not sure ends it. */
+  readonly fillIn?: boolean;
   /** Return logprobs with each token, with so many alternatives; undefined: none, which is a good deal cheaper. */
   readonly topLogprobs?: number;
 }

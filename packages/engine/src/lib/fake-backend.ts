@@ -231,7 +231,6 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     build: "fake",
     chatFormat: genericFormat,
     infill: true,
-    fileName: "waggle-fake",
     promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
 }
