@@ -61,7 +61,8 @@ function check(answer: Answer | undefined, sent: Uint8Array | BrokenRequest): vo
 
 /** Any dialect's shape will do where no path can be read: from bytes, and behind a host that may reach into the path. */
 function placeOf(sent: Uint8Array | BrokenRequest): { readonly method: string; readonly path: string } {
-  return sent instanceof Uint8Array || "host" in sent.headers ? { method: "", path: "" } : sent;
+  if (sent instanceof Uint8Array) return { method: "HEAD", path: "" };
+  return { method: sent.method, path: "host" in sent.headers ? "" : sent.path };
 }
 
 async function readGauge(name: string): Promise<string | undefined> {
