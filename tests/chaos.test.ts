@@ -10,7 +10,7 @@ const wholeRunMs = 300_000;
 /** All of them, in two halves of about the same length: together they take as long as one, since each waits half of the time. */
 const halves = [
   ["cancel", "supersede", "cycles", "resume", "overload", "model"],
-  ["engine", "leaving", "slow", "hive"],
+  ["engine", "leaving", "slow", "hive", "dialects"],
 ] as const;
 
 interface Row {

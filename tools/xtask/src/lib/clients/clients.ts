@@ -28,6 +28,7 @@ export interface Client {
 export interface Place {
   /** Of the worker, as it sees it. */
   readonly url: string;
+  /** As the worker calls it. */
   readonly model: string;
 }
 
@@ -43,7 +44,9 @@ export const question = `Which word is in ${wordFile}?`;
 export const answerWith = (word: string): string => `The word is ${word}.`;
 
 const shown = `cat ${wordFile}`;
+/** In local mode any token will do, and of all but Ollama's clients any name of a model. */
 const token = "waggle";
+const model = "any";
 
 /** In Qwen3's words: a thought, then a call. */
 const call = (name: string, args: object): string =>
@@ -56,7 +59,7 @@ const claudeCode: Client = {
   packages: ["@anthropic-ai/claude-code@2.1.330"],
   program: "claude",
   arguments: () => ["-p", question, "--output-format", "json", "--allowedTools", "Bash"],
-  env: ({ url, model }) => ({
+  env: ({ url }) => ({
     ANTHROPIC_BASE_URL: url,
     ANTHROPIC_AUTH_TOKEN: token,
     ANTHROPIC_MODEL: model,
@@ -73,12 +76,12 @@ const codex: Client = {
   title: "Codex",
   packages: ["@openai/codex@0.169.0"],
   program: "codex",
-  arguments: ({ url, model }) => {
-    const provider = `{ name = "Waggle", base_url = "${url}/v1", wire_api = "responses", env_key = "WAGGLE_KEY" }`;
-    const settings = ["model_provider=waggle", `model_providers.waggle=${provider}`].flatMap((line) => ["-c", line]);
-    return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings, "--model", model, question];
+  arguments: ({ url }) => {
+    const provider = `model_providers.waggle={name="Waggle",base_url="${url}/v1",wire_api="responses"}`;
+    const settings = ["-c", "model_provider=waggle", "-c", provider, "-m", model];
+    return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings, question];
   },
-  env: () => ({ WAGGLE_KEY: token }),
+  env: () => ({}),
   says: (word) => [call("exec_command", { cmd: shown }), text(answerWith(word))],
   asks: ["POST /v1/responses", "POST /v1/responses"],
   textIn: ({ stdout }) => stdout.trim(),
@@ -128,7 +131,7 @@ function promptfooText(results: string): string {
   throw new Error(result?.error ?? "promptfoo has no result");
 }
 
-const openAiProvider = ({ url, model }: Place): object => ({
+const openAiProvider = ({ url }: Place): object => ({
   id: `openai:chat:${model}`,
   config: { apiBaseUrl: `${url}/v1`, showThinking: false },
 });
@@ -139,7 +142,7 @@ export const clients: readonly Client[] = [
   promptfoo("openai", openAiProvider, "/v1/chat/completions", true),
   promptfoo(
     "ollama",
-    ({ model }) => ({ id: `ollama:chat:${model}`, config: { showThinking: false } }),
+    ({ model: served }) => ({ id: `ollama:chat:${served}`, config: { showThinking: false } }),
     "/api/chat",
     true,
   ),
