@@ -72,7 +72,12 @@ export const workerRouteGroups: readonly RouteGroup[] = [
   },
   { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
-  { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
+  {
+    tag: "Ollama",
+    routes: ollamaRoutes,
+    error: OllamaErrorSchema,
+    note: "Streams are lines of JSON, and the default.",
+  },
   {
     tag: "llama-server",
     routes: llamaServerRoutes,
