@@ -131,12 +131,12 @@ describe("POST /completion", () => {
 
   test("takes text, tokens, both mixed, an object, and lists of them", async () => {
     start();
-    const { tokens } = await jsonOf(await post("/tokenize", { content: "a bee" }));
+    const { tokens } = await jsonOf(await post("/tokenize", { content: "a bee", add_special: true }));
     const wanted = wordsOf("a bee", 2);
     const ask = async (prompt: unknown): Promise<unknown> =>
       await (await post("/completion", { prompt, n_predict: 2, ...greedy })).json();
     expect(await ask(tokens)).toMatchObject({ content: wanted });
-    expect(await ask([...(tokens as number[]).slice(0, 1), " bee"])).toMatchObject({ content: wanted });
+    expect(await ask([...(tokens as number[]).slice(0, 2), " bee"])).toMatchObject({ content: wanted });
     expect(await ask({ prompt_string: "a bee" })).toMatchObject({ content: wanted });
     const several = ["a bee", tokens, "the hive"];
     expect(await ask(several)).toMatchObject([

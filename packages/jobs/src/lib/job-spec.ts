@@ -61,6 +61,8 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly fillIn?: boolean | undefined;
   /** Return logprobs with each token, with so many alternatives. */
   readonly topLogprobs?: number | undefined;
+  /** Keep the logprobs of the prompt's tokens as well, with as many alternatives. Then nothing of it is taken from a cache. */
+  readonly promptLogprobs?: boolean | undefined;
 }
 
 export interface EmbedSpec extends SpecOfAnyKind {
