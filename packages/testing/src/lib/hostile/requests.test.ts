@@ -1,5 +1,5 @@
 // The walk finds every field of every route: what it calls sound is sound, and what is put into a field stands where it should.
-import { openAiRoutes, workerRoutes, type Route } from "@waggle/protocol";
+import { openAiRoutes, rerankRoutes, workerRoutes, type Route } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { bodyFields } from "./fields.ts";
@@ -8,7 +8,7 @@ import { fieldAttacks } from "./requests.ts";
 import { hostileSchemas } from "./schemas.ts";
 import { largeBytes } from "./values.ts";
 
-const routes: Readonly<Record<string, Route>> = { ...workerRoutes, ...openAiRoutes };
+const routes: Readonly<Record<string, Route>> = { ...workerRoutes, ...openAiRoutes, ...rerankRoutes };
 const withBody = Object.entries(routes).flatMap(([name, { request }]) =>
   request === undefined ? [] : [{ name, request }],
 );
