@@ -29,11 +29,17 @@ test("Ollama's port is another way in, with a greeting of its own, and both are 
   const { url, ollamaUrl = "" } = ports;
   expect(ollamaUrl).not.toBe(url);
   expect([await said(url), await said(ollamaUrl)]).toEqual(["none", "Ollama is running"]);
-  ports.stopAccepting();
-  await ports.answered();
   await ports.close();
   await bindAgain(url);
   await bindAgain(ollamaUrl);
+});
+
+test("a worker that leaves accepts nobody on either port", async () => {
+  const ports = await openPorts(app, configOf("--ollama"));
+  ports.stopAccepting();
+  await ports.answered();
+  for (const url of [ports.url, ports.ollamaUrl ?? ""]) await expect(said(url)).rejects.toThrow("fetch failed");
+  await ports.close();
 });
 
 test("without --ollama there is one port", async () => {
