@@ -163,7 +163,7 @@ describe("a request", () => {
     ["chat_template_kwargs.messages", { chat_template_kwargs: { messages: [] } }, "other fields of the request"],
     ["enable_thinking", { enable_thinking: true, chat_template_kwargs: { enable_thinking: false } }, "says otherwise"],
     ["reasoning_effort", { reasoning_effort: "high" }, "this model has no levels of it"],
-    ["functions", { functions: [weather["function"]] }, "send tools"],
+    ["functions", { functions: [weather["function"]], tools }, "has tools as well"],
     ["tool_choice", { tools, tool_choice: { type: "function", function: { name: "sing" } } }, 'no tool "sing"'],
     ["tool_choice", { tool_choice: "required" }, "no tools to choose from"],
     ["continue_final_message", { continue_final_message: true }, "is not the assistant's"],

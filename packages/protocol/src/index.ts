@@ -1,4 +1,5 @@
 export * from "./lib/errors.ts";
+export { invalidArgument } from "./lib/invalid-argument.ts";
 export * from "./lib/limits.ts";
 export * from "./lib/tools.ts";
 export { optionsOfMessages, type ChatOptions } from "./lib/chat-options.ts";
@@ -24,5 +25,6 @@ export * from "./lib/ollama-routes.ts";
 export * from "./lib/llama-server.ts";
 export * from "./lib/llama-server-tokens.ts";
 export * from "./lib/llama-server-routes.ts";
+export * from "./lib/rerank.ts";
 export * from "./lib/rerank-routes.ts";
 export * from "./lib/openapi.ts";

@@ -74,7 +74,7 @@ export const networkOptions = {
     group: "Access",
     help: "further Origin of browser pages (repeatable)",
     schema: originList(),
-    defaultText: "the worker's own",
+    defaultText: "the worker's own; in local mode this machine's",
     repeatable: true,
   },
 

@@ -356,6 +356,27 @@ describe("network mode", () => {
     expect(preflight.headers.get("access-control-allow-headers")).toBe(wanted);
     expect((await call("GET", "/v1/info", { ...here, origin: "https://waggle.example:443" })).status).toBe(200);
   });
+
+  it("lets pages of this machine in where it is in local mode, and nowhere else", async () => {
+    start();
+    const page = { origin: "http://localhost:3000" };
+    const allowed = await post("/v1/chat/completions", { messages: [{ role: "user", content: "Hi [eog:1]" }] }, page);
+    expect(allowed.status).toBe(200);
+    expect(allowed.headers.get("access-control-allow-origin")).toBe(page.origin);
+    expect(allowed.headers.get("access-control-expose-headers")).toContain("x-should-retry");
+    const preflight = await call("OPTIONS", "/v1/chat/completions", {
+      ...page,
+      "access-control-request-method": "POST",
+    });
+    expect(preflight.status).toBe(204);
+    // An error is no use to a page that may not read it.
+    const refused = await post("/v1/chat/completions", {}, page);
+    expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([400, page.origin]);
+    expect((await call("GET", "/v1/info", { origin: "null" })).status).toBe(403);
+    await worker.close();
+    start({ access });
+    expect((await call("GET", "/v1/info", { ...alice, ...page })).status).toBe(403);
+  });
 });
 
 describe("the worker about itself", () => {

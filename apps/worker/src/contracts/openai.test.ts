@@ -313,18 +313,6 @@ describe("completions", () => {
     expect(chunks.map((chunk) => (chunk["choices"] as { text: string }[])[0]?.text ?? "").join("")).toBe(text);
     expect(done).toBe(true);
   });
-
-  it.each([
-    ["echo", { echo: true }],
-    ["suffix", { suffix: "end" }],
-    ["best_of", { best_of: 2 }],
-    ["prompt", { prompt: ["a", "b"] }],
-  ])("refuse %s by name", async (field, more) => {
-    start();
-    const response = await post("/v1/completions", { prompt: "a", ...more });
-    expect(response.status).toBe(400);
-    expect(OpenAiErrorSchema.parse(await response.json()).error.message).toContain(field);
-  });
 });
 
 describe("models and tokens", () => {

@@ -6,6 +6,7 @@ import { priorityOfSlot } from "./batch-order.ts";
 import type { Chat } from "./chat.ts";
 import type { LlamaEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
+import { maxFollowersOf } from "./followers.ts";
 import { createGrammars } from "./grammars.ts";
 import { createPrompts, type Prompts } from "./prompt.ts";
 import { checkSampling, type SamplingContext } from "./sampling.ts";
@@ -49,6 +50,8 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     grammars: createGrammars({ vocabularySize, tokenBytes, markOf, isEndOfGeneration }),
     vocabularySize,
     isEndOfGeneration,
+    tokenBytes,
+    end: model.tokens.eot ?? model.tokens.eos,
     contextSize: info.contextSize,
   };
   const prompts = promptsOf(parts);
@@ -77,6 +80,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     states: states === undefined ? undefined : createSlotStates(slotAt, states, capacity),
     ...prompts,
     embedder,
+    maxFollowers: maxFollowersOf(vocabularySize),
     checkSampling: (wanted) => checkSampling(wanted, sampling),
     checkShift() {
       const problem = shiftProblem(model.fileInfo, model.fileInsights);
@@ -153,5 +157,6 @@ function promptsOf({ model, info, vocabulary, tokenizer, chat }: LlamaBackendPar
     wantsBos: shouldPrependBosToken,
     infill: vocabulary.infill,
     contextSize: info.contextSize,
+    vocabularySize: vocabulary.pieces.length,
   });
 }

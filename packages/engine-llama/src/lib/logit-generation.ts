@@ -1,17 +1,21 @@
 // Owns generating with logprobs or a grammar: each step asks for raw logits and samples from them itself.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import type { EvaluationPriority, LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
+import { followerLogprobs, withFollowers } from "./followers.ts";
 import type { GrammarRun } from "./grammar-run.ts";
-import { createLogitSampler } from "./logit-sampler.ts";
+import { createLogitSampler, type SampledVocabulary } from "./logit-sampler.ts";
 
 export interface LogitGenerationOptions {
   readonly sequence: LlamaContextSequence;
   /** The prompt's last tokens, still to be computed. */
   readonly tokens: readonly LlamaToken[];
+  /** The logprobs of these are wanted, each of which stands in the prompt after one of `tokens`, of which the last one has none. */
+  readonly followers?: readonly Token[] | undefined;
   readonly sampling: SlotSampling;
   readonly recent: () => readonly Token[];
   readonly banned: (token: Token) => boolean;
   readonly grammar: GrammarRun | undefined;
+  readonly vocabulary?: SampledVocabulary;
   /** Asked at each token: what to take instead of sampling. */
   readonly forced: () => Token | undefined;
   readonly evaluation: {
@@ -26,6 +30,8 @@ export interface SampledFromLogits {
   readonly token: LlamaToken;
   /** Where they were asked for. */
   readonly logprobs?: TokenLogprobs;
+  /** With the first token, where they were asked for. */
+  readonly followers?: readonly TokenLogprobs[];
 }
 
 /**
@@ -46,7 +52,10 @@ export async function* generateFromLogits(
     return { filter: { tokens, includeTop: sampler.needed } };
   };
   const generateNext = () => ({ logits: neededLogits(), totalLogitWeight: withLogprobs, options: neutral });
-  let [input, last] = [options.tokens.slice(0, -1), options.tokens.at(-1)];
+  const count = options.sampling.topLogprobs ?? 0;
+  let followers = options.followers;
+  let input = withFollowers(options.tokens.slice(0, -1), followers ?? [], count);
+  let last = options.tokens.at(-1);
   while (last !== undefined) {
     const outputs = await sequence.controlledEvaluate([...input, [last, { generateNext: generateNext() }]], evaluation);
     onEvaluated();
@@ -57,7 +66,12 @@ export async function* generateFromLogits(
     if (sampled === undefined) return;
     const token = sampled.token as LlamaToken;
     grammar?.accept(token);
-    yield "logprobs" in sampled && withLogprobs ? { token, logprobs: sampled.logprobs } : { token };
+    yield {
+      token,
+      ...("logprobs" in sampled && withLogprobs ? { logprobs: sampled.logprobs } : {}),
+      ...(followers === undefined ? {} : { followers: followerLogprobs(outputs, followers, count) }),
+    };
+    followers = undefined;
     [input, last] = [[], token];
   }
 }

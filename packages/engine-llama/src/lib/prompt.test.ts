@@ -36,6 +36,7 @@ const options: PromptOptions = {
   bosText: "<s>",
   wantsBos: true,
   contextSize: 64,
+  vocabularySize: 1_000_000,
 };
 
 const user = (content: string): { kind: "messages" } & Conversation => ({

@@ -1,5 +1,5 @@
 // Owns one slot: a sequence that lives as long as the context, and the sampler of the job in it. It knows nothing of its neighbours.
-import type { EntryResult, SlotSampling, BatchEntry, Token } from "@waggle/engine";
+import type { EntryResult, SlotSampling, BatchEntry, Token, TokenLogprobs } from "@waggle/engine";
 import type {
   EvaluationPriority,
   LlamaContextSequence,
@@ -7,6 +7,7 @@ import type {
   Token as LlamaToken,
 } from "node-llama-cpp";
 import { createCheckedGeneration, type Generation } from "./checked-generation.ts";
+import { followerLogprobs, withFollowers } from "./followers.ts";
 import { AmbiguityError } from "./grammar-matcher.ts";
 import type { GrammarRun } from "./grammar-run.ts";
 import { generateFromLogits } from "./logit-generation.ts";
@@ -56,6 +57,8 @@ interface Work {
   forced?: Token | undefined;
 }
 
+type PrefillEntry = Extract<BatchEntry, { kind: "prefill" }>;
+
 /** What the library says when it found no token to sample: the pass itself was good. */
 const nothingToSample = "Failed to sample next token";
 
@@ -76,14 +79,24 @@ export function createSlot(options: SlotOptions): Slot {
     return sequence.nextTokenIndex + tokens <= capacity;
   }
 
-  async function prefill(tokens: LlamaToken[], sample: boolean, forced: Token | undefined): Promise<EntryResult> {
+  async function prefill({ tokens: fed, sample, forced, followers }: PrefillEntry): Promise<EntryResult> {
     const { window } = currentWork();
+    const tokens = asLlamaTokens(fed);
     if (tokens.length === 0) throw new Error(`Cannot prefill slot ${id}: the entry has no tokens`);
     if (!hasRoom(tokens.length)) return full();
     window?.push(tokens);
-    if (sample) return await sampleNext(generate(tokens), forced);
+    if (sample) return await sampleNext(generate(tokens, followers), forced);
+    if (followers !== undefined) return { kind: "none", followers: await score(tokens, followers) };
     await sequence.evaluateWithoutGeneratingNewTokens(tokens, { evaluationPriority: priority, contextShift: noShift });
     return { kind: "none" };
+  }
+
+  async function score(tokens: LlamaToken[], followers: readonly Token[]): Promise<TokenLogprobs[]> {
+    const { topLogprobs = 0 } = currentWork().sampling;
+    const asked = withFollowers(tokens, followers, topLogprobs);
+    const outputs = await sequence.controlledEvaluate(asked, { evaluationPriority: priority, contextShift: noShift });
+    samplers.add();
+    return followerLogprobs(outputs, followers, topLogprobs);
   }
 
   async function decode(forced: Token | undefined): Promise<EntryResult> {
@@ -92,9 +105,9 @@ export function createSlot(options: SlotOptions): Slot {
     return hasRoom(1) ? await sampleNext(generation, forced) : full();
   }
 
-  function generate(tokens: LlamaToken[]): Generation {
+  function generate(tokens: LlamaToken[], followers?: readonly Token[]): Generation {
     const { sampling, grammar } = currentWork();
-    if (sampling.topLogprobs !== undefined) return fromLogits(tokens);
+    if (sampling.topLogprobs !== undefined || sampling.fillIn === true) return fromLogits(tokens, 0, followers);
     if (grammar === undefined) return fromLibrary(tokens);
     // Where the last token alone cannot be taken back, every place is computed once.
     if (sequence.needsCheckpoints) return fromLogits(tokens);
@@ -133,16 +146,18 @@ export function createSlot(options: SlotOptions): Slot {
     };
   }
 
-  function fromLogits(tokens: LlamaToken[], begun = 0): Generation {
+  function fromLogits(tokens: LlamaToken[], begun = 0, followers?: readonly Token[]): Generation {
     const current = currentWork();
     const { sampling, window, grammar } = current;
     const generation = generateFromLogits({
       sequence,
       tokens,
+      followers,
       sampling: { ...sampling, seed: seedAfter(sampling.seed, begun) },
       recent: () => window?.tokens ?? [],
       grammar,
       banned: (token) => sampling.ignore_eos && context.isEndOfGeneration(token),
+      vocabulary: context,
       evaluation: { evaluationPriority: priority, contextShift: noShift },
       forced: () => current.forced,
       onEvaluated: () => samplers.add(),
@@ -203,8 +218,7 @@ export function createSlot(options: SlotOptions): Slot {
       };
     },
 
-    run: (entry) =>
-      entry.kind === "decode" ? decode(entry.forced) : prefill(asLlamaTokens(entry.tokens), entry.sample, entry.forced),
+    run: (entry) => (entry.kind === "decode" ? decode(entry.forced) : prefill(entry)),
 
     async shift(keepTokens, discardTokens) {
       const current = currentWork();

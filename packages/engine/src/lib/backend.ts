@@ -35,8 +35,6 @@ export interface BackendInfo {
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill in: it takes prompts of this kind. */
   readonly infill: boolean;
-  /** The file's name, without its folder. */
-  readonly fileName: string;
   readonly promptTexts: PromptTexts;
 }
 
@@ -123,7 +121,7 @@ export interface TokenizedPrompt {
 
 /** Natural logarithms of probabilities in the model's raw distribution: before any sampling setting. */
 export interface TokenLogprobs {
-  /** Of the token that was sampled. */
+  /** Of the token that was sampled, or stands in the prompt. */
   readonly logprob: number;
   /** The most probable tokens, exactly as many as asked for, most probable first. */
   readonly top: readonly { readonly token: Token; readonly logprob: number }[];
@@ -137,17 +135,24 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
    * Not beside `grammar`.
    */
   readonly answer?: { readonly grammar: string; readonly said: string };
+  /** The text is that of a hole in code: what is not sure ends it. */
+  readonly fillIn?: boolean;
   /** Return logprobs with each token, with so many alternatives; undefined: none, which is a good deal cheaper. */
   readonly topLogprobs?: number;
 }
 
 /** One slot's share of a step. */
 export type BatchEntry =
-  /** Compute these prompt tokens. With `sample`, they are the last ones: the entry also yields the first token, `forced` if given. */
+  /**
+   * Compute these prompt tokens. With `sample`, they are the last ones: the entry also yields the first token, `forced` if given. With `followers`
+   * it yields the logprobs of the tokens that follow each of these in the prompt, of which the last one has none: only where the slot's
+   * sampling has `topLogprobs`.
+   */
   | {
       readonly kind: "prefill";
       readonly slot: number;
       readonly tokens: readonly Token[];
+      readonly followers?: readonly Token[];
       readonly sample: boolean;
       readonly forced?: Token;
     }
@@ -155,8 +160,14 @@ export type BatchEntry =
   | { readonly kind: "decode"; readonly slot: number; readonly forced?: Token };
 
 export type EntryResult =
-  | { readonly kind: "none" }
-  | { readonly kind: "token"; readonly token: Token; readonly logprobs?: TokenLogprobs }
+  /** `followers`: one for each of the entry's own. */
+  | { readonly kind: "none"; readonly followers?: readonly TokenLogprobs[] }
+  | {
+      readonly kind: "token";
+      readonly token: Token;
+      readonly logprobs?: TokenLogprobs;
+      readonly followers?: readonly TokenLogprobs[];
+    }
   /** This entry alone failed; the others are good. `invalid_argument` where the request is to blame: a grammar that allows nothing, say. */
   | { readonly kind: "failed"; readonly message: string; readonly code?: "invalid_argument" };
 
@@ -206,8 +217,8 @@ export interface TextPiece {
 }
 
 /**
- * Computes what texts come to, in contexts of its own: a vector for each text, or one number for each pair, by the model's kind. `feed` and
- * `feedTogether` are called between steps only and one at a time, `tokenize` at any time.
+ * Computes what texts come to, in a context of its own and one after the other: a vector for each text, or one number for each pair, by the
+ * model's kind. `feed` is called between steps only, `tokenize` at any time.
  */
 export interface Embedder {
   /** Numbers of what a text comes to: the model's width, or 1 for a pair. */
@@ -218,10 +229,6 @@ export interface Embedder {
   readonly maxPieceTokens: number;
   /** A text cannot be cut into pieces. */
   readonly mustBeWhole: boolean;
-  /** Most texts that `feedTogether` takes; 1 where that would gain nothing. */
-  readonly maxTogether: number;
-  /** Most tokens of each of them. */
-  readonly maxTogetherTokens: number;
   /**
    * With what the model wants before and after a text, and between the two of a pair.
    * @param truncateTo cuts off what is beyond so many tokens, or beyond `maxTokens`: of a pair, the end of its document
@@ -233,8 +240,6 @@ export interface Embedder {
    * @throws WaggleError resource_exhausted when there is no memory for the context, which the first piece opens
    */
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
-  /** The same for several short texts, each of them whole, in less time than one after the other. */
-  feedTogether(texts: readonly (readonly Token[])[]): Promise<readonly (readonly number[])[]>;
 }
 
 export interface Backend {
@@ -243,11 +248,13 @@ export interface Backend {
   readonly embedder?: Embedder | undefined;
   /** Absent where slots cannot be saved, or shall not be. */
   readonly states?: SlotStates | undefined;
+  /** Most followers in one step, over all its entries: each takes memory for the logits of the whole vocabulary. */
+  readonly maxFollowers: number;
 
   /**
    * Text, or a conversation under the model's chat template, as tokens. BOS where the model wants one, and never twice; text of a message
    * never becomes a control token. Long texts take several turns of the event loop.
-   * @throws WaggleError invalid_argument when the template cannot render these messages
+   * @throws WaggleError invalid_argument when the template cannot render these messages, or a token is none of the model's
    */
   tokenize(input: PromptInput): Promise<TokenizedPrompt>;
 

@@ -23,6 +23,8 @@ export type CandidateSlot = Pick<Slot, "id" | "state" | "cached" | "cacheScope" 
 
 export interface SlotSeeker {
   readonly prompt: readonly Token[];
+  /** How many of its first tokens a cache may give; by default all but the one that sampling needs computed. */
+  readonly reusableTokens?: number;
   readonly cacheScope: string;
   readonly sessionId?: string | undefined;
 }
@@ -30,7 +32,7 @@ export interface SlotSeeker {
 export interface SlotChoice<S> {
   readonly slot: S;
   /**
-   * How much of the slot's cache the job keeps: always less than its prompt, since sampling needs one computed token.
+   * How much of the slot's cache the job keeps.
    */
   readonly keepTokens: number;
 }
@@ -64,7 +66,7 @@ export function chooseSlot<S extends CandidateSlot>(
 /** Never across scopes: how fast an answer begins would tell one client what another has asked. */
 function reusableTokens(slot: CandidateSlot, seeker: SlotSeeker): number {
   if (slot.cacheScope !== seeker.cacheScope) return 0;
-  return commonPrefix(slot.cached, seeker.prompt, seeker.prompt.length - 1);
+  return commonPrefix(slot.cached, seeker.prompt, seeker.reusableTokens ?? seeker.prompt.length - 1);
 }
 
 /** The session's own slot, and the prompt goes on from the larger part of what it holds. */

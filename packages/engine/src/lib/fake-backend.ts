@@ -22,6 +22,7 @@ import {
   fakeTokenBytes,
   fakeVocabularySize,
   isFakeEndOfGeneration,
+  likelyFakeToken,
   renderFake,
   tokenizeFake,
   tokenizeFakeText,
@@ -43,8 +44,6 @@ export interface FakeBackendOptions {
   readonly embedGate?: (piece: TextPiece) => Promise<void>;
   /** What its model says it is for; generating by default. */
   readonly kind?: ModelKind;
-  /** Most short texts that are computed together; 1 by default. */
-  readonly maxTogether?: number;
   /** The step with this number, counted from 1, rejects. */
   readonly failAtStep?: number;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
@@ -110,6 +109,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       throw refusal("step", `slot ${entry.slot} decodes already`);
     if (entry.kind === "prefill" && entry.tokens.length === 0)
       throw refusal("step", `the entry of slot ${entry.slot} is empty`);
+    if (entry.kind === "prefill" && entry.followers !== undefined && slot.sampling.topLogprobs === undefined)
+      throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
     const length = slot.held.length + countTokens([entry]);
     if (length > info.contextSize) throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
   }
@@ -130,10 +131,10 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   return {
     info,
     states: options.saved?.attach((id) => slotAt(id, "save or load")),
+    maxFollowers: info.batchSize,
     embedder: createFakeEmbedder({
       maxTokens: info.contextSize - 1,
       maxPieceTokens: info.batchSize,
-      maxTogether: options.maxTogether ?? 1,
       ranks: info.kind === "rerank",
       async pause(piece) {
         if (stepping) throw refusal("embed", "a step is running");
@@ -149,7 +150,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     renderMessages: async (input) => renderFake(input),
     checkSampling,
     checkShift: () => undefined,
-    tokenBytes: fakeTokenBytes,
+    tokenBytes: (token) => (token < fakeVocabularySize ? fakeTokenBytes(token) : new Uint8Array()),
     // Its markers are text: each byte is a token.
     markOf: () => undefined,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
@@ -230,7 +231,6 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     build: "fake",
     chatFormat: genericFormat,
     infill: true,
-    fileName: "waggle-fake",
     promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
 }
@@ -252,9 +252,16 @@ async function checkSampling(sampling: SlotSampling): Promise<void> {
 }
 
 function compute(slot: FakeSlot, entry: BatchEntry): EntryResult {
-  if (entry.kind === "prefill") for (const token of entry.tokens) feed(slot, token);
-  else if (slot.last !== undefined) feed(slot, slot.last);
-  if (entry.kind === "prefill" && !entry.sample) return { kind: "none" };
+  const followers: TokenLogprobs[] = [];
+  if (entry.kind === "prefill") {
+    entry.tokens.forEach((token, i) => {
+      feed(slot, token);
+      const follower = entry.followers?.[i];
+      if (follower !== undefined) followers.push(followerLogprobs(slot, follower));
+    });
+  } else if (slot.last !== undefined) feed(slot, slot.last);
+  const scored = entry.kind === "prefill" && entry.followers !== undefined ? { followers } : {};
+  if (entry.kind === "prefill" && !entry.sample) return { kind: "none", ...scored };
   if (slot.sampling === undefined) throw refusal("sample", "no job is bound");
   slot.sampler ??= createFakeSampler(slot.held, slot.sampling);
   const sampled = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
@@ -262,7 +269,15 @@ function compute(slot: FakeSlot, entry: BatchEntry): EntryResult {
   if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt asked." };
   slot.last = token;
   const { topLogprobs } = slot.sampling;
-  return { kind: "token", token, ...(topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) }) };
+  const logprobs = topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) };
+  return { kind: "token", token, ...logprobs, ...scored };
+}
+
+/** As certain of what it would have said itself, and of nothing else. */
+function followerLogprobs({ hashes, sampling }: FakeSlot, follower: Token): TokenLogprobs {
+  const likely = likelyFakeToken(hashes.at(-1) ?? emptyContext);
+  const { logprob, top } = fakeLogprobs(likely, sampling?.topLogprobs ?? 0);
+  return { logprob: follower === likely ? logprob : -20, top };
 }
 
 /** The fake is certain: the token it chose has all the probability but a trace, which its neighbours share. */

@@ -1,5 +1,6 @@
 // Owns the model that is none: a pure function from the tokens of a context to the next one, so that a test can say
 // what an answer will be.
+import { WaggleError } from "@waggle/protocol";
 import type { PromptInput, SlotSampling, TemplateMessage, Token } from "./backend.ts";
 
 /** Tokens below this are bytes. */
@@ -52,10 +53,12 @@ export const fakeVocabularySize = tokenTexts.length;
 export function tokenizeFake(input: PromptInput): Token[] {
   if (input.kind === "text") return [beginOfText, ...tokenizeFakeText(input.text)];
   if (input.kind === "pieces") {
-    return [
-      beginOfText,
-      ...input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece)),
-    ];
+    const tokens = input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece));
+    const unknown = tokens.find((token) => token >= fakeVocabularySize);
+    if (unknown !== undefined) {
+      throw new WaggleError("invalid_argument", `Cannot accept field "prompt": the model has no token ${unknown}.`);
+    }
+    return typeof input.pieces[0] === "string" ? [beginOfText, ...tokens] : tokens;
   }
   if (input.kind === "infill") {
     const { prefix, suffix, extra, prompt } = input.infill;
@@ -105,6 +108,15 @@ export function extendContext(hash: number, token: Token): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
+/** What a greedy answer says after this context, unless a marker has it say something else. */
+export function likelyFakeToken(contextHash: number): Token {
+  return wordToken(extendContext(contextHash, 0));
+}
+
+function wordToken(choice: number): Token {
+  return firstWordToken + (choice % words.length);
+}
+
 /** What the fake takes to heart of all sampling: greedy text is the context's alone, any other the seed's as well. */
 export type FakeSampling = Pick<SlotSampling, "temperature" | "seed" | "ignore_eos">;
 
@@ -133,7 +145,7 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
       if (rest !== undefined) return rest;
       if (markers.say !== undefined) return markers.say[count - 1] ?? endOfGeneration;
       const choice = extendContext(contextHash, salt);
-      if (!markers.unicode) return firstWordToken + (choice % words.length);
+      if (!markers.unicode) return wordToken(choice);
       const [first = 0, ...others] = unicodeWordBytes[choice % unicodeWordBytes.length] ?? [];
       pending = others;
       return first;

@@ -35,12 +35,16 @@ export interface GenerateJob {
   readonly maxTokens?: number;
   /** Of the text that answers a plain prompt. */
   readonly lines?: LineLimits;
+  /** It is the text of a hole in code: what is not sure ends it. */
+  readonly fillIn?: boolean;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
   readonly stop: readonly string[];
   readonly sampling: Sampling;
   /** Send logprobs with the tokens, with so many alternatives each. */
   readonly topLogprobs?: number;
+  /** Send logprobs of the prompt's tokens as well, with as many alternatives. All of it is computed then, whatever is cached. */
+  readonly promptLogprobs?: true;
   /** Jobs share cached prefixes within one scope only: it is the API token's name. */
   readonly cacheScope: string;
   readonly sessionId?: string;
@@ -128,6 +132,9 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
+/** The same of a token of the prompt; the first one follows nothing that would make it probable. */
+export type PromptLogprobEntry = LogprobEntry | (Omit<LogprobEntry, "logprob"> & { readonly logprob: null });
+
 export interface JobFailure {
   readonly code: ErrorCode;
   readonly message: string;
@@ -197,6 +204,14 @@ export type JobEvent =
       /** Of the model tokens in it, where they were asked for. */
       readonly logprobs?: readonly LogprobEntry[];
     }
+  /** Of consecutive tokens of the prompt, as they are computed; all of them have come before the job's first token, or its end. */
+  | {
+      readonly type: "prompt_logprobs";
+      readonly jobId: string;
+      /** Where the first of them stands in the prompt. */
+      readonly from: number;
+      readonly entries: readonly PromptLogprobEntry[];
+    }
   /** One of the texts, in the order in which they were given. */
   | {
       readonly type: "embedding";
@@ -223,6 +238,8 @@ export interface StepStats {
   readonly width: number;
   readonly decodeRows: number;
   readonly tokens: number;
+  /** Of them, prompt tokens whose followers' logprobs were asked for. */
+  readonly scored: number;
   readonly passMs: number;
   /** From the end of the last step to the start of this one, when work was there all along. */
   readonly gapMs: number;

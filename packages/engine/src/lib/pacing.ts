@@ -1,9 +1,11 @@
 // Owns how the work of the next pass is cut: how many slots decode, how many prompt tokens come with them, and how many
 // threads compute it, all from one record of what passes took. It knows no slot, clock or backend.
 import { createChoice, type Choice } from "./choice.ts";
+import type { StepStats } from "./messages.ts";
 import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
 import { pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
 import type { ScheduleLimits } from "./schedule.ts";
+import { createScoringBudget } from "./scoring-budget.ts";
 import { createThreadGovernor, type ThreadChange, type ThreadLimits } from "./threads.ts";
 import { createTrials } from "./trials.ts";
 
@@ -37,7 +39,7 @@ export interface Pacing {
   /** How many threads compute the next pass, once it is known what it carries. */
   threads(pass: PassShape): number;
   /** Learns from a pass that was computed as planned; returns what that changed for good, if anything. */
-  observe(pass: Pass): ThreadChange | undefined;
+  observe(pass: Pass & Partial<Pick<StepStats, "scored">>): ThreadChange | undefined;
   /** Learns how many cores others have left to this engine of late; where nobody tells, more threads are tried at any time. */
   notice(freeCores: number): void;
   /** What computing each of so many prompt tokens takes, in ms; undefined before a prompt was measured. */
@@ -46,6 +48,7 @@ export interface Pacing {
 
 export function createPacing({ batchSize, threads, prefillBudget: fixed }: PacingOptions): Pacing {
   const trials = createTrials();
+  const scoring = createScoringBudget();
   const costs = createPassCosts((kind) => governor.settledFor(kind));
   const governor = createThreadGovernor(threads, trials, costs.usualMs);
   /** In how many turns they decode, by the number of slots. */
@@ -82,9 +85,17 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
         decodeRows: decoding / (planned?.count ?? 1),
         prefillBudget: prefilling === 0 ? 0 : Math.min(batchSize, tokens),
         partTokens,
+        scoredTokens: scoring.tokens(costs.stepMs(decoding), decoding),
       };
     },
     observe(pass) {
+      const { scored = 0, passMs } = pass;
+      if (scored > 0) {
+        // What it took says nothing of other prompts, nor of threads.
+        scoring.add({ scored, passMs }, costs.stepMs(pass.decodeRows));
+        planned = undefined;
+        return undefined;
+      }
       const expectedMs = costs.add(pass);
       trials.observe(pass.passMs);
       const change = governor.observe(pass, expectedMs);

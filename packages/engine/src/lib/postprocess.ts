@@ -1,7 +1,7 @@
 // Owns what the results of a pass mean: caches grow, tokens become text, jobs end. It changes slots and computes
 // nothing.
 import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "./backend.ts";
-import type { JobEvent, LogprobEntry, TokenLogprob } from "./messages.ts";
+import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "./messages.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
 /** What is asked about a token. */
@@ -62,6 +62,9 @@ function applyResult(
     throw new Error(`Cannot use the result of slot ${slot.id}: a token ${samples ? "is missing" : "came unasked"}`);
   }
   if (slot.state === "releasing") return;
+  if (entry.kind === "prefill" && entry.followers !== undefined) {
+    events.push(promptLogprobs(slot, entry.tokens.length, entry.followers, result.followers ?? [], model));
+  }
   if (result.kind !== "token") {
     const progress = sequenceOf(slot).progress(slot.cached.length, atMs);
     if (progress !== undefined) events.push(progress);
@@ -80,6 +83,26 @@ function applyResult(
   const { events: said, finish } = sequenceOf(slot).accept(sampled, atMs);
   for (const event of said) events.push(event);
   if (finish !== undefined) releaseSlot(slot, { kind: "finished", by: finish });
+}
+
+/** @param computed how many prompt tokens the pass has put into the cache, the last ones there */
+function promptLogprobs(
+  { cached, sequence, prompt }: Slot,
+  computed: number,
+  followers: readonly Token[],
+  logprobs: readonly TokenLogprobs[],
+  model: Pick<Backend, "tokenBytes">,
+): JobEvent {
+  if (sequence === undefined || logprobs.length !== followers.length) {
+    throw new Error(`Cannot use the logprobs of a prompt: ${logprobs.length} came for ${followers.length} tokens`);
+  }
+  const start = cached.length - computed;
+  const entries: PromptLogprobEntry[] = logprobs.map((entry, i) => describeLogprobs(followers[i] ?? 0, entry, model));
+  const [first] = prompt;
+  if (start === 0 && first !== undefined) {
+    entries.unshift({ id: first, bytes: [...model.tokenBytes(first)], logprob: null, top: [] });
+  }
+  return { type: "prompt_logprobs", jobId: sequence.jobId, from: start === 0 ? 0 : start + 1, entries };
 }
 
 function describeLogprobs(

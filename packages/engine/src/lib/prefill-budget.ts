@@ -3,9 +3,9 @@
 import { leastPartTokens, tileTokens, type PassCosts } from "./pass-costs.ts";
 
 /** Usual steps by which a prompt may stretch a step; less than four in all, once a pass is half as long again. */
-const stretchSteps = 1.6;
+export const stretchSteps = 1.6;
 /** What a step may take while nobody decodes: so long waits a cancel, and a job that comes meanwhile. */
-const idleStepMs = 400;
+export const idleStepMs = 400;
 /** llama.cpp computes a chunk's first token together with the decoding rows, and the others by themselves. */
 const besideDecoding = 1;
 /** Where a few tokens take longer than allowed, a tile may take so many times as long as they: it is a prompt sooner done. */

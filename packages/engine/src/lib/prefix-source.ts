@@ -31,9 +31,8 @@ export interface SourceSeeker {
 export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSeeker): PrefixSource {
   const { pending, prompt } = target;
   if (pending === undefined) throw new Error(`Cannot begin in slot ${target.id}: no job waits in it`);
-  const { cacheScope } = pending.prepared.job;
-  // Sampling needs one computed token.
-  const most = prompt.length - 1;
+  const { job, reusableTokens: most } = pending.prepared;
+  const { cacheScope } = job;
   let best: PrefixSource = { kind: "own", keepTokens: pending.keepTokens };
   let bestLength = pending.keepTokens;
 

@@ -1,6 +1,6 @@
 // Owns what happens to a job before it may wait for a slot: tokens, the checks that need the model, the final seed.
 import { markText, type AnswerStart } from "@waggle/chat-format";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, requestLimits } from "@waggle/protocol";
 import type { Backend, EmbedInput, Embedder, PromptInput, SlotSampling, TextPair, Token } from "./backend.ts";
 import { checkKind } from "./job-kinds.ts";
 import type { EngineJob, GenerateJob, JobFailure, TextsJob } from "./messages.ts";
@@ -19,6 +19,8 @@ export interface PreparedGenerate {
   readonly job: GenerateJob;
   readonly prompt: readonly Token[];
   readonly promptTokens: number;
+  /** How many of its first tokens may come from a cache: sampling needs one that is computed, the prompt's logprobs all of them. */
+  readonly reusableTokens: number;
   readonly sampling: SlotSampling;
   /** Of an answer to messages. */
   readonly start?: AnswerStart;
@@ -60,18 +62,22 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     checkChars(input, contextSize);
     const { tokens: prompt, start } = await backend.tokenize(input);
     checkLength(prompt.length, contextSize, "");
+    checkPromptLogprobs(job, prompt.length);
     const { seed } = job.sampling;
     const sampling = {
       ...job.sampling,
       seed: seed === -1 ? random32() >>> 0 : seed,
       ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
+      ...(job.fillIn === true ? { fillIn: true } : {}),
       ...(job.answerGrammar === undefined || start === undefined
         ? {}
         : { answer: { grammar: job.answerGrammar, said: markText(start.said, chatFormat.marks) } }),
     };
     if (job.contextShift === true) backend.checkShift();
     await backend.checkSampling(sampling);
-    const prepared = { kind: "generate" as const, job, prompt, promptTokens: prompt.length, sampling };
+    const promptTokens = prompt.length;
+    const reusableTokens = job.promptLogprobs === true ? 0 : promptTokens - 1;
+    const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
     return start === undefined ? prepared : { ...prepared, start };
   }
 
@@ -210,6 +216,17 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
   );
 }
 
+/** They are held until the answer leaves. */
+function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, promptTokens: number): void {
+  const count = promptLogprobs === true ? promptTokens * (1 + topLogprobs) : 0;
+  if (count <= requestLimits.promptLogprobs) return;
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot accept field "logprobs": with ${topLogprobs} alternatives each, the prompt's ${promptTokens} tokens have ${count} of them, and ${requestLimits.promptLogprobs} are the most.`,
+    { details: { problems: [{ field: "logprobs", problem: "too many in the prompt" }] } },
+  );
+}
+
 /** A client may use the id of a refused job for another one, which must not run with the first one's prompt. */
 function isSameRequest(a: EngineJob, b: EngineJob): boolean {
   return JSON.stringify(factsOf(a)) === JSON.stringify(factsOf(b));
@@ -222,7 +239,8 @@ function factsOf(job: EngineJob): unknown {
   }
   return [
     [job.kind, job.prompt, job.pieces, job.infill, job.messages, job.tools, job.template],
-    [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.contextShift],
+    [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs],
+    [job.contextShift, job.fillIn],
   ];
 }
 

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countTokens, noteAging, schedule, type SchedulableSlot } from "./schedule.ts";
+import { countScored, countTokens, noteAging, schedule, type SchedulableSlot } from "./schedule.ts";
 
-const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128, partTokens: Infinity };
+const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128, partTokens: Infinity, scoredTokens: 512 };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const inSlot = { agingTokens: 0, pending: undefined, lastDecoded: 0, sequence: undefined };
+const inSlot = { scores: false, agingTokens: 0, pending: undefined, lastDecoded: 0, sequence: undefined };
 const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1], ...inSlot });
 const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1], ...inSlot });
 const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
@@ -100,6 +100,19 @@ describe("schedule", () => {
     expect(widths(prompts, { ...dear, partTokens: 12 })).toEqual(["0:1", "1:12"]);
   });
 
+  test("scores few tokens at once, names what follows each, and leaves the rest of the budget to others", () => {
+    const scored = { ...prefilling(1, 40, 30), scores: true };
+    const few = { ...limits, prefillBudget: 20, scoredTokens: 4 };
+    expect(widths([decoding(0), scored, prefilling(2, 100)], few)).toEqual(["0:1", "1:4", "2:16"]);
+    const both = [1, 2].map((id) => ({ ...prefilling(id, 40, 30), scores: true }));
+    expect(widths([decoding(0), ...both], few), "together").toEqual(["0:1", "1:4"]);
+    const [entry] = schedule([{ ...prefilling(0, 40, 30), scores: true }], few);
+    expect(entry).toMatchObject({ tokens: [30, 31, 32, 33], followers: [31, 32, 33, 34], sample: false });
+    const [last] = schedule([{ ...prefilling(0, 40, 37), scores: true }], few);
+    expect(last).toMatchObject({ tokens: [37, 38, 39], followers: [38, 39], sample: true });
+    expect(countScored([entry, last].flatMap((each) => each ?? []))).toBe(6);
+  });
+
   test("holds what decodes first when the batch is small", () => {
     const small = { ...limits, batchSize: 4 };
     const entries = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
@@ -125,6 +138,7 @@ describe("schedule", () => {
           batchSize: fc.integer({ min: 12, max: 64 }),
           prefillBudget: fc.integer({ min: 1, max: 64 }),
           partTokens: fc.constantFrom(2, 12, Infinity),
+          scoredTokens: fc.integer({ min: 1, max: 64 }),
         }),
         (drawn, drawnLimits) => {
           const slots: SchedulableSlot[] = drawn.map(({ state, length, done }, id) => ({
@@ -132,6 +146,7 @@ describe("schedule", () => {
             state,
             prompt: range(length),
             cached: range(Math.min(done, length - 1)),
+            scores: false,
             agingTokens: done,
             pending: undefined,
             lastDecoded: 0,

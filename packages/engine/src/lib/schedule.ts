@@ -13,6 +13,8 @@ export interface ScheduleLimits {
   readonly prefillBudget: number;
   /** Most of them where they do not fill a tile; Infinity where such a part is not dearer than it may be. */
   readonly partTokens: number;
+  /** Most of them whose followers' logprobs are asked for. */
+  readonly scoredTokens: number;
 }
 
 export interface SchedulableSlot {
@@ -20,6 +22,8 @@ export interface SchedulableSlot {
   readonly state: SlotState;
   readonly prompt: readonly Token[];
   readonly cached: readonly Token[];
+  /** Its prompt's logprobs are wanted. */
+  readonly scores: boolean;
   /** Prompt tokens of others that were computed while this prompt waited. */
   readonly agingTokens: number;
   /** Present until the job in it begins. */
@@ -77,19 +81,21 @@ export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" |
 
 function shareBudget(
   slots: readonly SchedulableSlot[],
-  { prefillBudget, partTokens }: ScheduleLimits,
+  { prefillBudget, partTokens, scoredTokens }: ScheduleLimits,
   room: number,
 ): Map<number, number> {
   const shares = new Map<number, number>();
   let left = Math.min(prefillBudget, room);
+  let scorable = scoredTokens;
   let spent = 0;
   for (const slot of slots.toSorted((a, b) => rank(a) - rank(b))) {
     const rest = restOf(slot);
     const wanted = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
-    const share = partFirst(wanted, rest, partTokens);
+    const share = Math.min(partFirst(wanted, rest, partTokens), slot.scores ? scorable : Infinity);
     if (share < leastChunkTokens && share < rest && shares.size > 0) continue;
     if (share > 0) shares.set(slot.id, share);
     spent += share;
+    if (slot.scores) scorable -= share;
     left = (share < tileTokens ? Math.min(left, partTokens) : left) - share;
     if (left <= 0) break;
   }
@@ -122,11 +128,23 @@ function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
   const tokens = slot.prompt.slice(from, from + count);
   const sample = from + tokens.length === slot.prompt.length;
   const forced = sample ? slot.sequence?.forced : undefined;
-  return { kind: "prefill", slot: slot.id, tokens, sample, ...(forced === undefined ? {} : { forced }) };
+  return {
+    kind: "prefill",
+    slot: slot.id,
+    tokens,
+    sample,
+    ...(slot.scores ? { followers: slot.prompt.slice(from + 1, from + count + 1) } : {}),
+    ...(forced === undefined ? {} : { forced }),
+  };
 }
 
 function promptTokens(entry: BatchEntry): number {
   return entry.kind === "prefill" ? entry.tokens.length : 0;
+}
+
+/** Prompt tokens whose followers' logprobs these entries ask for. */
+export function countScored(entries: readonly BatchEntry[]): number {
+  return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? (entry.followers?.length ?? 0) : 0), 0);
 }
 
 /** Tokens that these entries feed. */

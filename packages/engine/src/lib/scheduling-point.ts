@@ -80,8 +80,9 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
         options.embeddings.add(prepared);
       }
       if (prepared?.kind !== "generate" || full) continue;
-      const { cacheScope, sessionId } = prepared.job;
-      const choice = chooseSlot(slots, { prompt: prepared.prompt, cacheScope, sessionId });
+      const { prompt, reusableTokens, job } = prepared;
+      const { cacheScope, sessionId } = job;
+      const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope, sessionId });
       full = choice === undefined;
       if (choice === undefined) continue;
       waiting.delete(jobId);
@@ -143,15 +144,15 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
     // A cancel meanwhile has left the slot to the next scheduling point; its cache is what it is now.
-    const { prompt } = pending.prepared;
-    const keepTokens = commonPrefix(slot.cached, prompt, prompt.length - 1);
+    const { prompt, reusableTokens } = pending.prepared;
+    const keepTokens = commonPrefix(slot.cached, prompt, reusableTokens);
     if (slot.pending !== undefined) slot.pending = { ...pending, keepTokens };
     return true;
   }
 
   async function begin(slot: Slot, prepared: PreparedGenerate, keepTokens: number): Promise<void> {
-    const { job, prompt, sampling } = prepared;
-    const hadCache = slot.cacheScope === job.cacheScope && slot.cached.length > 0;
+    const { job, prompt, reusableTokens, sampling } = prepared;
+    const hadCache = reusableTokens > 0 && slot.cacheScope === job.cacheScope && slot.cached.length > 0;
     beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
     try {
       await backend.begin(slot.id, keepTokens, sampling);
@@ -203,7 +204,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   return {
-    cachedTokens: ({ prompt, job }) => cachedTokens(prompt, job.cacheScope, { slots, store: offload.store }),
+    cachedTokens: ({ prompt, reusableTokens, job }) =>
+      Math.min(reusableTokens, cachedTokens(prompt, job.cacheScope, { slots, store: offload.store })),
     async run({ passes, maintenance, underway }) {
       lastPasses = passes;
       await releaseEnded(passes);

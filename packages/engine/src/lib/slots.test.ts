@@ -57,7 +57,14 @@ describe("a slot", () => {
       startedAtMs: 0,
     });
     const prompt = [1, 2, 7, 8, 9];
-    const prepared = { kind: "generate" as const, job, prompt, promptTokens: prompt.length, sampling: {} as never };
+    const prepared = {
+      kind: "generate" as const,
+      job,
+      prompt,
+      promptTokens: 5,
+      reusableTokens: 4,
+      sampling: {} as never,
+    };
     bindSlot(slot, { prepared, keepTokens: 2, saved: new Set() }, sequence);
     if (begins) beginSlot(slot, prepared, 2, sequence);
     return slot;

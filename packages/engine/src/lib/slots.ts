@@ -52,6 +52,8 @@ export interface Slot {
   lastUsed: number;
   /** Of the job in it; empty when idle. */
   prompt: readonly Token[];
+  /** Its prompt's logprobs are wanted. */
+  scores: boolean;
   /** Prompt tokens of others that were computed while this prompt waited. */
   agingTokens: number;
   /** The pass in which it decoded last, in this job or an earlier one. */
@@ -94,6 +96,7 @@ export function createSlots(count: number): readonly Slot[] {
     sessionId: undefined,
     lastUsed: -1,
     prompt: [],
+    scores: false,
     agingTokens: 0,
     lastDecoded: 0,
     writtenBehind: undefined,
@@ -107,6 +110,7 @@ export function createSlots(count: number): readonly Slot[] {
 export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence): void {
   slot.state = transition(slot.state, "bind");
   slot.prompt = pending.prepared.prompt;
+  slot.scores = pending.prepared.job.promptLogprobs === true;
   slot.agingTokens = 0;
   slot.pending = pending;
   slot.sequence = sequence;

@@ -9,7 +9,7 @@ import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Pacing } from "./pacing.ts";
 import { postprocess } from "./postprocess.ts";
-import { countTokens, isPrefilling, noteAging, schedule } from "./schedule.ts";
+import { countScored, countTokens, isPrefilling, noteAging, schedule } from "./schedule.ts";
 import { shiftSlot, type Slot } from "./slots.ts";
 import type { ThreadChange } from "./threads.ts";
 
@@ -64,7 +64,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   /** @param embedded the streams have waited for a piece of an embed job already, so prompts wait for the next step */
   function plan(embedded: boolean): BatchEntry[] {
-    const limits = pacing.plan(load());
+    const planned = pacing.plan(load());
+    const limits = { ...planned, scoredTokens: Math.min(planned.scoredTokens, backend.maxFollowers) };
     const entries = schedule(slots, embedded ? { ...limits, prefillBudget: 0 } : limits);
     noteAging(slots, entries);
     for (const { kind, slot } of entries) {
@@ -104,6 +105,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const shape = {
       decodeRows: entries.filter((entry) => entry.kind === "decode").length,
       tokens: countTokens(entries),
+      scored: countScored(entries),
     };
     useThreads(pacing.threads(shape));
     const startMs = now();

@@ -42,6 +42,18 @@ describe("an answer is held to its format", () => {
     });
   });
 
+  it("where only some of the tools may be called, whatever the sampling", async () => {
+    const tools = [tool("f"), tool("g"), tool("h")];
+    const allowed = (mode: "auto" | "required") => ({
+      type: "allowed_tools" as const,
+      allowed_tools: { mode, tools: [tool("g"), tool("h")] },
+    });
+    const callable = [{ name: "g" }, { name: "h" }];
+    expect(await heldTo({ tools, tool_choice: allowed("auto") })).toMatchObject({ tools: callable, choice: "auto" });
+    const dry = { sampling: { ...sampling, dry_multiplier: 1 } };
+    expect(await heldTo({ tools, tool_choice: allowed("required") }, dry)).toMatchObject({ choice: "required" });
+  });
+
   it("where its content has a schema", async () => {
     const schema = { value: { type: "object" }, field: "json_schema" };
     expect(await heldTo({}, { schema })).toMatchObject({ tools: [], choice: "auto", schema: { type: "object" } });

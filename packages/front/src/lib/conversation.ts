@@ -2,7 +2,7 @@
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format";
 import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
-import type { ChatMessage, ChatOptions, Message, Sampling, Tool } from "@waggle/protocol";
+import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { unsupported } from "./fields.ts";
 import type { AnswerGrammar } from "./fields.ts";
 import { templateMessage, templateTools } from "./messages.ts";
@@ -37,7 +37,9 @@ export async function conversationSpecOf(
   if (sampling.grammar !== undefined && (plan?.forced === true || schema !== undefined)) {
     throw unsupported(
       "grammar",
-      plan?.forced === true ? "a call that is due has one of its own" : `${schema?.field} asks for another one`,
+      plan?.forced === true
+        ? `${plan.choice === "auto" ? "a choice among the tools" : "a call that is due"} has one of its own`
+        : `${schema?.field} asks for another one`,
     );
   }
   const prompt = promptOf(conversation, plan?.tools, context);
@@ -47,7 +49,7 @@ export async function conversationSpecOf(
   }
   const isHeld = schema !== undefined || (plan !== undefined && mayHold(plan, sampling));
   if (!isHeld) return { prompt, thinkingBudget };
-  const tools = (plan?.tools ?? []).map(({ function: { name, parameters, strict } }) => ({
+  const tools = (plan?.callable ?? []).map(({ function: { name, parameters, strict } }) => ({
     name,
     ...(parameters == null ? {} : { parameters }),
     ...(strict == null ? {} : { strict }),
@@ -89,8 +91,10 @@ export function promptOf(
 interface ToolPlan {
   /** On offer: they go into the prompt. */
   readonly tools: readonly Tool[];
+  /** Those of them that this answer may call. */
+  readonly callable: readonly Tool[];
   readonly choice: AnswerGrammarOptions["choice"];
-  /** A call is due in any case. */
+  /** The answer must be held to it: a call is due, or some of the tools may not be called. */
   readonly forced: boolean;
 }
 
@@ -107,15 +111,22 @@ function toolPlanOf({ tools: given, tool_choice: wanted }: ChatOptions): ToolPla
   if (tools.length === 0) throw unsupported("tool_choice", "there are no tools to choose from");
   const names = new Set(tools.map((tool) => tool.function.name));
   if (names.size < tools.length) throw unsupported("tools", "two have the same name");
-  if (typeof choice === "string") return { tools, choice, forced: choice === "required" };
-  const { name } = choice.function;
-  if (!names.has(name)) throw unsupported("tool_choice", `there is no tool "${name}"`);
-  return { tools, choice: { name }, forced: true };
+  if (typeof choice === "string") return { tools, callable: tools, choice, forced: choice === "required" };
+  const wantedNames = choice.type === "function" ? [choice.function.name] : allowedNames(choice);
+  const unknown = wantedNames.find((name) => !names.has(name));
+  if (unknown !== undefined) throw unsupported("tool_choice", `there is no tool "${unknown}"`);
+  if (choice.type === "function") return { tools, callable: tools, choice: choice.function, forced: true };
+  const callable = tools.filter((tool) => wantedNames.includes(tool.function.name));
+  return { tools, callable, choice: choice.allowed_tools.mode, forced: true };
+}
+
+function allowedNames({ allowed_tools: { tools } }: Extract<ToolChoice, { type: "allowed_tools" }>): string[] {
+  return tools.map((tool) => tool.function.name);
 }
 
 /**
  * A grammar samples in its own way, which DRY cannot, and decides when the answer ends, which `ignore_eos` forbids. A call that is due
- * needs it in any case, and its conflict is told; one that the model may make is read as it comes.
+ * needs it in any case, as does a choice among them, and its conflict is told; one that the model may make is read as it comes.
  */
 function mayHold(
   { forced }: ToolPlan,

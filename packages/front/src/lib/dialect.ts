@@ -3,6 +3,7 @@
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import type { EndEvent, Route, StreamEvent, TerminalEvent, TokenEvent, WaggleError } from "@waggle/protocol";
 import type { AppContext } from "./context.ts";
+import type { SeveralOptions } from "./several.ts";
 
 export interface Dialect {
   readonly name: string;
@@ -41,6 +42,23 @@ export function routesOf<Name extends string>(
 export interface Generation {
   readonly spec: GenerateSpec;
   readonly answer: Streamed | Collected;
+}
+
+/** A request for several answers to several prompts, as one: their jobs run side by side. */
+export interface SeveralGenerations extends Pick<SeveralOptions, "specs" | "width" | "onAccepted" | "onEnded"> {
+  readonly answer: SeveralStreamed | SeveralCollected;
+}
+
+/** `framing` is called once, when the first job has been accepted. */
+export interface SeveralStreamed {
+  readonly kind: "streamed";
+  framing(): Framing;
+}
+
+/** `collector` is called once, when the first job has been accepted. */
+export interface SeveralCollected {
+  readonly kind: "collected";
+  collector(): Collector;
 }
 
 /** As it comes, event by event. `framing` is called once, when the job has been accepted. */

@@ -3,7 +3,11 @@ import { WaggleError, llamaServerRoutes, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import type { MiddlewareHandler } from "hono";
 import type { AppContext, AppEnv, HttpAccess } from "./context.ts";
+import { isLocalOrigin } from "./local-origins.ts";
 import { tokenFingerprint } from "./token-file.ts";
+
+/** What clients read of a response, and a browser shows them only when it is told to. */
+const exposedHeaders = "x-request-id, request-id, retry-after, x-should-retry, location, idempotent-replayed";
 
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const openPaths: ReadonlySet<string> = new Set(
@@ -33,7 +37,7 @@ export function createGate(
     if (origin !== undefined) {
       c.header("access-control-allow-origin", origin);
       c.header("vary", "origin, access-control-request-headers");
-      c.header("access-control-expose-headers", "x-request-id, retry-after, location");
+      c.header("access-control-expose-headers", exposedHeaders);
     }
     // A preflight carries no token by design, and answers nothing but what the Origin check has decided.
     if (c.req.method === "OPTIONS" && origin !== undefined) return preflight(c);
@@ -61,6 +65,7 @@ function checkOrigin(c: AppContext, access: HttpAccess): string | undefined {
   // A proxy may have taken the TLS off, so both schemes of our own host are ours.
   if (origin === `http://${host}` || origin === `https://${host}`) return undefined;
   if (access.allowedOrigins.includes(origin)) return origin;
+  if (access.localMode && isLocalOrigin(origin)) return origin;
   throw new WaggleError(
     "forbidden",
     `Cannot answer the origin "${origin.slice(0, 100)}": allow it with --allowed-origin.`,

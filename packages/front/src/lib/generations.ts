@@ -5,26 +5,32 @@ import { WaggleError, isTerminal } from "@waggle/protocol";
 import type { EndEvent, TokenEvent } from "@waggle/protocol";
 import { connectionOf } from "./connection.ts";
 import type { AppContext, AppOptions } from "./context.ts";
-import type { Collector, Framing, Generation } from "./dialect.ts";
+import type { Collector, Framing, Generation, SeveralGenerations } from "./dialect.ts";
 import { completeEndOf, framedChunks } from "./framed-chunks.ts";
 import { createRetries, retryMarkOf } from "./retries.ts";
 import type { FoundJob, RequestFacts } from "./retries.ts";
+import { readSeveral } from "./several.ts";
 import { streamResponse } from "./stream-response.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
 export interface Generations {
   /** Accepts the job and answers with it, streamed or collected. @throws WaggleError */
   respond(c: AppContext, generation: Generation): Promise<Response>;
+  /** Accepts the first job and answers with them all. @throws WaggleError */
+  respondToSeveral(c: AppContext, several: SeveralGenerations): Promise<Response>;
   /**
    * Accepts the job, or finds the one that an earlier try of the same request has.
    * @throws WaggleError
    */
   submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
   /** Accepts the job and waits for its end. A client that leaves takes the job with it. @throws WaggleError also when it did not end well */
-  complete(c: AppContext, spec: JobSpec, onToken?: OnToken): Promise<CompleteJob>;
+  complete(c: AppContext, spec: JobSpec, onToken?: OnToken, how?: Submission): Promise<CompleteJob>;
   /** One more reader of a job, from after this token index on. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Response;
 }
+
+/** Of one job's events, or of several jobs' as of one. */
+type EventReader = Pick<Reader, "next" | "close">;
 
 export interface Submission {
   /** Of a request that brings several jobs: which one. */
@@ -88,16 +94,24 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   // The client may leave at any time while its job is being accepted. Whoever opens a reader looks, before anything is awaited, whether it
   // is still there; closing that reader is what ends the job, or leaves it running where its client has asked for that.
 
-  async function complete(c: AppContext, spec: JobSpec, onToken?: OnToken): Promise<CompleteJob> {
-    const job = await submit(c, spec);
+  async function complete(c: AppContext, spec: JobSpec, onToken?: OnToken, how?: Submission): Promise<CompleteJob> {
+    const job = await submit(c, spec, how);
     const connection = connectionOf(c);
     const reader = dispatcher.openReader(job, -1, () => connection.destroy());
-    const forget = connection.onLeft(() => reader.close());
+    return { job, end: await readToEnd(c, reader, (token) => onToken?.(token, job)) };
+  }
+
+  async function readToEnd(
+    c: AppContext,
+    reader: EventReader,
+    onToken: (token: TokenEvent) => void,
+  ): Promise<EndEvent> {
+    const forget = connectionOf(c).onLeft(() => reader.close());
     try {
-      for await (const batch of reader) {
-        for (const event of batch) {
-          if (event.type === "token") onToken?.(event, job);
-          if (isTerminal(event)) return { job, end: completeEndOf(event) };
+      for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
+        for (const event of next.value) {
+          if (event.type === "token") onToken(event);
+          if (isTerminal(event)) return completeEndOf(event);
         }
       }
     } finally {
@@ -105,6 +119,21 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
       reader.close();
     }
     throw clientLeft();
+  }
+
+  /** What one request may take is the time of all its jobs. */
+  async function openSeveral(c: AppContext, several: SeveralGenerations): Promise<EventReader> {
+    const connection = connectionOf(c);
+    const startedAt = options.clock.now();
+    return await readSeveral({
+      ...several,
+      async submit(spec, index) {
+        const left = (spec.deadlineMs ?? Infinity) - (options.clock.now() - startedAt);
+        const inTime = spec.deadlineMs === undefined ? spec : { ...spec, deadlineMs: Math.max(1, left) };
+        return await submit(c, inTime, { index, streamed: several.answer.kind === "streamed" });
+      },
+      open: (job) => dispatcher.openReader(job, -1, () => connection.destroy()),
+    });
   }
 
   /** @param release gives back the place among the client's streams */
@@ -115,12 +144,21 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     framingOf: (job: Job) => Framing,
     release: () => void,
   ): Response {
-    const connection = connectionOf(c);
-    let reader: Reader | undefined;
+    const openReader = (): Reader => dispatcher.openReader(job, after, () => connectionOf(c).destroy());
+    return streamFrom(c, openReader, () => framingOf(job), release);
+  }
+
+  function streamFrom(
+    c: AppContext,
+    openReader: () => EventReader,
+    framingOf: () => Framing,
+    release: () => void,
+  ): Response {
+    let reader: EventReader | undefined;
     try {
-      reader = dispatcher.openReader(job, after, () => connection.destroy());
-      if (connection.left) throw clientLeft();
-      const framing = framingOf(job);
+      reader = openReader();
+      if (connectionOf(c).left) throw clientLeft();
+      const framing = framingOf();
       const chunks = framedChunks({ reader, framing, log: c.get("log"), onClose: release });
       return streamResponse(c, chunks, framing.headers);
     } catch (error) {
@@ -147,6 +185,26 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
         throw error;
       });
       return open(c, job, -1, (accepted) => answer.framing(accepted), release);
+    },
+    async respondToSeveral(c, several) {
+      const { answer } = several;
+      if (answer.kind === "collected") {
+        const reader = await openSeveral(c, several);
+        const collector = answer.collector();
+        const end = await readToEnd(c, reader, (token) => collector.add(token));
+        return c.json(collector.body(end));
+      }
+      const release = streams.reserve(c.get("client"));
+      const reader = await openSeveral(c, several).catch((error: unknown) => {
+        release();
+        throw error;
+      });
+      return streamFrom(
+        c,
+        () => reader,
+        () => answer.framing(),
+        release,
+      );
     },
     stream: (c, job, after, framing) => open(c, job, after, () => framing, streams.reserve(c.get("client"))),
   };

@@ -13,11 +13,12 @@ export function templateMessage(message: ChatMessage | Message): TemplateMessage
       return { role: "user", content: message.content };
     case "tool":
       return { role: "tool", content: message.content, tool_call_id: message.tool_call_id };
-    case "assistant":
+    case "assistant": {
+      const reasoning = message.reasoning_content ?? ("reasoning" in message ? message.reasoning : undefined);
       return {
         role: "assistant",
-        content: message.content ?? "",
-        ...(message.reasoning_content == null ? {} : { reasoning_content: message.reasoning_content }),
+        content: message.content ?? ("refusal" in message ? message.refusal : undefined) ?? "",
+        ...(reasoning == null ? {} : { reasoning_content: reasoning }),
         ...(message.tool_calls == null
           ? {}
           : {
@@ -28,6 +29,7 @@ export function templateMessage(message: ChatMessage | Message): TemplateMessage
               })),
             }),
       };
+    }
   }
 }
 

@@ -109,7 +109,9 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
   };
 }
 
-function givesAnswer({ state: { phase }, log }: Job): boolean {
+function givesAnswer({ spec, state: { phase }, log }: Job): boolean {
   if (log.firstToken > 0) return false;
+  // The logprobs of its prompt are not kept with it.
+  if (phase.name === "ended" && spec.kind === "generate" && spec.promptLogprobs === true) return false;
   return phase.name === "ended" ? phase.outcome.type === "finished" : phase.name !== "ending";
 }

@@ -129,6 +129,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "keep_vector":
         job.vectors[effect.index] = effect.vector;
         return;
+      case "keep_prompt_logprobs":
+        // At their places: a job that begins again on another engine is told them again.
+        return void job.promptLogprobs.splice(effect.from, effect.entries.length, ...effect.entries);
       case "free":
         return waiting.finished(job);
       case "ended":
@@ -149,6 +152,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
     lifecycle.ended(job, outcome);
     job.spec = withoutContent(job.spec);
+    job.promptLogprobs = [];
     registry.retire(job);
     const successor = waiting.takeSuccessor(job);
     if (successor !== undefined) {
@@ -285,6 +289,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return apply(job, { type: "progress", event });
       case "token":
         return apply(job, { type: "token", event, at });
+      case "prompt_logprobs":
+        return apply(job, { type: "scored", event });
       case "embedding":
         return apply(job, { type: "embedded", event });
       case "finished":

@@ -17,8 +17,11 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     ...(spec.thinkingBudget === undefined ? {} : { thinkingBudget: spec.thinkingBudget }),
     ...(repetitionLimit === undefined || repetitionLimit === 0 ? {} : { repetitionLimit }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    // Of each choice, so that none says anything before they are there.
+    ...(spec.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(spec.lines === undefined ? {} : { lines: spec.lines }),
+    ...(spec.fillIn === true ? { fillIn: true } : {}),
     ...(spec.contextShift ? { contextShift: true } : {}),
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),

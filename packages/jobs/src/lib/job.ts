@@ -1,5 +1,6 @@
 // Owns what a job is. What can change in it is its state, which `reduce` alone computes and the dispatcher alone replaces.
 import type { Deferred, TimerHandle } from "@waggle/async";
+import type { PromptLogprobEntry } from "@waggle/engine";
 import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
 import type { JobSpec } from "./job-spec.ts";
@@ -92,6 +93,11 @@ export interface Job {
   readonly digests: TextDigests;
   /** Of a job of texts: one for each, in order, complete once it has finished; to a document its logit alone. */
   readonly vectors: (readonly number[])[];
+  /**
+   * Of the prompt, where they were asked for: one for each token, complete before the first token of the answer. Who wants them takes the list
+   * when the job is accepted: they are too many to be kept with a job that has ended.
+   */
+  promptLogprobs: PromptLogprobEntry[];
   readonly acceptedAt: number;
   /** Prompt tokens that were in no cache when the engine was asked; undefined where it did not answer in time, and where no token is to come. */
   readonly uncachedTokens: number | undefined;

@@ -53,6 +53,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     log: createReplayLog(replayBufferBytes),
     digests: createTextDigests(),
     vectors: [],
+    promptLogprobs: [],
     acceptedAt: now,
     uncachedTokens: size === undefined || spec.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
     callKey: randomBytes(8).toString("hex"),

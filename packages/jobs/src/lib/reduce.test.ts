@@ -216,6 +216,7 @@ describe("whatever happens, in any order", () => {
         return held(event.event.jobId);
       case "unblocked":
       case "embedded":
+      case "scored":
       case "moved":
       case "loading":
       case "end":

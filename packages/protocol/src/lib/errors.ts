@@ -176,20 +176,3 @@ export class WaggleError extends Error {
     };
   }
 }
-
-/** Turns zod's issues into one `invalid_argument` whose message names the first field and whose details list them all. */
-export function invalidArgument(error: z.ZodError, what = "request"): WaggleError {
-  const problems = error.issues.slice(0, 20).flatMap((issue) =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.slice(0, 20).map((key) => ({
-          field: [...issue.path, key].map(String).join(".").slice(0, 200),
-          problem: "unknown field",
-        }))
-      : [{ field: issue.path.map(String).join(".").slice(0, 200), problem: issue.message }],
-  );
-  const first = problems[0] ?? { field: "", problem: "invalid" };
-  const place = first.field === "" ? `the ${what}` : `field "${first.field}"`;
-  return new WaggleError("invalid_argument", `Cannot accept ${place}: ${first.problem}.`.replace(/\.\.$/, "."), {
-    details: { problems },
-  });
-}

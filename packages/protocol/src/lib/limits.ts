@@ -26,6 +26,8 @@ export const requestLimits = {
   /** Variables for the chat template, as JSON. */
   templateKwargsChars: 65_536,
   effortChars: 32,
+  /** Of one prompt, alternatives counted as well. */
+  promptLogprobs: 100_000,
   /** Times over that a text may repeat itself. */
   repetitions: 1_024,
 } as const;

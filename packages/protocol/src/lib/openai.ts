@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { chatShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
-import { ToolCallSchema } from "./tools.ts";
+import { FunctionSchema, ToolCallSchema } from "./tools.ts";
 import { ChatAbilitiesSchema } from "./worker.ts";
 
 /**
@@ -11,26 +11,44 @@ import { ChatAbilitiesSchema } from "./worker.ts";
  * are no prompt, or only a part of it; a context of 128 Ki tokens takes less than any of them allows.
  */
 export const openAiLimits = {
+  /** Of one request for completions. */
+  prompts: 128,
   choices: 16,
   /** Alternatives that `top_logprobs` asks for. */
   topLogprobs: 20,
   /** Of one message. */
   contentParts: 1_024,
+  modalities: 4,
   /** Of what describes a schema, and is not used. */
   descriptionChars: 65_536,
   userChars: 1_024,
-  embeddingInputs: 256,
+  embeddingInputs: 2_048,
   /** All inputs of a request together. */
-  embeddingChars: 1_048_576,
+  embeddingChars: 4_194_304,
+  /** All inputs of a request together, where they are tokens: less than the values that a body may have. */
+  embeddingTokens: 262_144,
 } as const;
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-const TextPartSchema = z.object({ type: z.literal("text"), text: z.string() });
-const ContentSchema = z.union([
-  z.string(),
-  z.array(TextPartSchema, "only text parts are supported").max(openAiLimits.contentParts),
-]);
+/** Parts that others have are named in the refusal: an image, a sound, a file. */
+const TextPartSchema = z.object({
+  type: z.literal("text", {
+    error: ({ input }) =>
+      typeof input === "string" ? `this worker reads text, and no part of type "${input.slice(0, 32)}"` : undefined,
+  }),
+  text: z.string(),
+});
+const RefusalPartSchema = z
+  .object({ type: z.literal("refusal"), refusal: z.string() })
+  .transform(({ refusal }) => ({ type: "text" as const, text: refusal }));
+const contentOf = <T extends z.ZodType>(part: T) => z.union([z.string(), z.array(part).max(openAiLimits.contentParts)]);
+const ContentSchema = contentOf(TextPartSchema);
+
+const FunctionCallSchema = z.object({
+  name: z.string().max(requestLimits.calledNameChars),
+  arguments: z.string().max(requestLimits.argumentsChars),
+});
 
 export const ChatMessageSchema = z
   .discriminatedUnion("role", [
@@ -39,14 +57,29 @@ export const ChatMessageSchema = z
     z.object({ role: z.literal("user"), content: ContentSchema }),
     z.object({
       role: z.literal("assistant"),
-      content: nullish(ContentSchema),
+      content: nullish(contentOf(z.union([TextPartSchema, RefusalPartSchema]))),
+      refusal: nullish(z.string()),
       reasoning_content: nullish(z.string()),
+      reasoning: nullish(z.string()).describe("Another name for reasoning_content."),
+      audio: z.null("this worker has no sound").optional(),
+      function_call: nullish(FunctionCallSchema).describe("What tool_calls were before; deprecated."),
       tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
     }),
     z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: z.string().max(requestLimits.idChars) }),
   ])
   .meta({ id: "ChatMessage" });
 export type ChatMessage = z.infer<typeof ChatMessageSchema>;
+
+const FunctionMessageSchema = z
+  .object({
+    role: z.literal("function"),
+    name: z.string().max(requestLimits.calledNameChars),
+    content: nullish(z.string()),
+  })
+  .describe("What the role tool was before; deprecated.");
+
+const ChatRequestMessageSchema = z.discriminatedUnion("role", [...ChatMessageSchema.options, FunctionMessageSchema]);
+export type ChatRequestMessage = z.infer<typeof ChatRequestMessageSchema>;
 
 const SchemaSchema = z.record(z.string(), z.unknown());
 
@@ -78,7 +111,9 @@ const completionShape = {
   stop: nullish(
     z.union([
       z.string().min(1).max(requestLimits.stopChars),
-      z.array(z.string().min(1).max(requestLimits.stopChars)).max(requestLimits.stopStrings),
+      z
+        .array(z.string().min(1).max(requestLimits.stopChars))
+        .max(requestLimits.stopStrings, `at most ${requestLimits.stopStrings} stop strings`),
     ]),
   ),
   presence_penalty: nullish(z.number().min(-2).max(2)),
@@ -95,58 +130,107 @@ const completionShape = {
   return_progress: nullish(z.boolean()).describe("llama-server's: chunks of a stream that say how far the prompt is."),
 };
 
+const LengthSchema = z.union([z.literal(-1), z.int().min(1).max(requestLimits.maxTokens)]);
+
+/** What else OpenAI knows says nothing of the answer (`prediction`, `store`, `metadata`, `service_tier`, `prompt_cache_key`) and is ignored. */
 export const ChatCompletionRequestSchema = z
   .object({
     ...completionShape,
-    messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
-    max_tokens: nullish(z.int().min(1).max(requestLimits.maxTokens)),
-    max_completion_tokens: nullish(z.int().min(1).max(requestLimits.maxTokens)),
+    messages: z.array(ChatRequestMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
+    max_tokens: nullish(LengthSchema).describe("-1: to the context's end."),
+    max_completion_tokens: nullish(LengthSchema).describe("-1: to the context's end."),
     logprobs: nullish(z.boolean()),
     top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     response_format: nullish(ResponseFormatSchema),
-    functions: z.null("OpenAI's older name for tools; send tools").optional(),
-    function_call: z.null("OpenAI's older name for tool_choice; send tool_choice").optional(),
+    functions: nullish(z.array(FunctionSchema).min(1, "must not be empty").max(requestLimits.tools)).describe(
+      "What tools were before; deprecated.",
+    ),
+    function_call: nullish(
+      z.union([z.enum(["none", "auto"]), z.object({ name: z.string().max(requestLimits.toolNameChars) })]),
+    ).describe("What tool_choice was before; deprecated."),
+    verbosity: nullish(z.enum(["low", "medium", "high"])).describe(
+      "medium asks for nothing; the others are refused where the model's template does not read them.",
+    ),
+    modalities: nullish(z.array(z.literal("text", "this worker answers in text")).max(openAiLimits.modalities)),
+    audio: z.null("this worker answers in text").optional(),
+    web_search_options: z.null("this worker searches no web").optional(),
     json_schema: nullish(SchemaSchema).describe("llama-server's: as response_format with this schema."),
     ...chatShape,
   })
   .meta({ id: "ChatCompletionRequest" });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
 
+const PromptTokensSchema = z.array(z.int().nonnegative()).min(1, "must not be empty").max(requestLimits.maxTokens);
+
 export const CompletionRequestSchema = z
   .object({
     ...completionShape,
-    prompt: z.union([
-      z.string().min(1, "must not be empty"),
-      z
-        .array(z.string().min(1))
-        .length(1, "one prompt at a time is supported")
-        .transform(([prompt]) => prompt as string),
-    ]),
-    max_tokens: nullish(z.int().min(1).max(requestLimits.maxTokens)),
-    logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
-    echo: nullish(z.literal(false, "echo is not supported")),
-    suffix: nullish(z.literal("", "suffix is not supported")),
+    prompt: z
+      .union([
+        z.string().min(1, "must not be empty"),
+        z.array(z.string().min(1, "must not be empty")).min(1, "must not be empty").max(openAiLimits.prompts),
+        PromptTokensSchema,
+        z.array(PromptTokensSchema).min(1, "must not be empty").max(openAiLimits.prompts),
+      ])
+      .describe("Text, or tokens; or several of either, whose choices come one prompt's after the other's."),
+    max_tokens: nullish(z.union([z.literal(-1), z.int().min(0).max(requestLimits.maxTokens)])).describe(
+      "0 computes the prompt and says nothing; -1: to the context's end.",
+    ),
+    logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)).describe(
+      "So many alternatives. With echo of the prompt's tokens too; then nothing of it comes from a cache.",
+    ),
+    echo: nullish(z.boolean()).describe("The prompt stands before its answer."),
+    suffix: nullish(z.string()).describe("What follows the answer, for models that were trained to fill in."),
     repetition_limit: chatShape.repetition_limit,
-    best_of: nullish(z.literal(1, "best_of is not supported")),
+    best_of: nullish(z.int().min(1).max(openAiLimits.choices)).describe(
+      "So many answers are made, and the n most probable ones shown: by the mean of their tokens' logprobs.",
+    ),
   })
   .meta({ id: "CompletionRequest" });
 export type CompletionRequest = z.infer<typeof CompletionRequestSchema>;
 
+const tokensInput = z
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
+  )
+  .min(1, "must not be empty");
+const embeddingTexts = z
+  .array(z.string().min(1, "must not be empty"))
+  .min(1, "must not be empty")
+  .max(openAiLimits.embeddingInputs, `has more than ${openAiLimits.embeddingInputs} texts`)
+  .refine((texts) => lengthOf(texts) <= openAiLimits.embeddingChars, {
+    message: `has more than ${openAiLimits.embeddingChars} characters in all`,
+  });
+const embeddingTokens = z
+  .array(tokensInput)
+  .min(1, "must not be empty")
+  .max(openAiLimits.embeddingInputs, `has more than ${openAiLimits.embeddingInputs} texts`)
+  .refine((texts) => lengthOf(texts) <= openAiLimits.embeddingTokens, {
+    message: `has more than ${openAiLimits.embeddingTokens} tokens in all`,
+  });
+const EmbeddingInputSchema = z.union(
+  [
+    z.string().min(1, "must not be empty").max(openAiLimits.embeddingChars),
+    embeddingTexts,
+    tokensInput.max(openAiLimits.embeddingTokens),
+    embeddingTokens,
+  ],
+  `must be a text, or up to ${openAiLimits.embeddingInputs} of them with ${openAiLimits.embeddingChars} characters in all, or tokens instead of texts, up to ${openAiLimits.embeddingTokens} in all; none of them empty`,
+);
+
+function lengthOf(texts: readonly { readonly length: number }[]): number {
+  return texts.reduce((sum, { length }) => sum + length, 0);
+}
+
 export const EmbeddingsRequestSchema = z
   .object({
     model: nullish(z.string().max(requestLimits.modelChars)),
-    input: z.union([
-      z.string().min(1, "must not be empty").max(openAiLimits.embeddingChars),
-      z
-        .array(z.string().min(1, "must not be empty"))
-        .min(1)
-        .max(openAiLimits.embeddingInputs)
-        .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= openAiLimits.embeddingChars, {
-          message: `at most ${openAiLimits.embeddingChars} characters in all`,
-        }),
-    ]),
+    input: EmbeddingInputSchema,
     encoding_format: nullish(z.enum(["float", "base64"])),
-    dimensions: nullish(z.int().positive()),
+    dimensions: nullish(z.int().positive()).describe("The first numbers of each vector, of length 1 again."),
   })
   .meta({ id: "EmbeddingsRequest" });
 export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;
@@ -183,10 +267,12 @@ export const ChatCompletionSchema = z
           role: z.literal("assistant"),
           content: z.string().nullable(),
           reasoning_content: z.string().optional(),
+          reasoning: z.string().optional().describe("In its place, for clients that know no other name."),
           tool_calls: z.array(ToolCallSchema).optional(),
+          function_call: FunctionCallSchema.optional().describe("In its place, where functions were sent."),
         }),
         logprobs: z.record(z.string(), z.unknown()).nullable(),
-        finish_reason: z.enum(["stop", "length", "tool_calls"]),
+        finish_reason: z.enum(["stop", "length", "tool_calls", "function_call"]),
       }),
     ),
     usage: UsageFieldsSchema,
@@ -202,7 +288,7 @@ export const ChatCompletionChunkSchema = z
         index: z.int(),
         delta: z.record(z.string(), z.unknown()),
         logprobs: z.record(z.string(), z.unknown()).nullish(),
-        finish_reason: z.enum(["stop", "length", "tool_calls"]).nullable(),
+        finish_reason: z.enum(["stop", "length", "tool_calls", "function_call"]).nullable(),
       }),
     ),
     usage: UsageFieldsSchema.nullish(),

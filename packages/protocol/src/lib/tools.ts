@@ -14,19 +14,21 @@ export const ToolCallSchema = z
   .meta({ id: "ToolCall" });
 export type ToolCall = z.infer<typeof ToolCallSchema>;
 
+export const FunctionSchema = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(requestLimits.toolNameChars)
+    .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+  strict: z.boolean().nullish(),
+});
+
 export const ToolSchema = z
   .object({
-    type: z.literal("function"),
-    function: z.object({
-      name: z
-        .string()
-        .min(1)
-        .max(requestLimits.toolNameChars)
-        .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
-      description: z.string().nullish(),
-      parameters: z.record(z.string(), z.unknown()).nullish(),
-      strict: z.boolean().nullish(),
-    }),
+    type: z.literal("function", "only tools of type function are offered to the model here"),
+    function: FunctionSchema,
   })
   .meta({ id: "Tool" });
 export type Tool = z.infer<typeof ToolSchema>;
@@ -38,8 +40,22 @@ export const ToolsSchema = z
     message: `at most ${requestLimits.toolsChars} characters of JSON`,
   });
 
+const NamedToolSchema = z.object({
+  type: z.literal("function"),
+  function: z.object({ name: z.string().max(requestLimits.toolNameChars) }),
+});
+
 export const ToolChoiceSchema = z.union([
   z.enum(["none", "auto", "required"]),
-  z.object({ type: z.literal("function"), function: z.object({ name: z.string().max(requestLimits.toolNameChars) }) }),
+  NamedToolSchema,
+  z
+    .object({
+      type: z.literal("allowed_tools"),
+      allowed_tools: z.object({
+        mode: z.enum(["auto", "required"]),
+        tools: z.array(NamedToolSchema).min(1, "must not be empty").max(requestLimits.tools),
+      }),
+    })
+    .describe("All tools stay in the prompt, so that what is cached of it fits; these may be called."),
 ]);
 export type ToolChoice = z.infer<typeof ToolChoiceSchema>;

@@ -1,6 +1,6 @@
 // Owns what every Backend must do, as tests that run on the fake and on the real one. It drives the port itself,
 // without the engine.
-import type { Backend, EntryResult, SlotSampling, BatchEntry, Token } from "@waggle/engine";
+import type { Backend, EntryResult, SlotSampling, BatchEntry, Token, TokenLogprobs } from "@waggle/engine";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -82,6 +82,14 @@ export function backendContract(
       expect(tokens.some((token) => backend.isEndOfGeneration(token) && backend.tokenBytes(token).length > 0)).toBe(
         false,
       );
+    });
+
+    test("tokens are a prompt as they are, and none that the model has not", async () => {
+      const tokens = await tokensOf(story);
+      const pieces = [tokens.slice(1), tokens.slice(0, 2)];
+      expect((await backend.tokenize({ kind: "pieces", pieces })).tokens).toEqual(pieces.flat());
+      const refused = backend.tokenize({ kind: "pieces", pieces: [[...tokens, 999_999_999]] });
+      await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
     });
 
     test("plain sampling passes the check, what the model cannot do is refused by field", async () => {
@@ -191,6 +199,42 @@ export function backendContract(
       const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count: 120, sampling }]);
       expect(answer).toHaveLength(120);
     });
+
+    test.each([0, 1, 4])(
+      "a prompt's tokens are as likely as they were when they were sampled, with %i others",
+      async (others) => {
+        const prompt = await tokensOf(story);
+        const sampling: SlotSampling = { ...greedy, topLogprobs: others };
+        await backend.begin(0, 0, sampling);
+        let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
+        const sampled: (EntryResult & { kind: "token" })[] = [];
+        while (result?.kind === "token" && sampled.length < 8) {
+          sampled.push(result);
+          [result] = await backend.step([{ kind: "decode", slot: 0 }]);
+        }
+        await backend.end(0);
+
+        const whole = [...prompt, ...sampled.map(({ token }) => token)];
+        const scored: TokenLogprobs[] = [];
+        await backend.begin(1, 0, sampling);
+        for (let from = 0; from < whole.length; from += 5) {
+          const tokens = whole.slice(from, from + 5);
+          const followers = whole.slice(from + 1, from + 6);
+          const sample = from + tokens.length === whole.length;
+          const [scores] = await backend.step([{ kind: "prefill", slot: 1, tokens, followers, sample }]);
+          expect(scores?.kind).toBe(sample ? "token" : "none");
+          scored.push(...((scores?.kind !== "failed" && scores?.followers) || []));
+        }
+        await backend.end(1);
+        expect(scored).toHaveLength(whole.length - 1);
+        expect(scored.every(({ logprob, top }) => logprob <= 0 && top.length === others)).toBe(true);
+        scored.slice(1 - sampled.length).forEach(({ logprob, top }, i) => {
+          const alone = sampled[i + 1]?.logprobs;
+          expect(logprob).toBeCloseTo(alone?.logprob ?? NaN, 1);
+          expect(top[0]?.token).toBe(alone?.top[0]?.token);
+        });
+      },
+    );
 
     test("a shifted context goes on, the same each time, and leaves the slot its head", async () => {
       const { contextSize } = backend.info;

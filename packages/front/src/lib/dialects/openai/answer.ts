@@ -16,25 +16,49 @@ export function openAiUsage(usage: Usage): Record<string, unknown> {
   return { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details: details };
 }
 
+/** What the client calls the parts of a message: some know a name of their own, or one from before, and choke on both. */
+export interface PartNames {
+  readonly reasoning: "reasoning_content" | "reasoning";
+  readonly call: "tool_calls" | "function_call";
+}
+
 /** An answer that the model itself ended within a call is cut like one that ran out of tokens. */
-export function finishReasonOf(reason: FinishReason, calls: number, message: AnswerMessage | undefined): string {
+export function finishReasonOf(
+  reason: FinishReason,
+  calls: number,
+  message: AnswerMessage | undefined,
+  { call }: PartNames,
+): string {
   if (reason !== "stop" || calls === 0) return reason;
-  return message?.tool_calls?.some(({ cut }) => cut === true) === true ? "length" : "tool_calls";
+  return message?.tool_calls?.some(({ cut }) => cut === true) === true ? "length" : call;
+}
+
+/** The whole message. */
+export function messageIn(message: AnswerMessage, names: PartNames): Record<string, unknown> {
+  const { reasoning_content: reasoning, tool_calls: calls = [], ...rest } = message;
+  const [first] = calls;
+  return {
+    ...rest,
+    ...(reasoning === undefined ? {} : { [names.reasoning]: reasoning }),
+    ...(first === undefined ? {} : { [names.call]: names.call === "tool_calls" ? calls : first.function }),
+  };
 }
 
 /** One piece of a streamed message. */
-export function deltaOf({ part, text, call }: TokenEvent): Record<string, unknown> {
+export function deltaOf({ part, text, call }: TokenEvent, names: PartNames): Record<string, unknown> {
   switch (part) {
     case undefined:
     case "content":
       return { content: text };
     case "reasoning":
-      return { reasoning_content: text };
+      return { [names.reasoning]: text };
     case "call": {
       const { index = 0, id, name } = call ?? {};
+      if (names.call === "function_call") return { function_call: { name, arguments: text } };
       return { tool_calls: [{ index, id, type: "function", function: { name, arguments: text } }] };
     }
     case "arguments":
+      if (names.call === "function_call") return { function_call: { arguments: text } };
       return { tool_calls: [{ index: call?.index ?? 0, function: { arguments: text } }] };
   }
 }
@@ -43,22 +67,37 @@ export function chatLogprobs(entries: readonly Logprob[]): Record<string, unknow
   return { content: tokenLogprobs(entries), refusal: null };
 }
 
+/** Of a text's token; the first one of a prompt follows nothing that would make it probable. */
+export interface TextLogprob {
+  readonly bytes: readonly number[];
+  readonly logprob: number | null;
+  readonly top: readonly { readonly bytes: readonly number[]; readonly logprob: number }[];
+}
+
 /** The older shape; `offset` is where the first token's text begins in the whole. */
-export function completionLogprobs(entries: readonly Logprob[], offset: number): Record<string, unknown> {
+export function completionLogprobs(entries: readonly TextLogprob[], offset: number): Record<string, unknown> {
   let at = offset;
   const tokens = entries.map(({ bytes }) => tokenText(bytes));
   return {
     tokens,
     token_logprobs: entries.map(({ logprob }) => logprob),
-    top_logprobs: entries.map(({ top }) =>
-      Object.fromEntries(top.map(({ bytes, logprob }) => [tokenText(bytes), logprob])),
-    ),
+    top_logprobs: entries.map(({ logprob, top }) => (logprob === null ? null : topByText(top))),
     text_offset: tokens.map((text) => {
       const start = at;
       at += text.length;
       return start;
     }),
   };
+}
+
+/** Parts of characters have no text of their own: of tokens that look alike the most probable one is shown. */
+function topByText(top: TextLogprob["top"]): Record<string, number> {
+  const byText = new Map<string, number>();
+  for (const { bytes, logprob } of top) {
+    const text = tokenText(bytes);
+    if (!byText.has(text)) byText.set(text, logprob);
+  }
+  return Object.fromEntries(byText);
 }
 
 export function choiceOf(event: TokenEvent): number {

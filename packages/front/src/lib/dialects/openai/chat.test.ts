@@ -11,7 +11,11 @@ function token(text: string, index: number): TokenEvent {
 }
 
 it("streams the logprobs of every token, also of those whose text is in no part", () => {
-  const choices = chatCompletion.stream({ head: { id: "x".repeat(20) } as never, choices: 1, logprobs: true });
+  const choices = chatCompletion({ reasoning: "reasoning_content", call: "tool_calls" }).stream({
+    head: { id: "x".repeat(20) } as never,
+    choices: 1,
+    logprobs: true,
+  });
   const texts = ["a", "b", ""];
   const chunks = [...texts.flatMap((text, index) => choices.piece(token(text, index))), ...choices.closing(end)];
   const told = chunks.flatMap((chunk) => {

@@ -1,20 +1,23 @@
 // Owns the choices of a chat completion: the parts of each answer, as deltas or as one message.
 import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
 import type { AnswerMessage, EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
-import { chatLogprobs, choiceOf, deltaOf, finishReasonOf } from "./answer.ts";
+import { chatLogprobs, choiceOf, deltaOf, finishReasonOf, messageIn } from "./answer.ts";
+import type { PartNames } from "./answer.ts";
 import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
 
-export const chatCompletion: Completion = {
-  idPrefix: "chatcmpl",
-  streamObject: "chat.completion.chunk",
-  wholeObject: "chat.completion",
-  stream: streamedChoices,
-  collect: collectedChoices,
-};
+export function chatCompletion(names: PartNames): Completion {
+  return {
+    idPrefix: "chatcmpl",
+    streamObject: "chat.completion.chunk",
+    wholeObject: "chat.completion",
+    stream: (options) => streamedChoices(options, names),
+    collect: (options) => collectedChoices(options, names),
+  };
+}
 
-function streamedChoices(options: CompletionOptions): ChoiceStream {
+function streamedChoices(options: CompletionOptions, names: PartNames): ChoiceStream {
   /** Calls of each choice so far. */
   const calls = Array.from({ length: options.choices }, () => 0);
 
@@ -31,27 +34,27 @@ function streamedChoices(options: CompletionOptions): ChoiceStream {
       if (known === undefined) return [];
       if (token.part === "call") calls[index] = known + 1;
       else if (token.text === "" && token.logprobs === undefined) return [];
-      return [chunk(index, deltaOf(token), token.logprobs)];
+      return [chunk(index, deltaOf(token, names), token.logprobs)];
     },
     silence: () => chunk(0, {}),
     closing: (end) =>
       reasonsOf(end, options.choices).map((reason, index) => ({
         ...chunk(index, {}),
-        finish_reason: finishReasonOf(reason, calls[index] ?? 0, end.choices?.[index]?.message ?? end.message),
+        finish_reason: finishReasonOf(reason, calls[index] ?? 0, end.choices?.[index]?.message ?? end.message, names),
       })),
   };
 }
 
-function collectedChoices(options: CompletionOptions): ChoiceCollector {
+function collectedChoices(options: CompletionOptions, names: PartNames): ChoiceCollector {
   const drafts = Array.from({ length: options.choices }, () => emptyMessage);
   const logprobs = createCollectedLogprobs(options.choices);
 
   function choice(index: number, message: AnswerMessage, reason: EndEvent["finish_reason"]): Json {
     return {
       index,
-      message,
+      message: messageIn(message, names),
       logprobs: options.logprobs ? chatLogprobs(logprobs.of(index)) : null,
-      finish_reason: finishReasonOf(reason, message.tool_calls?.length ?? 0, message),
+      finish_reason: finishReasonOf(reason, message.tool_calls?.length ?? 0, message, names),
     };
   }
 

@@ -1,10 +1,11 @@
 // Owns an answer in OpenAI's dialect, as far as its two completion routes agree: chunks and [DONE], or one object.
+import { randomUUID } from "node:crypto";
 import { DONE, sseHeaders } from "@waggle/protocol";
-import type { EndEvent, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, QueuedEvent, StatusEvent, StreamEvent, TokenEvent, WorkerInfo } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
 import type { Collector, Framing } from "../../dialect.ts";
-import { createPromptProgressReporter } from "../../prompt-progress.ts";
 import { answerTimings } from "../../answer-timings.ts";
+import { createPromptProgressReporter } from "../../prompt-progress.ts";
 import { openAiUsage } from "./answer.ts";
 import type { AnswerHead } from "./answer.ts";
 import { openAiError } from "./errors.ts";
@@ -44,13 +45,43 @@ export interface ChoiceCollector {
   choices(end: EndEvent): Json[];
 }
 
-export interface StreamWishes {
+export function optionsOf(
+  { idPrefix }: Completion,
+  { model, version }: WorkerInfo,
+  answer: Pick<CompletionOptions, "choices" | "logprobs">,
+): CompletionOptions {
+  const id = `${idPrefix}-${randomUUID()}`;
+  const created = Math.floor(Date.now() / 1000);
+  return { head: { id, created, model, system_fingerprint: `waggle-${version}` }, ...answer };
+}
+
+/** What a body of either completion route says of how its answer leaves. */
+export interface AnswerWishes {
+  readonly stream?: boolean | null | undefined;
+  readonly return_progress?: boolean | null | undefined;
+  readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
+}
+
+export type OpenAiAnswer =
+  | { readonly kind: "streamed"; readonly framing: () => Framing }
+  | { readonly kind: "collected"; readonly collector: () => Collector };
+
+export function answerOf(completion: Completion, options: CompletionOptions, body: AnswerWishes): OpenAiAnswer {
+  if (body.stream !== true) return { kind: "collected", collector: () => openAiCollector(completion, options) };
+  const wishes = {
+    includeUsage: body.stream_options?.include_usage === true,
+    returnProgress: body.return_progress === true,
+  };
+  return { kind: "streamed", framing: () => openAiFraming(completion, options, wishes) };
+}
+
+interface StreamWishes {
   readonly includeUsage: boolean;
   /** llama-server's `return_progress`: chunks that say how far the prompt is. */
   readonly returnProgress: boolean;
 }
 
-export function openAiFraming(
+function openAiFraming(
   { streamObject, stream }: Completion,
   options: CompletionOptions,
   { includeUsage, returnProgress }: StreamWishes,
@@ -106,7 +137,7 @@ export function openAiFraming(
   };
 }
 
-export function openAiCollector({ wholeObject, collect }: Completion, options: CompletionOptions): Collector {
+function openAiCollector({ wholeObject, collect }: Completion, options: CompletionOptions): Collector {
   const choices = collect(options);
   return {
     add: (token) => choices.add(token),

@@ -1,9 +1,11 @@
 // Owns how a request in OpenAI's dialect becomes the job that both dialects share. What it cannot become is refused by name.
 import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
+import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
 import { conversationSpecOf } from "../../conversation.ts";
 import type { Conversation } from "../../conversation.ts";
 import { unsupported } from "../../fields.ts";
+import { toolWishesOf, withoutFunctions } from "./functions.ts";
 import { specOfWishes } from "../../wishes.ts";
 import type { RequestContext, Wishes } from "../../wishes.ts";
 
@@ -15,17 +17,52 @@ export async function translateChat(body: ChatCompletionRequest, context: Reques
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
   const spec = specOfWishes(wishesOf(body, body.max_completion_tokens ?? body.max_tokens), context);
-  const { messages } = body;
-  const conversation = { messages, options: body, schema: schemaOf(body), sampling: spec.sampling };
+  const messages = withoutFunctions(body.messages);
+  const options = { ...body, ...toolWishesOf(body), chat_template_kwargs: templateWishesOf(body, context) };
+  const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
 }
 
-export function translateCompletion(body: CompletionRequest, context: RequestContext): GenerateSpec {
-  return {
-    ...specOfWishes(wishesOf(body, body.max_tokens), context),
-    prompt: { kind: "text", text: body.prompt },
-    topLogprobs: body.logprobs ?? undefined,
-  };
+export interface CompletionSpecs {
+  /** All of them but their prompts. */
+  readonly spec: Omit<GenerateSpec, "prompt">;
+  readonly prompts: readonly PromptInput[];
+}
+
+/** @throws WaggleError invalid_argument naming the field */
+export function translateCompletion(body: CompletionRequest, context: RequestContext): CompletionSpecs {
+  const { logprobs, n, best_of: bestOf, suffix } = body;
+  const choices = bestOf ?? n ?? 1;
+  const chooses = choices > (n ?? 1);
+  if (choices < (n ?? 1)) throw unsupported("best_of", `it is less than n, which is ${n}`);
+  if (chooses && body.stream === true) {
+    throw unsupported("best_of", "which are the best is known at their end, so they cannot be streamed");
+  }
+  const scoresPrompt = body.echo === true && logprobs != null;
+  if (scoresPrompt && suffix != null && suffix !== "") {
+    throw unsupported("echo", "a suffix stands before the prompt's end, so that logprobs would be none of its text");
+  }
+  const spec = specOfWishes({ ...wishesOf(body, body.max_tokens), n: choices }, context);
+  // Without any nobody knows which are the best.
+  const topLogprobs = logprobs ?? (chooses ? 0 : undefined);
+  return { spec: { ...spec, topLogprobs, promptLogprobs: scoresPrompt }, prompts: completionPrompts(body) };
+}
+
+/** Control tokens in a text are text; who wants them sends tokens. */
+function completionPrompts({ prompt, suffix }: CompletionRequest): readonly PromptInput[] {
+  return promptsOf(prompt).map((one) => {
+    if (suffix == null || suffix === "") {
+      return typeof one === "string" ? { kind: "text", text: one } : { kind: "pieces", pieces: [one] };
+    }
+    if (typeof one !== "string") throw unsupported("suffix", "the prompt is tokens; send it as text");
+    return { kind: "infill", infill: { prefix: one, suffix, extra: [], prompt: "" } };
+  });
+}
+
+/** Text or tokens, one for each prompt. */
+export function promptsOf(prompt: CompletionRequest["prompt"]): readonly (string | readonly number[])[] {
+  if (typeof prompt === "string") return [prompt];
+  return typeof prompt[0] === "number" ? [prompt as number[]] : (prompt as string[] | number[][]);
 }
 
 /** What the content is held to, and where the request says so. @throws WaggleError invalid_argument when it says so twice */
@@ -38,6 +75,17 @@ function schemaOf({ response_format: format, json_schema: schema }: ChatCompleti
   }
   if (asked === undefined) return undefined;
   return { value: asked.schema ?? { type: "object" }, field: "response_format.schema" };
+}
+
+/** Asking for the usual length asks for nothing. @throws WaggleError invalid_argument where the template knows no other */
+function templateWishesOf(
+  { verbosity, chat_template_kwargs: given }: ChatCompletionRequest,
+  { chatFormat }: RequestContext,
+): ChatCompletionRequest["chat_template_kwargs"] {
+  if (verbosity == null) return given;
+  if (chatFormat().inputs.variables.includes("verbosity")) return { verbosity, ...given };
+  if (verbosity === "medium") return given;
+  throw unsupported("verbosity", "this model's chat template does not read it");
 }
 
 function wishesOf(body: ChatCompletionRequest | CompletionRequest, maxTokens: number | null | undefined): Wishes {

@@ -1,41 +1,85 @@
-// Owns the choices of a text completion: what the model says, as it is.
+// Owns the choices of a text completion: what the model says, as it is, perhaps after the prompt, perhaps the best of several.
+import type { EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
 import { choiceOf, completionLogprobs } from "./answer.ts";
+import type { TextLogprob } from "./answer.ts";
 import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
-import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions } from "./framing.ts";
+import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
 
-export const textCompletion: Completion = {
-  idPrefix: "cmpl",
-  streamObject: "text_completion",
-  wholeObject: "text_completion",
-  stream: streamedChoices,
-  collect: collectedChoices,
-};
+export interface TextOptions {
+  /** Of this choice's prompt, which then stands before what is said. Asked when its job has said something, or has ended. */
+  readonly echo?: ((choice: number) => Echo) | undefined;
+  /** Of so many neighbouring choices so many are shown: the most probable ones. A stream shows all. */
+  readonly best?: { readonly of: number; readonly shown: number } | undefined;
+}
 
-function streamedChoices({ choices, logprobs }: CompletionOptions): ChoiceStream {
-  /** Characters of each choice so far. */
-  const lengths = Array.from({ length: choices }, () => 0);
+export interface Echo {
+  readonly text: string;
+  readonly logprobs: readonly TextLogprob[];
+}
+
+const noEcho: Echo = { text: "", logprobs: [] };
+
+export function textCompletion(text: TextOptions = {}): Completion {
+  return {
+    idPrefix: "cmpl",
+    streamObject: "text_completion",
+    wholeObject: "text_completion",
+    stream: (options) => streamedChoices(options, text),
+    collect: (options) => collectedChoices(options, text),
+  };
+}
+
+function streamedChoices({ choices, logprobs }: CompletionOptions, { echo }: TextOptions): ChoiceStream {
+  /** Characters of each choice so far; -1 before its echo. */
+  const lengths: number[] = Array.from({ length: choices }, () => (echo === undefined ? 0 : -1));
+
+  function chunk(index: number, text: string, entries: readonly TextLogprob[]): Json {
+    const offset = lengths[index] ?? 0;
+    lengths[index] = offset + text.length;
+    const shown = logprobs ? completionLogprobs(entries, offset) : null;
+    return { index, text, logprobs: shown, finish_reason: null };
+  }
+
+  function echoed(index: number): Json[] {
+    if (echo === undefined || lengths[index] !== -1) return [];
+    lengths[index] = 0;
+    const said = echo(index);
+    return [chunk(index, said.text, said.logprobs)];
+  }
+
   return {
     opening: () => [],
     piece(token) {
       const index = choiceOf(token);
-      const offset = lengths[index];
-      if (offset === undefined) return [];
-      lengths[index] = offset + token.text.length;
-      const shown = logprobs ? completionLogprobs(token.logprobs ?? [], offset) : null;
-      return [{ index, text: token.text, logprobs: shown, finish_reason: null }];
+      if (lengths[index] === undefined) return [];
+      return [...echoed(index), chunk(index, token.text, token.logprobs ?? [])];
     },
     silence: () => ({ index: 0, text: "", logprobs: null, finish_reason: null }),
     closing: (end) =>
-      reasonsOf(end, choices).map((reason, index) => ({ index, text: "", logprobs: null, finish_reason: reason })),
+      reasonsOf(end, choices).flatMap((reason, index) => [
+        ...echoed(index),
+        { index, text: "", logprobs: null, finish_reason: reason },
+      ]),
   };
 }
 
-function collectedChoices({ choices, logprobs }: CompletionOptions): ChoiceCollector {
+function collectedChoices({ choices, logprobs }: CompletionOptions, { echo, best }: TextOptions): ChoiceCollector {
   const texts = Array.from({ length: choices }, () => "");
   const collected = createCollectedLogprobs(choices);
+
+  function choice(computed: number, index: number, reason: EndEvent["finish_reason"]): Json {
+    const before = echo?.(computed) ?? noEcho;
+    return {
+      index,
+      text: before.text + (texts[computed] ?? ""),
+      logprobs: logprobs ? completionLogprobs([...before.logprobs, ...collected.of(computed)], 0) : null,
+      finish_reason: reason,
+    };
+  }
+
   return {
-    add(token) {
+    add(token: TokenEvent) {
       const index = choiceOf(token);
       const text = texts[index];
       if (text === undefined) return;
@@ -44,12 +88,29 @@ function collectedChoices({ choices, logprobs }: CompletionOptions): ChoiceColle
     },
     choices(end) {
       const reasons = reasonsOf(end, choices);
-      return texts.map((text, index) => ({
-        index,
-        text,
-        logprobs: logprobs ? completionLogprobs(collected.of(index), 0) : null,
-        finish_reason: reasons[index] ?? end.finish_reason,
-      }));
+      const means = texts.map((_, index) => meanOf(collected.of(index)));
+      return shownOf(means, best).map((computed, index) =>
+        choice(computed, index, reasons[computed] ?? end.finish_reason),
+      );
     },
   };
+}
+
+/** Which choices are shown, in this order. */
+function shownOf(means: readonly number[], best: TextOptions["best"]): readonly number[] {
+  const all = [...means.keys()];
+  if (best === undefined) return all;
+  const meanAt = (index: number): number => means[index] ?? -Infinity;
+  return all
+    .filter((index) => index % best.of === 0)
+    .flatMap((first) =>
+      all
+        .slice(first, first + best.of)
+        .toSorted((a, b) => meanAt(b) - meanAt(a))
+        .slice(0, best.shown),
+    );
+}
+
+function meanOf(entries: readonly Logprob[]): number {
+  return entries.length === 0 ? -Infinity : entries.reduce((sum, { logprob }) => sum + logprob, 0) / entries.length;
 }

@@ -1,0 +1,273 @@
+// What OpenAI's clients send beside messages and sampling: each field is honoured, ignored because it says nothing of the answer, or refused by name.
+import type { GenerateJob } from "@waggle/engine";
+import { OpenAiErrorSchema } from "@waggle/protocol";
+import { parseSse } from "@waggle/sse";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker } from "../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(): void {
+  worker = createInlineWorker();
+}
+
+type Json = Record<string, unknown>;
+
+interface Choice {
+  readonly message: Json;
+  readonly delta: Json;
+  readonly finish_reason: string | null;
+}
+
+async function post(body: Json, headers: Record<string, string> = {}): Promise<Response> {
+  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
+  return await worker.app.request("/v1/chat/completions", init);
+}
+
+/** The fake says what it is told to in the last message. */
+const asking = (say: string, more: Json = {}): Json => ({
+  messages: [{ role: "user", content: `[say:${encodeURIComponent(say)}]` }],
+  temperature: 0,
+  ...more,
+});
+
+async function choiceOf(body: Json, headers?: Record<string, string>): Promise<Choice> {
+  const response = await post(body, headers);
+  expect(response.status, await response.clone().text()).toBe(200);
+  const { choices } = (await response.json()) as { choices: Choice[] };
+  return choices[0] as Choice;
+}
+
+async function streamed(body: Json, headers?: Record<string, string>): Promise<Choice[]> {
+  const choices: Choice[] = [];
+  const response = await post({ ...body, stream: true }, headers);
+  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+    if (data !== "[DONE]") choices.push(...(JSON.parse(data) as { choices: Choice[] }).choices);
+  }
+  return choices;
+}
+
+/** What the engine was given for the last request. */
+function lastJob(): GenerateJob {
+  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+  return jobs.at(-1) as GenerateJob;
+}
+
+const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+const weather = { name: "weather", parameters };
+const tools = [weather, { name: "news", parameters: { type: "object" } }].map((about) => ({
+  type: "function",
+  function: about,
+}));
+const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
+const call = { name: "weather", arguments: '{"city": "Bern"}' };
+
+describe("functions, as tools were called before", () => {
+  const functions = [weather];
+
+  test("are called, whole and streamed, where their clients look for it", async () => {
+    start();
+    const body = asking(calling, { functions, function_call: "auto" });
+    const whole = await choiceOf(body);
+    expect(whole).toMatchObject({ message: { content: "Look:", function_call: call }, finish_reason: "function_call" });
+    expect(whole.message).not.toHaveProperty("tool_calls");
+    const choices = await streamed(body);
+    const pieces = choices.flatMap(({ delta }) => (delta["function_call"] as Partial<typeof call> | undefined) ?? []);
+    expect(pieces[0]).toEqual({ name: "weather", arguments: "" });
+    expect(pieces.map((piece) => piece.arguments).join("")).toBe(call.arguments);
+    expect(choices.at(-1)?.finish_reason).toBe("function_call");
+    expect(choices.some(({ delta }) => "tool_calls" in delta)).toBe(false);
+  });
+
+  test("have their results in the history", async () => {
+    start();
+    const messages = [
+      { role: "user", content: "Weather?" },
+      { role: "assistant", content: null, function_call: call },
+      { role: "function", name: "weather", content: "sunny [say:Fine]" },
+    ];
+    expect((await choiceOf({ messages, functions })).message["content"]).toBe("Fine");
+    const [, asked, answered] = lastJob().messages ?? [];
+    const [made] = asked?.tool_calls ?? [];
+    expect(made?.function).toEqual({ name: "weather", arguments: { city: "Bern" } });
+    expect(answered).toMatchObject({ role: "tool", tool_call_id: made?.id });
+  });
+});
+
+describe("allowed_tools", () => {
+  const allowing = (mode: string, ...names: string[]): Json => ({
+    tools,
+    tool_choice: {
+      type: "allowed_tools",
+      allowed_tools: { mode, tools: names.map((name) => ({ type: "function", function: { name } })) },
+    },
+  });
+
+  test("leaves all tools in the prompt, and only those can be called", async () => {
+    start();
+    expect(await choiceOf(asking(calling, allowing("auto", "weather")))).toMatchObject({ finish_reason: "tool_calls" });
+    const { tools: offered = [], answerGrammar } = lastJob();
+    expect(offered.map((tool) => tool.function.name)).toEqual(["weather", "news"]);
+    expect(answerGrammar).toContain("weather");
+    expect(answerGrammar).not.toContain("news");
+  });
+
+  test("names tools that there are, and is not given up for sampling that could not keep to it", async () => {
+    start();
+    expect((await refusal(asking("", allowing("required", "weather", "nobody")))).message).toContain('"nobody"');
+    // A real engine refuses the two together; without the grammar it would let every tool be called.
+    await choiceOf(asking("Fine", { ...allowing("auto", "weather"), ignore_eos: true, max_tokens: 8 }));
+    expect(lastJob().answerGrammar).toBeDefined();
+  });
+});
+
+describe("thoughts", () => {
+  test("come under one name: that which the client reads", async () => {
+    start();
+    for (const [agent, name, other] of [
+      ["OpenAI/JS 6.1.0", "reasoning_content", "reasoning"],
+      ["Agents/JavaScript 0.14.1", "reasoning", "reasoning_content"],
+    ] as const) {
+      const body = asking(calling, { tools });
+      const { message } = await choiceOf(body, { "user-agent": agent });
+      expect(message).toMatchObject({ [name]: "Hm." });
+      expect(message).not.toHaveProperty(other);
+      const deltas = (await streamed(body, { "user-agent": agent })).map(({ delta }) => delta);
+      expect(deltas.map((delta) => (delta[name] as string | undefined) ?? "").join("")).toBe("Hm.");
+      expect(deltas.some((delta) => other in delta)).toBe(false);
+    }
+  });
+
+  test("are read under either from the history", async () => {
+    start();
+    const history = (more: Json) => [
+      { role: "user", content: "Hello" },
+      { role: "assistant", content: "Hi", ...more },
+      { role: "user", content: "[say:Fine]" },
+    ];
+    for (const more of [{ reasoning: "Hm." }, { reasoning_content: "Hm.", reasoning: "Hm." }]) {
+      await choiceOf({ messages: history(more) });
+      expect(lastJob().messages?.[1]?.reasoning_content).toBe("Hm.");
+    }
+  });
+});
+
+describe("a stream's pieces", () => {
+  test("say finish_reason in each, and of a call its id, name and arguments in the first", async () => {
+    start();
+    const choices = await streamed(asking(calling, { tools }));
+    expect(choices.slice(0, -1).every((choice) => choice.finish_reason === null)).toBe(true);
+    const [first] = choices.flatMap(({ delta }) => (delta["tool_calls"] as Json[] | undefined) ?? []);
+    expect(first).toEqual({
+      index: 0,
+      id: expect.stringMatching(/^call_\w+$/) as string,
+      type: "function",
+      function: { name: "weather", arguments: "" },
+    });
+  });
+});
+
+describe("messages in all their forms", () => {
+  test.each([
+    ["a name", { role: "user", name: "Ann", content: "Hi" }, { role: "user", content: "Hi" }],
+    ["a developer", { role: "developer", content: "Hi" }, { role: "system", content: "Hi" }],
+    [
+      "an assistant's parts, a refusal among them",
+      {
+        role: "assistant",
+        content: [
+          { type: "text", text: "No. " },
+          { type: "refusal", refusal: "I will not." },
+        ],
+      },
+      {
+        role: "assistant",
+        content: [
+          { type: "text", text: "No. " },
+          { type: "text", text: "I will not." },
+        ],
+      },
+    ],
+    ["a refusal", { role: "assistant", content: null, refusal: "No." }, { role: "assistant", content: "No." }],
+    ["no content", { role: "assistant" }, { role: "assistant", content: "" }],
+    [
+      "a result in parts",
+      { role: "tool", tool_call_id: "c", content: [{ type: "text", text: "1" }] },
+      { role: "tool", tool_call_id: "c", content: [{ type: "text", text: "1" }] },
+    ],
+  ])("%s", async (_, message, given) => {
+    start();
+    await choiceOf({ messages: [message, { role: "user", content: "[say:Fine]" }] });
+    expect(lastJob().messages?.[0]).toEqual(given);
+  });
+});
+
+test("fields that say nothing of the answer are ignored", async () => {
+  start();
+  const { message } = await choiceOf(
+    asking("Fine", {
+      prediction: { type: "content", content: "Fine" },
+      store: true,
+      metadata: { a: "b" },
+      service_tier: "flex",
+      safety_identifier: "x",
+      prompt_cache_key: "y",
+      user: "z",
+      modalities: ["text"],
+      verbosity: "medium",
+      max_tokens: -1,
+      max_completion_tokens: null,
+      functions: null,
+      audio: null,
+    }),
+  );
+  expect(message["content"]).toBe("Fine");
+});
+
+describe("what the worker cannot do is refused by name, and says why", () => {
+  const part = (type: string, more: Json): Json => ({
+    messages: [
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "What is it?" },
+          { type, ...more },
+        ],
+      },
+    ],
+  });
+
+  test.each<[string, Json, string | null, RegExp]>([
+    ["an image", part("image_url", { image_url: { url: "x" } }), "messages.0.content.1.type", /no part.*"image_url"/],
+    ["a sound", part("input_audio", { input_audio: {} }), "messages.0.content.1.type", /no part.*"input_audio"/],
+    ["a file", part("file", { file: {} }), "messages.0.content.1.type", /no part.*"file"/],
+    ["a part without its text", part("text", {}), "messages.0.content.1.text", /expected string/],
+    ["an unknown role", { messages: [{ role: "critic", content: "" }] }, "messages.0.role", /'user'/],
+    ["content that is no text", { messages: [{ role: "user", content: 7 }] }, "messages.0.content", /string or array/],
+    ["sound to answer in", { modalities: ["text", "audio"] }, "modalities.1", /answers in text/],
+    ["a voice", { audio: { voice: "ash", format: "wav" } }, "audio", /answers in text/],
+    ["a search", { web_search_options: {} }, "web_search_options", /searches no web/],
+    ["few words", { verbosity: "low" }, "verbosity", /does not read it/],
+    ["five stops", { stop: ["a", "b", "c", "d", "e"] }, "stop", /at most 4 stop strings/],
+    ["a custom tool", { tools: [{ type: "custom", custom: { name: "x" } }] }, "tools.0.type", /type function/],
+    ["a custom choice", { tools, tool_choice: { type: "custom" } }, "tool_choice.type", /"function"/],
+    ["an odd choice", { tools, tool_choice: "maybe" }, "tool_choice", /"none"\|"auto"\|"required"/],
+    ["functions beside tools", { tools, functions: [weather] }, "functions", /tools as well/],
+    ["a choice without functions", { function_call: { name: "x" } }, "function_call", /no functions/],
+    ["an odd bias", { logit_bias: { the: 1 } }, "logit_bias.the", /token ids/],
+    ["no length at all", { max_tokens: 0 }, "max_tokens", />=1/],
+  ])("%s", async (_, more, param, message) => {
+    start();
+    const error = await refusal({ messages: [{ role: "user", content: "Hi" }], ...more });
+    expect(error.message).toMatch(message);
+    expect(error.param).toBe(param);
+  });
+});
+
+async function refusal(body: Json): Promise<{ message: string; param: string | null }> {
+  const response = await post(body);
+  expect(response.status).toBe(400);
+  return OpenAiErrorSchema.parse(await response.json()).error;
+}

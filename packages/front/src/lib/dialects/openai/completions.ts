@@ -1,0 +1,70 @@
+// Owns the completions route: one prompt or several, from the body to their jobs and one answer.
+import { CompletionRequestSchema } from "@waggle/protocol";
+import type { CompletionRequest } from "@waggle/protocol";
+import { readBody } from "../../body.ts";
+import { leavingOf } from "../../connection.ts";
+import type { AppContext, AppOptions } from "../../context.ts";
+import type { Handler } from "../../dialect.ts";
+import { unsupported } from "../../fields.ts";
+import type { Generations } from "../../generations.ts";
+import { requestContextOf } from "../../wishes.ts";
+import { answerOf, optionsOf } from "./framing.ts";
+import { createPromptScores } from "./prompt-scores.ts";
+import { promptsOf, translateCompletion } from "./request.ts";
+import { textCompletion } from "./text.ts";
+import type { Echo } from "./text.ts";
+
+export function completionsRoute(options: AppOptions, generations: Generations): Handler {
+  const { dispatcher, limits, view } = options;
+
+  async function textOf(c: AppContext, prompt: string | readonly number[]): Promise<string> {
+    if (typeof prompt === "string") return prompt;
+    return (await dispatcher.query<"detokenize">({ kind: "detokenize", tokens: prompt }, leavingOf(c))).text;
+  }
+
+  /** What stands before the answers; undefined where nobody asked for it. */
+  async function echoedTexts(c: AppContext, { echo, prompt }: CompletionRequest): Promise<string[] | undefined> {
+    if (echo !== true) return undefined;
+    const texts: string[] = [];
+    for (const one of promptsOf(prompt)) texts.push(await textOf(c, one));
+    return texts;
+  }
+
+  return async (c) => {
+    const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
+    const context = requestContextOf(c, options, { streamed: body.stream === true });
+    const { spec, prompts } = translateCompletion(body, context);
+    const { choices } = spec;
+    const info = view.info();
+    const shown = body.n ?? 1;
+    if (choices > Math.max(shown, info.slots)) throw unsupported("best_of", `the worker has ${info.slots} slots`);
+
+    const texts = await echoedTexts(c, body);
+    const scores = createPromptScores();
+    const echo = (choice: number): Echo => {
+      const prompt = Math.floor(choice / choices);
+      return { text: texts?.[prompt] ?? "", logprobs: scores.of(prompt) };
+    };
+    const completion = textCompletion({
+      echo: texts === undefined ? undefined : echo,
+      best: choices > shown ? { of: choices, shown } : undefined,
+    });
+    const shape = { choices: choices * prompts.length, logprobs: body.logprobs != null };
+    // How far one of several prompts is says nothing of the others.
+    const wishes = prompts.length === 1 ? body : { ...body, return_progress: false };
+    const answer = answerOf(completion, optionsOf(completion, info, shape), wishes);
+
+    const [only] = prompts;
+    if (only !== undefined && prompts.length === 1 && spec.promptLogprobs !== true) {
+      return await generations.respond(c, { spec: { ...spec, prompt: only }, answer });
+    }
+    return await generations.respondToSeveral(c, {
+      specs: prompts.map((prompt) => ({ ...spec, prompt })),
+      // Of one session there is one stream at a time.
+      width: context.sessionId === undefined ? Math.max(1, Math.floor(info.slots / choices)) : 1,
+      onAccepted: (job, prompt) => scores.follow(job, prompt),
+      onEnded: (prompt) => scores.count(prompt),
+      answer,
+    });
+  };
+}

@@ -1,0 +1,205 @@
+// Completions as the tools that measure models send them, on a real worker with the real model.
+import { createOpenAI } from "@ai-sdk/openai";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { generateText, streamText } from "ai";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
+
+let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+let client: OpenAI;
+beforeAll(async () => {
+  worker = await spawnModelWorker(["--slots", "4"]);
+  client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", maxRetries: 0 });
+});
+afterAll(killDaemons);
+
+type Json = Record<string, unknown>;
+
+async function post<T>(path: string, body: Json): Promise<T> {
+  const response = await fetch(`${worker.url}${path}`, { method: "POST", body: JSON.stringify(body) });
+  if (response.status !== 200) throw new Error(await response.text());
+  return (await response.json()) as T;
+}
+
+async function tokensOf(text: string): Promise<number[]> {
+  return (await post<{ tokens: number[] }>("/tokenize", { content: text, add_special: true })).tokens;
+}
+
+interface Scored {
+  readonly context: readonly number[];
+  readonly continuation: readonly number[];
+}
+
+/** As lm-evaluation-harness asks how probable continuations are: the whole as tokens, echoed, and one token more. */
+async function logLikelihoods(scored: readonly Scored[]): Promise<{ sum: number; greedy: boolean; each: number[] }[]> {
+  const { choices } = await client.completions.create({
+    model: "m",
+    prompt: scored.map(({ context, continuation }) => [...context, ...continuation]),
+    temperature: 0,
+    max_tokens: 1,
+    logprobs: 1,
+    seed: 1234,
+    echo: true,
+  });
+  return choices
+    .toSorted((a, b) => a.index - b.index)
+    .map(({ logprobs }, i) => {
+      const from = scored[i]?.context.length ?? 0;
+      const each = (logprobs?.token_logprobs ?? []).slice(from, -1);
+      const tokens = (logprobs?.tokens ?? []).slice(from, -1);
+      const best = (logprobs?.top_logprobs ?? [])
+        .slice(from, -1)
+        .map((top) => Object.entries(top).toSorted(([, a], [, b]) => b - a)[0]?.[0]);
+      return { each, sum: each.reduce((a, b) => a + b, 0), greedy: tokens.every((token, j) => token === best[j]) };
+    });
+}
+
+describe("how probable a text is", () => {
+  test("is the sum of what its tokens were said with, whatever the batch that it is asked in", async () => {
+    const context = await tokensOf("Once upon a time there was a little girl who");
+    // Said one token after the other, so that it is known by its ids.
+    const continuation: number[] = [];
+    const said: number[] = [];
+    const events = worker.client.inference({
+      prompt: "Once upon a time there was a little girl who",
+      temperature: 0,
+      max_tokens: 12,
+    });
+    for await (const event of events) if (event.type === "token") continuation.push(...(event.ids ?? []));
+    const { choices } = await client.completions.create({
+      ...{ model: "m", prompt: context, temperature: 0, max_tokens: 12, logprobs: 0 },
+    });
+    said.push(...(choices[0]?.logprobs?.token_logprobs ?? []));
+    expect(said).toHaveLength(continuation.length);
+
+    const unlikely = await tokensOf(" quantum lawyers");
+    const [likely, other, alone] = await logLikelihoods([
+      { context, continuation },
+      { context, continuation: unlikely.slice(1) },
+      { context: context.slice(0, 1), continuation: context.slice(1) },
+    ]);
+    said.forEach((logprob, i) => expect(likely?.each[i]).toBeCloseTo(logprob, 2));
+    expect(likely?.sum).toBeCloseTo(
+      said.reduce((a, b) => a + b, 0),
+      1,
+    );
+    expect(likely?.greedy).toBe(true);
+    expect(other?.greedy).toBe(false);
+    expect((other?.sum ?? 0) / (unlikely.length - 1)).toBeLessThan((likely?.sum ?? 0) / continuation.length);
+    expect(alone?.each).toHaveLength(context.length - 1);
+  });
+
+  test("does not depend on what is cached, nor on the pieces that it is computed in", async () => {
+    const text = "The dog ran to the park. He saw a red ball, and a cat that was sitting on a tree. ".repeat(12);
+    const tokens = await tokensOf(text);
+    const asked = { context: tokens.slice(0, 1), continuation: tokens.slice(1) };
+    const [first] = await logLikelihoods([asked]);
+    // Warm now.
+    await post("/v1/completions", { prompt: tokens, max_tokens: 1 });
+    const streaming = client.completions.create({ model: "m", prompt: "Once", max_tokens: 200, stream: true });
+    const [again] = await logLikelihoods([asked]);
+    (await streaming).controller.abort();
+    expect(first?.each).toHaveLength(tokens.length - 1);
+    first?.each.forEach((logprob, i) => expect(again?.each[i]).toBeCloseTo(logprob, 1));
+  });
+
+  test("comes with as many alternatives as are asked for, the most probable ones", async () => {
+    const prompt = await tokensOf("Once upon a time");
+    const [choice] = (await client.completions.create({ model: "m", prompt, max_tokens: 0, logprobs: 5, echo: true }))
+      .choices;
+    const { tokens = [], token_logprobs: own = [], top_logprobs: tops = [] } = choice?.logprobs ?? {};
+    expect(tokens).toHaveLength(prompt.length);
+    expect(own[0]).toBeNull();
+    tops.slice(1).forEach((top, i) => {
+      const logprobs = Object.values(top);
+      expect(logprobs).toHaveLength(5);
+      expect(logprobs).toEqual(logprobs.toSorted((a, b) => b - a));
+      expect(Math.max(...logprobs)).toBeGreaterThanOrEqual(own[i + 1] ?? 0);
+    });
+  });
+});
+
+describe("several prompts", () => {
+  const prompts = ["Once upon a time", "The dog", "Lily and her mom went"];
+
+  test("answer as each does alone", async () => {
+    const ask = async (prompt: string | string[]) =>
+      (await client.completions.create({ model: "m", prompt, temperature: 0, max_tokens: 12 })).choices.map(
+        ({ text }) => text,
+      );
+    const alone = [];
+    for (const prompt of prompts) alone.push(...(await ask(prompt)));
+    const together = await ask(prompts);
+    // Another shape of batch rounds differently: a near tie may tip late, and begins the same.
+    expect(together.map((text) => text.slice(0, 8))).toEqual(alone.map((text) => text.slice(0, 8)));
+  });
+
+  test("stream side by side", async () => {
+    const texts = ["", "", ""];
+    const stream = await client.completions.create({
+      ...{ model: "m", prompt: prompts, max_tokens: 16, stream: true as const },
+      stream_options: { include_usage: true },
+    });
+    let usage: OpenAI.CompletionUsage | undefined;
+    for await (const chunk of stream) {
+      for (const { index, text } of chunk.choices) texts[index] += text;
+      usage = chunk.usage ?? usage;
+    }
+    expect(texts.every((text) => text.length > 16)).toBe(true);
+    expect(usage?.completion_tokens).toBe(48);
+  });
+
+  test("leave no slot busy when their client goes", async () => {
+    const stream = await client.completions.create({ model: "m", prompt: prompts, max_tokens: 400, stream: true });
+    for await (const _ of stream) break;
+    await expect
+      .poll(async () => (await worker.client.slots()).every((slot) => slot.state === "idle"), { timeout: 20_000 })
+      .toBe(true);
+  });
+});
+
+test("the best of several is the one with the best mean", async () => {
+  const body = { prompt: "The cat", max_tokens: 10, temperature: 1, seed: 5, n: 4, logprobs: 0 };
+  type Choices = { choices: { text: string; logprobs: { token_logprobs: number[] } }[] };
+  const { choices } = await post<Choices>("/v1/completions", body);
+  const means = choices.map(({ logprobs: { token_logprobs: all } }) => all.reduce((a, b) => a + b, 0) / all.length);
+  const best = choices[means.indexOf(Math.max(...means))]?.text;
+  const shown = await post<Choices>("/v1/completions", { ...body, n: 1, best_of: 4, logprobs: null });
+  expect(shown.choices.map(({ text }) => text)).toEqual([best]);
+});
+
+test("promptfoo's call for a completion", async () => {
+  // As its OpenAI completion provider sends it: each field, and best_of even where it is one.
+  const answer = await post<{ choices: { text: string }[]; usage: Json }>("/v1/completions", {
+    ...{ model: "m", prompt: "Say something about bees.", seed: 0, max_tokens: 16, temperature: 0, top_p: 1 },
+    ...{ presence_penalty: 0, frequency_penalty: 0, best_of: 1, stop: ["\n\n\n"] },
+  });
+  expect(answer.choices[0]?.text.length).toBeGreaterThan(8);
+  expect(answer.usage).toMatchObject({ completion_tokens: 16 });
+});
+
+describe("the AI SDK's completion models", () => {
+  const models = () => [
+    createOpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none" }).completion("gpt-3.5-turbo-instruct"),
+    createOpenAICompatible({ name: "waggle", baseURL: `${worker.url}/v1` }).completionModel("m"),
+  ];
+
+  test("complete, whole and streamed", async () => {
+    for (const model of models()) {
+      const whole = await generateText({ model, prompt: "Once upon a time", maxOutputTokens: 12, temperature: 0 });
+      expect(whole.text.length).toBeGreaterThan(8);
+      expect(whole.usage.outputTokens).toBe(12);
+      const stream = streamText({ model, prompt: "Once upon a time", maxOutputTokens: 12, temperature: 0 });
+      let text = "";
+      for await (const piece of stream.textStream) text += piece;
+      expect(text).toBe(whole.text);
+      expect(await stream.finishReason).toBe("length");
+    }
+  });
+});
+
+test("a suffix is refused by a model that was not trained to fill in", async () => {
+  const asked = client.completions.create({ model: "m", prompt: "a", suffix: "b" });
+  await expect(asked).rejects.toMatchObject({ status: 400, message: expect.stringContaining("fill in") as string });
+});
