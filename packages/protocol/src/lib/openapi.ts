@@ -65,7 +65,12 @@ export function openApiDocument(options: OpenApiOptions): Json {
 export const workerRouteGroups: readonly RouteGroup[] = [
   { tag: "Native", routes: workerRoutes, error: ErrorBodySchema, note: "Unknown fields are refused." },
   { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema, note: "They answer under `/v1` and without it." },
-  { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
+  {
+    tag: "Responses",
+    routes: responsesRoutes,
+    error: OpenAiErrorSchema,
+    note: "They answer under `/v1` and without it.",
+  },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
   {
     tag: "Ollama",
