@@ -50,6 +50,8 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     grammars: createGrammars({ vocabularySize, tokenBytes, markOf, isEndOfGeneration }),
     vocabularySize,
     isEndOfGeneration,
+    tokenBytes,
+    end: model.tokens.eot ?? model.tokens.eos,
     contextSize: info.contextSize,
   };
   const prompts = promptsOf(parts);
