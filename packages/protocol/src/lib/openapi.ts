@@ -70,7 +70,12 @@ export const workerRouteGroups: readonly RouteGroup[] = [
     error: OpenAiErrorSchema,
     note: "They answer under `/v1` and without it; `/completions` without it is llama-server's.",
   },
-  { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
+  {
+    tag: "Responses",
+    routes: responsesRoutes,
+    error: OpenAiErrorSchema,
+    note: "They answer under `/v1` and without it.",
+  },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
   {
     tag: "Ollama",
