@@ -7,9 +7,8 @@ import {
   CompletionSchema,
   EmbeddingsRequestSchema,
   EmbeddingsSchema,
-  ModelListSchema,
-  ModelSchema,
 } from "./openai.ts";
+import { ModelListSchema, ModelSchema } from "./openai-models.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Route } from "./routes.ts";
 

@@ -11,7 +11,7 @@ import { ollamaRoutes } from "./ollama-routes.ts";
 import { openAiRoutes } from "./openai-routes.ts";
 import { rerankRoutes } from "./rerank-routes.ts";
 import { responsesRoutes } from "./responses-routes.ts";
-import { OpenAiErrorSchema } from "./openai.ts";
+import { OpenAiErrorSchema } from "./openai-errors.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 
