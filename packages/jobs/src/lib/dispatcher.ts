@@ -14,7 +14,7 @@ import type { Job, Outcome } from "./job.ts";
 import { withoutContent, type JobSpec } from "./job-spec.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { choicesOf, createJob, sessionKeyOf, withDefaults } from "./new-job.ts";
-import type { JobDefaults } from "./new-job.ts";
+import type { JobLimits } from "./job-limits.ts";
 import { createPositions } from "./positions.ts";
 import { createPreflight, type PromptSize } from "./preflight.ts";
 import { createQueries } from "./queries.ts";
@@ -25,19 +25,6 @@ import type { Effect, JobEvent } from "./reduce.ts";
 import type { JobRegistry } from "./registry.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
-
-/** Milliseconds and bytes; each is a flag of the worker. */
-export interface JobLimits extends JobDefaults {
-  readonly replayBufferBytes: number;
-  readonly pingIntervalMs: number;
-  readonly readerStallTimeoutMs: number;
-  readonly reconnectGraceMs: number;
-  /** How long a job lives on whose client may send its request again; 0: not at all. */
-  readonly retryGraceMs: number;
-  readonly unclaimedTimeoutMs: number;
-  /** How long the engine may take to release a slot before the job's end no longer waits for it. */
-  readonly supersedeTimeoutMs: number;
-}
 
 /** How long the engine's preflight may hold an answer back (wire.md). */
 const preflightTimeoutMs = 80;
