@@ -134,7 +134,6 @@ const completionShape = {
 
 const LengthSchema = z.union([z.literal(-1), z.int().min(1).max(requestLimits.maxTokens)]);
 
-/** What else OpenAI knows says nothing of the answer (`prediction`, `store`, `metadata`, `service_tier`, `prompt_cache_key`) and is ignored. */
 export const ChatCompletionRequestSchema = z
   .object({
     ...completionShape,
@@ -159,7 +158,11 @@ export const ChatCompletionRequestSchema = z
     json_schema: nullish(SchemaSchema).describe("llama-server's: as response_format with this schema."),
     ...chatShape,
   })
-  .meta({ id: "ChatCompletionRequest" });
+  .meta({
+    id: "ChatCompletionRequest",
+    description:
+      "What OpenAI knows beside these fields says nothing of the answer, and is ignored: prediction, store, metadata, service_tier, safety_identifier, prompt_cache_key, and the name of a message's author.",
+  });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
 
 const PromptTokensSchema = z.array(z.int().nonnegative()).min(1, "must not be empty").max(requestLimits.maxTokens);
