@@ -18,6 +18,7 @@ const untimed = [
   "tests/collected-cancel.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
+  "tests/ollama-*.test.ts",
   "tests/openai-*.test.ts",
   "tests/*-clients.test.ts",
   "tests/retries.test.ts",

@@ -52,6 +52,8 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   prefixStoreDir: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
   host: ["127.0.0.1", "127.0.0.1", "localhost", "localhost", "1.2.3.4:80"],
   port: ["0", 0, "65535", 65_535, "65536"],
+  ollama: ["true", true, "false", false, "perhaps"],
+  ollamaPort: ["0", 0, "65535", 65_535, "65536"],
   advertiseUrl: ["http://a:1", "http://a:1", "https://b/x/", "https://b/x", "ftp://a"],
   localMode: ["true", true, "true", true, "2"],
   apiTokenFile: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
@@ -297,6 +299,12 @@ test("threads leave a core free unless they are given", () => {
   expect(run(local)).toMatchObject({ threads: 7, threadsPinned: false });
   expect(run(local, {}, { ...machine, cores: 1 })).toMatchObject({ threads: 1, threadsPinned: false });
   expect(run([...local, "--threads", "8"])).toMatchObject({ threads: 8, threadsPinned: true });
+});
+
+test("Ollama's port is another one than the worker's own", () => {
+  expect(refusal([...local, "--ollama", "--port", "11434"])).toContain("--ollama with --port 11434");
+  expect(run([...local, "--port", "11434"]).ollama).toBe(false);
+  expect(run([...local, "--ollama", "--port", "0", "--ollama-port", "0"]).ollamaPort).toBe(0);
 });
 
 test("a worker's default name is made of host and port, or of the process where the port is not known", () => {

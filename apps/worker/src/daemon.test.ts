@@ -9,19 +9,17 @@ import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { expect, test } from "vitest";
 import { parseConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
+import type { Daemon } from "./daemon.ts";
 
 const prefixFolders = (): string[] =>
   ["/dev/shm", tmpdir()]
     .filter((parent) => existsSync(parent))
     .flatMap((parent) => readdirSync(parent).filter((name) => name.startsWith(`waggle-prefixes-${process.pid}-`)));
 
-test("a start that finds its port taken leaves no prefix folder", async () => {
-  const holder = createServer().listen(0, "127.0.0.1");
-  await once(holder, "listening");
-  const { port } = holder.address() as AddressInfo;
-  const parsed = parseConfig(["--local-mode", "--port", String(port)], {});
+async function start(flags: readonly string[]): Promise<Daemon> {
+  const parsed = parseConfig(flags, {});
   if (parsed.kind === "exit") expect.fail(parsed.stderr);
-  const started = startDaemon({
+  return await startDaemon({
     config: parsed.config,
     env: {},
     log: createLogger({ level: "silent", format: "json", name: "test" }),
@@ -31,7 +29,30 @@ test("a start that finds its port taken leaves no prefix folder", async () => {
     terminal: undefined,
     print: () => {},
   });
-  await expect(started).rejects.toThrow(PortTakenError);
+}
+
+test("a start that finds its port taken leaves no prefix folder", async () => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  await expect(start(["--local-mode", "--port", String(port)])).rejects.toThrow(PortTakenError);
   holder.close();
   expect(prefixFolders()).toEqual([]);
+});
+
+test("a start that finds Ollama's port taken opens none", async () => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  const own = createServer().listen(0, "127.0.0.1");
+  await once(own, "listening");
+  const { port: free } = own.address() as AddressInfo;
+  own.close();
+  await once(own, "close");
+  const flags = ["--local-mode", "--port", String(free), "--ollama", "--ollama-port", String(port)];
+  await expect(start(flags)).rejects.toThrow(`127.0.0.1:${port}: the port is held by process ${process.pid}`);
+  holder.close();
+  const again = createServer().listen(free, "127.0.0.1");
+  await once(again, "listening");
+  again.close();
 });

@@ -2,7 +2,6 @@
 // is left.
 import { createHiveClient } from "@waggle/client";
 import type { Clock } from "@waggle/async";
-import { listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
@@ -16,6 +15,7 @@ import { choosePrefixFolder } from "./engine/prefix-folder.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
 import { startReporter } from "./hive/reporter.ts";
 import type { Reporter } from "./hive/reporter.ts";
+import { openPorts } from "./ports.ts";
 import { createWorker } from "./worker.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
@@ -98,13 +98,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   host.state.onChange(() => reporter?.changed());
 
-  const server = await listen(app, config.host, config.port, config).catch((error: unknown) => {
+  const server = await openPorts(app, config).catch((error: unknown) => {
     prefixFolder?.close();
     throw error;
   });
   const { url } = server;
-  print({ type: "listening", url, pid: process.pid });
-  log.info({ url, version: config.version, backend: config.backend, local_mode: config.localMode }, "listening");
+  const ollama = server.ollamaUrl === undefined ? {} : { ollama_url: server.ollamaUrl };
+  print({ type: "listening", url, ...ollama, pid: process.pid });
+  log.info(
+    { url, ...ollama, version: config.version, backend: config.backend, local_mode: config.localMode },
+    "listening",
+  );
   if (config.backend === "fake") log.warn("The backend is fake: there is no model, and every answer is canned.");
   host.start();
   if (config.hiveUrl !== undefined) {

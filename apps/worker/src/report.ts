@@ -1,12 +1,13 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
 import type { Clock } from "@waggle/async";
 import type { ChatFormat } from "@waggle/chat-format";
+import type { BackendInfo, ModelFile } from "@waggle/engine";
 import type { ChatAbilities, Health, Heartbeat, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { WaggleError, WorkerStateSchema } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
 import type { ModelHost } from "./model-host.ts";
-import type { StreamCounter } from "@waggle/front";
+import type { ModelPrompts, StreamCounter } from "@waggle/front";
 
 export interface ReportOptions {
   readonly config: WorkerConfig;
@@ -21,6 +22,7 @@ export interface Report {
   slots(): readonly SlotStatus[];
   health(): Health;
   chatFormat(): ChatFormat;
+  prompts(): ModelPrompts;
   registration(): Registration;
   heartbeat(seq: number): Heartbeat;
   /** Sets the gauges that are read off rather than counted. */
@@ -39,6 +41,11 @@ export function createReport(options: ReportOptions): Report {
     const rate = now.at > last.at ? ((now.tokens - last.tokens) * 1000) / (now.at - last.at) : 0;
     last = now;
     return Math.round(rate * 10) / 10;
+  }
+
+  function loaded(what: string): BackendInfo {
+    if (engine.info !== undefined) return engine.info;
+    throw new WaggleError("unavailable", `Cannot tell ${what}: the model is not loaded yet.`, { retryAfterS: 1 });
   }
 
   function slots(): readonly SlotStatus[] {
@@ -78,16 +85,21 @@ export function createReport(options: ReportOptions): Report {
               parameters: model.parameters,
               model_bytes: model.modelBytes,
               model_sha256: host.fingerprints().modelSha256 ?? null,
+              ...(model.file === undefined ? {} : fileFactsOf(model.file)),
               device: model.device,
               threads: model.threads,
               engine_build: model.build,
-              chat: chatAbilitiesOf(model.chatFormat),
+              kind: model.kind,
+              ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
+              ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),
+              infill: model.infill,
             }),
       };
     },
     health() {
       const loading = host.loading.value;
       return {
+        ...healthInWords(state),
         live: state.name !== "failed",
         ready: state.name === "ready",
         state: state.name,
@@ -104,11 +116,11 @@ export function createReport(options: ReportOptions): Report {
       };
     },
     chatFormat() {
-      const { info } = engine;
-      if (info !== undefined) return info.chatFormat;
-      throw new WaggleError("unavailable", "Cannot tell how the model's answers are written: it is not loaded yet.", {
-        retryAfterS: 1,
-      });
+      return loaded("how the model's answers are written").chatFormat;
+    },
+    prompts() {
+      const { fileName, promptTexts } = loaded("what the model's prompts are made of");
+      return { fileName, ...promptTexts };
     },
     registration: () => ({
       ...shared(),
@@ -136,6 +148,22 @@ export function createReport(options: ReportOptions): Report {
       metrics.replayBytes.set(registry.replayBytes);
     },
   };
+}
+
+function fileFactsOf({ architecture, quantization, modifiedAt }: ModelFile): Partial<WorkerInfo> {
+  return {
+    architecture,
+    ...(quantization === undefined ? {} : { quantization }),
+    model_modified_at: modifiedAt,
+  };
+}
+
+/** As llama-server's clients read it. */
+function healthInWords({ name, reason }: ModelHost["state"]): Pick<Health, "status" | "error"> {
+  if (name === "ready") return { status: "ok" };
+  const loading = name === "starting" || name === "loading";
+  const message = loading ? "Loading model" : (reason ?? `The worker is ${name}`);
+  return { error: { code: 503, message, type: "unavailable_error" } };
 }
 
 function chatAbilitiesOf({ name, abilities, inputs }: ChatFormat): ChatAbilities {

@@ -21,6 +21,21 @@ export const networkOptions = {
     schema: integer(0, 65_535),
     default: "7711",
   },
+  ollama: {
+    flag: "ollama",
+    group: "Network",
+    help: "listen on Ollama's port as well, so that its clients find this worker",
+    schema: boolean(),
+    default: "false",
+  },
+  ollamaPort: {
+    flag: "ollama-port",
+    value: "n",
+    group: "Network",
+    help: "port for --ollama; 0 picks a free one",
+    schema: integer(0, 65_535),
+    default: "11434",
+  },
   advertiseUrl: {
     flag: "advertise-url",
     value: "url",

@@ -12,7 +12,9 @@ export interface RuleInput {
 
 /** Every rule that is broken, as a whole sentence. */
 export function brokenRules(input: RuleInput): readonly string[] {
-  return [accessRule, bindRule, advertiseRule, fakeRule, replayRule, bodyRule].flatMap((rule) => rule(input) ?? []);
+  return [accessRule, bindRule, ollamaRule, advertiseRule, fakeRule, replayRule, bodyRule].flatMap(
+    (rule) => rule(input) ?? [],
+  );
 }
 
 function accessRule({ values, tokenSource }: RuleInput): string | undefined {
@@ -35,6 +37,11 @@ function bindRule({ values }: RuleInput): string | undefined {
   if (!values.localMode || isLoopback(values.host)) return undefined;
   const reason = "local mode listens on loopback only. Use an API token to serve others";
   return `Cannot use --local-mode with --host ${values.host}: ${reason}.`;
+}
+
+function ollamaRule({ values }: RuleInput): string | undefined {
+  if (!values.ollama || values.port === 0 || values.ollamaPort !== values.port) return undefined;
+  return `Cannot use --ollama with --port ${values.port}: it is the same port as --ollama-port.`;
 }
 
 function advertiseRule({ values }: RuleInput): string | undefined {

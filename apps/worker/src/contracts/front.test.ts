@@ -392,7 +392,7 @@ describe("the worker about itself", () => {
     start();
     const page = await (await call("GET", "/reference")).text();
     for (const { path } of Object.values(allWorkerRoutes)) {
-      expect(page).toContain(path.replace(":id", "{id}"));
+      expect(page).toContain(path.replaceAll(/:(\w+)/g, "{$1}"));
     }
     expect(page).not.toContain("<script");
     expect((await call("GET", "/reference.css")).headers.get("content-type")).toContain("text/css");

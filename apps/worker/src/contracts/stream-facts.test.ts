@@ -87,6 +87,14 @@ describe("the time to the first token", () => {
     expect(queuedOf(same)).toMatchObject({ position: 1, eta_ms: about(1_000) });
   });
 
+  test("is not told of texts to embed, which have no token", async () => {
+    await measure();
+    await submit({ prompt: prompt("4") });
+    const { scope, priority, onDisconnect, direct } = specOf({ prompt: "x" });
+    const embed = { kind: "embed" as const, scope, priority, onDisconnect, direct, texts: ["a", "b"] };
+    expect(queuedOf(await worker.dispatcher.submit(embed))).not.toHaveProperty("eta_ms");
+  });
+
   test("is not told before it was measured", async () => {
     await submit({ prompt: prompt("1") });
     const waiting = await submit({ prompt: prompt("2") });

@@ -4,7 +4,7 @@ import type { LlamaContext, LlamaModel, Token as LlamaToken } from "node-llama-c
 import type { BatchDispatch } from "./batch-dispatch.ts";
 import { priorityOfSlot } from "./batch-order.ts";
 import type { Chat } from "./chat.ts";
-import { createEmbedder } from "./embed.ts";
+import type { LlamaEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
 import { maxFollowersOf } from "./followers.ts";
 import { createGrammars } from "./grammars.ts";
@@ -16,9 +16,8 @@ import { createSlotStates } from "./slot-states.ts";
 import { createSlot, type Slot } from "./slot.ts";
 import { createSpecialText } from "./special-text.ts";
 import type { StateFolder } from "./state-folder.ts";
-import { findTextCuts } from "./text-cuts.ts";
 import { createTokenBytes } from "./token-bytes.ts";
-import { createTokenizer } from "./tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface LlamaBackendParts {
@@ -26,6 +25,9 @@ export interface LlamaBackendParts {
   readonly context: LlamaContext;
   readonly info: BackendInfo;
   readonly vocabulary: Vocabulary;
+  readonly tokenizer: Tokenizer;
+  /** Undefined where the model has no vectors to give. */
+  readonly embedder: LlamaEmbedder | undefined;
   readonly chat: Chat;
   readonly dispatch: BatchDispatch;
   /** Where slots are saved; undefined: nowhere. */
@@ -35,7 +37,7 @@ export interface LlamaBackendParts {
 }
 
 export function createLlamaBackend(parts: LlamaBackendParts): Backend {
-  const { model, context, info, vocabulary, chat, dispatch, states, release } = parts;
+  const { model, context, info, vocabulary, embedder, chat, dispatch, states, release } = parts;
   const { llama } = model;
   const tokenBytes = createTokenBytes(vocabulary);
   const vocabularySize = vocabulary.pieces.length;
@@ -50,9 +52,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     isEndOfGeneration,
     contextSize: info.contextSize,
   };
-  const prompts = promptsOf(model, vocabulary, chat);
-  const { contextSize, batchSize, maxThreads } = info;
-  const embedder = createEmbedder({ model, contextSize, batchSize, threads: maxThreads, ...prompts });
+  const prompts = promptsOf(parts);
   // The last token of a full context is sampled and never fed.
   const capacity = info.contextSize - 1;
   const samplers = createSamplerGarbage(sampling.vocabularySize, globalThis.gc);
@@ -143,19 +143,18 @@ function marksOf({ pieces, specialTokens }: Vocabulary, { format: { marks } }: C
   return found;
 }
 
-function promptsOf(model: LlamaModel, vocabulary: Vocabulary, chat: Chat): Prompts {
+function promptsOf({ model, info, vocabulary, tokenizer, chat }: LlamaBackendParts): Prompts {
   const { bos, bosString, shouldPrependBosToken } = model.tokens;
-  const tokenize = (text: string, specialTokens: boolean): Token[] => model.tokenize(text, specialTokens);
-  const { pieces, encoding, specialTokens: special } = vocabulary;
-  const cuts = findTextCuts(tokenize, { pieces, encoding, specialTexts: special.map(({ text }) => text) });
   return createPrompts({
-    tokenizer: createTokenizer(tokenize, cuts),
+    tokenizer,
     renderer: chat,
     format: chat.format,
     specialText: createSpecialText(vocabulary.specialTokens),
     bos,
     bosText: bosString ?? "",
     wantsBos: shouldPrependBosToken,
-    vocabularySize: pieces.length,
+    vocabularySize: vocabulary.pieces.length,
+    infill: vocabulary.infill,
+    contextSize: info.contextSize,
   });
 }

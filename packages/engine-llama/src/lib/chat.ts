@@ -29,6 +29,8 @@ export interface ChatRenderer {
 }
 
 export interface Chat extends ChatRenderer {
+  /** Of the template in use, for conversations without tools. */
+  readonly source: string;
   /** Its markers that are tokens of the vocabulary stand in it as marks. */
   readonly format: ChatFormat;
   /** Of its template's text, hexadecimal; of one more for tools too, one after the other. */
@@ -121,6 +123,7 @@ async function describe(template: ChatTemplate, { specialTokens }: ChatOptions):
 
 function chatOf(format: ChatFormat, template: ChatTemplate, close: () => Promise<void>): Chat {
   return {
+    source: template.sourceFor(false),
     format,
     templateSha256: createHash("sha256").update(sourcesIn(template).join("")).digest("hex"),
     thoughtEnd: thoughtEndOf(format),

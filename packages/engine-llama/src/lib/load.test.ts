@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
@@ -25,6 +25,8 @@ test("describes what it loaded", async () => {
   const backend = await loadLlamaBackend({ ...base, onProgress: (value) => progress.push(value) });
   expect(backend.info).toEqual({
     backend: "llama",
+    kind: "generate",
+    embeddingSize: 128,
     modelName: "Waggle Tiny Stories",
     contextSize: 512,
     trainedContextSize: 512,
@@ -34,11 +36,19 @@ test("describes what it loaded", async () => {
     modelBytes: 2_742_784,
     modelPath: storyModel,
     templateSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    file: {
+      architecture: "llama",
+      quantization: expect.stringMatching(/^[A-Z]+\d+(_\w+)?$/),
+      modifiedAt: statSync(storyModel).mtime.toISOString(),
+    },
     device: "cpu",
     threads: 1,
     maxThreads: expect.any(Number),
     build: expect.any(String),
     chatFormat: expect.objectContaining({ name: "generic" }),
+    infill: false,
+    fileName: basename(storyModel),
+    promptTexts: { chatTemplate: expect.any(String), bos: expect.any(String), eos: expect.any(String) },
   });
   expect(progress.at(-1)).toBe(1);
   expect(progress).toEqual(progress.toSorted((a, b) => a - b));
@@ -64,8 +74,8 @@ test.each<[reason: RegExp, path: () => string]>([
   [/no such file$/, () => join(folder, "missing.gguf")],
   [/not a GGUF file$/, () => damagedModel("noise.gguf", (model) => model.fill(7))],
   [
-    /architecture bertt does not generate text$/,
-    () => damagedModel("bert.gguf", (model) => renameArchitecture(model, "bertt")),
+    /architecture t5enc neither generates text nor embeds it$/,
+    () => damagedModel("t5.gguf", (model) => renameArchitecture(model, "t5enc")),
   ],
 ])("refuses what is no model for it: %s", async (reason, path) => {
   const modelPath = path();

@@ -1,22 +1,22 @@
 // Owns loading: from a path and a few numbers to a Backend, or to one error that says why not. What was loaded before a failure is freed.
 import { availableParallelism } from "node:os";
-import { basename, resolve } from "node:path";
 import { createScope, type Scope } from "@waggle/async";
-import type { Backend, BackendInfo } from "@waggle/engine";
+import type { Backend } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import { createBatchDispatch } from "./batch-dispatch.ts";
 import { createLlamaBackend } from "./backend.ts";
-import { openChat, type Chat } from "./chat.ts";
+import { openChat } from "./chat.ts";
 import { openContext } from "./context.ts";
 import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { modelFingerprint } from "./model-fingerprint.ts";
+import { modelUseOf, type ModelUse } from "./model-kind.ts";
+import { tokenizerOf } from "./model-tokenizer.ts";
+import { defaultBatchSize, describe, embedderOf, loadReadingBackend } from "./loaded-model.ts";
 import { readVocabulary } from "./vocabulary.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
-
-const defaultBatchSize = 512;
 
 export interface LlamaBackendOptions {
   readonly modelPath: string;
@@ -44,7 +44,7 @@ export interface LlamaBackendOptions {
 export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Backend> {
   const { modelPath, signal, log } = options;
   const header = readGgufHeader(modelPath);
-  refuseEncoders(header, modelPath);
+  refuseOtherUses(header, modelPath);
   signal?.throwIfAborted();
 
   const errors = createErrorLines();
@@ -82,6 +82,19 @@ async function load(
       ...(signal === undefined ? {} : { loadSignal: signal }),
     }),
   );
+  const use = useOf(model, modelPath);
+  const vocabulary = readVocabulary(model);
+  const loaded = {
+    options,
+    header,
+    llama,
+    model,
+    maxThreads,
+    use,
+    vocabulary,
+    tokenizer: tokenizerOf(model, vocabulary),
+  };
+  if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
   const dispatch = createBatchDispatch();
   const { context, contextSize } = await openContext(model, {
@@ -94,7 +107,6 @@ async function load(
     signal,
   });
   scope.use(context);
-  const vocabulary = readVocabulary(model);
   const chat = await openChat({
     templates: vocabulary.chatTemplates,
     chosen: options.chatTemplate,
@@ -104,13 +116,22 @@ async function load(
     warn: (message) => log?.("warn", message),
   });
   scope.defer(() => chat.close());
-  const info = describe({ options, header, llama, model, context, contextSize, maxThreads, chat });
+  const { batchSize } = context;
+  const embedder = embedderOf(loaded, { maxTokens: contextSize - 1, batchSize, threads: maxThreads });
+  const info = {
+    ...describe(loaded, { contextSize, batchSize }, chat.source),
+    ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
+    templateSha256: chat.templateSha256,
+    chatFormat: chat.format,
+  };
   const states = openStates(options, model, context, llama);
   const backend = createLlamaBackend({
     model,
     context,
     info,
     vocabulary,
+    tokenizer: loaded.tokenizer,
+    embedder,
     chat,
     dispatch,
     states,
@@ -140,10 +161,18 @@ function openStates(
   }
 }
 
-/** Models that only embed or that need an encoder first: llama.cpp loads them and cannot continue a text with them. */
-function refuseEncoders({ architecture }: GgufHeader, modelPath: string): void {
-  if (!/bert|embed|^t5|^clip$|^wavtokenizer/.test(architecture)) return;
-  throw cannotLoad(modelPath, `a model of architecture ${architecture} does not generate text`);
+/** Models that need an encoder first, or that speak of pictures and sounds: llama.cpp loads them and cannot read or continue a text with them. */
+function refuseOtherUses({ architecture }: GgufHeader, modelPath: string): void {
+  if (!/^t5|^clip$|^wavtokenizer/.test(architecture)) return;
+  throw cannotLoad(modelPath, `a model of architecture ${architecture} neither generates text nor embeds it`);
+}
+
+function useOf(model: LlamaModel, modelPath: string): ModelUse {
+  try {
+    return modelUseOf(model);
+  } catch (error) {
+    throw cannotLoad(modelPath, (error as Error).message, error);
+  }
 }
 
 function warnOfStretching({ contextSize, log }: LlamaBackendOptions, { trainContextSize }: LlamaModel): void {
@@ -152,35 +181,4 @@ function warnOfStretching({ contextSize, log }: LlamaBackendOptions, { trainCont
     "warn",
     `A context of ${contextSize} tokens is more than the ${trainContextSize} that the model was trained on`,
   );
-}
-
-interface Loaded {
-  readonly options: LlamaBackendOptions;
-  readonly header: GgufHeader;
-  readonly llama: Llama;
-  readonly model: LlamaModel;
-  readonly context: LlamaContext;
-  readonly contextSize: number;
-  readonly maxThreads: number;
-  readonly chat: Chat;
-}
-
-function describe({ options, header, llama, model, context, contextSize, maxThreads, chat }: Loaded): BackendInfo {
-  return {
-    backend: "llama",
-    modelName: header.name ?? basename(options.modelPath),
-    contextSize,
-    trainedContextSize: model.trainContextSize,
-    slots: options.slots,
-    batchSize: context.batchSize,
-    parameters: model.fileInsights.totalParameters,
-    modelBytes: model.size,
-    modelPath: resolve(options.modelPath),
-    templateSha256: chat.templateSha256,
-    device: llama.gpu === false ? "cpu" : llama.gpu,
-    threads: options.threads,
-    maxThreads,
-    build: buildOf(llama),
-    chatFormat: chat.format,
-  };
 }

@@ -36,6 +36,7 @@ const options: PromptOptions = {
   bosText: "<s>",
   wantsBos: true,
   vocabularySize: 1_000_000,
+  contextSize: 64,
 };
 
 const user = (content: string): { kind: "messages" } & Conversation => ({
@@ -98,4 +99,15 @@ test("where the answer begins is looked for in what the template wrote", async (
   ).toEqual({
     said: "a<\uFDD0/s>\uFFFD",
   });
+});
+
+const hole = { kind: "infill", infill: { prefix: "<s>a", suffix: "b", extra: [], prompt: "" } } as const;
+
+test("code with a hole is framed by the model's markers, after BOS, and names no control token", async () => {
+  const { tokenize: prompt } = createPrompts({ ...options, infill: { prefix: 3, suffix: 4, middle: 5 } });
+  expect(textOf(await prompt(hole))).toBe("{1}{3}<s>a{4}b{5}");
+});
+
+test("a model that was not trained to fill in refuses to", async () => {
+  await expect(createPrompts(options).tokenize(hole)).rejects.toMatchObject({ code: "invalid_argument" });
 });

@@ -1,9 +1,11 @@
 // Owns how a prompt becomes tokens: BOS exactly once where the model wants it, control tokens from the template alone.
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format";
+import { maxCharsPerToken } from "@waggle/engine";
 import type { PromptInput, PromptPiece, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
 import { refuseField } from "./field-error.ts";
+import { infillTokens, type InfillMarkers } from "./infill.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -17,6 +19,9 @@ export interface PromptOptions {
   readonly vocabularySize: number;
   /** Whether the model's prompts begin with BOS. */
   readonly wantsBos: boolean;
+  /** Undefined: the model was not trained to fill in. */
+  readonly infill?: InfillMarkers | undefined;
+  readonly contextSize: number;
 }
 
 /** Looking for control tokens in a text is quicker than tokenizing it. */
@@ -30,7 +35,7 @@ export interface Prompts {
 }
 
 export function createPrompts(options: PromptOptions): Prompts {
-  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, vocabularySize } = options;
+  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, infill: markers, contextSize } = options;
 
   function withBos(tokens: Token[]): Token[] {
     if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
@@ -61,9 +66,9 @@ export function createPrompts(options: PromptOptions): Prompts {
       for (const token of typeof piece === "string" ? await tokenizer.tokenize(piece, true) : piece) tokens.push(token);
     }
     // In llama.cpp's hands one that does not exist ends the pass for everybody.
-    const unknown = tokens.find((token) => token >= vocabularySize);
+    const unknown = tokens.find((token) => token >= options.vocabularySize);
     if (unknown !== undefined) {
-      throw refuseField("prompt", `there is no token ${unknown}; the model has ${vocabularySize} tokens`);
+      throw refuseField("prompt", `there is no token ${unknown}; the model has ${options.vocabularySize} tokens`);
     }
     return typeof pieces[0] === "string" ? withBos(tokens) : tokens;
   }
@@ -73,7 +78,11 @@ export function createPrompts(options: PromptOptions): Prompts {
       if (input.kind === "text") return { tokens: withBos(await plain(input.text)) };
       if (input.kind === "pieces") return { tokens: await joined(input.pieces) };
       if (input.kind === "infill") {
-        throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to.");
+        if (markers === undefined)
+          throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to.");
+        const tokenize = async (text: string): Promise<Token[]> => await tokenizer.tokenize(text, false);
+        const fit = { markers, contextSize, maxCharsPerToken, tokenize };
+        return { tokens: withBos(await infillTokens(input.infill, fit)) };
       }
       const rendered = await renderGuarded(input);
       const [first = "", ...rest] = rendered.split(breakMark);

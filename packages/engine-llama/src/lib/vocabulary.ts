@@ -1,5 +1,6 @@
 // Owns what the rest needs to know of a model's vocabulary, read once from its metadata.
 import type { LlamaModel, Token as LlamaToken } from "node-llama-cpp";
+import { findInfillMarkers, type InfillMarkers } from "./infill.ts";
 import type { SpecialToken } from "./special-text.ts";
 import { pieceEncoding, type TokenBytesOptions } from "./token-bytes.ts";
 
@@ -8,6 +9,8 @@ export interface Vocabulary extends TokenBytesOptions {
   readonly specialTokens: readonly SpecialToken[];
   /** The model's own chat templates by their names; `default` is the one without a name. */
   readonly chatTemplates: ReadonlyMap<string, string>;
+  /** Undefined where the model was not trained to fill in. */
+  readonly infill: InfillMarkers | undefined;
 }
 
 export function readVocabulary(model: LlamaModel): Vocabulary {
@@ -25,6 +28,7 @@ export function readVocabulary(model: LlamaModel): Vocabulary {
     kindOf: (token) => model.getTokenAttributes(token as LlamaToken),
     specialTokens,
     chatTemplates: chatTemplatesOf(tokenizer),
+    infill: findInfillMarkers(ggml, pieces),
   };
 }
 

@@ -1,11 +1,15 @@
 // Owns the Backend port: what the step loop needs from whatever computes. It knows slots and tokens, never jobs, HTTP or time.
 import type { AnswerStart, ChatFormat } from "@waggle/chat-format";
-import type { Sampling } from "@waggle/protocol";
+import type { ModelKind, Sampling } from "@waggle/protocol";
 
 export type Token = number;
 
 export interface BackendInfo {
   readonly backend: "llama" | "fake";
+  /** What the model is for. Only one that generates is ever asked for a step. */
+  readonly kind: ModelKind;
+  /** Numbers of a vector; absent where the model has none to give. */
+  readonly embeddingSize?: number | undefined;
   /** The model's own name: the GGUF's `general.name`, else its file name. */
   readonly modelName: string;
   /** Tokens per slot, as enforced; the KV cache behind it may be padded. */
@@ -20,6 +24,8 @@ export interface BackendInfo {
   readonly modelPath?: string;
   /** SHA-256 of the chat template's text, hexadecimal; of a model with one more for tools, of both texts one after the other. */
   readonly templateSha256?: string;
+  /** What the model's file says of it; absent where there is none. */
+  readonly file?: ModelFile;
   readonly device: string;
   readonly threads: number;
   /** Most threads that `setThreads` takes. */
@@ -27,6 +33,29 @@ export interface BackendInfo {
   readonly build: string;
   /** How the model's chat template has answers written; its markers that are tokens stand in it as marks. */
   readonly chatFormat: ChatFormat;
+  /** The model was trained to fill in: it takes prompts of this kind. */
+  readonly infill: boolean;
+  /** The file's name, without its folder. */
+  readonly fileName: string;
+  readonly promptTexts: PromptTexts;
+}
+
+/** What prompts are made of. */
+export interface PromptTexts {
+  /** The source of the chat template in use; where there are several, of the one for conversations without tools. */
+  readonly chatTemplate: string;
+  /** "" where the model has none. */
+  readonly bos: string;
+  readonly eos: string;
+}
+
+export interface ModelFile {
+  /** `llama`, `qwen3`, … */
+  readonly architecture: string;
+  /** `Q4_K_M`, say; undefined where the file does not tell. */
+  readonly quantization: string | undefined;
+  /** ISO 8601. */
+  readonly modifiedAt: string;
 }
 
 /** A message as chat templates take it, with the field names that they know. */
@@ -170,6 +199,15 @@ export interface SlotStates {
   remove(state: SavedState): void;
 }
 
+/** What a vector is computed of: a text, or the model's own tokens as they are. */
+export type EmbedInput = string | readonly Token[];
+
+/** What a model that ranks reads at once. */
+export interface TextPair {
+  readonly query: string;
+  readonly document: string;
+}
+
 /** Consecutive tokens of a text. */
 export interface TextPiece {
   readonly tokens: readonly Token[];
@@ -178,21 +216,36 @@ export interface TextPiece {
   readonly last: boolean;
 }
 
-/** Computes vectors in a context of its own, one text after the other. `feed` is called between steps only, `tokenize` at any time. */
+/**
+ * Computes what texts come to, in contexts of its own: a vector for each text, or one number for each pair, by the model's kind. `feed` and
+ * `feedTogether` are called between steps only and one at a time, `tokenize` at any time.
+ */
 export interface Embedder {
+  /** Numbers of what a text comes to: the model's width, or 1 for a pair. */
+  readonly width: number;
   /** Most tokens of a text. */
   readonly maxTokens: number;
   /** Most tokens of a piece; a text that `mustBeWhole` fits into one. */
   readonly maxPieceTokens: number;
   /** A text cannot be cut into pieces. */
   readonly mustBeWhole: boolean;
-  /** With what the model wants before and after a text. */
-  tokenize(text: string): Promise<readonly Token[]>;
+  /** Most texts that `feedTogether` takes; 1 where that would gain nothing. */
+  readonly maxTogether: number;
+  /** Most tokens of each of them. */
+  readonly maxTogetherTokens: number;
   /**
-   * Computes a piece. The last one gives the text's vector, of the model's width and of length 1.
+   * With what the model wants before and after a text, and between the two of a pair.
+   * @param truncateTo cuts off what is beyond so many tokens, or beyond `maxTokens`: of a pair, the end of its document
+   * @throws WaggleError invalid_argument when a token is none of the model's, or a query leaves no room for its document
+   */
+  tokenize(text: EmbedInput | TextPair, truncateTo?: number): Promise<readonly Token[]>;
+  /**
+   * Computes a piece. The last one gives the text's vector, of length 1; of a pair a logit: the higher, the better the document fits.
    * @throws WaggleError resource_exhausted when there is no memory for the context, which the first piece opens
    */
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
+  /** The same for several short texts, each of them whole, in less time than one after the other. */
+  feedTogether(texts: readonly (readonly Token[])[]): Promise<readonly (readonly number[])[]>;
 }
 
 export interface Backend {

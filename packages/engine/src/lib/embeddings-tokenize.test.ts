@@ -27,6 +27,11 @@ interface HeldEngine extends EngineHarness {
   endsOf(jobId: string): string[];
 }
 
+function textOf(input: unknown): string {
+  if (typeof input !== "string") throw new Error("These tests embed texts only");
+  return input;
+}
+
 /** An engine where the tokenizing of some texts waits for the test; not in the check, which comes first. */
 function startHeldEngine(isHeld: (text: string) => boolean, options: EngineHarnessOptions = {}): HeldEngine {
   const checks = new Map<string, number>();
@@ -39,7 +44,8 @@ function startHeldEngine(isHeld: (text: string) => boolean, options: EngineHarne
       ...fake,
       embedder: embedder && {
         ...embedder,
-        async tokenize(text) {
+        async tokenize(input) {
+          const text = textOf(input);
           const unused = checks.get(text) ?? 0;
           if (unused === 0) {
             checks.set(text, 1);

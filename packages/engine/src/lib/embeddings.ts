@@ -1,11 +1,14 @@
-// Owns embed jobs: which text is computed next, a bounded piece at a time, and how such a job ends. It knows no slot and no pass.
+// Owns the jobs of texts, which are embedded or ranked: which text is computed next, a bounded piece at a time, and how such a job ends. It
+// knows no slot and no pass.
 import { WaggleError } from "@waggle/protocol";
-import type { Embedder, Token } from "./backend.ts";
+import type { Embedder } from "./backend.ts";
 import type { EngineEvent, JobFailure, JobTotals } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PieceLimits } from "./pacing.ts";
 import { tileTokens } from "./pass-costs.ts";
-import { failureOf, type PreparedEmbed } from "./prepare.ts";
+import { failureOf, type PreparedTexts } from "./prepare.ts";
+import { createTextsWork, pieceTokens, shortened, takeTexts, textAt, textCount } from "./texts-work.ts";
+import type { BegunText, TextsWork, TokenizedText } from "./texts-work.ts";
 
 export interface EmbeddingsOptions {
   readonly embedder: Embedder | undefined;
@@ -20,7 +23,7 @@ export interface Embeddings {
   /** Jobs that have not ended. */
   readonly size: number;
   has(jobId: string): boolean;
-  add(prepared: PreparedEmbed): void;
+  add(prepared: PreparedTexts): void;
   /** Ends the job as soon as no piece of it computes; false when it is not here. */
   cancel(jobId: string): boolean;
   /**
@@ -31,73 +34,44 @@ export interface Embeddings {
   run(limits: PieceLimits, underway: () => void): Promise<boolean>;
 }
 
-interface Work {
-  readonly prepared: PreparedEmbed;
-  /** The text that begins next. */
-  index: number;
-  /** Its tokens, or why there are none. */
-  ahead: PromiseSettledResult<readonly Token[]> | undefined;
-  /** The text that has begun. */
-  begun: Begun | undefined;
-  startedAtMs: number | undefined;
-  cancelled: boolean;
-}
-
-interface Begun {
-  readonly index: number;
-  readonly tokens: readonly Token[];
-  /** How many of them are computed. */
-  fed: number;
-}
-
-/**
- * How many of a text's remaining tokens the next piece takes. Whole tiles from the end: behind 7,600 tokens one of 64 took 31 ms, and
- * one of 32 took 540, so what does not fill a tile comes first, where it costs little.
- */
-function pieceTokens(rest: number, most: number): number {
-  if (rest <= most || most < tileTokens) return Math.min(rest, most);
-  const odd = rest % tileTokens;
-  return odd + Math.floor((most - odd) / tileTokens) * tileTokens;
-}
-
 export function createEmbeddings({ embedder, outbox, emit, now, wake }: EmbeddingsOptions): Embeddings {
-  /** Jobs take turns text by text, first come first served; the first one is the one that computes. */
-  const line: Work[] = [];
-  let computing: Work | undefined;
+  /** Jobs take turns, a text or a few short ones at a time, first come first served; the first one is the one that computes. */
+  const line: TextsWork[] = [];
+  let computing: TextsWork | undefined;
   /** One text at a time, also after its job was cancelled: who comes and goes piles nothing up. */
   let tokenizing = false;
   /** What a token of the last piece took: the next one goes on where that stopped, and a long text behind it costs alike. */
   let tokenMs: number | undefined;
 
-  function totals({ prepared, startedAtMs }: Work): JobTotals {
+  function totals({ prepared, startedAtMs }: TextsWork): JobTotals {
     const atMs = now();
     const prefillMs = Math.round((atMs - (startedAtMs ?? atMs)) * 1_000) / 1_000;
     return { promptTokens: prepared.promptTokens, cachedTokens: 0, completionTokens: 0, prefillMs, decodeMs: 0 };
   }
 
-  function leave(work: Work): void {
+  function leave(work: TextsWork): void {
     line.splice(line.indexOf(work), 1);
   }
 
-  function endCancelled(work: Work, steps: number): void {
+  function endCancelled(work: TextsWork, steps: number): void {
     leave(work);
     outbox.add({ type: "cancelled", jobId: work.prepared.job.jobId, steps, ...totals(work) });
   }
 
-  function endFailed(work: Work, thrown: unknown): void {
+  function endFailed(work: TextsWork, thrown: unknown): void {
     const { jobId } = work.prepared.job;
     leave(work);
     if (!(thrown instanceof WaggleError)) {
-      emit({ type: "log", level: "error", message: `Cannot embed the texts of job ${jobId}: ${String(thrown)}` });
+      emit({ type: "log", level: "error", message: `Cannot compute the texts of job ${jobId}: ${String(thrown)}` });
     }
     const failure: JobFailure =
       thrown instanceof WaggleError
         ? failureOf(thrown)
-        : { code: "engine_failed", message: "The engine could not compute the vectors." };
+        : { code: "engine_failed", message: "The engine could not compute the texts." };
     outbox.add({ type: "failed", jobId, ...failure });
   }
 
-  function begin(work: Work): void {
+  function begin(work: TextsWork): void {
     if (work.startedAtMs !== undefined) return;
     const { prepared } = work;
     work.startedAtMs = now();
@@ -109,57 +83,95 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     });
   }
 
-  /**
-   * Makes the tokens of the text that begins next, beside the passes and pieces: it may take long, and others tokenize too. Two texts at
-   * most have tokens ahead: a job that was alone has its next one's, when another job comes before that.
-   */
-  async function tokenizeNext(): Promise<void> {
+  /** Whose text is tokenized next: that of the job whose text begins next, until it has as many ahead as are computed together. */
+  function nextToTokenize(most: number): TextsWork | undefined {
     const [first, second] = line;
     const work = first?.begun === undefined ? first : (second ?? first);
-    const text = work?.prepared.job.texts[work.index];
-    if (embedder === undefined || tokenizing || work === undefined || text === undefined || work.ahead) return;
+    return work === undefined || work.ahead.length >= most ? undefined : work;
+  }
+
+  /** Makes tokens beside the passes and pieces, one text at a time: it may take long, and others tokenize too. */
+  async function tokenizeNext(): Promise<void> {
+    if (embedder === undefined || tokenizing) return;
+    const work = nextToTokenize(embedder.maxTogether);
+    const text = work === undefined ? undefined : textAt(work.prepared.job, work.next);
+    if (work === undefined || text === undefined) return;
     tokenizing = true;
-    [work.ahead] = await Promise.allSettled([embedder.tokenize(text)]);
+    const index = work.next;
+    work.next += 1;
+    const [tokens] = await Promise.allSettled([embedder.tokenize(text, work.prepared.job.truncateTo)]);
+    work.ahead.push({ index, tokens });
     tokenizing = false;
     wake();
+    void tokenizeNext();
   }
 
-  /** @throws whatever tokenizing it threw */
-  function beginText(work: Work): Begun {
-    const { ahead, index } = work;
-    if (ahead?.status !== "fulfilled") throw ahead?.reason;
-    work.ahead = undefined;
-    work.index += 1;
-    return { index, tokens: ahead.value, fed: 0 };
-  }
-
-  /** One piece of the first job's text; returns its tokens. */
-  async function advance(work: Work, most: number, underway: () => void): Promise<number> {
+  /** One piece of the first job's text, or a few short ones; returns their tokens. */
+  async function advance(work: TextsWork, most: number, underway: () => void): Promise<number> {
+    if (embedder === undefined) throw new Error("the backend computes no texts");
     begin(work);
-    const text = (work.begun ??= beginText(work));
-    if (embedder === undefined) throw new Error("the backend has no vectors");
+    if (work.begun === undefined) {
+      const [first, ...others] = takeTexts(work, embedder);
+      if (first === undefined) throw new Error("no text has its tokens");
+      if (others.length > 0) return await advanceTogether(work, [first, ...others], embedder, underway);
+      work.begun = { ...first, fed: 0 };
+    }
+    return await advancePiece(work, work.begun, embedder, most, underway);
+  }
+
+  async function advanceTogether(
+    work: TextsWork,
+    texts: readonly TokenizedText[],
+    { feedTogether }: Embedder,
+    underway: () => void,
+  ): Promise<number> {
+    const count = texts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const vectors = await compute(feedTogether(texts.map(({ tokens }) => tokens)), count, underway);
+    if (!work.cancelled) finishTexts(work, texts, vectors);
+    return count;
+  }
+
+  async function advancePiece(
+    work: TextsWork,
+    text: BegunText,
+    { mustBeWhole, maxPieceTokens, feed }: Embedder,
+    most: number,
+    underway: () => void,
+  ): Promise<number> {
     const { tokens, fed } = text;
     const rest = tokens.length - fed;
-    const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
+    const count = mustBeWhole ? rest : pieceTokens(rest, Math.min(most, maxPieceTokens));
     const piece = tokens.slice(fed, fed + count);
     const [first, last] = [fed === 0, fed + piece.length === tokens.length];
-    const startMs = now();
-    const feeding = embedder.feed({ tokens: piece, first, last });
-    underway();
-    void tokenizeNext();
-    const vector = await feeding;
-    tokenMs = (now() - startMs) / Math.max(1, piece.length);
+    const vector = await compute(feed({ tokens: piece, first, last }), piece.length, underway);
     text.fed += piece.length;
-    if (vector !== undefined && !work.cancelled) finishText(work, text, vector);
+    if (vector !== undefined && !work.cancelled) finishTexts(work, [text], [vector]);
     return piece.length;
   }
 
-  function finishText(work: Work, { index, tokens }: Begun, vector: readonly number[]): void {
+  async function compute<T>(feeding: Promise<T>, tokens: number, underway: () => void): Promise<T> {
+    const startMs = now();
+    underway();
+    void tokenizeNext();
+    const computed = await feeding;
+    tokenMs = (now() - startMs) / Math.max(1, tokens);
+    return computed;
+  }
+
+  function finishTexts(
+    work: TextsWork,
+    texts: readonly TokenizedText[],
+    vectors: readonly (readonly number[])[],
+  ): void {
     const { job } = work.prepared;
-    outbox.add({ type: "embedding", jobId: job.jobId, index, vector, tokens: tokens.length });
+    texts.forEach(({ index, tokens }, at) => {
+      const vector = shortened(vectors[at] ?? [], job);
+      outbox.add({ type: "embedding", jobId: job.jobId, index, vector, tokens: tokens.length });
+    });
     work.begun = undefined;
+    work.done += texts.length;
     leave(work);
-    if (work.index < job.texts.length) line.push(work);
+    if (work.done < textCount(job)) line.push(work);
     else outbox.add({ type: "finished", jobId: job.jobId, by: "end", ...totals(work) });
   }
 
@@ -168,16 +180,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
       return line.length;
     },
     has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
-    add(prepared) {
-      line.push({
-        prepared,
-        index: 0,
-        ahead: undefined,
-        begun: undefined,
-        startedAtMs: undefined,
-        cancelled: false,
-      });
-    },
+    add: (prepared) => void line.push(createTextsWork(prepared)),
     cancel(jobId) {
       const work = line.find(({ prepared }) => prepared.job.jobId === jobId);
       if (work === undefined) return false;
@@ -195,7 +198,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
       do {
         void tokenizeNext();
         const [work] = line;
-        if (work === undefined || (work.begun === undefined && work.ahead === undefined)) break;
+        if (work === undefined || (work.begun === undefined && work.ahead.length === 0)) break;
         computed = true;
         computing = work;
         try {

@@ -2,7 +2,7 @@
 // the port forbids.
 import { deferred } from "@waggle/async";
 import { genericFormat, thoughtEndOf } from "@waggle/chat-format";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type ModelKind } from "@waggle/protocol";
 import type {
   Backend,
   BackendInfo,
@@ -13,7 +13,7 @@ import type {
   Token,
   TokenLogprobs,
 } from "./backend.ts";
-import { createFakeEmbedder } from "./fake-embedder.ts";
+import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
   createFakeSampler,
   emptyContext,
@@ -42,6 +42,10 @@ export interface FakeBackendOptions {
   readonly gate?: () => Promise<void>;
   /** Each piece of a text to embed waits for it; a rejection is the piece's. */
   readonly embedGate?: (piece: TextPiece) => Promise<void>;
+  /** What its model says it is for; generating by default. */
+  readonly kind?: ModelKind;
+  /** Most short texts that are computed together; 1 by default. */
+  readonly maxTogether?: number;
   /** The step with this number, counted from 1, rejects. */
   readonly failAtStep?: number;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
@@ -133,6 +137,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     embedder: createFakeEmbedder({
       maxTokens: info.contextSize - 1,
       maxPieceTokens: info.batchSize,
+      maxTogether: options.maxTogether ?? 1,
+      ranks: info.kind === "rerank",
       async pause(piece) {
         if (stepping) throw refusal("embed", "a step is running");
         await options.embedGate?.(piece);
@@ -210,9 +216,11 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 }
 
 function fakeInfo(options: FakeBackendOptions): BackendInfo {
-  const { slots, contextSize, batchSize = 512, threads = 1 } = options;
+  const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate" } = options;
   return {
     backend: "fake",
+    kind,
+    ...(kind === "rerank" ? {} : { embeddingSize: fakeVectorWidth }),
     modelName: "waggle-fake",
     contextSize,
     trainedContextSize: contextSize,
@@ -225,6 +233,9 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     maxThreads: threads,
     build: "fake",
     chatFormat: genericFormat,
+    infill: true,
+    fileName: "waggle-fake",
+    promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
 }
 

@@ -1,41 +1,102 @@
-// Owns vectors that mean nothing, for tests and load: the same text gives the same one, however it is cut.
-import type { Embedder, TextPiece } from "./backend.ts";
-import { emptyContext, extendContext, fakeBeginOfText, tokenizeFakeText } from "./fake-model.ts";
+// Owns vectors that mean nothing, for tests and load: the same text gives the same one, however it is cut. What a pair of texts comes to
+// does mean something: the more of the query's words the document has, the more.
+import { WaggleError } from "@waggle/protocol";
+import type { EmbedInput, Embedder, TextPair, TextPiece, Token } from "./backend.ts";
+import {
+  emptyContext,
+  extendContext,
+  fakeBeginOfText,
+  fakeTokenBytes,
+  fakeVocabularySize,
+  tokenizeFakeText,
+} from "./fake-model.ts";
 
 export const fakeVectorWidth = 8;
+/** Most tokens of texts that are computed together. */
+const togetherTokens = 64;
+/** Stands between a query and its document. */
+const separator = "\n";
 
 export interface FakeEmbedderOptions {
   readonly maxTokens: number;
   readonly maxPieceTokens: number;
+  readonly maxTogether: number;
+  /** Pairs instead of texts. */
+  readonly ranks: boolean;
   /** Each piece waits for it, and may be rejected by it. */
   readonly pause: (piece: TextPiece) => Promise<void>;
 }
 
-export function createFakeEmbedder({ maxTokens, maxPieceTokens, pause }: FakeEmbedderOptions): Embedder {
-  let hash = emptyContext;
+export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
+  const { maxTokens, maxPieceTokens, maxTogether, ranks, pause } = options;
+  let fed: Token[] = [];
+
+  async function feed(piece: TextPiece): Promise<readonly number[] | undefined> {
+    if (piece.tokens.length === 0 || piece.tokens.length > maxPieceTokens) {
+      throw new Error(`Cannot embed on the fake backend: a piece of ${piece.tokens.length} tokens`);
+    }
+    await pause(piece);
+    fed = [...(piece.first ? [] : fed), ...piece.tokens];
+    if (!piece.last) return undefined;
+    return ranks ? [logitOf(fed)] : vectorOf(fed.reduce(extendContext, emptyContext));
+  }
+
   return {
+    width: ranks ? 1 : fakeVectorWidth,
     maxTokens,
     maxPieceTokens,
     mustBeWhole: false,
-    tokenize: (text) => Promise.resolve([fakeBeginOfText, ...tokenizeFakeText(text)]),
-    async feed(piece) {
-      if (piece.tokens.length === 0 || piece.tokens.length > maxPieceTokens) {
-        throw new Error(`Cannot embed on the fake backend: a piece of ${piece.tokens.length} tokens`);
-      }
-      await pause(piece);
-      hash = piece.tokens.reduce(extendContext, piece.first ? emptyContext : hash);
-      return piece.last ? vectorOf(hash) : undefined;
+    maxTogether,
+    maxTogetherTokens: togetherTokens,
+    tokenize: async (text, truncateTo) => {
+      const tokens = tokensOf(text);
+      return truncateTo === undefined ? tokens : tokens.slice(0, Math.min(truncateTo, maxTokens));
+    },
+    feed,
+    async feedTogether(texts) {
+      if (texts.length > maxTogether)
+        throw new Error(`Cannot embed ${texts.length} texts together on the fake backend`);
+      const vectors: (readonly number[])[] = [];
+      for (const tokens of texts) vectors.push((await feed({ tokens, first: true, last: true })) ?? []);
+      return vectors;
     },
   };
 }
 
 /** What the fake's vector of a text is. */
-export function expectedFakeVector(text: string): readonly number[] {
-  return vectorOf([fakeBeginOfText, ...tokenizeFakeText(text)].reduce(extendContext, emptyContext));
+export function expectedFakeVector(text: EmbedInput): readonly number[] {
+  return vectorOf(tokensOf(text).reduce(extendContext, emptyContext));
+}
+
+/** What the fake makes of a query and a document. */
+export function expectedFakeLogit(query: string, document: string): number {
+  return logitOf(tokensOf({ query, document }));
+}
+
+function tokensOf(text: EmbedInput | TextPair): Token[] {
+  if (typeof text === "string") return [fakeBeginOfText, ...tokenizeFakeText(text)];
+  if ("query" in text) return [fakeBeginOfText, ...tokenizeFakeText(`${text.query}${separator}${text.document}`)];
+  const unknown = text.find((token) => token >= fakeVocabularySize);
+  if (unknown === undefined) return [...text];
+  throw new WaggleError("invalid_argument", `Cannot embed token ${unknown}: the model has none of that number.`);
 }
 
 function vectorOf(hash: number): readonly number[] {
   const values = Array.from({ length: fakeVectorWidth }, (_, i) => extendContext(hash, i) / 2 ** 31 - 1);
   const length = Math.hypot(...values);
   return values.map((value) => value / length);
+}
+
+/** How many of the query's words the document has, against those that it lacks. */
+function logitOf(tokens: readonly Token[]): number {
+  const bytes = Uint8Array.from(tokens.flatMap((token) => [...fakeTokenBytes(token)]));
+  const [query = "", document = ""] = new TextDecoder().decode(bytes).split(separator);
+  const wordsOf = (text: string): string[] =>
+    text
+      .toLowerCase()
+      .split(/\W+/)
+      .filter((word) => word !== "");
+  const words = wordsOf(query);
+  const found = new Set(wordsOf(document));
+  return words.reduce((sum, word) => sum + (found.has(word) ? 1 : -1), 0);
 }

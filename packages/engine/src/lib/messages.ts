@@ -2,6 +2,7 @@
 import type { ErrorCode, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
 import type {
   BackendInfo,
+  EmbedInput,
   InfillPrompt,
   PromptPiece,
   TemplateMessage,
@@ -9,9 +10,10 @@ import type {
   TemplateTool,
   Token,
 } from "./backend.ts";
+import type { LineLimits } from "./line-limits.ts";
 
 /** A job as the engine sees it. */
-export type EngineJob = GenerateJob | EmbedJob;
+export type EngineJob = GenerateJob | TextsJob;
 
 export interface GenerateJob {
   readonly kind: "generate";
@@ -31,6 +33,8 @@ export interface GenerateJob {
   readonly repetitionLimit?: number;
   /** 0: the prompt is computed, so that the next one finds it, and nothing is said. */
   readonly maxTokens?: number;
+  /** Of the text that answers a plain prompt. */
+  readonly lines?: LineLimits;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
   readonly stop: readonly string[];
@@ -44,12 +48,32 @@ export interface GenerateJob {
   readonly sessionId?: string;
 }
 
-/** Vectors for texts. It has no slot: its pieces are computed between the passes of the others. */
+/** Texts that are read and not answered. It has no slot: its pieces are computed between the passes of the others. */
+export type TextsJob = EmbedJob | RerankJob;
+
+/** Vectors for texts. */
 export interface EmbedJob {
   readonly kind: "embed";
   readonly jobId: string;
   /** At least one. */
-  readonly texts: readonly string[];
+  readonly texts: readonly EmbedInput[];
+  /** Numbers of each vector, the model's first ones; by default all that it has. */
+  readonly dimensions?: number;
+  /** Tokens of a text beyond which it is cut off, the model's own limit at most; where absent, a text that is too long is refused. */
+  readonly truncateTo?: number;
+  readonly cacheScope: string;
+}
+
+/** How well documents fit a query. */
+export interface RerankJob {
+  readonly kind: "rerank";
+  readonly jobId: string;
+  /** One for all documents, or one for each. */
+  readonly queries: readonly string[];
+  /** At least one. */
+  readonly documents: readonly string[];
+  /** As in `EmbedJob`, of a query and its document together: the document is cut. */
+  readonly truncateTo?: number;
   readonly cacheScope: string;
 }
 
@@ -95,11 +119,15 @@ export type EngineQueryResult =
   | { readonly kind: "count"; readonly promptTokens: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
-/** One model token with its logprobs, as OpenAI shows it. Bytes as numbers, 0 to 255. */
-export interface LogprobEntry {
+/** One model token with its logprobs. Bytes as numbers, 0 to 255. */
+export interface LogprobEntry extends TokenLogprob {
+  readonly top: readonly TokenLogprob[];
+}
+
+export interface TokenLogprob {
+  readonly id: Token;
   readonly bytes: readonly number[];
   readonly logprob: number;
-  readonly top: readonly { readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 
 /** The same of a token of the prompt; the first one follows nothing that would make it probable. */
@@ -182,12 +210,12 @@ export type JobEvent =
       readonly from: number;
       readonly entries: readonly PromptLogprobEntry[];
     }
-  /** One of an embed job's texts, in the order in which they were given. */
+  /** One of the texts, in the order in which they were given. */
   | {
       readonly type: "embedding";
       readonly jobId: string;
       readonly index: number;
-      /** Of length 1. */
+      /** Of length 1; of a document its logit alone. */
       readonly vector: readonly number[];
       readonly tokens: number;
     }
@@ -237,7 +265,7 @@ export type EngineEvent =
   | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
   | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
   /**
-   * After every forward pass, after every piece of an embed job, and after a scheduling point that changed something without either. Only a pass
+   * After every forward pass, after every piece of a job of texts, and after a scheduling point that changed something without either. Only a pass
    * has `stats`.
    */
   | {

@@ -1,7 +1,7 @@
 // Owns what the results of a pass mean: caches grow, tokens become text, jobs end. It changes slots and computes
 // nothing.
 import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "./backend.ts";
-import type { JobEvent, LogprobEntry, PromptLogprobEntry } from "./messages.ts";
+import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "./messages.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
 /** What is asked about a token. */
@@ -100,7 +100,7 @@ function promptLogprobs(
   const entries: PromptLogprobEntry[] = logprobs.map((entry, i) => describeLogprobs(followers[i] ?? 0, entry, model));
   const [first] = prompt;
   if (start === 0 && first !== undefined) {
-    entries.unshift({ bytes: [...model.tokenBytes(first)], logprob: null, top: [] });
+    entries.unshift({ id: first, bytes: [...model.tokenBytes(first)], logprob: null, top: [] });
   }
   return { type: "prompt_logprobs", jobId: sequence.jobId, from: start === 0 ? 0 : start + 1, entries };
 }
@@ -110,12 +110,12 @@ function describeLogprobs(
   { logprob, top }: TokenLogprobs,
   model: Pick<Backend, "tokenBytes">,
 ): LogprobEntry {
-  const bytesOf = (other: Token): number[] => [...model.tokenBytes(other)];
-  return {
-    bytes: bytesOf(token),
-    logprob,
-    top: top.map((entry) => ({ bytes: bytesOf(entry.token), logprob: entry.logprob })),
-  };
+  const describe = (id: Token, ofIt: number): TokenLogprob => ({
+    id,
+    bytes: [...model.tokenBytes(id)],
+    logprob: ofIt,
+  });
+  return { ...describe(token, logprob), top: top.map((entry) => describe(entry.token, entry.logprob)) };
 }
 
 /**

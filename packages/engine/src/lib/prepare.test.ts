@@ -48,11 +48,15 @@ describe("preparing", () => {
     };
     const fake = createFakeBackend({ slots: 1, contextSize: 10 });
     const embedder = {
+      width: 8,
       maxTokens: 10,
       maxPieceTokens: 10,
       mustBeWhole: false,
+      maxTogether: 1,
+      maxTogetherTokens: 0,
       feed: () => expect.fail("fed"),
-      tokenize,
+      feedTogether: () => expect.fail("fed"),
+      tokenize: async (text: unknown) => await tokenize(String(text)),
     };
     const { prepare } = createPreparer({ backend: { ...fake, embedder }, maxPrepared: 1, random32: () => 0 });
     const texts = ["one", "two", "three"];

@@ -1,8 +1,10 @@
 // Owns what happens to a job before it may wait for a slot: tokens, the checks that need the model, the final seed.
 import { markText, type AnswerStart } from "@waggle/chat-format";
 import { WaggleError, requestLimits } from "@waggle/protocol";
-import type { Backend, Embedder, PromptInput, SlotSampling, Token } from "./backend.ts";
-import type { EmbedJob, EngineJob, GenerateJob, JobFailure } from "./messages.ts";
+import type { Backend, EmbedInput, Embedder, PromptInput, SlotSampling, TextPair, Token } from "./backend.ts";
+import { checkKind } from "./job-kinds.ts";
+import type { EngineJob, GenerateJob, JobFailure, TextsJob } from "./messages.ts";
+import { textAt, textCount } from "./texts-work.ts";
 
 /**
  * No tokenizer packs more text than this into its tokens, on average over a prompt that makes sense. Tokenizing holds
@@ -10,7 +12,7 @@ import type { EmbedJob, EngineJob, GenerateJob, JobFailure } from "./messages.ts
  */
 export const maxCharsPerToken = 64;
 
-export type PreparedJob = PreparedGenerate | PreparedEmbed;
+export type PreparedJob = PreparedGenerate | PreparedTexts;
 
 export interface PreparedGenerate {
   readonly kind: "generate";
@@ -25,9 +27,9 @@ export interface PreparedGenerate {
 }
 
 /** Without the tokens of its texts: there may be millions, and they are made again when each one's turn comes. */
-export interface PreparedEmbed {
-  readonly kind: "embed";
-  readonly job: EmbedJob;
+export interface PreparedTexts {
+  readonly kind: "texts";
+  readonly job: TextsJob;
   readonly promptTokens: number;
 }
 
@@ -52,7 +54,7 @@ export interface Preparer {
 }
 
 export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptions): Preparer {
-  const { contextSize, chatFormat } = backend.info;
+  const { kind, contextSize, chatFormat } = backend.info;
   const kept = new Map<string, PreparedJob>();
 
   async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
@@ -78,33 +80,41 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     return start === undefined ? prepared : { ...prepared, start };
   }
 
-  async function prepareEmbed(job: EmbedJob, signal?: AbortSignal): Promise<PreparedEmbed> {
+  async function prepareTexts(job: TextsJob, signal?: AbortSignal): Promise<PreparedTexts> {
     const { embedder } = backend;
     if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
-    let promptTokens = 0;
+    checkDimensions(job, embedder);
+    const texts = Array.from({ length: textCount(job) }, (_, index) => textAt(job, index) ?? "");
+    const { truncateTo } = job;
     // All of them by their length alone first: tokenizing one is work.
-    for (const text of job.texts) checkTextLength(Math.ceil(text.length / maxCharsPerToken), embedder, "at least ");
-    for (const text of job.texts) {
-      if (signal?.aborted === true) throw new WaggleError("cancelled", "Nobody waits for these vectors any more.");
-      const { length } = await embedder.tokenize(text);
-      checkTextLength(length, embedder, "");
+    if (truncateTo === undefined)
+      for (const text of texts) checkTextLength(job, fewestTokens(text), embedder, "at least ");
+    let promptTokens = 0;
+    for (const text of texts) {
+      if (signal?.aborted === true) throw new WaggleError("cancelled", "Nobody waits for these texts any more.");
+      const { length } = await embedder.tokenize(text, truncateTo);
+      if (length === 0) throw new WaggleError("invalid_argument", "Cannot embed a text without tokens.");
+      checkTextLength(job, length, embedder, "");
       promptTokens += length;
     }
-    return { kind: "embed", job, promptTokens };
+    return { kind: "texts", job, promptTokens };
   }
 
-  function checkTextLength(tokens: number, { maxTokens }: Embedder, qualifier: string): void {
+  function checkTextLength({ kind }: TextsJob, tokens: number, { maxTokens }: Embedder, qualifier: string): void {
     if (tokens <= maxTokens) return;
+    const what = kind === "embed" ? "embed a text" : "rank a document and its query";
     throw new WaggleError(
       "invalid_argument",
-      `Cannot embed a text of ${qualifier}${tokens} tokens: ${maxTokens} are the most.`,
+      `Cannot ${what} of ${qualifier}${tokens} tokens: ${maxTokens} are the most.`,
       { details: { n_prompt_tokens: tokens, n_ctx: contextSize } },
     );
   }
 
   return {
-    prepare: async (job, signal) =>
-      job.kind === "embed" ? await prepareEmbed(job, signal) : await prepareGenerate(job),
+    async prepare(job, signal) {
+      checkKind(job, kind);
+      return job.kind === "generate" ? await prepareGenerate(job) : await prepareTexts(job, signal);
+    },
 
     keep(prepared) {
       kept.delete(prepared.job.jobId);
@@ -165,7 +175,8 @@ function charsOf(input: PromptInput, enough: number): number {
         0,
       );
     case "infill":
-      return countChars(input.infill, enough);
+      // Cut to what the context holds.
+      return 0;
     case "messages":
       return countChars([input.messages, input.tools], enough);
   }
@@ -217,24 +228,29 @@ function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, p
 
 /** A client may use the id of a refused job for another one, which must not run with the first one's prompt. */
 function isSameRequest(a: EngineJob, b: EngineJob): boolean {
-  const facts = (job: EngineJob): string =>
-    JSON.stringify(
-      job.kind === "embed"
-        ? [job.kind, job.texts]
-        : [
-            [
-              job.kind,
-              job.prompt,
-              job.pieces,
-              job.infill,
-              job.messages,
-              job.tools,
-              job.template,
-              job.answerGrammar,
-              job.thinkingBudget,
-            ],
-            [job.sampling, job.topLogprobs, job.promptLogprobs, job.contextShift],
-          ],
-    );
-  return facts(a) === facts(b);
+  return JSON.stringify(factsOf(a)) === JSON.stringify(factsOf(b));
+}
+
+function factsOf(job: EngineJob): unknown {
+  if (job.kind !== "generate") {
+    const { jobId: _, cacheScope: __, ...facts } = job;
+    return facts;
+  }
+  return [
+    [job.kind, job.prompt, job.pieces, job.infill, job.messages, job.tools, job.template],
+    [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs, job.contextShift],
+  ];
+}
+
+function fewestTokens(text: EmbedInput | TextPair): number {
+  if (typeof text === "object" && "query" in text) return fewestTokens(text.query) + fewestTokens(text.document);
+  return typeof text === "string" ? Math.ceil(text.length / maxCharsPerToken) : text.length;
+}
+
+function checkDimensions(job: TextsJob, { width }: Embedder): void {
+  if (job.kind !== "embed" || job.dimensions === undefined || job.dimensions <= width) return;
+  const problem = `the model's vectors have ${width} numbers`;
+  throw new WaggleError("invalid_argument", `Cannot accept field "dimensions": ${problem}.`, {
+    details: { problems: [{ field: "dimensions", problem }] },
+  });
 }

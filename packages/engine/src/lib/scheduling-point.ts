@@ -75,7 +75,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   function admitWaiting(): void {
     let full = false;
     for (const [jobId, { prepared }] of waiting) {
-      if (prepared?.kind === "embed") {
+      if (prepared?.kind === "texts") {
         waiting.delete(jobId);
         options.embeddings.add(prepared);
       }
@@ -106,6 +106,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       reader: readerFor(prepared, backend.info.chatFormat),
       thinking: budget === undefined ? undefined : { budget, close: backend.thoughtEnd.tokens },
       repetitionLimit,
+      lines: job.lines,
     });
   }
 

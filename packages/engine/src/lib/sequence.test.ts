@@ -228,3 +228,26 @@ describe("a thought at its budget", () => {
     expect(job.forced).toBeUndefined();
   });
 });
+
+describe("lines", () => {
+  test("one that is indented too little ends the text, and takes what was held back with it", () => {
+    const job = sequence({ lines: { minIndent: 2 }, stop: ["dx"] });
+    job.accept(piece("a\n  b\n"), 1001);
+    expect(job.accept(piece(" c d"), 1002)).toMatchObject({ events: [{ text: " " }], finish: "indent" });
+    expect(job.flush(1003)).toEqual([]);
+  });
+
+  test("a newline ends the text once its time is over", () => {
+    const job = sequence({ lines: { maxDecodeMs: 10 } });
+    expect(job.accept(piece("a\n"), 2000).finish, "measured from the first token").toBeUndefined();
+    expect(job.accept(piece("b"), 2011).finish).toBeUndefined();
+    expect(job.accept(piece("c\n"), 2012)).toMatchObject({ events: [{ text: "c\n" }], finish: "time" });
+  });
+
+  test("text that only the end of the generation lets out is watched too", () => {
+    const job = sequence({ lines: { minIndent: 2 }, stop: ["bx"] });
+    job.accept(piece("a\n"), 1001);
+    expect(job.accept(piece("b"), 1002).events).toEqual([]);
+    expect(job.accept(eog, 1003)).toMatchObject({ events: [], finish: "indent" });
+  });
+});

@@ -4,6 +4,7 @@ import type { AnswerReader } from "@waggle/chat-format";
 import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerText, type Piece } from "./answer-text.ts";
 import type { Token } from "./backend.ts";
+import { createLineWatch, type LineLimits, type Watched } from "./line-limits.ts";
 import type { JobEvent, JobTotals, LogprobEntry } from "./messages.ts";
 import { createRepetition } from "./repetition.ts";
 
@@ -30,6 +31,8 @@ export interface SequenceOptions {
   readonly thinking?: { readonly budget: number; readonly close: readonly Token[] } | undefined;
   /** Times over that the same tokens may end the answer; undefined: as often as the model likes. */
   readonly repetitionLimit?: number | undefined;
+  /** Of the text that answers a plain prompt. */
+  readonly lines?: LineLimits | undefined;
 }
 
 export interface SampledToken {
@@ -73,6 +76,9 @@ export function createSequence(options: SequenceOptions): Sequence {
   const text = createAnswerText(options.stop, options.reader);
   const repetition =
     options.repetitionLimit === undefined || ignoreEos ? undefined : createRepetition(options.repetitionLimit);
+  const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
+  /** What is still held back comes after the end of the text. */
+  let leftBlock = false;
   let lastToken: Token | undefined;
   let completionTokens = 0;
   let thoughtTokens = 0;
@@ -107,6 +113,20 @@ export function createSequence(options: SequenceOptions): Sequence {
 
   function events(pieces: readonly Piece[], atMs: number): TokenEvent[] {
     return pieces.map((piece) => tokenEvent(piece, atMs));
+  }
+
+  /** As much of the pieces as the lines allow. */
+  function watched(pieces: readonly Piece[], decodeMs: number): { pieces: readonly Piece[]; by?: Watched["by"] } {
+    if (lines === undefined) return { pieces };
+    if (leftBlock) return { pieces: [], by: "indent" };
+    const kept: Piece[] = [];
+    for (const piece of pieces) {
+      const { text: said, by } = lines.push(piece.text, decodeMs);
+      if (said !== "") kept.push({ ...piece, text: said });
+      leftBlock = by === "indent";
+      if (by !== undefined) return { pieces: kept, by };
+    }
+    return { pieces: kept };
   }
 
   /** A thought that has used up its budget is closed with the family's own marker. */
@@ -157,19 +177,23 @@ export function createSequence(options: SequenceOptions): Sequence {
         forced = [];
         watchThought();
       }
-      if (pushed.stopped) return { events: events(pushed.pieces, atMs), finish: "stop_string" };
+      const { pieces, by } = watched(pushed.pieces, atMs - firstTokenAtMs);
+      if (by !== undefined) return { events: events(pieces, atMs), finish: by };
+      if (pushed.stopped) return { events: events(pieces, atMs), finish: "stop_string" };
       const repeats = !ends && repetition?.push(token) === true;
       if (!ends && !repeats && completionTokens < maxTokens) {
-        return { events: events(pushed.pieces, atMs), finish: undefined };
+        return { events: events(pieces, atMs), finish: undefined };
       }
 
       // The rest may itself complete a stop string: U+FFFD for an unfinished character is text like any other.
-      const rest = text.end();
-      return { events: events(joined(pushed.pieces, rest.pieces), atMs), finish: endOf(ends, rest.stopped, repeats) };
+      const end = text.end();
+      const rest = watched(end.pieces, atMs - firstTokenAtMs);
+      const finish = rest.by ?? endOf(ends, end.stopped, repeats);
+      return { events: events(joined(pieces, rest.pieces), atMs), finish };
     },
 
     flush(atMs) {
-      const rest = events(text.end().pieces, atMs);
+      const rest = events(watched(text.end().pieces, 0).pieces, atMs);
       // Tokens without a text of their own are told too: with them the ids are the whole context.
       return untold.length === 0 ? rest : [...rest, tokenEvent({ text: "" }, atMs)];
     },

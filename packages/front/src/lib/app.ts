@@ -45,13 +45,14 @@ export function createApp(options: AppOptions): App {
   const requestPace = createPace(requestsPerTurn);
   const { pages } = options;
   const native = createNativeDialect(options, generations, streams, reference);
+  const openAi = createOpenAiDialect(options, generations);
   const dialects: readonly Dialect[] = [
     native,
-    createOpenAiDialect(options, generations),
+    openAi,
     createResponsesDialect(options, generations),
     createAnthropicDialect(options, generations),
     createOllamaDialect(options, generations),
-    createLlamaServerDialect(options, generations),
+    createLlamaServerDialect(options, generations, native, openAi),
     createRerankDialect(options, generations),
   ];
 
@@ -89,6 +90,7 @@ export function createApp(options: AppOptions): App {
   }
   app.get(referencePaths.page, (c) => reference.page(c));
   app.get(referencePaths.style, (c) => reference.style(c));
+  app.get("/", async (c, next) => (c.env?.greeting === undefined ? await next() : c.text(c.env.greeting)));
   app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
   app.notFound((c) =>
     errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),

@@ -17,9 +17,25 @@ const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortE
 
 /** @throws WaggleError payload_too_large, as soon as that is certain; resource_exhausted; invalid_argument */
 export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
+  const seen = c.get("seenBody");
+  c.set("seenBody", undefined);
+  return validate(schema, seen === undefined ? await readJson(c, maxBytes) : seen.value);
+}
+
+/**
+ * The body's JSON, for a route that has to know it before it can say what it is to be. The next `readBody` takes it.
+ * @throws WaggleError as `readBody`, for all but what a schema says
+ */
+export async function lookAtBody(c: AppContext, maxBytes: number): Promise<unknown> {
+  const value = await readJson(c, maxBytes);
+  c.set("seenBody", { value });
+  return value;
+}
+
+async function readJson(c: AppContext, maxBytes: number): Promise<unknown> {
   const text = await readText(c, maxBytes);
   c.set("bodyDigest", createHash("sha256").update(text).digest("base64"));
-  return validate(schema, parseJson(text));
+  return parseJson(text);
 }
 
 /** @throws WaggleError invalid_argument */

@@ -1,6 +1,7 @@
 // Owns what the HTTP side knows of a request beyond its bytes, and what it needs from the rest of the daemon.
 import type { HttpBindings } from "@hono/node-server";
 import type { ChatFormat } from "@waggle/chat-format";
+import type { BackendInfo, PromptTexts } from "@waggle/engine";
 import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/pages";
 import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
@@ -14,7 +15,10 @@ import type { TokenTable } from "./tokens.ts";
 
 export interface AppEnv {
   /** Absent when a request is made without a socket, as tests do. */
-  Bindings: Partial<HttpBindings>;
+  Bindings: Partial<HttpBindings> & {
+    /** What GET / says on the socket that the request came on, in place of the pages. */
+    readonly greeting?: string | undefined;
+  };
   Variables: {
     requestId: string;
     /** The name of the API token, or `local`. */
@@ -26,6 +30,8 @@ export interface AppEnv {
     bodyDigest: string | undefined;
     /** What the bodies may hold that are arriving, this one's among them. */
     bodies: BodyBudget;
+    /** The JSON of a body that has been looked at and not been read yet. */
+    seenBody: { readonly value: unknown } | undefined;
     /** Of JSON that is read or written, in characters: megabytes of it in one turn would hold up every stream. */
     pace: Pace;
   };
@@ -62,6 +68,9 @@ export interface WorkerStateView {
   readonly reason: string | undefined;
 }
 
+/** What a model's prompts are made of, and the name of its file. */
+export type ModelPrompts = Pick<BackendInfo, "fileName"> & PromptTexts;
+
 /** What the routes read of the worker. */
 export interface WorkerView {
   info(): WorkerInfo;
@@ -70,6 +79,8 @@ export interface WorkerView {
   health(): Health;
   /** How the model's answers are written. @throws WaggleError unavailable before it has been loaded once */
   readonly chatFormat: () => ChatFormat;
+  /** What prompts are made of. @throws WaggleError unavailable before the model has been loaded once */
+  readonly prompts: () => ModelPrompts;
   openApi(): unknown;
   /** Brings the gauges up to date before a scrape. */
   collect(): void;

@@ -1,5 +1,5 @@
 // Owns who may come in: Host, Origin and token, in that order, before anything else looks at a request.
-import { WaggleError, workerRoutes } from "@waggle/protocol";
+import { WaggleError, llamaServerRoutes, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import type { MiddlewareHandler } from "hono";
 import type { AppContext, AppEnv, HttpAccess } from "./context.ts";
@@ -11,7 +11,7 @@ const exposedHeaders = "x-request-id, request-id, retry-after, x-should-retry, l
 
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const openPaths: ReadonlySet<string> = new Set(
-  Object.values<Route>(workerRoutes)
+  Object.values<Route>({ ...workerRoutes, ...llamaServerRoutes })
     .filter((route) => route.open === true)
     .map((route) => route.path),
 );

@@ -40,9 +40,18 @@ export class PortTakenError extends Error {
   override readonly name = "PortTakenError";
 }
 
-/** @throws PortTakenError naming the holder where it can be found; other errors as they are */
-export async function listen(app: App, host: string, port: number, limits: ServerLimits): Promise<ListeningServer> {
-  const listener = getRequestListener((request, env) => app.fetch(request, env), {
+/**
+ * @param greeting what GET / says on this socket, in place of the pages
+ * @throws PortTakenError naming the holder where it can be found; other errors as they are
+ */
+export async function listen(
+  app: App,
+  host: string,
+  port: number,
+  limits: ServerLimits,
+  greeting?: string,
+): Promise<ListeningServer> {
+  const listener = getRequestListener((request, env) => app.fetch(request, { ...env, greeting }), {
     hostname: host,
     overrideGlobalObjects: false,
     errorHandler: () => malformedRequest(),

@@ -1,13 +1,13 @@
 // Owns how a job becomes what the engine is told.
-import type { EngineJob, GenerateJob, PromptInput } from "@waggle/engine";
+import type { EngineJob, GenerateJob, PromptInput, TextsJob } from "@waggle/engine";
 import type { Sampling } from "@waggle/protocol";
-import type { JobSpec } from "./job-spec.ts";
+import type { EmbedSpec, JobSpec, RerankSpec } from "./job-spec.ts";
 
 /** The job of one choice, under the engine's name for it. */
 export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
   // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.
   const cacheScope = spec.scope.client;
-  if (spec.kind === "embed") return { kind: "embed", jobId: uid, texts: spec.texts, cacheScope };
+  if (spec.kind !== "generate") return textsJobOf(uid, spec, cacheScope);
   const { prompt, scope, topLogprobs, maxTokens, repetitionLimit } = spec;
   return {
     kind: "generate",
@@ -20,12 +20,21 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     // Of each choice, so that none says anything before they are there.
     ...(spec.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(spec.lines === undefined ? {} : { lines: spec.lines }),
     ...(spec.contextShift ? { contextShift: true } : {}),
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),
     cacheScope,
     ...(scope.sessionId === undefined ? {} : { sessionId: scope.sessionId }),
   };
+}
+
+function textsJobOf(jobId: string, spec: EmbedSpec | RerankSpec, cacheScope: string): TextsJob {
+  const { truncateTo } = spec;
+  const all = { jobId, cacheScope, ...(truncateTo === undefined ? {} : { truncateTo }) };
+  if (spec.kind === "rerank") return { ...all, kind: "rerank", queries: spec.queries, documents: spec.documents };
+  const { texts, dimensions } = spec;
+  return { ...all, kind: "embed", texts, ...(dimensions === undefined ? {} : { dimensions }) };
 }
 
 function promptOf(

@@ -1,10 +1,10 @@
 // Owns what the worker is asked for, in no dialect's words. Each dialect translates its requests into a JobSpec, and only
 // that goes down to the jobs.
-import type { PromptInput } from "@waggle/engine";
+import type { EmbedInput, LineLimits, PromptInput } from "@waggle/engine";
 import type { Sampling } from "@waggle/protocol";
 
 /** Checked by its dialect: every field is bounded and in its range. */
-export type JobSpec = GenerateSpec | EmbedSpec;
+export type JobSpec = GenerateSpec | EmbedSpec | RerankSpec;
 
 /** What every kind of job has. */
 interface SpecOfAnyKind {
@@ -55,6 +55,8 @@ export interface GenerateSpec extends SpecOfAnyKind {
   /** A full context is shifted instead of ending the job. Only with `maxTokens`. */
   readonly contextShift: boolean;
   readonly stop: readonly string[];
+  /** Where its lines may end the text that answers a plain prompt. */
+  readonly lines?: LineLimits | undefined;
   /** Return logprobs with each token, with so many alternatives. */
   readonly topLogprobs?: number | undefined;
   /** Keep the logprobs of the prompt's tokens as well, with as many alternatives. Then nothing of it is taken from a cache. */
@@ -64,12 +66,27 @@ export interface GenerateSpec extends SpecOfAnyKind {
 export interface EmbedSpec extends SpecOfAnyKind {
   readonly kind: "embed";
   /** One vector for each. */
-  readonly texts: readonly string[];
+  readonly texts: readonly EmbedInput[];
+  /** Numbers of each vector; by default all that the model has. */
+  readonly dimensions?: number | undefined;
+  /** Tokens of a text beyond which it is cut off, the model's limit at most; undefined: a text that is too long is refused. */
+  readonly truncateTo?: number | undefined;
+}
+
+export interface RerankSpec extends SpecOfAnyKind {
+  readonly kind: "rerank";
+  /** One for all documents, or one for each. */
+  readonly queries: readonly string[];
+  /** One logit for each. */
+  readonly documents: readonly string[];
+  /** Of a query and its document together: the document is cut. */
+  readonly truncateTo?: number | undefined;
 }
 
 /** What there is to know of a job that has ended: its content may be megabytes, and no engine asks for it again. */
 export function withoutContent(spec: JobSpec): JobSpec {
   if (spec.kind === "embed") return { ...spec, texts: [] };
+  if (spec.kind === "rerank") return { ...spec, queries: [], documents: [] };
   const { grammar: _, logit_bias: __, ...sampling } = spec.sampling;
   return { ...spec, prompt: { kind: "text", text: "" }, answerGrammar: undefined, stop: [], sampling };
 }

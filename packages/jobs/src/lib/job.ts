@@ -48,6 +48,8 @@ export interface SequenceState {
   readonly choice: number;
   /** The engine has it. */
   readonly held: boolean;
+  /** The slot that it runs in, or ran in last. */
+  readonly slot: number | undefined;
   /** Set when it came to an end by itself. */
   readonly stoppedBy: StoppedBy | undefined;
   /** The stop string that it ended with. */
@@ -89,7 +91,7 @@ export interface Job {
   readonly log: ReplayLog;
   /** Of all that the log was ever told. */
   readonly digests: TextDigests;
-  /** Of an embed job: one for each text, in order, complete once it has finished. */
+  /** Of a job of texts: one for each, in order, complete once it has finished; to a document its logit alone. */
   readonly vectors: (readonly number[])[];
   /**
    * Of the prompt, where they were asked for: one for each token, complete before the first token of the answer. Who wants them takes the list
@@ -97,7 +99,7 @@ export interface Job {
    */
   promptLogprobs: PromptLogprobEntry[];
   readonly acceptedAt: number;
-  /** Prompt tokens that were in no cache when the engine was asked; undefined where it did not answer in time. */
+  /** Prompt tokens that were in no cache when the engine was asked; undefined where it did not answer in time, and where no token is to come. */
   readonly uncachedTokens: number | undefined;
   /** What the ids of its tool calls have in common: no other job's have it. */
   readonly callKey: string;

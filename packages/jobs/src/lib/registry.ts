@@ -58,7 +58,7 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     retire(job) {
       live.delete(job.uid);
       // Its log has no vectors, so there is nothing to replay.
-      if (job.spec.kind === "embed") return void byName.delete(nameOf(job.spec.scope.client, job.id));
+      if (job.spec.kind !== "generate") return void byName.delete(nameOf(job.spec.scope.client, job.id));
       ended.add(job);
       endedBytes += job.log.bytes;
       job.timers.set(

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { SamplingSchema } from "@waggle/protocol";
 import type { TokenEvent } from "@waggle/protocol";
 import { createReplayLog } from "./replay-log.ts";
 
@@ -42,6 +43,26 @@ describe("replay log", () => {
     expect(log.tokensFrom(4_999, 256).map((event) => event.index)).toEqual([4_999]);
   });
 
+  it("counts a receipt's biases: there may be a thousand", () => {
+    const bytesWith = (count: number): number => {
+      const log = createReplayLog(Infinity);
+      const logit_bias = Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), 1]));
+      const sampling = SamplingSchema.parse({ logit_bias });
+      const hashes = { text_sha256: "0".repeat(64), model_sha256: null, template_sha256: null };
+      log.append({
+        type: "end",
+        stream_id: "s",
+        finish_reason: "stop",
+        usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2, cached_tokens: 0 },
+        timings: { queue_ms: 0, prefill_ms: 0, decode_ms: 0, total_ms: 0, tokens_per_second: 0 },
+        receipt: { ...hashes, seed: 1, sampling },
+      });
+      return log.bytes;
+    };
+    expect(bytesWith(0)).toBeGreaterThan(0);
+    expect(bytesWith(1_000) - bytesWith(0)).toBeGreaterThan(30_000);
+  });
+
   it("counts what logprobs take in the heap", () => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
@@ -49,7 +70,7 @@ describe("replay log", () => {
     collect();
     const before = process.memoryUsage().heapUsed;
     for (let index = 0; index < 2_000; index += 1) {
-      const alternative = (i: number) => ({ bytes: [...Buffer.from(` word${i}`)], logprob: -i - 0.5 });
+      const alternative = (i: number) => ({ id: i, bytes: [...Buffer.from(` word${i}`)], logprob: -i - 0.5 });
       const top = Array.from({ length: 20 }, (_, i) => alternative(i));
       log.append({ ...token(index, ` word${index}`), logprobs: [{ ...alternative(index), top }] });
     }

@@ -17,7 +17,9 @@ import type {
 const tokenOverheadBytes = 120;
 /** Of an entry of logprobs, or of one of its alternatives: an object of numbers and an array of bytes. */
 const logprobBytes = 120;
-/** Of an entry of a receipt's logit_bias. */
+/** Of a receipt: hashes and numbers. */
+const receiptBytes = 1_024;
+/** Of an entry of its logit_bias. */
 const biasBytes = 64;
 /** Of an element of a small array. */
 const elementBytes = 8;
@@ -124,8 +126,9 @@ export function createReplayLog(maxBytes: number): ReplayLog {
 /** Of the message and the receipt that the end carries. */
 function lastCostOf(event: TerminalEvent): number {
   if (event.type === "error") return 0;
-  const biases = Object.keys(event.receipt?.sampling.logit_bias ?? {}).length;
-  return biasBytes * biases + messageCostOf(event);
+  const { receipt } = event;
+  const biases = Object.keys(receipt?.sampling.logit_bias ?? {}).length;
+  return (receipt === undefined ? 0 : receiptBytes + biasBytes * biases) + messageCostOf(event);
 }
 
 function messageCostOf(event: EndEvent): number {

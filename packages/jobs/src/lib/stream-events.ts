@@ -1,5 +1,5 @@
 // Owns the events of a job's stream: what each says of the job. Pure.
-import type { JobEvent as EngineJobEvent, LogprobEntry, PartName } from "@waggle/engine";
+import type { JobEvent as EngineJobEvent, LogprobEntry, PartName, TokenLogprob } from "@waggle/engine";
 import { errorKinds } from "@waggle/protocol";
 import type {
   EndEvent,
@@ -156,6 +156,11 @@ export function roundMs(ms: number): number {
   return Math.max(0, Math.round(ms * 1000) / 1000);
 }
 
-function copyLogprob({ bytes, logprob, top }: LogprobEntry): Logprob {
-  return { bytes: [...bytes], logprob, top: top.map((entry) => ({ bytes: [...entry.bytes], logprob: entry.logprob })) };
+function copyLogprob({ top, ...entry }: LogprobEntry): Logprob {
+  const copy = ({ id, bytes, logprob }: TokenLogprob): TokenLogprob & { bytes: number[] } => ({
+    id,
+    bytes: [...bytes],
+    logprob,
+  });
+  return { ...copy(entry), top: top.map(copy) };
 }

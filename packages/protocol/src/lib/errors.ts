@@ -35,6 +35,12 @@ export const errorKinds = {
     retryable: false,
     when: "The job, worker, model or route is unknown.",
   },
+  method_not_allowed: {
+    status: 405,
+    type: "invalid_request_error",
+    retryable: false,
+    when: "The path is there and takes other methods; Allow names them. In Ollama's dialect; elsewhere it is not_found.",
+  },
   conflict: {
     status: 409,
     type: "conflict_error",
@@ -70,6 +76,12 @@ export const errorKinds = {
     type: "timeout_error",
     retryable: true,
     when: "The job's own deadline passed, or cannot be met: details.estimate_ms is then when its first token was to be expected.",
+  },
+  unimplemented: {
+    status: 501,
+    type: "not_supported_error",
+    retryable: false,
+    when: "This worker, or the model that it serves, cannot do it at all.",
   },
   engine_failed: {
     status: 502,

@@ -47,11 +47,11 @@ export type CancelledBy = z.infer<typeof CancelledBySchema>;
 const BytesSchema = z.array(z.int().min(0).max(255)).describe("The token's bytes; may be part of a character.");
 
 /** Natural logarithms of probabilities in the model's raw distribution. */
+const tokenLogprobShape = { id: z.int().nonnegative().describe("The token."), bytes: BytesSchema, logprob: z.number() };
 export const LogprobSchema = z
   .object({
-    bytes: BytesSchema,
-    logprob: z.number(),
-    top: z.array(z.object({ bytes: BytesSchema, logprob: z.number() })).describe("Most probable first."),
+    ...tokenLogprobShape,
+    top: z.array(z.object(tokenLogprobShape)).describe("Most probable first."),
   })
   .meta({ id: "Logprob" });
 export type Logprob = z.infer<typeof LogprobSchema>;
@@ -160,13 +160,13 @@ export const AnswerMessageSchema = z
   .meta({ id: "AnswerMessage" });
 export type AnswerMessage = z.infer<typeof AnswerMessageSchema>;
 
-export const StoppedBySchema = z.enum(["end", "stop_string", "max_tokens", "context", "repetition"]);
+export const StoppedBySchema = z.enum(["end", "stop_string", "max_tokens", "context", "repetition", "time", "indent"]);
 export type StoppedBy = z.infer<typeof StoppedBySchema>;
 
 const choiceEndShape = {
   finish_reason: FinishReasonSchema,
   stopped_by: StoppedBySchema.optional().describe(
-    "What ended it: the model itself, a stop string, max_tokens, a full context, or a text that repeats itself without end.",
+    "What ended it: the model itself, a stop string, max_tokens, a full context, a text that repeats itself without end; or, where llama-server's routes ask for it, a newline after so much time, or a line that is indented too little.",
   ),
   stop_string: z.string().optional().describe("Which one ended it, where one did."),
   message: AnswerMessageSchema.optional().describe("Of an answer to messages: its parts put together."),

@@ -1,4 +1,148 @@
 // Owns the route table of llama-server's own routes.
+import type { ErrorCode } from "./errors.ts";
+import {
+  ApplyTemplateRequestSchema,
+  DetokenizeRequestSchema,
+  DetokenizedSchema,
+  RenderedSchema,
+  TokenizeRequestSchema,
+  TokenizedSchema,
+} from "./llama-server-tokens.ts";
+import {
+  InfillRequestSchema,
+  LlamaServerChunkSchema,
+  LlamaServerCompletionRequestSchema,
+  LlamaServerCompletionSchema,
+  LlamaServerSlotsSchema,
+  PropsSchema,
+} from "./llama-server.ts";
 import type { Route } from "./routes.ts";
+import { HealthSchema } from "./worker.ts";
 
-export const llamaServerRoutes = {} as const satisfies Record<string, Route>;
+const submitErrors = [
+  "invalid_argument",
+  "payload_too_large",
+  "resource_exhausted",
+  "cancelled",
+  "engine_failed",
+  "unavailable",
+  "deadline_exceeded",
+] as const satisfies readonly ErrorCode[];
+const askErrors = [
+  "invalid_argument",
+  "payload_too_large",
+  "resource_exhausted",
+  "unavailable",
+] as const satisfies readonly ErrorCode[];
+const sessionHeader = {
+  "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
+} as const;
+
+export const llamaServerRoutes = {
+  textCompletion: {
+    method: "post",
+    path: "/completion",
+    summary: "Continue a text; several prompts or choices give a list of answers.",
+    request: LlamaServerCompletionRequestSchema,
+    status: 200,
+    response: LlamaServerCompletionSchema,
+    stream: LlamaServerChunkSchema,
+    headers: sessionHeader,
+    errors: submitErrors,
+  },
+  eitherCompletion: {
+    method: "post",
+    path: "/completions",
+    summary: "As /completion where the body has n_predict, else as /v1/completions.",
+    request: LlamaServerCompletionRequestSchema,
+    status: 200,
+    response: LlamaServerCompletionSchema,
+    stream: LlamaServerChunkSchema,
+    headers: sessionHeader,
+    errors: submitErrors,
+  },
+  infill: {
+    method: "post",
+    path: "/infill",
+    summary: "Fill in code with a hole, on a model that was trained to: /v1/info says infill.",
+    request: InfillRequestSchema,
+    status: 200,
+    response: LlamaServerCompletionSchema,
+    stream: LlamaServerChunkSchema,
+    headers: sessionHeader,
+    errors: [...submitErrors, "unimplemented"],
+  },
+  props: {
+    method: "get",
+    path: "/props",
+    summary: "What the model is and how it is served.",
+    status: 200,
+    response: PropsSchema,
+    errors: ["unavailable"],
+  },
+  setProps: {
+    method: "post",
+    path: "/props",
+    summary: "Refused: settings do not change while the worker runs.",
+    status: 200,
+    errors: ["unimplemented"],
+  },
+  slotList: {
+    method: "get",
+    path: "/slots",
+    summary: "The slots, without prompts and answers.",
+    status: 200,
+    response: LlamaServerSlotsSchema,
+    query: { fail_on_no_slot: "1: 503 where none is idle." },
+    errors: ["unavailable"],
+  },
+  slotAction: {
+    method: "post",
+    path: "/slots/:id",
+    summary: "Refused: slots are saved and restored by themselves.",
+    status: 200,
+    query: { action: "save, restore or erase." },
+    errors: ["unimplemented"],
+  },
+  llamaServerHealth: {
+    method: "get",
+    path: "/v1/health",
+    summary: "The same as /health.",
+    open: true,
+    status: 200,
+    response: HealthSchema,
+    errors: [],
+  },
+  tokenize: {
+    method: "post",
+    path: "/tokenize",
+    summary: "Text to tokens.",
+    request: TokenizeRequestSchema,
+    status: 200,
+    response: TokenizedSchema,
+    errors: askErrors,
+  },
+  detokenize: {
+    method: "post",
+    path: "/detokenize",
+    summary: "Tokens to text.",
+    request: DetokenizeRequestSchema,
+    status: 200,
+    response: DetokenizedSchema,
+    errors: askErrors,
+  },
+  applyTemplate: {
+    method: "post",
+    path: "/apply-template",
+    summary: "A conversation as the text that the model is given.",
+    request: ApplyTemplateRequestSchema,
+    status: 200,
+    response: RenderedSchema,
+    errors: askErrors,
+  },
+} as const satisfies Record<string, Route>;
+
+/** Those about tokens and texts answer under `/v1` as well. */
+export function llamaServerPathsOf({ path }: Pick<Route, "path">): readonly string[] {
+  return ["/tokenize", "/detokenize", "/apply-template"].includes(path) ? [path, `/v1${path}`] : [path];
+}

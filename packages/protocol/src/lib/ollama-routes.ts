@@ -1,4 +1,166 @@
 // Owns the route table of Ollama's API.
+import type { ErrorCode } from "./errors.ts";
+import {
+  OllamaChatRequestSchema,
+  OllamaCopyRequestSchema,
+  OllamaEmbedRequestSchema,
+  OllamaEmbeddingsRequestSchema,
+  OllamaGenerateRequestSchema,
+  OllamaModelRequestSchema,
+  OllamaPullRequestSchema,
+} from "./ollama.ts";
+import {
+  OllamaChatAnswerSchema,
+  OllamaEmbedAnswerSchema,
+  OllamaEmbeddingsAnswerSchema,
+  OllamaGenerateAnswerSchema,
+  OllamaRunningSchema,
+  OllamaShowSchema,
+  OllamaStatusSchema,
+  OllamaTagsSchema,
+  OllamaVersionSchema,
+} from "./ollama-answers.ts";
 import type { Route } from "./routes.ts";
 
-export const ollamaRoutes = {} as const satisfies Record<string, Route>;
+const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as const satisfies readonly ErrorCode[];
+const changeErrors = [...modelErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
+const submitErrors = [
+  ...modelErrors,
+  "unimplemented",
+  "resource_exhausted",
+  "cancelled",
+  "engine_failed",
+  "unavailable",
+  "deadline_exceeded",
+] as const satisfies readonly ErrorCode[];
+const sessionHeader = {
+  "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
+} as const;
+
+export const ollamaRoutes = {
+  ollamaVersion: {
+    method: "get",
+    path: "/api/version",
+    summary: "The version of Ollama's API that this one is compatible with.",
+    status: 200,
+    response: OllamaVersionSchema,
+    errors: [],
+  },
+  ollamaTags: {
+    method: "get",
+    path: "/api/tags",
+    summary: "The one model that this worker serves, with a tag.",
+    status: 200,
+    response: OllamaTagsSchema,
+    errors: [],
+  },
+  ollamaRunning: {
+    method: "get",
+    path: "/api/ps",
+    summary: "The same, once it is loaded.",
+    status: 200,
+    response: OllamaRunningSchema,
+    errors: [],
+  },
+  ollamaShow: {
+    method: "post",
+    path: "/api/show",
+    summary: "What the model is and can do.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    response: OllamaShowSchema,
+    errors: [...modelErrors, "unavailable"],
+  },
+  ollamaChat: {
+    method: "post",
+    path: "/api/chat",
+    summary: "Answer a conversation; a stream unless stream is false.",
+    request: OllamaChatRequestSchema,
+    status: 200,
+    response: OllamaChatAnswerSchema,
+    stream: OllamaChatAnswerSchema,
+    streamType: "application/x-ndjson",
+    headers: sessionHeader,
+    errors: submitErrors,
+  },
+  ollamaGenerate: {
+    method: "post",
+    path: "/api/generate",
+    summary: "Answer a prompt, continue a raw one, or fill in before a suffix; a stream unless stream is false.",
+    request: OllamaGenerateRequestSchema,
+    status: 200,
+    response: OllamaGenerateAnswerSchema,
+    stream: OllamaGenerateAnswerSchema,
+    streamType: "application/x-ndjson",
+    headers: sessionHeader,
+    errors: submitErrors,
+  },
+  ollamaEmbed: {
+    method: "post",
+    path: "/api/embed",
+    summary: "A vector for each text.",
+    request: OllamaEmbedRequestSchema,
+    status: 200,
+    response: OllamaEmbedAnswerSchema,
+    errors: submitErrors,
+  },
+  ollamaEmbeddings: {
+    method: "post",
+    path: "/api/embeddings",
+    summary: "A vector for one text: the older form of /api/embed.",
+    request: OllamaEmbeddingsRequestSchema,
+    status: 200,
+    response: OllamaEmbeddingsAnswerSchema,
+    errors: submitErrors,
+  },
+  ollamaPull: {
+    method: "post",
+    path: "/api/pull",
+    summary: "Success for the model that is served, which is here; no other one can be had.",
+    request: OllamaPullRequestSchema,
+    status: 200,
+    response: OllamaStatusSchema,
+    stream: OllamaStatusSchema,
+    streamType: "application/x-ndjson",
+    errors: modelErrors,
+  },
+  ollamaPush: {
+    method: "post",
+    path: "/api/push",
+    summary: "Refused: a worker publishes no models.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    errors: changeErrors,
+  },
+  ollamaCreate: {
+    method: "post",
+    path: "/api/create",
+    summary: "Refused: a worker makes no models.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    errors: changeErrors,
+  },
+  ollamaCopy: {
+    method: "post",
+    path: "/api/copy",
+    summary: "Refused: a worker serves its model under one name.",
+    request: OllamaCopyRequestSchema,
+    status: 200,
+    errors: changeErrors,
+  },
+  ollamaDelete: {
+    method: "delete",
+    path: "/api/delete",
+    summary: "Refused: a worker keeps its model.",
+    request: OllamaModelRequestSchema,
+    status: 200,
+    errors: changeErrors,
+  },
+  ollamaBlob: {
+    method: "post",
+    path: "/api/blobs/:digest",
+    summary: "Refused: a worker takes no files.",
+    status: 201,
+    errors: ["unimplemented"],
+  },
+} as const satisfies Record<string, Route>;

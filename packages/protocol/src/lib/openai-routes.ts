@@ -1,18 +1,13 @@
-// Owns the route table of the other dialect. Each route answers under `/v1` and without it, as llama-server's do.
+// Owns the route table of the other dialect. Each route answers under `/v1` and nearly each without it, as llama-server's do.
 import {
-  ApplyTemplateRequestSchema,
   ChatCompletionChunkSchema,
-  ChatCompletionRequestSchema,
   ChatCompletionSchema,
-  CompletionRequestSchema,
   CompletionSchema,
-  EmbeddingsRequestSchema,
   EmbeddingsSchema,
   ModelListSchema,
   ModelSchema,
-  RenderedSchema,
-} from "./openai.ts";
-import { DetokenizeRequestSchema, DetokenizedSchema, TokenizeRequestSchema, TokenizedSchema } from "./openai-tokens.ts";
+} from "./openai-answers.ts";
+import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./openai.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Route } from "./routes.ts";
 
@@ -24,12 +19,6 @@ const submitErrors = [
   "engine_failed",
   "unavailable",
   "deadline_exceeded",
-] as const satisfies readonly ErrorCode[];
-const askErrors = [
-  "invalid_argument",
-  "payload_too_large",
-  "resource_exhausted",
-  "unavailable",
 ] as const satisfies readonly ErrorCode[];
 const sessionHeader = {
   "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
@@ -83,36 +72,9 @@ export const openAiRoutes = {
     response: EmbeddingsSchema,
     errors: submitErrors,
   },
-  tokenize: {
-    method: "post",
-    path: "/tokenize",
-    summary: "Text to tokens.",
-    request: TokenizeRequestSchema,
-    status: 200,
-    response: TokenizedSchema,
-    errors: askErrors,
-  },
-  detokenize: {
-    method: "post",
-    path: "/detokenize",
-    summary: "Tokens to text.",
-    request: DetokenizeRequestSchema,
-    status: 200,
-    response: DetokenizedSchema,
-    errors: askErrors,
-  },
-  applyTemplate: {
-    method: "post",
-    path: "/apply-template",
-    summary: "A conversation as the text that the model is given.",
-    request: ApplyTemplateRequestSchema,
-    status: 200,
-    response: RenderedSchema,
-    errors: askErrors,
-  },
 } as const satisfies Record<string, Route>;
 
-/** Both paths of a route: with `/v1` and without. */
-export function pathsOf(route: Pick<Route, "path">): readonly [string, string] {
-  return route.path.startsWith("/v1/") ? [route.path, route.path.slice(3)] : [`/v1${route.path}`, route.path];
+/** The paths of a route: with `/v1` and without. `/completions` is llama-server's, which hands on what is for this route. */
+export function pathsOf({ path }: Pick<Route, "path">): readonly string[] {
+  return path === "/v1/completions" ? [path] : [path, path.slice("/v1".length)];
 }

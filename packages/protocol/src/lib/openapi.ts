@@ -5,11 +5,13 @@ import type { ErrorCode } from "./errors.ts";
 import { AnthropicErrorSchema } from "./anthropic-answers.ts";
 import { anthropicRoutes } from "./anthropic-routes.ts";
 import { llamaServerRoutes } from "./llama-server-routes.ts";
+import { LlamaServerErrorSchema } from "./llama-server.ts";
+import { OllamaErrorSchema } from "./ollama-answers.ts";
 import { ollamaRoutes } from "./ollama-routes.ts";
 import { openAiRoutes } from "./openai-routes.ts";
 import { rerankRoutes } from "./rerank-routes.ts";
 import { responsesRoutes } from "./responses-routes.ts";
-import { OpenAiErrorSchema } from "./openai.ts";
+import { OpenAiErrorSchema } from "./openai-answers.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 
@@ -131,8 +133,8 @@ function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "outp
   const types: Json = {};
   if (route.stream !== undefined) {
     const schema = schemaOf(route.stream, "output");
-    types["text/event-stream"] = { schema };
-    // A route that also answers whole speaks OpenAI's dialect, which knows no NDJSON.
+    types[route.streamType ?? "text/event-stream"] = { schema };
+    // A route that also answers whole speaks a dialect that knows the one kind of stream.
     if (route.response === undefined) types["application/x-ndjson"] = { schema };
   }
   if (route.response !== undefined) types["application/json"] = { schema: schemaOf(route.response, "output") };

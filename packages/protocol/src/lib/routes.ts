@@ -32,8 +32,9 @@ export interface Route {
   readonly request?: z.ZodType;
   readonly status: number;
   readonly response?: z.ZodType;
-  /** The answer is a stream of these; SSE unless `contentType` says otherwise. */
+  /** The answer is a stream of these; SSE unless `streamType` says otherwise. */
   readonly stream?: z.ZodType;
+  readonly streamType?: "application/x-ndjson";
   readonly contentType?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;

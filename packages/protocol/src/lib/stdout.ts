@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 export const StdoutLineSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("listening"), url: z.string(), pid: z.int() }),
+  z.object({ type: z.literal("listening"), url: z.string(), ollama_url: z.string().optional(), pid: z.int() }),
   z.object({
     type: z.literal("ready"),
     url: z.string(),

@@ -7,6 +7,10 @@ export type WorkerStateName = z.infer<typeof WorkerStateSchema>;
 export const BackendNameSchema = z.enum(["llama", "fake"]);
 export type BackendName = z.infer<typeof BackendNameSchema>;
 
+/** What a model is for. One that embeds or ranks texts writes none. */
+export const ModelKindSchema = z.enum(["generate", "embed", "rerank"]);
+export type ModelKind = z.infer<typeof ModelKindSchema>;
+
 /** What was found out at load by rendering the model's chat template and reading back what it wrote. */
 export const ChatAbilitiesSchema = z
   .object({
@@ -41,10 +45,16 @@ export const WorkerInfoSchema = z
       .describe(
         "Of the model's file, which is hashed while nothing runs; null until that is done. Of a split one its parts one after the other.",
       ),
+    architecture: z.string().optional().describe("As the model's file names it: llama, qwen3, …"),
+    quantization: z.string().optional().describe("Of most of its weights: Q4_K_M, say."),
+    model_modified_at: z.iso.datetime().optional().describe("When its file was written."),
     device: z.string().optional().describe("What computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
     engine_build: z.string().optional().describe("prebuilt, or source."),
+    kind: ModelKindSchema.optional().describe("What the model is for; once it is loaded."),
+    embedding_size: z.int().positive().optional().describe("Numbers of a vector, where the model has vectors."),
     chat: ChatAbilitiesSchema.optional().describe("Once the model is loaded."),
+    infill: z.boolean().optional().describe("The model fills in code with a hole."),
     prefill_budget: z
       .int()
       .positive()
@@ -98,6 +108,11 @@ export type Readiness = z.infer<typeof ReadinessSchema>;
 
 export const HealthSchema = z
   .object({
+    status: z.literal("ok").optional().describe("While ready: llama-server's word."),
+    error: z
+      .object({ code: z.literal(503), message: z.string(), type: z.literal("unavailable_error") })
+      .optional()
+      .describe("While not ready: llama-server's words."),
     live: z.boolean(),
     ready: z.boolean(),
     state: WorkerStateSchema,

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { shapeNamed, type ModelShape } from "./shapes.ts";
 import { makeVocabulary } from "./random-vocabulary.ts";
-import { toHalf, writeRandomModel } from "./random-model.ts";
+import { writeRandomModel } from "./random-model.ts";
+import { toHalf } from "./random-weights.ts";
 
 /** The number that these bits stand for. */
 function fromHalf(bits: number): number {

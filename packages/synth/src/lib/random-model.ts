@@ -1,14 +1,12 @@
-// Owns the making of a model's file, of the llama architecture by llama.cpp's names, in Q8_0: random weights, the same each time.
-import { aligned, block, gguf, ggufHeader, matrix, vector, type GgufTensor } from "./gguf.ts";
+// Owns the making of a model's file, in Q8_0: random weights, the same each time. Of the llama architecture by llama.cpp's names, or an encoder.
+import { encoderMetadata, encoderTensors } from "./encoder-model.ts";
+import { gguf, ggufHeader, matrix, vector, type GgufTensor } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { writeModelFile } from "./model-file.ts";
 import { makeVocabulary, special } from "./random-vocabulary.ts";
+import { tensorPieces } from "./random-weights.ts";
 import type { ModelShape } from "./shapes.ts";
 
-/** A multiple of a block's bytes. */
-const pieceBytes = block.bytes * 32_768;
-/** The standard deviation of a byte that is anything from -128 to 127. */
-const byteDeviation = 256 / Math.sqrt(12);
 /** `llama_ftype` of llama.h. */
 const fileTypeQ8 = 7;
 const chatTemplate =
@@ -17,8 +15,16 @@ const chatTemplate =
 
 /** Answers with the file's bytes. @throws Error naming the path when it cannot be written; then nothing is left of it */
 export function writeRandomModel(shape: ModelShape, path: string): number {
-  const tensors = tensorsOf(shape);
-  return writeModelFile(path, piecesOf(ggufHeader(metadataOf(shape), tensors), tensors));
+  const encoder = shape.encoder !== undefined;
+  const tensors = encoder ? encoderTensors(shape, shape.encoder) : tensorsOf(shape);
+  const metadata = encoder ? encoderMetadata(shape, shape.encoder) : metadataOf(shape);
+  const general = {
+    "general.name": gguf.string(`Random ${shape.name} q8_0`),
+    "general.description": gguf.string(`Random weights in the shape of ${shape.like}, for measuring`),
+    "general.file_type": gguf.uint32(fileTypeQ8),
+    "general.quantization_version": gguf.uint32(2),
+  };
+  return writeModelFile(path, piecesOf(ggufHeader({ ...metadata, ...general }, tensors), tensors));
 }
 
 function* piecesOf(header: Buffer, tensors: readonly GgufTensor[]): Generator<Buffer, void> {
@@ -31,10 +37,6 @@ function metadataOf(shape: ModelShape): Readonly<Record<string, Buffer>> {
   const { pieces, scores, types } = makeVocabulary(shape.vocabulary);
   return {
     "general.architecture": gguf.string("llama"),
-    "general.name": gguf.string(`Random ${shape.name} q8_0`),
-    "general.description": gguf.string(`Random weights in the shape of ${shape.like}, for measuring`),
-    "general.file_type": gguf.uint32(fileTypeQ8),
-    "general.quantization_version": gguf.uint32(2),
     "llama.context_length": gguf.uint32(shape.context),
     "llama.embedding_length": gguf.uint32(shape.width),
     "llama.block_count": gguf.uint32(shape.layers),
@@ -79,29 +81,4 @@ function tensorsOf({ layers, width, heads, kvHeads, feedForward, vocabulary }: M
       matrix(`blk.${layer}.ffn_down.weight`, feedForward, width),
     ]).flat(),
   ];
-}
-
-/** The tensor's bytes with its padding: ones for a norm, random bytes under one scale for a matrix. */
-function* tensorPieces(
-  { type, dimensions, bytes }: GgufTensor,
-  random: (bytes: number) => Buffer,
-): Generator<Buffer, void> {
-  const [columns = 1] = dimensions;
-  if (type === "f32") yield Buffer.from(new Float32Array(columns).fill(1).buffer);
-  else {
-    // Keeps what passes through it at the size it had, so that the logits stay near each other and no token wins always.
-    const scale = toHalf(1 / Math.sqrt(columns) / byteDeviation);
-    for (let from = 0; from < bytes; from += pieceBytes) {
-      const piece = random(Math.min(pieceBytes, bytes - from));
-      for (let at = 0; at < piece.length; at += block.bytes) piece.writeUInt16LE(scale, at);
-      yield piece;
-    }
-  }
-  yield Buffer.alloc(aligned(bytes) - bytes);
-}
-
-/** The bits of the half float below a positive number that a half float holds with all its precision: 2^-14 to 65,504. */
-export function toHalf(value: number): number {
-  const [bits = 0] = new Uint32Array(Float32Array.of(value).buffer);
-  return (bits >>> 13) - (112 << 10);
 }

@@ -12,6 +12,8 @@ export interface ModelShape {
   readonly vocabulary: number;
   /** Tokens that it claims to be trained on. */
   readonly context: number;
+  /** It reads a text as a whole and writes none: what becomes of it is a vector, or how well a text fits another one. */
+  readonly encoder?: "embed" | "rerank";
 }
 
 /** All with tied embeddings, as the models of these sizes have them. In the order of the fields. */
@@ -23,11 +25,16 @@ const rows = [
   ["1b", "Llama-3.2-1B", 16, 2_048, 32, 8, 8_192, 128_256, 8_192],
 ] as const;
 
-export const shapes: readonly ModelShape[] = rows.map(
-  ([name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context]) => {
+/** Their matrices: all-MiniLM-L6-v2's, and so are those of the reranker ms-marco-MiniLM-L6-v2. */
+const miniLm = { layers: 6, width: 384, heads: 12, kvHeads: 12, feedForward: 1_536, vocabulary: 30_522, context: 512 };
+
+export const shapes: readonly ModelShape[] = [
+  ...rows.map(([name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context]) => {
     return { name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context };
-  },
-);
+  }),
+  { name: "embed", like: "all-MiniLM-L6-v2", ...miniLm, encoder: "embed" },
+  { name: "rerank", like: "ms-marco-MiniLM-L6-v2", ...miniLm, encoder: "rerank" },
+];
 
 /** @throws Error naming the shapes there are */
 export function shapeNamed(name: string): ModelShape {

@@ -1,7 +1,7 @@
 // Owns what a hostile client does that no single request is: floods, storms, connections left in every state. Each is one round, with an end.
 import { connect, type Socket } from "node:net";
 import { linkSignals, sleep } from "@waggle/async";
-import { allWorkerRoutes, openAiLimits } from "@waggle/protocol";
+import { allWorkerRoutes, tokenRouteLimits } from "@waggle/protocol";
 import { ask, type HostileAnswer } from "./ask.ts";
 import { hostileGrammars } from "./grammars.ts";
 import { brokenBodies, fieldAttacks, wrongMethods, type HostileRequest } from "./requests.ts";
@@ -225,7 +225,7 @@ async function say({ url, headers = {}, signal, answered }: Target, request: Hos
 
 /** As long as it may be. */
 function toTokenize(text: string, withPieces: boolean): HostileRequest {
-  const most = withPieces ? openAiLimits.tokenizePiecesChars : openAiLimits.tokenizeChars;
+  const most = withPieces ? tokenRouteLimits.tokenizePiecesChars : tokenRouteLimits.tokenizeChars;
   const content = text.repeat(Math.floor(most / text.length));
   return json("/tokenize", `{"content":"${content}","with_pieces":${withPieces}}`, "a text to tokenize");
 }

@@ -27,8 +27,10 @@ interface Schema {
   readonly minimum?: number;
   readonly exclusiveMinimum?: number;
   readonly minItems?: number;
+  readonly maxItems?: number;
   readonly maxLength?: number;
   readonly items?: Schema;
+  readonly prefixItems?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema | boolean;
@@ -79,6 +81,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
       case "boolean":
         return "false";
       case "array":
+        if (schema.prefixItems !== undefined) return `[${schema.prefixItems.map((item) => sound(item)).join()}]`;
         return `[${Array.from({ length: schema.minItems ?? 0 }, () => sound(schema.items ?? {})).join()}]`;
       default:
         return objectText(siblings(schema, undefined, false));
@@ -95,11 +98,17 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     const key = `${path} ${JSON.stringify(schema)}`;
     if (known.has(key) || depth === schemaDepth) return;
     known.add(key);
-    const { items, properties = {}, additionalProperties } = schema;
+    const { prefixItems = [], properties = {}, additionalProperties } = schema;
+    const items = prefixItems.length === 0 && schema.maxItems !== 0 ? schema.items : undefined;
     const soundItem = items === undefined ? undefined : sound(items);
     const whole = path === "" ? objectText(siblings(schema, undefined, true)) : sound(schema, path);
     fields.push({ path, kind: kindOf(schema), sound: whole, soundItem, body });
     if (items !== undefined) visit(items, `${path}[]`, (value) => body(`[${value}]`), depth + 1);
+    for (const [at, item] of prefixItems.entries()) {
+      const inPlace = (value: string): string =>
+        prefixItems.map((other, i) => (i === at ? value : sound(other))).join();
+      visit(item, `${path}[${at}]`, (value) => body(`[${inPlace(value)}]`), depth + 1);
+    }
     for (const [name, property] of Object.entries(properties)) {
       const others = siblings(schema, name, path === "");
       const inside: BodyField["body"] = (value) => body(objectText(new Map(others).set(name, value)));

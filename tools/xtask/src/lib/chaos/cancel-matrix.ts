@@ -1,8 +1,8 @@
 // Owns the cancel matrix: each phase by each route in each way, on a living worker. A job is brought into the phase, ended by the route, and
 // everything that must hold then is checked. How a worker's leaving ends jobs is the group leaving's.
-import { isStarted, logged, stopwatch } from "@waggle/harness";
+import { RefusedError, isStarted, logged, stopwatch } from "@waggle/harness";
 import type { Facts, LiveStream, Metrics, Worker } from "@waggle/harness";
-import { isTerminal } from "@waggle/protocol";
+import { WaggleError, errorKinds, isTerminal } from "@waggle/protocol";
 import { startBystander, type Bystander } from "./bystander.ts";
 import { decode, freshTarget, loading, prefill, queued, routes } from "./cancel-sides.ts";
 import type { Phase, Route, Target } from "./cancel-sides.ts";
@@ -47,11 +47,20 @@ async function runCell(cell: Cell, facts: Facts): Promise<void> {
   const { phase, route, attempts = 1, deadlinesMs = usualDeadlinesMs } = cell;
   const deadlines = route.name === "deadline" ? deadlinesMs : Array.from({ length: attempts }, () => undefined);
   for (const deadlineMs of deadlines) {
-    const attempt = await endOne(cell, deadlineMs);
+    const attempt = await endOne(cell, deadlineMs).catch((error: unknown) => {
+      if (!isRefusedAsLate(error)) throw error;
+    });
+    // The worker has measured enough to know that this deadline cannot be met.
+    if (attempt === undefined) continue;
     if (phase.endedHere(attempt.stream.events)) return judge(cell, attempt, facts);
     await route.clear?.(attempt.target);
   }
   facts.expect(false, `the job was no longer in ${phase.name} when it ended`);
+}
+
+function isRefusedAsLate(error: unknown): boolean {
+  const refused = error instanceof RefusedError || error instanceof WaggleError;
+  return refused && error.status === errorKinds.deadline_exceeded.status;
 }
 
 interface Attempt {

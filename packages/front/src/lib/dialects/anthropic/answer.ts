@@ -70,6 +70,8 @@ function stopReasonOf(
       return "model_context_window_exceeded";
     case "max_tokens":
     case "repetition":
+    case "time":
+    case "indent":
       return "max_tokens";
     case "end":
     case undefined:

@@ -6,6 +6,7 @@ const types: Readonly<Record<ErrorCode, string>> = {
   unauthenticated: "authentication_error",
   forbidden: "permission_error",
   not_found: "not_found_error",
+  method_not_allowed: "invalid_request_error",
   conflict: "invalid_request_error",
   payload_too_large: "request_too_large",
   resource_exhausted: "rate_limit_error",
@@ -13,6 +14,7 @@ const types: Readonly<Record<ErrorCode, string>> = {
   slow_consumer: "api_error",
   deadline_exceeded: "timeout_error",
   engine_failed: "api_error",
+  unimplemented: "invalid_request_error",
   unavailable: "overloaded_error",
   internal: "api_error",
 };

@@ -1,6 +1,6 @@
-// Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference; `timings` has
-// llama-server's names.
-import type { AnswerMessage, EndEvent, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
+// Owns what an answer looks like in OpenAI's dialect: its parts, whole or in pieces. Shapes after OpenAI's API reference.
+import type { AnswerMessage, FinishReason, Logprob, TokenEvent, Usage } from "@waggle/protocol";
+import { tokenLogprobs, tokenText } from "../../logprobs.ts";
 
 /** What every object of one answer says of it. */
 export interface AnswerHead {
@@ -14,19 +14,6 @@ export function openAiUsage(usage: Usage): Record<string, unknown> {
   const { prompt_tokens, completion_tokens, total_tokens, cached_tokens, differs_at } = usage;
   const details = { cached_tokens, ...(differs_at === undefined ? {} : { differs_at }) };
   return { prompt_tokens, completion_tokens, total_tokens, prompt_tokens_details: details };
-}
-
-export function openAiTimings({ usage, timings }: Pick<EndEvent, "usage" | "timings">): Record<string, number> {
-  const promptCount = usage.prompt_tokens - usage.cached_tokens;
-  return {
-    prompt_n: promptCount,
-    cache_n: usage.cached_tokens,
-    prompt_ms: timings.prefill_ms,
-    prompt_per_second: perSecond(promptCount, timings.prefill_ms),
-    predicted_n: usage.completion_tokens,
-    predicted_ms: timings.decode_ms,
-    predicted_per_second: timings.tokens_per_second,
-  };
 }
 
 /** What the client calls the parts of a message: some know a name of their own, or one from before, and choke on both. */
@@ -77,13 +64,7 @@ export function deltaOf({ part, text, call }: TokenEvent, names: PartNames): Rec
 }
 
 export function chatLogprobs(entries: readonly Logprob[]): Record<string, unknown> {
-  return {
-    content: entries.map(({ bytes, logprob, top }) => ({
-      ...tokenOf(bytes, logprob),
-      top_logprobs: top.map((other) => tokenOf(other.bytes, other.logprob)),
-    })),
-    refusal: null,
-  };
+  return { content: tokenLogprobs(entries), refusal: null };
 }
 
 /** Of a text's token; the first one of a prompt follows nothing that would make it probable. */
@@ -96,7 +77,7 @@ export interface TextLogprob {
 /** The older shape; `offset` is where the first token's text begins in the whole. */
 export function completionLogprobs(entries: readonly TextLogprob[], offset: number): Record<string, unknown> {
   let at = offset;
-  const tokens = entries.map(({ bytes }) => textOf(bytes));
+  const tokens = entries.map(({ bytes }) => tokenText(bytes));
   return {
     tokens,
     token_logprobs: entries.map(({ logprob }) => logprob),
@@ -113,7 +94,7 @@ export function completionLogprobs(entries: readonly TextLogprob[], offset: numb
 function topByText(top: TextLogprob["top"]): Record<string, number> {
   const byText = new Map<string, number>();
   for (const { bytes, logprob } of top) {
-    const text = textOf(bytes);
+    const text = tokenText(bytes);
     if (!byText.has(text)) byText.set(text, logprob);
   }
   return Object.fromEntries(byText);
@@ -121,16 +102,4 @@ function topByText(top: TextLogprob["top"]): Record<string, number> {
 
 export function choiceOf(event: TokenEvent): number {
   return event.choice ?? 0;
-}
-
-function tokenOf(bytes: readonly number[], logprob: number): Record<string, unknown> {
-  return { token: textOf(bytes), logprob, bytes: [...bytes] };
-}
-
-function textOf(bytes: readonly number[]): string {
-  return Buffer.from(bytes).toString("utf8");
-}
-
-function perSecond(count: number, ms: number): number {
-  return ms > 0 ? Math.round((count * 1_000_000) / ms) / 1000 : 0;
 }

@@ -1,15 +1,11 @@
 // Owns the embeddings route: a vector for each text, as numbers or as base64.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { EmbeddingsRequestSchema } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import type { AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import { unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
-import { streamResponse } from "../../stream-response.ts";
-
-/** Numbers that become JSON in one turn, which takes some 15 ms. Two million take most of a second, in which no stream moves. */
-const numbersPerTurn = 32_768;
+import { respondWithVectors, vectorPieces } from "../../vectors.ts";
 
 export interface Embedded {
   readonly vectors: readonly (readonly number[])[];
@@ -30,34 +26,20 @@ export function embeddingsRoute({ limits, view }: AppOptions, generations: Gener
       texts: typeof body.input === "string" ? [body.input] : body.input,
     });
     const embedded = { vectors: job.vectors, tokens: end.usage.prompt_tokens };
-    const pieces = embeddingsJson(embedded, view.info().model, body.encoding_format === "base64");
-    const headers = { "content-type": "application/json" };
-    const [first, ...rest] = pieces;
-    return rest.length === 0 ? c.body(first?.() ?? "", 200, headers) : streamResponse(c, oneEachTurn(pieces), headers);
+    return respondWithVectors(c, embeddingsJson(embedded, view.info().model, body.encoding_format === "base64"));
   };
 }
 
 /** The response's body in pieces, none of which takes long to make. */
 export function embeddingsJson({ vectors, tokens }: Embedded, model: string, base64: boolean): (() => string)[] {
-  const perPiece = Math.max(1, Math.floor(numbersPerTurn / Math.max(1, vectors[0]?.length ?? 1)));
-  const count = Math.max(1, Math.ceil(vectors.length / perPiece));
   const usage = { prompt_tokens: tokens, total_tokens: tokens };
-  const item = (vector: readonly number[], index: number): string =>
-    JSON.stringify({ object: "embedding", index, embedding: base64 ? toBase64(vector) : vector });
-  return Array.from({ length: count }, (_, piece) => () => {
-    const from = piece * perPiece;
-    const items = vectors.slice(from, from + perPiece).map((vector, i) => item(vector, from + i));
-    const head = piece === 0 ? '{"object":"list","data":[' : ",";
-    const tail = piece === count - 1 ? `],${JSON.stringify({ model, usage }).slice(1)}` : "";
-    return head + items.join(",") + tail;
+  return vectorPieces({
+    vectors,
+    head: '{"object":"list","data":[',
+    tail: `],${JSON.stringify({ model, usage }).slice(1)}`,
+    item: (vector, index) =>
+      JSON.stringify({ object: "embedding", index, embedding: base64 ? toBase64(vector) : vector }),
   });
-}
-
-async function* oneEachTurn(pieces: readonly (() => string)[]): AsyncGenerator<string> {
-  for (const piece of pieces) {
-    yield piece();
-    await nextTurn();
-  }
 }
 
 /** As OpenAI's clients expect: little-endian 32-bit floats. */

@@ -5,7 +5,8 @@ import type { EndEvent, QueuedEvent, StatusEvent, StreamEvent, TokenEvent, Worke
 import { encodeSse, encodeSseComment } from "@waggle/sse";
 import type { Collector, Framing } from "../../dialect.ts";
 import { createPromptProgressReporter } from "../../prompt-progress.ts";
-import { openAiTimings, openAiUsage } from "./answer.ts";
+import { answerTimings } from "../../answer-timings.ts";
+import { openAiUsage } from "./answer.ts";
 import type { AnswerHead } from "./answer.ts";
 import { openAiError } from "./errors.ts";
 
@@ -125,7 +126,7 @@ function openAiFraming(
     frameEnd(end) {
       const progress = progressOf(end);
       const pieces = choices.closing(end);
-      const timings = openAiTimings(end);
+      const timings = answerTimings(end);
       const last = pieces.pop();
       const lastChunk = last === undefined ? "" : chunk({ choices: [last], timings });
       const usage = includeUsage ? chunk({ choices: [], usage: openAiUsage(end.usage), timings }) : "";
@@ -145,7 +146,7 @@ function openAiCollector({ wholeObject, collect }: Completion, options: Completi
       object: wholeObject,
       choices: choices.choices(end),
       usage: openAiUsage(end.usage),
-      timings: openAiTimings(end),
+      timings: answerTimings(end),
     }),
   };
 }

@@ -14,7 +14,6 @@ import { answerOf, optionsOf } from "./framing.ts";
 import { modelListOf, modelOf } from "./models.ts";
 import { translateChat } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
-import { createTokenRoutes } from "./token-routes.ts";
 
 /** @openai/agents reads thoughts under this name alone. Goose refuses a message with both, so nobody is sent both. */
 const readsReasoning = /^Agents\/JavaScript/;
@@ -49,6 +48,5 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
     },
     completions: completionsRoute(options, generations),
     embeddings: embeddingsRoute(options, generations),
-    ...createTokenRoutes(options),
   };
 }

@@ -2,7 +2,7 @@
 // (Responses, streaming events).
 import type { Logprob, TokenEvent } from "@waggle/protocol";
 import { chatLogprobs } from "../openai/answer.ts";
-import { createCollectedLogprobs } from "../openai/collected-logprobs.ts";
+import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { createStringArgumentReader } from "./string-argument.ts";
 import type { ClientTool } from "./tools.ts";
 

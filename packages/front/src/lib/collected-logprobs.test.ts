@@ -2,9 +2,10 @@ import { expect, it } from "vitest";
 import { createCollectedLogprobs, maxCollectedLogprobs } from "./collected-logprobs.ts";
 
 const entry = (alternatives: number) => ({
+  id: 1,
   bytes: [97],
   logprob: -1,
-  top: Array.from({ length: alternatives }, () => ({ bytes: [98], logprob: -2 })),
+  top: Array.from({ length: alternatives }, () => ({ id: 2, bytes: [98], logprob: -2 })),
 });
 
 it("keeps what each choice was given", () => {

@@ -1,6 +1,6 @@
 // Owns the logprobs of a collected answer while it is collected, and the limit on them.
 import type { Logprob } from "@waggle/protocol";
-import { unsupported } from "../../fields.ts";
+import { unsupported } from "./fields.ts";
 
 /**
  * Of all choices, alternatives counted as well. A collected answer becomes JSON in one turn, in which no stream moves: for so many some 90 ms.

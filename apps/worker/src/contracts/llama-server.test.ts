@@ -1,0 +1,409 @@
+import { createStepGate, expectedFakeText } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine";
+import { createTokenTable } from "@waggle/front";
+import { LlamaServerErrorSchema, PropsSchema } from "@waggle/protocol";
+import { parseSse } from "@waggle/sse";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+
+type Json = Record<string, unknown>;
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): InlineWorker {
+  return (worker = createInlineWorker(options));
+}
+
+const local = { host: "127.0.0.1:7711" };
+
+async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const init = { method: "POST", body: JSON.stringify(body), headers: { ...local, ...headers } };
+  return await worker.app.request(path, init);
+}
+
+async function get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+  return await worker.app.request(path, { headers: { ...local, ...headers } });
+}
+
+async function jsonOf(response: Response): Promise<Json> {
+  expect(response.status).toBe(200);
+  return (await response.json()) as Json;
+}
+
+async function framesOf(response: Response): Promise<Json[]> {
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  const frames: Json[] = [];
+  if (response.body === null) return frames;
+  for await (const { data } of parseSse(response.body)) frames.push(JSON.parse(data) as Json);
+  return frames;
+}
+
+async function errorOf(response: Response) {
+  return LlamaServerErrorSchema.parse(await response.json()).error;
+}
+
+/** Its first pass is over, so the slots have been told. */
+async function isRunning(gate: StepGate): Promise<void> {
+  await gate.held();
+  gate.step();
+  await gate.held();
+}
+
+const greedy = { temperature: 0 };
+const wordsOf = (text: string, count: number): string =>
+  expectedFakeText({ kind: "text", text }, { ...greedy, seed: 0, ignore_eos: false }, count);
+
+describe("POST /completion", () => {
+  test("answers with all that llama-server's answer has", async () => {
+    start();
+    const answer = await jsonOf(await post("/completion", { prompt: "a bee", n_predict: 3, seed: 7, ...greedy }));
+    expect(answer).toMatchObject({
+      index: 0,
+      content: wordsOf("a bee", 3),
+      tokens: [],
+      id_slot: 0,
+      stop: true,
+      model: "waggle-fake",
+      tokens_predicted: 3,
+      tokens_evaluated: 3,
+      generation_settings: { seed: 7, temperature: 0, n_predict: 3, top_k: 40, stop: [] },
+      prompt: "a bee",
+      has_new_line: false,
+      truncated: false,
+      stop_type: "limit",
+      stopping_word: "",
+      tokens_cached: 5,
+      timings: { cache_n: 0, prompt_n: 3, predicted_n: 3 },
+    });
+    expect(Object.keys(answer["timings"] as Json)).toEqual(
+      expect.arrayContaining(["prompt_ms", "prompt_per_token_ms", "prompt_per_second", "predicted_per_token_ms"]),
+    );
+  });
+
+  test("streams pieces, then a last frame with the rest, and no [DONE]", async () => {
+    start();
+    const body = { prompt: "a bee", n_predict: 3, stream: true, timings_per_token: true, ...greedy };
+    const frames = await framesOf(await post("/completion", body));
+    const last = frames.pop();
+    expect(frames.map(({ content }) => content).join("")).toBe(wordsOf("a bee", 3));
+    expect(frames.map(({ stop, tokens_predicted }) => [stop, tokens_predicted])).toEqual([
+      [false, 1],
+      [false, 2],
+      [false, 3],
+    ]);
+    expect(frames.every(({ tokens, timings }) => (tokens as number[]).length === 1 && timings !== undefined)).toBe(
+      true,
+    );
+    expect(last).toMatchObject({ stop: true, content: "", tokens: [], stop_type: "limit", tokens_predicted: 3 });
+  });
+
+  test("says why it stopped", async () => {
+    start();
+    const text = "the hive";
+    expect(await jsonOf(await post("/completion", { prompt: `${text} [eog:2]` }))).toMatchObject({ stop_type: "eos" });
+    const [first = ""] = wordsOf(text, 1).trim().split(" ");
+    const stopped = await jsonOf(await post("/completion", { prompt: text, stop: ["", first], ...greedy }));
+    expect(stopped).toMatchObject({ content: " ", stop_type: "word", stopping_word: first });
+  });
+
+  test("n_predict 0 computes the prompt, and the next request finds it", async () => {
+    start();
+    const warmed = await jsonOf(await post("/completion", { prompt: "the bees fly over", n_predict: 0 }));
+    expect(warmed).toMatchObject({ content: "", stop: true });
+    const answer = await jsonOf(await post("/completion", { prompt: "the bees fly over meadow", n_predict: 1 }));
+    expect((answer["timings"] as Json)["cache_n"]).toBeGreaterThan(10);
+  });
+
+  test("takes text, tokens, both mixed, an object, and lists of them", async () => {
+    start();
+    const { tokens } = await jsonOf(await post("/tokenize", { content: "a bee" }));
+    const wanted = wordsOf("a bee", 2);
+    const ask = async (prompt: unknown): Promise<unknown> =>
+      await (await post("/completion", { prompt, n_predict: 2, ...greedy })).json();
+    expect(await ask(tokens)).toMatchObject({ content: wanted });
+    expect(await ask([...(tokens as number[]).slice(0, 1), " bee"])).toMatchObject({ content: wanted });
+    expect(await ask({ prompt_string: "a bee" })).toMatchObject({ content: wanted });
+    expect(await ask(["a bee", tokens, "the hive"])).toMatchObject([
+      { index: 0, content: wanted },
+      { index: 1, content: wanted },
+      { index: 2, content: wordsOf("the hive", 2) },
+    ]);
+  });
+
+  test("n_cmpl gives a list of answers, each with its seed", async () => {
+    start();
+    const body = { prompt: "a bee", n_predict: 2, n_cmpl: 2, seed: 5 };
+    const answers = (await (await post("/completion", body)).json()) as Json[];
+    expect(answers.map(({ index, tokens_predicted }) => [index, tokens_predicted])).toEqual([
+      [0, 2],
+      [1, 2],
+    ]);
+    expect(answers.map(({ generation_settings: settings }) => (settings as Json)["seed"])).toEqual([5, 6]);
+    const frames = await framesOf(await post("/completion", { ...body, stream: true }));
+    expect(frames.filter(({ stop }) => stop === true).map(({ index }) => index)).toEqual([0, 1]);
+  });
+
+  test("response_fields are whole paths, and an empty one is nothing", async () => {
+    start();
+    const ask = async (fields: string[]): Promise<string> =>
+      await (await post("/completion", { prompt: "a bee", n_predict: 1, response_fields: fields, ...greedy })).text();
+    const content = JSON.stringify(wordsOf("a bee", 1));
+    expect(await ask(["content", "timings/prompt_n", "timings/none", "none/content"])).toBe(
+      `{"content":${content},"timings/prompt_n":3}`,
+    );
+    expect(await ask([""])).toBe("{}");
+    expect(JSON.parse(await ask([]))).toHaveProperty("generation_settings");
+  });
+
+  test("probabilities name their tokens, whole and streamed", async () => {
+    start();
+    const body = { prompt: "a bee", n_predict: 2, n_probs: 3, return_tokens: true, ...greedy };
+    const answer = await jsonOf(await post("/completion", body));
+    const listed = answer["completion_probabilities"] as { id: number; top_logprobs: Json[] }[];
+    expect(listed.map(({ id }) => id)).toEqual(answer["tokens"]);
+    expect(listed[0]?.top_logprobs).toHaveLength(3);
+    expect(listed[0]?.top_logprobs[0]).toMatchObject({ id: listed[0]?.id, logprob: -0.01 });
+    const frames = await framesOf(await post("/completion", { ...body, stream: true }));
+    expect(frames[0]?.["completion_probabilities"]).toEqual(listed.slice(0, 1));
+  });
+
+  test("a bias may name its token by text, and false bans it", async () => {
+    start();
+    const ask = async (bias: unknown): Promise<Json> =>
+      await jsonOf(await post("/completion", { prompt: "a bee", n_predict: 1, logit_bias: bias }));
+    const of = ({ generation_settings: settings }: Json): unknown => (settings as Json)["logit_bias"];
+    const { tokens } = await jsonOf(await post("/tokenize", { content: " bee" }));
+    const [bee] = tokens as number[];
+    const expected = [{ token: bee, bias: -100 }];
+    expect(of(await ask([[" bee", false]]))).toEqual(expected);
+    expect(of(await ask([[bee, -1e9]]))).toEqual(expected);
+    expect(of(await ask({ " bee": -100 }))).toEqual(expected);
+  });
+
+  test("samplers that are not named are off, and the answer says what ran", async () => {
+    start();
+    const body = { prompt: "a bee", n_predict: 1, temperature: 0.3, samplers: ["top-p", "top_k", "typ_p"] };
+    const { generation_settings: settings } = await jsonOf(await post("/completion", body));
+    expect(settings).toMatchObject({ samplers: ["top_k", "top_p"], temperature: 1, min_p: 0, top_k: 40, top_p: 0.95 });
+  });
+
+  test("what other samplers there are is refused by name, and accepted where it is off", async () => {
+    start();
+    const off = { dynatemp_range: 0, typical_p: 1, mirostat: 0, top_n_sigma: -1, lora: [], post_sampling_probs: false };
+    await jsonOf(await post("/completion", { prompt: "a", n_predict: 1, ...off }));
+    for (const [field, value] of Object.entries({ dynatemp_range: 0.5, typical_p: 0.9, mirostat: 2, lora: [{}] })) {
+      const response = await post("/completion", { prompt: "a", n_predict: 1, [field]: value });
+      expect(response.status).toBe(400);
+      expect(await errorOf(response)).toMatchObject({ code: 400, message: expect.stringContaining(`"${field}"`) });
+    }
+  });
+
+  test("errors are llama-server's, before and after the headers", async () => {
+    start({ contextSize: 64 });
+    const long = await post("/completion", { prompt: "x".repeat(100), n_predict: 1 });
+    expect(long.status).toBe(400);
+    expect(await errorOf(long)).toMatchObject({ code: 400, type: "exceed_context_size_error", n_ctx: 64 });
+    const image = { prompt: { prompt_string: "a", multimodal_data: ["aa"] }, n_predict: 1 };
+    expect((await errorOf(await post("/completion", image))).message).toContain('"prompt');
+    const streamed = await post("/completion", { prompt: "a bee [fail:2]", n_predict: 3, stream: true });
+    const decoder = new TextDecoder();
+    let text = "";
+    const read = async (): Promise<void> => {
+      for await (const bytes of streamed.body ?? []) text += decoder.decode(bytes, { stream: true });
+    };
+    await expect(read()).rejects.toThrow("The stream ended with an error.");
+    const last = JSON.parse(text.trim().split("\n\n").at(-1)?.replace("data: ", "") ?? "") as unknown;
+    expect(LlamaServerErrorSchema.parse(last).error).toMatchObject({ code: 502, type: "engine_error" });
+    expect(text).not.toContain('"stop":true');
+  });
+
+  test("lines end it: a newline after its time, and a dedent", async () => {
+    start();
+    const say = `[say:${encodeURIComponent("a\n    b\n  c\n")}]`;
+    const answer = await jsonOf(await post("/completion", { prompt: say, n_indent: 4 }));
+    expect(answer).toMatchObject({ content: "a\n    b\n  ", stop_type: "limit", has_new_line: true });
+  });
+});
+
+describe("POST /completions", () => {
+  test("is llama-server's where the body has n_predict, else OpenAI's, errors as well", async () => {
+    start();
+    const ours = await jsonOf(await post("/completions", { prompt: "a bee", n_predict: 2, ...greedy }));
+    expect(ours).toMatchObject({ content: wordsOf("a bee", 2), stop: true });
+    const theirs = await jsonOf(await post("/completions", { prompt: "a bee", max_tokens: 2, ...greedy }));
+    expect(theirs).toMatchObject({ object: "text_completion", choices: [{ text: wordsOf("a bee", 2) }] });
+    const refused = await post("/completions", { prompt: "a bee", max_tokens: "2" });
+    expect(await refused.json()).toMatchObject({ error: { code: "invalid_argument", param: "max_tokens" } });
+  });
+});
+
+describe("POST /infill", () => {
+  const hole = { input_prefix: "a bee", input_suffix: " the hive", n_predict: 4, ...greedy };
+
+  test("fills in, with other files before", async () => {
+    start();
+    const plain = await jsonOf(await post("/infill", hole));
+    const extra = [{ filename: "x.c", text: "honey" }];
+    const more = await jsonOf(await post("/infill", { ...hole, input_extra: extra, prompt: "int " }));
+    expect(plain["content"]).not.toBe(more["content"]);
+    expect(Number(more["tokens_evaluated"])).toBeGreaterThan(Number(plain["tokens_evaluated"]));
+    expect(plain).not.toHaveProperty("prompt");
+  });
+
+  test("an extra file without text is refused by name", async () => {
+    start();
+    const response = await post("/infill", { ...hole, input_extra: [{ filename: "x" }] });
+    expect(response.status).toBe(400);
+    expect((await errorOf(response)).message).toContain('"input_extra.0.text"');
+  });
+
+  /** As llama.vim asks for a completion, and for the cache to be warmed. */
+  const llamaVim = {
+    id_slot: 0,
+    input_prefix: "int main() {\n",
+    input_suffix: "\n}\n",
+    input_extra: [{ filename: "a.h", text: "int a();", time: 1 }],
+    prompt: "  return ",
+    n_predict: 4,
+    stop: [],
+    n_indent: 0,
+    top_k: 40,
+    top_p: 0.9,
+    samplers: ["top_k", "top_p", "infill"],
+    stream: false,
+    cache_prompt: true,
+    t_max_prompt_ms: 500,
+    t_max_predict_ms: 1000,
+    response_fields: [
+      "content",
+      ...["prompt_n", "prompt_ms", "prompt_per_token_ms", "prompt_per_second"].map((name) => `timings/${name}`),
+      ...["predicted_n", "predicted_ms", "predicted_per_token_ms", "predicted_per_second"].map(
+        (name) => `timings/${name}`,
+      ),
+      "truncated",
+      "tokens_cached",
+    ],
+  };
+
+  test("llama.vim reads the text and flat timings of a reply that it looks for in the raw text", async () => {
+    start();
+    const text = await (await post("/infill", llamaVim)).text();
+    expect(text.startsWith("{")).toBe(true);
+    expect(text).toContain('"content":"');
+    expect(Object.keys(JSON.parse(text) as Json)).toEqual(llamaVim.response_fields);
+    const warmed = await post("/infill", { ...llamaVim, n_predict: 0, prompt: "", response_fields: [""] });
+    expect(await warmed.text()).toBe("{}");
+  });
+
+  test("llama.vscode asks for several at once, and reads the model's context", async () => {
+    start({ slots: 2, contextSize: 2_048 });
+    const { response_fields: _, ...body } = llamaVim;
+    const answers = (await (await post("/infill", { ...body, n_cmpl: 2, temperature: 0.8 })).json()) as Json[];
+    expect(answers.map(({ content }) => typeof content)).toEqual(["string", "string"]);
+    const props = await jsonOf(await get("/props?model=x&autoload=false"));
+    expect(props["default_generation_settings"]).toMatchObject({ n_ctx: 2_048 });
+    const tokens = { content: "a bee", add_special: true, parse_special: true };
+    expect(await jsonOf(await post("/tokenize", tokens))).toMatchObject({ tokens: [256, 97, 264] });
+    const chat = { messages: [{ role: "user", content: "Hi" }], tools: [], tool_choice: "auto" };
+    expect(await jsonOf(await post("/apply-template", chat))).toEqual({ prompt: "user: Hi\nassistant:" });
+  });
+});
+
+describe("other clients as they ask", () => {
+  test("Continue's llama.cpp provider reads content from each frame", async () => {
+    start();
+    const body = {
+      ...{ prompt: "a bee", stream: true, n_predict: 3, stop: ["<|end|>"] },
+      ...{ frequency_penalty: undefined, top_p: 0.9, temperature: 0, model: "x", keep_alive: 1_800 },
+    };
+    const frames = await framesOf(await post("/completion", body, { "content-type": "application/json" }));
+    expect(frames.map(({ content }) => content).join("")).toBe(wordsOf("a bee", 3));
+  });
+
+  test("promptfoo's llama provider reads content", async () => {
+    start();
+    const body = {
+      ...{ prompt: "a bee", n_predict: 3, temperature: 0, top_k: 40, top_p: 0.95, stop: [], repeat_last_n: 64 },
+      ...{ n_keep: 0, tfs_z: 1, typical_p: 1, mirostat: 0, mirostat_tau: 5, mirostat_eta: 0.1, seed: -1 },
+      ...{ penalize_nl: true, ignore_eos: false, logit_bias: [], n_probs: 0, slot_id: -1, cache_prompt: false },
+    };
+    expect((await jsonOf(await post("/completion", body)))["content"]).toBe(wordsOf("a bee", 3));
+  });
+});
+
+describe("the server about itself", () => {
+  test("props tell the model's file by its name alone", async () => {
+    start();
+    const props = PropsSchema.parse(await jsonOf(await get("/props")));
+    expect(props).toMatchObject({ model_path: "waggle-fake", is_sleeping: false });
+    expect((await post("/props", {})).status).toBe(501);
+  });
+
+  test("health has llama-server's words and ours, at both of its paths", async () => {
+    start({ loadLater: true });
+    const loading = await get("/health");
+    expect(loading.status).toBe(503);
+    expect(await loading.json()).toMatchObject({
+      error: { code: 503, message: "Loading model", type: "unavailable_error" },
+      ready: false,
+      state: "loading",
+    });
+    expect((await get("/props")).status).toBe(503);
+    worker.load();
+    for (const path of ["/health", "/v1/health"]) {
+      expect(await jsonOf(await get(path))).toMatchObject({ status: "ok", ready: true });
+    }
+  });
+
+  test("slots tell that one is busy, and may be asked to fail then", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    expect(await (await get("/slots?fail_on_no_slot=1")).json()).toMatchObject([{ id: 0, is_processing: false }]);
+    const answer = post("/completion", { prompt: "a bee", n_predict: 2 });
+    await isRunning(gate);
+    const [slot] = (await (await get("/slots")).json()) as Json[];
+    expect(slot).toMatchObject({ n_ctx: 4_096, is_processing: true, next_token: [{ has_next_token: true }] });
+    const none = await get("/slots?fail_on_no_slot=1");
+    expect(none.status).toBe(503);
+    expect(await errorOf(none)).toMatchObject({ code: 503, type: "unavailable_error" });
+    gate.open();
+    await answer;
+  });
+
+  test("slots are not saved, restored or erased by hand", async () => {
+    start();
+    for (const action of ["save", "restore", "erase"]) {
+      expect(await errorOf(await post(`/slots/0?action=${action}`, { filename: "/etc/passwd" }))).toMatchObject({
+        code: 501,
+        type: "not_supported_error",
+      });
+    }
+  });
+
+  test("nobody is told another one's prompt, answer or job, and id_slot crosses no token", async () => {
+    const gate = createStepGate();
+    const tokens = createTokenTable([
+      { name: "anna", token: "token-of-anna-0123456789" },
+      { name: "ben", token: "token-of-ben-0123456789" },
+    ]);
+    start({ slots: 1, gate, access: { localMode: false, tokens: () => tokens } });
+    const anna = { authorization: "Bearer token-of-anna-0123456789" };
+    const ben = { authorization: "Bearer token-of-ben-0123456789" };
+    const body = { prompt: "the secret of the hive", n_predict: 2, id_slot: 0 };
+    const answer = post("/completion", body, anna);
+    await isRunning(gate);
+    for (const path of ["/slots", "/props", "/health", "/v1/slots"]) {
+      const told = await (await get(path, ben)).text();
+      expect(told).not.toMatch(/secret|job-|\/work|\/tmp/);
+    }
+    expect(await (await get("/slots", anna)).text()).toContain('"job_id":"job-');
+    gate.open();
+    await answer;
+    const same = await jsonOf(await post("/completion", body, ben));
+    expect(same["timings"]).toMatchObject({ cache_n: 0 });
+    expect((await jsonOf(await post("/completion", body, ben)))["timings"]).not.toMatchObject({ cache_n: 0 });
+    expect((await get("/slots")).status).toBe(401);
+  });
+});

@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import { findInfillMarkers, infillTokens, type InfillMarkers } from "./infill.ts";
+
+const markers: InfillMarkers = { prefix: 1, suffix: 2, middle: 3, repository: 4, file: 5 };
+const { repository: _, file: __, ...bare } = markers;
+
+/** A token for each character. */
+const tokenize = async (text: string): Promise<number[]> => [...text].map((character) => character.charCodeAt(0));
+
+const fit = { markers, contextSize: 800, maxCharsPerToken: 1, tokenize };
+const hole = { prefix: "before", suffix: "after", extra: [], prompt: "" };
+
+/** Characters, and markers as numbers in braces. */
+const shown = (tokens: readonly number[]): string =>
+  tokens.map((token) => (token < 9 ? `{${token}}` : String.fromCharCode(token))).join("");
+
+test("metadata names the markers, and the older names are known", () => {
+  const metadata = { fim_pre_token_id: 7, suffix_token_id: 8, middle_token_id: 9, fim_sep_token_id: 10 };
+  expect(findInfillMarkers(metadata, ["<|fim_prefix|>"])).toEqual({
+    prefix: 7,
+    suffix: 8,
+    middle: 9,
+    repository: undefined,
+    file: 10,
+  });
+});
+
+test("markers are found by their texts", () => {
+  const pieces = ["a", "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "<|file_sep|>"];
+  expect(findInfillMarkers({}, pieces)).toMatchObject({ prefix: 1, suffix: 2, middle: 3, file: 4 });
+});
+
+test("a model without all three was not trained to fill in", () => {
+  expect(findInfillMarkers({}, ["<|fim_prefix|>", "<|fim_suffix|>"])).toBeUndefined();
+});
+
+test("what comes before the hole, what comes after it, and the hole", async () => {
+  const tokens = await infillTokens(hole, { ...fit, markers: bare });
+  expect(shown(tokens)).toBe("{1}before{2}after{3}");
+});
+
+test("the prompt is where the answer begins", async () => {
+  const tokens = await infillTokens({ ...hole, prompt: "!" }, { ...fit, markers: bare });
+  expect(shown(tokens)).toBe("{1}before!{2}after{3}");
+});
+
+test("other files come first, each after its name", async () => {
+  const extra = [
+    { filename: "a.c", text: "A;" },
+    { filename: "b.c", text: "B;" },
+  ];
+  const tokens = await infillTokens({ ...hole, extra }, fit);
+  expect(shown(tokens)).toBe("{4}myproject\n{5}a.c\nA;{5}b.c\nB;{5}filename\n{1}before{2}after{3}");
+});
+
+test("without a marker for files a line tells them apart", async () => {
+  const tokens = await infillTokens({ ...hole, extra: [{ filename: "a.c", text: "A;" }] }, { ...fit, markers: bare });
+  expect(shown(tokens)).toBe("\n\n--- snippet ---\n\nA;{1}before{2}after{3}");
+});
+
+test("what does not fit goes: the far ends, and the first of the files", async () => {
+  const long = "0123456789".repeat(100);
+  const extra = [
+    { filename: "a.c", text: "gone" },
+    { filename: "b.c", text: long },
+  ];
+  const tokens = await infillTokens({ prefix: `${long}<`, suffix: `>${long}`, extra, prompt: "" }, fit);
+  const text = shown(tokens);
+  // Half of the context is for what is near, three quarters of that for what comes before; a quarter is for the answer.
+  const [, others = "", before = "", after = ""] = /^(.*)\{1\}(.*)\{2\}(.*)\{3\}$/su.exec(text) ?? [];
+  expect(before).toHaveLength(300);
+  expect(before.endsWith("9<")).toBe(true);
+  expect(after).toHaveLength(98);
+  expect(after.startsWith(">0")).toBe(true);
+  expect(others.endsWith("789{5}filename\n")).toBe(true);
+  expect(others).not.toContain("gone");
+  expect(tokens.length).toBeLessThanOrEqual(600 + 3);
+});
+
+test("however much there is, no more is tokenized than may be needed", async () => {
+  const lengths: number[] = [];
+  const counting = async (text: string): Promise<number[]> => {
+    lengths.push(text.length);
+    return await tokenize(text);
+  };
+  const long = "x".repeat(1_000_000);
+  const extra = [{ filename: "a.c", text: long }];
+  await infillTokens({ prefix: long, suffix: long, extra, prompt: long }, { ...fit, tokenize: counting });
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(fit.contextSize);
+});

@@ -1,0 +1,100 @@
+// Owns how a text to embed, or a query with its document, becomes tokens: what the model wants around and between them, and where it is cut.
+import { maxCharsPerToken, type EmbedInput, type TextPair, type Token } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
+
+export type TextTokenizer = (text: EmbedInput | TextPair, truncateTo?: number) => Promise<readonly Token[]>;
+
+export interface TextTokenizerOptions {
+  readonly model: LlamaModel;
+  /** The bare tokenizer: nothing is added. */
+  readonly tokenize: (text: string, specialTokens: boolean) => Promise<Token[]>;
+  /** How the file has a query and its document written down, where it says so. */
+  readonly rankTemplate: string | undefined;
+  readonly maxTokens: number;
+}
+
+export function createTextTokenizer(options: TextTokenizerOptions): TextTokenizer {
+  const { model, tokenize, maxTokens } = options;
+  const frame = frameOf(model);
+  const vocabularySize = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
+  const template = rankTemplateOf(options.rankTemplate);
+
+  /** What is sure to be cut off is not tokenized. */
+  async function tokensOf(text: string, most: number): Promise<Token[]> {
+    const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false);
+    return tokens.slice(0, most);
+  }
+
+  async function embedTokens(text: EmbedInput, most: number): Promise<readonly Token[]> {
+    if (typeof text === "string") {
+      const { begin, end } = frame;
+      const tokens = await tokensOf(text, Math.max(1, most - begin.length - end.length));
+      // A text may have them written out; nothing has them twice.
+      return [...(tokens[0] === begin[0] ? [] : begin), ...tokens, ...(tokens.at(-1) === end[0] ? [] : end)];
+    }
+    const unknown = text.find((token) => token >= vocabularySize);
+    if (unknown === undefined) return text.slice(0, most);
+    throw new WaggleError(
+      "invalid_argument",
+      `Cannot embed token ${unknown}: the model has ${vocabularySize} of them.`,
+    );
+  }
+
+  async function pairTokens({ query, document }: TextPair, most: number): Promise<readonly Token[]> {
+    const before = template === undefined ? frame.begin : await tokenize(template.before, true);
+    const between = template === undefined ? frame.between : await tokenize(template.between, true);
+    const after = template === undefined ? frame.end : await tokenize(template.after, true);
+    const head = [...before, ...(await tokenize(query, false)), ...between];
+    const rest = most - head.length - after.length;
+    if (rest < 1) {
+      const message = `Cannot rank: the query leaves no room for a document; ${most} tokens are the most of both together.`;
+      throw new WaggleError("invalid_argument", message);
+    }
+    return [...head, ...(await tokensOf(document, rest)), ...after];
+  }
+
+  return async (text, truncateTo) => {
+    const most = truncateTo === undefined ? Infinity : Math.min(truncateTo, maxTokens);
+    return typeof text === "object" && "query" in text ? await pairTokens(text, most) : await embedTokens(text, most);
+  };
+}
+
+interface Frame {
+  readonly begin: readonly Token[];
+  readonly end: readonly Token[];
+  /** Between a query and its document. */
+  readonly between: readonly Token[];
+}
+
+/** As llama.cpp adds them (`llama_vocab` and `format_prompt_rerank`), but that a pair of word pieces ends as BERT was trained, with a separator. */
+function frameOf({ tokens: special, vocabularyType, fileInfo }: LlamaModel): Frame {
+  const list = (token: Token | null): Token[] => (token === null ? [] : [token]);
+  const wordPieces = vocabularyType === LlamaVocabularyType.wpm;
+  if (wordPieces) {
+    const separator = list(special.sep);
+    return { begin: list(special.bos), end: separator, between: separator };
+  }
+  const end = special.shouldAppendEosToken ? list(special.eos) : [];
+  const { add_sep_token: addsSeparator = vocabularyType === LlamaVocabularyType.ugm } = fileInfo.metadata.tokenizer
+    .ggml as { readonly add_sep_token?: boolean };
+  return {
+    begin: special.shouldPrependBosToken ? list(special.bos) : [],
+    end,
+    between: [...end, ...(addsSeparator ? list(special.sep) : [])],
+  };
+}
+
+interface RankTemplate {
+  readonly before: string;
+  readonly between: string;
+  readonly after: string;
+}
+
+/** In the file's own words, where `{query}` and then `{document}` stand in them. */
+function rankTemplateOf(source: string | undefined): RankTemplate | undefined {
+  const [before, rest, ...more] = source?.split("{query}") ?? [];
+  const [between, after, ...others] = rest?.split("{document}") ?? [];
+  if (before === undefined || between === undefined || after === undefined) return undefined;
+  return more.length + others.length > 0 ? undefined : { before, between, after };
+}

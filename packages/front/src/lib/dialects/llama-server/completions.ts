@@ -1,0 +1,95 @@
+// Owns llama-server's completions: from a body to its jobs, and their answers.
+import { InfillRequestSchema, LlamaServerCompletionRequestSchema, WaggleError } from "@waggle/protocol";
+import type { PromptInput } from "@waggle/engine";
+import type { GenerateSpec, Job } from "@waggle/jobs";
+import { lookAtBody, readBody } from "../../body.ts";
+import type { AppContext, AppOptions } from "../../context.ts";
+import { leavingOf } from "../../connection.ts";
+import type { Handler } from "../../dialect.ts";
+import { schemaGrammarFor, unsupported } from "../../fields.ts";
+import type { Generations } from "../../generations.ts";
+import { requestContextOf } from "../../wishes.ts";
+import type { AnswerOptions, Json } from "./answer.ts";
+import { llamaServerCollector, llamaServerFraming } from "./framing.ts";
+import type { AnswersCollector } from "./framing.ts";
+import { infillPromptOf, promptsOf, specOf } from "./request.ts";
+import type { CompletionWishes, LlamaServerContext } from "./request.ts";
+import { samplersWished } from "./samplers.ts";
+
+type CompletionRouteName = "textCompletion" | "eitherCompletion" | "infill";
+
+/** @param openAiCompletion answers a body of `/completions` that is not llama-server's */
+export function createCompletionRoutes(
+  options: AppOptions,
+  generations: Generations,
+  openAiCompletion: Handler,
+): Record<CompletionRouteName, Handler> {
+  const { limits, schemas, view, dispatcher } = options;
+
+  function contextOf(c: AppContext, streamed: boolean): LlamaServerContext {
+    return {
+      ...requestContextOf(c, options, { streamed }),
+      schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
+      async tokensOf(text) {
+        const question = { kind: "tokenize", text, addSpecial: false, parseSpecial: false, withPieces: false } as const;
+        return (await dispatcher.query<"tokenize">(question, leavingOf(c))).tokens;
+      },
+    };
+  }
+
+  async function answer(c: AppContext, body: CompletionWishes, prompts: readonly PromptInput[]): Promise<Response> {
+    const streamed = body.stream === true;
+    const [prompt, ...others] = prompts;
+    if (prompt === undefined) throw unsupported("prompt", "it is an empty list");
+    if (streamed && others.length > 0) throw unsupported("stream", "only one prompt can be streamed");
+    const spec = await specOf(body, prompt, contextOf(c, streamed));
+    const optionsOf = (job: Job, ofIt: GenerateSpec, index: number): AnswerOptions => {
+      const { model, context_size: contextSize = 0 } = view.info();
+      const { chain } = samplersWished(body.samplers);
+      const promptText = textOf(ofIt.prompt);
+      return { job, spec: ofIt, model, contextSize, promptText, index, samplers: chain, streamed };
+    };
+    if (streamed) {
+      const framing = (job: Job) => llamaServerFraming(optionsOf(job, spec, 0), body);
+      return await generations.respond(c, { spec, answer: { kind: "streamed", framing } });
+    }
+    const answers: Json[] = [];
+    const until = options.clock.now() + limits.collectTimeoutMs;
+    // One after the other: the next one finds what it has in common with the one before.
+    for (const input of prompts) {
+      const next = { ...spec, prompt: input, deadlineMs: Math.max(1, Math.ceil(until - options.clock.now())) };
+      const index = answers.length;
+      let collector: AnswersCollector | undefined;
+      const collected = (job: Job) => (collector ??= llamaServerCollector(optionsOf(job, next, index), body));
+      const { job, end } = await generations.complete(c, next, (token, from) => collected(from).add(token));
+      answers.push(...collected(job).body(end));
+    }
+    return c.json(answers.length === 1 ? answers[0] : answers);
+  }
+
+  async function completion(c: AppContext): Promise<Response> {
+    const { prompt, ...body } = await readBody(c, LlamaServerCompletionRequestSchema, limits.maxBodyBytes);
+    return await answer(c, body, promptsOf(prompt));
+  }
+
+  return {
+    textCompletion: completion,
+    async eitherCompletion(c) {
+      const value = await lookAtBody(c, limits.maxBodyBytes);
+      const isOurs = typeof value === "object" && value !== null && "n_predict" in value;
+      return isOurs ? await completion(c) : await openAiCompletion(c);
+    },
+    async infill(c) {
+      if (view.info().infill === false)
+        throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to.");
+      const body = await readBody(c, InfillRequestSchema, limits.maxBodyBytes);
+      return await answer(c, body, [infillPromptOf(body)]);
+    },
+  };
+}
+
+function textOf(prompt: PromptInput): string | undefined {
+  if (prompt.kind !== "pieces") return undefined;
+  const [first, ...rest] = prompt.pieces;
+  return typeof first === "string" && rest.length === 0 ? first : undefined;
+}

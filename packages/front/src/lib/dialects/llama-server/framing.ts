@@ -1,0 +1,127 @@
+// Owns how an answer leaves on llama-server's own routes: a frame for each piece and a last one with all the rest, or the whole in one.
+import { sseHeaders } from "@waggle/protocol";
+import type { EndEvent, StatusEvent, TokenEvent } from "@waggle/protocol";
+import { encodeSse, encodeSseComment } from "@waggle/sse";
+import { answerTimings } from "../../answer-timings.ts";
+import { createCollectedLogprobs } from "../../collected-logprobs.ts";
+import type { Collector, Framing } from "../../dialect.ts";
+import { chunkOf, fieldsOf, slotOf, wholeOf } from "./answer.ts";
+import type { AnswerOptions, ChoiceSoFar, Json } from "./answer.ts";
+import { llamaServerError } from "./errors.ts";
+
+/** How a request wants its answer told. */
+export interface Telling {
+  readonly return_tokens?: boolean | null | undefined;
+  readonly return_progress?: boolean | null | undefined;
+  readonly timings_per_token?: boolean | null | undefined;
+  readonly response_fields?: readonly string[] | null | undefined;
+}
+
+type Progress = NonNullable<StatusEvent["prompt_progress"]>;
+
+export function llamaServerFraming(options: AnswerOptions, telling: Telling): Framing {
+  const { job, spec } = options;
+  const choices = Array.from({ length: spec.choices }, (_, choice) => nothingSaid(choice));
+  const firstTokenMs: number[] = [];
+
+  function frame(body: Json): string {
+    return encodeSse({ data: JSON.stringify(body) });
+  }
+
+  function tokenFrame(token: TokenEvent): string {
+    const choice = token.choice ?? 0;
+    const before = choices[choice];
+    if (before === undefined) return "";
+    const said = withToken(before, token);
+    choices[choice] = said;
+    const timings = telling.timings_per_token === true ? { timings: timingsSoFar(said, token) } : {};
+    return frame({ ...chunkOf(options, said, token), ...timings });
+  }
+
+  function timingsSoFar({ choice, tokenCount }: ChoiceSoFar, { t_ms: atMs }: TokenEvent): Json {
+    const firstMs = (firstTokenMs[choice] ??= atMs);
+    const { promptTokens, cachedTokens } = job.state.counts;
+    const decodeMs = atMs - firstMs;
+    const perSecond = decodeMs > 0 ? ((tokenCount - 1) * 1000) / decodeMs : 0;
+    return answerTimings({
+      usage: {
+        prompt_tokens: promptTokens,
+        cached_tokens: cachedTokens,
+        completion_tokens: tokenCount,
+        total_tokens: promptTokens + tokenCount,
+      },
+      timings: { queue_ms: 0, prefill_ms: firstMs, decode_ms: decodeMs, total_ms: 0, tokens_per_second: perSecond },
+    });
+  }
+
+  function progressFrame({ total, cached, processed, time_ms }: Progress): string {
+    return frame({
+      index: options.index,
+      content: "",
+      tokens: [],
+      stop: false,
+      id_slot: slotOf(job, 0),
+      tokens_predicted: 0,
+      tokens_evaluated: total,
+      prompt_progress: { total, cache: cached, processed, time_ms },
+    });
+  }
+
+  return {
+    headers: sseHeaders,
+    cancelledIsError: true,
+    frame(event) {
+      switch (event.type) {
+        case "queued":
+        case "started":
+          return "";
+        case "status":
+          return telling.return_progress === true && event.prompt_progress !== undefined
+            ? progressFrame(event.prompt_progress)
+            : "";
+        case "token":
+          return tokenFrame(event);
+      }
+    },
+    frameEnd: (end) =>
+      choices.map((said) => frame(fieldsOf(wholeOf(options, said, end), telling.response_fields))).join(""),
+    frameError: (error) => frame({ ...llamaServerError(error) }),
+    keepAlive: (why) => encodeSseComment(why === "silent" ? "ping" : "waiting"),
+  };
+}
+
+/** Its body is a list: an answer for each choice. */
+export interface AnswersCollector extends Collector {
+  body(end: EndEvent): readonly Json[];
+}
+
+export function llamaServerCollector(options: AnswerOptions, telling: Telling): AnswersCollector {
+  const { choices: count } = options.spec;
+  const choices = Array.from({ length: count }, (_, choice) => nothingSaid(choice));
+  const tokens = choices.map(() => [] as number[]);
+  const logprobs = createCollectedLogprobs(count);
+  return {
+    add(token) {
+      const choice = token.choice ?? 0;
+      const before = choices[choice];
+      if (before === undefined) return;
+      choices[choice] = { ...withToken(before, token), content: before.content + token.text };
+      if (telling.return_tokens === true) for (const id of token.ids ?? []) tokens[choice]?.push(id);
+      if (token.logprobs !== undefined) logprobs.add(choice, token.logprobs);
+    },
+    body: (end) =>
+      choices.map((said, choice) => {
+        const whole = { ...said, tokens: tokens[choice] ?? [], logprobs: logprobs.of(choice) };
+        return fieldsOf(wholeOf(options, whole, end), telling.response_fields);
+      }),
+  };
+}
+
+function nothingSaid(choice: number): ChoiceSoFar {
+  return { choice, content: "", tokens: [], tokenCount: 0, hasNewLine: false, logprobs: [] };
+}
+
+/** What has been told is counted, and not kept. */
+function withToken(said: ChoiceSoFar, { text, ids = [] }: TokenEvent): ChoiceSoFar {
+  return { ...said, tokenCount: said.tokenCount + ids.length, hasNewLine: said.hasNewLine || text.includes("\n") };
+}

@@ -1,0 +1,30 @@
+// Owns llama-server's forms of a logit bias: by token or by text, a number or a ban.
+import type { LlamaServerCompletionRequest, Sampling } from "@waggle/protocol";
+import { llamaServerLimits } from "@waggle/protocol";
+import { unsupported } from "../../fields.ts";
+
+type Bias = LlamaServerCompletionRequest["logit_bias"];
+
+/** The tokens of a text, without BOS and control tokens. */
+export type TokensOf = (text: string) => Promise<readonly number[]>;
+
+/** What the native field allows: the ends ban a token, and force one. */
+const [least, most] = [-100, 100];
+
+/** @throws WaggleError invalid_argument naming the field; what `tokensOf` throws */
+export async function logitBiasOf(given: Bias, tokensOf: TokensOf): Promise<Sampling["logit_bias"]> {
+  if (given == null) return undefined;
+  const entries = Array.isArray(given) ? given : Object.entries(given);
+  if (entries.length === 0) return undefined;
+  const isToken = (key: string | number): boolean => typeof key === "number" || /^\d{1,9}$/.test(key);
+  const texts = entries.filter(([key]) => !isToken(key)).length;
+  if (texts > llamaServerLimits.biasTexts)
+    throw unsupported("logit_bias", `it has more than ${llamaServerLimits.biasTexts} texts`);
+  const bias: Record<string, number> = {};
+  for (const [key, value] of entries) {
+    const amount = value === false ? least : Math.min(most, Math.max(least, value));
+    const tokens = isToken(key) ? [key] : await tokensOf(String(key));
+    for (const token of tokens) bias[token] = amount;
+  }
+  return bias;
+}

@@ -1,0 +1,77 @@
+// Owns llama-server's routes about the server itself. They tell no prompt, no answer and no folder.
+import { jobUidOf } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { llamaServerRoutes } from "@waggle/protocol";
+import type { AppOptions } from "../../context.ts";
+import type { Handler } from "../../dialect.ts";
+import { specOfWishes } from "../../wishes.ts";
+import { samplersWished } from "./samplers.ts";
+
+type ServerRouteName = Extract<keyof typeof llamaServerRoutes, "props" | "setProps" | "slotList" | "slotAction">;
+
+export function createServerRoutes({ view, registry }: AppOptions): Record<ServerRouteName, Handler> {
+  const defaults = specOfWishes({}, { client: "", trace: "", sessionId: undefined, deadlineMs: undefined }).sampling;
+
+  return {
+    props(c) {
+      const prompts = view.prompts();
+      const info = view.info();
+      const { tools = false, parallel_tool_calls: parallel = false } = info.chat ?? {};
+      return c.json({
+        default_generation_settings: {
+          params: { ...defaults, n_predict: -1, max_tokens: -1, samplers: samplersWished(undefined).chain },
+          n_ctx: info.context_size,
+        },
+        total_slots: info.slots,
+        model_alias: info.model,
+        model_path: prompts.fileName,
+        modalities: { vision: false, video: false, audio: false },
+        endpoint_slots: true,
+        endpoint_props: false,
+        endpoint_metrics: true,
+        chat_template: prompts.chatTemplate,
+        chat_template_caps: {
+          supports_tools: tools,
+          supports_tool_calls: tools,
+          supports_parallel_tool_calls: parallel,
+        },
+        bos_token: prompts.bos,
+        eos_token: prompts.eos,
+        build_info: `waggle-${info.version}`,
+        is_sleeping: false,
+      });
+    },
+    setProps() {
+      throw new WaggleError("unimplemented", "Cannot change properties: the worker's settings are fixed at its start.");
+    },
+    slotList(c) {
+      const client = c.get("client");
+      const slots = view.slots();
+      const idle = slots.some(({ state }) => state === "idle");
+      if (!idle && (c.req.query("fail_on_no_slot") ?? "") !== "")
+        throw new WaggleError("unavailable", "Cannot find a slot: none is idle.", { retryAfterS: 1 });
+      const { context_size: contextSize } = view.info();
+      return c.json(
+        slots.map(({ id, state, job_id: uid, prompt_tokens: promptTokens, tokens }) => {
+          const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
+          const isOwn = job !== undefined && job.spec.scope.client === client;
+          return {
+            id,
+            n_ctx: contextSize,
+            speculative: false,
+            is_processing: state !== "idle",
+            ...(isOwn ? { job_id: job.id } : {}),
+            n_prompt_tokens: promptTokens,
+            next_token: [{ has_next_token: state === "prefilling" || state === "decoding", n_decoded: tokens }],
+          };
+        }),
+      );
+    },
+    slotAction() {
+      throw new WaggleError(
+        "unimplemented",
+        "Cannot save, restore or erase a slot: the worker does so by itself, and each client has its own.",
+      );
+    },
+  };
+}

@@ -1,0 +1,77 @@
+// Owns Ollama's two routes for embeddings. The vectors have length 1 on both; on the older one Ollama's own have not.
+import { OllamaEmbedRequestSchema, OllamaEmbeddingsRequestSchema } from "@waggle/protocol";
+import type { EmbedSpec } from "@waggle/jobs";
+import type { EndEvent } from "@waggle/protocol";
+import { readBody } from "../../body.ts";
+import type { AppContext, AppOptions } from "../../context.ts";
+import type { Handler } from "../../dialect.ts";
+import type { Generations } from "../../generations.ts";
+import { respondWithVectors, vectorPieces } from "../../vectors.ts";
+import type { Vector } from "../../vectors.ts";
+import { nanoseconds } from "./answer.ts";
+import { loadedInfo } from "./loaded.ts";
+import { askedModel } from "./model-name.ts";
+
+/** Tokens: more than any model takes, so that its own limit holds. */
+const whatFits = Number.MAX_SAFE_INTEGER;
+
+export function createEmbedRoutes(
+  { limits, view }: AppOptions,
+  generations: Generations,
+): Record<"ollamaEmbed" | "ollamaEmbeddings", Handler> {
+  async function embed(
+    c: AppContext,
+    wishes: Pick<EmbedSpec, "texts" | "truncateTo" | "dimensions">,
+  ): Promise<{ vectors: readonly Vector[]; end: EndEvent }> {
+    const { job, end } = await generations.complete(c, {
+      kind: "embed",
+      scope: { client: c.get("client"), trace: c.get("requestId") },
+      priority: 0,
+      deadlineMs: limits.collectTimeoutMs,
+      onDisconnect: "cancel",
+      direct: true,
+      ...wishes,
+    });
+    return { vectors: job.vectors, end };
+  }
+
+  return {
+    async ollamaEmbed(c) {
+      const body = await readBody(c, OllamaEmbedRequestSchema, limits.maxBodyBytes);
+      const model = askedModel(body, view.info().model);
+      const { input, dimensions, truncate } = body;
+      const texts = typeof input === "string" ? (input === "" ? [] : [input]) : (input ?? []);
+      if (texts.length === 0) {
+        loadedInfo(view);
+        return c.json({ model, embeddings: [], total_duration: 0, load_duration: 0, prompt_eval_count: 0 });
+      }
+      const { vectors, end } = await embed(c, {
+        texts,
+        truncateTo: truncate === false ? undefined : whatFits,
+        dimensions: dimensions ?? undefined,
+      });
+      const counts = {
+        total_duration: nanoseconds(end.timings.total_ms),
+        load_duration: nanoseconds(end.timings.queue_ms),
+        prompt_eval_count: end.usage.prompt_tokens,
+      };
+      const pieces = vectorPieces({
+        vectors,
+        head: `{"model":${JSON.stringify(model)},"embeddings":[`,
+        tail: `],${JSON.stringify(counts).slice(1)}`,
+        item: (vector) => JSON.stringify(vector),
+      });
+      return respondWithVectors(c, pieces);
+    },
+    async ollamaEmbeddings(c) {
+      const body = await readBody(c, OllamaEmbeddingsRequestSchema, limits.maxBodyBytes);
+      askedModel(body, view.info().model);
+      if (body.prompt == null || body.prompt === "") {
+        loadedInfo(view);
+        return c.json({ embedding: [] });
+      }
+      const { vectors } = await embed(c, { texts: [body.prompt], truncateTo: whatFits });
+      return c.json({ embedding: vectors[0] ?? [] });
+    },
+  };
+}

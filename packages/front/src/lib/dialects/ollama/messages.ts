@@ -1,0 +1,61 @@
+// Owns how a conversation of Ollama's clients becomes one in the shape that all dialects share. Theirs need not say which call a result is of.
+import type { ChatMessage, OllamaMessage, ToolCall } from "@waggle/protocol";
+
+export function chatMessagesOf(messages: readonly OllamaMessage[]): ChatMessage[] {
+  const open = createOpenCalls();
+  return messages.map((message) => {
+    const content = message.content ?? "";
+    switch (message.role) {
+      case "system":
+      case "user":
+        return { role: message.role, content };
+      case "tool":
+        return { role: "tool", content, tool_call_id: open.answeredBy(message) };
+      case "assistant": {
+        const calls = (message.tool_calls ?? []).map((call) => open.add(call));
+        return {
+          role: "assistant",
+          content,
+          ...(message.thinking == null || message.thinking === "" ? {} : { reasoning_content: message.thinking }),
+          ...(calls.length === 0 ? {} : { tool_calls: calls }),
+        };
+      }
+    }
+  });
+}
+
+type OllamaCall = NonNullable<OllamaMessage["tool_calls"]>[number];
+
+interface OpenCalls {
+  add(call: OllamaCall): ToolCall;
+  /** The id of the call that this message has the result of: the one it names by id, else by tool, else the first without a result. */
+  answeredBy(result: Pick<OllamaMessage, "tool_call_id" | "tool_name">): string;
+}
+
+function createOpenCalls(): OpenCalls {
+  const waiting: ToolCall[] = [];
+  let made = 0;
+
+  function idOf(given: string | null | undefined): string {
+    return given == null || given === "" ? `call_${made++}` : given;
+  }
+
+  return {
+    add({ id, function: { name, arguments: args } }) {
+      const call: ToolCall = {
+        id: idOf(id),
+        type: "function",
+        function: { name, arguments: JSON.stringify(args ?? {}) },
+      };
+      waiting.push(call);
+      return call;
+    },
+    answeredBy({ tool_call_id: id, tool_name: name }) {
+      const byId = waiting.findIndex((call) => call.id === id);
+      const byName = waiting.findIndex((call) => call.function.name === name);
+      const at = byId !== -1 ? byId : byName !== -1 ? byName : 0;
+      const [call] = waiting.splice(at, 1);
+      return call?.id ?? idOf(id);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import type { WorkerInfo } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { capabilitiesOf, countOf, listedModel, runningModel } from "./model-facts.ts";
+
+const info = { model: "m", model_bytes: 1_000, device: "cuda", context_size: 4_096 } as WorkerInfo;
+
+test.each([
+  [7_615_616_512, "7.6B"],
+  [494_032_768, "494.03M"],
+  [12_345, "12.35K"],
+  [0, "0"],
+])("%i parameters are %s", (parameters, text) => {
+  expect(countOf(parameters)).toBe(text);
+});
+
+test("the digest is the same for the same model, and another one for another", () => {
+  const { digest } = listedModel(info);
+  expect(digest).toMatch(/^[0-9a-f]{64}$/);
+  expect(listedModel({ ...info, uptime_ms: 7, device: "cpu" })["digest"]).toBe(digest);
+  for (const other of [{ model: "n" }, { model_bytes: 1_001 }, { model_modified_at: "2026-01-01T00:00:00.000Z" }]) {
+    expect(listedModel({ ...info, ...other })["digest"]).not.toBe(digest);
+  }
+});
+
+test("a model that a processor computes takes no memory of a device", () => {
+  expect(runningModel(info)["size_vram"]).toBe(1_000);
+  expect(runningModel({ ...info, device: "cpu" })["size_vram"]).toBe(0);
+});
+
+test.each([
+  ["generate", true, "switchable", ["completion", "tools", "insert", "thinking"]],
+  ["generate", false, "never", ["completion", "tools"]],
+  ["embed", false, "never", ["embedding"]],
+  ["rerank", false, "never", []],
+] as const)("a model to %s (infill: %s, thinking: %s) can %j", (kind, infill, thinking, capabilities) => {
+  expect(capabilitiesOf({ kind, infill }, { thinking })).toEqual(capabilities);
+});

@@ -1,0 +1,113 @@
+// Owns what the worker tells of its model in Ollama's shapes (tags, ps, show). Nothing in them is ever null.
+import { createHash } from "node:crypto";
+import type { ChatFormat } from "@waggle/chat-format";
+import type { WorkerInfo } from "@waggle/protocol";
+import { publicName } from "./model-name.ts";
+
+/** The version of Ollama's API that this dialect is compatible with; clients compare it number by number. */
+export const ollamaVersion = "0.17.6";
+
+/** The model stays as long as the worker. A time as every client can read it, Python's older ones too: no `Z`, no nanoseconds. */
+const never = "2318-01-01T00:00:00+00:00";
+
+const unknown = "unknown";
+
+/** Tags and ps. */
+export function listedModel(info: WorkerInfo): Record<string, unknown> {
+  const name = publicName(info.model);
+  return { name, model: name, size: info.model_bytes ?? 0, digest: digestOf(info), details: detailsOf(info) };
+}
+
+/** @param since when the model's file was written, where the file does not tell */
+export function tagOf(info: WorkerInfo, since: string): Record<string, unknown> {
+  return { ...listedModel(info), modified_at: info.model_modified_at ?? since };
+}
+
+export function runningModel(info: WorkerInfo): Record<string, unknown> {
+  return {
+    ...listedModel(info),
+    expires_at: never,
+    // How many layers went to a device, the engine does not tell: all of them, if they fit.
+    size_vram: info.device === undefined || info.device === "cpu" ? 0 : (info.model_bytes ?? 0),
+    context_length: info.context_size ?? 0,
+  };
+}
+
+export interface ShowOptions {
+  readonly info: WorkerInfo;
+  readonly abilities: ChatFormat["abilities"];
+  readonly since: string;
+  /** The name that the model's own card is said to have. */
+  readonly basename: string;
+}
+
+export function shownModel({ info, abilities, since, basename }: ShowOptions): Record<string, unknown> {
+  const parameters = `num_ctx ${info.context_size ?? 0}`;
+  return {
+    license: "",
+    modelfile: `FROM ${publicName(info.model)}\nPARAMETER ${parameters}\n`,
+    parameters,
+    // The model's own template is Jinja; clients only look which parts of a request it reads.
+    template: info.infill === true ? "{{ .Prompt }}{{ .Suffix }}" : "{{ .Prompt }}",
+    details: detailsOf(info),
+    model_info: modelInfo(info, basename),
+    capabilities: capabilitiesOf(info, abilities),
+    modified_at: info.model_modified_at ?? since,
+  };
+}
+
+function modelInfo(info: WorkerInfo, basename: string): Record<string, string | number> {
+  const { architecture = unknown, embedding_size: width } = info;
+  return {
+    "general.architecture": architecture,
+    "general.basename": basename,
+    "general.parameter_count": info.parameters ?? 0,
+    // As the worker enforces it, which may be less than the model was trained on.
+    [`${architecture}.context_length`]: info.context_size ?? 0,
+    ...(width === undefined ? {} : { [`${architecture}.embedding_length`]: width }),
+  };
+}
+
+/** Tools every model that writes is told of, if need be in the prompt's own words. One that ranks can nothing that Ollama knows. */
+export function capabilitiesOf(
+  { kind = "generate", infill }: Pick<WorkerInfo, "kind" | "infill">,
+  { thinking }: Pick<ChatFormat["abilities"], "thinking">,
+): string[] {
+  if (kind !== "generate") return kind === "embed" ? ["embedding"] : [];
+  return ["completion", "tools", ...(infill === true ? ["insert"] : []), ...(thinking === "never" ? [] : ["thinking"])];
+}
+
+function detailsOf({
+  architecture = unknown,
+  quantization = unknown,
+  parameters = 0,
+}: WorkerInfo): Record<string, unknown> {
+  return {
+    parent_model: "",
+    format: "gguf",
+    family: architecture,
+    families: [architecture],
+    parameter_size: countOf(parameters),
+    quantization_level: quantization,
+  };
+}
+
+/** `7.2B`, `494.03M`, as Ollama writes counts. */
+export function countOf(parameters: number): string {
+  if (parameters >= 1e9) return `${(parameters / 1e9).toFixed(1)}B`;
+  if (parameters >= 1e6) return `${(parameters / 1e6).toFixed(2)}M`;
+  return parameters >= 1e3 ? `${(parameters / 1e3).toFixed(2)}K` : String(parameters);
+}
+
+/** Clients only compare it, so it is that of what is known of the model: hashing the file itself would take minutes. */
+function digestOf({
+  model,
+  model_bytes,
+  parameters,
+  architecture,
+  quantization,
+  model_modified_at,
+}: WorkerInfo): string {
+  const facts = [model, model_bytes, parameters, architecture, quantization, model_modified_at];
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+}

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import { askedModel, isNameOf, publicName } from "./model-name.ts";
+
+describe("the public name", () => {
+  test.each([
+    ["waggle-fake", "waggle-fake:latest"],
+    ["Waggle Tiny Stories", "Waggle-Tiny-Stories:latest"],
+    ["u/r:Q8_0", "u/r:Q8_0"],
+    ["registry:5000/u/r", "registry:5000/u/r:latest"],
+    ["für alle / 🐝", "f-r-alle-/-:latest"],
+  ])("of %s is %s", (served, name) => {
+    expect(publicName(served)).toBe(name);
+    expect(publicName(name)).toBe(name);
+  });
+});
+
+describe("a model is found", () => {
+  test.each([
+    ["waggle-fake", "waggle-fake"],
+    ["waggle-fake:latest", "waggle-fake"],
+    ["WAGGLE-Fake", "waggle-fake"],
+    ["Waggle Tiny Stories", "Waggle Tiny Stories"],
+    ["Waggle Tiny Stories:latest", "Waggle Tiny Stories"],
+    ["waggle-tiny-stories", "Waggle Tiny Stories"],
+    ["u/r:q8_0", "u/r:Q8_0"],
+  ])("by %s, if it is %s", (asked, served) => {
+    expect(isNameOf(asked, served)).toBe(true);
+  });
+
+  test.each([
+    ["waggle-fake:7b", "waggle-fake"],
+    ["llama3.2", "waggle-fake"],
+    ["u/r", "u/r:Q8_0"],
+  ])("but not by %s, if it is %s", (asked, served) => {
+    expect(isNameOf(asked, served)).toBe(false);
+  });
+});
+
+test("a request names it by model, or by name as older clients do, and has to name it", () => {
+  expect(askedModel({ model: "m", name: "x" }, "m")).toBe("m");
+  expect(askedModel({ model: "", name: "m:latest" }, "m")).toBe("m:latest");
+  expect(() => askedModel({}, "m")).toThrow('"model"');
+  expect(() => askedModel({ name: "x" }, "m")).toThrow("model 'x' not found");
+});

@@ -1,0 +1,62 @@
+// Owns the shapes of llama-server's routes between text, tokens and messages.
+import { z } from "zod";
+import { chatShape } from "./chat-options.ts";
+import { requestLimits } from "./limits.ts";
+import { ChatMessageSchema } from "./openai.ts";
+import { ToolsSchema } from "./tools.ts";
+
+export const tokenRouteLimits = {
+  tokenizeChars: 524_288,
+  /** Each of its tokens is an object of the answer. */
+  tokenizePiecesChars: 65_536,
+  detokenizeTokens: 262_144,
+} as const;
+
+export const TokenizeRequestSchema = z
+  .object({
+    content: z.string().max(tokenRouteLimits.tokenizeChars),
+    add_special: z.boolean().default(false).describe("Put BOS before it where the model wants one."),
+    parse_special: z.boolean().default(true).describe("Read the text of control tokens as control tokens."),
+    with_pieces: z
+      .boolean()
+      .default(false)
+      .describe(
+        `The text of each token as well; then the content has ${tokenRouteLimits.tokenizePiecesChars} characters at most.`,
+      ),
+  })
+  .refine(
+    ({ content, with_pieces: withPieces }) => !withPieces || content.length <= tokenRouteLimits.tokenizePiecesChars,
+    {
+      path: ["content"],
+      message: `has ${tokenRouteLimits.tokenizePiecesChars} characters at most where the pieces are asked for`,
+    },
+  )
+  .meta({ id: "TokenizeRequest" });
+
+export const DetokenizeRequestSchema = z
+  .object({ tokens: z.array(z.int().nonnegative()).max(tokenRouteLimits.detokenizeTokens) })
+  .meta({ id: "DetokenizeRequest" });
+
+export const TokenizedSchema = z
+  .object({
+    tokens: z.union([
+      z.array(z.int()),
+      z.array(z.object({ id: z.int(), piece: z.union([z.string(), z.array(z.int())]) })),
+    ]),
+  })
+  .meta({ id: "Tokenized" });
+export const DetokenizedSchema = z.object({ content: z.string() }).meta({ id: "Detokenized" });
+
+export const ApplyTemplateRequestSchema = z
+  .object({
+    messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
+    tools: ToolsSchema.nullish(),
+    chat_template_kwargs: chatShape.chat_template_kwargs,
+    enable_thinking: chatShape.enable_thinking,
+    reasoning_effort: chatShape.reasoning_effort,
+    continue_final_message: chatShape.continue_final_message,
+    add_generation_prompt: chatShape.add_generation_prompt,
+  })
+  .meta({ id: "ApplyTemplateRequest" });
+
+export const RenderedSchema = z.object({ prompt: z.string() }).meta({ id: "Rendered" });

@@ -1,0 +1,261 @@
+// Owns what llama-server's clients send to its own routes. Unknown fields are ignored; what is known and cannot be had is refused by name.
+// Shapes after the README of llama.cpp's tools/server.
+import { z } from "zod";
+import { requestLimits } from "./limits.ts";
+
+/** How much text a context holds, only the engine knows; these bound the rest. */
+export const llamaServerLimits = {
+  /** Of one request. */
+  prompts: 64,
+  /** Texts and tokens of a prompt in pieces. */
+  promptPieces: 262_144,
+  choices: 16,
+  /** Alternatives for each token. */
+  probabilities: 20,
+  stopStrings: 64,
+  samplers: 32,
+  samplerChars: 32,
+  responseFields: 64,
+  responseFieldChars: 128,
+  /** Biased texts: each is tokenized. */
+  biasTexts: 128,
+  biasChars: 256,
+  extraFiles: 1_024,
+  filenameChars: 4_096,
+  indent: 1_024,
+} as const;
+
+const off = (why: string) => `${why} is not supported`;
+const flag = z.boolean().nullish();
+
+const TokenSchema = z.int().nonnegative();
+const PieceSchema = z.union([z.string(), TokenSchema], "must be a text or a token");
+
+/** One prompt: text, in which control tokens are read; texts and tokens one after the other; or a text in an object. */
+const PromptSchema = z.union(
+  [
+    z.string(),
+    z.array(PieceSchema).min(1).max(llamaServerLimits.promptPieces),
+    z.object({
+      prompt_string: z.string(),
+      multimodal_data: z.array(z.string()).max(0, "images and audio are not supported").nullish(),
+    }),
+  ],
+  "must be a text, or texts and tokens; images and audio are not supported",
+);
+export type LlamaServerPrompt = z.infer<typeof PromptSchema>;
+
+const BiasSchema = z.union([z.number(), z.literal(false)], "must be a number, or false to ban the token");
+
+const samplingShape = {
+  temperature: z.number().min(0).max(2).nullish(),
+  top_k: z.int().min(-1).max(1_000_000).nullish().describe("-1 and 0 turn it off."),
+  top_p: z.number().min(0).max(1).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
+  repeat_penalty: z.number().min(0.01).max(10).nullish(),
+  repeat_last_n: z.int().min(-1).max(65_536).nullish().describe("-1 is the whole context."),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  dry_multiplier: z.number().min(0).max(100).nullish(),
+  dry_base: z.number().min(1).max(100).nullish(),
+  dry_allowed_length: z.int().min(0).max(65_536).nullish(),
+  dry_penalty_last_n: z.int().min(-1).max(65_536).nullish(),
+  dry_sequence_breakers: z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers).nullish(),
+  xtc_probability: z.number().min(0).max(1).nullish(),
+  xtc_threshold: z.number().min(0).max(1).nullish(),
+  seed: z.int().nullish().describe("-1 draws a random one."),
+  ignore_eos: flag,
+  logit_bias: z
+    .union(
+      [
+        z
+          .array(z.tuple([z.union([TokenSchema, z.string().max(llamaServerLimits.biasChars)]), BiasSchema]))
+          .max(requestLimits.logitBiasEntries),
+        z
+          .record(z.string().max(llamaServerLimits.biasChars), BiasSchema)
+          .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries),
+      ],
+      `must be pairs of a token or text and a bias, or an object of them, ${requestLimits.logitBiasEntries} at most`,
+    )
+    .nullish()
+    .describe("A text stands for each of its tokens."),
+  grammar: z.string().max(requestLimits.grammarChars).nullish().describe("GBNF."),
+  json_schema: z.record(z.string(), z.unknown()).nullish(),
+  samplers: z
+    .union(
+      [
+        z.array(z.string().max(llamaServerLimits.samplerChars)).max(llamaServerLimits.samplers),
+        z.string().max(llamaServerLimits.samplerChars),
+      ],
+      "must be a list of samplers",
+    )
+    .nullish()
+    .describe(
+      "Those that it does not name are off; names of others are ignored. Their order is this worker's own; generation_settings tells it.",
+    ),
+  // What other samplers there are: accepted where it turns them off.
+  dynatemp_range: z.literal(0, off("dynamic temperature")).nullish(),
+  typical_p: z.number().min(1, off("typical sampling")).nullish(),
+  top_n_sigma: z.number().max(0, off("top-n-sigma")).nullish(),
+  mirostat: z.literal(0, off("Mirostat")).nullish(),
+  adaptive_target: z.number().min(-1).lt(0, off("adaptive sampling")).nullish(),
+  min_keep: z.int().min(0).max(1, off("more than 1")).nullish(),
+  post_sampling_probs: z.literal(false, off("probabilities after sampling")).nullish(),
+  lora: z.array(z.unknown()).max(0, off("an adapter")).nullish(),
+};
+
+const TokensWantedSchema = z
+  .int()
+  .min(-1)
+  .max(2 ** 31 - 1)
+  .nullish();
+
+/** What both routes take beside the prompt. */
+const completionShape = {
+  ...samplingShape,
+  n_predict: TokensWantedSchema.describe("-1: to the context's end. 0: the prompt is computed, and nothing is said."),
+  max_tokens: TokensWantedSchema,
+  stop: z
+    .union(
+      [
+        z.string().max(requestLimits.stopChars),
+        z.array(z.string().max(requestLimits.stopChars)).max(llamaServerLimits.stopStrings),
+      ],
+      `must be a text or a list of ${llamaServerLimits.stopStrings} at most, of ${requestLimits.stopChars} characters each`,
+    )
+    .nullish(),
+  stream: flag,
+  n_probs: z.int().min(0).max(llamaServerLimits.probabilities).nullish(),
+  n_cmpl: z.int().min(1).max(llamaServerLimits.choices).nullish(),
+  n: z.int().min(1).max(llamaServerLimits.choices).nullish().describe("The same as n_cmpl."),
+  n_indent: z.int().min(0).max(llamaServerLimits.indent).nullish(),
+  t_max_predict_ms: z.int().min(-1).nullish().describe("After it the next newline ends the answer."),
+  context_shift: flag.describe("Not llama-server's, which has a flag: see the native routes."),
+  cache_prompt: flag.describe("Prefixes are reused in any case: false changes nothing."),
+  id_slot: z.int().min(-1).nullish().describe("A hint: the slot that has most of the prompt is taken."),
+  return_tokens: flag,
+  return_progress: flag,
+  timings_per_token: flag,
+  response_fields: z
+    .array(z.string().max(llamaServerLimits.responseFieldChars))
+    .max(llamaServerLimits.responseFields)
+    .nullish()
+    .describe("Only these, by their paths: timings/prompt_n becomes a field of this name."),
+};
+
+export const LlamaServerCompletionRequestSchema = z
+  .object({
+    ...completionShape,
+    prompt: z.union(
+      [PromptSchema, z.array(PromptSchema).min(1).max(llamaServerLimits.prompts)],
+      `must be a text, texts and tokens, or a list of ${llamaServerLimits.prompts} such prompts at most; images and audio are not supported`,
+    ),
+  })
+  .meta({ id: "LlamaServerCompletionRequest" });
+export type LlamaServerCompletionRequest = z.infer<typeof LlamaServerCompletionRequestSchema>;
+
+export const InfillRequestSchema = z
+  .object({
+    ...completionShape,
+    input_prefix: z.string().describe("What comes before the hole."),
+    input_suffix: z.string().describe("What comes after it."),
+    input_extra: z
+      .array(z.object({ text: z.string(), filename: z.string().max(llamaServerLimits.filenameChars).nullish() }))
+      .max(llamaServerLimits.extraFiles)
+      .nullish()
+      .describe("Other files, the most relevant last; as many as the context has room for."),
+    prompt: z.string().nullish().describe("What the hole's text begins with."),
+  })
+  .meta({ id: "InfillRequest" });
+export type InfillRequest = z.infer<typeof InfillRequestSchema>;
+
+const loose = z.record(z.string(), z.unknown());
+
+const TimingsSchema = z.record(z.string(), z.number()).meta({ id: "LlamaServerTimings" });
+
+/** With response_fields only those. */
+export const LlamaServerCompletionSchema = z
+  .object({
+    index: z.int(),
+    content: z.string(),
+    tokens: z.array(z.int()),
+    id_slot: z.int(),
+    stop: z.literal(true),
+    model: z.string(),
+    tokens_predicted: z.int(),
+    tokens_evaluated: z.int(),
+    generation_settings: loose.describe("What the answer was really sampled with."),
+    prompt: z.string().optional().describe("Where the request had it as text."),
+    has_new_line: z.boolean(),
+    truncated: z.boolean().describe("The context was full."),
+    stop_type: z.enum(["none", "eos", "limit", "word"]),
+    stopping_word: z.string(),
+    tokens_cached: z.int().describe("That the slot holds now."),
+    timings: TimingsSchema,
+    completion_probabilities: z.array(loose).optional(),
+  })
+  .meta({ id: "LlamaServerCompletion" });
+
+export const LlamaServerChunkSchema = z
+  .object({
+    index: z.int(),
+    content: z.string(),
+    tokens: z.array(z.int()),
+    stop: z.boolean().describe("true: the last of its answer, with all that a whole answer has."),
+    id_slot: z.int(),
+    tokens_predicted: z.int(),
+    tokens_evaluated: z.int(),
+    timings: TimingsSchema.optional(),
+    prompt_progress: z
+      .object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() })
+      .optional()
+      .describe("With return_progress, while the prompt is computed."),
+    completion_probabilities: z.array(loose).optional(),
+  })
+  .meta({ id: "LlamaServerChunk" });
+
+export const PropsSchema = z
+  .object({
+    default_generation_settings: z.object({ n_ctx: z.int(), params: loose }),
+    total_slots: z.int(),
+    model_alias: z.string(),
+    model_path: z.string().describe("The file's name; its folder is nobody's business."),
+    modalities: z.object({ vision: z.literal(false), video: z.literal(false), audio: z.literal(false) }),
+    chat_template: z.string(),
+    chat_template_caps: z.record(z.string(), z.boolean()),
+    bos_token: z.string(),
+    eos_token: z.string(),
+    build_info: z.string(),
+    is_sleeping: z.literal(false),
+    endpoint_slots: z.literal(true),
+    endpoint_props: z.literal(false),
+    endpoint_metrics: z.literal(true),
+  })
+  .meta({ id: "Props" });
+
+export const LlamaServerSlotsSchema = z
+  .array(
+    z.object({
+      id: z.int(),
+      n_ctx: z.int(),
+      speculative: z.literal(false),
+      is_processing: z.boolean(),
+      job_id: z.string().optional().describe("Of the client's own job."),
+      n_prompt_tokens: z.int(),
+      next_token: z.array(z.object({ has_next_token: z.boolean(), n_decoded: z.int() })),
+    }),
+  )
+  .meta({ id: "LlamaServerSlots" });
+
+/** The body of an error on these routes. */
+export const LlamaServerErrorSchema = z
+  .object({
+    error: z.object({
+      code: z.int().describe("The HTTP status."),
+      message: z.string(),
+      type: z.string(),
+      n_prompt_tokens: z.int().optional(),
+      n_ctx: z.int().optional(),
+    }),
+  })
+  .meta({ id: "LlamaServerError" });

@@ -1,0 +1,191 @@
+// Owns the requests of Ollama's API, as its clients send them. Unknown fields are ignored, as those clients expect. Shapes after Ollama's API
+// reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
+import { z } from "zod";
+import { requestLimits } from "./limits.ts";
+import { ToolsSchema } from "./tools.ts";
+
+export const ollamaLimits = {
+  stopStrings: 16,
+  /** Alternatives that `top_logprobs` asks for. */
+  topLogprobs: 20,
+  embedInputs: 2_048,
+  /** All inputs of a request together. */
+  embedChars: 1_048_576,
+  dimensions: 65_536,
+  /** A conversation that `/api/generate` hands out, in numbers. */
+  contextNumbers: 200_000,
+  keepAliveChars: 64,
+  statusChars: 64,
+} as const;
+
+/** Python's and Rust's clients send null for what was not said. */
+const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
+
+/** Of the one model that a request is about: `model`, or `name` as older clients have it. */
+const modelShape = {
+  model: nullish(z.string().max(requestLimits.modelChars)),
+  name: nullish(z.string().max(requestLimits.modelChars)).describe("The older name of model."),
+};
+export type OllamaModelWishes = z.infer<z.ZodObject<typeof modelShape>>;
+
+/** A duration as Go's `time.ParseDuration` takes it. */
+const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
+
+const KeepAliveSchema = z
+  .union(
+    [z.number(), z.string().max(ollamaLimits.keepAliveChars).regex(goDuration)],
+    'must be a number of seconds, or a duration with its unit such as "5m"',
+  )
+  .describe("The model stays loaded as long as the worker runs, whatever this says.");
+
+const ThinkSchema = z
+  .union(
+    [z.boolean(), z.enum(["low", "medium", "high", "max"])],
+    'must be true, false, "low", "medium", "high" or "max"',
+  )
+  .describe(
+    "Default: as much as the model can. Of a raw prompt and of a hole to be filled the model says what it says.",
+  );
+export type OllamaThink = z.infer<typeof ThinkSchema>;
+
+const FormatSchema = z.union(
+  [z.enum(["", "json"]), z.record(z.string(), z.unknown())],
+  'must be "json" or a JSON schema',
+);
+
+const StopSchema = z.string().min(1).max(requestLimits.stopChars);
+
+/** What a model is run with; those about loading it (`num_ctx`, `num_gpu`, …) and those that Ollama has retired are ignored. */
+const OptionsSchema = z.object({
+  temperature: nullish(z.number().min(0).max(2)).describe("Default: 0.8."),
+  top_k: nullish(z.int().min(0).max(1_000_000)).describe("Default: 40."),
+  top_p: nullish(z.number().min(0).max(1)).describe("Default: 0.9."),
+  min_p: nullish(z.number().min(0).max(1)).describe("Default: 0."),
+  typical_p: nullish(z.literal([0, 1], "typical sampling is not supported; only 1, which turns it off, can be had")),
+  repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe("Default: 64; -1 is the whole context."),
+  repeat_penalty: nullish(z.number().min(0.01).max(10)).describe("Default: 1."),
+  presence_penalty: nullish(z.number().min(-2).max(2)),
+  frequency_penalty: nullish(z.number().min(-2).max(2)),
+  // Not `z.int()`, which ends at 2^53: clients send seeds of 64 bits, and rounding those makes no difference.
+  seed: nullish(z.number().refine(Number.isInteger, "must be an integer").meta({ type: "integer" })),
+  num_predict: nullish(z.int().max(requestLimits.maxTokens)).describe(
+    "Default: to the context's end, as with 0 and less.",
+  ),
+  stop: nullish(
+    z.union(
+      [StopSchema, z.array(StopSchema).max(ollamaLimits.stopStrings)],
+      `must be up to ${ollamaLimits.stopStrings} texts of 1 to ${requestLimits.stopChars} characters`,
+    ),
+  ),
+});
+export type OllamaOptions = z.infer<typeof OptionsSchema>;
+
+/** Base64 in Ollama. An empty list says nothing. */
+const ImagesSchema = z.array(z.unknown()).max(0, "this worker reads no images");
+
+const ToolCallSchema = z.object({
+  id: nullish(z.string().max(requestLimits.idChars)),
+  function: z.object({
+    name: z.string().max(requestLimits.calledNameChars),
+    arguments: nullish(z.record(z.string(), z.unknown())),
+  }),
+});
+
+export const OllamaMessageSchema = z
+  .object({
+    role: z
+      .string()
+      .max(requestLimits.idChars)
+      .toLowerCase()
+      .pipe(z.enum(["system", "user", "assistant", "tool"])),
+    content: nullish(z.string()),
+    thinking: nullish(z.string()),
+    images: nullish(ImagesSchema),
+    tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
+    tool_name: nullish(z.string().max(requestLimits.calledNameChars)),
+    tool_call_id: nullish(z.string().max(requestLimits.idChars)),
+  })
+  .meta({ id: "OllamaMessage" });
+export type OllamaMessage = z.infer<typeof OllamaMessageSchema>;
+
+/** What the two routes that write have in common. */
+const answerShape = {
+  ...modelShape,
+  stream: nullish(z.boolean()).describe("Default: true."),
+  format: nullish(FormatSchema),
+  think: nullish(ThinkSchema),
+  options: nullish(OptionsSchema),
+  keep_alive: nullish(KeepAliveSchema),
+  logprobs: nullish(z.boolean()),
+  top_logprobs: nullish(z.int().min(0).max(ollamaLimits.topLogprobs)).describe("Needs logprobs."),
+};
+
+export const OllamaChatRequestSchema = z
+  .object({
+    ...answerShape,
+    messages: nullish(z.array(OllamaMessageSchema).max(requestLimits.messages)).describe(
+      "Empty: only loads the model.",
+    ),
+    tools: nullish(ToolsSchema),
+  })
+  .meta({ id: "OllamaChatRequest" });
+export type OllamaChatRequest = z.infer<typeof OllamaChatRequestSchema>;
+
+export const OllamaGenerateRequestSchema = z
+  .object({
+    ...answerShape,
+    prompt: nullish(z.string()).describe("Empty: only loads the model."),
+    suffix: nullish(z.string()).describe("The text after the answer, on models that can fill in."),
+    system: nullish(z.string()),
+    template: nullish(z.literal("", "the model's own chat template is the only one; with raw there is none")),
+    raw: nullish(z.boolean()).describe(
+      "The prompt as it is, without a template; the texts of control tokens are read as such.",
+    ),
+    context: nullish(z.array(z.int().nonnegative()).max(ollamaLimits.contextNumbers)).describe(
+      "The conversation so far, as the last answer gave it.",
+    ),
+    images: nullish(ImagesSchema),
+  })
+  .meta({ id: "OllamaGenerateRequest" });
+export type OllamaGenerateRequest = z.infer<typeof OllamaGenerateRequestSchema>;
+
+const embedShape = { ...modelShape, options: nullish(OptionsSchema), keep_alive: nullish(KeepAliveSchema) };
+
+export const OllamaEmbedRequestSchema = z
+  .object({
+    ...embedShape,
+    input: nullish(
+      z.union(
+        [
+          z.string().max(ollamaLimits.embedChars),
+          z
+            .array(z.string().min(1))
+            .max(ollamaLimits.embedInputs)
+            .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= ollamaLimits.embedChars),
+        ],
+        `must be a text, or up to ${ollamaLimits.embedInputs} that are not empty, of ${ollamaLimits.embedChars} characters in all`,
+      ),
+    ),
+    truncate: nullish(z.boolean()).describe("Default: true. A text that is too long is cut at its end."),
+    dimensions: nullish(z.int().positive().max(ollamaLimits.dimensions)).describe(
+      "The first so many, of length 1 again.",
+    ),
+  })
+  .meta({ id: "OllamaEmbedRequest" });
+
+export const OllamaEmbeddingsRequestSchema = z
+  .object({ ...embedShape, prompt: nullish(z.string().max(ollamaLimits.embedChars)) })
+  .meta({ id: "OllamaEmbeddingsRequest" });
+
+export const OllamaModelRequestSchema = z.object(modelShape).meta({ id: "OllamaModelRequest" });
+
+export const OllamaPullRequestSchema = z
+  .object({ ...modelShape, stream: nullish(z.boolean()).describe("Default: true.") })
+  .meta({ id: "OllamaPullRequest" });
+
+export const OllamaCopyRequestSchema = z
+  .object({
+    source: z.string().max(requestLimits.modelChars),
+    destination: z.string().max(requestLimits.modelChars),
+  })
+  .meta({ id: "OllamaCopyRequest" });
