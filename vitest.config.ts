@@ -16,6 +16,8 @@ const untimed = [
   "tests/anthropic-clients.test.ts",
   "tests/chat-requests.test.ts",
   "tests/collected-cancel.test.ts",
+  "tests/embeddings-rerank.test.ts",
+  "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
   "tests/ollama-*.test.ts",

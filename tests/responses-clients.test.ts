@@ -3,7 +3,9 @@
 import { createOpenAI } from "@ai-sdk/openai";
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
 import { Agent, OpenAIResponsesModel, run, setTracingDisabled, tool as agentTool } from "@openai/agents";
-import { jsonSchema, stepCountIs, streamText, tool } from "ai";
+import { HumanMessage, ToolMessage, type BaseMessage } from "@langchain/core/messages";
+import { ChatOpenAI } from "@langchain/openai";
+import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { zodResponsesFunction, zodTextFormat } from "openai/helpers/zod";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -227,5 +229,32 @@ describe("the AI SDK's responses provider", () => {
     expect(types.slice(1)).toEqual([
       ...[store ? "item_reference" : "reasoning", "function_call", "function_call_output"],
     ]);
+  });
+
+  test("reads an answer in one piece, its thoughts and its counts", async () => {
+    const fetch = worker.fetchSaying([answering]);
+    const provider = createOpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", fetch });
+    const { text, reasoningText, usage, finishReason } = await generateText({
+      ...{ model: provider.responses("m"), prompt: question, maxRetries: 0 },
+    });
+    expect([text, reasoningText?.trim(), finishReason]).toEqual([answer, thought, "stop"]);
+    expect(usage.outputTokenDetails.reasoningTokens).toBeGreaterThan(4);
+  });
+});
+
+describe("LangChain over the Responses API", () => {
+  test("makes a tool round trip", async () => {
+    const fetch = worker.fetchSaying([calling, answering]);
+    const configuration = { baseURL: `${worker.url}/v1`, fetch };
+    const model = new ChatOpenAI({ model: "m", apiKey: "none", maxRetries: 0, useResponsesApi: true, configuration });
+    const { name, description, parameters } = weather;
+    const bound = model.bindTools([{ type: "function", function: { name, description, parameters } }]);
+    const messages: BaseMessage[] = [new HumanMessage(question)];
+    const first = await bound.invoke(messages);
+    expect(first.tool_calls).toMatchObject([{ name: "get_weather", args }]);
+    messages.push(first, ...(first.tool_calls ?? []).map(({ id = "" }) => new ToolMessage(result, id)));
+    let text = "";
+    for await (const chunk of await bound.stream(messages)) text += chunk.text;
+    expect(text).toBe(answer);
   });
 });

@@ -1,4 +1,5 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
+import { basename } from "node:path";
 import type { Clock } from "@waggle/async";
 import type { ChatFormat } from "@waggle/chat-format";
 import type { BackendInfo, ModelFile } from "@waggle/engine";
@@ -119,8 +120,8 @@ export function createReport(options: ReportOptions): Report {
       return loaded("how the model's answers are written").chatFormat;
     },
     prompts() {
-      const { fileName, promptTexts } = loaded("what the model's prompts are made of");
-      return { fileName, ...promptTexts };
+      const { modelPath, modelName, promptTexts } = loaded("what the model's prompts are made of");
+      return { fileName: basename(modelPath ?? modelName), ...promptTexts };
     },
     registration: () => ({
       ...shared(),

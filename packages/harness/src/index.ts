@@ -26,3 +26,11 @@ export * from "./lib/statistics.ts";
 export * from "./lib/tables.ts";
 // random
 export * from "./lib/random.ts";
+// compare
+export { askCase } from "./lib/llama-server/ask-case.ts";
+export { caseContextSize, caseSlots, type LlamaServerCase } from "./lib/llama-server/cases.ts";
+export { completionCases } from "./lib/llama-server/completion-cases.ts";
+export { infillCases } from "./lib/llama-server/infill-cases.ts";
+export { serverCases } from "./lib/llama-server/server-cases.ts";
+export { differencesOf, type Difference } from "./lib/llama-server/differences.ts";
+export { problemsOf, type Leaves } from "./lib/llama-server/expectations.ts";

@@ -26,5 +26,6 @@ export * from "./lib/ollama-routes.ts";
 export * from "./lib/llama-server.ts";
 export * from "./lib/llama-server-tokens.ts";
 export * from "./lib/llama-server-routes.ts";
+export * from "./lib/rerank.ts";
 export * from "./lib/rerank-routes.ts";
 export * from "./lib/openapi.ts";

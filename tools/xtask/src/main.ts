@@ -7,6 +7,7 @@ import { addDocs } from "./commands/docs.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
 import { addDev, addFleet } from "./commands/fleet.ts";
 import { addFormatsCheck } from "./commands/formats-check.ts";
+import { addLlamaServerCompare } from "./commands/llama-server-compare.ts";
 import { addModelsScript } from "./commands/models-script.ts";
 import { addModelsSynth } from "./commands/models-synth.ts";
 import { addPorts } from "./commands/ports.ts";
@@ -24,6 +25,7 @@ const commands = [
     addModelsScript,
     addCallsCheck,
     addFormatsCheck,
+    addLlamaServerCompare,
     addEngineBuild,
     addSchemasBench,
     addCheck,

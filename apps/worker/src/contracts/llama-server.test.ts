@@ -99,6 +99,19 @@ describe("POST /completion", () => {
     expect(last).toMatchObject({ stop: true, content: "", tokens: [], stop_type: "limit", tokens_predicted: 3 });
   });
 
+  test("return_progress says how far the prompt is, until it is whole", async () => {
+    start({ slots: 1 });
+    const body = { prompt: "the hive ".repeat(200), n_predict: 1, stream: true, return_progress: true, ...greedy };
+    const frames = await framesOf(await post("/completion", body));
+    const told = frames.flatMap(({ prompt_progress: progress }) => (progress === undefined ? [] : [progress as Json]));
+    const [first, last] = [told[0], told.at(-1)];
+    expect(first).toMatchObject({ cache: 0, processed: 0 });
+    expect(last?.["processed"]).toBe(last?.["total"]);
+    expect(frames.at(-1)).toMatchObject({ stop: true, tokens_evaluated: last?.["total"] });
+    const quiet = await framesOf(await post("/completion", { ...body, return_progress: false }));
+    expect(quiet.some((frame) => "prompt_progress" in frame)).toBe(false);
+  });
+
   test("says why it stopped", async () => {
     start();
     const text = "the hive";
@@ -118,14 +131,17 @@ describe("POST /completion", () => {
 
   test("takes text, tokens, both mixed, an object, and lists of them", async () => {
     start();
-    const { tokens } = await jsonOf(await post("/tokenize", { content: "a bee" }));
+    const { tokens } = await jsonOf(await post("/tokenize", { content: "a bee", add_special: true }));
     const wanted = wordsOf("a bee", 2);
     const ask = async (prompt: unknown): Promise<unknown> =>
       await (await post("/completion", { prompt, n_predict: 2, ...greedy })).json();
     expect(await ask(tokens)).toMatchObject({ content: wanted });
-    expect(await ask([...(tokens as number[]).slice(0, 1), " bee"])).toMatchObject({ content: wanted });
+    expect(await ask([...(tokens as number[]).slice(0, 2), " bee"])).toMatchObject({ content: wanted });
     expect(await ask({ prompt_string: "a bee" })).toMatchObject({ content: wanted });
-    expect(await ask(["a bee", tokens, "the hive"])).toMatchObject([
+    const several = ["a bee", tokens, "the hive"];
+    const again = await post("/completion", { prompt: several, n_predict: 2 }, { "idempotency-key": "k" });
+    expect(((await again.json()) as Json[]).map(({ tokens_evaluated }) => tokens_evaluated)).toEqual([3, 3, 5]);
+    expect(await ask(several)).toMatchObject([
       { index: 0, content: wanted },
       { index: 1, content: wanted },
       { index: 2, content: wordsOf("the hive", 2) },

@@ -151,8 +151,6 @@ describe("OpenAI's dialect", () => {
   });
 
   it.each([
-    ["functions", { functions: [{ name: "f" }] }],
-    ["function_call", { function_call: "auto" }],
     ["response_format", { response_format: { type: "json_object", schema: 123 } }],
     ["json_schema", { json_schema: { type: "object" }, response_format: { type: "json_object" } }],
     ["enable_thinking", { enable_thinking: true }],

@@ -493,6 +493,15 @@ describe("what is kept of a response", () => {
     expect(worker.app.streams.open).toBe(0);
   });
 
+  test("is one response for a request that was sent twice", async () => {
+    start({ limits: { retryGraceMs: 10_000 } });
+    const again = { "idempotency-key": "k" };
+    const body = { input: say("Once."), stream: true };
+    const [first, second] = [await eventsOf(await post(body, again)), await eventsOf(await post(body, again))];
+    expect(checked(second)).toEqual(checked(first));
+    expect(await (await call("GET", `/v1/responses/${checked(first).id}`)).json()).toEqual(checked(first));
+  });
+
   test("does not stream once its first events are gone", async () => {
     start({ limits: { replayBufferBytes: 1_024 } });
     const { id } = await whole({ input: say("A few words more than fit.") });

@@ -1,7 +1,7 @@
 // Owns an engine in this process, for tests: the real engine around a fake backend, behind the host's port. It dies and loads
 // when the test says so.
 import { createEngine, createFakeBackend } from "@waggle/engine";
-import type { Engine, EngineCommand, EngineEvent, FakeBackend, StepGate } from "@waggle/engine";
+import type { Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import type { Clock } from "@waggle/async";
 import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
 
@@ -22,6 +22,8 @@ export interface InlineEngineOptions {
   readonly contextSize: number;
   readonly clock: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open"> | undefined;
+  /** What else the fake backend is told: what its model is for, say. */
+  readonly fake?: Partial<FakeBackendOptions> | undefined;
   /** Default: events at once, commands a microtask later. */
   readonly link?: InlineLink | undefined;
   /** Loads only when it is told to. */
@@ -38,7 +40,7 @@ export interface InlineEngine extends EngineHost {
 }
 
 export function createInlineEngine(options: InlineEngineOptions, events: EngineHostEvents): InlineEngine {
-  const { slots, contextSize, clock, gate, link = promptLink } = options;
+  const { slots, contextSize, clock, gate, fake, link = promptLink } = options;
   const commands: EngineCommand[] = [];
   let engine: Engine | undefined;
   let backend: FakeBackend | undefined;
@@ -49,7 +51,12 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
   function load(): void {
     starts += 1;
     events.onStart();
-    const newBackend = createFakeBackend({ slots, contextSize, ...(gate === undefined ? {} : { gate: gate.pass }) });
+    const newBackend = createFakeBackend({
+      slots,
+      contextSize,
+      ...(gate === undefined ? {} : { gate: gate.pass }),
+      ...fake,
+    });
     const born: Engine = createEngine({
       backend: newBackend,
       limits: { prefixStoreBytes: 0, maxWaiting: 64, maxPrepared: 64 },

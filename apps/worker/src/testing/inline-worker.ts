@@ -1,7 +1,7 @@
 // Owns a worker without processes and sockets, for tests: the daemon's own composition around an engine in this process.
 import { systemClock } from "@waggle/async";
 import type { Clock } from "@waggle/async";
-import type { EngineCommand, FakeBackend, StepGate } from "@waggle/engine";
+import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/front";
 import type { App, HttpAccess } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
@@ -23,6 +23,7 @@ export interface InlineWorkerOptions {
   readonly clock?: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open">;
   readonly limits?: Partial<JobLimits>;
+  readonly fake?: Partial<FakeBackendOptions>;
   /** Of ended jobs that can be replayed; 1,000 by default. */
   readonly endedJobsKept?: number;
   readonly access?: Partial<HttpAccess>;
@@ -86,8 +87,8 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     url: () => "http://127.0.0.1:0",
     createEngine(events) {
       const { slots, contextSize = 4_096 } = config;
-      const { gate, link, loadLater = false } = options;
-      return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, loadLater }, events));
+      const { gate, link, fake, loadLater = false } = options;
+      return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, fake, loadLater }, events));
     },
     onDownloadProgress: () => {},
     onReady: () => {},

@@ -50,6 +50,8 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     grammars: createGrammars({ vocabularySize, tokenBytes, markOf, isEndOfGeneration }),
     vocabularySize,
     isEndOfGeneration,
+    tokenBytes,
+    end: model.tokens.eot ?? model.tokens.eos,
     contextSize: info.contextSize,
   };
   const prompts = promptsOf(parts);
@@ -153,8 +155,8 @@ function promptsOf({ model, info, vocabulary, tokenizer, chat }: LlamaBackendPar
     bos,
     bosText: bosString ?? "",
     wantsBos: shouldPrependBosToken,
-    vocabularySize: vocabulary.pieces.length,
     infill: vocabulary.infill,
     contextSize: info.contextSize,
+    vocabularySize: vocabulary.pieces.length,
   });
 }

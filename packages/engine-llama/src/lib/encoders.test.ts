@@ -76,17 +76,6 @@ describe("a model that embeds texts", () => {
     }
   });
 
-  test("gives the same together as one by one", async () => {
-    const { feedTogether, tokenize, maxTogether } = embedderOf(backend);
-    expect(maxTogether).toBeGreaterThanOrEqual(texts.length);
-    const alone: (readonly number[])[] = [];
-    for (const text of texts) alone.push(await compute(backend, text));
-    const together = await feedTogether(await Promise.all(texts.map((text) => tokenize(text))));
-    expect(together).toHaveLength(texts.length);
-    together.forEach((vector, i) => expect(cosine(vector, alone[i]), texts[i]).toBeGreaterThan(0.9999));
-    expect(cosine(alone[0] ?? [], alone[2])).toBeLessThan(0.99);
-  });
-
   test("cuts what is too long where that is asked for, and keeps its end mark", async () => {
     const { tokenize } = embedderOf(backend);
     const long = "a ".repeat(1_000);

@@ -52,7 +52,6 @@ export function describe(
     threads: options.threads,
     maxThreads,
     build: buildOf(llama),
-    fileName: basename(options.modelPath),
     infill: use.kind === "generate" && vocabulary.infill !== undefined,
     promptTexts: { chatTemplate, bos: model.tokens.bosString ?? "", eos: model.tokens.eosString ?? "" },
   };

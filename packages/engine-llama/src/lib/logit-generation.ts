@@ -3,7 +3,7 @@ import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import type { EvaluationPriority, LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
 import { followerLogprobs, withFollowers } from "./followers.ts";
 import type { GrammarRun } from "./grammar-run.ts";
-import { createLogitSampler } from "./logit-sampler.ts";
+import { createLogitSampler, type SampledVocabulary } from "./logit-sampler.ts";
 
 export interface LogitGenerationOptions {
   readonly sequence: LlamaContextSequence;
@@ -15,6 +15,7 @@ export interface LogitGenerationOptions {
   readonly recent: () => readonly Token[];
   readonly banned: (token: Token) => boolean;
   readonly grammar: GrammarRun | undefined;
+  readonly vocabulary?: SampledVocabulary;
   /** Asked at each token: what to take instead of sampling. */
   readonly forced: () => Token | undefined;
   readonly evaluation: {

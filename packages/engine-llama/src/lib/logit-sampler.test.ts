@@ -101,3 +101,21 @@ describe("logit sampler", () => {
     expect(sampler({ temperature: 1, top_k: 40, presence_penalty: 1 }).needed).toBeUndefined();
   });
 });
+
+it("fills a hole with what it is sure of, and ends it where it is not", () => {
+  const vocabulary = {
+    isEndOfGeneration: (token: number) => token === 9,
+    tokenBytes: (token: number) => Uint8Array.of(token),
+    end: 9,
+  };
+  const fill = (more: Partial<SlotSampling>) => {
+    const sampling = { ...SamplingSchema.parse({}), min_p: 0, top_p: 1, top_k: 40, seed: 1, fillIn: true, ...more };
+    return createLogitSampler({ sampling, recent: () => [], banned: () => false, vocabulary });
+  };
+  const sure = new Set(Array.from({ length: 200 }, () => fill({}).sample(logits, totalWeight)?.token));
+  expect([...sure].every((token) => token === 5 || token === 6)).toBe(true);
+  const flat = new Map(Array.from({ length: 12 }, (_, token) => [token + 10, 0]));
+  expect(fill({}).sample(flat, 12)?.token).toBe(9);
+  expect(fill({ temperature: 0 }).sample(flat, 12)?.token).toBe(9);
+  expect(fill({ ignore_eos: true, temperature: 0 }).sample(flat, 12)?.token).toBe(10);
+});

@@ -1,8 +1,9 @@
 // Owns sampling in our own hands, for jobs with logprobs, which the library tells only where it does not sample, and for jobs with a
 // grammar, which the library would follow without any bound on the work. The order of the filters is llama.cpp's: bias, penalties, top-k,
-// top-p, min-p, XTC, temperature.
+// top-p, min-p, XTC, infill, temperature.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import type { GrammarRun } from "./grammar-run.ts";
+import { sureCandidates } from "./infill-sampler.ts";
 
 export interface LogitSamplerOptions {
   readonly sampling: SlotSampling;
@@ -10,8 +11,17 @@ export interface LogitSamplerOptions {
   readonly recent: () => readonly Token[];
   /** Tokens that must not come. */
   readonly banned: (token: Token) => boolean;
+  /** What there is to know of tokens where a hole is filled. */
+  readonly vocabulary?: SampledVocabulary | undefined;
   /** Asked for as few tokens as possible. */
   readonly grammar?: Pick<GrammarRun, "allows"> | undefined;
+}
+
+export interface SampledVocabulary {
+  readonly isEndOfGeneration: (token: Token) => boolean;
+  readonly tokenBytes: (token: Token) => Uint8Array;
+  /** That of a turn, where it has one; null: it has none at all. */
+  readonly end: Token | null;
 }
 
 export interface LogitSampler {
@@ -33,13 +43,21 @@ const spareLogits = 16;
 /** With a grammar: most of what a model would say there is hardly ever refused. */
 const grammarLogits = 256;
 
-export function createLogitSampler({ sampling, recent, banned, grammar }: LogitSamplerOptions): LogitSampler {
+export function createLogitSampler({
+  sampling,
+  recent,
+  banned,
+  vocabulary,
+  grammar,
+}: LogitSamplerOptions): LogitSampler {
   const { topLogprobs = 0 } = sampling;
   const bias = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, value]) => [Number(id), value]));
   const penalised =
     sampling.repeat_penalty !== 1 || sampling.presence_penalty !== 0 || sampling.frequency_penalty !== 0;
   // Greedy needs one, a cut-off at k needs k; whatever can lift a token from below needs all.
-  const wanted = sampling.temperature === 0 && sampling.xtc_probability === 0 ? 1 : sampling.top_k;
+  const fill = sampling.fillIn === true && !sampling.ignore_eos ? vocabulary : undefined;
+  const greedy = sampling.temperature === 0 && fill === undefined;
+  const wanted = greedy && sampling.xtc_probability === 0 ? 1 : sampling.top_k;
   const reorders = penalised || bias.size > 0 || wanted === 0;
   const random = createRandom(sampling.seed);
   // As in llama.cpp: above one half it never does anything.
@@ -87,11 +105,13 @@ export function createLogitSampler({ sampling, recent, banned, grammar }: LogitS
   }
 
   function pick(all: readonly [Token, number][]): Token | undefined {
-    if (sampling.temperature === 0) return excludeTop(withProbabilities(xtc ? all : all.slice(0, 1), 1))[0]?.token;
+    if (greedy) return excludeTop(withProbabilities(xtc ? all : all.slice(0, 1), 1))[0]?.token;
     let rest: readonly Candidate[] = withProbabilities(sampling.top_k > 0 ? all.slice(0, sampling.top_k) : all, 1);
     rest = keepMass(rest, sampling.top_p);
     const least = (rest[0]?.probability ?? 0) * sampling.min_p;
     rest = excludeTop(rest.filter(({ probability }) => probability >= least));
+    if (fill !== undefined) rest = fillOf(rest, fill);
+    if (sampling.temperature === 0) return rest[0]?.token;
     return draw(
       withProbabilities(
         rest.map(({ token, logit }) => [token, logit]),
@@ -99,6 +119,18 @@ export function createLogitSampler({ sampling, recent, banned, grammar }: LogitS
       ),
       random(),
     );
+  }
+
+  /** What is sure, or else an end. */
+  function fillOf(
+    candidates: readonly Candidate[],
+    { isEndOfGeneration, tokenBytes, end }: SampledVocabulary,
+  ): readonly Candidate[] {
+    const total = candidates.reduce((sum, { probability }) => sum + probability, 0);
+    const shares = candidates.map((one) => ({ ...one, probability: one.probability / total }));
+    const sure = sureCandidates(shares, { isEnd: isEndOfGeneration, bytesOf: tokenBytes });
+    if (sure.length > 0 || end === null) return sure.length > 0 ? sure : candidates.slice(0, 1);
+    return [{ token: end, logit: 0, probability: 1 }];
   }
 
   /** XTC: of the tokens above the threshold only the least probable one stays. */

@@ -17,8 +17,6 @@ export interface ModelUse {
   readonly kind: ModelKind;
   /** A text is computed as a whole; otherwise piece by piece. */
   readonly mustBeWhole: boolean;
-  /** It keeps nothing of a text from one pass to the next, so another context costs little. */
-  readonly encoder: boolean;
   /** What it says of a pair is a probability already. */
   readonly ranksByProbability: boolean;
 }
@@ -33,11 +31,11 @@ export function modelUseOf({ fileInfo, fileInsights }: Pick<LlamaModel, "fileInf
   // Converted rerankers of BERT's family have a classification head and no word about pooling.
   if (poolingType === pooling.rank || (!pools && encoder && fileInsights.supportsRanking)) {
     if (!fileInsights.supportsRanking) throw new Error("a reranker without a classification head");
-    return { kind: "rerank", mustBeWhole: !ranksByProbability, encoder, ranksByProbability };
+    return { kind: "rerank", mustBeWhole: !ranksByProbability, ranksByProbability };
   }
   if (encoder && !pools)
     throw new Error("it does not say how the vectors of a text's tokens become one (pooling_type)");
   const causal = !encoder && (attention as { readonly causal?: boolean } | undefined)?.causal !== false;
   const lastKnowsAll = causal && poolingType !== pooling.mean && poolingType !== pooling.cls;
-  return { kind: pools ? "embed" : "generate", mustBeWhole: !lastKnowsAll, encoder, ranksByProbability };
+  return { kind: pools ? "embed" : "generate", mustBeWhole: !lastKnowsAll, ranksByProbability };
 }

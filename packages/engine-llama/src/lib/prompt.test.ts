@@ -35,8 +35,8 @@ const options: PromptOptions = {
   bos: begin,
   bosText: "<s>",
   wantsBos: true,
-  vocabularySize: 1_000_000,
   contextSize: 64,
+  vocabularySize: 1_000_000,
 };
 
 const user = (content: string): { kind: "messages" } & Conversation => ({

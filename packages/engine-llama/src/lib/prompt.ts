@@ -4,8 +4,8 @@ import { maxCharsPerToken } from "@waggle/engine";
 import type { PromptInput, PromptPiece, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
-import { refuseField } from "./field-error.ts";
 import { infillTokens, type InfillMarkers } from "./infill.ts";
+import { refuseField } from "./field-error.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -35,7 +35,8 @@ export interface Prompts {
 }
 
 export function createPrompts(options: PromptOptions): Prompts {
-  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, infill: markers, contextSize } = options;
+  const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, infill: markers } = options;
+  const { contextSize, vocabularySize } = options;
 
   function withBos(tokens: Token[]): Token[] {
     if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
@@ -66,9 +67,9 @@ export function createPrompts(options: PromptOptions): Prompts {
       for (const token of typeof piece === "string" ? await tokenizer.tokenize(piece, true) : piece) tokens.push(token);
     }
     // In llama.cpp's hands one that does not exist ends the pass for everybody.
-    const unknown = tokens.find((token) => token >= options.vocabularySize);
+    const unknown = tokens.find((token) => token >= vocabularySize);
     if (unknown !== undefined) {
-      throw refuseField("prompt", `there is no token ${unknown}; the model has ${options.vocabularySize} tokens`);
+      throw refuseField("prompt", `there is no token ${unknown}; the model has ${vocabularySize} tokens`);
     }
     return typeof pieces[0] === "string" ? withBos(tokens) : tokens;
   }

@@ -31,6 +31,7 @@ export function createReadingBackend(parts: ReadingBackendParts): Backend {
   return {
     info: { ...info, chatFormat: genericFormat },
     embedder,
+    maxFollowers: 0,
     async tokenizeText(text, addSpecial, parseSpecial) {
       const tokens = await tokenizer.tokenize(text, parseSpecial);
       const begins = addSpecial && shouldPrependBosToken && bos !== null && tokens[0] !== bos;
@@ -41,7 +42,6 @@ export function createReadingBackend(parts: ReadingBackendParts): Backend {
     renderMessages: refuse,
     checkSampling: refuse,
     checkShift: () => undefined,
-    maxFollowers: 0,
     markOf: () => undefined,
     thoughtEnd: { text: "", tokens: [] },
     isEndOfGeneration: () => false,

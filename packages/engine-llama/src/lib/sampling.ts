@@ -30,6 +30,9 @@ export interface SamplingContext {
   readonly grammars: Grammars;
   readonly vocabularySize: number;
   readonly isEndOfGeneration: (token: Token) => boolean;
+  readonly tokenBytes: (token: Token) => Uint8Array;
+  /** That of a turn, where it has one. */
+  readonly end: Token | null;
   /** What "the whole context" means to DRY, in tokens. */
   readonly contextSize: number;
 }
@@ -57,9 +60,14 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
   if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.said);
 }
 
-/** With logprobs or a grammar we sample ourselves, and DRY is the library's alone. */
-function refuseBesideDry({ grammar, answer, topLogprobs, dry_multiplier: dry }: SlotSampling): void {
-  const other = (grammar ?? answer) !== undefined ? "a grammar" : topLogprobs !== undefined ? "logprobs" : undefined;
+/** With logprobs, a grammar or a hole to fill we sample ourselves, and DRY is the library's alone. */
+function refuseBesideDry({ grammar, answer, topLogprobs, fillIn, dry_multiplier: dry }: SlotSampling): void {
+  const others = [
+    ...((grammar ?? answer) === undefined ? [] : ["a grammar"]),
+    ...(topLogprobs === undefined ? [] : ["logprobs"]),
+    ...(fillIn === true ? ["the infill sampler"] : []),
+  ];
+  const [other] = others;
   if (dry !== 0 && other !== undefined) throw refuseField("dry_multiplier", `it cannot be combined with ${other}`);
 }
 

@@ -107,7 +107,7 @@ export function createSlot(options: SlotOptions): Slot {
 
   function generate(tokens: LlamaToken[], followers?: readonly Token[]): Generation {
     const { sampling, grammar } = currentWork();
-    if (sampling.topLogprobs !== undefined) return fromLogits(tokens, 0, followers);
+    if (sampling.topLogprobs !== undefined || sampling.fillIn === true) return fromLogits(tokens, 0, followers);
     if (grammar === undefined) return fromLibrary(tokens);
     // Where the last token alone cannot be taken back, every place is computed once.
     if (sequence.needsCheckpoints) return fromLogits(tokens);
@@ -157,6 +157,7 @@ export function createSlot(options: SlotOptions): Slot {
       recent: () => window?.tokens ?? [],
       grammar,
       banned: (token) => sampling.ignore_eos && context.isEndOfGeneration(token),
+      vocabulary: context,
       evaluation: { evaluationPriority: priority, contextShift: noShift },
       forced: () => current.forced,
       onEvaluated: () => samplers.add(),

@@ -45,12 +45,10 @@ export function createTextTokenizer(options: TextTokenizerOptions): TextTokenize
     const before = template === undefined ? frame.begin : await tokenize(template.before, true);
     const between = template === undefined ? frame.between : await tokenize(template.between, true);
     const after = template === undefined ? frame.end : await tokenize(template.after, true);
+    if (query.length > most * maxCharsPerToken) throw noRoom(most);
     const head = [...before, ...(await tokenize(query, false)), ...between];
     const rest = most - head.length - after.length;
-    if (rest < 1) {
-      const message = `Cannot rank: the query leaves no room for a document; ${most} tokens are the most of both together.`;
-      throw new WaggleError("invalid_argument", message);
-    }
+    if (rest < 1) throw noRoom(most);
     return [...head, ...(await tokensOf(document, rest)), ...after];
   }
 
@@ -58,6 +56,13 @@ export function createTextTokenizer(options: TextTokenizerOptions): TextTokenize
     const most = truncateTo === undefined ? Infinity : Math.min(truncateTo, maxTokens);
     return typeof text === "object" && "query" in text ? await pairTokens(text, most) : await embedTokens(text, most);
   };
+}
+
+function noRoom(most: number): WaggleError {
+  return new WaggleError(
+    "invalid_argument",
+    `Cannot rank: the query leaves no room for a document; ${most} tokens are the most of both together.`,
+  );
 }
 
 interface Frame {

@@ -35,8 +35,6 @@ export interface BackendInfo {
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill in: it takes prompts of this kind. */
   readonly infill: boolean;
-  /** The file's name, without its folder. */
-  readonly fileName: string;
   readonly promptTexts: PromptTexts;
 }
 
@@ -137,6 +135,8 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
    * Not beside `grammar`.
    */
   readonly answer?: { readonly grammar: string; readonly said: string };
+  /** The text is that of a hole in code: what is not sure ends it. */
+  readonly fillIn?: boolean;
   /** Return logprobs with each token, with so many alternatives; undefined: none, which is a good deal cheaper. */
   readonly topLogprobs?: number;
 }
@@ -217,8 +217,8 @@ export interface TextPiece {
 }
 
 /**
- * Computes what texts come to, in contexts of its own: a vector for each text, or one number for each pair, by the model's kind. `feed` and
- * `feedTogether` are called between steps only and one at a time, `tokenize` at any time.
+ * Computes what texts come to, in a context of its own and one after the other: a vector for each text, or one number for each pair, by the
+ * model's kind. `feed` is called between steps only, `tokenize` at any time.
  */
 export interface Embedder {
   /** Numbers of what a text comes to: the model's width, or 1 for a pair. */
@@ -229,10 +229,6 @@ export interface Embedder {
   readonly maxPieceTokens: number;
   /** A text cannot be cut into pieces. */
   readonly mustBeWhole: boolean;
-  /** Most texts that `feedTogether` takes; 1 where that would gain nothing. */
-  readonly maxTogether: number;
-  /** Most tokens of each of them. */
-  readonly maxTogetherTokens: number;
   /**
    * With what the model wants before and after a text, and between the two of a pair.
    * @param truncateTo cuts off what is beyond so many tokens, or beyond `maxTokens`: of a pair, the end of its document
@@ -244,8 +240,6 @@ export interface Embedder {
    * @throws WaggleError resource_exhausted when there is no memory for the context, which the first piece opens
    */
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
-  /** The same for several short texts, each of them whole, in less time than one after the other. */
-  feedTogether(texts: readonly (readonly Token[])[]): Promise<readonly (readonly number[])[]>;
 }
 
 export interface Backend {

@@ -3,7 +3,7 @@ import { WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { embedJob, expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
 import type { TextPiece } from "./backend.ts";
-import { expectedFakeVector } from "./fake-embedder.ts";
+import { expectedFakeLogit, expectedFakeVector } from "./fake-embedder.ts";
 import type { JobEvent } from "./messages.ts";
 
 const long = "x".repeat(200);
@@ -139,6 +139,17 @@ describe("an embed job", () => {
       "f",
       "e",
     ]);
+  });
+
+  test("can be one of documents to rank", async () => {
+    const { engine, of, untilJob } = startEngine({ kind: "rerank" });
+    const documents = ["a dog", "a bee"];
+    engine.handle({
+      type: "submit",
+      job: { kind: "rerank", jobId: "r", queries: ["the bee"], documents, cacheScope: "alice" },
+    });
+    await untilJob("r", "finished");
+    expect(vectorsOf(of("r"))).toEqual(documents.map((document) => [expectedFakeLogit("the bee", document)]));
   });
 
   test("says that it is alive after each piece", async () => {

@@ -7,8 +7,8 @@ import type { Outbox } from "./outbox.ts";
 import type { PieceLimits } from "./pacing.ts";
 import { tileTokens } from "./pass-costs.ts";
 import { failureOf, type PreparedTexts } from "./prepare.ts";
-import { createTextsWork, pieceTokens, shortened, takeTexts, textAt, textCount } from "./texts-work.ts";
-import type { BegunText, TextsWork, TokenizedText } from "./texts-work.ts";
+import { beginText, createTextsWork, pieceTokens, shortened, textAt, textCount } from "./texts-work.ts";
+import type { BegunText, TextsWork } from "./texts-work.ts";
 
 export interface EmbeddingsOptions {
   readonly embedder: Embedder | undefined;
@@ -35,7 +35,7 @@ export interface Embeddings {
 }
 
 export function createEmbeddings({ embedder, outbox, emit, now, wake }: EmbeddingsOptions): Embeddings {
-  /** Jobs take turns, a text or a few short ones at a time, first come first served; the first one is the one that computes. */
+  /** Jobs take turns text by text, first come first served; the first one is the one that computes. */
   const line: TextsWork[] = [];
   let computing: TextsWork | undefined;
   /** One text at a time, also after its job was cancelled: who comes and goes piles nothing up. */
@@ -83,96 +83,50 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     });
   }
 
-  /** Whose text is tokenized next: that of the job whose text begins next, until it has as many ahead as are computed together. */
-  function nextToTokenize(most: number): TextsWork | undefined {
+  /**
+   * Makes the tokens of the text that begins next, beside the passes and pieces: it may take long, and others tokenize too. Two texts at
+   * most have tokens ahead: a job that was alone has its next one's, when another job comes before that.
+   */
+  async function tokenizeNext(): Promise<void> {
     const [first, second] = line;
     const work = first?.begun === undefined ? first : (second ?? first);
-    return work === undefined || work.ahead.length >= most ? undefined : work;
-  }
-
-  /** Makes tokens beside the passes and pieces, one text at a time: it may take long, and others tokenize too. */
-  async function tokenizeNext(): Promise<void> {
-    if (embedder === undefined || tokenizing) return;
-    const work = nextToTokenize(embedder.maxTogether);
-    const text = work === undefined ? undefined : textAt(work.prepared.job, work.next);
-    if (work === undefined || text === undefined) return;
+    const text = work === undefined ? undefined : textAt(work.prepared.job, work.index);
+    if (embedder === undefined || tokenizing || work === undefined || text === undefined || work.ahead) return;
     tokenizing = true;
-    const index = work.next;
-    work.next += 1;
-    const [tokens] = await Promise.allSettled([embedder.tokenize(text, work.prepared.job.truncateTo)]);
-    work.ahead.push({ index, tokens });
+    [work.ahead] = await Promise.allSettled([embedder.tokenize(text, work.prepared.job.truncateTo)]);
     tokenizing = false;
     wake();
-    void tokenizeNext();
   }
 
-  /** One piece of the first job's text, or a few short ones; returns their tokens. */
+  /** One piece of the first job's text; returns its tokens. */
   async function advance(work: TextsWork, most: number, underway: () => void): Promise<number> {
-    if (embedder === undefined) throw new Error("the backend computes no texts");
     begin(work);
-    if (work.begun === undefined) {
-      const [first, ...others] = takeTexts(work, embedder);
-      if (first === undefined) throw new Error("no text has its tokens");
-      if (others.length > 0) return await advanceTogether(work, [first, ...others], embedder, underway);
-      work.begun = { ...first, fed: 0 };
-    }
-    return await advancePiece(work, work.begun, embedder, most, underway);
-  }
-
-  async function advanceTogether(
-    work: TextsWork,
-    texts: readonly TokenizedText[],
-    { feedTogether }: Embedder,
-    underway: () => void,
-  ): Promise<number> {
-    const count = texts.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    const vectors = await compute(feedTogether(texts.map(({ tokens }) => tokens)), count, underway);
-    if (!work.cancelled) finishTexts(work, texts, vectors);
-    return count;
-  }
-
-  async function advancePiece(
-    work: TextsWork,
-    text: BegunText,
-    { mustBeWhole, maxPieceTokens, feed }: Embedder,
-    most: number,
-    underway: () => void,
-  ): Promise<number> {
+    const text = (work.begun ??= beginText(work));
+    if (embedder === undefined) throw new Error("the backend computes no texts");
     const { tokens, fed } = text;
     const rest = tokens.length - fed;
-    const count = mustBeWhole ? rest : pieceTokens(rest, Math.min(most, maxPieceTokens));
+    const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
     const piece = tokens.slice(fed, fed + count);
     const [first, last] = [fed === 0, fed + piece.length === tokens.length];
-    const vector = await compute(feed({ tokens: piece, first, last }), piece.length, underway);
+    const startMs = now();
+    const feeding = embedder.feed({ tokens: piece, first, last });
+    underway();
+    void tokenizeNext();
+    const vector = await feeding;
+    tokenMs = (now() - startMs) / Math.max(1, piece.length);
     text.fed += piece.length;
-    if (vector !== undefined && !work.cancelled) finishTexts(work, [text], [vector]);
+    if (vector !== undefined && !work.cancelled) finishText(work, text, vector);
     return piece.length;
   }
 
-  async function compute<T>(feeding: Promise<T>, tokens: number, underway: () => void): Promise<T> {
-    const startMs = now();
-    underway();
-    void tokenizeNext();
-    const computed = await feeding;
-    tokenMs = (now() - startMs) / Math.max(1, tokens);
-    return computed;
-  }
-
-  function finishTexts(
-    work: TextsWork,
-    texts: readonly TokenizedText[],
-    vectors: readonly (readonly number[])[],
-  ): void {
+  function finishText(work: TextsWork, { index, tokens }: BegunText, vector: readonly number[]): void {
     const { job } = work.prepared;
-    texts.forEach(({ index, tokens }, at) => {
-      const vector = shortened(vectors[at] ?? [], job);
-      outbox.add({ type: "embedding", jobId: job.jobId, index, vector, tokens: tokens.length });
-    });
+    const { jobId } = job;
+    outbox.add({ type: "embedding", jobId, index, vector: shortened(vector, job), tokens: tokens.length });
     work.begun = undefined;
-    work.done += texts.length;
     leave(work);
-    if (work.done < textCount(job)) line.push(work);
-    else outbox.add({ type: "finished", jobId: job.jobId, by: "end", ...totals(work) });
+    if (work.index < textCount(job)) line.push(work);
+    else outbox.add({ type: "finished", jobId, by: "end", ...totals(work) });
   }
 
   return {
@@ -198,7 +152,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
       do {
         void tokenizeNext();
         const [work] = line;
-        if (work === undefined || (work.begun === undefined && work.ahead.length === 0)) break;
+        if (work === undefined || (work.begun === undefined && work.ahead === undefined)) break;
         computed = true;
         computing = work;
         try {

@@ -44,8 +44,6 @@ export interface FakeBackendOptions {
   readonly embedGate?: (piece: TextPiece) => Promise<void>;
   /** What its model says it is for; generating by default. */
   readonly kind?: ModelKind;
-  /** Most short texts that are computed together; 1 by default. */
-  readonly maxTogether?: number;
   /** The step with this number, counted from 1, rejects. */
   readonly failAtStep?: number;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
@@ -137,7 +135,6 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     embedder: createFakeEmbedder({
       maxTokens: info.contextSize - 1,
       maxPieceTokens: info.batchSize,
-      maxTogether: options.maxTogether ?? 1,
       ranks: info.kind === "rerank",
       async pause(piece) {
         if (stepping) throw refusal("embed", "a step is running");
@@ -234,7 +231,6 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     build: "fake",
     chatFormat: genericFormat,
     infill: true,
-    fileName: "waggle-fake",
     promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
 }

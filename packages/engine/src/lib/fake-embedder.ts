@@ -12,15 +12,12 @@ import {
 } from "./fake-model.ts";
 
 export const fakeVectorWidth = 8;
-/** Most tokens of texts that are computed together. */
-const togetherTokens = 64;
 /** Stands between a query and its document. */
 const separator = "\n";
 
 export interface FakeEmbedderOptions {
   readonly maxTokens: number;
   readonly maxPieceTokens: number;
-  readonly maxTogether: number;
   /** Pairs instead of texts. */
   readonly ranks: boolean;
   /** Each piece waits for it, and may be rejected by it. */
@@ -28,7 +25,7 @@ export interface FakeEmbedderOptions {
 }
 
 export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
-  const { maxTokens, maxPieceTokens, maxTogether, ranks, pause } = options;
+  const { maxTokens, maxPieceTokens, ranks, pause } = options;
   let fed: Token[] = [];
 
   async function feed(piece: TextPiece): Promise<readonly number[] | undefined> {
@@ -46,20 +43,11 @@ export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
     maxTokens,
     maxPieceTokens,
     mustBeWhole: false,
-    maxTogether,
-    maxTogetherTokens: togetherTokens,
     tokenize: async (text, truncateTo) => {
       const tokens = tokensOf(text);
       return truncateTo === undefined ? tokens : tokens.slice(0, Math.min(truncateTo, maxTokens));
     },
     feed,
-    async feedTogether(texts) {
-      if (texts.length > maxTogether)
-        throw new Error(`Cannot embed ${texts.length} texts together on the fake backend`);
-      const vectors: (readonly number[])[] = [];
-      for (const tokens of texts) vectors.push((await feed({ tokens, first: true, last: true })) ?? []);
-      return vectors;
-    },
   };
 }
 

@@ -35,6 +35,8 @@ export interface GenerateJob {
   readonly maxTokens?: number;
   /** Of the text that answers a plain prompt. */
   readonly lines?: LineLimits;
+  /** It is the text of a hole in code: what is not sure ends it. */
+  readonly fillIn?: boolean;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
   readonly stop: readonly string[];

@@ -52,10 +52,7 @@ describe("preparing", () => {
       maxTokens: 10,
       maxPieceTokens: 10,
       mustBeWhole: false,
-      maxTogether: 1,
-      maxTogetherTokens: 0,
       feed: () => expect.fail("fed"),
-      feedTogether: () => expect.fail("fed"),
       tokenize: async (text: unknown) => await tokenize(String(text)),
     };
     const { prepare } = createPreparer({ backend: { ...fake, embedder }, maxPrepared: 1, random32: () => 0 });

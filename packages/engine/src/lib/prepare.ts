@@ -68,6 +68,7 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
       ...job.sampling,
       seed: seed === -1 ? random32() >>> 0 : seed,
       ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
+      ...(job.fillIn === true ? { fillIn: true } : {}),
       ...(job.answerGrammar === undefined || start === undefined
         ? {}
         : { answer: { grammar: job.answerGrammar, said: markText(start.said, chatFormat.marks) } }),
@@ -238,7 +239,8 @@ function factsOf(job: EngineJob): unknown {
   }
   return [
     [job.kind, job.prompt, job.pieces, job.infill, job.messages, job.tools, job.template],
-    [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs, job.contextShift],
+    [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs],
+    [job.contextShift, job.fillIn],
   ];
 }
 

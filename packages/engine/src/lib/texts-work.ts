@@ -1,40 +1,30 @@
-// Owns what is under way of a job of texts: which text comes next, which ones have their tokens, and how much of one a piece takes.
-import type { EmbedInput, Embedder, TextPair, Token } from "./backend.ts";
+// Owns what is under way of a job of texts: which text comes next, and how much of it a piece takes.
+import type { EmbedInput, TextPair, Token } from "./backend.ts";
 import type { TextsJob } from "./messages.ts";
 import { tileTokens } from "./pass-costs.ts";
 import type { PreparedTexts } from "./prepare.ts";
 
 export interface TextsWork {
   readonly prepared: PreparedTexts;
-  /** The text that is tokenized next. */
-  next: number;
-  /** Texts that have not begun and have their tokens, or the reason why not; in order. */
-  readonly ahead: TextAhead[];
+  /** How many texts have begun. */
+  index: number;
+  /** The text that begins next: its tokens, or the reason why there are none. */
+  ahead: PromiseSettledResult<readonly Token[]> | undefined;
   /** The text of which a piece is computed. */
   begun: BegunText | undefined;
-  /** How many are done. */
-  done: number;
   startedAtMs: number | undefined;
   cancelled: boolean;
 }
 
-interface TextAhead {
-  readonly index: number;
-  readonly tokens: PromiseSettledResult<readonly Token[]>;
-}
-
-export interface TokenizedText {
+export interface BegunText {
   readonly index: number;
   readonly tokens: readonly Token[];
-}
-
-export interface BegunText extends TokenizedText {
-  /** How many of its tokens are computed. */
+  /** How many of them are computed. */
   fed: number;
 }
 
 export function createTextsWork(prepared: PreparedTexts): TextsWork {
-  return { prepared, next: 0, ahead: [], begun: undefined, done: 0, startedAtMs: undefined, cancelled: false };
+  return { prepared, index: 0, ahead: undefined, begun: undefined, startedAtMs: undefined, cancelled: false };
 }
 
 export function textCount(job: TextsJob): number {
@@ -48,26 +38,13 @@ export function textAt(job: TextsJob, index: number): EmbedInput | TextPair | un
   return query === undefined || document === undefined ? undefined : { query, document };
 }
 
-/**
- * The texts that begin now: the next one, and with a short one the short ones behind it.
- * @throws whatever tokenizing the next one threw
- */
-export function takeTexts(
-  { ahead }: TextsWork,
-  { maxTogether, maxTogetherTokens }: Pick<Embedder, "maxTogether" | "maxTogetherTokens">,
-): readonly TokenizedText[] {
-  const taken: TokenizedText[] = [];
-  for (let next = ahead[0]; next !== undefined && taken.length < Math.max(1, maxTogether); next = ahead[0]) {
-    const { index, tokens } = next;
-    // What is wrong with a text is told when it comes first.
-    const fits = tokens.status === "fulfilled" && tokens.value.length <= maxTogetherTokens;
-    if (taken.length > 0 && !fits) break;
-    ahead.shift();
-    if (tokens.status === "rejected") throw tokens.reason;
-    taken.push({ index, tokens: tokens.value });
-    if (!fits) break;
-  }
-  return taken;
+/** @throws whatever tokenizing it threw */
+export function beginText(work: TextsWork): BegunText {
+  const { ahead, index } = work;
+  if (ahead?.status !== "fulfilled") throw ahead?.reason;
+  work.ahead = undefined;
+  work.index += 1;
+  return { index, tokens: ahead.value, fed: 0 };
 }
 
 /**

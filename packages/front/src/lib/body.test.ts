@@ -115,12 +115,12 @@ describe("the values of fields", () => {
     ],
     ["a user", ChatCompletionRequestSchema, "user", () => ({ ...chat, user: long })],
     ["a text to tokenize", TokenizeRequestSchema, "content", () => ({ content: long })],
-    ["one input", EmbeddingsRequestSchema, "input", () => ({ input: long })],
+    ["one input", EmbeddingsRequestSchema, "input", () => ({ input: "x".repeat(4_194_305) })],
     [
       "all inputs",
       EmbeddingsRequestSchema,
       "input",
-      () => ({ input: Array.from({ length: 20 }, () => long.slice(0, 60_000)) }),
+      () => ({ input: Array.from({ length: 70 }, () => long.slice(0, 60_000)) }),
     ],
     [
       "a text with its pieces",

@@ -1,7 +1,7 @@
 // Owns what the HTTP side knows of a request beyond its bytes, and what it needs from the rest of the daemon.
 import type { HttpBindings } from "@hono/node-server";
 import type { ChatFormat } from "@waggle/chat-format";
-import type { BackendInfo, PromptTexts } from "@waggle/engine";
+import type { PromptTexts } from "@waggle/engine";
 import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/pages";
 import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
@@ -68,8 +68,10 @@ export interface WorkerStateView {
   readonly reason: string | undefined;
 }
 
-/** What a model's prompts are made of, and the name of its file. */
-export type ModelPrompts = Pick<BackendInfo, "fileName"> & PromptTexts;
+/** What a model's prompts are made of, and the name of its file, without its folder. */
+export interface ModelPrompts extends PromptTexts {
+  readonly fileName: string;
+}
 
 /** What the routes read of the worker. */
 export interface WorkerView {

@@ -24,7 +24,7 @@ export interface Generations {
    */
   submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
   /** Accepts the job and waits for its end. A client that leaves takes the job with it. @throws WaggleError also when it did not end well */
-  complete(c: AppContext, spec: JobSpec, onToken?: OnToken): Promise<CompleteJob>;
+  complete(c: AppContext, spec: JobSpec, onToken?: OnToken, how?: Submission): Promise<CompleteJob>;
   /** One more reader of a job, from after this token index on. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Response;
 }
@@ -94,8 +94,8 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   // The client may leave at any time while its job is being accepted. Whoever opens a reader looks, before anything is awaited, whether it
   // is still there; closing that reader is what ends the job, or leaves it running where its client has asked for that.
 
-  async function complete(c: AppContext, spec: JobSpec, onToken?: OnToken): Promise<CompleteJob> {
-    const job = await submit(c, spec);
+  async function complete(c: AppContext, spec: JobSpec, onToken?: OnToken, how?: Submission): Promise<CompleteJob> {
+    const job = await submit(c, spec, how);
     const connection = connectionOf(c);
     const reader = dispatcher.openReader(job, -1, () => connection.destroy());
     return { job, end: await readToEnd(c, reader, (token) => onToken?.(token, job)) };

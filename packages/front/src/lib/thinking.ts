@@ -42,6 +42,11 @@ export function templateVariables(wishes: ThinkingWishes, format: ChatFormat): R
   return Object.fromEntries(variables);
 }
 
+/** Whether there are levels of effort, and not only on and off. */
+export function hasEffortLevels({ abilities, inputs }: ChatFormat): boolean {
+  return inputs.variables.includes("reasoning_effort") && abilities.thinkingSwitch?.name !== "reasoning_effort";
+}
+
 function switchThinking(format: ChatFormat, variables: Map<string, unknown>, on: boolean, field: string): void {
   const { thinking, thinkingSwitch } = format.abilities;
   if (thinkingSwitch !== undefined) {

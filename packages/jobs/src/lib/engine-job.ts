@@ -21,6 +21,7 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     ...(spec.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(spec.lines === undefined ? {} : { lines: spec.lines }),
+    ...(spec.fillIn === true ? { fillIn: true } : {}),
     ...(spec.contextShift ? { contextShift: true } : {}),
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),

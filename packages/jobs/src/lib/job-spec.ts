@@ -57,6 +57,8 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly stop: readonly string[];
   /** Where its lines may end the text that answers a plain prompt. */
   readonly lines?: LineLimits | undefined;
+  /** It is the text of a hole in code: what is not sure ends it. */
+  readonly fillIn?: boolean | undefined;
   /** Return logprobs with each token, with so many alternatives. */
   readonly topLogprobs?: number | undefined;
   /** Keep the logprobs of the prompt's tokens as well, with as many alternatives. Then nothing of it is taken from a cache. */

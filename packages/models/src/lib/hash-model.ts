@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { findHash, keepHash } from "./known-hashes.ts";
 import { allParts } from "./model-names.ts";
 
-/** Hashing this much holds a thread up for about half a millisecond. */
+/** Hashing this much holds a thread up for less than a millisecond. */
 const pieceBytes = 256 * 1024;
 /** What is smaller is hashed again as fast as it is looked up. */
 const leastKeptBytes = 64 * 1024 * 1024;

@@ -20,7 +20,7 @@ const doneShape = {
   eval_duration: nanoseconds.optional(),
 };
 
-const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int()) };
+const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int().min(0).max(255)) };
 const LogprobSchema = z.object({ ...logprobShape, top_logprobs: z.array(z.object(logprobShape)) });
 
 const headShape = { model: z.string().describe("As the request has it."), created_at: z.iso.datetime() };
@@ -29,7 +29,11 @@ const ToolCallsSchema = z
   .array(
     z.object({
       id: z.string(),
-      function: z.object({ index: z.int(), name: z.string(), arguments: z.record(z.string(), z.unknown()) }),
+      function: z.object({
+        index: z.int().nonnegative(),
+        name: z.string(),
+        arguments: z.record(z.string(), z.unknown()),
+      }),
     }),
   )
   .describe("All of an answer together, each with an index of its own.");
@@ -54,7 +58,10 @@ export const OllamaGenerateAnswerSchema = z
     response: z.string(),
     thinking: z.string().optional(),
     tool_calls: ToolCallsSchema.optional(),
-    context: z.array(z.int()).optional().describe("The conversation so far, for the next request. Not tokens."),
+    context: z
+      .array(z.int().nonnegative())
+      .optional()
+      .describe("The conversation so far, for the next request. Not tokens."),
     logprobs: z.array(LogprobSchema).optional(),
     ...doneShape,
   })
@@ -66,7 +73,7 @@ export const OllamaEmbedAnswerSchema = z
     embeddings: z.array(z.array(z.number())).describe("Of length 1."),
     total_duration: nanoseconds,
     load_duration: nanoseconds,
-    prompt_eval_count: z.int(),
+    prompt_eval_count: z.int().nonnegative(),
   })
   .meta({ id: "OllamaEmbedAnswer" });
 
@@ -86,8 +93,10 @@ const DetailsSchema = z.object({
 const listedShape = {
   name: z.string(),
   model: z.string(),
-  size: z.int(),
-  digest: z.string().describe("Of what is known of the model, not of its file."),
+  size: z.int().nonnegative(),
+  digest: z
+    .string()
+    .describe("SHA-256 of the model's file; of what is known of the model until that has been computed."),
   details: DetailsSchema,
 };
 
@@ -101,8 +110,8 @@ export const OllamaRunningSchema = z
       z.object({
         ...listedShape,
         expires_at: z.string().describe("Far away: the model stays as long as the worker."),
-        size_vram: z.int(),
-        context_length: z.int(),
+        size_vram: z.int().nonnegative(),
+        context_length: z.int().nonnegative(),
       }),
     ),
   })

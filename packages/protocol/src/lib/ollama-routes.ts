@@ -26,13 +26,13 @@ const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as co
 const changeErrors = [...modelErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
 const submitErrors = [
   ...modelErrors,
-  "unimplemented",
   "resource_exhausted",
   "cancelled",
   "engine_failed",
   "unavailable",
   "deadline_exceeded",
 ] as const satisfies readonly ErrorCode[];
+const answerErrors = [...submitErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
 const sessionHeader = {
   "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
 } as const;
@@ -81,7 +81,7 @@ export const ollamaRoutes = {
     stream: OllamaChatAnswerSchema,
     streamType: "application/x-ndjson",
     headers: sessionHeader,
-    errors: submitErrors,
+    errors: answerErrors,
   },
   ollamaGenerate: {
     method: "post",
@@ -93,7 +93,7 @@ export const ollamaRoutes = {
     stream: OllamaGenerateAnswerSchema,
     streamType: "application/x-ndjson",
     headers: sessionHeader,
-    errors: submitErrors,
+    errors: answerErrors,
   },
   ollamaEmbed: {
     method: "post",
@@ -158,7 +158,7 @@ export const ollamaRoutes = {
   },
   ollamaBlob: {
     method: "post",
-    path: "/api/blobs/:digest",
+    path: "/api/blobs/:id",
     summary: "Refused: a worker takes no files.",
     status: 201,
     errors: ["unimplemented"],

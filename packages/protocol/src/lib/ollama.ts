@@ -91,13 +91,16 @@ const ToolCallSchema = z.object({
   }),
 });
 
+const roles = ["system", "user", "assistant", "tool"] as const;
+
 export const OllamaMessageSchema = z
   .object({
     role: z
       .string()
       .max(requestLimits.idChars)
       .toLowerCase()
-      .pipe(z.enum(["system", "user", "assistant", "tool"])),
+      .pipe(z.enum(roles))
+      .meta({ enum: [...roles] }),
     content: nullish(z.string()),
     thinking: nullish(z.string()),
     images: nullish(ImagesSchema),
@@ -149,6 +152,7 @@ export const OllamaGenerateRequestSchema = z
   .meta({ id: "OllamaGenerateRequest" });
 export type OllamaGenerateRequest = z.infer<typeof OllamaGenerateRequestSchema>;
 
+const inputsMessage = `must be a text, or up to ${ollamaLimits.embedInputs} that are not empty, of ${ollamaLimits.embedChars} characters in all`;
 const embedShape = { ...modelShape, options: nullish(OptionsSchema), keep_alive: nullish(KeepAliveSchema) };
 
 export const OllamaEmbedRequestSchema = z
@@ -157,13 +161,15 @@ export const OllamaEmbedRequestSchema = z
     input: nullish(
       z.union(
         [
-          z.string().max(ollamaLimits.embedChars),
+          z.string().max(ollamaLimits.embedChars, inputsMessage),
           z
-            .array(z.string().min(1))
-            .max(ollamaLimits.embedInputs)
-            .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= ollamaLimits.embedChars),
+            .array(z.string().min(1, inputsMessage), inputsMessage)
+            .max(ollamaLimits.embedInputs, inputsMessage)
+            .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= ollamaLimits.embedChars, {
+              message: inputsMessage,
+            }),
         ],
-        `must be a text, or up to ${ollamaLimits.embedInputs} that are not empty, of ${ollamaLimits.embedChars} characters in all`,
+        inputsMessage,
       ),
     ),
     truncate: nullish(z.boolean()).describe("Default: true. A text that is too long is cut at its end."),

@@ -21,9 +21,11 @@ export const openAiLimits = {
   /** Of what describes a schema, and is not used. */
   descriptionChars: 65_536,
   userChars: 1_024,
-  embeddingInputs: 256,
+  embeddingInputs: 2_048,
   /** All inputs of a request together. */
-  embeddingChars: 1_048_576,
+  embeddingChars: 4_194_304,
+  /** All inputs of a request together, where they are tokens: less than the values that a body may have. */
+  embeddingTokens: 262_144,
 } as const;
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
@@ -184,21 +186,48 @@ export const CompletionRequestSchema = z
   .meta({ id: "CompletionRequest" });
 export type CompletionRequest = z.infer<typeof CompletionRequestSchema>;
 
+const tokensInput = z
+  .array(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
+  )
+  .min(1, "must not be empty");
+const embeddingTexts = z
+  .array(z.string().min(1, "must not be empty"))
+  .min(1, "must not be empty")
+  .max(openAiLimits.embeddingInputs, `has more than ${openAiLimits.embeddingInputs} texts`)
+  .refine((texts) => lengthOf(texts) <= openAiLimits.embeddingChars, {
+    message: `has more than ${openAiLimits.embeddingChars} characters in all`,
+  });
+const embeddingTokens = z
+  .array(tokensInput)
+  .min(1, "must not be empty")
+  .max(openAiLimits.embeddingInputs, `has more than ${openAiLimits.embeddingInputs} texts`)
+  .refine((texts) => lengthOf(texts) <= openAiLimits.embeddingTokens, {
+    message: `has more than ${openAiLimits.embeddingTokens} tokens in all`,
+  });
+const EmbeddingInputSchema = z.union(
+  [
+    z.string().min(1, "must not be empty").max(openAiLimits.embeddingChars),
+    embeddingTexts,
+    tokensInput.max(openAiLimits.embeddingTokens),
+    embeddingTokens,
+  ],
+  `must be a text, or up to ${openAiLimits.embeddingInputs} of them with ${openAiLimits.embeddingChars} characters in all, or tokens instead of texts, up to ${openAiLimits.embeddingTokens} in all; none of them empty`,
+);
+
+function lengthOf(texts: readonly { readonly length: number }[]): number {
+  return texts.reduce((sum, { length }) => sum + length, 0);
+}
+
 export const EmbeddingsRequestSchema = z
   .object({
     model: nullish(z.string().max(requestLimits.modelChars)),
-    input: z.union([
-      z.string().min(1, "must not be empty").max(openAiLimits.embeddingChars),
-      z
-        .array(z.string().min(1, "must not be empty"))
-        .min(1)
-        .max(openAiLimits.embeddingInputs)
-        .refine((texts) => texts.reduce((chars, text) => chars + text.length, 0) <= openAiLimits.embeddingChars, {
-          message: `at most ${openAiLimits.embeddingChars} characters in all`,
-        }),
-    ]),
+    input: EmbeddingInputSchema,
     encoding_format: nullish(z.enum(["float", "base64"])),
-    dimensions: nullish(z.int().positive()),
+    dimensions: nullish(z.int().positive()).describe("The first numbers of each vector, of length 1 again."),
   })
   .meta({ id: "EmbeddingsRequest" });
 export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;

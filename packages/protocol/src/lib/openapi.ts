@@ -64,11 +64,26 @@ export function openApiDocument(options: OpenApiOptions): Json {
 /** Every route of a worker, by dialect. */
 export const workerRouteGroups: readonly RouteGroup[] = [
   { tag: "Native", routes: workerRoutes, error: ErrorBodySchema, note: "Unknown fields are refused." },
-  { tag: "OpenAI", routes: openAiRoutes, error: OpenAiErrorSchema, note: "They answer under `/v1` and without it." },
+  {
+    tag: "OpenAI",
+    routes: openAiRoutes,
+    error: OpenAiErrorSchema,
+    note: "They answer under `/v1` and without it; `/completions` without it is llama-server's.",
+  },
   { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
-  { tag: "Ollama", routes: ollamaRoutes, error: ErrorBodySchema },
-  { tag: "llama-server", routes: llamaServerRoutes, error: ErrorBodySchema },
+  {
+    tag: "Ollama",
+    routes: ollamaRoutes,
+    error: OllamaErrorSchema,
+    note: "Streams are lines of JSON, and the default.",
+  },
+  {
+    tag: "llama-server",
+    routes: llamaServerRoutes,
+    error: LlamaServerErrorSchema,
+    note: "Those about tokens and messages answer under `/v1` as well. `POST /completions` is one of these where its body has `n_predict`.",
+  },
   { tag: "Rerank", routes: rerankRoutes, error: OpenAiErrorSchema },
 ];
 

@@ -1,4 +1,40 @@
-// Owns the route table of the routes that rank and score texts.
+// Owns the route table of the routes that rank and score texts. Those under `/v1` answer without it, too.
+import type { ErrorCode } from "./errors.ts";
+import { RankingSchema, RerankRequestSchema, ScoreRequestSchema, ScoresSchema } from "./rerank.ts";
 import type { Route } from "./routes.ts";
 
-export const rerankRoutes = {} as const satisfies Record<string, Route>;
+const errors = [
+  "invalid_argument",
+  "payload_too_large",
+  "resource_exhausted",
+  "cancelled",
+  "engine_failed",
+  "unavailable",
+  "deadline_exceeded",
+] as const satisfies readonly ErrorCode[];
+
+const ranking = { method: "post", request: RerankRequestSchema, status: 200, response: RankingSchema, errors } as const;
+
+export const rerankRoutes = {
+  rerank: {
+    ...ranking,
+    path: "/v1/rerank",
+    summary: "Rank documents by how well they fit a query, best first. On a model that ranks.",
+  },
+  rerankV2: { ...ranking, path: "/v2/rerank", summary: "The same, where Cohere's second version has it." },
+  reranking: { ...ranking, path: "/v1/reranking", summary: "The same, by llama-server's other name." },
+  score: {
+    method: "post",
+    path: "/v1/score",
+    summary: "How well each of the second texts fits the first one, or its own first one. On a model that ranks.",
+    request: ScoreRequestSchema,
+    status: 200,
+    response: ScoresSchema,
+    errors,
+  },
+} as const satisfies Record<string, Route>;
+
+/** Under `/v1` and without it. */
+export function rerankPathsOf({ path }: Pick<Route, "path">): readonly string[] {
+  return path.startsWith("/v1/") ? [path, path.slice(3)] : [path];
+}

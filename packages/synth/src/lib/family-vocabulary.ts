@@ -142,3 +142,10 @@ function otherFamily(template: string): Family {
     ...(template.includes("bos_token") ? { bos: "<s>" } : {}),
   };
 }
+
+/** Of a model that fills in code, with the markers of Qwen's coders. */
+export const infillVocabulary: FamilyVocabulary = {
+  control: ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>"],
+  userDefined: [],
+  eos: "<|endoftext|>",
+};

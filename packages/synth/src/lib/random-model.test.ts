@@ -3,10 +3,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { encoderTensors } from "./encoder-model.ts";
+import { aligned } from "./gguf.ts";
 import { shapeNamed, type ModelShape } from "./shapes.ts";
 import { makeVocabulary } from "./random-vocabulary.ts";
 import { writeRandomModel } from "./random-model.ts";
 import { toHalf } from "./random-weights.ts";
+import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
 
 /** The number that these bits stand for. */
 function fromHalf(bits: number): number {
@@ -50,6 +53,18 @@ describe("makeVocabulary", () => {
   });
 });
 
+describe("makeWordPieces", () => {
+  const { pieces, types } = makeWordPieces(1_024);
+
+  it("has lower-case characters to begin a word with and to go on with, each once", () => {
+    expect(new Set(pieces).size).toBe(pieces.length);
+    for (const character of [..."az09.?"])
+      expect(pieces).toEqual(expect.arrayContaining([character, `\u2581${character}`]));
+    expect(pieces.filter((piece) => piece.length === 1 && piece !== piece.toLowerCase())).toEqual([]);
+    expect([pieces[wordPieceSpecial.classify], types[wordPieceSpecial.classify]]).toEqual(["[CLS]", 3]);
+  });
+});
+
 describe("writeRandomModel", () => {
   const shape: ModelShape = {
     ...{ name: "t", like: "none", layers: 2, width: 64, heads: 4, kvHeads: 2, feedForward: 96 },
@@ -68,6 +83,20 @@ describe("writeRandomModel", () => {
     expect(readFileSync(a).equals(readFileSync(b))).toBe(true);
     expect(readdirSync(join(folder, "deep"))).toEqual(["a.gguf", "b.gguf"]);
   });
+
+  it.each(["embed", "rerank"] as const)(
+    "writes an encoder to %s, the same each time, as long as its tensors are",
+    (encoder) => {
+      const [a, b] = ["a", "b"].map((name) => join(folder, `${name}.gguf`)) as [string, string];
+      const bytes = writeRandomModel({ ...shape, encoder }, a);
+      writeRandomModel({ ...shape, encoder }, b);
+      expect(readFileSync(a).equals(readFileSync(b))).toBe(true);
+      expect(readFileSync(a).includes("cls.output.weight")).toBe(encoder === "rerank");
+      const tensors = encoderTensors(shape, encoder).reduce((sum, tensor) => sum + aligned(tensor.bytes), 0);
+      expect(bytes - tensors).toBeGreaterThan(0);
+      expect(bytes - tensors).toBeLessThan(30_000);
+    },
+  );
 
   it("gives each matrix weights of the size that keeps what passes through it", () => {
     const path = join(folder, "a.gguf");

@@ -40,6 +40,7 @@ interface Schema {
 const soundText = '"1"';
 /** Whatever is accepted after all is a short answer. */
 const shortAnswer = "4";
+const lengthFields: ReadonlySet<string> = new Set(["max_tokens", "max_output_tokens"]);
 const schemaDepth = 16;
 
 /** All fields of a request body, the body itself first. */
@@ -61,7 +62,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     if (isRoot && "prompt" in properties && optionsOfMessages.some((name) => name === attacked)) names.add("messages");
     if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
       names.add("prompt");
-    if (isRoot && "max_tokens" in properties) names.add("max_tokens");
+    for (const name of isRoot ? lengthFields : []) if (name in properties) names.add(name);
     return new Map([...names].map((name) => [name, sound(properties[name] ?? {}, name)]));
   }
 
@@ -77,7 +78,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
         return soundText;
       case "integer":
       case "number":
-        return name === "max_tokens" ? shortAnswer : String(schema.minimum ?? (schema.exclusiveMinimum ?? -1) + 1);
+        return lengthFields.has(name) ? shortAnswer : String(schema.minimum ?? (schema.exclusiveMinimum ?? -1) + 1);
       case "boolean":
         return "false";
       case "array":

@@ -2,6 +2,7 @@
 // this one cannot follow changes nothing.
 import type { ChatFormat } from "@waggle/chat-format";
 import type { ChatOptions, CountTokensRequest } from "@waggle/protocol";
+import { hasEffortLevels } from "../../thinking.ts";
 
 type Wishes = Pick<CountTokensRequest, "thinking" | "output_config">;
 type Thinking = Pick<ChatOptions, "enable_thinking" | "thinking_budget_tokens" | "reasoning_effort">;
@@ -9,16 +10,15 @@ type Thinking = Pick<ChatOptions, "enable_thinking" | "thinking_budget_tokens" |
 /** Levels that models know; Anthropic's further ones are more than their most. */
 const levels: ReadonlySet<string> = new Set(["low", "medium", "high"]);
 
-export function thinkingOf({ thinking, output_config: output }: Wishes, { abilities, inputs }: ChatFormat): Thinking {
-  const hasLevels =
-    inputs.variables.includes("reasoning_effort") && abilities.thinkingSwitch?.name !== "reasoning_effort";
+export function thinkingOf({ thinking, output_config: output }: Wishes, format: ChatFormat): Thinking {
+  const { abilities } = format;
   const effort = output?.effort;
   return {
     ...(abilities.thinking === "switchable" ? { enable_thinking: isWanted(thinking) } : {}),
     ...(thinking?.type === "enabled" && abilities.thinking !== "never"
       ? { thinking_budget_tokens: thinking.budget_tokens }
       : {}),
-    ...(hasLevels && effort != null ? { reasoning_effort: levels.has(effort) ? effort : "high" } : {}),
+    ...(hasEffortLevels(format) && effort != null ? { reasoning_effort: levels.has(effort) ? effort : "high" } : {}),
   };
 }
 

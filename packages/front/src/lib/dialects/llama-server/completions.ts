@@ -56,12 +56,14 @@ export function createCompletionRoutes(
     const answers: Json[] = [];
     const until = options.clock.now() + limits.collectTimeoutMs;
     // One after the other: the next one finds what it has in common with the one before.
-    for (const input of prompts) {
+    for (const [place, input] of prompts.entries()) {
       const next = { ...spec, prompt: input, deadlineMs: Math.max(1, Math.ceil(until - options.clock.now())) };
       const index = answers.length;
       let collector: AnswersCollector | undefined;
       const collected = (job: Job) => (collector ??= llamaServerCollector(optionsOf(job, next, index), body));
-      const { job, end } = await generations.complete(c, next, (token, from) => collected(from).add(token));
+      const { job, end } = await generations.complete(c, next, (token, from) => collected(from).add(token), {
+        index: place,
+      });
       answers.push(...collected(job).body(end));
     }
     return c.json(answers.length === 1 ? answers[0] : answers);

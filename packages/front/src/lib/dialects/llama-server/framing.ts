@@ -1,10 +1,11 @@
 // Owns how an answer leaves on llama-server's own routes: a frame for each piece and a last one with all the rest, or the whole in one.
 import { sseHeaders } from "@waggle/protocol";
-import type { EndEvent, StatusEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
 import { answerTimings } from "../../answer-timings.ts";
 import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import type { Collector, Framing } from "../../dialect.ts";
+import { createPromptProgressReporter } from "../../prompt-progress.ts";
 import { chunkOf, fieldsOf, slotOf, wholeOf } from "./answer.ts";
 import type { AnswerOptions, ChoiceSoFar, Json } from "./answer.ts";
 import { llamaServerError } from "./errors.ts";
@@ -17,12 +18,11 @@ export interface Telling {
   readonly response_fields?: readonly string[] | null | undefined;
 }
 
-type Progress = NonNullable<StatusEvent["prompt_progress"]>;
-
 export function llamaServerFraming(options: AnswerOptions, telling: Telling): Framing {
   const { job, spec } = options;
   const choices = Array.from({ length: spec.choices }, (_, choice) => nothingSaid(choice));
   const firstTokenMs: number[] = [];
+  const reportOf = telling.return_progress === true ? createPromptProgressReporter() : undefined;
 
   function frame(body: Json): string {
     return encodeSse({ data: JSON.stringify(body) });
@@ -54,7 +54,10 @@ export function llamaServerFraming(options: AnswerOptions, telling: Telling): Fr
     });
   }
 
-  function progressFrame({ total, cached, processed, time_ms }: Progress): string {
+  /** Where it was asked for, how far the prompt is. */
+  function progressFrame(event: StreamEvent): string {
+    const report = reportOf?.(event);
+    if (report === undefined) return "";
     return frame({
       index: options.index,
       content: "",
@@ -62,28 +65,17 @@ export function llamaServerFraming(options: AnswerOptions, telling: Telling): Fr
       stop: false,
       id_slot: slotOf(job, 0),
       tokens_predicted: 0,
-      tokens_evaluated: total,
-      prompt_progress: { total, cache: cached, processed, time_ms },
+      tokens_evaluated: report.total,
+      prompt_progress: report,
     });
   }
 
   return {
     headers: sseHeaders,
     cancelledIsError: true,
-    frame(event) {
-      switch (event.type) {
-        case "queued":
-        case "started":
-          return "";
-        case "status":
-          return telling.return_progress === true && event.prompt_progress !== undefined
-            ? progressFrame(event.prompt_progress)
-            : "";
-        case "token":
-          return tokenFrame(event);
-      }
-    },
+    frame: (event) => progressFrame(event) + (event.type === "token" ? tokenFrame(event) : ""),
     frameEnd: (end) =>
+      progressFrame(end) +
       choices.map((said) => frame(fieldsOf(wholeOf(options, said, end), telling.response_fields))).join(""),
     frameError: (error) => frame({ ...llamaServerError(error) }),
     keepAlive: (why) => encodeSseComment(why === "silent" ? "ping" : "waiting"),

@@ -37,6 +37,7 @@ export async function specOf(
     // `n_probs: 0` asks for none, and at least one is due otherwise.
     topLogprobs: body.n_probs == null || body.n_probs === 0 ? undefined : body.n_probs,
     ...(Object.keys(lines).length === 0 ? {} : { lines }),
+    fillIn: samplersWished(body.samplers).chain.includes("infill"),
     ...(schema == null
       ? {}
       : { sampling: { ...spec.sampling, grammar: await context.schemaGrammar(anyObject(schema), "json_schema") } }),

@@ -9,6 +9,7 @@ const all = [
   ["top_p", "p", { top_p: 1 }],
   ["min_p", "m", { min_p: 0 }],
   ["xtc", "x", { xtc_probability: 0 }],
+  ["infill", "i", {}],
   ["temperature", "t", { temperature: 1 }],
 ] as const satisfies readonly (readonly [string, string, Partial<Sampling>])[];
 
@@ -19,9 +20,9 @@ export interface SamplersWished {
   readonly chain: readonly string[];
 }
 
-/** @param wanted names, or a letter for each; undefined: all of them. Others than ours do nothing that could be asked for, and are ignored */
+/** @param wanted names, or a letter for each; undefined: all of them but infill. Others than ours do nothing that could be asked for, and are ignored */
 export function samplersWished(wanted: string | readonly string[] | null | undefined): SamplersWished {
-  if (wanted == null) return { off: {}, chain: all.map(([name]) => name) };
+  if (wanted == null) return { off: {}, chain: all.map(([name]) => name).filter((name) => name !== "infill") };
   const given = new Set(
     typeof wanted === "string" ? wanted : wanted.map((name) => name.toLowerCase().replaceAll("-", "_")),
   );

@@ -19,7 +19,14 @@ export function createServerRoutes({ view, registry }: AppOptions): Record<Serve
       const { tools = false, parallel_tool_calls: parallel = false } = info.chat ?? {};
       return c.json({
         default_generation_settings: {
-          params: { ...defaults, n_predict: -1, max_tokens: -1, samplers: samplersWished(undefined).chain },
+          params: {
+            ...defaults,
+            n_predict: -1,
+            max_tokens: -1,
+            n_probs: 0,
+            stream: false,
+            samplers: samplersWished(undefined).chain,
+          },
           n_ctx: info.context_size,
         },
         total_slots: info.slots,

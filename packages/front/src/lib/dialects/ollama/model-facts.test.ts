@@ -22,6 +22,11 @@ test("the digest is the same for the same model, and another one for another", (
   }
 });
 
+test("the digest is the file's own once it is known", () => {
+  expect(listedModel({ ...info, model_sha256: "a".repeat(64) })["digest"]).toBe("a".repeat(64));
+  expect(listedModel({ ...info, model_sha256: null })["digest"]).toBe(listedModel(info)["digest"]);
+});
+
 test("a model that a processor computes takes no memory of a device", () => {
   expect(runningModel(info)["size_vram"]).toBe(1_000);
   expect(runningModel({ ...info, device: "cpu" })["size_vram"]).toBe(0);

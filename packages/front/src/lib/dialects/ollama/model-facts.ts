@@ -99,15 +99,16 @@ export function countOf(parameters: number): string {
   return parameters >= 1e3 ? `${(parameters / 1e3).toFixed(2)}K` : String(parameters);
 }
 
-/** Clients only compare it, so it is that of what is known of the model: hashing the file itself would take minutes. */
-function digestOf({
-  model,
-  model_bytes,
-  parameters,
-  architecture,
-  quantization,
-  model_modified_at,
-}: WorkerInfo): string {
-  const facts = [model, model_bytes, parameters, architecture, quantization, model_modified_at];
+/** The file's own, once it has been hashed. Until then that of what is known of the model: clients only compare it. */
+function digestOf(info: WorkerInfo): string {
+  if (info.model_sha256 != null) return info.model_sha256;
+  const facts = [
+    info.model,
+    info.model_bytes,
+    info.parameters,
+    info.architecture,
+    info.quantization,
+    info.model_modified_at,
+  ];
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }

@@ -1,9 +1,9 @@
 // Owns the choices of a chat completion: the parts of each answer, as deltas or as one message.
 import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
 import type { AnswerMessage, EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
-import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { chatLogprobs, choiceOf, deltaOf, finishReasonOf, messageIn } from "./answer.ts";
 import type { PartNames } from "./answer.ts";
+import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
 

@@ -1,9 +1,10 @@
 // Owns the embeddings route: a vector for each text, as numbers or as base64.
+import type { EmbedSpec } from "@waggle/jobs";
 import { EmbeddingsRequestSchema } from "@waggle/protocol";
+import type { EmbeddingsRequest } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import type { AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
-import { unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { respondWithVectors, vectorPieces } from "../../vectors.ts";
 
@@ -15,7 +16,6 @@ export interface Embedded {
 export function embeddingsRoute({ limits, view }: AppOptions, generations: Generations): Handler {
   return async (c) => {
     const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
-    if (body.dimensions != null) throw unsupported("dimensions", "the model's own width is the only one");
     const { job, end } = await generations.complete(c, {
       kind: "embed",
       scope: { client: c.get("client"), trace: c.get("requestId") },
@@ -23,11 +23,21 @@ export function embeddingsRoute({ limits, view }: AppOptions, generations: Gener
       deadlineMs: limits.collectTimeoutMs,
       onDisconnect: "cancel",
       direct: true,
-      texts: typeof body.input === "string" ? [body.input] : body.input,
+      texts: textsOf(body.input),
+      dimensions: body.dimensions ?? undefined,
     });
     const embedded = { vectors: job.vectors, tokens: end.usage.prompt_tokens };
     return respondWithVectors(c, embeddingsJson(embedded, view.info().model, body.encoding_format === "base64"));
   };
+}
+
+function textsOf(input: EmbeddingsRequest["input"]): EmbedSpec["texts"] {
+  if (typeof input === "string") return [input];
+  return isTokens(input) ? [input] : input;
+}
+
+function isTokens(input: Exclude<EmbeddingsRequest["input"], string>): input is number[] {
+  return typeof input[0] === "number";
 }
 
 /** The response's body in pieces, none of which takes long to make. */

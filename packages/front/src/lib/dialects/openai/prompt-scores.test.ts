@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createPromptScores } from "./prompt-scores.ts";
 
-const entry = { id: 1, bytes: [97], logprob: -1, top: [{ id: 2, bytes: [98], logprob: -2 }] };
+const entry = { id: 97, bytes: [97], logprob: -1, top: [{ id: 98, bytes: [98], logprob: -2 }] };
 
 test("a prompt's are those of its job, as they come", () => {
   const scores = createPromptScores();

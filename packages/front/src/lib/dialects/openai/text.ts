@@ -1,8 +1,8 @@
 // Owns the choices of a text completion: what the model says, as it is, perhaps after the prompt, perhaps the best of several.
 import type { EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
 import { choiceOf, completionLogprobs } from "./answer.ts";
-import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import type { TextLogprob } from "./answer.ts";
+import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
 

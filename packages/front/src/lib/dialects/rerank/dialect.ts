@@ -1,17 +1,26 @@
-// Owns the dialect of the routes that rank and score texts.
-import { rerankRoutes } from "@waggle/protocol";
+// Owns the dialect of the routes that rank and score texts: several services' requests and answers, and OpenAI's errors, as vLLM has them.
+import { rerankPathsOf, rerankRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
 import { apiToken } from "../../credentials.ts";
 import { routesOf } from "../../dialect.ts";
 import type { Dialect } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
+import { openAiError } from "../openai/errors.ts";
+import { rerankRoute } from "./rerank.ts";
+import { scoreRoute } from "./score.ts";
 
-export function createRerankDialect(_options: AppOptions, _generations: Generations): Dialect {
+export function createRerankDialect(options: AppOptions, generations: Generations): Dialect {
+  const handlers = {
+    rerank: rerankRoute(options, generations, "1"),
+    rerankV2: rerankRoute(options, generations, "2"),
+    reranking: rerankRoute(options, generations, "1"),
+    score: scoreRoute(options, generations),
+  };
   return {
     name: "rerank",
-    routes: routesOf(rerankRoutes, {}, ({ path }) => [path]),
+    routes: routesOf(rerankRoutes, handlers, rerankPathsOf),
     prefixes: [],
     credential: apiToken,
-    errorBody: (error) => error.toBody(),
+    errorBody: openAiError,
   };
 }

@@ -4,10 +4,11 @@ import type { GenerateSpec } from "@waggle/jobs";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
 import { conversationSpecOf } from "../../conversation.ts";
 import type { Conversation } from "../../conversation.ts";
+import { hasEffortLevels } from "../../thinking.ts";
 import { specOfWishes } from "../../wishes.ts";
 import type { RequestContext, Wishes } from "../../wishes.ts";
 import { messagesOf } from "./messages.ts";
-import type { Json } from "./output-items.ts";
+import type { RequestEcho } from "./response.ts";
 import type { Toolbox } from "./tools.ts";
 
 /** OpenAI's defaults where they differ from the native ones. */
@@ -45,8 +46,8 @@ export function conversationOfRequest(
   };
 }
 
-/** What the request says of the response object; `reasoning.effort` only where the model knows it. */
-export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContext, "chatFormat">): Json {
+/** `reasoning.effort` only where the model knows it. */
+export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContext, "chatFormat">): RequestEcho {
   const effort = body.reasoning?.effort;
   const known = effort != null && Object.keys(effortOptions(effort, chatFormat())).length > 0;
   return {
@@ -69,11 +70,12 @@ export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContex
 }
 
 /** Clients send an effort to every model: one that has neither levels nor a switch thinks as it does. */
-function effortOptions(effort: string, { inputs, abilities }: ChatFormat): Conversation["options"] {
-  if (effort !== "none" && inputs.variables.includes("reasoning_effort")) {
-    return { reasoning_effort: levels[effort] ?? effort };
-  }
-  return abilities.thinkingSwitch === undefined ? {} : { enable_thinking: effort !== "none" };
+function effortOptions(effort: string, format: ChatFormat): Conversation["options"] {
+  const thinks = effort !== "none";
+  return {
+    ...(format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: thinks }),
+    ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels[effort] ?? effort } : {}),
+  };
 }
 
 /** Templates know three levels. */

@@ -1,11 +1,17 @@
 // Owns the response object: what the request decides of it, and what the answer. Shapes after OpenAI's API reference (Responses).
-import type { EndEvent, WaggleError } from "@waggle/protocol";
+import type { EndEvent, ResponseTool, WaggleError } from "@waggle/protocol";
 import { responseErrorOf } from "./errors.ts";
 import type { Output } from "./output.ts";
 import type { Json } from "./output-items.ts";
 
+/** What the request says of each object of its response. */
+export interface RequestEcho extends Readonly<Json> {
+  /** Those on offer. */
+  readonly tools: readonly ResponseTool[];
+}
+
 /** What each object of one response says alike. */
-export interface ResponseHead extends Readonly<Json> {
+export interface ResponseHead extends RequestEcho {
   readonly id: string;
   readonly created_at: number;
 }

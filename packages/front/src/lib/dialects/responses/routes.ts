@@ -1,7 +1,7 @@
 // Owns the routes of the Responses API: from a body to a response, and what is asked of a response afterwards.
 import { randomBytes } from "node:crypto";
 import { ResponseCountRequestSchema, ResponseRequestSchema, WaggleError, sseHeaders } from "@waggle/protocol";
-import type { ResponseCountRequest, ResponseItem, ResponseTool, responsesRoutes } from "@waggle/protocol";
+import type { ResponseCountRequest, ResponseItem, responsesRoutes } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { readBody } from "../../body.ts";
 import { leavingOf } from "../../connection.ts";
@@ -43,8 +43,7 @@ export function createResponsesRoutes(
   }
 
   function shapeOf(head: ResponseHead, job: Job): ResponseShape {
-    const { outward } = toolboxOf(head["tools"] as readonly ResponseTool[], undefined);
-    return { head, key: job.callKey, outward };
+    return { head, key: job.callKey, outward: toolboxOf(head.tools, undefined).outward };
   }
 
   function idOf(c: AppContext): string {

@@ -12,9 +12,11 @@ function start(): { store: ResponseStore; clock: ReturnType<typeof createFakeClo
   return { clock, store: createResponseStore({ clock, maxBytes, keptForMs: day }) };
 }
 
+const headOf = (id: string) => ({ id, created_at: 0, tools: [] });
+
 function keep(store: ResponseStore, client: string, id: string, text: string, previousId?: string): void {
   const input = withIds([{ type: "message", role: "user", content: text }], id);
-  store.keep(client, { head: { id, created_at: 0 }, previousId, input });
+  store.keep(client, { head: headOf(id), previousId, input });
   const output = [{ type: "message" as const, id: `msg_${id}`, role: "assistant" as const, content: `re ${text}` }];
   store.end(client, id, { response: { status: "completed" }, output });
 }
@@ -82,7 +84,7 @@ test("a conversation is all responses up to one, oldest first", () => {
 
 test("nothing goes on from a response that has not ended, or failed", () => {
   const { store } = start();
-  store.keep("a", { head: { id: "r", created_at: 0 }, previousId: undefined, input: [] });
+  store.keep("a", { head: headOf("r"), previousId: undefined, input: [] });
   const why = (): unknown => conversationOf("r", store, "a", maxBytes);
   expect(why).toThrow('"previous_response_id": response "r" has not ended');
   store.end("a", "r", { response: { status: "failed" }, output: [] });
@@ -91,7 +93,7 @@ test("nothing goes on from a response that has not ended, or failed", () => {
 
 test("a response that was deleted while it ran does not come back", () => {
   const { store } = start();
-  store.keep("a", { head: { id: "r", created_at: 0 }, previousId: undefined, input: [] });
+  store.keep("a", { head: headOf("r"), previousId: undefined, input: [] });
   expect(store.forget("a", "r")).toBe(true);
   store.end("a", "r", { response: { status: "completed" }, output: [] });
   expect([isThere(store, "a", "r"), store.bytes]).toEqual([false, 0]);

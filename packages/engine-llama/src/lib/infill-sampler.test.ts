@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { sureCandidates } from "./infill-sampler.ts";
+
+const texts = new Map([
+  [1, "foo"],
+  [2, "foobar"],
+  [3, "x"],
+  [4, "y"],
+]);
+const end = 9;
+const vocabulary = {
+  isEnd: (token: number) => token === end,
+  bytesOf: (token: number) => new TextEncoder().encode(texts.get(token) ?? ""),
+};
+
+const kept = (...candidates: readonly (readonly [token: number, probability: number])[]): readonly number[] =>
+  sureCandidates(
+    candidates.map(([token, probability]) => ({ token, probability })),
+    vocabulary,
+  ).map(({ token }) => token);
+
+test("what is not sure enough goes", () => {
+  expect(kept([3, 0.7], [4, 0.2], [1, 0.1])).toEqual([3, 4]);
+});
+
+test("an end that is likely enough stands alone", () => {
+  expect(kept([3, 0.8], [end, 0.15], [4, 0.05])).toEqual([end]);
+  expect(kept([3, 0.97], [4, 0.02], [end, 0.01])).toEqual([3, end]);
+});
+
+test("texts that begin alike are sure together", () => {
+  expect(kept([2, 0.15], [1, 0.14], [3, 0.13], [4, 0.12])).toEqual([2]);
+});
+
+test("where nothing is sure, nothing is left", () => {
+  expect(kept([1, 0.15], [3, 0.14], [4, 0.13])).toEqual([]);
+});

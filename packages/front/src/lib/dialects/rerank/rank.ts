@@ -1,0 +1,52 @@
+// Owns the way of pairs of texts to their scores, whatever the route calls them.
+import type { Job, RerankSpec } from "@waggle/jobs";
+import type { RerankRequest } from "@waggle/protocol";
+import type { AppContext, AppOptions } from "../../context.ts";
+import type { Generations } from "../../generations.ts";
+
+export type Pairs = Pick<RerankSpec, "queries" | "documents" | "truncateTo">;
+
+export interface Ranked {
+  readonly job: Job;
+  /** How well each document fits: the higher, the better. */
+  readonly logits: readonly number[];
+  readonly usage: { readonly prompt_tokens: number; readonly total_tokens: number };
+}
+
+/** @throws WaggleError also when the model cannot rank */
+export async function rank(
+  c: AppContext,
+  pairs: Pairs,
+  { limits }: AppOptions,
+  generations: Generations,
+): Promise<Ranked> {
+  const { job, end } = await generations.complete(c, {
+    kind: "rerank",
+    scope: { client: c.get("client"), trace: c.get("requestId") },
+    priority: 0,
+    deadlineMs: limits.collectTimeoutMs,
+    onDisconnect: "cancel",
+    direct: true,
+    ...pairs,
+  });
+  const { prompt_tokens: tokens } = end.usage;
+  return {
+    job,
+    logits: job.vectors.map(([logit = 0]) => logit),
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  };
+}
+
+/** From 0 to 1, as the services' clients expect and most models were trained; llama-server answers with logits. */
+export function scoreOf(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
+}
+
+/** Where a text is cut off that is too long; undefined: it is refused. */
+export function truncationOf(
+  { truncate, truncate_prompt_tokens: tokens }: Pick<RerankRequest, "truncate" | "truncate_prompt_tokens">,
+  byDefault: boolean,
+): number | undefined {
+  if (tokens != null && tokens > 0) return tokens;
+  return (truncate ?? (tokens === -1 || byDefault)) ? Number.MAX_SAFE_INTEGER : undefined;
+}

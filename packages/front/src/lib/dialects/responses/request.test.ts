@@ -1,0 +1,71 @@
+import { genericFormat, type ChatFormat } from "@waggle/chat-format";
+import { ResponseRequestSchema } from "@waggle/protocol";
+import type { ResponseRequest } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { conversationOfRequest, echoOf } from "./request.ts";
+import { toolboxOf } from "./tools.ts";
+
+const format = (abilities: Partial<ChatFormat["abilities"]>, variables: readonly string[] = []): ChatFormat => ({
+  ...genericFormat,
+  abilities: { ...genericFormat.abilities, ...abilities },
+  inputs: { ...genericFormat.inputs, variables },
+});
+const levels = format({ thinking: "always" }, ["reasoning_effort"]);
+const switched = format({ thinking: "switchable", thinkingSwitch: { name: "enable_thinking", on: true, off: false } });
+const switchedByEffort = format(
+  { thinking: "switchable", thinkingSwitch: { name: "reasoning_effort", on: "high", off: "none" } },
+  ["reasoning_effort"],
+);
+
+function optionsOf(body: ResponseRequest, chatFormat: ChatFormat): object {
+  const toolbox = toolboxOf(body.tools, body.tool_choice);
+  return conversationOfRequest(body, [], toolbox, { chatFormat: () => chatFormat }).options;
+}
+
+test.each([
+  ["a level", "low", levels, { reasoning_effort: "low" }, "low"],
+  ["a level that templates do not know", "xhigh", levels, { reasoning_effort: "high" }, "xhigh"],
+  ["none, of a model that always thinks", "none", levels, {}, null],
+  ["a level, of a model that is on or off", "low", switched, { enable_thinking: true }, "low"],
+  ["none, of a model that is on or off", "none", switched, { enable_thinking: false }, "none"],
+  ["a level, where the switch has its name", "low", switchedByEffort, { enable_thinking: true }, "low"],
+  ["a level, of a model that does not think", "high", genericFormat, {}, null],
+])("an effort: %s", (_, effort, chatFormat, options, told) => {
+  const body: ResponseRequest = { reasoning: { effort } };
+  expect(optionsOf(body, chatFormat)).toEqual(options);
+  expect(echoOf(body, { chatFormat: () => chatFormat })["reasoning"]).toEqual({ effort: told, summary: null });
+});
+
+test("without an effort the model's format is not asked, which nobody knows before it has been loaded", () => {
+  const chatFormat = (): never => {
+    throw new Error("unknown");
+  };
+  expect(echoOf({}, { chatFormat })["reasoning"]).toEqual({ effort: null, summary: null });
+});
+
+test("what Codex sends of itself is let through, and what was offered is told", () => {
+  const body = ResponseRequestSchema.parse({
+    model: "gpt-5",
+    input: [{ type: "message", id: "msg_1", role: "user", content: [{ type: "input_text", text: "hi" }] }],
+    tools: [
+      { type: "function", name: "exec_command", description: "d", strict: false, parameters: { type: "object" } },
+      { type: "web_search", external_web_access: false },
+    ],
+    tool_choice: "auto",
+    parallel_tool_calls: true,
+    reasoning: { summary: "auto" },
+    store: false,
+    stream: true,
+    include: ["reasoning.encrypted_content"],
+    prompt_cache_key: "01a1",
+    text: { verbosity: "low" },
+    client_metadata: { session_id: "01a1" },
+  });
+  expect(optionsOf(body, genericFormat)).toMatchObject({ tool_choice: "auto", parallel_tool_calls: true });
+  expect(echoOf(body, { chatFormat: () => genericFormat })).toMatchObject({
+    tools: [{ type: "function", name: "exec_command" }],
+    store: false,
+    text: { format: { type: "text" } },
+    truncation: "disabled",
+  });
+});

@@ -1,0 +1,212 @@
+// Models that read texts, in real workers: the clients that embed, unmodified, and what the clients that rank send, as recorded.
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { OpenAIEmbeddings } from "@langchain/openai";
+import { embedMany } from "ai";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RankingSchema, ScoresSchema } from "@waggle/protocol";
+import { killDaemons } from "./support/daemon.ts";
+import { readingContext, readingWidth, spawnReadingWorker } from "./support/reading-worker.ts";
+import { waitUntil } from "./support/wait.ts";
+
+type Worker = Awaited<ReturnType<typeof spawnReadingWorker>>;
+
+let embedding: Worker;
+let ranking: Worker;
+beforeAll(async () => {
+  [embedding, ranking] = await Promise.all([spawnReadingWorker("embed"), spawnReadingWorker("rerank")]);
+});
+afterAll(killDaemons);
+
+const isIdle = async ({ client }: Worker): Promise<boolean> => {
+  const { slots, queue } = await client.health();
+  return slots.busy === 0 && queue.depth === 0;
+};
+
+async function post(worker: Worker, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  return await fetch(worker.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+const cosine = (a: readonly number[] = [], b: readonly number[] = []): number =>
+  a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+
+describe("an embedding model", () => {
+  const texts = Array.from(
+    { length: 300 },
+    (_, i) => `note ${i} on bees, nectar and the ${"very ".repeat(i % 5)}blue sky`,
+  );
+  let client: OpenAI;
+  beforeAll(() => void (client = new OpenAI({ baseURL: `${embedding.url}/v1`, apiKey: "none", maxRetries: 0 })));
+
+  test("says what it is for", async () => {
+    expect(await embedding.client.info()).toMatchObject({
+      kind: "embed",
+      embedding_size: readingWidth,
+      context_size: readingContext,
+    });
+  });
+
+  test("the AI SDK's embedMany and LangChain embed 300 texts, and get the same vectors", async () => {
+    const provider = createOpenAICompatible({ name: "waggle", baseURL: `${embedding.url}/v1` });
+    const { embeddings, usage } = await embedMany({ model: provider.embeddingModel("m"), values: texts });
+    const options = { apiKey: "none", configuration: { baseURL: `${embedding.url}/v1` }, maxRetries: 0 };
+    const documents = await new OpenAIEmbeddings({ model: "m", ...options }).embedDocuments(texts);
+    expect([embeddings.length, documents.length]).toEqual([300, 300]);
+    expect(usage.tokens).toBeGreaterThan(300 * 5);
+    embeddings.forEach((vector, i) => {
+      expect(vector).toHaveLength(readingWidth);
+      expect(cosine(vector, documents[i]), texts[i]).toBeCloseTo(1, 3);
+    });
+    expect(cosine(embeddings[0], embeddings[1])).toBeLessThan(0.9999);
+  });
+
+  test("the openai client embeds 2,048 texts in a request", async () => {
+    const input = Array.from({ length: 2_048 }, (_, i) => `t ${i}`);
+    const { data, usage } = await client.embeddings.create({ model: "m", input });
+    expect(data.map(({ index }) => index)).toEqual(input.map((_, i) => i));
+    expect(usage.prompt_tokens).toBeGreaterThan(2_048 * 3);
+    await expect(client.embeddings.create({ model: "m", input: [...input, "one more"] })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining("2048"),
+    });
+  });
+
+  test("tokens give the vectors of the texts that they are of", async () => {
+    const own = ["a bee", "the sky is blue"];
+    const tokens = await Promise.all(
+      own.map(async (content) => {
+        const response = await post(embedding, "/tokenize", { content, add_special: false });
+        const { tokens: found } = (await response.json()) as { tokens: number[] };
+        // [CLS] and [SEP], which the model wants around a text.
+        return [2, ...found, 3];
+      }),
+    );
+    const [asTexts, asTokens] = await Promise.all([
+      client.embeddings.create({ model: "m", input: own }),
+      client.embeddings.create({ model: "m", input: tokens }),
+    ]);
+    asTexts.data.forEach(({ embedding: vector }, i) =>
+      expect(cosine(vector, asTokens.data[i]?.embedding), own[i]).toBeCloseTo(1, 3),
+    );
+    const [single] = (await client.embeddings.create({ model: "m", input: tokens[0] ?? [] })).data;
+    expect(cosine(single?.embedding, asTexts.data[0]?.embedding)).toBeCloseTo(1, 3);
+  });
+
+  test("shorter vectors, as numbers and as base64, are the same", async () => {
+    const request = { model: "m", input: "a bee", dimensions: 16 };
+    const floats = await client.embeddings.create({ ...request, encoding_format: "float" });
+    const decoded = await client.embeddings.create(request);
+    const [vector = []] = floats.data.map((entry) => entry.embedding);
+    expect(vector).toHaveLength(16);
+    expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+    decoded.data[0]?.embedding.forEach((value, i) => expect(value).toBeCloseTo(vector[i] ?? NaN, 5));
+    await expect(client.embeddings.create({ ...request, dimensions: readingWidth + 1 })).rejects.toMatchObject({
+      status: 400,
+      param: "dimensions",
+      message: expect.stringContaining(`have ${readingWidth} numbers`),
+    });
+  });
+
+  test("says why it does not take a text that is too long, and why it does not write", async () => {
+    await expect(client.embeddings.create({ model: "m", input: "b ".repeat(200) })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining(`of 202 tokens: ${readingContext} are the most`),
+    });
+    for (const answer of [
+      client.chat.completions.create({ model: "m", messages: [{ role: "user", content: "Hi" }] }),
+      client.completions.create({ model: "m", prompt: "Hi" }),
+    ]) {
+      await expect(answer).rejects.toMatchObject({
+        status: 400,
+        message: expect.stringContaining("this model embeds texts; it does not write"),
+      });
+    }
+    expect((await post(embedding, "/v1/rerank", { query: "a", documents: ["b"] })).status).toBe(400);
+    expect(await isIdle(embedding)).toBe(true);
+  });
+});
+
+describe("a model that ranks", () => {
+  const query = "what do bees eat";
+  const documents = ["the sky is blue", "bees eat nectar and pollen", "a dog ran to the park", "honey"];
+
+  interface Result {
+    readonly index: number;
+    readonly relevance_score: number;
+    readonly document?: { readonly text: string };
+  }
+
+  async function rank(path: string, body: object): Promise<readonly Result[]> {
+    const response = await post(ranking, path, { query, documents, ...body });
+    expect(response.status, await response.clone().text()).toBe(200);
+    const answer: unknown = await response.json();
+    RankingSchema.parse(answer);
+    return (answer as { results: readonly Result[] }).results;
+  }
+
+  test("Open WebUI's and Continue's: a score for every document", async () => {
+    const webUi = await rank("/v1/rerank", { model: "m", top_n: documents.length });
+    expect(webUi.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
+    const scores = webUi.map((result) => result.relevance_score);
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+    expect(scores.every((score) => score > 0 && score < 1)).toBe(true);
+    expect(new Set(scores).size).toBe(4);
+    const inOrder = (await rank("/rerank", { model: "m" })).toSorted((a, b) => a.index - b.index);
+    expect(inOrder.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  });
+
+  test("Jina's, Cohere's v1 and v2: the best of them, with documents where they are asked for", async () => {
+    const all = await rank("/v1/rerank", {});
+    const jina = await rank("/v1/rerank", { model: "jina-reranker-v2", top_n: 2, return_documents: true });
+    expect(jina).toEqual(all.slice(0, 2).map((result) => ({ ...result, document: { text: documents[result.index] } })));
+    const objects = { documents: documents.map((text) => ({ text })), return_documents: false, max_chunks_per_doc: 10 };
+    expect(await rank("/v1/rerank", { model: "rerank-english-v3.0", ...objects, top_n: 3 })).toEqual(all.slice(0, 3));
+    expect(await rank("/v2/rerank", { model: "rerank-v3.5", top_n: 3 })).toEqual(all.slice(0, 3));
+    expect((await post(ranking, "/v2/rerank", { query, documents, top_k: 3 })).status).toBe(400);
+  });
+
+  test("TEI's and vLLM's: bare lists, and scores of pairs", async () => {
+    const all = await rank("/v1/rerank", {});
+    const bare = await post(ranking, "/rerank", { query, texts: documents, raw_scores: false, return_text: true });
+    expect(await bare.json()).toEqual(
+      all.map(({ index, relevance_score: score }) => ({ index, score, text: documents[index] })),
+    );
+    const answer: unknown = await (
+      await post(ranking, "/v1/score", { model: "m", text_1: query, text_2: documents })
+    ).json();
+    const { data } = ScoresSchema.parse(answer);
+    expect(data.map(({ score }) => score)).toEqual(
+      documents.map((_, index) => all.find((result) => result.index === index)?.relevance_score),
+    );
+  });
+
+  test("a long document is cut, and its query is not", async () => {
+    const [cut] = await rank("/v1/rerank", { documents: ["nectar ".repeat(500)] });
+    const [short] = await rank("/v1/rerank", { documents: ["nectar ".repeat(400)] });
+    expect(cut).toEqual(short);
+    const refused = await post(ranking, "/rerank", { query, texts: ["nectar ".repeat(500)] });
+    expect(await refused.text()).toContain(`${readingContext} are the most`);
+  });
+
+  test("says what it does not do", async () => {
+    const refused = await post(ranking, "/v1/embeddings", { input: "a" });
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("this model ranks texts")]);
+  });
+
+  test("a client that leaves takes its job with it, and others get their turn meanwhile", async () => {
+    const leaving = new AbortController();
+    const many = Array.from({ length: 2_048 }, (_, i) => `document ${i} ${"on bees ".repeat(12)}`);
+    const left = post(ranking, "/v1/rerank", { query, documents: many }, leaving.signal);
+    await waitUntil(async () => (await ranking.client.health()).slots.busy === 1);
+    expect(await rank("/v1/rerank", {})).toHaveLength(4);
+    expect((await ranking.client.health()).slots.busy).toBe(1);
+    leaving.abort();
+    await expect(left).rejects.toThrow("aborted");
+    await waitUntil(async () => await isIdle(ranking), 3_000);
+  });
+});
