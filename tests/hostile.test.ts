@@ -15,6 +15,7 @@ import {
   storms,
   wrongMethods,
   type Attack,
+  type FieldAttack,
   type HostileAnswer,
   type HostileRequest,
 } from "@waggle/testing/hostile";
@@ -45,6 +46,8 @@ const caseMs = 60_000;
 /** Longer than the embedded model was trained for, so that what grows with the context does. */
 const usualFlags = ["--slots", "4", "--context-size", "2048"];
 
+/** Which of the large values a field gets. */
+const sampleFrom = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? Date.now());
 const routes = allWorkerRoutes;
 /** What two routes read by one schema is attacked in all its fields at the first of them, and as a whole at both. */
 const fields = fieldAttacks(routes).filter(
@@ -211,6 +214,11 @@ async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
   throw new Error("An honest request got no token");
 }
 
+/** One of all that is large for this field, another one in each run: its neighbours get the others, and `xtask worker:hostile` sends all. */
+function sampled({ large }: FieldAttack, index: number): readonly HostileRequest[] {
+  return large.length === 0 ? [] : [large[(sampleFrom + index) % large.length] as HostileRequest];
+}
+
 /** As `%s` shows them: `$name` cuts long names short. */
 function named<T extends { readonly name: string }>(cases: readonly T[]): [string, T][] {
   return cases.map((one) => [one.name, one]);
@@ -222,10 +230,9 @@ function stormOf(what: string): Attack {
   return found;
 }
 
-describe("each field, deep and in megabytes", () => {
-  const large = fields.filter(({ large }) => large.length > 0);
-  it.each(named(large))("%s", async (_, { large }) => {
-    expect(await broken((subject, problems) => judgeEach(large, subject, problems))).toEqual([]);
+describe("each field, deep or in megabytes", () => {
+  it.each(named(fields.flatMap(sampled)))("%s", async (_, request) => {
+    expect(await broken((subject, problems) => judgeEach([request], subject, problems))).toEqual([]);
   });
   it("bodies that are wrong as a whole", async () => {
     expect(await broken((subject, problems) => judgeEach(brokenBodies(routes), subject, problems))).toEqual([]);

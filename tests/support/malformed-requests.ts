@@ -1,4 +1,7 @@
 // Owns what a hostile or broken client might send: arbitrary requests around the worker's own routes, most of them wrong in some way.
+import { streamDialects } from "@waggle/harness";
+import { workerRouteGroups } from "@waggle/protocol";
+import { bodyFields } from "@waggle/testing/hostile";
 import fc from "fast-check";
 
 /** Stands in every prompt that is sent, so that an answer which repeats one can be told. */
@@ -60,46 +63,49 @@ const valueText = fc.oneof(
   fc.constantFrom("true", "false", "null", "undefined", '"\\ud800"', "[]", "{}", '{"__proto__":{"polluted":true}}'),
 );
 
-const fields = [
-  ...[
-    "prompt",
-    "messages",
-    "model",
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "repeat_penalty",
-    "stop",
-    "seed",
-  ],
-  ...[
-    "presence_penalty",
-    "logit_bias",
-    "dry_sequence_breakers",
-    "grammar",
-    "session_id",
-    "priority",
-    "deadline_ms",
-    "job_id",
-  ],
-  ...["on_disconnect", "ignore_eos", "json_schema", "n", "stream"],
-];
-const keyText = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(...fields) },
-  {
-    weight: 2,
-    arbitrary: fc.constantFrom("__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then", "length"),
-  },
-  { weight: 1, arbitrary: text },
-);
+/** A route that takes a body, in any dialect. */
+interface Target {
+  readonly path: string;
+  /** The members of a body that could run; a short answer, should it be accepted after all. */
+  readonly sound: readonly [name: string, json: string][];
+  /** What else may stand in it. */
+  readonly names: readonly string[];
+}
 
-/** A request that could run, with fields put in, doubled and spoilt. Short answers, should one be accepted after all. */
-const spoiltRequest = fc.array(fc.tuple(keyText, valueText), { maxLength: 4 }).map((entries) => {
-  const sound = `"prompt":${JSON.stringify(`${canary} [eog:3]`)},"max_tokens":4`;
-  return `{${[sound, ...entries.map(([key, value]) => `${JSON.stringify(key)}:${value}`)].join()}}`;
-});
+/** The routes of one dialect are chosen as often as another's, however many there are. */
+const targets: readonly (readonly Target[])[] = workerRouteGroups
+  .map(({ routes }) =>
+    Object.values(routes).flatMap(({ path, method, request }) => {
+      if (request === undefined || method !== "post") return [];
+      const fields = bodyFields(request);
+      const names = fields.map((field) => field.path).filter((name) => /^\w+$/.test(name));
+      const dialect = streamDialects.find((one) => one.path === path);
+      const least = (): object => JSON.parse(fields[0]?.sound ?? "{}") as object;
+      const asked = { model: "fake", prompt: `${canary} [eog:3]`, maxTokens: 4 };
+      const sound = Object.entries(dialect?.body(asked) ?? least());
+      return [{ path, names, sound: sound.map(([name, value]): [string, string] => [name, JSON.stringify(value)]) }];
+    }),
+  )
+  .filter((found) => found.length > 0);
+
+const keyText = (names: readonly string[]): fc.Arbitrary<string> =>
+  fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(...names) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        ...["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then", "length"],
+      ),
+    },
+    { weight: 1, arbitrary: text },
+  );
+
+/** A request that could run, with fields put in, doubled and spoilt. */
+const spoiltRequest = ({ sound, names }: Target): fc.Arbitrary<string> =>
+  fc.array(fc.tuple(keyText(names), valueText), { maxLength: 4 }).map((entries) => {
+    const members = [...sound, ...entries].filter(([, value]) => value !== undefined);
+    return `{${members.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join()}}`;
+  });
 const spoiltMessages = fc
   .array(
     fc.record({
@@ -110,26 +116,27 @@ const spoiltMessages = fc
   )
   .map((messages) => JSON.stringify({ messages, max_tokens: 2, deadline_ms: 50 }));
 
-const body = fc.oneof(
-  { weight: 5, arbitrary: spoiltRequest.map((json) => encoder.encode(json)) },
-  { weight: 2, arbitrary: spoiltMessages.map((json) => encoder.encode(json)) },
-  { weight: 2, arbitrary: valueText.map((json) => encoder.encode(json)) },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(spoiltRequest, fc.nat())
-      .map(([json, cut]) => encoder.encode(json.slice(0, cut % (json.length + 1)))),
-  },
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(
-      new Uint8Array(),
-      encoder.encode("\uFEFF{}"),
-      encoder.encode(`{"prompt":"${"x".repeat(100_000)}"}`),
-    ),
-  },
-);
+const body = (of: Target): fc.Arbitrary<Uint8Array> =>
+  fc.oneof(
+    { weight: 5, arbitrary: spoiltRequest(of).map((json) => encoder.encode(json)) },
+    { weight: 2, arbitrary: spoiltMessages.map((json) => encoder.encode(json)) },
+    { weight: 2, arbitrary: valueText.map((json) => encoder.encode(json)) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(spoiltRequest(of), fc.nat())
+        .map(([json, cut]) => encoder.encode(json.slice(0, cut % (json.length + 1)))),
+    },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        new Uint8Array(),
+        encoder.encode("\uFEFF{}"),
+        encoder.encode(`{"prompt":"${"x".repeat(100_000)}"}`),
+      ),
+    },
+  );
 
 /** encodeURIComponent throws on half a surrogate pair. */
 const wellFormed = (value: string): string => Buffer.from(value).toString();
@@ -166,13 +173,16 @@ const query = fc.oneof(
   ),
   pathPart.map((value) => `?after=${value}`),
 );
-const path = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom("/v1/jobs", "/v1/inference") },
+const lostPath = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(pathPart, query).map(([id, tail]) => `/v1/jobs/${id}/stream${tail}`) },
   {
     weight: 2,
     arbitrary: fc
-      .tuple(fc.constantFrom("/v1/jobs/", "/v1/sessions/", "/v1/", "/", "//", "/v1//jobs/"), pathPart, query)
+      .tuple(
+        fc.constantFrom(...["/v1/jobs/", "/v1/sessions/", "/v1/", "/", "//", "/v1//jobs/", "/api/", "/v1/messages/"]),
+        pathPart,
+        query,
+      )
       .map((parts) => parts.join("")),
   },
   {
@@ -224,21 +234,26 @@ const headers = fc
     Object.fromEntries(pairs.map(([name, value]) => [name, Buffer.from(value).toString("latin1").trim()])),
   );
 
-/** What an HTTP client library lets through. */
-export const brokenRequest: fc.Arbitrary<BrokenRequest> = fc
-  .record({
-    method: fc.oneof(
-      { weight: 6, arbitrary: fc.constant("POST") },
-      { weight: 3, arbitrary: fc.constantFrom("GET", "DELETE") },
-      {
-        weight: 2,
-        arbitrary: fc.constantFrom("PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "SEARCH", "QUERY"),
-      },
-    ),
-    path,
+const method = fc.oneof(
+  { weight: 6, arbitrary: fc.constant("POST") },
+  { weight: 3, arbitrary: fc.constantFrom("GET", "DELETE") },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom("PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "SEARCH", "QUERY"),
+  },
+);
+
+const requestTo = (of: Target): fc.Arbitrary<BrokenRequest> =>
+  fc.record({
+    method,
+    path: fc.oneof({ weight: 4, arbitrary: fc.constant(of.path) }, { weight: 5, arbitrary: lostPath }),
     headers: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: headers }),
-    body: fc.option(body, { nil: undefined, freq: 8 }),
-  })
+    body: fc.option(body(of), { nil: undefined, freq: 8 }),
+  });
+
+/** What an HTTP client library lets through, to every dialect. */
+export const brokenRequest: fc.Arbitrary<BrokenRequest> = fc
+  .oneof(...targets.map((routes) => fc.oneof(...routes.map(requestTo))))
   .map((request) => (["GET", "HEAD", "TRACE"].includes(request.method) ? { ...request, body: undefined } : request));
 
 const requestLine = fc.oneof(
@@ -267,7 +282,7 @@ const requestLine = fc.oneof(
     ...["PRI * HTTP/2.0", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", ""],
   ),
   fc.string({ unit: "binary", maxLength: 80 }),
-  path.map((target) => `POST ${target} HTTP/1.1`),
+  fc.oneof(lostPath, ...targets.flat().map(({ path }) => fc.constant(path))).map((path) => `POST ${path} HTTP/1.1`),
 );
 const rawHeader = fc.oneof(
   fc.constantFrom(

@@ -3,10 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WorkerClient } from "@waggle/client";
+import { isAnswerPath, promptTokens, type Body } from "@waggle/harness";
 import { writeScriptedModel, type Script, type ScriptedModel, type ScriptedModelOptions } from "@waggle/synth";
 import { spawnModelWorker, type Daemon } from "./daemon.ts";
-
-type Body = Readonly<Record<string, unknown>>;
 
 export interface ScriptedWorker extends Daemon {
   readonly client: WorkerClient;
@@ -31,25 +30,6 @@ export interface Turn {
   readonly say: Script;
 }
 
-/** By path, what makes an answer as short as can be. */
-const shortest: Readonly<Record<string, (body: Body) => Body>> = {
-  "/v1/chat/completions": ({ max_completion_tokens: _, ...body }) => ({ ...body, max_tokens: 1 }),
-  "/v1/responses": (body) => ({ ...body, max_output_tokens: 1, store: false }),
-  "/v1/messages": (body) => ({ ...body, max_tokens: 1 }),
-  "/api/chat": ({ options, ...body }) => ({ ...body, options: { ...(options as Body), num_predict: 1 } }),
-  "/api/generate": ({ options, ...body }) => ({ ...body, options: { ...(options as Body), num_predict: 1 } }),
-};
-
-/** Of the prompt, in any dialect's words. */
-function promptTokensOf(answer: { readonly usage?: Body; readonly prompt_eval_count?: number }): number {
-  const { usage = {}, prompt_eval_count: evaluated } = answer;
-  const counts = [usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]].map((count) =>
-    Number(count ?? 0),
-  );
-  const own = Number(usage["prompt_tokens"] ?? usage["input_tokens"] ?? evaluated);
-  return counts.reduce((sum, count) => sum + count, own);
-}
-
 /** Ready. It is gone with `killDaemons`, and its file with it. */
 export async function spawnScriptedWorker(
   options: Omit<ScriptedModelOptions, "path">,
@@ -65,17 +45,10 @@ export async function spawnScriptedWorker(
   const post = async (path: string, body: Body): Promise<Response> =>
     await fetch(`${worker.url}${path}`, { method: "POST", body: JSON.stringify(body) });
 
-  async function promptTokens(path: string, body: Body): Promise<number> {
-    const { stream: _, stream_options: __, ...asked } = body;
-    const response = await post(path, { ...(shortest[path]?.(asked) ?? asked), stream: false });
-    if (response.status !== 200) throw new Error(`Cannot count a prompt: ${await response.text()}`);
-    return promptTokensOf((await response.json()) as Body);
-  }
-
   async function prepare(...turns: readonly Turn[]): Promise<void> {
     const answers = [];
     for (const { path = "/v1/chat/completions", body, say } of turns) {
-      answers.push({ at: await promptTokens(path, body), say });
+      answers.push({ at: await promptTokens(worker.url, path, body), say });
     }
     model.say(...answers);
   }
@@ -89,7 +62,7 @@ export async function spawnScriptedWorker(
       let next = 0;
       return async (url, init) => {
         const path = new URL(url instanceof Request ? url.url : url).pathname;
-        if (shortest[path] === undefined) return await fetch(url, init);
+        if (!isAnswerPath(path)) return await fetch(url, init);
         const body = JSON.parse(init?.body as string) as Body;
         onBody?.(body);
         await prepare({ path, body, say: says[next] ?? "" });

@@ -1,10 +1,27 @@
 // Owns what a worker may answer to a hostile request: a proper success, or a typed error of the dialect that is not the worker's own fault.
-import { DONE, ErrorBodySchema, OpenAiErrorSchema, errorKinds, openAiRoutes, type ErrorCode } from "@waggle/protocol";
-import { pathsOfTable, type HostileAnswer, type HostileRequest } from "@waggle/testing/hostile";
+import { createAnswerJudge, streamDialects } from "@waggle/harness";
+import { ErrorBodySchema, errorKinds, workerRouteGroups, type ErrorCode, type RouteGroup } from "@waggle/protocol";
+import { createSseDecoder } from "@waggle/sse";
+import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 
 /** Nothing that a client asks may lead to one of these. */
-const ourFault: readonly string[] = ["internal", "engine_failed", "unavailable"] satisfies ErrorCode[];
-const openAiPaths = [...pathsOfTable(openAiRoutes)].map((path) => new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`));
+const ourFault: readonly ErrorCode[] = ["internal", "engine_failed", "unavailable"];
+const statuses = new Set<number>(Object.values(errorKinds).map(({ status }) => status));
+const ourStatuses = new Set<number>(ourFault.map((code) => errorKinds[code].status));
+/** These answer under /v1 and without it; `/completions` is llama-server's as well. */
+const openAiTags = ["OpenAI", "Responses"];
+
+interface Place {
+  readonly pattern: RegExp;
+  readonly group: RouteGroup;
+}
+
+const places: readonly Place[] = workerRouteGroups.flatMap((group) =>
+  Object.values(group.routes).flatMap((route) => {
+    const paths = openAiTags.includes(group.tag) ? [route.path, route.path.replace("/v1", "")] : [route.path];
+    return paths.map((path) => ({ pattern: new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`), group }));
+  }),
+);
 
 /** Empty when it may answer so. */
 export function answerProblems(request: HostileRequest, answer: HostileAnswer): string[] {
@@ -13,37 +30,74 @@ export function answerProblems(request: HostileRequest, answer: HostileAnswer): 
   if (status >= 400) return errorProblems(request, answer);
   // An answer to HEAD has no body.
   if (request.method === "HEAD") return [];
-  if (contentType.startsWith("text/event-stream")) return streamProblems(body, broken);
+  if (/^text\/event-stream|^application\/x-ndjson/.test(contentType)) return streamProblems(request.path, body, broken);
   return broken ? ["broke off its answer"] : [];
 }
 
-function errorProblems({ method, path }: HostileRequest, { status, contentType, body }: HostileAnswer): string[] {
+/** Of an answer with a status of 400 and more. */
+export function errorProblems(
+  { method, path }: Pick<HostileRequest, "method" | "path">,
+  { status, contentType, body }: Pick<HostileAnswer, "status" | "contentType" | "body">,
+): string[] {
   // Node refuses by itself what is no HTTP, and an answer to HEAD has no body.
   if (body === "" && (method === "HEAD" || [400, 408, 431].includes(status))) return [];
   if (!contentType.startsWith("application/json")) return [`answered ${status} as ${contentType || "nothing"}`];
-  // As a server reads it: dots lead elsewhere.
-  const { pathname } = new URL(path, "http://worker");
-  const schema = openAiPaths.some((pattern) => pattern.test(pathname)) ? OpenAiErrorSchema : ErrorBodySchema;
-  const parsed = schema.safeParse(jsonOf(body));
-  if (!parsed.success) return [`answered ${status} with an error of no known shape: ${body.slice(0, 200)}`];
-  return codeProblems(parsed.data.error.code, status, body);
+  const error = jsonOf(body);
+  // What is no HTTP is refused before anybody knows whose path it is.
+  if (ErrorBodySchema.safeParse(error).data?.error.message.startsWith("Cannot read the request:")) return [];
+  if (!groupsAt(path).some((group) => group.error.safeParse(error).success))
+    return [`answered ${status} with an error of no known shape: ${body.slice(0, 200)}`];
+  return codeProblems(codeIn(error), status, body);
 }
 
-/** A stream that has begun ends with its end, or with a typed error. */
-function streamProblems(body: string, broken: boolean): string[] {
-  const data = [...body.matchAll(/^data: ?(.*)$/gm)].map(([, text = ""]) => text);
-  if (data.at(-1) === DONE) return [];
-  const last = jsonOf(data.at(-1) ?? "") as { type?: string; code?: string; error?: { code?: string } } | undefined;
-  const code = last?.type === "error" ? last.code : last?.error?.code;
-  if (code !== undefined) return codeProblems(code, undefined, body.slice(-300));
-  return [`${broken ? "broke off" : "ended"} its stream without an end: ${body.slice(-200)}`];
+/** Those that may answer there: whose routes have the path, or any where none has it. */
+function groupsAt(path: string): readonly RouteGroup[] {
+  const pathname = pathnameOf(path);
+  const found = places.filter(({ pattern }) => pathname !== undefined && pattern.test(pathname));
+  return found.length > 0 ? found.map(({ group }) => group) : workerRouteGroups;
 }
 
-function codeProblems(code: string, status: number | undefined, body: string): string[] {
-  if (!(code in errorKinds)) return [`answered with the code ${code}, which is none`];
-  if (ourFault.includes(code)) return [`answered ${code}: ${body.slice(0, 300)}`];
-  const due = errorKinds[code as ErrorCode].status;
-  return status === undefined || status === due ? [] : [`answered ${status} with ${code}, which is ${due}`];
+/** As a server reads it: dots lead elsewhere. */
+function pathnameOf(path: string): string | undefined {
+  return URL.canParse(path, "http://worker") ? new URL(path, "http://worker").pathname : undefined;
+}
+
+/** A stream that has begun ends once, with its end or an error of its dialect. */
+function streamProblems(path: string, body: string, broken: boolean): string[] {
+  const pathname = pathnameOf(path);
+  const dialect = streamDialects.find((one) => pathname === one.path || `/v1${pathname}` === one.path);
+  const frames = body.startsWith("{") ? body.trimEnd().split("\n") : dataOf(body);
+  const last = jsonOf(frames.at(-1) ?? "") as Readonly<Record<string, unknown>> | undefined;
+  const codes = codeProblems(codeIn(last), undefined, body.slice(-300));
+  if (dialect === undefined) return codes;
+  const judge = createAnswerJudge({ ...dialect, named: false });
+  for (const data of frames) judge.take({ data });
+  const ended = judge.ending === undefined ? [`${broken ? "broke off" : "ended"} without an end`] : [];
+  return [...codes, ...judge.problems, ...ended].map((problem) => `${problem}: ${body.slice(-200)}`);
+}
+
+function dataOf(body: string): string[] {
+  const frames: string[] = [];
+  createSseDecoder(({ data }) => frames.push(data)).feed(body);
+  return frames;
+}
+
+/** The native code, where an error or an event that is one says it. */
+function codeIn(error: unknown): unknown {
+  const { type, code, error: inner } = (error ?? {}) as { type?: string; code?: unknown; error?: { code?: unknown } };
+  return type === "error" && code !== undefined ? code : inner?.code;
+}
+
+function codeProblems(code: unknown, status: number | undefined, body: string): string[] {
+  if (typeof code === "string" && code in errorKinds) {
+    if (ourFault.includes(code as ErrorCode)) return [`answered ${code}: ${body.slice(0, 300)}`];
+    const due = errorKinds[code as ErrorCode].status;
+    return status === undefined || status === due ? [] : [`answered ${status} with ${code}, which is ${due}`];
+  }
+  // Other dialects have other codes, or none: then the status says it.
+  if (status === undefined) return [];
+  if (!statuses.has(status)) return [`answered ${status}, which no error has`];
+  return ourStatuses.has(status) ? [`answered ${status}: ${body.slice(0, 300)}`] : [];
 }
 
 function jsonOf(text: string): unknown {

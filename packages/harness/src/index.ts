@@ -10,13 +10,17 @@ export * from "./lib/worker.ts";
 export * from "./lib/arrivals.ts";
 export * from "./lib/wait.ts";
 // stream
+export * from "./lib/answer-stream.ts";
 export * from "./lib/http.ts";
 export * from "./lib/live-stream.ts";
 export * from "./lib/realness.ts";
+export * from "./lib/stream-dialects.ts";
 export * from "./lib/stream-rules.ts";
+export * from "./lib/unread.ts";
 // load
 export * from "./lib/dialects.ts";
 export * from "./lib/load.ts";
+export * from "./lib/prompt-length.ts";
 export * from "./lib/usage.ts";
 // judge
 export * from "./lib/facts.ts";

@@ -12,6 +12,8 @@ export * from "./lib/stdout.ts";
 export * from "./lib/routes.ts";
 export * from "./lib/openai.ts";
 export * from "./lib/openai-answers.ts";
+export * from "./lib/openai-models.ts";
+export * from "./lib/openai-errors.ts";
 export * from "./lib/openai-routes.ts";
 export * from "./lib/anthropic.ts";
 export * from "./lib/anthropic-answers.ts";

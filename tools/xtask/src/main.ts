@@ -3,6 +3,7 @@ import { messageOf } from "@waggle/harness";
 import { Command } from "commander";
 import { addCallsCheck } from "./commands/calls-check.ts";
 import { addCheck } from "./commands/check.ts";
+import { addClientsCheck } from "./commands/clients-check.ts";
 import { addDocs } from "./commands/docs.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
 import { addDev, addFleet } from "./commands/fleet.ts";
@@ -24,6 +25,7 @@ const commands = [
     addModelsSynth,
     addModelsScript,
     addCallsCheck,
+    addClientsCheck,
     addFormatsCheck,
     addLlamaServerCompare,
     addEngineBuild,

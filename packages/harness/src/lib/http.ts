@@ -3,8 +3,9 @@
 import { request as httpRequest, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { onAbort } from "@waggle/async";
 import { ErrorBodySchema } from "@waggle/protocol";
-import { createSseDecoder, type SseFrame } from "@waggle/sse";
+import { createSseDecoder, type Decoder, type SseFrame } from "@waggle/sse";
 import { objectIn } from "./log.ts";
+import type { StreamEncoding } from "./stream-dialects.ts";
 import { waitFor } from "./wait.ts";
 
 export interface Request {
@@ -28,8 +29,8 @@ export interface Answer {
   readonly headersAt: number;
   /** The whole body as text. @throws Error when it breaks off, TimeoutError when it does not end */
   text(): Promise<string>;
-  /** Reads it as an event stream. Each frame is told in the socket's own event, so that nothing delays its stamp. */
-  frames(reader: FrameReader): FrameStream;
+  /** Reads it as a stream, of server-sent events by default. Each frame is told in the socket's own event, so that nothing delays its stamp. */
+  frames(reader: FrameReader, encoding?: StreamEncoding): FrameStream;
 }
 
 export interface FrameReader {
@@ -88,7 +89,7 @@ export function send(request: Request): Promise<Answer> {
         sentAt,
         headersAt: performance.now(),
         text: () => textOf(incoming),
-        frames: (reader) => readFrames(incoming, reader, silenceMs),
+        frames: (reader, encoding = "sse") => readFrames(incoming, decoders[encoding], reader, silenceMs),
       });
     });
     outgoing.on("error", (error) => reject(new Error(`Cannot reach ${url}: ${error.message}`, { cause: error })));
@@ -100,12 +101,34 @@ export function send(request: Request): Promise<Answer> {
   });
 }
 
-function readFrames(incoming: IncomingMessage, reader: FrameReader, silenceMs: number | undefined): FrameStream {
+const decoders: Readonly<Record<StreamEncoding, typeof createLineDecoder>> = {
+  sse: createSseDecoder,
+  ndjson: createLineDecoder,
+};
+
+/** Each line is a frame, an empty one too: whether those are allowed is not known here. */
+function createLineDecoder(emit: (frame: SseFrame) => void): Pick<Decoder, "feed"> {
+  let begun = "";
+  return {
+    feed(text) {
+      const lines = (begun + text).split("\n");
+      begun = lines.pop() ?? "";
+      for (const data of lines) emit({ data });
+    },
+  };
+}
+
+function readFrames(
+  incoming: IncomingMessage,
+  createDecoder: typeof createLineDecoder,
+  reader: FrameReader,
+  silenceMs: number | undefined,
+): FrameStream {
   let frames = 0;
   let at = 0;
   let left = false;
   let broken: Error | undefined;
-  const decoder = createSseDecoder((frame) => {
+  const decoder = createDecoder((frame) => {
     frames += 1;
     silence?.refresh();
     reader.onFrame(frame, at);

@@ -9,6 +9,8 @@ export interface GroupSpec {
   readonly name: string;
   readonly command: readonly [file: string, ...args: string[]];
   readonly env: NodeJS.ProcessEnv;
+  /** Where it runs; by default where this process does. */
+  readonly cwd?: string;
   readonly onStdoutLine?: (line: string) => void;
   readonly onLogLine?: (line: string) => void;
 }
@@ -97,6 +99,7 @@ async function startGroup(
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: spec.env,
+    cwd: spec.cwd,
   });
   const { pid } = child;
   if (pid !== undefined) onPid(pid);

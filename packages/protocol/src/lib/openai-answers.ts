@@ -2,7 +2,6 @@
 // API reference.
 import { z } from "zod";
 import { FunctionCallSchema, ToolCallSchema } from "./tools.ts";
-import { ChatAbilitiesSchema } from "./worker.ts";
 
 const UsageFieldsSchema = z
   .object({
@@ -83,33 +82,6 @@ export const CompletionSchema = z
   })
   .meta({ id: "Completion" });
 
-export const ModelSchema = z
-  .object({
-    id: z.string(),
-    object: z.literal("model"),
-    type: z.literal("model").describe("Anthropic's, as display_name and created_at."),
-    display_name: z.string(),
-    created: z.int(),
-    created_at: z.iso.datetime(),
-    owned_by: z.string(),
-    meta: z.record(z.string(), z.number()).optional().describe("llama-server's."),
-    chat: ChatAbilitiesSchema.optional().describe("Not OpenAI's: what the model's chat format can do."),
-  })
-  .meta({ id: "Model" });
-
-export const ModelListSchema = z
-  .object({
-    object: z.literal("list"),
-    data: z.array(ModelSchema),
-    first_id: z.string(),
-    last_id: z.string(),
-    has_more: z.literal(false),
-    models: z
-      .array(z.looseObject({ slug: z.string(), display_name: z.string() }))
-      .describe("The catalog that Codex reads."),
-  })
-  .meta({ id: "ModelList" });
-
 export const EmbeddingsSchema = z
   .object({
     object: z.literal("list"),
@@ -124,17 +96,3 @@ export const EmbeddingsSchema = z
     usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
   })
   .meta({ id: "Embeddings" });
-
-/** The body of an error on these routes. */
-export const OpenAiErrorSchema = z
-  .object({
-    error: z.object({
-      message: z.string(),
-      type: z.string(),
-      param: z.string().nullable(),
-      code: z.string(),
-      n_prompt_tokens: z.int().optional(),
-      n_ctx: z.int().optional(),
-    }),
-  })
-  .meta({ id: "OpenAiError" });

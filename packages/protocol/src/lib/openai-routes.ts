@@ -4,9 +4,8 @@ import {
   ChatCompletionSchema,
   CompletionSchema,
   EmbeddingsSchema,
-  ModelListSchema,
-  ModelSchema,
 } from "./openai-answers.ts";
+import { ModelListSchema, ModelSchema } from "./openai-models.ts";
 import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./openai.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Route } from "./routes.ts";

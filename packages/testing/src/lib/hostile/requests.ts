@@ -1,5 +1,5 @@
 // Owns the hostile requests to a table of routes: each field of each route with each value that fits it, named, so that a failure says what was sent.
-import { pathsOf, routePath, type Route } from "@waggle/protocol";
+import { routePath, type Route } from "@waggle/protocol";
 import { bodyFields, namedFields, type BodyField } from "./fields.ts";
 import {
   deepTexts,
@@ -174,9 +174,4 @@ function pathOf(route: Route): string {
 
 function unknownName(index: number): string {
   return `x${index}`;
-}
-
-/** All paths of OpenAI's table, with /v1 and without: there errors have OpenAI's shape. */
-export function pathsOfTable(routes: Routes): ReadonlySet<string> {
-  return new Set(Object.values(routes).flatMap(pathsOf));
 }

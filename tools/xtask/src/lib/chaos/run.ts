@@ -3,6 +3,7 @@ import { endLeftovers, messageOf, stopwatch } from "@waggle/harness";
 import { namedOf } from "../options.ts";
 import { runCancelMatrix } from "./cancel-matrix.ts";
 import { runCycles } from "./cycles.ts";
+import { runDialects } from "./dialects.ts";
 import { runEngineFaults } from "./engine-faults.ts";
 import { runHiveOutages } from "./hive-outages.ts";
 import { runLeaving } from "./leaving.ts";
@@ -29,6 +30,7 @@ export const chaosGroups: readonly ChaosGroup[] = [
   { name: "engine", title: "Engines that die, hang and break", run: runEngineFaults },
   { name: "leaving", title: "Workers that leave", run: runLeaving },
   { name: "slow", title: "Readers that do not read", run: runSlowReaders },
+  { name: "dialects", title: "Every dialect: each way in which an answer ends", run: runDialects },
   { name: "hive", title: "Hives that fail", run: runHiveOutages },
   { name: "model", title: "The embedded model", run: runRealModel },
 ];

@@ -1,6 +1,5 @@
 // Owns the slow readers of chaos: one that never reads and one that comes back too late. They are cut off; nobody else notices.
-import { connect, type Socket } from "node:net";
-import { logged, poll, stopwatch, type Facts, type Metrics, type Worker } from "@waggle/harness";
+import { logged, poll, postWithoutReading, stopwatch, type Facts, type Metrics, type Worker } from "@waggle/harness";
 import type { Stage } from "./stage.ts";
 import { freshId, inference, reopen } from "./ways.ts";
 
@@ -41,7 +40,11 @@ async function checkNeverReads(worker: Worker, text: string, facts: Facts): Prom
   const before = await worker.metrics();
   const job = freshId("never").padEnd(idChars, ".");
   const elapsed = stopwatch();
-  const socket = postWithoutReading(worker, { prompt: "Fill the pipe.", job_id: job, session_id: job });
+  const socket = postWithoutReading(`${worker.url}/v1/inference`, {
+    prompt: "Fill the pipe.",
+    job_id: job,
+    session_id: job,
+  });
   try {
     let cutOff = false;
     const end = worker.log.line("the slow reader's end", logged("stream_end", job), { limitMs: cutOffLimitMs });
@@ -89,19 +92,6 @@ async function checkTooLate(worker: Worker, facts: Facts): Promise<void> {
   } finally {
     await client.cancelJob(job);
   }
-}
-
-/** A client in raw TCP: it posts, and takes nothing from its socket. */
-function postWithoutReading({ url }: Worker, body: object): Socket {
-  const { hostname, port, host } = new URL(url);
-  const text = JSON.stringify(body);
-  const socket = connect({ host: hostname, port: Number(port) });
-  socket.pause();
-  // Being cut off is what is due; the metric tells when.
-  socket.on("error", () => {});
-  const head = `POST /v1/inference HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json`;
-  socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
-  return socket;
 }
 
 const cutOffs = (metrics: Metrics): number => metrics.sum("waggle_readers_cut_off_total");

@@ -1,0 +1,108 @@
+// Owns the command clients:check: its options, what it prints, where it runs, and its exit code.
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { startWorker, type ProcessGroups } from "@waggle/harness";
+import { writeScriptedModel } from "@waggle/synth";
+import type { Command as Program } from "commander";
+import { execa } from "execa";
+import { clients, type Client } from "../lib/clients/clients.ts";
+import { installClients } from "../lib/clients/install.ts";
+import { isOffline, offlinePrefix } from "../lib/clients/offline.ts";
+import { runClient } from "../lib/clients/run-client.ts";
+import { callLine, faultsOf, lineOf, type ClientRun } from "../lib/clients/verdict.ts";
+import { namedOf } from "../lib/options.ts";
+import { guarded, type Ending } from "../lib/signals.ts";
+
+interface Flags {
+  readonly only?: readonly string[];
+  readonly latest?: true;
+  readonly into?: string;
+  readonly installed?: string;
+}
+
+/** An agent's first prompt has up to 50,000 bytes, and a byte is a token of a scripted model. */
+const context = 65_536;
+const template = "Qwen-Qwen3-0.6B";
+
+export function addClientsCheck(program: Program): void {
+  program
+    .command("clients:check")
+    .description(
+      "install agents and tools from npm and run them, without a network, against a worker whose model is scripted",
+    )
+    .option("--only <client...>", `these alone: ${clients.map(({ name }) => name).join(", ")}`)
+    .option("--latest", "their newest versions (default: those that are known to work)")
+    .option("--into <folder>", "install them there and leave them there (default: a temporary folder)")
+    .option("--installed <folder>", "install nothing: they are there from an earlier run with --into")
+    .action(clientsCheck);
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+function clientsCheck(flags: Flags): Promise<void> {
+  return guarded("clients:check", async (groups, ending) => {
+    const chosen = namedOf("Cannot check client", clients, flags.only);
+    const folder = resolve(flags.installed ?? flags.into ?? mkdtempSync(join(tmpdir(), "waggle-clients-")));
+    try {
+      if (flags.installed === undefined) {
+        mkdirSync(folder, { recursive: true });
+        await installClients(chosen, { folder, latest: flags.latest ?? false, signal: ending.signal, say });
+      }
+      const prefix = isOffline() ? undefined : await offlinePrefix();
+      if (prefix === undefined) await check(chosen, folder, groups);
+      else process.exitCode = await checkOffline(prefix, chosen, folder, ending);
+    } finally {
+      const kept = flags.installed ?? flags.into;
+      if (kept === undefined && existsSync(folder)) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+  });
+}
+
+/** The same command again, where there is no network; what it prints and its exit code are this one's. */
+async function checkOffline(
+  [file, ...args]: readonly [string, ...string[]],
+  chosen: readonly Client[],
+  folder: string,
+  { signal }: Ending,
+): Promise<number> {
+  const itself = [process.execPath, ...process.execArgv, process.argv[1] as string];
+  const flags = ["clients:check", "--installed", folder, "--only", ...chosen.map(({ name }) => name)];
+  // A signal ends it as it ends this one: with all that it has started.
+  const { exitCode } = await execa(file, [...args, ...itself, ...flags], {
+    ...{ reject: false, stdio: ["ignore", "inherit", "inherit"], cancelSignal: signal },
+  });
+  signal.throwIfAborted();
+  return exitCode ?? 1;
+}
+
+async function check(chosen: readonly Client[], folder: string, groups: ProcessGroups): Promise<void> {
+  say(
+    isOffline() ? "No network but loopback." : "With this machine's network: a namespace without one is not permitted.",
+  );
+  const source = llamaTemplates().get(template);
+  if (source === undefined) throw new Error(`Cannot check clients: llama.cpp has no template ${template}`);
+  const models = mkdtempSync(join(tmpdir(), "waggle-clients-model-"));
+  try {
+    const model = writeScriptedModel({ path: join(models, "scripted.gguf"), template: source, context });
+    const flags = ["--model", model.path, "--context-size", String(context), "--slots", "2"];
+    await using worker = await startWorker(groups, { flags });
+    const runs: ClientRun[] = [];
+    for (const client of chosen) {
+      say(`\n${client.title}`);
+      const run = await runClient(client, {
+        ...{ groups, worker, model, folder, modelName: "Scripted" },
+        onCall: (call) => say(`  ${callLine(call)}`),
+        onErrorLine: (line) => say(`  | ${line}`),
+      });
+      runs.push(run);
+    }
+    say(`\n${runs.map(lineOf).join("\n")}`);
+    const failed = runs.filter((run) => faultsOf(run).length > 0).length;
+    say(failed === 0 ? "PASSED" : `FAILED: ${failed} of ${chosen.length} clients`);
+    process.exitCode = failed === 0 ? 0 : 1;
+  } finally {
+    rmSync(models, { recursive: true, force: true });
+  }
+}

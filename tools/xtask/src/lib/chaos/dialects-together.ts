@@ -1,0 +1,85 @@
+// Owns the faults that strike a stream in every dialect at once: an engine that dies, a worker that leaves, clients that read nothing.
+import { sleep } from "@waggle/async";
+import { exitOf, logged, poll, postWithoutReading, streamDialects } from "@waggle/harness";
+import { brief, ended, endless, open, openEach } from "./any-dialect.ts";
+import type { Stage } from "./stage.ts";
+
+/** A stream in each has a slot. */
+const slots = `--slots ${streamDialects.length}`;
+/** Signals closer together count as one. */
+const betweenSignalsMs = 350;
+const cutOffLimitMs = 60_000;
+/** More than the buffers between two sockets hold. */
+const unreadTokens = 200_000;
+
+/** Every stream ends with its error, and the next engine serves every dialect. */
+export async function runDialectsDeath(stage: Stage): Promise<void> {
+  await using worker = await stage.startWorker(`${slots} --fake-step-delay 10`);
+  const answers = await openEach(worker, endless);
+  const from = worker.log.lines.length;
+  process.kill(worker.enginePid(), "SIGKILL");
+  for (const [{ name }, answer] of answers)
+    await stage.check(`${name}: its engine dies`, (facts) => ended(answer, "error", facts));
+  await worker.log.line("the next engine's readiness", logged("model_ready"), { from });
+  for (const dialect of streamDialects) {
+    await stage.check(`${dialect.name}: served by the next engine`, async (facts) =>
+      ended(await open(worker, dialect, brief), "end", facts),
+    );
+  }
+}
+
+/** A drain finishes what runs; an abort, at a second signal, tells everybody. */
+export async function runDialectsLeaving(stage: Stage, name: "drain" | "abort"): Promise<void> {
+  const [prompt, due, exitCode] =
+    name === "drain" ? (["A longer one. [eog:150]", "end", 0] as const) : ([endless, "error", 143] as const);
+  await using worker = await stage.startWorker(`${slots} --fake-step-delay 10 --drain-timeout 1h`);
+  const answers = await openEach(worker, prompt);
+  await stage.check(`the worker leaves (${name}), with a stream in every dialect`, async (facts) => {
+    await stage.leftovers.observe([worker.pid]);
+    const exited = exitOf(worker);
+    worker.signal("SIGTERM");
+    if (name === "abort") {
+      await sleep(betweenSignalsMs);
+      worker.signal("SIGTERM");
+    }
+    const { code, ms } = await exited;
+    facts.equal("exit code", code, exitCode);
+    facts.number("gone_ms", ms);
+  });
+  for (const [dialect, answer] of answers)
+    await stage.check(`${dialect.name}: ${name}`, (facts) => ended(answer, due, facts));
+}
+
+/** Each is cut off, and its job ends as if its client had gone. */
+export async function runDialectsSilence(stage: Stage): Promise<void> {
+  const limits = "--replay-buffer 65536 --reader-stall-timeout 500ms --replay-window 0s --retry-grace 0s";
+  await using worker = await stage.startWorker(`${slots} --context-size ${unreadTokens} ${limits}`);
+  const name = "clients of every dialect that read nothing are cut off";
+  await stage.check(
+    name,
+    async (facts) => {
+      const { model } = await worker.client.info();
+      const sockets = streamDialects.map(({ path, body }) =>
+        postWithoutReading(`${worker.url}${path}`, body({ model, prompt: endless, maxTokens: unreadTokens })),
+      );
+      try {
+        await poll(
+          "the end of all jobs",
+          async () => {
+            const metrics = await worker.metrics();
+            const count = metrics.sum("waggle_jobs_ended_total");
+            return count === streamDialects.length;
+          },
+          cutOffLimitMs,
+        );
+        const metrics = await worker.metrics();
+        facts.equal("readers cut off", metrics.sum("waggle_readers_cut_off_total"), streamDialects.length);
+        const reasons = worker.log.lines.filter(logged("stream_cancelled")).map(({ reason }) => reason);
+        facts.equal("why their jobs ended", new Set(reasons), new Set(["disconnect"]));
+      } finally {
+        for (const socket of sockets) socket.destroy();
+      }
+    },
+    cutOffLimitMs,
+  );
+}

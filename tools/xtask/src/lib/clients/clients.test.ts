@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { clients, type Output } from "./clients.ts";
+import { nameOf } from "./install.ts";
+import { isOffline } from "./offline.ts";
+
+const client = (name: string) => clients.find((one) => one.name === name);
+const output = (stdout: string, file = ""): Output => ({ stdout, file: () => file });
+
+test("the last text of a client is found in what it writes, and a client without one is told from one that said nothing", () => {
+  expect(client("claude-code")?.textIn(output('{"type":"result","result":"Hello."}'))).toBe("Hello.");
+  expect(client("codex")?.textIn(output("Hello.\n"))).toBe("Hello.");
+  const results = (result: object): string => JSON.stringify({ results: { results: [result] } });
+  expect(client("promptfoo-llama")?.textIn(output("", results({ response: { output: "Hello." } })))).toBe("Hello.");
+  expect(() => client("promptfoo-llama")?.textIn(output("", results({ error: "401 Unauthorized" })))).toThrow("401");
+});
+
+test("each client has an answer for each of its requests, and versions for all that is installed", () => {
+  for (const { asks, says, packages } of clients) {
+    expect(says("word")).toHaveLength(asks.length);
+    for (const specifier of packages) expect(specifier).toMatch(/^(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+$/);
+  }
+});
+
+test("a package's name is what comes before its version", () => {
+  expect(nameOf("@openai/codex@0.169.0")).toBe("@openai/codex");
+  expect(nameOf("promptfoo@0.123.1")).toBe("promptfoo");
+  expect(nameOf("@openai/codex")).toBe("@openai/codex");
+});
+
+test("loopback alone is no network", () => {
+  const at = (internal: boolean) => [
+    { address: "", netmask: "", family: "IPv4" as const, mac: "", internal, cidr: null },
+  ];
+  expect(isOffline({})).toBe(true);
+  expect(isOffline({ lo: at(true) })).toBe(true);
+  expect(isOffline({ lo: at(true), eth0: at(false) })).toBe(false);
+});

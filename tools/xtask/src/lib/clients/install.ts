@@ -1,0 +1,78 @@
+// Owns how clients come onto this machine: with npm, each into a folder of its own, beside a Node that is new enough for all of them.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { execa } from "execa";
+import type { Client } from "./clients.ts";
+
+/** Clients need Node 22, this repository 20. */
+const nodePackage = "node@22.23.3";
+const installLimitMs = 600_000;
+
+export interface InstallOptions {
+  readonly folder: string;
+  /** Instead of the versions that are named. */
+  readonly latest: boolean;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+/** @throws Error with npm's own words */
+export async function installClients(chosen: readonly Client[], options: InstallOptions): Promise<void> {
+  const { folder, say } = options;
+  await npmInstall([nodePackage], [], join(folder, "node"), process.env, options.signal);
+  const installed = new Set<string>();
+  for (const client of chosen) {
+    const into = join(folder, folderOf(client));
+    if (installed.has(into)) continue;
+    installed.add(into);
+    say(`Installing ${client.packages[0]} …`);
+    const [own, ...others] = client.packages;
+    const packages = options.latest ? [`${nameOf(own)}@latest`, ...others] : client.packages;
+    const flags = client.withoutOptional ? ["--omit=optional", "--omit=peer"] : [];
+    await npmInstall(packages, flags, into, { ...process.env, PATH: pathOf(folder) }, options.signal);
+  }
+}
+
+/** Where its program is, and the version that is there. @throws Error when it is not installed */
+export function installed(client: Client, folder: string): { readonly program: string; readonly version: string } {
+  const modules = join(folder, folderOf(client), "node_modules");
+  const manifest = join(modules, nameOf(client.packages[0]), "package.json");
+  if (!existsSync(manifest)) throw new Error(`Cannot run ${client.title}: it is not installed in ${folder}`);
+  const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string };
+  return { program: join(modules, ".bin", client.program), version };
+}
+
+/** With the newer Node before all others. */
+export function pathOf(folder: string): string {
+  return [join(folder, "node/node_modules/.bin"), process.env["PATH"] ?? ""].join(delimiter);
+}
+
+/** Clients of one package share a folder. */
+function folderOf({ packages: [own] }: Client): string {
+  return nameOf(own).replaceAll(/[^\w-]/g, "_");
+}
+
+/** "@openai/codex@0.169.0" is a version of "@openai/codex". */
+export function nameOf(specifier: string): string {
+  const at = specifier.lastIndexOf("@");
+  return at > 0 ? specifier.slice(0, at) : specifier;
+}
+
+async function npmInstall(
+  packages: readonly string[],
+  flags: readonly string[],
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  // Without a manifest of its own, npm would look for one in the folders above.
+  const manifest = join(folder, "package.json");
+  if (!existsSync(manifest)) writeFileSync(manifest, "{}\n");
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  const { failed, stderr, shortMessage } = await execa("npm", ["install", ...quiet, ...flags, ...packages], {
+    ...{ cwd: folder, env, extendEnv: false, reject: false, cancelSignal: signal, timeout: installLimitMs },
+    stdin: "ignore",
+  });
+  if (failed) throw new Error(`Cannot install ${packages.join(" ")}: ${stderr || shortMessage}`);
+}

@@ -1,0 +1,111 @@
+// Owns one client's run: a working folder and a home of its own, a proxy before the worker, the program itself, and what is left after it.
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  createLeftoverCheck,
+  endLeftovers,
+  killGroup,
+  messageOf,
+  promptTokens,
+  stopwatch,
+  waitFor,
+  wayOut,
+  type ProcessGroups,
+  type Worker,
+} from "@waggle/harness";
+import type { ScriptedModel } from "@waggle/synth";
+import { wordFile, type Client, type Output } from "./clients.ts";
+import { installed, pathOf } from "./install.ts";
+import { startRecordingProxy, type Call } from "./recording-proxy.ts";
+import type { ClientRun } from "./verdict.ts";
+
+export interface RunOptions {
+  readonly groups: ProcessGroups;
+  readonly worker: Worker;
+  readonly model: ScriptedModel;
+  /** As the worker calls it. */
+  readonly modelName: string;
+  /** Where the clients are installed. */
+  readonly folder: string;
+  readonly onCall: (call: Call) => void;
+  readonly onErrorLine: (line: string) => void;
+}
+
+const clientLimitMs = 180_000;
+
+/** @throws Error when it is not installed or cannot be started */
+export async function runClient(client: Client, options: RunOptions): Promise<ClientRun> {
+  const { groups, worker, model } = options;
+  const { program, version } = installed(client, options.folder);
+  const word = randomBytes(4).toString("hex");
+  const says = [...client.says(word)];
+  const elapsed = stopwatch();
+  const leftovers = createLeftoverCheck();
+  const leaders: number[] = [];
+  const promptLengths: number[] = [];
+  const computedBefore = await computedTokens(worker);
+  const folder = mkdtempSync(join(tmpdir(), "waggle-client-"));
+  try {
+    await using proxy = await startRecordingProxy({
+      target: worker.url,
+      async prepare(path, body) {
+        await leftovers.observe(leaders);
+        const at = await promptTokens(worker.url, path, body);
+        promptLengths.push(at);
+        model.say({ at, say: says.shift() ?? "" });
+      },
+      onCall: options.onCall,
+    });
+    const place = { url: proxy.url, model: options.modelName };
+    const home = folderIn(folder, "home", {});
+    const work = folderIn(folder, "work", { [wordFile]: `${word}\n`, ...client.files?.(place) });
+    const lines: string[] = [];
+    const group = await groups.start({
+      name: client.name,
+      command: [program, ...client.arguments(place)],
+      cwd: work,
+      env: { PATH: pathOf(options.folder), HOME: home, TMPDIR: folder, LANG: "C.UTF-8", ...client.env(place) },
+      onStdoutLine: (line) => lines.push(line),
+      onLogLine: options.onErrorLine,
+    });
+    leaders.push(group.pid);
+    const exit = await waitFor(`the end of ${client.title}`, group.exited, clientLimitMs).then(
+      wayOut,
+      () => "did not end",
+    );
+    const output: Output = {
+      stdout: lines.join("\n"),
+      file: (name) => (existsSync(join(work, name)) ? readFileSync(join(work, name), "utf8") : ""),
+    };
+    const left = endLeftovers(await leftovers.check());
+    const { calls } = proxy;
+    const told = { client, version, word, calls, exit, left, promptLengths, seconds: elapsed() / 1_000 };
+    return { ...told, computedTokens: (await computedTokens(worker)) - computedBefore, ...textOf(client, output) };
+  } finally {
+    leaders.forEach(killGroup);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function folderIn(parent: string, name: string, files: Readonly<Record<string, string>>): string {
+  const folder = join(parent, name);
+  mkdirSync(folder);
+  for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
+  return folder;
+}
+
+/** Of prompts, since it started. */
+async function computedTokens(worker: Worker): Promise<number> {
+  const metrics = await worker.metrics();
+  return metrics.sum("waggle_prompt_tokens_total") - metrics.sum("waggle_cached_prompt_tokens_total");
+}
+
+function textOf(client: Client, output: Output): Pick<ClientRun, "text" | "textFault"> {
+  try {
+    return { text: client.textIn(output) };
+  } catch (error) {
+    return { text: undefined, textFault: `it has no answer: ${messageOf(error)}` };
+  }
+}

@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import { clients, type Client } from "./clients.ts";
+import type { Call } from "./recording-proxy.ts";
+import { callLine, faultsOf, lineOf, type ClientRun } from "./verdict.ts";
+
+const agent = clients[0] as Client;
+const word = "f00d";
+const call: Call = {
+  ...{ what: "POST /v1/messages", target: "/v1/messages?beta=true", status: 200, bodyBytes: 12 },
+  ...{ userAgent: "an agent", body: "{}" },
+};
+const good: ClientRun = {
+  ...{ client: agent, version: "1.2.3", word, text: "The word is f00d.", exit: "left with exit code 0", seconds: 1.25 },
+  calls: [{ ...call, what: "HEAD /", target: "/", status: 404 }, call, { ...call, body: `{"content":"${word}\\n"}` }],
+  ...{ promptLengths: [1_000, 1_090], computedTokens: 1_091, left: [] },
+};
+
+test("a run in which all came back passes, with what it called besides", () => {
+  expect(faultsOf(good)).toEqual([]);
+  expect(lineOf(good)).toBe(
+    'Claude Code 1.2.3: one prompt and one tool\'s round trip, 3 calls, 1000 and 1090 tokens of prompt, 1091 computed, said "The word is f00d.", 1.3 s: PASSED',
+  );
+});
+
+test("each thing that is not as it should be is told once", () => {
+  const refused: Call = { ...call, status: 503 };
+  const run: ClientRun = {
+    ...good,
+    calls: [refused, refused, { ...refused, fault: "Cannot count a prompt: no" }],
+    text: undefined,
+    textFault: "it has no answer: nothing",
+    exit: "did not end",
+    left: ["Port 7 is still bound"],
+  };
+  expect(faultsOf(run)).toEqual([
+    "it asked POST /v1/messages, 3 times where POST /v1/messages, 2 times was due",
+    "Cannot count a prompt: no",
+    "POST /v1/messages was answered 503",
+    "its tool's result did not come back",
+    "it has no answer: nothing",
+    "it did not end",
+    "Port 7 is still bound",
+  ]);
+  expect(lineOf(run)).toContain("said nothing, 1.3 s: FAILED: it asked");
+});
+
+test("an answer that was not read, and a tool that was not run, are faults", () => {
+  expect(faultsOf({ ...good, text: "The word is Tuesday." })).toEqual(['it said "The word is Tuesday."']);
+  expect(faultsOf({ ...good, calls: [call, call] })).toEqual(["its tool's result did not come back"]);
+  expect(faultsOf({ ...good, calls: [] })).toContain("it asked nothing where POST /v1/messages, 2 times was due");
+});
+
+test("a prompt that was computed twice is a fault: something in it had changed", () => {
+  expect(faultsOf({ ...good, computedTokens: 2_090 })).toEqual(["its prompts did not begin alike"]);
+});
+
+test("a call is one line", () => {
+  expect(callLine(call)).toBe("POST /v1/messages?beta=true, 12 bytes from an agent: 200");
+  expect(callLine({ ...call, status: 0 })).toContain(": no answer");
+});
