@@ -11,6 +11,7 @@ export * from "./lib/hive.ts";
 export * from "./lib/stdout.ts";
 export * from "./lib/routes.ts";
 export * from "./lib/openai.ts";
+export * from "./lib/openai-answers.ts";
 export * from "./lib/openai-models.ts";
 export * from "./lib/openai-errors.ts";
 export * from "./lib/openai-routes.ts";
