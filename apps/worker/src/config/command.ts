@@ -95,6 +95,7 @@ Values:
 
 Examples:
   waggle-worker --local-mode
+  waggle-worker --local-mode --ollama
   waggle-worker --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
   WAGGLE_API_TOKEN=… waggle-worker --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
 

@@ -139,13 +139,24 @@ describe("POST /completion", () => {
     expect(await ask([...(tokens as number[]).slice(0, 2), " bee"])).toMatchObject({ content: wanted });
     expect(await ask({ prompt_string: "a bee" })).toMatchObject({ content: wanted });
     const several = ["a bee", tokens, "the hive"];
-    const again = await post("/completion", { prompt: several, n_predict: 2 }, { "idempotency-key": "k" });
-    expect(((await again.json()) as Json[]).map(({ tokens_evaluated }) => tokens_evaluated)).toEqual([3, 3, 5]);
     expect(await ask(several)).toMatchObject([
       { index: 0, content: wanted },
       { index: 1, content: wanted },
       { index: 2, content: wordsOf("the hive", 2) },
     ]);
+  });
+
+  test("each of several prompts has its own job, and a retry joins them all", async () => {
+    start({ limits: { retryGraceMs: 10_000 } });
+    const headers = { "idempotency-key": "k" };
+    const ask = async (): Promise<Response> =>
+      await post("/completion", { prompt: ["a bee", "the hive finds"], n_predict: 2 }, headers);
+    const first = (await (await ask()).json()) as Json[];
+    expect(first.map(({ tokens_evaluated: tokens }) => tokens)).toEqual([3, 6]);
+    const again = await ask();
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+    expect((await again.json()) as Json[]).toEqual(first);
+    expect(worker.commands.filter(({ type }) => type === "submit")).toHaveLength(2);
   });
 
   test("n_cmpl gives a list of answers, each with its seed", async () => {

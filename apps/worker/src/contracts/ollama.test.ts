@@ -1,4 +1,5 @@
 // Contracts of Ollama's dialect: what its clients send and look for, on the whole worker with a fake model.
+import { createTokenTable } from "@waggle/front";
 import { createStepGate, expectedFakeText, expectedFakeVector } from "@waggle/engine";
 import {
   OllamaChatAnswerSchema,
@@ -10,8 +11,10 @@ import {
   OllamaTagsSchema,
   ollamaRoutes,
 } from "@waggle/protocol";
+import { fieldAttacks } from "@waggle/testing/hostile";
+import type { HostileRequest } from "@waggle/testing/hostile";
+import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { createTokenTable } from "@waggle/front";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
@@ -543,4 +546,28 @@ describe("what is not there", () => {
     const authorised = await post("/api/chat", chat("Hi [eog:1]"), { authorization: "Bearer a-token-of-hers" });
     expect(authorised.status).toBe(200);
   });
+});
+
+test("whatever stands in a field is answered, and never as a fault of ours", async () => {
+  start({ contextSize: 64, slots: 1 });
+  const requests = fieldAttacks(ollamaRoutes).flatMap(({ small }) => small);
+  const attack = async ({ method, path, headers, body }: HostileRequest): Promise<void> => {
+    // Without it no request would come further than its model's name.
+    const named = body?.().replace(
+      /^\{(?=(.))/,
+      (_, next: string) => `{"model":"waggle-fake"${next === "}" ? "" : ","}`,
+    );
+    const init = {
+      method,
+      headers: { host: "localhost", ...headers },
+      ...(named === undefined ? {} : { body: named }),
+    };
+    const response = await worker.app.request(path, init);
+    const answer = await response.text();
+    expect(response.status).not.toBe(500);
+    if (response.status >= 400) OllamaErrorSchema.parse(JSON.parse(answer));
+  };
+  // A path that ends in dots leads elsewhere.
+  const asked = requests.filter(({ path }) => new URL(path, "http://worker").pathname.startsWith("/api/"));
+  await fc.assert(fc.asyncProperty(fc.constantFrom(...asked), attack), { numRuns: 500, endOnFailure: true });
 });

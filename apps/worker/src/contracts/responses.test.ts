@@ -317,16 +317,17 @@ describe("what is asked", () => {
     expect((await post({ input: "a[eog:1]", tools: [{ type: "web_search" }], tool_choice: "auto" })).status).toBe(200);
   });
 
-  test("allowed_tools leaves the others out, and a choice is of one that is there", async () => {
+  test("a choice is of a tool that is there, and a schema is named by its place among all of them", async () => {
     start();
-    const tools = [weather, { ...weather, name: "other" }];
-    const only = { type: "allowed_tools", mode: "required", tools: [{ type: "function", name: "other" }] };
-    await whole({ input: "a", tools, tool_choice: only, max_output_tokens: 4 });
-    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["other"]);
-    expect(await refusal(post({ input: "a", tools, tool_choice: { type: "custom", name: "none" } }))).toMatchObject({
-      status: 400,
-      param: "tool_choice",
-    });
+    const strict = { ...weather, name: "odd", strict: true, parameters: { type: "array", uniqueItems: true } };
+    const body = { input: "a", tools: [weather, { type: "mcp" }, strict] };
+    const none = { type: "custom", name: "none" };
+    expect(await refusal(post({ ...body, tool_choice: none }))).toMatchObject({ status: 400, param: "tool_choice" });
+    const only = { type: "allowed_tools", mode: "auto", tools: [{ type: "function", name: "odd" }] };
+    expect(await refusal(post({ ...body, tool_choice: only }))).toMatchObject({ param: "tools.2.parameters" });
+    const other = { ...only, tools: [{ type: "function", name: "weather" }] };
+    await whole({ ...body, input: "a[eog:1]", tool_choice: other });
+    expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["weather", "odd"]);
   });
 
   test("text.format holds the content to a schema, and logprobs come where they are included", async () => {
@@ -369,8 +370,9 @@ describe("what is asked", () => {
     start();
     const headers = field === "content-encoding" ? { "content-encoding": "zstd" } : {};
     const error = await refusal(post({ input: "Hi", ...more }, headers));
-    expect(error).toMatchObject({ status: 400, code: "invalid_argument", type: "invalid_request_error" });
-    expect(error["message"]).toContain(field.split(".")[0]);
+    const refused = { status: 400, code: "invalid_argument", type: "invalid_request_error", param: field };
+    expect(error).toMatchObject(refused);
+    expect(error["message"]).not.toContain("Invalid input");
   });
 
   test("an effort goes to a model that has a switch, and is told as null by one that has none", async () => {

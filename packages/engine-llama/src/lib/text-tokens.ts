@@ -18,7 +18,9 @@ export function createTextTokenizer(options: TextTokenizerOptions): TextTokenize
   const { model, tokenize, maxTokens } = options;
   const frame = frameOf(model);
   const vocabularySize = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
-  const template = rankTemplateOf(options.rankTemplate);
+  const { rankTemplate } = options;
+  const names = rankTemplate?.includes("{query}") === true && rankTemplate.includes("{document}");
+  const template = names ? rankTemplate : undefined;
 
   /** What is sure to be cut off is not tokenized. */
   async function tokensOf(text: string, most: number): Promise<Token[]> {
@@ -41,15 +43,27 @@ export function createTextTokenizer(options: TextTokenizerOptions): TextTokenize
     );
   }
 
+  async function pairParts(): Promise<readonly PairPart[]> {
+    if (template === undefined) return [frame.begin, "query", frame.between, "document", frame.end];
+    const parts: PairPart[] = [];
+    for (const text of template.split(places)) {
+      if (text === "{query}") parts.push("query");
+      else if (text === "{document}") parts.push("document");
+      else parts.push(await tokenize(text, true));
+    }
+    return parts;
+  }
+
   async function pairTokens({ query, document }: TextPair, most: number): Promise<readonly Token[]> {
-    const before = template === undefined ? frame.begin : await tokenize(template.before, true);
-    const between = template === undefined ? frame.between : await tokenize(template.between, true);
-    const after = template === undefined ? frame.end : await tokenize(template.after, true);
     if (query.length > most * maxCharsPerToken) throw noRoom(most);
-    const head = [...before, ...(await tokenize(query, false)), ...between];
-    const rest = most - head.length - after.length;
-    if (rest < 1) throw noRoom(most);
-    return [...head, ...(await tokensOf(document, rest)), ...after];
+    const parts = await pairParts();
+    const asked = await tokenize(query, false);
+    const lengths = parts.map((part) => (part === "document" ? 0 : part === "query" ? asked.length : part.length));
+    const left = most - lengths.reduce((sum, length) => sum + length, 0);
+    const room = Math.floor(left / parts.filter((part) => part === "document").length);
+    if (room < 1) throw noRoom(most);
+    const found = await tokensOf(document, room);
+    return parts.flatMap((part) => (part === "document" ? found : part === "query" ? asked : part));
   }
 
   return async (text, truncateTo) => {
@@ -64,6 +78,10 @@ function noRoom(most: number): WaggleError {
     `Cannot rank: the query leaves no room for a document; ${most} tokens are the most of both together.`,
   );
 }
+
+/** Tokens as they are, or where the pair's texts stand. */
+type PairPart = "query" | "document" | readonly Token[];
+const places = /(\{query\}|\{document\})/;
 
 interface Frame {
   readonly begin: readonly Token[];
@@ -88,18 +106,4 @@ function frameOf({ tokens: special, vocabularyType, fileInfo }: LlamaModel): Fra
     end,
     between: [...end, ...(addsSeparator ? list(special.sep) : [])],
   };
-}
-
-interface RankTemplate {
-  readonly before: string;
-  readonly between: string;
-  readonly after: string;
-}
-
-/** In the file's own words, where `{query}` and then `{document}` stand in them. */
-function rankTemplateOf(source: string | undefined): RankTemplate | undefined {
-  const [before, rest, ...more] = source?.split("{query}") ?? [];
-  const [between, after, ...others] = rest?.split("{document}") ?? [];
-  if (before === undefined || between === undefined || after === undefined) return undefined;
-  return more.length + others.length > 0 ? undefined : { before, between, after };
 }

@@ -3,7 +3,7 @@ import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format";
 import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
-import { unsupported } from "./fields.ts";
+import { openAiToolField, unsupported } from "./fields.ts";
 import type { AnswerGrammar } from "./fields.ts";
 import { templateMessage, templateTools } from "./messages.ts";
 import { templateVariables, wishesAboutTemplate } from "./thinking.ts";
@@ -61,11 +61,10 @@ export async function conversationSpecOf(
     parallel: options.parallel_tool_calls !== false,
     ...(schema === undefined ? {} : { schema: schema.value }),
   };
-  return {
-    prompt,
-    thinkingBudget,
-    answerGrammar: await context.answerGrammar(wish, schema?.field, conversation.toolField),
-  };
+  const { toolField = openAiToolField } = conversation;
+  // The grammar counts those that may be called, the request all of them.
+  const fieldOf = (at: number): string => toolField(plan?.tools.findIndex((tool) => tool === plan.callable[at]) ?? at);
+  return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
 }
 
 /** The prompt alone, for those who want to see it. @throws WaggleError invalid_argument naming the field */

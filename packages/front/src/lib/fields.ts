@@ -34,7 +34,8 @@ export function answerGrammarFor(compiler: SchemaCompiler, client: string): Answ
   };
 }
 
-const openAiToolField = (tool: number): string => `tools.${tool}.function.parameters`;
+/** Where OpenAI's chat requests have the parameters of a tool. */
+export const openAiToolField = (tool: number): string => `tools.${tool}.function.parameters`;
 
 function grammarOf(
   compiled: Exclude<CompiledSchema, { kind: "failed" }>,

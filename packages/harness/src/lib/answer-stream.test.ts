@@ -63,7 +63,7 @@ function judgeOf(dialect: StreamDialect, frames: readonly (object | string)[]): 
   const judge = createAnswerJudge(dialect);
   for (const frame of frames) {
     const data = typeof frame === "string" ? frame : encodeNdjson(frame).trim();
-    const { type = "" } = typeof frame === "string" ? {} : (frame as { type?: string });
+    const type = typeof frame !== "string" && "type" in frame ? String(frame.type) : "";
     judge.take({ event: type, data });
   }
   return judge;

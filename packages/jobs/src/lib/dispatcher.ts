@@ -5,39 +5,26 @@ import type { Clock } from "@waggle/async";
 import type { EngineCommand, EngineEvent, JobEvent as EngineJobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+import { dropContent, keepComputed } from "./computed.ts";
 import type { Dispatcher } from "./dispatcher-port.ts";
 import { engineJobOf } from "./engine-job.ts";
 import { createExpectations } from "./expectations.ts";
 import { createIdleness } from "./idleness.ts";
 import { failureOf, hasEnded, isWaiting } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
-import { withoutContent, type JobSpec } from "./job-spec.ts";
+import type { JobSpec } from "./job-spec.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { choicesOf, createJob, sessionKeyOf, withDefaults } from "./new-job.ts";
-import type { JobDefaults } from "./new-job.ts";
+import type { JobLimits } from "./job-limits.ts";
 import { createPositions } from "./positions.ts";
 import { createPreflight, type PromptSize } from "./preflight.ts";
 import { createQueries } from "./queries.ts";
 import { createReaders } from "./readers.ts";
 import { record, type Fingerprints } from "./receipt.ts";
-import { reduce } from "./reduce.ts";
-import type { Effect, JobEvent } from "./reduce.ts";
+import { reduce, type Effect, type JobEvent } from "./reduce.ts";
 import type { JobRegistry } from "./registry.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
-
-/** Milliseconds and bytes; each is a flag of the worker. */
-export interface JobLimits extends JobDefaults {
-  readonly replayBufferBytes: number;
-  readonly pingIntervalMs: number;
-  readonly readerStallTimeoutMs: number;
-  readonly reconnectGraceMs: number;
-  /** How long a job lives on whose client may send its request again; 0: not at all. */
-  readonly retryGraceMs: number;
-  readonly unclaimedTimeoutMs: number;
-  /** How long the engine may take to release a slot before the job's end no longer waits for it. */
-  readonly supersedeTimeoutMs: number;
-}
 
 /** How long the engine's preflight may hold an answer back (wire.md). */
 const preflightTimeoutMs = 80;
@@ -126,12 +113,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return lifecycle.cancelled(effect.steps);
       case "measure_unreadable":
         return lifecycle.unreadable(job, effect.calls);
-      case "keep_vector":
-        job.vectors[effect.index] = effect.vector;
-        return;
-      case "keep_prompt_logprobs":
-        // At their places: a job that begins again on another engine is told them again.
-        return void job.promptLogprobs.splice(effect.from, effect.entries.length, ...effect.entries);
+      case "keep":
+        return keepComputed(job, effect.event);
       case "free":
         return waiting.finished(job);
       case "ended":
@@ -151,8 +134,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     timers.clearAll(job);
     if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
     lifecycle.ended(job, outcome);
-    job.spec = withoutContent(job.spec);
-    job.promptLogprobs = [];
+    dropContent(job);
     registry.retire(job);
     const successor = waiting.takeSuccessor(job);
     if (successor !== undefined) {
@@ -290,9 +272,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "token":
         return apply(job, { type: "token", event, at });
       case "prompt_logprobs":
-        return apply(job, { type: "scored", event });
       case "embedding":
-        return apply(job, { type: "embedded", event });
+        return apply(job, { type: "computed", event });
       case "finished":
       case "cancelled":
       case "failed":

@@ -215,8 +215,7 @@ describe("whatever happens, in any order", () => {
       case "released":
         return held(event.event.jobId);
       case "unblocked":
-      case "embedded":
-      case "scored":
+      case "computed":
       case "moved":
       case "loading":
       case "end":

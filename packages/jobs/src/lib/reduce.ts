@@ -4,9 +4,10 @@
 //     ^  ^         |                                  |
 //     |  +---------+ its engine died before it spoke  |  from every phase: end, abort
 //   blocked (until the engine has released the job of its session that it supersedes)
-import type { JobEvent as EngineJobEvent, PromptLogprobEntry } from "@waggle/engine";
+import type { JobEvent as EngineJobEvent } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";
+import type { ComputedEvent } from "./computed.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
 import {
   promptProgressOf,
@@ -37,10 +38,8 @@ export type JobEvent =
   /** A piece of its prompt was computed. */
   | { readonly type: "progress"; readonly event: EngineEventOf<"progress"> }
   | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
-  /** One text is embedded or ranked. */
-  | { readonly type: "embedded"; readonly event: EngineEventOf<"embedding"> }
-  /** More of the prompt is computed, and its logprobs are wanted. */
-  | { readonly type: "scored"; readonly event: EngineEventOf<"prompt_logprobs"> }
+  /** One text is embedded or ranked, or more of the prompt is computed, whose logprobs are wanted. */
+  | { readonly type: "computed"; readonly event: ComputedEvent }
   /** The engine has let go of a sequence: it finished, failed, or was cancelled as asked. */
   | {
       readonly type: "released";
@@ -76,8 +75,8 @@ export type Effect =
       readonly first: boolean;
       readonly sincePreviousMs: number | undefined;
     }
-  | { readonly type: "keep_vector"; readonly index: number; readonly vector: readonly number[] }
-  | { readonly type: "keep_prompt_logprobs"; readonly from: number; readonly entries: readonly PromptLogprobEntry[] }
+  /** What it has computed beside its stream. */
+  | { readonly type: "keep"; readonly event: ComputedEvent }
   /** Forward passes between a cancel and the slot being free. */
   | { readonly type: "measure_cancel"; readonly steps: number }
   /** Pieces of the answer that looked like tool calls and could not be read. */
@@ -119,12 +118,8 @@ export function reduce(job: Job, event: JobEvent): Change {
         : unchanged(state);
     case "token":
       return phase.name === "running" || phase.name === "ending" ? speak(job, event) : unchanged(state);
-    case "embedded":
-      return { state, effects: [{ type: "keep_vector", index: event.event.index, vector: event.event.vector }] };
-    case "scored": {
-      const { from, entries } = event.event;
-      return { state, effects: [{ type: "keep_prompt_logprobs", from, entries }] };
-    }
+    case "computed":
+      return { state, effects: [{ type: "keep", event: event.event }] };
     case "released":
       return release(job, event);
     case "end":

@@ -78,23 +78,29 @@ export const AnthropicMessageSchema = z
   .meta({ id: "AnthropicMessage" });
 export type AnthropicMessage = z.infer<typeof AnthropicMessageSchema>;
 
-/** With a `type` other than `custom` it is one that Anthropic's servers or models know, and has no schema. */
-const ToolSchema = z
-  .object({
-    type: nullish(z.string().max(anthropicLimits.toolTypeChars)),
-    name: nullish(z.string().max(anthropicLimits.toolNameChars)),
-    description: nullish(z.string()),
-    input_schema: nullish(z.record(z.string(), z.unknown())),
-    strict: nullish(z.boolean()),
-  })
-  .superRefine(({ type, name, input_schema: schema }, context) => {
-    if (type != null && type !== "custom") return;
-    if (!/^[A-Za-z0-9_.-]+$/.test(name ?? "")) {
-      context.addIssue({ code: "custom", path: ["name"], message: "only letters, digits and _ . - are allowed" });
-    }
-    if (schema == null) context.addIssue({ code: "custom", path: ["input_schema"], message: "a tool needs one" });
-  })
-  .meta({ id: "AnthropicTool" });
+const CustomToolSchema = z.object({
+  type: nullish(z.literal("custom")),
+  name: z
+    .string()
+    .min(1)
+    .max(anthropicLimits.toolNameChars)
+    .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
+  description: nullish(z.string()),
+  input_schema: z.record(z.string(), z.unknown()),
+  strict: nullish(z.boolean()),
+});
+export type AnthropicCustomTool = z.infer<typeof CustomToolSchema>;
+
+/** One that Anthropic's servers or models know, and that has no schema. */
+const KnownToolSchema = z.object({
+  type: z
+    .string()
+    .max(anthropicLimits.toolTypeChars)
+    .refine((type) => type !== "custom"),
+  name: nullish(z.string().max(anthropicLimits.toolNameChars)),
+});
+
+const ToolSchema = z.union([CustomToolSchema, KnownToolSchema]).meta({ id: "AnthropicTool" });
 export type AnthropicTool = z.infer<typeof ToolSchema>;
 
 const parallel = { disable_parallel_tool_use: nullish(z.boolean()) };

@@ -54,6 +54,13 @@ describe("what is wrong with a field that may be several things", () => {
     expect(refusal(lists, { list: ["a", "b", "c", "d"] })).toMatch(/"list": Too big/);
   });
 
+  test("a schema's own words are told, unless the value is nearly what it takes", () => {
+    const text = z.union([z.string().max(3), z.object({ text: z.string() })], "must be a text, or an object with one");
+    expect(refusal(z.array(text), ["a", 7])).toBe('Cannot accept field "1": must be a text, or an object with one.');
+    expect(refusal(z.array(text), ["long"])).toMatch(/"0": Too big/);
+    expect(refusal(z.array(text), [{ text: 7 }])).toMatch(/"0.text": .*expected string/);
+  });
+
   test("a key that is none", () => {
     const bias = z.object({ bias: z.record(z.string().regex(/^\d+$/, "keys are token ids"), z.number()) });
     expect(refusal(bias, { bias: { a: 1 } })).toBe('Cannot accept field "bias.a": keys are token ids.');

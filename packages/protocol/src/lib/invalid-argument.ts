@@ -9,6 +9,8 @@ const mostProblems = 20;
 /** What is looked at of a field that may be one of several things; schemas have fewer. */
 const mostBranches = 16;
 const fieldChars = 200;
+/** Where a schema has none of its own. */
+const zodsWords = "Invalid input";
 
 export interface Problem {
   readonly field: string;
@@ -46,6 +48,8 @@ function mostSpecific(issue: Issue): Place {
   if (inside.length === 0) return issue;
   const [best] = inside.toSorted((a, b) => nearness(b) - nearness(a) || progress(b, a));
   if (best === undefined) return issue;
+  // A schema that says in its own words what it takes knows best, unless the value is nearly that.
+  if (nearness(best) <= 2 && issue.message !== zodsWords) return issue;
   if (nearness(best) === 0) return { path: issue.path, message: expectedOneOf(inside) ?? best.message };
   const { path, message } = mostSpecific(best);
   return { path: [...issue.path, ...path], message };

@@ -33,7 +33,14 @@ const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))
 
 const KeepAliveSchema = z
   .union(
-    [z.number(), z.string().max(ollamaLimits.keepAliveChars).regex(goDuration)],
+    [
+      z.number(),
+      z
+        .string()
+        .max(ollamaLimits.keepAliveChars)
+        .regex(goDuration)
+        .meta({ examples: ["5m"] }),
+    ],
     'must be a number of seconds, or a duration with its unit such as "5m"',
   )
   .describe("The model stays loaded as long as the worker runs, whatever this says.");

@@ -1,15 +1,12 @@
 // Owns the route table of the other dialect. Each route answers under `/v1` and nearly each without it, as llama-server's do.
 import {
   ChatCompletionChunkSchema,
-  ChatCompletionRequestSchema,
   ChatCompletionSchema,
-  CompletionRequestSchema,
   CompletionSchema,
-  EmbeddingsRequestSchema,
   EmbeddingsSchema,
-  ModelListSchema,
-  ModelSchema,
-} from "./openai.ts";
+} from "./openai-answers.ts";
+import { ModelListSchema, ModelSchema } from "./openai-models.ts";
+import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./openai.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Route } from "./routes.ts";
 

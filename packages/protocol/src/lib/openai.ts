@@ -3,8 +3,7 @@
 import { z } from "zod";
 import { chatShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
-import { FunctionSchema, ToolCallSchema } from "./tools.ts";
-import { ChatAbilitiesSchema } from "./worker.ts";
+import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "./tools.ts";
 
 /**
  * Prompts have no length of their own here: how much text a context holds, only the engine knows. The texts that have one are those that
@@ -44,11 +43,6 @@ const RefusalPartSchema = z
   .transform(({ refusal }) => ({ type: "text" as const, text: refusal }));
 const contentOf = <T extends z.ZodType>(part: T) => z.union([z.string(), z.array(part).max(openAiLimits.contentParts)]);
 const ContentSchema = contentOf(TextPartSchema);
-
-const FunctionCallSchema = z.object({
-  name: z.string().max(requestLimits.calledNameChars),
-  arguments: z.string().max(requestLimits.argumentsChars),
-});
 
 export const ChatMessageSchema = z
   .discriminatedUnion("role", [
@@ -132,7 +126,6 @@ const completionShape = {
 
 const LengthSchema = z.union([z.literal(-1), z.int().min(1).max(requestLimits.maxTokens)]);
 
-/** What else OpenAI knows says nothing of the answer (`prediction`, `store`, `metadata`, `service_tier`, `prompt_cache_key`) and is ignored. */
 export const ChatCompletionRequestSchema = z
   .object({
     ...completionShape,
@@ -157,7 +150,11 @@ export const ChatCompletionRequestSchema = z
     json_schema: nullish(SchemaSchema).describe("llama-server's: as response_format with this schema."),
     ...chatShape,
   })
-  .meta({ id: "ChatCompletionRequest" });
+  .meta({
+    id: "ChatCompletionRequest",
+    description:
+      "What OpenAI knows beside these fields says nothing of the answer, and is ignored: prediction, store, metadata, service_tier, safety_identifier, prompt_cache_key, and the name of a message's author.",
+  });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
 
 const PromptTokensSchema = z.array(z.int().nonnegative()).min(1, "must not be empty").max(requestLimits.maxTokens);
@@ -234,139 +231,3 @@ export const EmbeddingsRequestSchema = z
   })
   .meta({ id: "EmbeddingsRequest" });
 export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequestSchema>;
-
-const UsageFieldsSchema = z
-  .object({
-    prompt_tokens: z.int(),
-    completion_tokens: z.int(),
-    total_tokens: z.int(),
-    prompt_tokens_details: z.object({
-      cached_tokens: z.int(),
-      differs_at: z.string().optional().describe("Not OpenAI's: the first text of the prompt that was in no cache."),
-    }),
-  })
-  .meta({ id: "OpenAiUsage" });
-
-const headShape = {
-  id: z.string(),
-  created: z.int().describe("Seconds since 1970."),
-  model: z.string(),
-  system_fingerprint: z.string(),
-  timings: z.record(z.string(), z.number()).optional().describe("Not OpenAI's: llama-server's names."),
-};
-
-/** What comes back; for the documents, and loose where OpenAI's own shape has many optional corners. */
-export const ChatCompletionSchema = z
-  .object({
-    ...headShape,
-    object: z.literal("chat.completion"),
-    choices: z.array(
-      z.object({
-        index: z.int(),
-        message: z.object({
-          role: z.literal("assistant"),
-          content: z.string().nullable(),
-          reasoning_content: z.string().optional(),
-          reasoning: z.string().optional().describe("In its place, for clients that know no other name."),
-          tool_calls: z.array(ToolCallSchema).optional(),
-          function_call: FunctionCallSchema.optional().describe("In its place, where functions were sent."),
-        }),
-        logprobs: z.record(z.string(), z.unknown()).nullable(),
-        finish_reason: z.enum(["stop", "length", "tool_calls", "function_call"]),
-      }),
-    ),
-    usage: UsageFieldsSchema,
-  })
-  .meta({ id: "ChatCompletion" });
-
-export const ChatCompletionChunkSchema = z
-  .object({
-    ...headShape,
-    object: z.literal("chat.completion.chunk"),
-    choices: z.array(
-      z.object({
-        index: z.int(),
-        delta: z.record(z.string(), z.unknown()),
-        logprobs: z.record(z.string(), z.unknown()).nullish(),
-        finish_reason: z.enum(["stop", "length", "tool_calls", "function_call"]).nullable(),
-      }),
-    ),
-    usage: UsageFieldsSchema.nullish(),
-    prompt_progress: z
-      .object({ total: z.int(), cache: z.int(), processed: z.int(), time_ms: z.number() })
-      .optional()
-      .describe("llama-server's, where return_progress asks for it: before the first token."),
-  })
-  .meta({ id: "ChatCompletionChunk" });
-
-export const CompletionSchema = z
-  .object({
-    ...headShape,
-    object: z.literal("text_completion"),
-    choices: z.array(
-      z.object({
-        index: z.int(),
-        text: z.string(),
-        logprobs: z.record(z.string(), z.unknown()).nullable(),
-        finish_reason: z.enum(["stop", "length"]).nullable(),
-      }),
-    ),
-    usage: UsageFieldsSchema.nullish(),
-  })
-  .meta({ id: "Completion" });
-
-export const ModelSchema = z
-  .object({
-    id: z.string(),
-    object: z.literal("model"),
-    type: z.literal("model").describe("Anthropic's, as display_name and created_at."),
-    display_name: z.string(),
-    created: z.int(),
-    created_at: z.iso.datetime(),
-    owned_by: z.string(),
-    meta: z.record(z.string(), z.number()).optional().describe("llama-server's."),
-    chat: ChatAbilitiesSchema.optional().describe("Not OpenAI's: what the model's chat format can do."),
-  })
-  .meta({ id: "Model" });
-
-export const ModelListSchema = z
-  .object({
-    object: z.literal("list"),
-    data: z.array(ModelSchema),
-    first_id: z.string(),
-    last_id: z.string(),
-    has_more: z.literal(false),
-    models: z
-      .array(z.looseObject({ slug: z.string(), display_name: z.string() }))
-      .describe("The catalog that Codex reads."),
-  })
-  .meta({ id: "ModelList" });
-
-export const EmbeddingsSchema = z
-  .object({
-    object: z.literal("list"),
-    data: z.array(
-      z.object({
-        object: z.literal("embedding"),
-        index: z.int(),
-        embedding: z.union([z.array(z.number()), z.string().describe("Base64 of little-endian 32-bit floats.")]),
-      }),
-    ),
-    model: z.string(),
-    usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
-  })
-  .meta({ id: "Embeddings" });
-
-/** The body of an error on these routes. */
-export const OpenAiErrorSchema = z
-  .object({
-    error: z.object({
-      message: z.string(),
-      type: z.string(),
-      param: z.string().nullable(),
-      code: z.string(),
-      n_prompt_tokens: z.int().optional(),
-      n_ctx: z.int().optional(),
-    }),
-  })
-  .meta({ id: "OpenAiError" });

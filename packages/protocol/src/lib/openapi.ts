@@ -11,7 +11,7 @@ import { ollamaRoutes } from "./ollama-routes.ts";
 import { openAiRoutes } from "./openai-routes.ts";
 import { rerankRoutes } from "./rerank-routes.ts";
 import { responsesRoutes } from "./responses-routes.ts";
-import { OpenAiErrorSchema } from "./openai.ts";
+import { OpenAiErrorSchema } from "./openai-errors.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 
@@ -70,7 +70,12 @@ export const workerRouteGroups: readonly RouteGroup[] = [
     error: OpenAiErrorSchema,
     note: "They answer under `/v1` and without it; `/completions` without it is llama-server's.",
   },
-  { tag: "Responses", routes: responsesRoutes, error: OpenAiErrorSchema },
+  {
+    tag: "Responses",
+    routes: responsesRoutes,
+    error: OpenAiErrorSchema,
+    note: "They answer under `/v1` and without it.",
+  },
   { tag: "Anthropic", routes: anthropicRoutes, error: AnthropicErrorSchema },
   {
     tag: "Ollama",

@@ -2,14 +2,16 @@
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
 
+export const FunctionCallSchema = z.object({
+  name: z.string().max(requestLimits.calledNameChars),
+  arguments: z.string().max(requestLimits.argumentsChars),
+});
+
 export const ToolCallSchema = z
   .object({
     id: z.string().max(requestLimits.idChars),
     type: z.literal("function"),
-    function: z.object({
-      name: z.string().max(requestLimits.calledNameChars),
-      arguments: z.string().max(requestLimits.argumentsChars),
-    }),
+    function: FunctionCallSchema,
   })
   .meta({ id: "ToolCall" });
 export type ToolCall = z.infer<typeof ToolCallSchema>;

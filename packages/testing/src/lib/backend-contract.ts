@@ -200,41 +200,40 @@ export function backendContract(
       expect(answer).toHaveLength(120);
     });
 
-    test.each([0, 1, 4])(
-      "a prompt's tokens are as likely as they were when they were sampled, with %i others",
-      async (others) => {
-        const prompt = await tokensOf(story);
-        const sampling: SlotSampling = { ...greedy, topLogprobs: others };
-        await backend.begin(0, 0, sampling);
-        let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
-        const sampled: (EntryResult & { kind: "token" })[] = [];
-        while (result?.kind === "token" && sampled.length < 8) {
-          sampled.push(result);
-          [result] = await backend.step([{ kind: "decode", slot: 0 }]);
-        }
-        await backend.end(0);
+    test("a prompt's tokens are as likely as they were when they were sampled", async () => {
+      const prompt = await tokensOf(story);
+      await backend.begin(0, 0, { ...greedy, topLogprobs: 1 });
+      let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
+      const sampled: (EntryResult & { kind: "token" })[] = [];
+      while (result?.kind === "token" && sampled.length < 8) {
+        sampled.push(result);
+        [result] = await backend.step([{ kind: "decode", slot: 0 }]);
+      }
+      await backend.end(0);
+      const scores = await scoresOf(backend, [...prompt, ...sampled.map(({ token }) => token)], 1, 5);
+      scores.slice(1 - sampled.length).forEach(({ logprob, top }, i) => {
+        const alone = sampled[i + 1]?.logprobs;
+        expect(logprob).toBeCloseTo(alone?.logprob ?? NaN, 1);
+        expect(top[0]?.token).toBe(alone?.top[0]?.token);
+      });
+    });
 
-        const whole = [...prompt, ...sampled.map(({ token }) => token)];
-        const scored: TokenLogprobs[] = [];
-        await backend.begin(1, 0, sampling);
-        for (let from = 0; from < whole.length; from += 5) {
-          const tokens = whole.slice(from, from + 5);
-          const followers = whole.slice(from + 1, from + 6);
-          const sample = from + tokens.length === whole.length;
-          const [scores] = await backend.step([{ kind: "prefill", slot: 1, tokens, followers, sample }]);
-          expect(scores?.kind).toBe(sample ? "token" : "none");
-          scored.push(...((scores?.kind !== "failed" && scores?.followers) || []));
-        }
-        await backend.end(1);
-        expect(scored).toHaveLength(whole.length - 1);
-        expect(scored.every(({ logprob, top }) => logprob <= 0 && top.length === others)).toBe(true);
-        scored.slice(1 - sampled.length).forEach(({ logprob, top }, i) => {
-          const alone = sampled[i + 1]?.logprobs;
-          expect(logprob).toBeCloseTo(alone?.logprob ?? NaN, 1);
-          expect(top[0]?.token).toBe(alone?.top[0]?.token);
+    test("how likely a prompt's tokens are depends neither on the alternatives nor on the pieces", async () => {
+      const prompt = await tokensOf(otherStory);
+      const most = await scoresOf(backend, prompt, 4, prompt.length);
+      for (const { logprob, top } of most) {
+        expect(top.map((other) => other.logprob)).toEqual(top.map((other) => other.logprob).toSorted((a, b) => b - a));
+        expect(logprob).toBeLessThanOrEqual((top[0]?.logprob ?? NaN) + 1e-6);
+      }
+      for (const others of [0, 1]) {
+        const scores = await scoresOf(backend, prompt, others, 4);
+        scores.forEach(({ logprob, top }, i) => {
+          expect(logprob).toBeCloseTo(most[i]?.logprob ?? NaN, 1);
+          expect(top).toHaveLength(others);
+          expect(top[0]?.token ?? most[i]?.top[0]?.token).toBe(most[i]?.top[0]?.token);
         });
-      },
-    );
+      }
+    });
 
     test("a shifted context goes on, the same each time, and leaves the slot its head", async () => {
       const { contextSize } = backend.info;
@@ -350,6 +349,28 @@ async function generate(backend: Backend, works: readonly Work[]): Promise<Token
   }
   for (const { work } of running) await backend.end(work.slot);
   return running.map(({ sampled }) => sampled);
+}
+
+/** How likely each token of a prompt is but the first, with so many alternatives, fed in chunks of this length. */
+async function scoresOf(
+  backend: Backend,
+  prompt: readonly Token[],
+  others: number,
+  chunk: number,
+): Promise<TokenLogprobs[]> {
+  const scores: TokenLogprobs[] = [];
+  await backend.begin(1, 0, { ...greedy, topLogprobs: others });
+  for (let from = 0; from < prompt.length; from += chunk) {
+    const tokens = prompt.slice(from, from + chunk);
+    const sample = from + tokens.length === prompt.length;
+    const followers = prompt.slice(from + 1, from + 1 + chunk);
+    const [result] = await backend.step([{ kind: "prefill", slot: 1, tokens, followers, sample }]);
+    expect(result?.kind).toBe(sample ? "token" : "none");
+    if (result !== undefined && result.kind !== "failed") scores.push(...(result.followers ?? []));
+  }
+  await backend.end(1);
+  expect(scores).toHaveLength(prompt.length - 1);
+  return scores;
 }
 
 async function shiftWhereDue(backend: Backend, running: { readonly work: Work; held: number }): Promise<void> {

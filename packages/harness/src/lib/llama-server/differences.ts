@@ -79,7 +79,10 @@ const reasons: readonly Reason[] = [
     paths: /^(live|ready|state|worker_id|backend|version|uptime_ms)$|^(slots|queue|engine)\//,
     why: "Waggle's own health stands in the same body",
   },
-  { paths: /^(models\/|object$|data\/0\/)/, why: "Waggle's list of models is OpenAI's, with abilities of its own" },
+  {
+    paths: /^(models\/|data\/0\/)|^(object|first_id|last_id|has_more)$/,
+    why: "Waggle's list of models is for OpenAI's, Anthropic's and Codex's clients as well",
+  },
 ];
 
 /** Numbers are the same to this share: one server prints single precision, and the last bits depend on the build. */

@@ -24,6 +24,7 @@ interface Schema {
   readonly oneOf?: readonly Schema[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
+  readonly examples?: readonly unknown[];
   readonly minimum?: number;
   readonly exclusiveMinimum?: number;
   readonly minItems?: number;
@@ -72,7 +73,8 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     if (branch !== undefined) return sound(branch, name);
     if (schema.type === "null") return "null";
     if (schema.const !== undefined) return JSON.stringify(schema.const);
-    if (schema.enum !== undefined) return JSON.stringify(schema.enum[0]);
+    const [value] = schema.enum ?? schema.examples ?? [];
+    if (value !== undefined) return JSON.stringify(value);
     switch (typeOf(schema)) {
       case "string":
         return soundText;

@@ -2,6 +2,7 @@
 import type { ChatFormat } from "@waggle/chat-format";
 import type { GenerateSpec } from "@waggle/jobs";
 import type {
+  AnthropicCustomTool,
   AnthropicTool,
   ChatMessage,
   ChatOptions,
@@ -62,12 +63,12 @@ function toolOptionsOf({ tools, tool_choice: choice }: CountTokensRequest): Chat
 }
 
 /** Tools of Anthropic's own types have no schema here, and nobody who would run them. */
-function isCustom({ type }: AnthropicTool): boolean {
-  return type == null || type === "custom";
+function isCustom(tool: AnthropicTool): tool is AnthropicCustomTool {
+  return tool.type == null || tool.type === "custom";
 }
 
-function toolOf({ name, description, input_schema: parameters, strict }: AnthropicTool): Tool {
-  return { type: "function", function: { name: name ?? "", description, parameters, strict } };
+function toolOf({ name, description, input_schema: parameters, strict }: AnthropicCustomTool): Tool {
+  return { type: "function", function: { name, description, parameters, strict } };
 }
 
 /** An answer goes on with what the client has the assistant say last. */

@@ -9,7 +9,7 @@ import type { Handler } from "../../dialect.ts";
 import { schemaGrammarFor, unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { requestContextOf } from "../../wishes.ts";
-import type { AnswerOptions, Json } from "./answer.ts";
+import type { AnswerOptions } from "./answer.ts";
 import { llamaServerCollector, llamaServerFraming } from "./framing.ts";
 import type { AnswersCollector } from "./framing.ts";
 import { infillPromptOf, promptsOf, specOf } from "./request.ts";
@@ -53,7 +53,8 @@ export function createCompletionRoutes(
       const framing = (job: Job) => llamaServerFraming(optionsOf(job, spec, 0), body);
       return await generations.respond(c, { spec, answer: { kind: "streamed", framing } });
     }
-    const answers: Json[] = [];
+    // Each becomes JSON in a turn of its own: all of them together may be long.
+    const answers: string[] = [];
     const until = options.clock.now() + limits.collectTimeoutMs;
     // One after the other: the next one finds what it has in common with the one before.
     for (const [place, input] of prompts.entries()) {
@@ -64,9 +65,10 @@ export function createCompletionRoutes(
       const { job, end } = await generations.complete(c, next, (token, from) => collected(from).add(token), {
         index: place,
       });
-      answers.push(...collected(job).body(end));
+      for (const whole of collected(job).body(end)) answers.push(JSON.stringify(whole));
     }
-    return c.json(answers.length === 1 ? answers[0] : answers);
+    const text = answers.length === 1 ? answers.join() : `[${answers.join()}]`;
+    return c.body(text, 200, { "content-type": "application/json" });
   }
 
   async function completion(c: AppContext): Promise<Response> {

@@ -17,16 +17,17 @@ import type { Echo } from "./text.ts";
 export function completionsRoute(options: AppOptions, generations: Generations): Handler {
   const { dispatcher, limits, view } = options;
 
-  async function textOf(c: AppContext, prompt: string | readonly number[]): Promise<string> {
+  async function textOf(prompt: string | readonly number[], leaving: AbortSignal): Promise<string> {
     if (typeof prompt === "string") return prompt;
-    return (await dispatcher.query<"detokenize">({ kind: "detokenize", tokens: prompt }, leavingOf(c))).text;
+    return (await dispatcher.query<"detokenize">({ kind: "detokenize", tokens: prompt }, leaving)).text;
   }
 
   /** What stands before the answers; undefined where nobody asked for it. */
   async function echoedTexts(c: AppContext, { echo, prompt }: CompletionRequest): Promise<string[] | undefined> {
     if (echo !== true) return undefined;
+    const leaving = leavingOf(c);
     const texts: string[] = [];
-    for (const one of promptsOf(prompt)) texts.push(await textOf(c, one));
+    for (const one of promptsOf(prompt)) texts.push(await textOf(one, leaving));
     return texts;
   }
 

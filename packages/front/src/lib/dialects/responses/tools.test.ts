@@ -34,12 +34,20 @@ test("a schema is named by where the request has it", () => {
 test("a choice is of a name as the model knows it", () => {
   const choice = { type: "custom", name: "tell", namespace: "agents" } as const;
   expect(toolboxOf(tools, choice).choice).toEqual({ type: "function", function: { name: "agents__tell" } });
-  const allowed = {
-    type: "allowed_tools",
-    mode: "auto",
-    tools: [{ type: "web_search" }, { type: "function", name: "plain" }],
-  };
-  const { functions, choice: mode } = toolboxOf(tools, allowed as Parameters<typeof toolboxOf>[1]);
-  expect([functions.length, mode]).toEqual([1, "auto"]);
   expect(toolboxOf([{ type: "server" }], "auto").choice).toBeUndefined();
+});
+
+test("what is allowed stands among all that is on offer", () => {
+  const allowed = (mode: "auto" | "required", ...names: { type: string; name?: string; namespace?: string }[]) =>
+    toolboxOf(tools, { type: "allowed_tools", mode, tools: names });
+  const { functions, choice } = allowed(
+    "required",
+    { type: "web_search" },
+    { type: "custom", name: "tell", namespace: "agents" },
+  );
+  expect(functions).toHaveLength(3);
+  const tell = { type: "function", function: { name: "agents__tell" } };
+  expect(choice).toEqual({ type: "allowed_tools", allowed_tools: { mode: "required", tools: [tell] } });
+  expect(allowed("auto", { type: "web_search" }).choice).toBe("none");
+  expect(() => allowed("required", { type: "web_search" })).toThrow('"tool_choice"');
 });

@@ -1,5 +1,6 @@
 // Owns what a tool of a request is called inward, where there are functions alone, and outward again: functions, custom tools whose input is
 // free text, and both of them in namespaces.
+import { unsupported } from "../../fields.ts";
 import type { ResponseClientTool, ResponseTool, ResponseToolChoice, Tool, ToolChoice } from "@waggle/protocol";
 
 /** A tool as its client knows it. */
@@ -44,11 +45,12 @@ export function inwardName({ name, namespace }: ToolName): string {
   return namespace.endsWith("__") ? `${namespace}${name}` : `${namespace}__${name}`;
 }
 
+/** @throws WaggleError invalid_argument when a call is due that no tool allows */
 export function toolboxOf(
   tools: readonly ResponseTool[] | null | undefined,
   choice: ResponseToolChoice | null | undefined,
 ): Toolbox {
-  const offers = offersOf(tools ?? [], choice);
+  const offers = offersOf(tools ?? []);
   const byName = new Map<string, ClientTool>(
     offers.map(({ tool: { type, name }, namespace }) => [inwardName({ name, namespace }), { type, name, namespace }]),
   );
@@ -60,16 +62,13 @@ export function toolboxOf(
   };
 }
 
-function offersOf(tools: readonly ResponseTool[], choice: ResponseToolChoice | null | undefined): readonly Offer[] {
-  const offers = tools.flatMap((tool, index): Offer[] => {
+function offersOf(tools: readonly ResponseTool[]): readonly Offer[] {
+  return tools.flatMap((tool, index): Offer[] => {
     const field = `tools.${index}`;
     if (tool.type === "server") return [];
     if (tool.type !== "namespace") return [{ tool, field }];
     return tool.tools.map((inner, at) => ({ tool: inner, namespace: tool.name, field: `${field}.tools.${at}` }));
   });
-  if (typeof choice !== "object" || choice?.type !== "allowed_tools") return offers;
-  const allowed = new Set(choice.tools.map(({ name, namespace }) => inwardName({ name: name ?? "", namespace })));
-  return offers.filter(({ tool: { name }, namespace }) => allowed.has(inwardName({ name, namespace })));
 }
 
 function functionOf({ tool, namespace }: Offer): Tool {
@@ -91,6 +90,15 @@ function customDescription({ description, format }: Extract<ResponseClientTool, 
 function choiceOf(choice: ResponseToolChoice | null | undefined): ToolChoice | undefined {
   if (choice == null) return undefined;
   if (typeof choice === "string") return choice;
-  if (choice.type === "allowed_tools") return choice.mode;
-  return { type: "function", function: { name: inwardName(choice) } };
+  if (choice.type !== "allowed_tools") return namedTool(choice);
+  const { mode, tools } = choice;
+  // A server's own have no name, and nobody here could call them.
+  const named = tools.flatMap(({ name, namespace }) => (name == null ? [] : [namedTool({ name, namespace })]));
+  if (named.length > 0) return { type: "allowed_tools", allowed_tools: { mode, tools: named } };
+  if (mode === "auto") return "none";
+  throw unsupported("tool_choice", "it allows no tool that is on offer");
+}
+
+function namedTool(tool: ToolName): Extract<ToolChoice, { type: "function" }> {
+  return { type: "function", function: { name: inwardName(tool) } };
 }
