@@ -9,6 +9,8 @@ export interface StreamDialect {
   readonly named?: boolean;
   /** No client can take what ends in its error for an answer: after it the connection is closed, elsewhere broken. */
   readonly closesAfterError?: true;
+  /** What a request becomes depends on what the model can do: while that loads, it is refused with 503 and does not wait. */
+  readonly asksModel?: true;
   body(request: AnswerRequest): Payload;
   read(payload: Payload): FrameReading;
   /** The data of the last frame of an answer that ends well; it is no JSON. */
@@ -82,7 +84,7 @@ export const streamDialects: readonly StreamDialect[] = [
     },
   },
   {
-    ...{ name: "Anthropic", path: "/v1/messages", encoding: "sse", named: true },
+    ...{ name: "Anthropic", path: "/v1/messages", encoding: "sse", named: true, asksModel: true },
     body: ({ model, prompt, maxTokens }) => ({
       ...{ model, messages: asked(prompt), max_tokens: maxTokens, stream: true },
     }),
@@ -94,7 +96,7 @@ export const streamDialects: readonly StreamDialect[] = [
     }),
   },
   {
-    ...{ name: "Ollama chat", path: "/api/chat", encoding: "ndjson" },
+    ...{ name: "Ollama chat", path: "/api/chat", encoding: "ndjson", asksModel: true },
     body: ({ model, prompt, maxTokens }) => ({
       ...{ model, messages: asked(prompt), options: { num_predict: maxTokens } },
     }),
@@ -106,7 +108,7 @@ export const streamDialects: readonly StreamDialect[] = [
     }),
   },
   {
-    ...{ name: "Ollama generate", path: "/api/generate", encoding: "ndjson" },
+    ...{ name: "Ollama generate", path: "/api/generate", encoding: "ndjson", asksModel: true },
     body: ({ model, prompt, maxTokens }) => ({ model, prompt, options: { num_predict: maxTokens } }),
     read: ({ response, done, done_reason: finish, error }) => ({
       text: textOf(response),

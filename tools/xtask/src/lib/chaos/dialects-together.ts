@@ -1,8 +1,10 @@
 // Owns the faults that strike a stream in every dialect at once: an engine that dies, a worker that leaves, clients that read nothing.
 import { sleep } from "@waggle/async";
-import { exitOf, logged, poll, postWithoutReading, streamDialects } from "@waggle/harness";
-import { brief, ended, endless, open, openEach } from "./any-dialect.ts";
+import { RefusedError, exitOf, logged, poll, postWithoutReading, streamDialects } from "@waggle/harness";
+import type { Facts, StreamDialect, Worker } from "@waggle/harness";
+import { brief, ended, endless, open, openEach, shows } from "./any-dialect.ts";
 import type { Stage } from "./stage.ts";
+import { freshId, inference } from "./ways.ts";
 
 /** A stream in each has a slot. */
 const slots = `--slots ${streamDialects.length}`;
@@ -48,6 +50,49 @@ export async function runDialectsLeaving(stage: Stage, name: "drain" | "abort"):
   });
   for (const [dialect, answer] of answers)
     await stage.check(`${dialect.name}: ${name}`, (facts) => ended(answer, due, facts));
+}
+
+/** Nobody waits in vain: who finds no place is told so at once. */
+export async function runDialectsFull(stage: Stage): Promise<void> {
+  await using worker = await stage.startWorker("--slots 1 --queue-capacity 1 --fake-step-delay 10");
+  const inPlace = [await inference.open(worker, { prompt: endless, job_id: freshId("running") })];
+  await shows(worker, "decoding", 0);
+  inPlace.push(await inference.open(worker, { prompt: endless, job_id: freshId("waiting") }));
+  await shows(worker, "decoding", 1);
+  for (const dialect of streamDialects)
+    await stage.check(`${dialect.name}: refused by a full queue`, (facts) => refused(worker, dialect, 429, facts));
+  for (const stream of inPlace) stream.leave();
+}
+
+async function refused(worker: Worker, dialect: StreamDialect, due: number, facts: Facts): Promise<void> {
+  const refusal = await open(worker, dialect, brief).catch((error: unknown) => error);
+  facts.equal("its status", refusal instanceof RefusedError ? refusal.status : refusal, due);
+}
+
+/** Who waits for the model is ended as everybody else. */
+export async function runDialectsLoading(stage: Stage): Promise<void> {
+  const flags = "--fake-load-delay 1h --load-timeout 1h --reconnect-grace 0s --retry-grace 0s";
+  await using worker = await stage.startWorker(flags, { loading: true });
+  for (const dialect of streamDialects) {
+    if (dialect.asksModel) {
+      await stage.check(`${dialect.name}: refused while the model loads`, (facts) =>
+        refused(worker, dialect, 503, facts),
+      );
+      continue;
+    }
+    await stage.check(`${dialect.name}: loading by DELETE session`, async (facts) => {
+      const sessionId = freshId("session");
+      const answer = await open(worker, dialect, brief, sessionId);
+      await worker.client.cancelSession(sessionId);
+      await ended(answer, "cut short", facts);
+    });
+    await stage.check(`${dialect.name}: loading by disconnect`, async (facts) => {
+      const from = worker.log.lines.length;
+      (await open(worker, dialect, brief)).leave();
+      const cancelled = await worker.log.line("the job's end", logged("stream_cancelled"), { from });
+      facts.equal("why its job ended", cancelled["reason"], "disconnect");
+    });
+  }
 }
 
 /** Each is cut off, and its job ends as if its client had gone. */

@@ -3,7 +3,13 @@ import { logged, streamDialects } from "@waggle/harness";
 import type { AnswerStream, Facts, Metrics, StreamDialect, Worker } from "@waggle/harness";
 import { brief, endless, ended, open, shows } from "./any-dialect.ts";
 import { startBystander, type Bystander } from "./bystander.ts";
-import { runDialectsDeath, runDialectsLeaving, runDialectsSilence } from "./dialects-together.ts";
+import {
+  runDialectsDeath,
+  runDialectsFull,
+  runDialectsLeaving,
+  runDialectsLoading,
+  runDialectsSilence,
+} from "./dialects-together.ts";
 import type { Stage } from "./stage.ts";
 import { freshId, inference } from "./ways.ts";
 
@@ -12,6 +18,8 @@ const long = (): string => `${freshId("No")}: ${"bee ".repeat(6_000)} never ends
 
 export async function runDialects(stage: Stage): Promise<void> {
   await runLiving(stage);
+  await runDialectsLoading(stage);
+  await runDialectsFull(stage);
   await runDialectsDeath(stage);
   await runDialectsLeaving(stage, "drain");
   await runDialectsLeaving(stage, "abort");

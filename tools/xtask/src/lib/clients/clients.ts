@@ -40,7 +40,7 @@ export interface Output {
 
 /** In the working folder: nothing but this file has the word, so whoever says it has read it. */
 export const wordFile = "word.txt";
-export const question = `Which word is in ${wordFile}?`;
+const question = `Which word is in ${wordFile}?`;
 export const answerWith = (word: string): string => `The word is ${word}.`;
 
 const shown = `cat ${wordFile}`;
