@@ -11,6 +11,8 @@ test("the last text of a client is found in what it writes, and a client without
   expect(client("codex")?.textIn(output("Hello.\n"))).toBe("Hello.");
   const results = (result: object): string => JSON.stringify({ results: { results: [result] } });
   expect(client("promptfoo-llama")?.textIn(output("", results({ response: { output: "Hello." } })))).toBe("Hello.");
+  const thoughtful = results({ response: { output: "Thinking: Hm.\n\nHello." } });
+  expect(client("promptfoo-openai")?.textIn(output("", thoughtful))).toBe("Hello.");
   expect(() => client("promptfoo-llama")?.textIn(output("", results({ error: "401 Unauthorized" })))).toThrow("401");
 });
 

@@ -15,7 +15,7 @@ export interface Client {
   arguments(place: Place): readonly string[];
   env(place: Place): Readonly<Record<string, string>>;
   /** Files of its working folder, besides the one with the word. */
-  files?(place: Place): Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
   /** What the model says to its first request for an answer, to its second, and so on. */
   says(word: string): readonly Script[];
   /** What it must have asked for answers with, in order, as "POST /v1/messages": all but the first with a tool's result. */
@@ -28,6 +28,7 @@ export interface Client {
 export interface Place {
   /** Of the worker, as it sees it. */
   readonly url: string;
+  /** As the worker calls it. */
   readonly model: string;
 }
 
@@ -43,7 +44,9 @@ export const question = `Which word is in ${wordFile}?`;
 export const answerWith = (word: string): string => `The word is ${word}.`;
 
 const shown = `cat ${wordFile}`;
+/** In local mode any token will do, and of all but Ollama's clients any name of a model. */
 const token = "waggle";
+const model = "any";
 
 /** In Qwen3's words: a thought, then a call. */
 const call = (name: string, args: object): string =>
@@ -56,7 +59,7 @@ const claudeCode: Client = {
   packages: ["@anthropic-ai/claude-code@2.1.330"],
   program: "claude",
   arguments: () => ["-p", question, "--output-format", "json", "--allowedTools", "Bash"],
-  env: ({ url, model }) => ({
+  env: ({ url }) => ({
     ANTHROPIC_BASE_URL: url,
     ANTHROPIC_AUTH_TOKEN: token,
     ANTHROPIC_MODEL: model,
@@ -73,37 +76,39 @@ const codex: Client = {
   title: "Codex",
   packages: ["@openai/codex@0.169.0"],
   program: "codex",
-  arguments: ({ url, model }) => {
-    const provider = `{ name = "Waggle", base_url = "${url}/v1", wire_api = "responses", env_key = "WAGGLE_KEY" }`;
-    const settings = ["model_provider=waggle", `model_providers.waggle=${provider}`].flatMap((line) => ["-c", line]);
-    return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings, "--model", model, question];
+  arguments: ({ url }) => {
+    const provider = `model_providers.waggle={name="Waggle",base_url="${url}/v1",wire_api="responses"}`;
+    const settings = ["-c", "model_provider=waggle", "-c", provider, "-m", model];
+    return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings, question];
   },
-  env: () => ({ WAGGLE_KEY: token }),
+  env: () => ({}),
   says: (word) => [call("exec_command", { cmd: shown }), text(answerWith(word))],
   asks: ["POST /v1/responses", "POST /v1/responses"],
   textIn: ({ stdout }) => stdout.trim(),
 };
 
-/** One prompt and no tool: what it is told is what the model says. @param provider as promptfoo's configuration names it */
-function promptfoo(which: string, provider: (place: Place) => object, path: string, thinks: boolean): Client {
+/** One prompt and no tool: what it is told is what the model says. @param provider as promptfoo names it */
+function promptfoo(which: string, provider: (place: Place) => string, path: string, thinks: boolean): Client {
   return {
     name: `promptfoo-${which}`,
     title: `promptfoo, ${which}`,
     packages: ["promptfoo@0.123.1", `@libsql/${libsqlTarget()}@0.5.29`],
     withoutOptional: true,
     program: "promptfoo",
-    arguments: () => ["eval", "--config", "config.json", "--no-cache", "--no-table", "--output", "results.json"],
+    arguments: (place) => [
+      ...["eval", "-r", provider(place), "-p", "prompt.txt"],
+      ...["--no-cache", "--no-table", "--output", "results.json"],
+    ],
     env: ({ url }) => ({
+      OPENAI_BASE_URL: `${url}/v1`,
+      OPENAI_API_KEY: token,
       OLLAMA_BASE_URL: url,
       LLAMA_BASE_URL: url,
-      OPENAI_API_KEY: token,
       PROMPTFOO_DISABLE_TELEMETRY: "1",
       PROMPTFOO_DISABLE_UPDATE: "1",
       PROMPTFOO_DISABLE_REMOTE_GENERATION: "1",
     }),
-    files: (place) => ({
-      "config.json": JSON.stringify({ providers: [provider(place)], prompts: [question], tests: [{ vars: {} }] }),
-    }),
+    files: { "prompt.txt": question },
     says: (word) => [thinks ? text(answerWith(word)) : answerWith(word)],
     asks: [`POST ${path}`],
     textIn: ({ file }) => promptfooText(file("results.json")),
@@ -116,6 +121,7 @@ function libsqlTarget(): string {
   return process.platform === "linux" ? `${system}-gnu` : system;
 }
 
+/** Without the thought, which it shows before. */
 function promptfooText(results: string): string {
   interface Results {
     readonly results: {
@@ -124,24 +130,14 @@ function promptfooText(results: string): string {
   }
   const [result] = (JSON.parse(results) as Results).results.results;
   const output = result?.response?.output;
-  if (typeof output === "string") return output;
+  if (typeof output === "string") return output.split("\n").at(-1) ?? "";
   throw new Error(result?.error ?? "promptfoo has no result");
 }
-
-const openAiProvider = ({ url, model }: Place): object => ({
-  id: `openai:chat:${model}`,
-  config: { apiBaseUrl: `${url}/v1`, showThinking: false },
-});
 
 export const clients: readonly Client[] = [
   claudeCode,
   codex,
-  promptfoo("openai", openAiProvider, "/v1/chat/completions", true),
-  promptfoo(
-    "ollama",
-    ({ model }) => ({ id: `ollama:chat:${model}`, config: { showThinking: false } }),
-    "/api/chat",
-    true,
-  ),
-  promptfoo("llama", () => ({ id: "llama" }), "/completion", false),
+  promptfoo("openai", () => `openai:chat:${model}`, "/v1/chat/completions", true),
+  promptfoo("ollama", (place) => `ollama:chat:${place.model}`, "/api/chat", true),
+  promptfoo("llama", () => "llama", "/completion", false),
 ];

@@ -60,7 +60,7 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     });
     const place = { url: proxy.url, model: options.modelName };
     const home = folderIn(folder, "home", {});
-    const work = folderIn(folder, "work", { [wordFile]: `${word}\n`, ...client.files?.(place) });
+    const work = folderIn(folder, "work", { [wordFile]: `${word}\n`, ...client.files });
     const lines: string[] = [];
     const group = await groups.start({
       name: client.name,
