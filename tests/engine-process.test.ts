@@ -154,7 +154,7 @@ describe("the engine's process", () => {
         return send(event, ...rest);
       };`);
     await engine.heard("ready");
-    const job = { prompt: "a [eog:5]", maxTokens: 5, stop: [], sampling: {}, cacheScope: "" };
+    const job = { kind: "generate", prompt: "a [eog:5]", maxTokens: 5, stop: [], sampling: {}, cacheScope: "" };
     const ended = (jobId: string) =>
       engine.events
         .flatMap(({ events }) => (events as { jobId: string; type: string; message?: string }[] | undefined) ?? [])
