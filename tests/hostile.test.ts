@@ -66,7 +66,8 @@ let flags: readonly string[] = usualFlags;
 /** The worker of the case before, unless that has broken it: one broken case must not colour the next. */
 async function sound(): Promise<Subject> {
   if (subject !== undefined) return subject;
-  const worker = await spawnModelWorker([...flags, "--replay-window", "500ms", "--unclaimed-timeout", "1s"]);
+  const brevity = ["--replay-window", "500ms", "--unclaimed-timeout", "1s", "--retry-grace", "1s"];
+  const worker = await spawnModelWorker([...flags, ...brevity]);
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
   const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);
   subject = { worker, enginePid, watch };
