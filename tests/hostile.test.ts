@@ -214,9 +214,15 @@ async function honestFirstTokenMs({ worker }: Subject): Promise<number> {
   throw new Error("An honest request got no token");
 }
 
-/** One of all that is large for this field, another one in each run: its neighbours get the others, and `xtask worker:hostile` sends all. */
+/**
+ * For every second field one of all that is large for it, others in each run: its neighbours get the others, and `xtask worker:hostile` sends
+ * all.
+ */
 function sampled({ large }: FieldAttack, index: number): readonly HostileRequest[] {
-  return large.length === 0 ? [] : [large[(sampleFrom + index) % large.length] as HostileRequest];
+  const isLeftOut = (sampleFrom + index) % 2 === 1;
+  return isLeftOut || large.length === 0
+    ? []
+    : [large[Math.floor((sampleFrom + index) / 2) % large.length] as HostileRequest];
 }
 
 /** As `%s` shows them: `$name` cuts long names short. */
