@@ -13,16 +13,17 @@ const report = process.env["WAGGLE_TEST_REPORT"];
 const allCores = "100%";
 /** These time nothing, and wait for their daemons half of the time. */
 const untimed = [
-  "tests/anthropic-clients.test.ts",
+  "tests/chaos.test.ts",
   "tests/chat-requests.test.ts",
+  "tests/*-clients.test.ts",
   "tests/collected-cancel.test.ts",
   "tests/embeddings-rerank.test.ts",
+  "tests/engine-process.test.ts",
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
-  "tests/ollama-*.test.ts",
   "tests/openai-*.test.ts",
-  "tests/*-clients.test.ts",
+  "tests/prefix-store.test.ts",
   "tests/retries.test.ts",
   "tests/stream-facts.test.ts",
 ];
