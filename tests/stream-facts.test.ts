@@ -76,7 +76,6 @@ test("OpenAI's clients get the progress that llama-server gives", async () => {
   const [first, last] = [told[0], told.at(-1)];
   expect(first?.processed).toBe(first?.cache);
   expect(last?.processed).toBe(last?.total);
-  expect(told.length, "one of a piece between the two").toBeGreaterThanOrEqual(3);
   expect(told.map(({ processed }) => processed)).toEqual(
     told.map(({ processed }) => processed).toSorted((a, b) => a - b),
   );

@@ -59,7 +59,7 @@ export function createApp(options: AppOptions): App {
   app.use(async (c, next) => {
     const requestId = requestIdOf(c);
     c.set("requestId", requestId);
-    c.set("dialect", dialects.find(({ prefixes }) => prefixes.some((start) => c.req.path.startsWith(start))) ?? native);
+    c.set("dialect", dialects.find(({ prefixes }) => prefixes.some((start) => isBelow(c.req.path, start))) ?? native);
     c.set("bodies", bodies);
     c.set("pace", pace);
     c.set("log", options.log.child({ trace: requestId }));
@@ -126,6 +126,10 @@ function requestIdOf(c: AppContext): string {
 /** The route's pattern, never the path itself: a metric must not have as many labels as there are jobs. */
 function routeName(c: AppContext): string {
   return matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "none";
+}
+
+function isBelow(path: string, start: string): boolean {
+  return path === start || path.startsWith(`${start}/`);
 }
 
 function shortPath(c: AppContext): string {

@@ -8,7 +8,7 @@ import type { SeveralOptions } from "./several.ts";
 export interface Dialect {
   readonly name: string;
   readonly routes: readonly DialectRoute[];
-  /** An error on a path of no route is this dialect's where the path begins with one of these. */
+  /** An error on a path of no route is this dialect's where the path is one of these, or below one. */
   readonly prefixes: readonly string[];
   /** The API token that a request presents, if it presents one. */
   credential(header: (name: string) => string | undefined): string | undefined;

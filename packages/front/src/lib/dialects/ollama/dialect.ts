@@ -14,7 +14,7 @@ export function createOllamaDialect(options: AppOptions, generations: Generation
     name: "ollama",
     // After the others: what none of them takes.
     routes: [...routes, ...routes.map(otherMethods)],
-    prefixes: ["/api/"],
+    prefixes: ["/api"],
     credential: apiToken,
     errorBody: ollamaError,
   };
