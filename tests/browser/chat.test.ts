@@ -29,14 +29,15 @@ async function busySlots(url: string): Promise<number> {
 }
 
 describe("an answer", () => {
-  it("says Thinking… until the first token is there, then streams with its figures", async () => {
+  it("says how far the prompt is until the first token is there, then streams with its figures", async () => {
     const worker = await spawnFakeWorker([...slow, "--prefill-budget", "16"]);
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
     await chat.send(`${"A long prompt takes its time. ".repeat(20)} [eog:30]`);
-    await page.getByText("Thinking…").waitFor();
+    const reading = page.getByText(/Reading the conversation \(\d+ %\)…/);
+    await reading.waitFor();
     await chat.phase("streaming");
-    expect(await page.getByText("Thinking…").count()).toBe(0);
+    expect(await reading.count()).toBe(0);
     expect(await chat.text()).not.toBe("");
     await chat.lastAnswer.getByText(/tokens\/s/).waitFor();
     await chat.lastAnswer.getByText(/first token after/).waitFor();
