@@ -2,7 +2,7 @@
 // it cannot become is refused by name.
 import { GenerateRequestSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest, GenerateRequestInput, Sampling } from "@waggle/protocol";
-import type { GenerateSpec, JobScope } from "@waggle/jobs";
+import type { GenerateSpec, JobScope, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions } from "./context.ts";
 import type { ConversationContext } from "./conversation.ts";
 import { answerGrammarFor, unsupported } from "./fields.ts";
@@ -37,6 +37,20 @@ export function requestContextOf(
     answerGrammar: answerGrammarFor(schemas, c.get("client")),
     sessionId: parsed.data,
     deadlineMs: streamed ? undefined : limits.collectTimeoutMs,
+  };
+}
+
+/** What is the same in every job whose answer is collected and that no client has named, ranked or put into a session. */
+export function collectedJobOf(
+  c: AppContext,
+  { collectTimeoutMs }: AppOptions["limits"],
+): Pick<JobSpec, "scope" | "priority" | "deadlineMs" | "onDisconnect" | "direct"> {
+  return {
+    scope: { client: c.get("client"), trace: c.get("requestId") },
+    priority: 0,
+    deadlineMs: collectTimeoutMs,
+    onDisconnect: "cancel",
+    direct: true,
   };
 }
 

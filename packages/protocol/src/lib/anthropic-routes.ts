@@ -1,6 +1,7 @@
 // Owns the route table of Anthropic's Messages API.
 import { AnthropicAnswerSchema, AnthropicEventSchema, TokenCountSchema } from "./anthropic-answers.ts";
 import { CountTokensRequestSchema, MessagesRequestSchema } from "./anthropic.ts";
+import { jobErrors, queryErrors, sessionHeader } from "./foreign-routes.ts";
 import type { Route } from "./routes.ts";
 
 export const anthropicRoutes = {
@@ -13,16 +14,8 @@ export const anthropicRoutes = {
     status: 200,
     response: AnthropicAnswerSchema,
     stream: AnthropicEventSchema,
-    headers: { "x-session-id": "One stream at a time for each; a new request supersedes the old one." },
-    errors: [
-      "invalid_argument",
-      "payload_too_large",
-      "resource_exhausted",
-      "cancelled",
-      "engine_failed",
-      "unavailable",
-      "deadline_exceeded",
-    ],
+    headers: sessionHeader,
+    errors: jobErrors,
   },
   countTokens: {
     method: "post",
@@ -31,6 +24,6 @@ export const anthropicRoutes = {
     request: CountTokensRequestSchema,
     status: 200,
     response: TokenCountSchema,
-    errors: ["invalid_argument", "payload_too_large", "resource_exhausted", "unavailable"],
+    errors: queryErrors,
   },
 } as const satisfies Record<string, Route>;

@@ -1,5 +1,4 @@
 // Owns the route table of llama-server's own routes.
-import type { ErrorCode } from "./errors.ts";
 import {
   ApplyTemplateRequestSchema,
   DetokenizeRequestSchema,
@@ -16,27 +15,9 @@ import {
   LlamaServerSlotsSchema,
   PropsSchema,
 } from "./llama-server.ts";
+import { jobErrors, queryErrors, sessionHeader } from "./foreign-routes.ts";
 import type { Route } from "./routes.ts";
 import { HealthSchema } from "./worker.ts";
-
-const submitErrors = [
-  "invalid_argument",
-  "payload_too_large",
-  "resource_exhausted",
-  "cancelled",
-  "engine_failed",
-  "unavailable",
-  "deadline_exceeded",
-] as const satisfies readonly ErrorCode[];
-const askErrors = [
-  "invalid_argument",
-  "payload_too_large",
-  "resource_exhausted",
-  "unavailable",
-] as const satisfies readonly ErrorCode[];
-const sessionHeader = {
-  "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
-} as const;
 
 export const llamaServerRoutes = {
   textCompletion: {
@@ -48,7 +29,7 @@ export const llamaServerRoutes = {
     response: LlamaServerCompletionSchema,
     stream: LlamaServerChunkSchema,
     headers: sessionHeader,
-    errors: submitErrors,
+    errors: jobErrors,
   },
   eitherCompletion: {
     method: "post",
@@ -59,7 +40,7 @@ export const llamaServerRoutes = {
     response: LlamaServerCompletionSchema,
     stream: LlamaServerChunkSchema,
     headers: sessionHeader,
-    errors: submitErrors,
+    errors: jobErrors,
   },
   infill: {
     method: "post",
@@ -70,7 +51,7 @@ export const llamaServerRoutes = {
     response: LlamaServerCompletionSchema,
     stream: LlamaServerChunkSchema,
     headers: sessionHeader,
-    errors: [...submitErrors, "unimplemented"],
+    errors: [...jobErrors, "unimplemented"],
   },
   props: {
     method: "get",
@@ -120,7 +101,7 @@ export const llamaServerRoutes = {
     request: TokenizeRequestSchema,
     status: 200,
     response: TokenizedSchema,
-    errors: askErrors,
+    errors: queryErrors,
   },
   detokenize: {
     method: "post",
@@ -129,7 +110,7 @@ export const llamaServerRoutes = {
     request: DetokenizeRequestSchema,
     status: 200,
     response: DetokenizedSchema,
-    errors: askErrors,
+    errors: queryErrors,
   },
   applyTemplate: {
     method: "post",
@@ -138,7 +119,7 @@ export const llamaServerRoutes = {
     request: ApplyTemplateRequestSchema,
     status: 200,
     response: RenderedSchema,
-    errors: askErrors,
+    errors: queryErrors,
   },
 } as const satisfies Record<string, Route>;
 

@@ -20,6 +20,7 @@ import {
   OllamaTagsSchema,
   OllamaVersionSchema,
 } from "./ollama-answers.ts";
+import { sessionHeader } from "./foreign-routes.ts";
 import type { Route } from "./routes.ts";
 
 const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as const satisfies readonly ErrorCode[];
@@ -33,9 +34,6 @@ const submitErrors = [
   "deadline_exceeded",
 ] as const satisfies readonly ErrorCode[];
 const answerErrors = [...submitErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
-const sessionHeader = {
-  "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
-} as const;
 
 export const ollamaRoutes = {
   ollamaVersion: {

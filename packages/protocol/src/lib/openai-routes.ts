@@ -7,21 +7,8 @@ import {
 } from "./openai-answers.ts";
 import { ModelListSchema, ModelSchema } from "./openai-models.ts";
 import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./openai.ts";
-import type { ErrorCode } from "./errors.ts";
+import { jobErrors, sessionHeader } from "./foreign-routes.ts";
 import type { Route } from "./routes.ts";
-
-const submitErrors = [
-  "invalid_argument",
-  "payload_too_large",
-  "resource_exhausted",
-  "cancelled",
-  "engine_failed",
-  "unavailable",
-  "deadline_exceeded",
-] as const satisfies readonly ErrorCode[];
-const sessionHeader = {
-  "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
-} as const;
 
 export const openAiRoutes = {
   models: {
@@ -49,7 +36,7 @@ export const openAiRoutes = {
     response: ChatCompletionSchema,
     stream: ChatCompletionChunkSchema,
     headers: sessionHeader,
-    errors: submitErrors,
+    errors: jobErrors,
   },
   completions: {
     method: "post",
@@ -60,7 +47,7 @@ export const openAiRoutes = {
     response: CompletionSchema,
     stream: CompletionSchema,
     headers: sessionHeader,
-    errors: submitErrors,
+    errors: jobErrors,
   },
   embeddings: {
     method: "post",
@@ -69,7 +56,7 @@ export const openAiRoutes = {
     request: EmbeddingsRequestSchema,
     status: 200,
     response: EmbeddingsSchema,
-    errors: submitErrors,
+    errors: jobErrors,
   },
 } as const satisfies Record<string, Route>;
 

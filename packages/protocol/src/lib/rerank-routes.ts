@@ -1,19 +1,15 @@
 // Owns the route table of the routes that rank and score texts. Those under `/v1` answer without it, too.
-import type { ErrorCode } from "./errors.ts";
 import { RankingSchema, RerankRequestSchema, ScoreRequestSchema, ScoresSchema } from "./rerank.ts";
+import { jobErrors } from "./foreign-routes.ts";
 import type { Route } from "./routes.ts";
 
-const errors = [
-  "invalid_argument",
-  "payload_too_large",
-  "resource_exhausted",
-  "cancelled",
-  "engine_failed",
-  "unavailable",
-  "deadline_exceeded",
-] as const satisfies readonly ErrorCode[];
-
-const ranking = { method: "post", request: RerankRequestSchema, status: 200, response: RankingSchema, errors } as const;
+const ranking = {
+  method: "post",
+  request: RerankRequestSchema,
+  status: 200,
+  response: RankingSchema,
+  errors: jobErrors,
+} as const;
 
 export const rerankRoutes = {
   rerank: {
@@ -30,7 +26,7 @@ export const rerankRoutes = {
     request: ScoreRequestSchema,
     status: 200,
     response: ScoresSchema,
-    errors,
+    errors: jobErrors,
   },
 } as const satisfies Record<string, Route>;
 

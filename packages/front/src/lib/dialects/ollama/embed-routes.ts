@@ -11,6 +11,7 @@ import type { Vector } from "../../vectors.ts";
 import { nanoseconds } from "./answer.ts";
 import { loadedInfo } from "./loaded.ts";
 import { askedModel } from "./model-name.ts";
+import { collectedJobOf } from "../../wishes.ts";
 
 /** Tokens: more than any model takes, so that its own limit holds. */
 const whatFits = Number.MAX_SAFE_INTEGER;
@@ -25,11 +26,7 @@ export function createEmbedRoutes(
   ): Promise<{ vectors: readonly Vector[]; end: EndEvent }> {
     const { job, end } = await generations.complete(c, {
       kind: "embed",
-      scope: { client: c.get("client"), trace: c.get("requestId") },
-      priority: 0,
-      deadlineMs: limits.collectTimeoutMs,
-      onDisconnect: "cancel",
-      direct: true,
+      ...collectedJobOf(c, limits),
       ...wishes,
     });
     return { vectors: job.vectors, end };

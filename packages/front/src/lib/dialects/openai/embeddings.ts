@@ -7,6 +7,7 @@ import type { AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
 import { respondWithVectors, vectorPieces } from "../../vectors.ts";
+import { collectedJobOf } from "../../wishes.ts";
 
 export interface Embedded {
   readonly vectors: readonly (readonly number[])[];
@@ -18,11 +19,7 @@ export function embeddingsRoute({ limits, view }: AppOptions, generations: Gener
     const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
     const { job, end } = await generations.complete(c, {
       kind: "embed",
-      scope: { client: c.get("client"), trace: c.get("requestId") },
-      priority: 0,
-      deadlineMs: limits.collectTimeoutMs,
-      onDisconnect: "cancel",
-      direct: true,
+      ...collectedJobOf(c, limits),
       texts: textsOf(body.input),
       dimensions: body.dimensions ?? undefined,
     });

@@ -3,6 +3,7 @@ import type { Job, RerankSpec } from "@waggle/jobs";
 import type { RerankRequest } from "@waggle/protocol";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Generations } from "../../generations.ts";
+import { collectedJobOf } from "../../wishes.ts";
 
 export type Pairs = Pick<RerankSpec, "queries" | "documents" | "truncateTo">;
 
@@ -22,11 +23,7 @@ export async function rank(
 ): Promise<Ranked> {
   const { job, end } = await generations.complete(c, {
     kind: "rerank",
-    scope: { client: c.get("client"), trace: c.get("requestId") },
-    priority: 0,
-    deadlineMs: limits.collectTimeoutMs,
-    onDisconnect: "cancel",
-    direct: true,
+    ...collectedJobOf(c, limits),
     ...pairs,
   });
   const { prompt_tokens: tokens } = end.usage;
