@@ -88,12 +88,17 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
     async join(mark, { client, digest }, submit) {
       // Keys hold no line ends, so no two names are alike by accident.
       const name = `${client}\n${mark.key}`;
-      const known = mark.again ? remembered.get(name) : undefined;
-      if (known !== undefined && known.digest !== digest) {
-        throw new WaggleError("conflict", "Cannot accept the request: its Idempotency-Key is another request's.");
+      let known = mark.again ? remembered.get(name) : undefined;
+      while (known !== undefined) {
+        if (known.digest !== digest) {
+          throw new WaggleError("conflict", "Cannot accept the request: its Idempotency-Key is another request's.");
+        }
+        const earlier = await earlierTry(known, client);
+        if (earlier !== undefined) return { job: earlier, joined: true };
+        // While this try waited, another one may have begun in the place of the one that gave nothing.
+        const newest = remembered.get(name);
+        known = newest === known ? undefined : newest;
       }
-      const earlier = known === undefined ? undefined : await earlierTry(known, client);
-      if (earlier !== undefined) return { job: earlier, joined: true };
       const submitted = submit();
       const entry: Remembered = { digest, job: submitted };
       remember(name, entry);

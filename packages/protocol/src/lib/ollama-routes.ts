@@ -20,19 +20,12 @@ import {
   OllamaTagsSchema,
   OllamaVersionSchema,
 } from "./ollama-answers.ts";
-import { sessionHeader } from "./foreign-routes.ts";
+import { jobErrors, sessionHeader } from "./foreign-routes.ts";
 import type { Route } from "./routes.ts";
 
 const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as const satisfies readonly ErrorCode[];
 const changeErrors = [...modelErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
-const submitErrors = [
-  ...modelErrors,
-  "resource_exhausted",
-  "cancelled",
-  "engine_failed",
-  "unavailable",
-  "deadline_exceeded",
-] as const satisfies readonly ErrorCode[];
+const submitErrors = [...jobErrors, "not_found"] as const satisfies readonly ErrorCode[];
 const answerErrors = [...submitErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
 
 export const ollamaRoutes = {

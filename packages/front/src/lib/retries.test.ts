@@ -1,0 +1,39 @@
+import { deferred } from "@waggle/async";
+import type { Job } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { createRetries, retryMarkOf } from "./retries.ts";
+import type { FoundJob, RequestFacts } from "./retries.ts";
+
+const facts: RequestFacts = {
+  client: "alice",
+  route: "POST /v1/completions 0",
+  digest: "of the body",
+  header: (name) => (name === "idempotency-key" ? "k1" : undefined),
+};
+
+function runningJob(id: string): Job {
+  return { id, state: { phase: { name: "running" } }, log: { firstToken: 0 }, spec: { kind: "generate" } } as Job;
+}
+
+test("tries that waited for one that was refused begin one job, not one each", async () => {
+  const first = deferred<FoundJob>();
+  let submitted = 0;
+  const retries = createRetries({ get: (_, id) => runningJob(id) });
+  const mark = retryMarkOf(facts);
+  if (mark === undefined) throw new Error("No mark");
+  const join = (): Promise<FoundJob> =>
+    retries.join(mark, facts, () => {
+      submitted += 1;
+      return submitted === 1 ? first.promise : Promise.resolve({ job: runningJob("second"), joined: false });
+    });
+  const tries = [join(), join(), join()];
+  first.reject(new WaggleError("resource_exhausted", "The queue is full."));
+  await expect(tries[0]).rejects.toThrow("full");
+  const others = await Promise.all(tries.slice(1));
+  expect(submitted).toBe(2);
+  expect(others.map(({ job, joined }) => [job.id, joined])).toEqual([
+    ["second", false],
+    ["second", true],
+  ]);
+});
