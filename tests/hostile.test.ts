@@ -67,6 +67,8 @@ let flags: readonly string[] = usualFlags;
 async function sound(): Promise<Subject> {
   if (subject !== undefined) return subject;
   const brevity = ["--replay-window", "500ms", "--unclaimed-timeout", "1s", "--retry-grace", "1s"];
+  // Not every request can say how long its answer may become, and a long one takes its time whoever asks.
+  brevity.push("--default-max-tokens", "64");
   const worker = await spawnModelWorker([...flags, ...brevity]);
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
   const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);

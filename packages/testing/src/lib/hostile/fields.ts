@@ -68,6 +68,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
   }
 
   function sound(given: Schema, name = ""): string {
+    if (lengthFields.has(name)) return shortAnswer;
     const schema = resolve(given);
     const [branch] = branchesOf(schema);
     if (branch !== undefined) return sound(branch, name);
@@ -80,7 +81,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
         return soundText;
       case "integer":
       case "number":
-        return lengthFields.has(name) ? shortAnswer : String(schema.minimum ?? (schema.exclusiveMinimum ?? -1) + 1);
+        return String(schema.minimum ?? (schema.exclusiveMinimum ?? -1) + 1);
       case "boolean":
         return "false";
       case "array":

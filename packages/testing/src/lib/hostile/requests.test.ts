@@ -23,6 +23,13 @@ describe.each(withBody)("the body of $name", ({ request }) => {
     }
   });
 
+  it("asks for a short answer wherever it can say so", () => {
+    const fields = bodyFields(request);
+    const length = fields.map(({ path }) => path).find((path) => path === "max_tokens" || path === "max_output_tokens");
+    const others = fields.filter(({ path }) => path !== "" && path !== length);
+    expect(length === undefined ? [] : others.filter((at) => !at.body("0").includes(`"${length}":4`))).toEqual([]);
+  });
+
   it("holds a value of no type wherever it is put", () => {
     for (const { path, body } of bodyFields(request)) {
       const written = body('{"waggle":[1e400]}');
