@@ -1,6 +1,13 @@
 // Owns what a worker may answer to a hostile request: a proper success, or a typed error of the dialect that is not the worker's own fault.
 import { createAnswerJudge, streamDialects } from "@waggle/harness";
-import { ErrorBodySchema, errorKinds, workerRouteGroups, type ErrorCode, type RouteGroup } from "@waggle/protocol";
+import {
+  ErrorBodySchema,
+  errorKinds,
+  errorsOf,
+  workerRouteGroups,
+  type ErrorCode,
+  type RouteGroup,
+} from "@waggle/protocol";
 import { createSseDecoder } from "@waggle/sse";
 import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 
@@ -14,12 +21,17 @@ const openAiTags = ["OpenAI", "Responses"];
 interface Place {
   readonly pattern: RegExp;
   readonly group: RouteGroup;
+  readonly method: string;
+  /** Of the errors that the reference names there. */
+  readonly statuses: readonly number[];
 }
 
 const places: readonly Place[] = workerRouteGroups.flatMap((group) =>
   Object.values(group.routes).flatMap((route) => {
     const paths = openAiTags.includes(group.tag) ? [route.path, route.path.replace("/v1", "")] : [route.path];
-    return paths.map((path) => ({ pattern: new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`), group }));
+    const [method, statuses] = [route.method.toUpperCase(), errorsOf(route).map((code) => errorKinds[code].status)];
+    const patternOf = (path: string): RegExp => new RegExp(`^${path.replace(/:\w+/g, "[^/]+")}$`);
+    return paths.map((path) => ({ pattern: patternOf(path), group, method, statuses }));
   }),
 );
 
@@ -47,14 +59,21 @@ export function errorProblems(
   if (ErrorBodySchema.safeParse(error).data?.error.message.startsWith("Cannot read the request:")) return [];
   if (!groupsAt(path).some((group) => group.error.safeParse(error).success))
     return [`answered ${status} with an error of no known shape: ${body.slice(0, 200)}`];
+  const routes = placesAt(path).filter((place) => place.method === method);
+  if (routes.length > 0 && !routes.some(({ statuses: named }) => named.includes(status)))
+    return [`answered ${status}, which the reference does not name there: ${body.slice(0, 200)}`];
   return codeProblems(codeIn(error), status, body);
 }
 
 /** Those that may answer there: whose routes have the path, or any where none has it. */
 function groupsAt(path: string): readonly RouteGroup[] {
-  const pathname = pathnameOf(path);
-  const found = places.filter(({ pattern }) => pathname !== undefined && pattern.test(pathname));
+  const found = placesAt(path);
   return found.length > 0 ? found.map(({ group }) => group) : workerRouteGroups;
+}
+
+function placesAt(path: string): readonly Place[] {
+  const pathname = pathnameOf(path);
+  return places.filter(({ pattern }) => pathname !== undefined && pattern.test(pathname));
 }
 
 /** As a server reads it: dots lead elsewhere. */

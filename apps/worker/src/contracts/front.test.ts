@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 import { isStarted, readEvents, textOf } from "../testing/events.ts";
-import { createTokenTable } from "@waggle/front";
+import { alice, bob, forTwoClients } from "../testing/two-clients.ts";
 
 let worker: InlineWorker;
 afterEach(() => worker.close());
@@ -282,16 +282,8 @@ describe("what a reviewer tries first", () => {
 });
 
 describe("network mode", () => {
-  const tokens = createTokenTable([
-    { name: "alice", token: "alice-token-1" },
-    { name: "bob", token: "bob-token-22" },
-  ]);
-  const access = { localMode: false, tokens: () => tokens };
-  const alice = { authorization: "Bearer alice-token-1" };
-  const bob = { authorization: "Bearer bob-token-22" };
-
   it("answers 401 without a token and with a wrong one, and never shows it in the log", async () => {
-    start({ access });
+    start({ access: forTwoClients });
     expect(await errorOf(await call("GET", "/v1/info"))).toMatchObject({ status: 401, code: "unauthenticated" });
     const wrong = await call("GET", "/v1/info", { authorization: "Bearer wrong-token-9" });
     expect(wrong.headers.get("www-authenticate")).toBe("Bearer");
@@ -301,14 +293,14 @@ describe("network mode", () => {
   });
 
   it("asks for the token before anything else is looked at", async () => {
-    start({ access });
+    start({ access: forTwoClients });
     expect((await post("/v1/jobs", "{nope")).status).toBe(401);
     expect((await call("GET", "/no/such/route")).status).toBe(401);
     expect((await call("GET", "/metrics")).status).toBe(401);
   });
 
   it("hands out its pages without one, to its own names only, and nothing that lies beside them", async () => {
-    start({ access: { ...access, allowedHosts: ["chat.example"] } });
+    start({ access: { ...forTwoClients, allowedHosts: ["chat.example"] } });
     for (const path of ["/", "/status"]) {
       const page = await call("GET", path, { host: "chat.example" });
       expect(page.headers.get("content-type")).toContain("text/html");
@@ -321,7 +313,7 @@ describe("network mode", () => {
   });
 
   it("lets probes in without one", async () => {
-    start({ access });
+    start({ access: forTwoClients });
     for (const path of ["/livez", "/readyz", "/health"]) {
       expect((await call("GET", path, { host: "anything.example" })).status).toBe(200);
     }
@@ -329,7 +321,7 @@ describe("network mode", () => {
 
   it("hides one client's jobs, sessions and slots from another", async () => {
     const gate = createStepGate();
-    start({ access, slots: 1, gate });
+    start({ access: forTwoClients, slots: 1, gate });
     await post("/v1/jobs", { prompt: "a", job_id: "j", session_id: "s" }, alice);
     await gate.held();
     expect((await call("GET", "/v1/jobs/j", bob)).status).toBe(404);
@@ -342,7 +334,7 @@ describe("network mode", () => {
   });
 
   it("checks the Host when names are given, and lets an allowed Origin in", async () => {
-    start({ access: { ...access, allowedHosts: ["waggle.example"], allowedOrigins: ["https://chat.example"] } });
+    start({ access: { ...forTwoClients, allowedHosts: ["waggle.example"], allowedOrigins: ["https://chat.example"] } });
     expect((await call("GET", "/v1/info", { ...alice, host: "other.example" })).status).toBe(403);
     const here = { ...alice, host: "waggle.example:443" };
     expect((await call("GET", "/v1/info", here)).status).toBe(200);
@@ -374,7 +366,7 @@ describe("network mode", () => {
     expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([400, page.origin]);
     expect((await call("GET", "/v1/info", { origin: "null" })).status).toBe(403);
     await worker.close();
-    start({ access });
+    start({ access: forTwoClients });
     expect((await call("GET", "/v1/info", { ...alice, ...page })).status).toBe(403);
   });
 });

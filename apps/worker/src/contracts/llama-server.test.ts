@@ -1,11 +1,11 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/front";
 import { LlamaServerErrorSchema, PropsSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+import { alice, bob, forTwoClients } from "../testing/two-clients.ts";
 
 type Json = Record<string, unknown>;
 
@@ -411,26 +411,20 @@ describe("the server about itself", () => {
 
   test("nobody is told another one's prompt, answer or job, and id_slot crosses no token", async () => {
     const gate = createStepGate();
-    const tokens = createTokenTable([
-      { name: "anna", token: "token-of-anna-0123456789" },
-      { name: "ben", token: "token-of-ben-0123456789" },
-    ]);
-    start({ slots: 1, gate, access: { localMode: false, tokens: () => tokens } });
-    const anna = { authorization: "Bearer token-of-anna-0123456789" };
-    const ben = { authorization: "Bearer token-of-ben-0123456789" };
+    start({ slots: 1, gate, access: forTwoClients });
     const body = { prompt: "the secret of the hive", n_predict: 2, id_slot: 0 };
-    const answer = post("/completion", body, anna);
+    const answer = post("/completion", body, alice);
     await isRunning(gate);
     for (const path of ["/slots", "/props", "/health", "/v1/slots"]) {
-      const told = await (await get(path, ben)).text();
+      const told = await (await get(path, bob)).text();
       expect(told).not.toMatch(/secret|job-|\/work|\/tmp/);
     }
-    expect(await (await get("/slots", anna)).text()).toContain('"job_id":"job-');
+    expect(await (await get("/slots", alice)).text()).toContain('"job_id":"job-');
     gate.open();
     await answer;
-    const same = await jsonOf(await post("/completion", body, ben));
+    const same = await jsonOf(await post("/completion", body, bob));
     expect(same["timings"]).toMatchObject({ cache_n: 0 });
-    expect((await jsonOf(await post("/completion", body, ben)))["timings"]).not.toMatchObject({ cache_n: 0 });
+    expect((await jsonOf(await post("/completion", body, bob)))["timings"]).not.toMatchObject({ cache_n: 0 });
     expect((await get("/slots")).status).toBe(401);
   });
 });

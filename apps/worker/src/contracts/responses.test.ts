@@ -1,12 +1,12 @@
 // Contracts of the Responses API on the fake backend: events in their order and with one set of ids, one end on every way there, and what is
 // kept of a response.
 import { createStepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/front";
 import { parseSse } from "@waggle/sse";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+import { alice, bob, forTwoClients } from "../testing/two-clients.ts";
 
 type Json = Record<string, unknown>;
 interface Item extends Json {
@@ -398,14 +398,6 @@ describe("what is asked", () => {
 });
 
 describe("what is kept of a response", () => {
-  const tokens = createTokenTable([
-    { name: "alice", token: "alice-token-1" },
-    { name: "bob", token: "bob-token-22" },
-  ]);
-  const access = { localMode: false, tokens: () => tokens };
-  const alice = { authorization: "Bearer alice-token-1" };
-  const bob = { authorization: "Bearer bob-token-22" };
-
   test("goes before the input of the next one, turn for turn (fault 9)", async () => {
     start();
     const first = await whole({ input: say("One."), instructions: "Be kind.", metadata: { a: "b" } });
@@ -420,7 +412,7 @@ describe("what is kept of a response", () => {
   });
 
   test("is its client's own: a missing one and another token's are both a 404 (fault 9)", async () => {
-    start({ access });
+    start({ access: forTwoClients });
     const { id } = await whole({ input: say("Mine.") }, alice);
     const previous = { input: "Hi", previous_response_id: id };
     const missing = { status: 404, code: "previous_response_not_found", param: "previous_response_id" };

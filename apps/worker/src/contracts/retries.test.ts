@@ -1,15 +1,14 @@
 // Shows that a request which is sent again joins the job of its first try: one prefill, and a whole answer for whoever still listens.
 import { createStepGate } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
-import { createTokenTable } from "@waggle/front";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createInlineWorker, testLimits } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+import { alice, bob, forTwoClients } from "../testing/two-clients.ts";
 
 const graceMs = 10_000;
-const tokens = { alice: "a".repeat(32), bob: "b".repeat(32) };
 
 let gate: StepGate;
 let clock: FakeClock;
@@ -168,11 +167,9 @@ describe("two requests are two jobs", () => {
 
   test("where they are two clients'", async () => {
     await worker.close();
-    const table = createTokenTable(Object.entries(tokens).map(([name, token]) => ({ name, token })));
-    serve({ access: { localMode: false, tokens: () => table } });
-    const headers = (token: string) => ({ authorization: `Bearer ${token}`, "idempotency-key": "k1" });
-    await post({ headers: headers(tokens.alice) });
-    const response = await post({ headers: headers(tokens.bob) });
+    serve({ access: forTwoClients });
+    await post({ headers: { ...alice, "idempotency-key": "k1" } });
+    const response = await post({ headers: { ...bob, "idempotency-key": "k1" } });
     expect([response.status, joined(response), prefills()]).toEqual([200, false, 2]);
   });
 

@@ -1,7 +1,7 @@
 // Owns the route table of Anthropic's Messages API.
 import { AnthropicAnswerSchema, AnthropicEventSchema, TokenCountSchema } from "./anthropic-answers.ts";
 import { CountTokensRequestSchema, MessagesRequestSchema } from "./anthropic.ts";
-import { jobErrors, queryErrors, sessionHeader } from "./foreign-routes.ts";
+import { generationHeaders, jobErrors, queryErrors } from "./route-parts.ts";
 import type { Route } from "./routes.ts";
 
 export const anthropicRoutes = {
@@ -14,7 +14,7 @@ export const anthropicRoutes = {
     status: 200,
     response: AnthropicAnswerSchema,
     stream: AnthropicEventSchema,
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: jobErrors,
   },
   countTokens: {

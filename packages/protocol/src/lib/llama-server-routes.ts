@@ -15,7 +15,7 @@ import {
   LlamaServerSlotsSchema,
   PropsSchema,
 } from "./llama-server.ts";
-import { jobErrors, queryErrors, sessionHeader } from "./foreign-routes.ts";
+import { generationHeaders, jobErrors, queryErrors } from "./route-parts.ts";
 import type { Route } from "./routes.ts";
 import { HealthSchema } from "./worker.ts";
 
@@ -28,7 +28,7 @@ export const llamaServerRoutes = {
     status: 200,
     response: LlamaServerCompletionSchema,
     stream: LlamaServerChunkSchema,
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: jobErrors,
   },
   eitherCompletion: {
@@ -39,7 +39,7 @@ export const llamaServerRoutes = {
     status: 200,
     response: LlamaServerCompletionSchema,
     stream: LlamaServerChunkSchema,
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: jobErrors,
   },
   infill: {
@@ -50,7 +50,7 @@ export const llamaServerRoutes = {
     status: 200,
     response: LlamaServerCompletionSchema,
     stream: LlamaServerChunkSchema,
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: [...jobErrors, "unimplemented"],
   },
   props: {

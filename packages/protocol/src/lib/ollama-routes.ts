@@ -20,7 +20,7 @@ import {
   OllamaTagsSchema,
   OllamaVersionSchema,
 } from "./ollama-answers.ts";
-import { jobErrors, sessionHeader } from "./foreign-routes.ts";
+import { generationHeaders, jobErrors, retryHeader } from "./route-parts.ts";
 import type { Route } from "./routes.ts";
 
 const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as const satisfies readonly ErrorCode[];
@@ -71,7 +71,7 @@ export const ollamaRoutes = {
     response: OllamaChatAnswerSchema,
     stream: OllamaChatAnswerSchema,
     streamType: "application/x-ndjson",
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: answerErrors,
   },
   ollamaGenerate: {
@@ -83,7 +83,7 @@ export const ollamaRoutes = {
     response: OllamaGenerateAnswerSchema,
     stream: OllamaGenerateAnswerSchema,
     streamType: "application/x-ndjson",
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: answerErrors,
   },
   ollamaEmbed: {
@@ -93,6 +93,7 @@ export const ollamaRoutes = {
     request: OllamaEmbedRequestSchema,
     status: 200,
     response: OllamaEmbedAnswerSchema,
+    headers: retryHeader,
     errors: submitErrors,
   },
   ollamaEmbeddings: {
@@ -102,6 +103,7 @@ export const ollamaRoutes = {
     request: OllamaEmbeddingsRequestSchema,
     status: 200,
     response: OllamaEmbeddingsAnswerSchema,
+    headers: retryHeader,
     errors: submitErrors,
   },
   ollamaPull: {

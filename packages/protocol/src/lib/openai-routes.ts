@@ -7,7 +7,7 @@ import {
 } from "./openai-answers.ts";
 import { ModelListSchema, ModelSchema } from "./openai-models.ts";
 import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./openai.ts";
-import { jobErrors, sessionHeader } from "./foreign-routes.ts";
+import { generationHeaders, jobErrors, retryHeader } from "./route-parts.ts";
 import type { Route } from "./routes.ts";
 
 export const openAiRoutes = {
@@ -35,7 +35,7 @@ export const openAiRoutes = {
     status: 200,
     response: ChatCompletionSchema,
     stream: ChatCompletionChunkSchema,
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: jobErrors,
   },
   completions: {
@@ -46,7 +46,7 @@ export const openAiRoutes = {
     status: 200,
     response: CompletionSchema,
     stream: CompletionSchema,
-    headers: sessionHeader,
+    headers: generationHeaders,
     errors: jobErrors,
   },
   embeddings: {
@@ -56,6 +56,7 @@ export const openAiRoutes = {
     request: EmbeddingsRequestSchema,
     status: 200,
     response: EmbeddingsSchema,
+    headers: retryHeader,
     errors: jobErrors,
   },
 } as const satisfies Record<string, Route>;

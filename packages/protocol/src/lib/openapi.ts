@@ -162,10 +162,14 @@ function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "outp
   return Object.keys(types).length === 0 ? {} : { content: types };
 }
 
+/** All that a route may answer with, the gate's included. */
+export function errorsOf({ open, errors }: Pick<Route, "open" | "errors">): readonly ErrorCode[] {
+  return open === true ? errors : [...errors, ...gateErrors];
+}
+
 function errorResponses(route: Route, errorRef: Json): Json {
-  const codes = route.open === true ? route.errors : [...route.errors, ...gateErrors];
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of codes) {
+  for (const code of errorsOf(route)) {
     const { status } = errorKinds[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

@@ -1,6 +1,6 @@
 // Owns the route table of the routes that rank and score texts. Those under `/v1` answer without it, too.
 import { RankingSchema, RerankRequestSchema, ScoreRequestSchema, ScoresSchema } from "./rerank.ts";
-import { jobErrors } from "./foreign-routes.ts";
+import { jobErrors, retryHeader } from "./route-parts.ts";
 import type { Route } from "./routes.ts";
 
 const ranking = {
@@ -8,6 +8,7 @@ const ranking = {
   request: RerankRequestSchema,
   status: 200,
   response: RankingSchema,
+  headers: retryHeader,
   errors: jobErrors,
 } as const;
 
@@ -26,6 +27,7 @@ export const rerankRoutes = {
     request: ScoreRequestSchema,
     status: 200,
     response: ScoresSchema,
+    headers: retryHeader,
     errors: jobErrors,
   },
 } as const satisfies Record<string, Route>;

@@ -1,5 +1,4 @@
 // Owns the route table of OpenAI's Responses API. Each route answers under `/v1` and without it.
-import type { ErrorCode } from "./errors.ts";
 import {
   ResponseCountRequestSchema,
   ResponseDeletedSchema,
@@ -9,15 +8,8 @@ import {
   ResponseSchema,
   ResponseStreamEventSchema,
 } from "./responses.ts";
+import { generationHeaders, jobErrors, queryErrors } from "./route-parts.ts";
 import type { Route } from "./routes.ts";
-
-const askErrors = [
-  "invalid_argument",
-  "not_found",
-  "payload_too_large",
-  "resource_exhausted",
-  "unavailable",
-] as const satisfies readonly ErrorCode[];
 
 export const responsesRoutes = {
   createResponse: {
@@ -28,8 +20,8 @@ export const responsesRoutes = {
     status: 200,
     response: ResponseSchema,
     stream: ResponseStreamEventSchema,
-    headers: { "x-session-id": "One stream at a time for each; a new request supersedes the old one." },
-    errors: [...askErrors, "cancelled", "engine_failed", "deadline_exceeded"],
+    headers: generationHeaders,
+    errors: [...jobErrors, "not_found"],
   },
   countResponseInput: {
     method: "post",
@@ -38,7 +30,7 @@ export const responsesRoutes = {
     request: ResponseCountRequestSchema,
     status: 200,
     response: ResponseInputTokensSchema,
-    errors: askErrors,
+    errors: [...queryErrors, "not_found"],
   },
   getResponse: {
     method: "get",

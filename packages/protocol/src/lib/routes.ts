@@ -1,6 +1,7 @@
 // Owns the route table as data: servers, clients, the protocol page and the OpenAPI document derive from it.
 import { z } from "zod";
 import type { ErrorCode } from "./errors.ts";
+import { retryHeader } from "./route-parts.ts";
 import { StreamEventSchema } from "./events.ts";
 import { GenerateRequestSchema } from "./generate.ts";
 import {
@@ -47,6 +48,7 @@ const submitErrors = [
   "payload_too_large",
   "resource_exhausted",
   "unavailable",
+  "deadline_exceeded",
 ] as const satisfies readonly ErrorCode[];
 
 export const workerRoutes = {
@@ -57,6 +59,7 @@ export const workerRoutes = {
     request: GenerateRequestSchema,
     status: 202,
     response: JobAcceptedSchema,
+    headers: retryHeader,
     errors: submitErrors,
   },
   streamJob: {
@@ -93,7 +96,7 @@ export const workerRoutes = {
     request: GenerateRequestSchema,
     status: 200,
     stream: StreamEventSchema,
-    headers: { accept: "application/x-ndjson for NDJSON." },
+    headers: { accept: "application/x-ndjson for NDJSON.", ...retryHeader },
     errors: submitErrors,
   },
   cancelSession: {

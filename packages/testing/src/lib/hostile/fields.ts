@@ -39,9 +39,12 @@ interface Schema {
 
 /** A name and a value that the patterns of all our ids, names and keys let through. */
 const soundText = '"1"';
-/** Whatever is accepted after all is a short answer. */
-const shortAnswer = "4";
-const lengthFields: ReadonlySet<string> = new Set(["max_tokens", "max_output_tokens"]);
+/** What no JSON Schema says and yet must be right for a body to be accepted: a short answer is asked for, of the model that is there. */
+const soundValues: ReadonlyMap<string, string> = new Map([
+  ["max_tokens", "4"],
+  ["max_output_tokens", "4"],
+  ["model", '"Waggle-Tiny-Stories"'],
+]);
 const schemaDepth = 16;
 
 /** All fields of a request body, the body itself first. */
@@ -59,16 +62,17 @@ export function bodyFields(request: z.ZodType): BodyField[] {
   function siblings(schema: Schema, attacked: string | undefined, isRoot: boolean): Map<string, string> {
     const properties = schema.properties ?? {};
     const names = new Set(schema.required ?? []);
-    // No JSON Schema says that one of two must be there, or which fields need which, and an answer must not be long.
+    // Nor that one of two must be there, or which fields need which.
     if (isRoot && "prompt" in properties && optionsOfMessages.some((name) => name === attacked)) names.add("messages");
     if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
       names.add("prompt");
-    for (const name of isRoot ? lengthFields : []) if (name in properties) names.add(name);
+    for (const name of isRoot ? soundValues.keys() : []) if (name in properties) names.add(name);
     return new Map([...names].map((name) => [name, sound(properties[name] ?? {}, name)]));
   }
 
   function sound(given: Schema, name = ""): string {
-    if (lengthFields.has(name)) return shortAnswer;
+    const due = soundValues.get(name);
+    if (due !== undefined) return due;
     const schema = resolve(given);
     const [branch] = branchesOf(schema);
     if (branch !== undefined) return sound(branch, name);

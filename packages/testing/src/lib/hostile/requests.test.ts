@@ -23,11 +23,11 @@ describe.each(withBody)("the body of $name", ({ request }) => {
     }
   });
 
-  it("asks for a short answer wherever it can say so", () => {
+  it.each(["max_tokens", "max_output_tokens", "model"])("has a sound %s wherever it can say so", (name) => {
     const fields = bodyFields(request);
-    const length = fields.map(({ path }) => path).find((path) => path === "max_tokens" || path === "max_output_tokens");
-    const others = fields.filter(({ path }) => path !== "" && path !== length);
-    expect(length === undefined ? [] : others.filter((at) => !at.body("0").includes(`"${length}":4`))).toEqual([]);
+    const sound = fields.find(({ path }) => path === name)?.sound;
+    const others = fields.filter(({ path }) => path !== "" && path !== name);
+    expect(sound === undefined ? [] : others.filter((at) => !at.body("0").includes(`"${name}":${sound}`))).toEqual([]);
   });
 
   it("holds a value of no type wherever it is put", () => {

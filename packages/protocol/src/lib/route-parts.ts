@@ -1,9 +1,10 @@
-// Owns what the route tables of the foreign dialects have in common.
+// Owns what several route tables have in common.
 import type { ErrorCode } from "./errors.ts";
 
 /** Of a route that is answered by a job. */
 export const jobErrors = [
   "invalid_argument",
+  "conflict",
   "payload_too_large",
   "resource_exhausted",
   "cancelled",
@@ -20,6 +21,13 @@ export const queryErrors = [
   "unavailable",
 ] as const satisfies readonly ErrorCode[];
 
-export const sessionHeader = {
+/** Of every route that begins a job. */
+export const retryHeader = {
+  "idempotency-key":
+    "Of the client's choice: a request with the key and the body of an earlier one joins its job, and is answered with Idempotent-Replayed: true.",
+} as const;
+
+export const generationHeaders = {
   "x-session-id": "One stream at a time for each; a new request supersedes the old one.",
+  ...retryHeader,
 } as const;

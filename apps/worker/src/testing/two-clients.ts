@@ -1,0 +1,12 @@
+// Owns a worker's access for two clients, each with a token of its own, and what they send to be known.
+import { createTokenTable } from "@waggle/front";
+import type { HttpAccess } from "@waggle/front";
+
+const tokens = createTokenTable([
+  { name: "alice", token: "alice-token-1" },
+  { name: "bob", token: "bob-token-22" },
+]);
+
+export const forTwoClients: Pick<HttpAccess, "localMode" | "tokens"> = { localMode: false, tokens: () => tokens };
+export const alice = { authorization: "Bearer alice-token-1" };
+export const bob = { authorization: "Bearer bob-token-22" };
