@@ -33,6 +33,11 @@ export function templateMessage(message: ChatMessage | Message): TemplateMessage
   }
 }
 
+/** Templates fail on instructions alone, or on nothing. Requests without words occur: some clients have a model loaded with one. */
+export function withUserMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  return messages.some(({ role }) => role !== "system") ? messages : [...messages, { role: "user", content: "" }];
+}
+
 export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
   return tools.map(({ function: { name, description, parameters } }) => ({
     type: "function",

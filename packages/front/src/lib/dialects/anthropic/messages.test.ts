@@ -59,6 +59,15 @@ describe("blocks become messages", () => {
     ]);
   });
 
+  test.each<[string, object, object[]]>([
+    ["an assistant that says nothing", { messages: [assistant(text(""))] }, []],
+    ["a system message that says nothing", { messages: [system("")] }, []],
+    ["instructions alone", { messages: [system("s")] }, [system("s")]],
+    ["instructions and an answer that says nothing", { system: "s", messages: [assistant()] }, [system("s")]],
+  ])("of %s there is a user's message all the same: templates need one", (_, body, told) => {
+    expect(read(body)).toEqual([...told, { role: "user", content: "" }]);
+  });
+
   test("arguments keep the order of their keys", () => {
     const messages = [user(text("a")), assistant(call("c", { zebra: 1, ant: { y: 2, x: 3 } }))];
     expect(read({ messages })[1]).toMatchObject({
@@ -75,6 +84,7 @@ describe("the billing line", () => {
     const told = [{ role: "system", content: "You are." }, ...messages];
     for (const turn of [1, 2]) {
       expect(read({ system: [text(line(turn)), text("You are.")], messages })).toEqual(told);
+      expect(read({ system: [text("You are."), text(line(turn))], messages })).toEqual(told);
       expect(read({ system: `${line(turn)}\nYou are.`, messages })).toEqual(told);
       expect(read({ messages: [system(`${line(turn)}\n\nYou are.`), ...messages] })).toEqual(told);
     }
@@ -113,6 +123,17 @@ describe("system messages among the others", () => {
       [
         { role: "assistant", content: "a" },
         { role: "user", content: `${now}\n\nb` },
+      ],
+    ],
+    [
+      "between two answers are a turn of the user's",
+      [user(text("a")), assistant(text("b")), system("now"), assistant(text("d")), user(text("e"))],
+      [
+        { role: "user", content: "a" },
+        { role: "assistant", content: "b" },
+        { role: "user", content: now },
+        { role: "assistant", content: "d" },
+        { role: "user", content: "e" },
       ],
     ],
     [

@@ -1,6 +1,7 @@
 // Owns how a conversation in Anthropic's blocks becomes the messages that all dialects share. Blocks that say nothing are left out: a
 // stream that was kept alive may have begun some.
 import type { AnthropicAssistantBlock, AnthropicUserBlock, ChatMessage, CountTokensRequest } from "@waggle/protocol";
+import { withUserMessage } from "../../messages.ts";
 
 /** Stands between blocks of what a model is told. Its own are parts of one text. */
 const between = "\n\n";
@@ -49,7 +50,7 @@ export function chatMessagesOf({ system, messages }: Said): readonly ChatMessage
     }
   }
   flush();
-  return turns;
+  return withUserMessage(turns);
 }
 
 /** @param before what the user's own text begins with */

@@ -1,6 +1,7 @@
 // Owns how the items of a conversation become the messages that a chat template takes. Thoughts, words and calls that follow each other are one
 // message of the assistant, as the model said them.
 import type { ChatMessage, ResponseItem, ResponseText, ToolCall } from "@waggle/protocol";
+import { withUserMessage } from "../../messages.ts";
 import { withOneSystemMessage } from "../../system-messages.ts";
 import { customArgument, inwardName } from "./tools.ts";
 
@@ -59,9 +60,7 @@ export function messagesOf(
     }
   }
   finishAnswer();
-  const opened = withOneSystemMessage(messages);
-  // Without any words some clients have a model loaded.
-  return opened.some(({ role }) => role !== "system") ? opened : [...opened, { role: "user", content: "" }];
+  return withUserMessage(withOneSystemMessage(messages));
 }
 
 /** A message of the assistant as far as its items have come. */
