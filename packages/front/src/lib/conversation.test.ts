@@ -94,6 +94,17 @@ describe("what cannot be had is refused by name", () => {
     ],
     ["a thinking budget without thoughts", { thinking_budget_tokens: 5 }, {}, /does not think/],
     ["to continue what is not the assistant's", { continue_final_message: true }, {}, /last message is not/],
+    [
+      "to continue after calls",
+      { continue_final_message: true },
+      {
+        messages: [
+          ...messages,
+          { ...assistant, tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: "{}" } }] },
+        ],
+      },
+      /"continue_final_message".*calls/,
+    ],
     ["no answer to begin", { add_generation_prompt: false }, {}, /"add_generation_prompt"/],
     [
       "both",

@@ -114,6 +114,21 @@ describe("a streamed answer", () => {
     ]);
   });
 
+  test("signs a thought when it is over, and nothing else", () => {
+    const { framing } = open();
+    const events = eventsOf(framing.frame(started) + frames(framing, said) + framing.frameEnd(end));
+    const kinds = events.map((event) => (event.type === "content_block_delta" ? event.delta.type : event.type));
+    const signature = kinds.indexOf("signature_delta");
+    expect(kinds.slice(signature - 1, signature + 2)).toEqual([
+      "thinking_delta",
+      "signature_delta",
+      "content_block_stop",
+    ]);
+    expect(events[signature]).toMatchObject({ index: 0, delta: { signature: "" } });
+    expect(kinds.lastIndexOf("thinking_delta")).toBe(signature - 1);
+    expect(kinds.lastIndexOf("signature_delta")).toBe(signature);
+  });
+
   test("is the same message as a whole one", () => {
     const collector = anthropicCollector(job, "m");
     for (const each of said) collector.add(each);

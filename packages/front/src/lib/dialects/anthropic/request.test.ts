@@ -1,8 +1,8 @@
 import { genericFormat, type ChatFormat } from "@waggle/chat-format";
-import { CountTokensRequestSchema, type CountTokensRequest } from "@waggle/protocol";
+import { CountTokensRequestSchema, MessagesRequestSchema, type CountTokensRequest } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { validate } from "../../body.ts";
-import { conversationOf } from "./request.ts";
+import { conversationOf, translateMessages } from "./request.ts";
 import { mayThink } from "./thinking.ts";
 
 const hello = [{ role: "user", content: "Hello" }];
@@ -124,5 +124,25 @@ test.each<[string, object]>([
     optionsOf({ mcp_servers: [], container: null, context_management: { edits: [] }, metadata: { user_id: "u" } }),
   ).toEqual({
     tools: [],
+  });
+});
+
+describe("sampling", () => {
+  const specOf = (more: object) =>
+    translateMessages(MessagesRequestSchema.parse({ model: "m", max_tokens: 9, messages: hello, ...more }), {
+      ...{ client: "c", trace: "t", sessionId: undefined, deadlineMs: undefined },
+      chatFormat: () => genericFormat,
+      answerGrammar: () => Promise.resolve(""),
+    });
+
+  test("has Anthropic's defaults, and tells no logprobs", async () => {
+    const spec = await specOf({});
+    expect(spec.sampling).toMatchObject({ temperature: 1, top_p: 1 });
+    expect(spec.topLogprobs).toBeUndefined();
+  });
+
+  test("is as it is asked for", async () => {
+    const wishes = { temperature: 0.25, top_p: 0.5, top_k: 7 };
+    expect(await specOf(wishes)).toMatchObject({ sampling: wishes, maxTokens: 9 });
   });
 });

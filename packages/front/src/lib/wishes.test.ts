@@ -1,0 +1,24 @@
+import { describe, expect, test } from "vitest";
+import { specOfWishes } from "./wishes.ts";
+import type { Wishes } from "./wishes.ts";
+
+const specOf = (wishes: Wishes) =>
+  specOfWishes(wishes, { client: "c", trace: "t", sessionId: undefined, deadlineMs: undefined });
+const seedOf = (seed?: number | null) => specOf({ seed }).sampling.seed;
+
+describe("a seed", () => {
+  test.each([undefined, null, -1])("of %j has one drawn", (seed) => {
+    expect(seedOf(seed)).toBe(-1);
+  });
+
+  test.each([
+    [0, 0],
+    [2 ** 32 - 1, 2 ** 32 - 1],
+    [2 ** 32, 0],
+    [2 ** 32 + 7, 7],
+    [-2, 2 ** 32 - 2],
+    [-(2 ** 32) - 7, 2 ** 32 - 7],
+  ])("%i is %i in 32 bits", (seed, folded) => {
+    expect(seedOf(seed)).toBe(folded);
+  });
+});
