@@ -1,6 +1,7 @@
 // Shows that a request which is sent again joins the job of its first try: one prefill, and a whole answer for whoever still listens.
 import { createStepGate } from "@waggle/engine";
 import type { StepGate } from "@waggle/engine";
+import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -69,6 +70,8 @@ describe("a request that is sent again", () => {
     expect(said).not.toBe("");
     expect(again).toBe(said);
     expect([joined(one), joined(two), prefills()]).toEqual([false, true, 1]);
+    const metrics = await worker.app.request("/metrics", { headers: { host: "localhost" } });
+    expect(await metrics.text()).toMatch(/^\w+jobs_joined_total 1$/m);
   });
 
   test.each([
@@ -130,6 +133,39 @@ describe("a request that is sent again", () => {
     expect(prefills()).toBe(2);
   });
 
+  describe("runs again where the first try's job", () => {
+    const request: Request = {
+      headers: { "idempotency-key": "k1" },
+      path: "/v1/jobs",
+      body: { prompt: "[eog:9] a tale" },
+    };
+
+    async function begin(): Promise<Job> {
+      const { job_id: id } = (await (await post(request)).json()) as { job_id: string };
+      const job = worker.registry.get("local", id);
+      if (job === undefined) throw new Error("No job");
+      return job;
+    }
+
+    test("has lost the beginning of its answer", async () => {
+      await worker.close();
+      serve({ limits: { replayBufferBytes: 300 } });
+      const job = await begin();
+      gate.open();
+      await job.ended.promise;
+      expect(job.log.firstToken).toBeGreaterThan(0);
+      expect([joined(await post(request)), prefills()]).toEqual([false, 2]);
+    });
+
+    test("is being ended", async () => {
+      const job = await begin();
+      await gate.held();
+      worker.dispatcher.cancel(job, "client");
+      expect(job.state.phase.name).toBe("ending");
+      expect([joined(await post(request)), prefills()]).toEqual([false, 2]);
+    });
+  });
+
   test("is refused with a key that is another request's", async () => {
     const headers = { "idempotency-key": "k1" };
     await post({ headers });
@@ -138,6 +174,18 @@ describe("a request that is sent again", () => {
     expect(await other.json()).toMatchObject({
       error: { code: "conflict", message: expect.stringMatching(/Idempotency-Key/) },
     });
+  });
+
+  test("may be another request where the first try was refused", async () => {
+    await worker.close();
+    serve({ slots: 1, queueCapacity: 1 });
+    const headers = { "idempotency-key": "k1" };
+    const before = [await post({}), await post({})];
+    expect((await post({ headers })).status).toBe(429);
+    gate.open();
+    for (const response of before) await textOf(response);
+    const other = await post({ headers, body: { ...chat, seed: 2 } });
+    expect([other.status, joined(other)]).toEqual([200, false]);
   });
 
   test.each(["", "ü", "x".repeat(256)])("is refused with the key %j", async (key) => {
@@ -168,9 +216,13 @@ describe("two requests are two jobs", () => {
   test("where they are two clients'", async () => {
     await worker.close();
     serve({ access: forTwoClients });
-    await post({ headers: { ...alice, "idempotency-key": "k1" } });
-    const response = await post({ headers: { ...bob, "idempotency-key": "k1" } });
-    expect([response.status, joined(response), prefills()]).toEqual([200, false, 2]);
+    // Neither job has an id yet when the other one comes.
+    const both = await Promise.all([alice, bob].map((who) => post({ headers: { ...who, "idempotency-key": "k1" } })));
+    expect(both.map((response) => [response.status, joined(response)])).toEqual([
+      [200, false],
+      [200, false],
+    ]);
+    expect(prefills()).toBe(2);
   });
 
   test("where the setting is 0", async () => {

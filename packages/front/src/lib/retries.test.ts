@@ -37,3 +37,17 @@ test("tries that waited for one that was refused begin one job, not one each", a
     ["second", true],
   ]);
 });
+
+test("of more requests than are remembered, the oldest is forgotten and no other", async () => {
+  const retries = createRetries({ get: (_, id) => runningJob(id) });
+  const keys = Array.from({ length: 4_097 }, (_, at) => `k${at}`);
+  const join = (key: string): Promise<FoundJob> =>
+    retries.join({ key, again: true, named: true }, facts, () =>
+      Promise.resolve({ job: runningJob(key), joined: false }),
+    );
+  for (const key of keys) expect((await join(key)).joined).toBe(false);
+  const [oldest = "", ...others] = keys;
+  const again = await Promise.all(others.map(join));
+  expect(again.map(({ job, joined }) => (joined ? job.id : ""))).toEqual(others);
+  expect((await join(oldest)).joined).toBe(false);
+});
