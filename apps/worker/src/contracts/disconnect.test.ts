@@ -116,6 +116,30 @@ describe("a client that leaves while its job is being accepted", () => {
   });
 });
 
+describe("a client that has left before its job is accepted", () => {
+  it.each(kinds)("with %s, leaves the running job of its session alone", async (_, path, body) => {
+    const gate = createStepGate();
+    worker = createInlineWorker({ slots: 1, gate });
+    const post = (to: string, what: object, init: RequestInit = {}): Response | Promise<Response> => {
+      const headers = { host: "localhost", "x-session-id": "s" };
+      return worker.app.request(to, {
+        method: "POST",
+        body: JSON.stringify({ ...what, session_id: "s" }),
+        headers,
+        ...init,
+      });
+    };
+    await post("/v1/jobs", { prompt: "runs [eog:2]", job_id: "running" });
+    await gate.held();
+    const { status } = await post(path, body, { signal: AbortSignal.abort() });
+    expect(status).toBe(499);
+    const running = worker.registry.get("local", "running");
+    gate.open();
+    await running?.ended.promise;
+    expect(running?.state.phase).toMatchObject({ name: "ended", outcome: { type: "finished" } });
+  });
+});
+
 describe("a client that leaves with requests behind one another on its connection", () => {
   it.each(kinds)("takes with it %s that was not its turn yet", async (_, path, body) => {
     const gate = createStepGate();

@@ -1,9 +1,13 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
+import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+
+/** The daemon's default. */
+const collectTimeoutMs = 240_000;
 
 let worker: InlineWorker;
 afterEach(() => worker.close());
@@ -137,6 +141,25 @@ describe("several prompts", () => {
     const { message } = await refusal({ prompt: ["fits [eog:2]", "does not".repeat(50)] });
     expect(message).toContain("context holds 64");
     await worker.dispatcher.idle();
+  });
+
+  test("have the request's time together, not each its own", async () => {
+    const gate = createStepGate();
+    const clock = createFakeClock();
+    start({ slots: 1, gate, clock });
+    const answer = post({ prompt: ["One [eog:1]", "Another [eog:1]"] });
+    await gate.held();
+    // Behind its prefill: by the time of that one a job is refused that would not begin in time.
+    gate.step();
+    await gate.held();
+    clock.advance(collectTimeoutMs - 1);
+    while (worker.commands.filter(({ type }) => type === "submit").length < 2) {
+      gate.step();
+      await gate.held();
+    }
+    clock.advance(1);
+    gate.open();
+    expect(OpenAiErrorSchema.parse(await (await answer).json()).error.code).toBe("deadline_exceeded");
   });
 
   test.each([true, false])("end with their client (stream: %s)", async (streamed) => {

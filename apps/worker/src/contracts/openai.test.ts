@@ -1,6 +1,7 @@
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
+import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -269,6 +270,20 @@ describe("chat completions", () => {
     expect(streamed).toMatchObject({ done: false, failed: true });
     expect(streamed.chunks.at(-1)).toMatchObject({ error: { code: "cancelled" } });
     expect((await third).status).toBe(200);
+  });
+
+  it("has so much time collected, and all it takes streamed", async () => {
+    const gate = createStepGate();
+    const clock = createFakeClock();
+    start({ slots: 2, gate, clock });
+    const collected = post("/v1/chat/completions", chat("[eog:2]"));
+    const streamed = chunksOf(await post("/v1/chat/completions", chat("[eog:2]", { stream: true })));
+    await gate.held();
+    // The daemon's default.
+    clock.advance(240_000);
+    gate.open();
+    expect(OpenAiErrorSchema.parse(await (await collected).json()).error.code).toBe("deadline_exceeded");
+    expect(await streamed).toMatchObject({ done: true, failed: false });
   });
 
   it("breaks the stream when the engine dies", async () => {
