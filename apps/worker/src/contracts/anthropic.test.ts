@@ -1,4 +1,5 @@
 // Contracts of Anthropic's dialect: what its clients break on elsewhere, through the whole worker on the fake backend.
+import { genericFormat } from "@waggle/chat-format";
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/front";
 import { AnthropicErrorSchema, AnthropicEventSchema } from "@waggle/protocol";
@@ -184,28 +185,40 @@ describe("what other servers break on", () => {
 
     const body = asking("How far? [eog:1]", { tools, system: "You are a bee.", thinking: { type: "adaptive" } });
     const { max_tokens: _, ...counted } = body;
-    const { input_tokens: count } = (await (await send("POST", "/v1/messages/count_tokens", counted)).json()) as {
-      input_tokens: number;
+    const count = async (more: Json): Promise<unknown> => {
+      const response = await send("POST", "/v1/messages/count_tokens", { ...counted, ...more });
+      expect(response.headers.get("request-id")).toMatch(/./);
+      return ((await response.json()) as Json)["input_tokens"];
     };
-    expect((await ask(body))["usage"]).toMatchObject({ input_tokens: count });
+    // Tools that may not be called are in no prompt.
+    for (const more of [{}, { tool_choice: { type: "none" } }]) {
+      const usage = (await ask({ ...body, ...more }))["usage"] as Record<string, number>;
+      expect(await count(more)).toBe(Number(usage["input_tokens"]) + Number(usage["cache_read_input_tokens"]));
+    }
     expect((await send("HEAD", "/")).status).toBe(200);
   });
 
-  test("12: silence in the queue and in the prompt, which only a delta ends in the eyes of Claude Code's watchdog", async () => {
+  test.each([
+    ["that answers at once", "never", "text", "Hi"],
+    ["that thinks first", "always", "thinking", "<think>Hm.</think>Hi"],
+  ] as const)("12: silence of a model %s, which only a delta ends for Claude Code's watchdog", async (...row) => {
+    const [, thinking, opening, answer] = row;
     const clock = createFakeClock();
     const gate = createStepGate();
-    start({ slots: 1, clock, gate });
-    const body = asking(say("Hi"), { stream: true });
+    const chatFormat = { ...genericFormat, abilities: { ...genericFormat.abilities, thinking } };
+    start({ slots: 1, clock, gate, fake: { chatFormat } });
+    const body = asking(say(answer), { stream: true });
     const counted = (await (await send("POST", "/v1/messages/count_tokens", body)).json()) as Json;
     const running = ask(asking("Hi [eog:1]"));
     await gate.held();
     const events = eventsOf(await post(body));
     const silences = [["message_start", "content_block_start", "content_block_delta"], ["content_block_delta"]];
+    // In the queue, and in the prompt.
     for (const expected of silences) {
       const told = [(await afterSilence(clock, events.next())).value as AnthropicEvent];
       while (told.length < expected.length) told.push((await events.next()).value as AnthropicEvent);
       expect(typesOf(told)).toEqual(expected);
-      expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: "text_delta", text: "" } });
+      expect(told.at(-1)).toMatchObject({ index: 0, delta: { type: `${opening}_delta`, [opening]: "" } });
     }
     gate.open();
     await running;
@@ -213,6 +226,9 @@ describe("what other servers break on", () => {
     const deltas = all.flatMap((event) => (event.type === "content_block_delta" ? [event.delta] : []));
     expect(deltas.map((delta) => ("text" in delta ? delta.text : "")).join("")).toBe("Hi");
     expect(typesOf(all)).not.toContain("message_start");
+    // What silence has begun is what the answer begins with: none of its blocks is for nothing.
+    const begun = all.flatMap((event) => (event.type === "content_block_start" ? [event.content_block.type] : []));
+    expect([opening, ...begun]).toEqual(thinking === "always" ? ["thinking", "text"] : ["text"]);
     const end = all.at(-2);
     if (end?.type !== "message_delta") throw new Error("no counts");
     expect(end.usage.input_tokens + end.usage.cache_read_input_tokens).toBe(counted["input_tokens"]);
@@ -270,16 +286,35 @@ describe("errors", () => {
     expect(AnthropicErrorSchema.parse(await hopeless.json()).error.message).toMatch(/^prompt is too long: /);
   });
 
-  test("end a stream that has begun, as an event", async () => {
-    start();
-    const events = eventsOf(await post(asking("Go [fail:2]", { stream: true })));
+  async function expectBrokenOff(events: AsyncIterator<AnthropicEvent>, error: Json): Promise<void> {
     const told: AnthropicEvent[] = [];
     const read = async (): Promise<void> => {
       for (let next = await events.next(); next.done !== true; next = await events.next()) told.push(next.value);
     };
     await expect(read()).rejects.toThrow("ended with an error");
-    expect(told.at(-1)).toMatchObject({ type: "error", error: { type: "api_error" } });
+    expect(told.at(-1)).toMatchObject({ type: "error", error });
     expect(typesOf(told)).not.toContain("message_stop");
+  }
+
+  test("end a stream that has begun, as an event", async () => {
+    start();
+    await expectBrokenOff(eventsOf(await post(asking("Go [fail:2]", { stream: true }))), { type: "api_error" });
+  });
+
+  const session = { "x-session-id": "s" };
+  test.each<[string, string, () => Promise<Response>]>([
+    ["deleted", "client", () => send("DELETE", "/v1/sessions/s")],
+    ["taken by a newer message", "superseded", () => post(asking("Next [eog:1]"), session)],
+  ])("end a stream whose session is %s, as an event", async (_, by, end) => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const events = eventsOf(await post(asking("endless", { stream: true }), session));
+    await gate.held();
+    const ending = end();
+    await expect.poll(() => worker.commands.some(({ type }) => type === "cancel")).toBe(true);
+    gate.open();
+    await expectBrokenOff(events, { message: expect.stringContaining(by) });
+    expect((await ending).status).toBe(200);
   });
 
   test("let in whoever has the token, in either header, and nobody else", async () => {

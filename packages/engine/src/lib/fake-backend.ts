@@ -1,7 +1,7 @@
 // Owns a Backend that computes nothing, for tests and load: a real port over the fake model, which also refuses what
 // the port forbids.
 import { deferred } from "@waggle/async";
-import { genericFormat, thoughtEndOf } from "@waggle/chat-format";
+import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format";
 import { WaggleError, type ModelKind } from "@waggle/protocol";
 import type {
   Backend,
@@ -44,6 +44,8 @@ export interface FakeBackendOptions {
   readonly embedGate?: (piece: TextPiece) => Promise<void>;
   /** What its model says it is for; generating by default. */
   readonly kind?: ModelKind;
+  /** What its model's answers are said to look like; the generic format by default. */
+  readonly chatFormat?: ChatFormat;
   /** The step with this number, counted from 1, rejects. */
   readonly failAtStep?: number;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
@@ -213,7 +215,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 }
 
 function fakeInfo(options: FakeBackendOptions): BackendInfo {
-  const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate" } = options;
+  const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate", chatFormat = genericFormat } = options;
   return {
     backend: "fake",
     kind,
@@ -229,7 +231,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     threads,
     maxThreads: threads,
     build: "fake",
-    chatFormat: genericFormat,
+    chatFormat,
     infill: true,
     promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
