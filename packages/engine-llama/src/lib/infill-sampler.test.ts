@@ -20,7 +20,14 @@ const kept = (...candidates: readonly (readonly [token: number, probability: num
   ).map(({ token }) => token);
 
 test("what is not sure enough goes", () => {
-  expect(kept([3, 0.7], [4, 0.2], [1, 0.1])).toEqual([3, 4]);
+  expect(kept([3, 0.5], [4, 0.4], [1, 0.1])).toEqual([3, 4]);
+});
+
+test("so does what is sure enough alone, but not beside the others that are", () => {
+  expect(kept([1, 0.7], [3, 0.25], [4, 0.05])).toEqual([1]);
+  expect(kept([1, 0.6], [3, 0.2], [4, 0.2])).toEqual([1]);
+  expect(kept([1, 0.45], [4, 0.22], [3, 0.33])).toEqual([1, 3]);
+  expect(kept([3, 0.64], [4, 0.33], [end, 0.03]), "ends have their share").toEqual([3, end]);
 });
 
 test("an end that is likely enough stands alone", () => {

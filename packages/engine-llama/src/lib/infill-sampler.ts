@@ -31,10 +31,14 @@ export function sureCandidates<C extends FillCandidate>(
   const endProbability = ends.reduce((sum, { probability }) => sum + probability, 0);
   if (endWeight * endProbability * candidates.length > 1 - endProbability) return ends;
   const sums = supported(candidates.slice(0, mostCompared), bytesOf);
-  const sure = candidates.filter(({ token }) => (sums.get(token) ?? 0) >= leastProbability);
-  return sure.some(({ token }) => !isEnd(token))
-    ? candidates.filter((one) => sure.includes(one) || isEnd(one.token))
-    : [];
+  const ofLeast = (all: readonly C[], least: number): readonly C[] =>
+    all.filter(({ token }) => isEnd(token) || (sums.get(token) ?? 0) >= least);
+  const sure = ofLeast(candidates, leastProbability);
+  const count = sure.filter(({ token }) => !isEnd(token)).length;
+  if (count === 0) return [];
+  // Of those that are left each is to be as sure as if they and an end shared it all equally.
+  const total = sure.reduce((sum, { token }) => sum + (sums.get(token) ?? 0), 0);
+  return ofLeast(sure, total / (count + 1));
 }
 
 /** The probability of each, with that of the others whose text begins with its own or it with theirs; those have none then. */
