@@ -78,7 +78,7 @@ const samplingShape = {
       `must be pairs of a token or text and a bias, or an object of them, ${requestLimits.logitBiasEntries} at most`,
     )
     .nullish()
-    .describe("A text stands for each of its tokens."),
+    .describe("A text stands for each of its tokens; a key of digits is a token."),
   grammar: z.string().max(requestLimits.grammarChars).nullish().describe("GBNF."),
   json_schema: z.record(z.string(), z.unknown()).nullish(),
   samplers: z

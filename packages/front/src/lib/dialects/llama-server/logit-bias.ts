@@ -14,16 +14,18 @@ const [least, most] = [-100, 100];
 /** @throws WaggleError invalid_argument naming the field; what `tokensOf` throws */
 export async function logitBiasOf(given: Bias, tokensOf: TokensOf): Promise<Sampling["logit_bias"]> {
   if (given == null) return undefined;
-  const entries = Array.isArray(given) ? given : Object.entries(given);
+  // The keys of an object are all texts: one of digits alone is a token there.
+  const entries = Array.isArray(given)
+    ? given
+    : Object.entries(given).map(([key, value]) => [/^\d{1,9}$/.test(key) ? Number(key) : key, value] as const);
   if (entries.length === 0) return undefined;
-  const isToken = (key: string | number): boolean => typeof key === "number" || /^\d{1,9}$/.test(key);
-  const texts = entries.filter(([key]) => !isToken(key)).length;
+  const texts = entries.filter(([key]) => typeof key === "string").length;
   if (texts > llamaServerLimits.biasTexts)
     throw unsupported("logit_bias", `it has more than ${llamaServerLimits.biasTexts} texts`);
   const bias: Record<string, number> = {};
   for (const [key, value] of entries) {
     const amount = value === false ? least : Math.min(most, Math.max(least, value));
-    const tokens = isToken(key) ? [key] : await tokensOf(String(key));
+    const tokens = typeof key === "number" ? [key] : await tokensOf(key);
     for (const token of tokens) bias[token] = amount;
   }
   return bias;
