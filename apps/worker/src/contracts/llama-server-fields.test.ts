@@ -38,6 +38,16 @@ async function refusalOf(path: string, body: Json): Promise<string> {
   return LlamaServerErrorSchema.parse(await response.json()).error.message;
 }
 
+describe("seed", () => {
+  test("may have 64 bits, on both routes", async () => {
+    start();
+    const seed = 2 ** 63 + 4_096;
+    expect(await settingsOf({ seed }), "ours have 32").toMatchObject({ seed: 4_096 });
+    await answerOf("/infill", { input_prefix: "a", input_suffix: "b", n_predict: 1, seed });
+    expect(await refusalOf("/completion", { prompt: "a", seed: 1.5 })).toContain('"seed"');
+  });
+});
+
 describe("logit_bias", () => {
   test("in a list a text is text, whatever it says; as a key its digits are a token", async () => {
     start();

@@ -2,6 +2,7 @@
 // Shapes after the README of llama.cpp's tools/server.
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
+import { WideSeedSchema } from "./seed.ts";
 
 /** How much text a context holds, only the engine knows; these bound the rest. */
 export const llamaServerLimits = {
@@ -63,7 +64,7 @@ const samplingShape = {
   dry_sequence_breakers: z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers).nullish(),
   xtc_probability: z.number().min(0).max(1).nullish(),
   xtc_threshold: z.number().min(0).max(1).nullish(),
-  seed: z.int().nullish().describe("-1 draws a random one."),
+  seed: WideSeedSchema.nullish().describe("-1 draws a random one."),
   ignore_eos: flag,
   logit_bias: z
     .union(

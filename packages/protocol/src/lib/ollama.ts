@@ -2,6 +2,7 @@
 // reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
+import { WideSeedSchema } from "./seed.ts";
 import { ToolsSchema } from "./tools.ts";
 
 export const ollamaLimits = {
@@ -73,8 +74,7 @@ const OptionsSchema = z.object({
   repeat_penalty: nullish(z.number().min(0.01).max(10)).describe("Default: 1."),
   presence_penalty: nullish(z.number().min(-2).max(2)),
   frequency_penalty: nullish(z.number().min(-2).max(2)),
-  // Not `z.int()`, which ends at 2^53: clients send seeds of 64 bits, and rounding those makes no difference.
-  seed: nullish(z.number().refine(Number.isInteger, "must be an integer").meta({ type: "integer" })),
+  seed: nullish(WideSeedSchema),
   num_predict: nullish(z.int().max(requestLimits.maxTokens)).describe(
     "Default: to the context's end, as with 0 and less.",
   ),

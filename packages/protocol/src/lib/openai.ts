@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { chatShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
+import { WideSeedSchema } from "./seed.ts";
 import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "./tools.ts";
 
 /**
@@ -100,8 +101,7 @@ const completionShape = {
   n: nullish(z.int().min(1).max(openAiLimits.choices)),
   temperature: nullish(z.number().min(0).max(2)),
   top_p: nullish(z.number().min(0).max(1)),
-  // Not `z.int()`, which ends at 2^53: clients send seeds of 64 bits, and rounding those makes no difference.
-  seed: nullish(z.number().refine(Number.isInteger, "must be an integer").meta({ type: "integer" })),
+  seed: nullish(WideSeedSchema),
   stop: nullish(
     z.union([
       z.string().min(1).max(requestLimits.stopChars),
