@@ -59,3 +59,13 @@ describe("logit_bias", () => {
     expect(await settingsOf({ logit_bias: { 5: false } })).toMatchObject({ logit_bias: [{ token: 5, bias: -100 }] });
   });
 });
+
+test("flags of the routes about tokens may be null, which is their default", async () => {
+  start();
+  const flags = { add_special: null, parse_special: null, with_pieces: null };
+  for (const given of [flags, {}]) await answerOf("/tokenize", { content: "a bee", ...given });
+  const questions = worker.commands.flatMap((command) => (command.type === "query" ? [command.question] : []));
+  const question = { kind: "tokenize", text: "a bee", addSpecial: false, parseSpecial: true, withPieces: false };
+  expect(questions).toEqual([question, question]);
+  expect(await answerOf("/detokenize", { tokens: [97], ...flags })).toEqual({ content: "a" });
+});

@@ -15,17 +15,18 @@ export const tokenRouteLimits = {
 export const TokenizeRequestSchema = z
   .object({
     content: z.string().max(tokenRouteLimits.tokenizeChars),
-    add_special: z.boolean().default(false).describe("Put BOS before it where the model wants one."),
-    parse_special: z.boolean().default(true).describe("Read the text of control tokens as control tokens."),
+    add_special: z.boolean().nullish().describe("Put BOS before it where the model wants one."),
+    parse_special: z.boolean().nullish().describe("Read the text of control tokens as control tokens. Default: true."),
     with_pieces: z
       .boolean()
-      .default(false)
+      .nullish()
       .describe(
         `The text of each token as well; then the content has ${tokenRouteLimits.tokenizePiecesChars} characters at most.`,
       ),
   })
   .refine(
-    ({ content, with_pieces: withPieces }) => !withPieces || content.length <= tokenRouteLimits.tokenizePiecesChars,
+    ({ content, with_pieces: withPieces }) =>
+      withPieces !== true || content.length <= tokenRouteLimits.tokenizePiecesChars,
     {
       path: ["content"],
       message: `has ${tokenRouteLimits.tokenizePiecesChars} characters at most where the pieces are asked for`,

@@ -18,8 +18,10 @@ export function createTokenRoutes({
   return {
     async tokenize(c) {
       const body = await readBody(c, TokenizeRequestSchema, limits.maxBodyBytes);
-      const { content: text, add_special: addSpecial, parse_special: parseSpecial, with_pieces: withPieces } = body;
-      const question = { kind: "tokenize", text, addSpecial, parseSpecial, withPieces } as const;
+      const { content: text, add_special: addSpecial, parse_special: parseSpecial } = body;
+      const withPieces = body.with_pieces ?? false;
+      const flags = { addSpecial: addSpecial ?? false, parseSpecial: parseSpecial ?? true, withPieces };
+      const question = { kind: "tokenize", text, ...flags } as const;
       const { tokens, pieces = [] } = await dispatcher.query<"tokenize">(question, leavingOf(c));
       await c.get("pace")((withPieces ? charsOfPiece : charsOfId) * tokens.length);
       if (!withPieces) return c.json({ tokens });
