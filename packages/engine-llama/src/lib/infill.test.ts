@@ -77,6 +77,21 @@ test("what does not fit goes: the far ends, and the first of the files", async (
   expect(tokens.length).toBeLessThanOrEqual(600 + 3);
 });
 
+test("tokens shorter than the longest text: what is nearest to the hole stays", async () => {
+  const text = Array.from({ length: 1_000 }, (_, i) => String.fromCharCode(1_000 + i)).join("");
+  const around = { prefix: text, suffix: text, extra: [], prompt: "" };
+  const tokens = await infillTokens(around, { ...fit, markers: bare, maxCharsPerToken: 64 });
+  const [middle, end] = [tokens.indexOf(2), tokens.indexOf(3)];
+  expect(tokens.slice(1, middle)).toEqual(Array.from({ length: 300 }, (_, i) => 1_700 + i));
+  expect(tokens.slice(middle + 1, end)).toEqual(Array.from({ length: 98 }, (_, i) => 1_000 + i));
+});
+
+test("the prompt takes its room from what comes after", async () => {
+  const around = { prefix: "", suffix: "s".repeat(500), extra: [], prompt: "p".repeat(40) };
+  const text = shown(await infillTokens(around, { ...fit, markers: bare }));
+  expect(text).toBe(`{1}${"p".repeat(40)}{2}${"s".repeat(100 - 2 - 40)}{3}`);
+});
+
 test("however much there is, no more is tokenized than may be needed", async () => {
   const lengths: number[] = [];
   const counting = async (text: string): Promise<number[]> => {

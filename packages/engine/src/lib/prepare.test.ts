@@ -115,6 +115,27 @@ describe("preparing", () => {
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
   });
 
+  test("leaves the length of code with a hole to its tokens: it is cut to what the context holds", async () => {
+    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [1, 2] }) };
+    const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
+    const long = "x".repeat(10 * maxCharsPerToken);
+    const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
+    const { prompt: _, ...rest } = job();
+    await expect(prepare({ ...rest, infill })).resolves.toMatchObject({ promptTokens: 2 });
+  });
+
+  test("refuses a hopelessly long text to embed before it tokenizes any", async () => {
+    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
+    const { embedder } = fake;
+    if (embedder === undefined) expect.fail("no embedder");
+    const backend = { ...fake, embedder: { ...embedder, maxTokens: 9, tokenize: () => expect.fail("tokenized") } };
+    const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
+    const texts = ["short", "x".repeat(9 * maxCharsPerToken + 1)];
+    await expect(prepare({ kind: "embed", jobId: "a", texts, cacheScope: "alice" })).rejects.toMatchObject({
+      message: "Cannot embed a text of at least 10 tokens: 9 are the most.",
+    });
+  });
+
   test("asks whether the model can shift, for a job that wants it", async () => {
     const fake = createFakeBackend({ slots: 1, contextSize: 10 });
     const checkShift = (): void => {
@@ -149,6 +170,12 @@ describe("keeping", () => {
     const jobs = preparer();
     jobs.keep(await jobs.prepare(job()));
     expect(jobs.take(job({ prompt: "World" }))).toBeUndefined();
+  });
+
+  test("nor what was checked without the sampler that it wants", async () => {
+    const jobs = preparer();
+    jobs.keep(await jobs.prepare(job()));
+    expect(jobs.take(job({ fillIn: true }))).toBeUndefined();
   });
 
   test("forgets the oldest beyond its limit", async () => {

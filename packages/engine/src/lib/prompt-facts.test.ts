@@ -90,6 +90,8 @@ describe("where a prompt leaves the cache", () => {
     expect(differsAt(prompt, 2, fakeTokenBytes)).toMatch(/^🐝+$/u);
     expect([...differsAt(prompt, 2, fakeTokenBytes)].length).toBeLessThanOrEqual(80);
     expect(differsAt(bytes("x".repeat(500)), 1, fakeTokenBytes)).toBe("x".repeat(80));
+    const word = (): Uint8Array => new TextEncoder().encode("honey, ");
+    expect(differsAt(Array(99).fill(1), 0, word), "the last token cut").toBe("honey, ".repeat(12).slice(0, 80));
     expect(differsAt(prompt, prompt.length, fakeTokenBytes)).toBe("");
   });
 });

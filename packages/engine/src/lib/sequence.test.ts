@@ -237,6 +237,20 @@ describe("lines", () => {
     expect(job.flush(1003)).toEqual([]);
   });
 
+  test("nothing is told after it, however far that is indented", () => {
+    const job = sequence({ lines: { minIndent: 2 }, stop: ["  dx"] });
+    job.accept(piece("a\n"), 1001);
+    expect(job.accept(piece(" c  d"), 1002)).toMatchObject({ events: [{ text: " " }], finish: "indent" });
+    expect(job.flush(1003)).toEqual([]);
+  });
+
+  test("the rest of a token that ends the text by its time is told", () => {
+    const job = sequence({ lines: { maxDecodeMs: 10 }, stop: ["dx"] });
+    job.accept(piece("a"), 1001);
+    expect(job.accept(piece("c\nd"), 1012)).toMatchObject({ events: [{ text: "c\n" }], finish: "time" });
+    expect(job.flush(1013)).toMatchObject([{ text: "d" }]);
+  });
+
   test("a newline ends the text once its time is over", () => {
     const job = sequence({ lines: { maxDecodeMs: 10 } });
     expect(job.accept(piece("a\n"), 2000).finish, "measured from the first token").toBeUndefined();
