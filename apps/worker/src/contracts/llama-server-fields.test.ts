@@ -1,6 +1,9 @@
 // What llama-server's clients send beside a prompt: each field does what it does there, or is refused by name.
-import type { EngineJob } from "@waggle/engine";
-import { LlamaServerErrorSchema } from "@waggle/protocol";
+import { createStepGate } from "@waggle/engine";
+import type { GenerateJob, StepGate } from "@waggle/engine";
+import { LlamaServerErrorSchema, llamaServerLimits } from "@waggle/protocol";
+import { parseSse } from "@waggle/sse";
+import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -32,11 +35,165 @@ const complete = async (more: Json): Promise<Json> =>
   await answerOf("/completion", { prompt: "a", n_predict: 1, ...more });
 const settingsOf = async (more: Json): Promise<Json> => (await complete(more))["generation_settings"] as Json;
 
+async function several(more: Json): Promise<Json[]> {
+  return (await complete(more)) as unknown as Json[];
+}
+
+async function framesOf(response: Response): Promise<Json[]> {
+  const frames: Json[] = [];
+  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>))
+    frames.push(JSON.parse(data) as Json);
+  return frames;
+}
+
+/** What the engine was given for the last request. */
+function lastJob(): GenerateJob {
+  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+  return jobs.at(-1) as GenerateJob;
+}
+
 async function refusalOf(path: string, body: Json): Promise<string> {
   const response = await post(path, body);
   expect(response.status).toBe(400);
   return LlamaServerErrorSchema.parse(await response.json()).error.message;
 }
+
+test("the answer's settings say what became of the wishes", async () => {
+  start();
+  const wishes = { n_probs: 2, n_indent: 4, top_k: -1, repeat_last_n: -1, stop: ["", "x"], t_max_predict_ms: 0 };
+  expect(await settingsOf(wishes)).toMatchObject({
+    ...{ n_probs: 2, n_indent: 4, top_k: 0, repeat_last_n: 65_536, stop: ["x"], t_max_predict_ms: -1 },
+  });
+  expect(await settingsOf({ t_max_predict_ms: 5, n_probs: 0 })).toMatchObject({
+    ...{ n_probs: 0, n_indent: 0, top_k: 40, stop: [], t_max_predict_ms: 5 },
+  });
+});
+
+test("max_tokens counts where n_predict is absent", async () => {
+  start();
+  expect(await answerOf("/completion", { prompt: "a", max_tokens: 2 })).toMatchObject({ tokens_predicted: 2 });
+  expect(await complete({ n_predict: 1, max_tokens: 2 })).toMatchObject({ tokens_predicted: 1 });
+});
+
+test("a grammar and a json_schema exclude each other, and an empty schema is any object", async () => {
+  start();
+  const grammar = 'root ::= "a"';
+  expect(await refusalOf("/completion", { prompt: "a", grammar, json_schema: {} })).toContain('"json_schema"');
+  await complete({ grammar: "", json_schema: { type: "object" } });
+  const ofAnyObject = lastJob().sampling.grammar;
+  expect(ofAnyObject).toContain("root ::=");
+  await complete({ json_schema: {} });
+  expect(lastJob().sampling.grammar).toBe(ofAnyObject);
+});
+
+test("the infill sampler runs where it is named, and nowhere else", async () => {
+  start();
+  const hole = { input_prefix: "a", input_suffix: "b", n_predict: 1 };
+  await answerOf("/infill", { ...hole, samplers: ["top_k", "infill"] });
+  expect(lastJob().fillIn).toBe(true);
+  await answerOf("/infill", hole);
+  expect(lastJob().fillIn).toBeUndefined();
+});
+
+describe("several answers", () => {
+  test("n asks for them too, and n_cmpl before it", async () => {
+    start({ slots: 4 });
+    expect(await several({ n: 2 })).toHaveLength(2);
+    expect(await several({ n: 3, n_cmpl: 2 })).toHaveLength(2);
+  });
+
+  test("are counted on from prompt to prompt", async () => {
+    start({ slots: 4 });
+    const answers = await several({ prompt: ["a", "b"], n_cmpl: 2 });
+    expect(answers.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  });
+
+  test("of several prompts cannot be streamed", async () => {
+    start();
+    expect(await refusalOf("/completion", { prompt: ["a", "b"], stream: true })).toContain('"stream"');
+  });
+
+  test("count the token that ended them, as one alone does", async () => {
+    start({ slots: 4 });
+    const body = { prompt: "a [eog:2]", n_predict: 9 };
+    const expected = { tokens_predicted: 3, stop_type: "eos" };
+    expect(await complete(body)).toMatchObject(expected);
+    expect(await several({ ...body, n_cmpl: 2 })).toMatchObject([expected, expected]);
+  });
+
+  test("have one deadline: what the first prompt has taken is gone for the second", async () => {
+    const [clock, gate] = [createFakeClock(), createStepGate()];
+    start({ slots: 1, clock, gate });
+    const deadlines: (number | undefined)[] = [];
+    const { add } = worker.registry;
+    worker.registry.add = (job) => {
+      deadlines.push(job.spec.deadlineMs);
+      add(job);
+    };
+    const answer = complete({ prompt: ["a", "b"] });
+    await gate.held();
+    clock.advance(1_000);
+    gate.step();
+    await gate.held();
+    gate.open();
+    await answer;
+    const [first = 0, second = 0] = deadlines;
+    expect(first - second).toBe(1_000);
+  });
+});
+
+describe("truncated", () => {
+  test("is what the context's end cut off, and what it pushed out", async () => {
+    start({ contextSize: 64 });
+    const limit = { stop_type: "limit" };
+    expect(await complete({ n_predict: 20 })).toMatchObject({ ...limit, truncated: false });
+    expect(await complete({ n_predict: -1 })).toMatchObject({ ...limit, truncated: true });
+    const shifted = await complete({ n_predict: 100, context_shift: true });
+    expect(shifted).toMatchObject({ ...limit, tokens_predicted: 100, truncated: true });
+  });
+});
+
+describe("a streamed piece", () => {
+  /** Each pass takes so long. */
+  async function passes(gate: StepGate, count: number, pass: () => void): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      await gate.held();
+      pass();
+      gate.step();
+    }
+  }
+
+  test("says how long the prompt is, and how fast the answer comes, from its second token on", async () => {
+    const [clock, gate] = [createFakeClock(), createStepGate()];
+    start({ slots: 1, clock, gate });
+    const body = { prompt: "a bee", n_predict: 3, stream: true, timings_per_token: true };
+    const response = await post("/completion", body);
+    await passes(gate, 3, () => clock.advance(100));
+    const frames = (await framesOf(response)).slice(0, 3);
+    expect(frames.map(({ tokens_evaluated: tokens }) => tokens)).toEqual([3, 3, 3]);
+    expect(frames.map(({ timings }) => timings)).toMatchObject([
+      { prompt_n: 3, prompt_ms: 100, predicted_n: 1, predicted_ms: 0, predicted_per_second: 0 },
+      { prompt_n: 3, prompt_ms: 100, predicted_n: 2, predicted_ms: 100, predicted_per_second: 10 },
+      { prompt_n: 3, prompt_ms: 100, predicted_n: 3, predicted_ms: 200, predicted_per_second: 10 },
+    ]);
+  });
+});
+
+test("a slot whose prompt is being computed has a next token, and none behind it", async () => {
+  const gate = createStepGate();
+  start({ slots: 1, gate, fake: { batchSize: 16 } });
+  const answer = complete({ prompt: "x".repeat(40), n_predict: 2 });
+  const slot = async (): Promise<unknown> =>
+    await (await worker.app.request("/slots", { headers: { host: "localhost" } })).json();
+  await gate.held();
+  gate.step();
+  await gate.held();
+  expect(await slot()).toMatchObject([{ is_processing: true, next_token: [{ has_next_token: true, n_decoded: 0 }] }]);
+  gate.step(2);
+  gate.open();
+  await answer;
+  expect(await slot()).toMatchObject([{ is_processing: false, next_token: [{ has_next_token: false }] }]);
+});
 
 describe("seed", () => {
   test("may have 64 bits, on both routes", async () => {
@@ -57,6 +214,14 @@ describe("logit_bias", () => {
       logit_bias: [{ token: five, bias: -100 }],
     });
     expect(await settingsOf({ logit_bias: { 5: false } })).toMatchObject({ logit_bias: [{ token: 5, bias: -100 }] });
+  });
+
+  test("has so many texts at most, and tokens are none", async () => {
+    start();
+    const texts = Array.from({ length: llamaServerLimits.biasTexts }, (): [string, number] => ["a", 1]);
+    expect(await settingsOf({ logit_bias: [...texts, [5, 1]] })).toHaveProperty("logit_bias");
+    const more = [...texts, ["b", 1]];
+    expect(await refusalOf("/completion", { prompt: "a", logit_bias: more })).toContain('"logit_bias"');
   });
 });
 
