@@ -219,7 +219,12 @@ describe("logit_bias", () => {
   test("has so many texts at most, and tokens are none", async () => {
     start();
     const texts = Array.from({ length: llamaServerLimits.biasTexts }, (): [string, number] => ["a", 1]);
+    const warnings: string[] = [];
+    const warned = ({ name }: Error): void => void warnings.push(name);
+    process.on("warning", warned);
     expect(await settingsOf({ logit_bias: [...texts, [5, 1]] })).toHaveProperty("logit_bias");
+    process.off("warning", warned);
+    expect(warnings, "when each text had a listener").not.toContain("MaxListenersExceededWarning");
     const more = [...texts, ["b", 1]];
     expect(await refusalOf("/completion", { prompt: "a", logit_bias: more })).toContain('"logit_bias"');
   });

@@ -27,12 +27,13 @@ export function createCompletionRoutes(
   const { limits, schemas, view, dispatcher } = options;
 
   function contextOf(c: AppContext, streamed: boolean): LlamaServerContext {
+    let leaving: AbortSignal | undefined;
     return {
       ...requestContextOf(c, options, { streamed }),
       schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
       async tokensOf(text) {
         const question = { kind: "tokenize", text, addSpecial: false, parseSpecial: false, withPieces: false } as const;
-        return (await dispatcher.query<"tokenize">(question, leavingOf(c))).tokens;
+        return (await dispatcher.query<"tokenize">(question, (leaving ??= leavingOf(c)))).tokens;
       },
     };
   }
