@@ -1,5 +1,5 @@
 // Contract of the list of models: each client finds in the one body what it insists on.
-import { ModelListSchema, ModelSchema } from "@waggle/protocol";
+import { ModelListSchema, ModelSchema, OpenAiErrorSchema } from "@waggle/protocol";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 import { createInlineWorker } from "../testing/inline-worker.ts";
@@ -64,3 +64,19 @@ test("OpenAI's, Anthropic's and llama-server's clients find theirs in the same l
 test("a model by its name is its entry in the list", async () => {
   expect(ModelSchema.parse(await get("/v1/models/waggle-fake")).id).toBe("waggle-fake");
 });
+
+test.each(["/v1/models", "/models"])(
+  "at %s a name with slashes is found, encoded or not, and no other",
+  async (path) => {
+    const modelRef = "hf:user/repo:Q4_K_M";
+    worker = createInlineWorker({ modelRef });
+    const ask = async (name: string): Promise<Response> =>
+      await worker.app.request(`${path}/${name}`, { headers: { host: "localhost" } });
+    for (const name of [modelRef, encodeURIComponent(modelRef)]) {
+      expect(ModelSchema.parse(await (await ask(name)).json()).id).toBe(modelRef);
+    }
+    const unknown = await ask("hf:user/other");
+    expect(unknown.status).toBe(404);
+    expect(OpenAiErrorSchema.parse(await unknown.json()).error.message).toContain('"hf:user/other"');
+  },
+);

@@ -19,6 +19,8 @@ import type { InlineEngine, InlineLink } from "./inline-engine.ts";
 export interface InlineWorkerOptions {
   readonly slots?: number;
   readonly contextSize?: number;
+  /** The name that the model is served under; its own by default. */
+  readonly modelRef?: string;
   readonly queueCapacity?: number;
   readonly clock?: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open">;
@@ -129,6 +131,7 @@ function configOf(options: InlineWorkerOptions): WorkerConfig {
     ...limits,
     slots: options.slots ?? 2,
     contextSize: options.contextSize,
+    modelRef: options.modelRef,
     queueCapacity: options.queueCapacity ?? 8,
     replayTotalBytes: 1 << 24,
     replayWindowMs: 60_000,

@@ -22,7 +22,7 @@ export const openAiRoutes = {
   model: {
     method: "get",
     path: "/v1/models/:id",
-    summary: "The model by its name.",
+    summary: "The model by its name, which may have slashes.",
     status: 200,
     response: ModelSchema,
     errors: ["not_found"],

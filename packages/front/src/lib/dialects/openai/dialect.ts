@@ -1,5 +1,6 @@
 // Owns OpenAI's dialect, with llama-server's additions to it.
 import { openAiRoutes, pathsOf } from "@waggle/protocol";
+import type { Route } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
 import { apiToken } from "../../credentials.ts";
 import { routesOf } from "../../dialect.ts";
@@ -11,9 +12,14 @@ import { createOpenAiRoutes } from "./routes.ts";
 export function createOpenAiDialect(options: AppOptions, generations: Generations): Dialect {
   return {
     name: "openai",
-    routes: routesOf(openAiRoutes, createOpenAiRoutes(options, generations), pathsOf),
+    routes: routesOf(openAiRoutes, createOpenAiRoutes(options, generations), patternsOf),
     prefixes: [],
     credential: apiToken,
     errorBody: openAiError,
   };
+}
+
+/** A model's name may have slashes, which not every client encodes: it is the rest of the path. */
+function patternsOf(route: Route): readonly string[] {
+  return pathsOf(route).map((path) => path.replace("/models/:id", "/models/:id{.+}"));
 }
