@@ -74,20 +74,32 @@ export interface TextLogprob {
   readonly top: readonly { readonly bytes: readonly number[]; readonly logprob: number }[];
 }
 
-/** The older shape; `offset` is where the first token's text begins in the whole. */
-export function completionLogprobs(entries: readonly TextLogprob[], offset: number): Record<string, unknown> {
-  let at = offset;
-  const tokens = entries.map(({ bytes }) => tokenText(bytes));
+/** The older shape; `offsets` are where the tokens begin in the whole text. */
+export function completionLogprobs(
+  entries: readonly TextLogprob[],
+  offsets: readonly number[],
+): Record<string, unknown> {
   return {
-    tokens,
+    tokens: entries.map(({ bytes }) => tokenText(bytes)),
     token_logprobs: entries.map(({ logprob }) => logprob),
     top_logprobs: entries.map(({ logprob, top }) => (logprob === null ? null : topByText(top))),
-    text_offset: tokens.map((text) => {
-      const start = at;
-      at += text.length;
-      return start;
-    }),
+    text_offset: offsets,
   };
+}
+
+/** Where the next tokens of a text begin. */
+export type TextOffsets = (entries: readonly TextLogprob[]) => readonly number[];
+
+/** The tokens of one character all begin where it does. @param start of the first token */
+export function createTextOffsets(start = 0): TextOffsets {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let next = start;
+  return (entries) =>
+    entries.map(({ bytes }) => {
+      const offset = next;
+      next += decoder.decode(Uint8Array.from(bytes), { stream: true }).length;
+      return offset;
+    });
 }
 
 /** Parts of characters have no text of their own: of tokens that look alike the most probable one is shown. */

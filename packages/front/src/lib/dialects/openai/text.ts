@@ -1,7 +1,7 @@
 // Owns the choices of a text completion: what the model says, as it is, perhaps after the prompt, perhaps the best of several.
 import type { EndEvent, Logprob, TokenEvent } from "@waggle/protocol";
-import { choiceOf, completionLogprobs } from "./answer.ts";
-import type { TextLogprob } from "./answer.ts";
+import { choiceOf, completionLogprobs, createTextOffsets } from "./answer.ts";
+import type { TextLogprob, TextOffsets } from "./answer.ts";
 import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions, Json } from "./framing.ts";
@@ -31,28 +31,28 @@ export function textCompletion(text: TextOptions = {}): Completion {
 }
 
 function streamedChoices({ choices, logprobs }: CompletionOptions, { echo }: TextOptions): ChoiceStream {
-  /** Characters of each choice so far; -1 before its echo. */
-  const lengths: number[] = Array.from({ length: choices }, () => (echo === undefined ? 0 : -1));
+  /** Of each choice; undefined before it has said anything, its echo too. */
+  const offsets: (TextOffsets | undefined)[] = [];
 
   function chunk(index: number, text: string, entries: readonly TextLogprob[]): Json {
-    const offset = lengths[index] ?? 0;
-    lengths[index] = offset + text.length;
-    const shown = logprobs ? completionLogprobs(entries, offset) : null;
+    const offsetsOf = (offsets[index] ??= createTextOffsets());
+    const shown = logprobs ? completionLogprobs(entries, offsetsOf(entries)) : null;
     return { index, text, logprobs: shown, finish_reason: null };
   }
 
   function echoed(index: number): Json[] {
-    if (echo === undefined || lengths[index] !== -1) return [];
-    lengths[index] = 0;
+    if (echo === undefined || offsets[index] !== undefined) return [];
     const said = echo(index);
-    return [chunk(index, said.text, said.logprobs)];
+    const shown = chunk(index, said.text, said.logprobs);
+    offsets[index] = createTextOffsets(said.text.length);
+    return [shown];
   }
 
   return {
     opening: () => [],
     piece(token) {
       const index = choiceOf(token);
-      if (lengths[index] === undefined) return [];
+      if (index >= choices) return [];
       return [...echoed(index), chunk(index, token.text, token.logprobs ?? [])];
     },
     silence: () => ({ index: 0, text: "", logprobs: null, finish_reason: null }),
@@ -70,10 +70,12 @@ function collectedChoices({ choices, logprobs }: CompletionOptions, { echo, best
 
   function choice(computed: number, index: number, reason: EndEvent["finish_reason"]): Json {
     const before = echo?.(computed) ?? noEcho;
+    const said = collected.of(computed);
+    const offsets = [...createTextOffsets()(before.logprobs), ...createTextOffsets(before.text.length)(said)];
     return {
       index,
       text: before.text + (texts[computed] ?? ""),
-      logprobs: logprobs ? completionLogprobs([...before.logprobs, ...collected.of(computed)], 0) : null,
+      logprobs: logprobs ? completionLogprobs([...before.logprobs, ...said], offsets) : null,
       finish_reason: reason,
     };
   }
