@@ -204,6 +204,20 @@ describe("messages in all their forms", () => {
   });
 });
 
+test("max_completion_tokens counts where max_tokens says something else", async () => {
+  start();
+  await choiceOf(asking("Fine", { max_completion_tokens: 2, max_tokens: 3 }));
+  expect(lastJob().maxTokens).toBe(2);
+});
+
+test("a call that the model itself has cut off ends for its length, whole and streamed", async () => {
+  start();
+  const cut = calling.slice(0, calling.indexOf('"Bern'));
+  const { message, finish_reason: reason } = await choiceOf(asking(cut, { tools }));
+  expect([message["tool_calls"], reason]).toMatchObject([[{ function: { name: "weather" } }], "length"]);
+  expect((await streamed(asking(cut, { tools }))).at(-1)?.finish_reason).toBe("length");
+});
+
 test("fields that say nothing of the answer are ignored", async () => {
   start();
   const { message } = await choiceOf(

@@ -1,0 +1,151 @@
+// What OpenAI's text completions say of a request's fields, beside the texts themselves: places, progress, bounds and defaults.
+import { createStepGate } from "@waggle/engine";
+import type { GenerateJob } from "@waggle/engine";
+import { OpenAiErrorSchema } from "@waggle/protocol";
+import { parseSse } from "@waggle/sse";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): void {
+  worker = createInlineWorker(options);
+}
+
+type Json = Record<string, unknown>;
+
+interface Answer {
+  readonly choices: readonly { readonly text: string; readonly logprobs: { readonly text_offset: number[] } | null }[];
+  readonly timings?: Json;
+  readonly prompt_progress?: Json;
+}
+
+async function post(body: Json, path = "/v1/completions"): Promise<Response> {
+  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" } };
+  return await worker.app.request(path, init);
+}
+
+async function complete(body: Json): Promise<Answer> {
+  const response = await post(body);
+  expect(response.status, await response.clone().text()).toBe(200);
+  return (await response.json()) as Answer;
+}
+
+async function stream(body: Json): Promise<Answer[]> {
+  const chunks: Answer[] = [];
+  const response = await post({ ...body, stream: true });
+  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+    if (data !== "[DONE]") chunks.push(JSON.parse(data) as Answer);
+  }
+  return chunks;
+}
+
+const offsetsOf = (answers: readonly Answer[]): number[] =>
+  answers.flatMap(({ choices }) => choices.flatMap(({ logprobs }) => logprobs?.text_offset ?? []));
+
+/** What the engine was given for the last request. */
+function lastJob(): GenerateJob {
+  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+  return jobs.at(-1) as GenerateJob;
+}
+
+describe("text_offset", () => {
+  test("of tokens that are parts of a character is where it begins, whole and streamed", async () => {
+    start();
+    const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0 };
+    const whole = await complete(body);
+    // The first token is the model's own, without a text.
+    expect(offsetsOf([whole])).toEqual([0, ...[0, 0, 0], ...[1, 1, 1], 2, 4]);
+    expect(offsetsOf(await stream(body))).toEqual(offsetsOf([whole]));
+  });
+
+  test.each([
+    ["characters", { prompt: "[unicode][eog:30]" }],
+    ["words whose end may begin a stop string", { prompt: "Hello [eog:12]", stop: ["ezz", "szz", "rzz", "yzz"] }],
+  ])("is the same whole and streamed: %s", async (_, more) => {
+    start();
+    const body = { logprobs: 0, temperature: 0, max_tokens: 40, ...more };
+    const whole = await complete(body);
+    const [choice] = whole.choices;
+    const offsets = offsetsOf([whole]);
+    expect(offsets.length).toBeGreaterThan(4);
+    expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+    expect(offsets.at(-1)).toBeLessThan(choice?.text.length ?? 0);
+    expect(offsetsOf(await stream(body))).toEqual(offsets);
+  });
+});
+
+describe("several prompts", () => {
+  test("take as many slots as they have choices each", async () => {
+    const gate = createStepGate();
+    start({ slots: 4, gate });
+    const answer = complete({ prompt: ["One [eog:1]", "Two [eog:1]", "Three [eog:1]", "Four [eog:1]"], n: 2 });
+    await gate.held();
+    expect([worker.dispatcher.running, worker.dispatcher.waiting]).toEqual([4, 0]);
+    gate.open();
+    expect((await answer).choices).toHaveLength(8);
+  });
+
+  test("tell no progress, which one alone does", async () => {
+    start();
+    const prompt = `${"x".repeat(1_500)}[eog:1]`;
+    const told = async (body: Json): Promise<number> =>
+      (await stream({ ...body, return_progress: true })).filter((chunk) => chunk.prompt_progress !== undefined).length;
+    expect(await told({ prompt })).toBeGreaterThan(0);
+    expect(await told({ prompt: [prompt, prompt] })).toBe(0);
+  });
+
+  test("have a common bound on the logprobs of their prompts", async () => {
+    start();
+    const body = { echo: true, max_tokens: 0, logprobs: 20 };
+    // Some 63,000 each, alternatives counted.
+    const prompts = ["a", "b"].map((letter) => letter.repeat(3_000));
+    expect((await post({ ...body, prompt: prompts[0] })).status).toBe(200);
+    const refused = await post({ ...body, prompt: prompts });
+    expect(refused.status).toBe(400);
+    const { message, param } = OpenAiErrorSchema.parse(await refused.json()).error;
+    expect([message, param]).toEqual([expect.stringContaining("more than 100000"), "logprobs"]);
+  });
+});
+
+test("a stream's last chunks have the timings, and no other has", async () => {
+  start();
+  const chunks = await stream({ prompt: "Hello [eog:3]", stream_options: { include_usage: true } });
+  const places = chunks.flatMap(({ timings }, index) => (timings === undefined ? [] : [index - chunks.length]));
+  expect(places).toEqual([-2, -1]);
+  expect(chunks.at(-2)?.timings).toMatchObject({ predicted_n: 4, cache_n: 0 });
+  const without = await stream({ prompt: "Hello [eog:3]" });
+  expect(without.at(-1)?.timings).toMatchObject({ predicted_n: 4 });
+});
+
+describe("what the engine is given", () => {
+  test("of a text is the text, which has no control tokens", async () => {
+    start();
+    await complete({ prompt: "<|x|>", max_tokens: 1 });
+    expect(lastJob().prompt).toBe("<|x|>");
+    expect(lastJob()).not.toHaveProperty("pieces");
+  });
+
+  test.each(["/v1/completions", "/v1/chat/completions"])("at %s has OpenAI's defaults", async (path) => {
+    start();
+    const body = { prompt: "a", messages: [{ role: "user", content: "a" }], max_tokens: 1 };
+    await post(body, path);
+    expect(lastJob().sampling).toMatchObject({ temperature: 1, top_p: 1 });
+    await post({ ...body, temperature: 0, top_p: 0.5 }, path);
+    expect(lastJob().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
+  });
+
+  test("has a negative seed as one of 32 bits, and one of the worker's own for -1", async () => {
+    start();
+    const seedFor = async (seed: number): Promise<number> => {
+      await complete({ prompt: "a", max_tokens: 1, seed });
+      return lastJob().sampling.seed;
+    };
+    expect(await seedFor(-7)).toBe(2 ** 32 - 7);
+    expect(await seedFor(7)).toBe(7);
+    const drawn = [await seedFor(-1), await seedFor(-1)];
+    expect(new Set([...drawn, 2 ** 32 - 1]).size).toBe(3);
+  });
+});
