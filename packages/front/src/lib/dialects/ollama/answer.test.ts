@@ -34,6 +34,14 @@ test.each(["silent", "unframed"] as const)("a sign of life (%s) is an empty piec
   });
 });
 
+test("a token that says nothing has no line, but for its logprobs", () => {
+  const framing = ollamaFraming(chatForm("m"));
+  expect(framing.frame(token({}))).toBe("");
+  expect(framing.frame(token({ part: "reasoning" }))).toBe("");
+  const logprobs = [{ id: 5, bytes: [0xe6], logprob: -1, top: [] }];
+  expect(parsed(framing.frame(token({ logprobs })))).toMatchObject({ message: { content: "" }, logprobs: [{}] });
+});
+
 test("calls are held back until all of them are there; logprobs are not", () => {
   const framing = ollamaFraming(chatForm("m"));
   const logprobs = [{ id: 5, bytes: [123], logprob: -1, top: [] }];

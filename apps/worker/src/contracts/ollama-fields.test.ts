@@ -1,0 +1,107 @@
+// What Ollama's clients send beside messages and options, and what leaves for it: formats, contexts, uploads, downloads.
+import { EventEmitter } from "node:events";
+import { expectedFakeVector } from "@waggle/engine";
+import type { GenerateJob } from "@waggle/engine";
+import { OllamaErrorSchema } from "@waggle/protocol";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): void {
+  worker = createInlineWorker(options);
+}
+
+type Json = Record<string, unknown>;
+const brief = { stream: false, options: { num_predict: 1 } };
+
+async function post(path: string, body: Json, env?: object): Promise<Response> {
+  const init = {
+    method: "POST",
+    body: JSON.stringify({ model: "waggle-fake", ...body }),
+    headers: { host: "localhost" },
+  };
+  return await worker.app.request(path, init, env);
+}
+
+async function answerTo(path: string, body: Json): Promise<Json> {
+  const response = await post(path, body);
+  expect(response.status, await response.clone().text()).toBe(200);
+  return (await response.json()) as Json;
+}
+
+/** What the engine was given for the last request. */
+function lastJob(): GenerateJob {
+  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+  return jobs.at(-1) as GenerateJob;
+}
+
+test("a system text takes the place of the one in the context", async () => {
+  start();
+  const { context } = await answerTo("/api/generate", { ...brief, prompt: "a", system: "one" });
+  await answerTo("/api/generate", { ...brief, prompt: "b", system: "two", context });
+  const systems = lastJob().messages?.filter(({ role }) => role === "system");
+  expect(systems?.map(({ content }) => content)).toEqual(["two"]);
+});
+
+describe("format", () => {
+  const format = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+
+  test("json is any object", async () => {
+    start();
+    const messages = [{ role: "user", content: "[say:%7B%7D]" }];
+    const grammarFor = async (asked: unknown): Promise<string | undefined> => {
+      await answerTo("/api/chat", { messages, stream: false, format: asked });
+      return lastJob().answerGrammar;
+    };
+    const grammar = await grammarFor("json");
+    expect(grammar).toContain("root ::=");
+    expect(grammar).toBe(await grammarFor({ type: "object" }));
+    expect(grammar).not.toBe(await grammarFor({}));
+  });
+
+  test("holds also what is filled in before a suffix", async () => {
+    start();
+    const body = { ...brief, prompt: "x = ", suffix: "\n" };
+    await answerTo("/api/generate", body);
+    expect(lastJob().sampling.grammar).toBeUndefined();
+    await answerTo("/api/generate", { ...body, format });
+    expect(lastJob().infill).toMatchObject({ prefix: "x = ", suffix: "\n" });
+    expect(lastJob().sampling.grammar).toContain("city");
+  });
+});
+
+test.each(["/api/chat", "/api/generate"])("%s has no top_logprobs without logprobs", async (path) => {
+  start();
+  const body = { ...brief, prompt: "a", messages: [{ role: "user", content: "a" }] };
+  const refused = await post(path, { ...body, top_logprobs: 2 });
+  expect(refused.status).toBe(400);
+  expect(OllamaErrorSchema.parse(await refused.json()).error).toContain('"top_logprobs"');
+  expect(await answerTo(path, { ...body, top_logprobs: 0 })).not.toHaveProperty("logprobs");
+});
+
+test("the older route cuts a text that is too long to embed", async () => {
+  start({ contextSize: 16 });
+  const { embedding } = await answerTo("/api/embeddings", { prompt: "x".repeat(50) });
+  expect(embedding).toEqual(expectedFakeVector("x".repeat(14)));
+});
+
+test.each([[true], [undefined], [null]])("a pull with stream %s tells of it in lines", async (stream) => {
+  start();
+  const response = await post("/api/pull", { stream });
+  expect(response.headers.get("content-type")).toBe("application/x-ndjson");
+  expect(await response.text()).toBe('{"status":"success"}\n');
+});
+
+test("the connection of an upload ends with its refusal, so that nobody reads the file", async () => {
+  start();
+  let ended = false;
+  const socket = { destroySoon: () => void (ended = true) };
+  const outgoing = Object.assign(new EventEmitter(), { destroyed: false, socket });
+  expect((await post("/api/blobs/sha256:00", {}, { outgoing })).status).toBe(501);
+  expect(ended).toBe(false);
+  outgoing.emit("finish");
+  expect(ended).toBe(true);
+});
