@@ -101,6 +101,17 @@ describe("ranking", () => {
     }
   });
 
+  test("sorts by what the model says, also where two of them score the same", async () => {
+    start();
+    const words = Array.from({ length: 50 }, (_, at) => `word${at}`);
+    // The first lacks five of them: 40, and 50.
+    const close = [words.slice(5).join(" "), words.join(" ")];
+    const { results } = (await (await post("/v1/rerank", { query: words.join(" "), documents: close })).json()) as {
+      results: object[];
+    };
+    expect(results).toEqual([1, 0].map((index) => ({ index, relevance_score: 1 })));
+  });
+
   test.each<[body: object, message: RegExp]>([
     [{ query, documents, top_k: 2 }, /"top_k": the number of results is top_n/],
     [{ query, documents, max_tokens_per_doc: 9 }, /"max_tokens_per_doc"/],
@@ -132,6 +143,16 @@ describe("scoring", () => {
     expect(data.map(({ score }) => score)).toEqual([expect.closeTo(0.5, 9), expect.closeTo(1 / (1 + Math.exp(-2)), 9)]);
     const one = (await (await post("/score", { text_1: "a", text_2: "a" })).json()) as { data: object[] };
     expect(one.data).toHaveLength(1);
+  });
+
+  test("refuses what is too long, unless it is asked to cut it: to what fits where truncate_prompt_tokens is -1", async () => {
+    start({ contextSize: 64 });
+    const body = { text_1: query, text_2: "x ".repeat(100) };
+    expect(await refusal("/v1/score", body)).toMatch(/63 are the most/);
+    for (const more of [{ truncate_prompt_tokens: -1 }, { truncate: true }]) {
+      const answer: unknown = await (await post("/v1/score", { ...body, ...more })).json();
+      expect(answer).toMatchObject({ usage: { prompt_tokens: 63 } });
+    }
   });
 
   test("refuses texts that have no partner", async () => {
