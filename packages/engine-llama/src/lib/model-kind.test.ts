@@ -20,6 +20,11 @@ describe("what a model is for", () => {
     ["EmbeddingGemma", fileOf("gemma-embedding", { pooling_type: 1 }), { kind: "embed", mustBeWhole: true }],
     ["Qwen3-Embedding", fileOf("qwen3", { pooling_type: 3 }), { kind: "embed", mustBeWhole: false }],
     [
+      "a decoder that pools by its first token",
+      fileOf("qwen2", { pooling_type: 2 }),
+      { kind: "embed", mustBeWhole: true },
+    ],
+    [
       "a decoder that looks both ways",
       fileOf("qwen2", { pooling_type: 3, attention: { causal: false } }),
       { kind: "embed", mustBeWhole: true },

@@ -94,6 +94,20 @@ describe("an embed job", () => {
     expect(events.some(isType("broken"))).toBe(false);
   });
 
+  test("keeps to itself what the backend says of a failure", async () => {
+    const embedGate = async (): Promise<void> => Promise.reject(new Error("oops at /home/alice"));
+    const { engine, events, untilJob } = startEngine({ embedGate });
+    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    const failed = await untilJob("e", "failed");
+    expect(failed).toEqual({
+      type: "failed",
+      jobId: "e",
+      code: "engine_failed",
+      message: "The engine could not compute the texts.",
+    });
+    expect(events.find(isType("log"))?.message).toContain("oops");
+  });
+
   test("runs in pieces of a prompt's size between the steps of a stream", async () => {
     const pieces: TextPiece[] = [];
     const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
@@ -178,5 +192,20 @@ describe("an embed job", () => {
     expect(vectorsOf(of("f"))).toEqual([expectedFakeVector("a")]);
     expect(pieces).toHaveLength(2);
     expect(of("e").filter(({ type }) => type !== "started")).toHaveLength(1);
+  });
+
+  test("that is cancelled while its last piece computes ends once, and takes nobody else out of the line", async () => {
+    const { gate, held, release } = createPieceGate();
+    const { engine, of, untilJob } = startEngine({ embedGate: gate });
+    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    await held();
+    engine.handle({ type: "submit", job: embedJob("f", "b") });
+    engine.handle({ type: "cancel", jobId: "e" });
+    release();
+    await untilJob("e", "cancelled");
+    await held();
+    release();
+    await untilJob("f", "finished");
+    expect(of("e").map(({ type }) => type)).toEqual(["started", "cancelled"]);
   });
 });
