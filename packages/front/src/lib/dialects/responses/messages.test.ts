@@ -43,6 +43,40 @@ test("what begins anew is another message", () => {
   ]);
 });
 
+test.each([
+  ["words after it", [call("0"), answer("A")], { content: "A", tool_calls: [called("0")] }],
+  [
+    "words before and after it",
+    [answer("A"), call("0"), answer("B"), answer(""), answer("C"), call("1")],
+    { content: "A\n\nB\n\nC", tool_calls: [called("0"), called("1")] },
+  ],
+  [
+    "thoughts before and after it",
+    [thought("a"), call("0"), thought("b"), { type: "reasoning" }, call("1")],
+    { reasoning_content: "a\n\nb", content: "", tool_calls: [called("0"), called("1")] },
+  ],
+  [
+    "thoughts and words after it",
+    [call("0"), thought("a"), answer("A"), thought("b")],
+    { reasoning_content: "a\n\nb", content: "A", tool_calls: [called("0")] },
+  ],
+] satisfies [string, ResponseItem[], object][])("nothing comes between a call and its result: %s", (_, items, said) => {
+  expect(messagesOf(undefined, [asked("q"), ...items, result("0"), answer("z")])).toEqual([
+    { role: "user", content: "q" },
+    { role: "assistant", ...said },
+    { role: "tool", tool_call_id: "0", content: "0" },
+    { role: "assistant", content: "z" },
+  ]);
+});
+
+test("an answer with a call ends where somebody else speaks", () => {
+  expect(messagesOf(undefined, [call("0"), asked("q"), answer("A")])).toEqual([
+    { role: "assistant", content: "", tool_calls: [called("0")] },
+    { role: "user", content: "q" },
+    { role: "assistant", content: "A" },
+  ]);
+});
+
 test("thoughts in their own words go before a summary of them", () => {
   const both: ResponseItem = {
     type: "reasoning",

@@ -1,5 +1,5 @@
 // Owns how the items of a conversation become the messages that a chat template takes. Thoughts, words and calls that follow each other are one
-// message of the assistant, as the model said them.
+// message of the assistant, as the model said them. So is what follows a call until its result: templates take nothing between the two.
 import type { ChatMessage, ResponseItem, ResponseText, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../messages.ts";
 import { withOneSystemMessage } from "../../system-messages.ts";
@@ -37,13 +37,13 @@ export function messagesOf(
       case "message":
         if (item.role !== "assistant") add({ role: item.role, content: contentOf(item.content) });
         else {
-          if (answer.words !== undefined || answer.calls.length > 0) finishAnswer();
-          answer.words = textOf(item.content);
+          if (answer.calls.length === 0 && answer.words !== undefined) finishAnswer();
+          answer.words = joined(answer.words, textOf(item.content));
         }
         break;
       case "reasoning":
-        if (answer.thoughts !== undefined || answer.words !== undefined || answer.calls.length > 0) finishAnswer();
-        answer.thoughts = thoughtsOf(item);
+        if (answer.calls.length === 0 && (answer.thoughts ?? answer.words) !== undefined) finishAnswer();
+        answer.thoughts = joined(answer.thoughts, thoughtsOf(item));
         break;
       case "function_call":
         answer.calls.push(callOf(item, item.arguments));
@@ -72,6 +72,11 @@ interface Answer {
 
 function emptyAnswer(): Answer {
   return { thoughts: undefined, words: undefined, calls: [] };
+}
+
+function joined(said: string | undefined, more: string | undefined): string | undefined {
+  const texts = [said, more].filter((text) => text !== undefined && text !== "");
+  return texts.length === 0 ? (said ?? more) : texts.join("\n\n");
 }
 
 function callOf(
