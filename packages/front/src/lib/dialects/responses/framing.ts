@@ -47,8 +47,9 @@ export function responseFraming({ head, ...options }: ResponseShape, after = -1)
       return last + send({ type, response: endedResponse(head, output, end) });
     },
     frameError: (error) => begin() + send({ type: "response.failed", response: failedResponse(head, output, error) }),
-    // An event and no comment, for those whose watchdogs count events; without a number of its own, so that a replay has the same ones.
-    keepAlive: () => begin() + frame("keepalive", { sequence_number: sequenceNumber - 1 }),
+    // An event and no comment, for those whose watchdogs count events; without a number of its own, so that a replay has the same ones. Never
+    // behind what its reader has: clients resume after the last number that they saw.
+    keepAlive: () => begin() + frame("keepalive", { sequence_number: Math.max(after, sequenceNumber - 1) }),
   };
 }
 
