@@ -106,3 +106,17 @@ test("an item may be named instead of sent", () => {
   expect(() => inputItems([{ type: "item_reference", id: "x" }], store, "a")).toThrow('"input.0.id"');
   expect(inputItems("", store, "a")).toEqual([]);
 });
+
+test("an item is there as long as one of the responses that have it, and it is the latest one's", () => {
+  const { store } = start();
+  const said = (content: string) => [{ type: "message" as const, id: "msg", role: "user" as const, content }];
+  for (const id of ["1", "2", "3"]) store.keep("a", { head: headOf(id), previousId: undefined, input: said(id) });
+  const shown = (): unknown => store.item("a", "msg");
+  expect(shown()).toMatchObject({ content: "3" });
+  store.forget("a", "3");
+  expect(shown()).toMatchObject({ content: "2" });
+  store.forget("a", "1");
+  expect(shown()).toMatchObject({ content: "2" });
+  store.forget("a", "2");
+  expect(shown()).toBeUndefined();
+});

@@ -60,8 +60,8 @@ interface Entry {
 interface Shelf {
   /** By id, the least recently used first. */
   readonly entries: Map<string, Entry>;
-  /** By an item's id, its response's. */
-  readonly owners: Map<string, string>;
+  /** By an item's id, those of the responses that have it, the latest last. */
+  readonly owners: Map<string, Set<string>>;
   bytes: number;
 }
 
@@ -76,6 +76,10 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
     total += bytes;
   }
 
+  function own(shelf: Shelf, id: string, items: readonly OutputItem[]): void {
+    for (const item of items) shelf.owners.set(item.id, (shelf.owners.get(item.id) ?? new Set()).add(id));
+  }
+
   function forget(client: string, id: string): boolean {
     const shelf = shelves.get(client);
     const entry = shelf?.entries.get(id);
@@ -83,7 +87,9 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
     entry.timer.cancel();
     shelf.entries.delete(id);
     for (const item of itemsOf(entry.response)) {
-      if (shelf.owners.get(item.id) === id) shelf.owners.delete(item.id);
+      const owners = shelf.owners.get(item.id);
+      owners?.delete(id);
+      if (owners?.size === 0) shelf.owners.delete(item.id);
     }
     shelf.bytes -= entry.bytes;
     total -= entry.bytes;
@@ -124,7 +130,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
       const response = { head, previousId, input, ended: undefined };
       const entry: Entry = { response, bytes: 0, timer: expiry(client, head.id) };
       shelf.entries.set(head.id, entry);
-      for (const { id } of input) shelf.owners.set(id, head.id);
+      own(shelf, head.id, input);
       grow(shelf, entry, entryText + JSON.stringify([head, input]));
       makeRoom();
     },
@@ -133,7 +139,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
       const entry = shelf?.entries.get(id);
       if (shelf === undefined || entry === undefined) return;
       entry.response = { ...entry.response, ended };
-      for (const item of ended.output) shelf.owners.set(item.id, id);
+      own(shelf, id, ended.output);
       grow(shelf, entry, JSON.stringify(ended.output));
       makeRoom();
     },
@@ -147,7 +153,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
     },
     bytesOf: (client, id) => shelves.get(client)?.entries.get(id)?.bytes ?? 0,
     item(client, id) {
-      const owner = shelves.get(client)?.owners.get(id);
+      const owner = [...(shelves.get(client)?.owners.get(id) ?? [])].at(-1);
       const entry = owner === undefined ? undefined : touch(client, owner);
       return entry === undefined ? undefined : itemsOf(entry.response).find((item) => item.id === id);
     },
