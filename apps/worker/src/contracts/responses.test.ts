@@ -454,6 +454,19 @@ describe("what is kept of a response", () => {
     expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Said before." });
   });
 
+  test("is listed as far as it is there, once a response before it is deleted", async () => {
+    start();
+    const first = await whole({ input: "a[eog:1]" });
+    const second = await whole({ input: "b[eog:1]", previous_response_id: first.id });
+    const third = await whole({ input: "c[eog:1]", previous_response_id: second.id });
+    expect((await call("DELETE", `/v1/responses/${first.id}`)).status).toBe(200);
+    const page = (await (await call("GET", `/v1/responses/${third.id}/input_items?order=asc`)).json()) as Json;
+    expect(page).toMatchObject({
+      data: [{ role: "user", content: "b[eog:1]" }, { role: "assistant" }, { role: "user", content: "c[eog:1]" }],
+      has_more: false,
+    });
+  });
+
   test("of one that failed is how it failed, and nothing goes on from it", async () => {
     start();
     const failed = last(await streamed({ input: "[fail:2]" })).response as Answer;

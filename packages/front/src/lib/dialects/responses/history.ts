@@ -57,6 +57,21 @@ export function conversationOf(
   return turns.flat();
 }
 
+/** The same as far as it is still kept. Whoever has begun on it had it within the limits. */
+export function keptConversationOf(
+  previousId: string | undefined,
+  store: ResponseStore,
+  client: string,
+): readonly OutputItem[] {
+  const turns: (readonly OutputItem[])[] = [];
+  for (let id = previousId; id !== undefined;) {
+    const kept = store.find(client, id);
+    if (kept !== undefined) turns.unshift([...kept.input, ...(kept.ended?.output ?? [])]);
+    id = kept?.previousId;
+  }
+  return turns.flat();
+}
+
 /** Items of a request that have no id get one. */
 export function withIds(items: readonly ResponseItem[], key: string): readonly OutputItem[] {
   return items.map((item, index) => ({ ...item, id: item.id ?? `in_${key}_${index}` }));

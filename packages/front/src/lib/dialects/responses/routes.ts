@@ -13,7 +13,7 @@ import type { Generations } from "../../generations.ts";
 import { requestContextOf } from "../../wishes.ts";
 import { responseCollector, responseFraming } from "./framing.ts";
 import type { ResponseShape } from "./framing.ts";
-import { conversationOf, inputItems, withIds } from "./history.ts";
+import { conversationOf, inputItems, keptConversationOf, withIds } from "./history.ts";
 import { inputItemPage } from "./input-page.ts";
 import { keepResponse } from "./keeping.ts";
 import { conversationOfRequest, echoOf, responseSpecOf } from "./request.ts";
@@ -108,7 +108,7 @@ export function createResponsesRoutes(
     },
     responseInputItems(c) {
       const { input, previousId } = store.get(c.get("client"), idOf(c));
-      const before = conversationOf(previousId, store, c.get("client"), limits.maxBodyBytes);
+      const before = keptConversationOf(previousId, store, c.get("client"));
       return c.json(inputItemPage([...before, ...input], (name) => c.req.query(name)));
     },
   };
