@@ -454,6 +454,21 @@ describe("what is kept of a response", () => {
     expect(lastPrompt().messages[0]).toEqual({ role: "assistant", content: "Said before." });
   });
 
+  test("has the ids that its client gave, and an item that is named counts as if it was sent", async () => {
+    start({ maxBodyBytes: 2_000 });
+    const own = { id: "mine", role: "user", content: `${"x".repeat(800)}[eog:1]` };
+    const { id } = await whole({ input: [own] });
+    expect(await (await call("GET", `/v1/responses/${id}/input_items`)).json()).toMatchObject({ data: [own] });
+    const named = (count: number) => ({
+      input: Array.from({ length: count }, () => ({ type: "item_reference", id: "mine" })),
+    });
+    await whole(named(2));
+    expect(lastPrompt().messages.map(({ content }) => content)).toEqual([own.content, own.content]);
+    for (const path of ["/v1/responses", "/v1/responses/input_tokens"]) {
+      expect(await refusal(call("POST", path, named(3)))).toMatchObject({ status: 400, param: "input.2.id" });
+    }
+  });
+
   test("is listed as far as it is there, once a response before it is deleted", async () => {
     start();
     const first = await whole({ input: "a[eog:1]" });

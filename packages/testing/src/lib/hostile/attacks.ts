@@ -140,6 +140,21 @@ export const storms: readonly Attack[] = [
     },
   },
   {
+    name: "references to one large item",
+    async run(target, round) {
+      // Kept however its answer ends, and in a stream from the first moment on.
+      const item = `{"type":"message","role":"user","id":"kept-${round}","content":"${"x".repeat(largeBytes)}"}`;
+      await say(
+        target,
+        json("/v1/responses", `{"input":[${item}],"stream":true,"max_output_tokens":1}`, "a large item"),
+      );
+      const references = Array<string>(500).fill(`{"type":"item_reference","id":"kept-${round}"}`).join(",");
+      for (const path of ["/v1/responses", "/v1/responses/input_tokens"]) {
+        await say(target, json(path, `{"input":[${references}]}`, "500 references to a large item"));
+      }
+    },
+  },
+  {
     name: "storms of cancels",
     run: (target, round) =>
       many(24, async (index) => {

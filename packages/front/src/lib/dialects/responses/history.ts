@@ -5,23 +5,33 @@ import { unsupported } from "../../fields.ts";
 import type { OutputItem } from "./output.ts";
 import type { ResponseStore } from "./store.ts";
 
-/** The input as items; an item that is named is the client's own one that is kept. @throws WaggleError not_found naming the field */
+/**
+ * The input as items; an item that is named is the client's own one that is kept.
+ * @param maxBytes of all that is named, each time that it is: no more than a request may bring by itself
+ * @throws WaggleError not_found, invalid_argument naming the field
+ */
 export function inputItems(
   input: string | readonly ResponseItem[] | null | undefined,
   store: ResponseStore,
   client: string,
+  maxBytes: number,
 ): readonly ResponseItem[] {
   if (input == null || input === "") return [];
   if (typeof input === "string") return [{ type: "message", role: "user", content: input }];
+  let characters = 0;
   return input.map((item, index) => {
     if (item.type !== "item_reference") return item;
-    const found = store.item(client, item.id);
-    if (found !== undefined) return found;
     const field = `input.${index}.id`;
-    const problem = `no response that is kept has the item "${item.id}"`;
-    throw new WaggleError("not_found", `Cannot accept field "${field}": ${problem}.`, {
-      details: { problems: [{ field, problem }] },
-    });
+    const found = store.item(client, item.id);
+    if (found === undefined) {
+      const problem = `no response that is kept has the item "${item.id}"`;
+      throw new WaggleError("not_found", `Cannot accept field "${field}": ${problem}.`, {
+        details: { problems: [{ field, problem }] },
+      });
+    }
+    characters += JSON.stringify(found).length;
+    if (characters > maxBytes) throw unsupported(field, `the items named have more than ${maxBytes} characters`);
+    return found;
   });
 }
 
@@ -39,7 +49,7 @@ export function conversationOf(
   const field = "previous_response_id";
   const turns: (readonly OutputItem[])[] = [];
   let count = 0;
-  let bytes = 0;
+  let characters = 0;
   // Those before a response are used after it, and so kept longer.
   for (let id = previousId ?? undefined; id !== undefined;) {
     const { input, previousId: before, ended } = store.get(client, id, field);
@@ -50,8 +60,8 @@ export function conversationOf(
     if (count > requestLimits.messages) {
       throw unsupported(field, `its conversation has more than ${requestLimits.messages} items`);
     }
-    bytes += store.bytesOf(client, id);
-    if (bytes > 2 * maxBytes) throw unsupported(field, `its conversation has more than ${maxBytes} characters`);
+    characters += store.charactersOf(client, id);
+    if (characters > maxBytes) throw unsupported(field, `its conversation has more than ${maxBytes} characters`);
     id = before;
   }
   return turns.flat();

@@ -38,7 +38,7 @@ export function createResponsesRoutes(
     const client = c.get("client");
     return {
       before: conversationOf(previousId, store, client, limits.maxBodyBytes),
-      own: inputItems(input, store, client),
+      own: inputItems(input, store, client, limits.maxBodyBytes),
     };
   }
 

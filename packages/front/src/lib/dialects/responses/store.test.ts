@@ -1,6 +1,6 @@
 import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
-import { conversationOf, inputItems, withIds } from "./history.ts";
+import { withIds } from "./history.ts";
 import { createResponseStore } from "./store.ts";
 import type { ResponseStore } from "./store.ts";
 
@@ -21,7 +21,7 @@ function keep(store: ResponseStore, client: string, id: string, text: string, pr
   store.end(client, id, { response: { status: "completed" }, output });
 }
 
-const isThere = (store: ResponseStore, client: string, id: string): boolean => store.bytesOf(client, id) > 0;
+const isThere = (store: ResponseStore, client: string, id: string): boolean => store.charactersOf(client, id) > 0;
 
 test("a response is its client's own", () => {
   const { store } = start();
@@ -70,41 +70,12 @@ test("it goes a day after its last use", () => {
   expect([store.bytes, store.item("a", "msg_r")]).toEqual([0, undefined]);
 });
 
-test("a conversation is all responses up to one, oldest first", () => {
-  const { store } = start();
-  keep(store, "a", "1", "one");
-  keep(store, "a", "2", "two", "1");
-  const texts = conversationOf("2", store, "a", maxBytes).map((item) => "content" in item && item.content);
-  expect(texts).toEqual(["one", "re one", "two", "re two"]);
-  expect(conversationOf(null, store, "a", maxBytes)).toEqual([]);
-  expect(() => conversationOf("2", store, "a", 1_000)).toThrow("more than 1000 characters");
-  store.forget("a", "1");
-  expect(() => conversationOf("2", store, "a", maxBytes)).toThrow('Cannot find response "1"');
-});
-
-test("nothing goes on from a response that has not ended, or failed", () => {
-  const { store } = start();
-  store.keep("a", { head: headOf("r"), previousId: undefined, input: [] });
-  const why = (): unknown => conversationOf("r", store, "a", maxBytes);
-  expect(why).toThrow('"previous_response_id": response "r" has not ended');
-  store.end("a", "r", { response: { status: "failed" }, output: [] });
-  expect(why).toThrow('"previous_response_id": response "r" failed');
-});
-
 test("a response that was deleted while it ran does not come back", () => {
   const { store } = start();
   store.keep("a", { head: headOf("r"), previousId: undefined, input: [] });
   expect(store.forget("a", "r")).toBe(true);
   store.end("a", "r", { response: { status: "completed" }, output: [] });
   expect([isThere(store, "a", "r"), store.bytes]).toEqual([false, 0]);
-});
-
-test("an item may be named instead of sent", () => {
-  const { store } = start();
-  keep(store, "a", "r", "hi");
-  expect(inputItems([{ type: "item_reference", id: "msg_r" }], store, "a")).toMatchObject([{ content: "re hi" }]);
-  expect(() => inputItems([{ type: "item_reference", id: "x" }], store, "a")).toThrow('"input.0.id"');
-  expect(inputItems("", store, "a")).toEqual([]);
 });
 
 test("an item is there as long as one of the responses that have it, and it is the latest one's", () => {
@@ -119,4 +90,19 @@ test("an item is there as long as one of the responses that have it, and it is t
   expect(shown()).toMatchObject({ content: "2" });
   store.forget("a", "2");
   expect(shown()).toBeUndefined();
+});
+
+test("an input that is too long for a string leaves everything as it was", () => {
+  const { store } = start();
+  keep(store, "a", "r", "hi");
+  const before = store.bytes;
+  const toJSON = (): never => {
+    throw new RangeError("Invalid string length");
+  };
+  const input = [{ type: "message" as const, id: "new", role: "user" as const, content: "hi", toJSON }];
+  for (const id of ["r", "s"]) {
+    expect(() => store.keep("a", { head: headOf(id), previousId: undefined, input })).toThrow(RangeError);
+  }
+  expect([store.bytes, store.item("a", "new"), store.find("a", "s")]).toEqual([before, undefined, undefined]);
+  expect(store.item("a", "msg_r")).toMatchObject({ content: "re hi" });
 });

@@ -38,8 +38,8 @@ export interface ResponseStore {
   find(client: string, id: string): KeptResponse | undefined;
   /** @throws WaggleError not_found where `find` has none; naming the field, where the id came in one */
   get(client: string, id: string, field?: string): KeptResponse;
-  /** What it takes, two for each character of its JSON; 0 when it is not kept. */
-  bytesOf(client: string, id: string): number;
+  /** Of its conversation, which is its input and its output, as JSON; 0 when it is not kept. */
+  charactersOf(client: string, id: string): number;
   /** An item of one of the client's responses. */
   item(client: string, id: string): OutputItem | undefined;
   /** Returns whether it was there. */
@@ -47,11 +47,13 @@ export interface ResponseStore {
   readonly bytes: number;
 }
 
-/** As long as what a response costs beside its texts, roughly. */
-const entryText = " ".repeat(1_024);
+/** What a response costs beside its texts, roughly. */
+const entryCharacters = 1_024;
 
 interface Entry {
   response: KeptResponse;
+  /** Of the input and the output. */
+  characters: number;
   bytes: number;
   timer: TimerHandle;
 }
@@ -69,8 +71,8 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
   const shelves = new Map<string, Shelf>();
   let total = 0;
 
-  function grow(shelf: Shelf, entry: Entry, text: string): void {
-    const bytes = 2 * text.length;
+  function grow(shelf: Shelf, entry: Entry, characters: number): void {
+    const bytes = 2 * characters;
     entry.bytes += bytes;
     shelf.bytes += bytes;
     total += bytes;
@@ -124,23 +126,28 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
 
   return {
     keep(client, { head, previousId, input }) {
+      // Before anything is touched: it throws where the text would be longer than a string can be.
+      const characters = JSON.stringify(input).length;
+      const costs = entryCharacters + JSON.stringify(head).length + characters;
       forget(client, head.id);
       const shelf = shelves.get(client) ?? { entries: new Map(), owners: new Map(), bytes: 0 };
       shelves.set(client, shelf);
       const response = { head, previousId, input, ended: undefined };
-      const entry: Entry = { response, bytes: 0, timer: expiry(client, head.id) };
+      const entry: Entry = { response, characters, bytes: 0, timer: expiry(client, head.id) };
       shelf.entries.set(head.id, entry);
       own(shelf, head.id, input);
-      grow(shelf, entry, entryText + JSON.stringify([head, input]));
+      grow(shelf, entry, costs);
       makeRoom();
     },
     end(client, id, ended) {
       const shelf = shelves.get(client);
       const entry = shelf?.entries.get(id);
       if (shelf === undefined || entry === undefined) return;
+      const characters = JSON.stringify(ended.output).length;
       entry.response = { ...entry.response, ended };
+      entry.characters += characters;
       own(shelf, id, ended.output);
-      grow(shelf, entry, JSON.stringify(ended.output));
+      grow(shelf, entry, characters);
       makeRoom();
     },
     find: (client, id) => touch(client, id)?.response,
@@ -151,7 +158,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
       const details = field === undefined ? {} : { details: { problems: [{ field, problem: why }] } };
       throw new WaggleError("not_found", `Cannot find response "${id.slice(0, 128)}": ${why}.`, details);
     },
-    bytesOf: (client, id) => shelves.get(client)?.entries.get(id)?.bytes ?? 0,
+    charactersOf: (client, id) => shelves.get(client)?.entries.get(id)?.characters ?? 0,
     item(client, id) {
       const owner = [...(shelves.get(client)?.owners.get(id) ?? [])].at(-1);
       const entry = owner === undefined ? undefined : touch(client, owner);
