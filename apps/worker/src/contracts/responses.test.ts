@@ -3,7 +3,7 @@
 import { createStepGate } from "@waggle/engine";
 import { parseSse } from "@waggle/sse";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 import { alice, bob, forTwoClients } from "../testing/two-clients.ts";
@@ -28,7 +28,10 @@ interface Event extends Json {
 }
 
 let worker: InlineWorker;
-afterEach(() => worker.close());
+afterEach(async () => {
+  vi.useRealTimers();
+  await worker.close();
+});
 
 function start(options: InlineWorkerOptions = {}): InlineWorker {
   worker = createInlineWorker(options);
@@ -104,7 +107,7 @@ const weather = { type: "function", name: "weather", parameters };
 const calling = '<think>Hm.</think>Look:\n<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
 
 /** The conversation that the engine got with its latest job. */
-function lastPrompt(): { messages: readonly Json[]; tools?: readonly { function: Json }[] } {
+function lastPrompt(): { messages: readonly Json[]; tools?: readonly { function: Json }[]; sampling: Json } {
   const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
   return jobs.at(-1) as unknown as ReturnType<typeof lastPrompt>;
 }
@@ -134,6 +137,8 @@ describe("a stream", () => {
     expect(joined(events, "response.reasoning_summary_text.delta")).toBe("Hm.");
     expect(joined(events, "response.output_text.delta")).toBe("Look:");
     expect(joined(events, "response.function_call_arguments.delta")).toBe('{"city": "Bern"}');
+    const called = events.find(({ type }) => type === "response.function_call_arguments.done");
+    expect(called).toMatchObject({ name: "weather", arguments: '{"city": "Bern"}' });
     const types = events.map(({ type }) => type).filter((type) => type !== "keepalive");
     expect(types.filter((type, index) => type !== types[index - 1])).toEqual([
       ...["response.created", "response.in_progress"],
@@ -244,6 +249,7 @@ describe("what is asked", () => {
     expect(await whole({ input: "", max_output_tokens: 1 })).toMatchObject({ status: "incomplete" });
     expect(lastPrompt().messages).toEqual([{ role: "user", content: "" }]);
     expect((await whole({ max_output_tokens: 1 })).status).toBe("incomplete");
+    expect(lastPrompt().sampling).toMatchObject({ temperature: 1, top_p: 1 });
   });
 
   test("a history of items becomes messages as the model wrote them", async () => {
@@ -389,6 +395,16 @@ describe("what is asked", () => {
     expect(counted).toEqual({ object: "response.input_tokens", input_tokens: (usage as Json)["input_tokens"] });
   });
 
+  test("the same again: as many tokens, of which all but the last were cached", async () => {
+    start({ slots: 1 });
+    const usage = async () => (await whole({ input: "Hi[eog:1]" }))["usage"] as Json;
+    const { input_tokens: tokens } = await usage();
+    expect(await usage()).toMatchObject({
+      input_tokens: tokens,
+      input_tokens_details: { cached_tokens: Number(tokens) - 1 },
+    });
+  });
+
   test("on a path of no route is answered in this dialect", async () => {
     start();
     const upgrade = { connection: "Upgrade", upgrade: "websocket" };
@@ -519,7 +535,9 @@ describe("what is kept of a response", () => {
     start({ limits: { retryGraceMs: 10_000 } });
     const again = { "idempotency-key": "k" };
     const body = { input: say("Once."), stream: true };
-    const [first, second] = [await eventsOf(await post(body, again)), await eventsOf(await post(body, again))];
+    const first = await eventsOf(await post(body, again));
+    vi.setSystemTime(Date.now() + 5_000);
+    const second = await eventsOf(await post(body, again));
     expect(checked(second)).toEqual(checked(first));
     expect(await (await call("GET", `/v1/responses/${checked(first).id}`)).json()).toEqual(checked(first));
   });

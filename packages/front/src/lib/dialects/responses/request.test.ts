@@ -25,6 +25,7 @@ function optionsOf(body: ResponseRequest, chatFormat: ChatFormat): object {
 test.each([
   ["a level", "low", levels, { reasoning_effort: "low" }, "low"],
   ["a level that templates do not know", "xhigh", levels, { reasoning_effort: "high" }, "xhigh"],
+  ["the least one, which templates do not know", "minimal", levels, { reasoning_effort: "low" }, "minimal"],
   ["none, of a model that always thinks", "none", levels, {}, null],
   ["a level, of a model that is on or off", "low", switched, { enable_thinking: true }, "low"],
   ["none, of a model that is on or off", "none", switched, { enable_thinking: false }, "none"],
@@ -41,6 +42,26 @@ test("without an effort the model's format is not asked, which nobody knows befo
     throw new Error("unknown");
   };
   expect(echoOf({}, { chatFormat })["reasoning"]).toEqual({ effort: null, summary: null });
+});
+
+test.each([
+  [undefined, undefined],
+  [{ type: "text" } as const, undefined],
+  [{ type: "json_object" } as const, { value: { type: "object" }, field: "text.format" }],
+  [
+    { type: "json_schema", name: "x", schema: { type: "array" } } as const,
+    { value: { type: "array" }, field: "text.format.schema" },
+  ],
+])("the schema of the format %j", (wanted, schema) => {
+  const context = { chatFormat: () => genericFormat };
+  const body = wanted === undefined ? {} : { text: { format: wanted } };
+  expect(conversationOfRequest(body, [], toolboxOf(undefined, undefined), context).schema).toEqual(schema);
+});
+
+test("the temperature and top_p of no wish are OpenAI's", () => {
+  const context = { chatFormat: () => genericFormat };
+  expect(echoOf({}, context)).toMatchObject({ temperature: 1, top_p: 1 });
+  expect(echoOf({ temperature: 0, top_p: 0.5 }, context)).toMatchObject({ temperature: 0, top_p: 0.5 });
 });
 
 test("what Codex sends of itself is let through, and what was offered is told", () => {
