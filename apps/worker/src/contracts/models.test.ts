@@ -78,5 +78,7 @@ test.each(["/v1/models", "/models"])(
     const unknown = await ask("hf:user/other");
     expect(unknown.status).toBe(404);
     expect(OpenAiErrorSchema.parse(await unknown.json()).error.message).toContain('"hf:user/other"');
+    const metrics = await (await worker.app.request("/metrics", { headers: { host: "localhost" } })).text();
+    expect(metrics).toContain(`{route="${path}/:id",status="404"} 1`);
   },
 );

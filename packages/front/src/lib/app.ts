@@ -123,9 +123,10 @@ function requestIdOf(c: AppContext): string {
   return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req-${randomUUID()}`;
 }
 
-/** The route's pattern, never the path itself: a metric must not have as many labels as there are jobs. */
+/** The route's path as the reference has it, never the path asked for: a metric must not have as many labels as there are jobs. */
 function routeName(c: AppContext): string {
-  return matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"))?.path ?? "none";
+  const matched = matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"));
+  return matched?.path.replace("{.+}", "") ?? "none";
 }
 
 function isBelow(path: string, start: string): boolean {
