@@ -206,7 +206,7 @@ describe("the observer's routes", () => {
 describe("a real connection", () => {
   it("is destroyed when its reader never reads", async () => {
     const { app, feed } = createHive();
-    const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
+    const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1", overrideGlobalObjects: false });
     await once(server, "listening");
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
     socket.write("GET /v1/heartbeats/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");

@@ -12,6 +12,9 @@ import { loadLlamaBackend } from "./load.ts";
 
 /** Which slots computed how many tokens, for each forward pass: the library asks for the order of a batch once before each. */
 const passes: { slot: number; tokens: number }[][] = [];
+// Files of tests share what they import: this one is to have modules of its own, with the mock in them.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => void vi.resetModules());
 vi.mock("./batch-order.ts", async (importOriginal) => {
   const original = await importOriginal<typeof BatchOrder>();
   return {
