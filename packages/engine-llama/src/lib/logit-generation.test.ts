@@ -44,5 +44,5 @@ test("a grammar is asked for candidates at each step", async () => {
 });
 
 test("a grammar is not asked for candidates where all tokens' logits are there", async () => {
-  expect(await asked({ presence_penalty: 1 })).toEqual({ filters: [true, true], candidates: 0 });
+  expect(await asked({ presence_penalty: -1 })).toEqual({ filters: [true, true], candidates: 0 });
 });

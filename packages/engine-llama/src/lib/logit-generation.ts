@@ -3,7 +3,8 @@ import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import type { EvaluationPriority, LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
 import { followerLogprobs, withFollowers } from "./followers.ts";
 import type { GrammarRun } from "./grammar-run.ts";
-import { createLogitSampler, type SampledVocabulary } from "./logit-sampler.ts";
+import { createLogitSampler, logprobsOf, type SampledVocabulary } from "./logit-sampler.ts";
+import { tokenSeed } from "./token-seed.ts";
 
 export interface LogitGenerationOptions {
   readonly sequence: LlamaContextSequence;
@@ -42,17 +43,15 @@ export async function* generateFromLogits(
   options: LogitGenerationOptions,
 ): AsyncGenerator<SampledFromLogits, void, void> {
   const { sequence, evaluation, grammar, onEvaluated } = options;
-  const sampler = createLogitSampler(options);
-  const withLogprobs = options.sampling.topLogprobs !== undefined;
+  const { sampling } = options;
+  const sampler = createLogitSampler({ ...options, history: options.recent });
+  const count = sampling.topLogprobs ?? 0;
   const neutral = { temperature: 1, topK: 0, topP: 1, minP: 0 };
-  const neededLogits = () => {
-    if (sampler.needed === undefined) return true;
-    // Beside the most probable tokens some that the grammar allows: what is probable may be refused.
-    const tokens = (grammar?.candidates() ?? []) as LlamaToken[];
-    return { filter: { tokens, includeTop: sampler.needed } };
+  const generateNext = () => {
+    const { tokens, top, total } = sampler.request();
+    const logits = top === "all" || { filter: { tokens: tokens as LlamaToken[], includeTop: top } };
+    return { logits, totalLogitWeight: total, options: neutral };
   };
-  const generateNext = () => ({ logits: neededLogits(), totalLogitWeight: withLogprobs, options: neutral });
-  const count = options.sampling.topLogprobs ?? 0;
   let followers = options.followers;
   let input = withFollowers(options.tokens.slice(0, -1), followers ?? [], count);
   let last = options.tokens.at(-1);
@@ -61,14 +60,16 @@ export async function* generateFromLogits(
     onEvaluated();
     const next = outputs[input.length]?.next;
     if (next?.logits === undefined) throw new Error("The library gave no logits");
+    const place = { logits: next.logits, totalWeight: next.totalLogitWeight };
     const forced = options.forced();
-    const sampled = forced === undefined ? sampler.sample(next.logits, next.totalLogitWeight ?? 1) : { token: forced };
-    if (sampled === undefined) return;
-    const token = sampled.token as LlamaToken;
+    const seed = tokenSeed(sampling.seed, sequence.nextTokenIndex);
+    const token = (forced ?? sampler.sample(place, seed)) as LlamaToken | undefined;
+    if (token === undefined) return;
     grammar?.accept(token);
+    const hasLogprobs = forced === undefined && sampling.topLogprobs !== undefined;
     yield {
       token,
-      ...("logprobs" in sampled && withLogprobs ? { logprobs: sampled.logprobs } : {}),
+      ...(hasLogprobs ? { logprobs: logprobsOf(place, token, count) } : {}),
       ...(followers === undefined ? {} : { followers: followerLogprobs(outputs, followers, count) }),
     };
     followers = undefined;

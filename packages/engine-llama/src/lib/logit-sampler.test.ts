@@ -1,7 +1,8 @@
-import type { SlotSampling } from "@waggle/engine";
+import type { SlotSampling, Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { createLogitSampler } from "./logit-sampler.ts";
+import { createLogitSampler, logprobsOf, type LogitSamplerOptions } from "./logit-sampler.ts";
+import { tokenSeed } from "./token-seed.ts";
 
 const logits = new Map([
   [5, 3],
@@ -10,30 +11,39 @@ const logits = new Map([
   [8, -1],
 ]);
 const totalWeight = [0, -1, -2, -4].reduce((sum, x) => sum + Math.exp(x), 0);
+const place = { logits, totalWeight };
 
-function sampler(more: Partial<SlotSampling>, recent: readonly number[] = [], banned: readonly number[] = []) {
-  const sampling = { ...SamplingSchema.parse({}), min_p: 0, top_p: 1, top_k: 0, seed: 1, topLogprobs: 2, ...more };
-  return createLogitSampler({ sampling, recent: () => recent, banned: (token) => banned.includes(token) });
+function sampler(more: Partial<SlotSampling>, options: Partial<LogitSamplerOptions> = {}) {
+  const sampling = { ...SamplingSchema.parse({}), min_p: 0, top_p: 1, top_k: 0, seed: 1, ...more };
+  return createLogitSampler({ sampling, history: () => [], banned: () => false, ...options });
 }
 
-function frequencies(more: Partial<SlotSampling>, recent: readonly number[] = []): Map<number, number> {
-  const one = sampler(more, recent);
+function greedily(more: Partial<SlotSampling>, history: readonly Token[] = [], banned: readonly Token[] = []) {
+  const options = { history: () => history, banned: (token: Token) => banned.includes(token) };
+  return sampler({ temperature: 0, ...more }, options).sample(place, 1);
+}
+
+function frequencies(more: Partial<SlotSampling>): Map<number, number> {
+  const one = sampler(more);
   const counts = new Map<number, number>();
-  for (let i = 0; i < 20_000; i += 1) {
-    const token = one.sample(logits, totalWeight)?.token ?? -1;
-    counts.set(token, (counts.get(token) ?? 0) + 1 / 20_000);
+  for (let i = 0; i < 5_000; i += 1) {
+    const token = one.sample(place, tokenSeed(3, i)) ?? -1;
+    counts.set(token, (counts.get(token) ?? 0) + 1 / 5_000);
   }
   return counts;
 }
 
-describe("logit sampler", () => {
-  it("tells logprobs of the raw distribution, whatever is sampled", () => {
-    const { logprobs } = sampler({ temperature: 0, logit_bias: { "7": 50 } }).sample(logits, totalWeight) ?? {};
-    expect(logprobs?.top.map(({ token }) => token)).toEqual([5, 6]);
-    expect(logprobs?.top[0]?.logprob).toBeCloseTo(Math.log(1 / totalWeight), 10);
-    expect(logprobs?.logprob).toBeCloseTo(Math.log(Math.exp(-2) / totalWeight), 10);
-  });
+const tokensOf = (more: Partial<SlotSampling>) => [...frequencies(more).keys()].sort((a, b) => a - b);
 
+it("tells logprobs of the raw distribution, of those that were asked for", () => {
+  const { logprob, top } = logprobsOf(place, 7, 2);
+  expect(top.map(({ token }) => token)).toEqual([5, 6]);
+  expect(top[0]?.logprob).toBeCloseTo(Math.log(1 / totalWeight), 10);
+  expect(logprob).toBeCloseTo(Math.log(Math.exp(-2) / totalWeight), 10);
+  expect(() => logprobsOf({ logits }, 7, 2)).toThrow("the sum");
+});
+
+describe("logit sampler", () => {
   it("draws in proportion to the probabilities, sharpened by the temperature", () => {
     const plain = frequencies({ temperature: 1 });
     expect(plain.get(5)).toBeCloseTo(1 / totalWeight, 1);
@@ -42,39 +52,74 @@ describe("logit sampler", () => {
   });
 
   it("cuts off by top-k, top-p and min-p", () => {
-    expect([...frequencies({ temperature: 1, top_k: 2 }).keys()].sort((a, b) => a - b)).toEqual([5, 6]);
-    expect([...frequencies({ temperature: 1, top_p: 0.5 }).keys()]).toEqual([5]);
-    expect([...frequencies({ temperature: 2, min_p: 0.3 }).keys()].sort((a, b) => a - b)).toEqual([5, 6]);
+    expect(tokensOf({ temperature: 1, top_k: 2 })).toEqual([5, 6]);
+    expect(tokensOf({ temperature: 1, top_p: 0.5 })).toEqual([5]);
+    expect(tokensOf({ temperature: 1, top_p: 0 })).toEqual([5]);
+    expect(tokensOf({ temperature: 2, min_p: 0.3 })).toEqual([5, 6]);
   });
 
   it("honours biases, bans and penalties", () => {
-    expect(sampler({ temperature: 0, logit_bias: { "5": -100 } }).sample(logits, totalWeight)?.token).toBe(6);
-    expect(sampler({ temperature: 0 }, [], [5, 6]).sample(logits, totalWeight)?.token).toBe(7);
-    expect(sampler({ temperature: 0, presence_penalty: 2 }, [5]).sample(logits, totalWeight)?.token).toBe(6);
-    expect(sampler({ temperature: 0, frequency_penalty: 1.2 }, [5, 5, 6]).sample(logits, totalWeight)?.token).toBe(7);
-    expect(sampler({ temperature: 0, repeat_penalty: 4 }, [5]).sample(logits, totalWeight)?.token).toBe(6);
-    expect(sampler({ temperature: 0 }, [], [5, 6, 7, 8]).sample(logits, totalWeight)).toBeUndefined();
+    expect(greedily({ logit_bias: { "7": 50 } })).toBe(7);
+    expect(greedily({ logit_bias: { "5": -100 } })).toBe(6);
+    expect(greedily({}, [], [5, 6])).toBe(7);
+    expect(greedily({ presence_penalty: 2 }, [5])).toBe(6);
+    expect(greedily({ frequency_penalty: 1.2 }, [5, 5, 6])).toBe(7);
+    expect(greedily({ repeat_penalty: 4 }, [5])).toBe(6);
+    expect(greedily({}, [], [5, 6, 7, 8])).toBeUndefined();
+  });
+
+  it("lets penalties look back on so many tokens and no further", () => {
+    expect(greedily({ presence_penalty: 2, repeat_last_n: 2 }, [5, 9, 9])).toBe(5);
+    expect(greedily({ presence_penalty: 2, repeat_last_n: 3 }, [5, 9, 9])).toBe(6);
+    expect(greedily({ presence_penalty: 2, repeat_last_n: 0 }, [5])).toBe(5);
+  });
+
+  it("makes a repetition dear with DRY, but for what breaks it", () => {
+    const dry = { dry_multiplier: 2, dry_allowed_length: 2 };
+    const history = [1, 2, 5, 1, 2];
+    expect(greedily(dry, history)).toBe(6);
+    expect(greedily({ ...dry, dry_penalty_last_n: 4 }, history)).toBe(5);
+    const dryBreakers = new Map([[2, [[]]]]);
+    const broken = sampler({ temperature: 0, ...dry }, { history: () => history, dryBreakers });
+    expect(broken.sample(place, 1)).toBe(5);
   });
 
   it("takes the best choices away with XTC, but for the last of them", () => {
     const xtc = { temperature: 1, xtc_probability: 1, xtc_threshold: 0.2 };
-    expect([...frequencies(xtc).keys()].sort((a, b) => a - b)).toEqual([6, 7, 8]);
-    expect(sampler({ ...xtc, temperature: 0 }).sample(logits, totalWeight)?.token).toBe(6);
+    expect(tokensOf(xtc)).toEqual([6, 7, 8]);
+    expect(greedily({ ...xtc, temperature: 0 })).toBe(6);
     expect(frequencies({ ...xtc, xtc_probability: 0.5 }).get(5)).toBeCloseTo(0.5 / totalWeight, 1);
-    expect(sampler({ ...xtc, xtc_threshold: 0.9, temperature: 0 }).sample(logits, totalWeight)?.token).toBe(5);
+    expect(greedily({ ...xtc, xtc_threshold: 0.9, temperature: 0 })).toBe(5);
+  });
+
+  it("samples the same with the same seed, whatever it has sampled before", () => {
+    const one = sampler({ temperature: 1 });
+    const run = (seed: number) => Array.from({ length: 20 }, (_, at) => one.sample(place, tokenSeed(seed, at)));
+    const first = run(9);
+    expect(run(9)).toEqual(first);
+    expect(run(10)).not.toEqual(first);
+    expect(one.sample(place, tokenSeed(9, 19))).toBe(first.at(-1));
+  });
+
+  it("takes the lowest of tokens that are as probable", () => {
+    const even = new Map([
+      [7, 1],
+      [4, 1],
+      [9, 0],
+    ]);
+    expect(sampler({ temperature: 0 }).sample({ logits: even }, 1)).toBe(4);
   });
 
   it("chooses among what a grammar allows, asked for as little as possible", () => {
     const asked: number[] = [];
     const withGrammar = (tokens: readonly number[], more: Partial<SlotSampling> = {}) => {
-      const sampling = { ...SamplingSchema.parse({ temperature: 0, top_k: 40 }), seed: 1, ...more };
       const allows = (token: number): boolean => {
         asked.push(token);
         return tokens.includes(token);
       };
-      const one = createLogitSampler({ sampling, recent: () => [], banned: () => false, grammar: { allows } });
+      const one = sampler({ temperature: 0, top_k: 40, ...more }, { grammar: { allows, candidates: () => [] } });
       // What the grammar suggests comes last, whatever its logit.
-      return one.sample(new Map([...logits, [9, 2.5]]), totalWeight)?.token;
+      return one.sample({ logits: new Map([...logits, [9, 2.5]]), totalWeight }, 1);
     };
     expect(withGrammar([5, 7])).toBe(5);
     expect(asked).toEqual([5]);
@@ -85,20 +130,17 @@ describe("logit sampler", () => {
     expect(withGrammar([])).toBeUndefined();
   });
 
-  it("repeats itself with the same seed", () => {
-    const run = (seed: number) => {
-      const one = sampler({ temperature: 1, seed });
-      return Array.from({ length: 20 }, () => one.sample(logits, totalWeight)?.token);
-    };
-    expect(run(9)).toEqual(run(9));
-    expect(run(9)).not.toEqual(run(10));
-  });
-
-  it("asks for all logits only where it must", () => {
-    expect(sampler({ temperature: 0.8, top_k: 40 }).needed).toBe(56);
-    expect(sampler({ temperature: 0, top_k: 0, topLogprobs: 20 }).needed).toBe(20);
-    expect(sampler({ temperature: 1, top_k: 0 }).needed).toBeUndefined();
-    expect(sampler({ temperature: 1, top_k: 40, presence_penalty: 1 }).needed).toBeUndefined();
+  it("draws again where a grammar refused: the first number led to what is gone", () => {
+    const flat = { logits: new Map(Array.from({ length: 10 }, (_, token): [Token, number] => [token, 0])) };
+    const grammar = { allows: (token: Token) => token > 1, candidates: () => [] };
+    const one = sampler({ temperature: 1 }, { grammar });
+    const counts = new Map<Token, number>();
+    for (let i = 0; i < 8_000; i++) {
+      const token = one.sample(flat, tokenSeed(1, i)) ?? -1;
+      counts.set(token, (counts.get(token) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(8);
+    for (const count of counts.values()) expect(Math.abs(count - 1_000)).toBeLessThan(150);
   });
 });
 
@@ -108,14 +150,54 @@ it("fills a hole with what it is sure of, and ends it where it is not", () => {
     tokenBytes: (token: number) => Uint8Array.of(token),
     end: 9,
   };
-  const fill = (more: Partial<SlotSampling>) => {
-    const sampling = { ...SamplingSchema.parse({}), min_p: 0, top_p: 1, top_k: 40, seed: 1, fillIn: true, ...more };
-    return createLogitSampler({ sampling, recent: () => [], banned: () => false, vocabulary });
-  };
-  const sure = new Set(Array.from({ length: 200 }, () => fill({}).sample(logits, totalWeight)?.token));
-  expect([...sure].every((token) => token === 5 || token === 6)).toBe(true);
-  const flat = new Map(Array.from({ length: 12 }, (_, token) => [token + 10, 0]));
-  expect(fill({}).sample(flat, 12)?.token).toBe(9);
-  expect(fill({ temperature: 0 }).sample(flat, 12)?.token).toBe(9);
-  expect(fill({ ignore_eos: true, temperature: 0 }).sample(flat, 12)?.token).toBe(10);
+  const fill = (more: Partial<SlotSampling>) => sampler({ top_k: 40, fillIn: true, ...more }, { vocabulary });
+  const sure = new Set(Array.from({ length: 200 }, (_, seed) => fill({}).sample(place, seed)));
+  expect([...sure]).toEqual([5]);
+  const flat = { logits: new Map(Array.from({ length: 12 }, (_, token) => [token + 10, 0])) };
+  expect(fill({}).sample(flat, 1)).toBe(9);
+  expect(fill({ temperature: 0 }).sample(flat, 1)).toBe(9);
+  expect(fill({ ignore_eos: true, temperature: 0 }).sample(flat, 1)).toBe(10);
+  expect(fill({}).request()).toEqual({ tokens: [9], top: 56, total: false });
+});
+
+describe("what the logit sampler asks for", () => {
+  const request = (more: Partial<SlotSampling>, options: Partial<LogitSamplerOptions> = {}) =>
+    sampler({ temperature: 0.8, top_k: 40, ...more }, options).request();
+  const history = () => [1, 2, 2, 3, 1, 2];
+
+  it("is as many as may be chosen, and some to spare", () => {
+    expect(request({})).toEqual({ tokens: [], top: 56, total: false });
+    expect(request({ temperature: 0, top_k: 0 })).toEqual({ tokens: [], top: 17, total: false });
+    expect(request({ temperature: 0, topLogprobs: 20 })).toEqual({ tokens: [], top: 20, total: true });
+  });
+
+  it("is one more for each token that something may lower", () => {
+    expect(request({ presence_penalty: 1 }, { history }).top).toBe(59);
+    expect(request({ repeat_penalty: 1.1, repeat_last_n: 2 }, { history }).top).toBe(58);
+    expect(request({ repeat_penalty: 1.1, repeat_last_n: 0 }, { history }).top).toBe(56);
+    expect(request({ dry_multiplier: 1, dry_allowed_length: 1 }, { history }).top).toBe(58);
+    expect(request({ logit_bias: { "3": -1, "4": -100, "5": 2 } })).toEqual({ tokens: [5], top: 58, total: false });
+  });
+
+  it("is all only where it must be", () => {
+    expect(request({ top_k: 0 }).top).toBe("all");
+    expect(request({ presence_penalty: -1 }).top).toBe("all");
+    expect(request({ repeat_penalty: 0.9 }).top).toBe("all");
+    expect(request({ repeat_penalty: 0.9, repeat_last_n: 0 }).top).toBe(56);
+    expect(request({ xtc_probability: 0.5 }).top).toBe(56);
+    expect(request({ xtc_probability: 0.5, temperature: 0 }).top).toBe("all");
+    expect(request({ xtc_probability: 0.5, xtc_threshold: 0.6, temperature: 0 }).top).toBe(17);
+  });
+
+  it("is what the grammar allows as well, and follows the history and the grammar", () => {
+    const held = [1];
+    let at = 0;
+    const grammar = { allows: () => true, candidates: () => [at++] };
+    const sampling = { ...SamplingSchema.parse({ top_k: 300, presence_penalty: 1 }), seed: 1 };
+    const one = createLogitSampler({ sampling, history: () => held, banned: () => false, grammar });
+    expect(one.request()).toEqual({ tokens: [0], top: 317, total: false });
+    held.push(2);
+    expect(one.request()).toEqual({ tokens: [1], top: 318, total: false });
+    expect(request({}, { grammar }).top).toBe(256);
+  });
 });

@@ -1,0 +1,54 @@
+import type { Token } from "@waggle/engine";
+import { expect, test } from "vitest";
+import { createDryBreakers } from "./dry-breakers.ts";
+
+const pieces = ["a", "\n", "b\n", "\n\n", "\nc", "ab", "b", "é", "x\n\ny", "bc\na b", "—"];
+
+function breakersOf(tokenized: string[] = []) {
+  const characters = [..."abcdef\n"];
+  return createDryBreakers({
+    vocabularySize: pieces.length,
+    tokenBytes: (token) => new TextEncoder().encode(pieces[token]),
+    tokenize(text) {
+      tokenized.push(text);
+      return [...text].map((character) => 100 + characters.indexOf(character));
+    },
+  });
+}
+
+const asObject = (found: ReadonlyMap<Token, readonly (readonly Token[])[]>) => Object.fromEntries(found);
+
+test("finds the tokens that have the breaker in them", async () => {
+  expect(asObject(await breakersOf()(["\n"]))).toEqual({ 1: [[]], 2: [[]], 3: [[]], 4: [[]], 8: [[]], 9: [[]] });
+});
+
+test("finds the tokens that end with its beginning, with the tokens of its rest", async () => {
+  expect(asObject(await breakersOf()(["\n\n"]))).toEqual({ 1: [[106]], 2: [[106]], 3: [[]], 8: [[]] });
+  expect(asObject(await breakersOf()(["abc"]))).toEqual({ 0: [[101, 102]], 5: [[102]] });
+});
+
+test("joins what it finds for each of them", async () => {
+  expect(asObject(await breakersOf()(["\n", "\n\n", "bc"]))).toMatchObject({
+    1: [[], [106]],
+    5: [[102]],
+    6: [[102]],
+    9: [[]],
+  });
+});
+
+test("cuts a breaker after 40 bytes, and what follows its first token after 20 tokens", async () => {
+  const tokenized: string[] = [];
+  const found = await breakersOf(tokenized)([`a${"c".repeat(60)}`]);
+  expect(tokenized).toEqual(["c".repeat(39)]);
+  expect(found.get(0)).toEqual([Array.from({ length: 20 }, () => 102)]);
+});
+
+test("knows the last few sets, and tokenizes a rest once", async () => {
+  const tokenized: string[] = [];
+  const find = breakersOf(tokenized);
+  const first = await find(["\n\n"]);
+  expect(await find(["\n\n"])).toBe(first);
+  expect(tokenized).toEqual(["\n"]);
+  for (const other of ["a", "b", "c", "d"]) await find([other]);
+  expect(await find(["\n\n"])).not.toBe(first);
+});

@@ -1,0 +1,86 @@
+// Owns the tokens that DRY's breakers may be written with: a breaker is a text, and may begin in the middle of a token and end in a later one.
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Token } from "@waggle/engine";
+import { mostTailTokens, type DryBreakers } from "./dry.ts";
+import { tokensPerTurn } from "./vocabulary-order.ts";
+
+export interface DryBreakerOptions {
+  readonly vocabularySize: number;
+  /** Control tokens have some as well, those of their name: they break a repetition as any other. */
+  readonly tokenBytes: (token: Token) => Uint8Array;
+  /** Without a token for the text's beginning, and never to control tokens. */
+  readonly tokenize: (text: string) => Promise<readonly Token[]> | readonly Token[];
+}
+
+/** Of a breaker's text, as in llama.cpp. */
+const mostBytes = 40;
+/** Most jobs have the default ones. */
+const keptSets = 4;
+
+/** @returns what looks breakers up; the whole vocabulary is searched, which takes turns with everything else, and the last few results are kept */
+export function createDryBreakers(options: DryBreakerOptions): (texts: readonly string[]) => Promise<DryBreakers> {
+  const kept = new Map<string, Promise<DryBreakers>>();
+  return async (texts) => {
+    const key = JSON.stringify(texts);
+    const found = kept.get(key) ?? findBreakers(texts, options);
+    kept.delete(key);
+    kept.set(key, found);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= keptSets) break;
+      kept.delete(oldest);
+    }
+    return await found;
+  };
+}
+
+async function findBreakers(
+  texts: readonly string[],
+  { vocabularySize, tokenBytes, tokenize }: DryBreakerOptions,
+): Promise<DryBreakers> {
+  const beginningWith = byFirstByte(texts.filter((text) => text !== ""));
+  const tails = new Map<string, readonly Token[]>();
+  const found = new Map<Token, (readonly Token[])[]>();
+
+  async function tailOf(rest: string): Promise<readonly Token[]> {
+    let tail = tails.get(rest);
+    if (tail === undefined) {
+      tail = rest === "" ? [] : (await tokenize(rest)).slice(0, mostTailTokens);
+      tails.set(rest, tail);
+    }
+    return tail;
+  }
+
+  for (let token = 0; token < vocabularySize; token++) {
+    if (token % tokensPerTurn === tokensPerTurn - 1) await nextTurn();
+    const bytes = tokenBytes(token);
+    for (let at = 0; at < bytes.length; at++) {
+      for (const breaker of beginningWith[bytes[at] ?? 0] ?? []) {
+        const said = saidAt(at, bytes, breaker);
+        if (said === 0) continue;
+        // A cut in the middle of a character leaves what no text has, and no tokenizer makes anything of.
+        const tail = await tailOf(breaker.toString("utf8", said));
+        const own = found.get(token);
+        if (own === undefined) found.set(token, [tail]);
+        else if (!own.includes(tail)) own.push(tail);
+      }
+    }
+  }
+  return found;
+}
+
+/** Cut at the most bytes; most tokens have none of the first ones. */
+function byFirstByte(texts: readonly string[]): readonly (readonly Buffer[] | undefined)[] {
+  const grouped: Buffer[][] = [];
+  for (const text of texts) {
+    const breaker = Buffer.from(text).subarray(0, mostBytes);
+    (grouped[breaker[0] ?? 0] ??= []).push(breaker);
+  }
+  return grouped;
+}
+
+/** How many of the breaker's bytes stand there, all of them or up to the token's end; of a token that has it whole no beginning counts. */
+function saidAt(at: number, bytes: Uint8Array, breaker: Buffer): number {
+  const length = Math.min(breaker.length, bytes.length - at);
+  for (let i = 1; i < length; i++) if (bytes[at + i] !== breaker[i]) return 0;
+  return length < breaker.length && Buffer.from(bytes).includes(breaker) ? 0 : length;
+}

@@ -1,0 +1,98 @@
+// Owns DRY ("don't repeat yourself"): what a token costs that would make a repetition longer. The rules are those of llama.cpp's sampler.
+import type { SlotSampling, Token } from "@waggle/engine";
+
+export type DrySettings = Pick<
+  SlotSampling,
+  "dry_multiplier" | "dry_base" | "dry_allowed_length" | "dry_penalty_last_n"
+>;
+
+/** Most tokens that follow a breaker's first one, as in llama.cpp. */
+export const mostTailTokens = 20;
+
+/** What no repetition reaches across: by its first token, the tokens that follow there, none where it is whole in the first one. */
+export type DryBreakers = ReadonlyMap<Token, readonly (readonly Token[])[]>;
+
+/** The natural logarithm of the greatest number in single precision. */
+const greatestLog = Math.fround(88.722_839_1);
+/** A base up to this one does not grow. */
+const leastBase = Math.fround(1.000_001);
+
+export function hasDry({ dry_multiplier, dry_penalty_last_n }: DrySettings): boolean {
+  return dry_multiplier !== 0 && dry_penalty_last_n !== 0;
+}
+
+/**
+ * The text ends with tokens that it had before: what followed them there costs multiplier · base ^ (their number - allowed length). Takes time in
+ * proportion to the tokens looked at.
+ * @param history oldest first; of it the last `dry_penalty_last_n` are looked at, all of them where that is -1
+ * @returns what to subtract from the logits of these tokens, in single precision
+ */
+export function dryPenalties(
+  history: readonly Token[],
+  settings: DrySettings,
+  breakers: DryBreakers,
+): Map<Token, number> {
+  const { dry_allowed_length: allowed, dry_penalty_last_n: lastN } = settings;
+  const penalties = new Map<Token, number>();
+  if (!hasDry(settings)) return penalties;
+  const recent = newestFirst(history, lastN === -1 ? history.length : Math.min(lastN, history.length));
+  if (recent.length <= allowed) return penalties;
+  const matched = matchLengths(recent);
+  const limit = unbrokenLength(recent, breakers, matched.longest);
+  if (limit < allowed) return penalties;
+  const lengths = new Map<Token, number>();
+  for (let back = 1; back < recent.length; back++) {
+    const length = Math.min(matched.lengths[back] ?? 0, limit);
+    if (length < allowed) continue;
+    const follower = recent[back - 1] ?? 0;
+    if (length > (lengths.get(follower) ?? -1)) lengths.set(follower, length);
+  }
+  const [multiplier, base] = [Math.fround(settings.dry_multiplier), Math.fround(settings.dry_base)];
+  const mostOver = base > leastBase ? Math.trunc(Math.fround(greatestLog / Math.fround(Math.log(base)))) : 0;
+  for (const [token, length] of lengths) {
+    if (breakers.get(token)?.some((tail) => tail.length === 0) === true) continue;
+    const over = mostOver > 0 ? Math.min(length - allowed, mostOver) : length - allowed;
+    penalties.set(token, Math.fround(multiplier * base ** over));
+  }
+  return penalties;
+}
+
+function newestFirst(history: readonly Token[], count: number): Uint32Array {
+  const recent = new Uint32Array(count);
+  for (let back = 0; back < count; back++) recent[back] = history[history.length - 1 - back] ?? 0;
+  return recent;
+}
+
+/** How many tokens have come since the last breaker; more than the longest match, which is all that matters, where that is further back. */
+function unbrokenLength(recent: Uint32Array, breakers: DryBreakers, longestMatch: number): number {
+  const end = Math.min(recent.length, longestMatch + mostTailTokens + 1);
+  for (let back = 0; back < end; back++) {
+    let longest = -1;
+    for (const tail of breakers.get(recent[back] ?? 0) ?? []) {
+      const { length } = tail;
+      if (length <= longest || length > back) continue;
+      if (tail.every((token, i) => recent[back - 1 - i] === token)) longest = length;
+    }
+    if (longest >= 0) return back - longest;
+  }
+  return recent.length;
+}
+
+/**
+ * For each number of tokens left out at the end: with how many tokens what is then left ends as the whole does. The Z-algorithm (Gusfield,
+ * "Algorithms on Strings, Trees and Sequences", 1997, 1.4), here from the end.
+ */
+function matchLengths(recent: Uint32Array): { readonly lengths: Uint32Array; readonly longest: number } {
+  let longest = 0;
+  const lengths = new Uint32Array(recent.length);
+  // What matched furthest back: from `begin` to before `end` the tokens are those from 0 on.
+  let [begin, end] = [0, 0];
+  for (let back = 1; back < recent.length; back++) {
+    let length = back < end ? Math.min(end - back, lengths[back - begin] ?? 0) : 0;
+    while (back + length < recent.length && recent[length] === recent[back + length]) length++;
+    if (back + length > end) [begin, end] = [back, back + length];
+    lengths[back] = length;
+    if (length > longest) longest = length;
+  }
+  return { lengths, longest };
+}
