@@ -1,18 +1,20 @@
 import type { Token } from "@waggle/engine";
 import { expect, test } from "vitest";
-import { createDryBreakers } from "./dry-breakers.ts";
+import { createDryBreakers, type DryBreakerOptions } from "./dry-breakers.ts";
 
 const pieces = ["a", "\n", "b\n", "\n\n", "\nc", "ab", "b", "é", "x\n\ny", "bc\na b", "—"];
 
-function breakersOf(tokenized: string[] = []) {
+function breakersOf(tokenized: string[] = [], more: Partial<DryBreakerOptions> = {}) {
   const characters = [..."abcdef\n"];
   return createDryBreakers({
-    vocabularySize: pieces.length,
+    pieces,
     tokenBytes: (token) => new TextEncoder().encode(pieces[token]),
+    addsSpace: false,
     tokenize(text) {
       tokenized.push(text);
       return [...text].map((character) => 100 + characters.indexOf(character));
     },
+    ...more,
   });
 }
 
@@ -34,6 +36,18 @@ test("joins what it finds for each of them", async () => {
     6: [[102]],
     9: [[]],
   });
+});
+
+test("finds control tokens by their names", async () => {
+  const find = breakersOf([], { pieces: ["<s>", "a", "<|end|>"], tokenBytes: () => new Uint8Array() });
+  expect(asObject(await find(["<|end|>"]))).toEqual({ 2: [[]] });
+});
+
+test("leaves out the first space of each token where the tokenizer adds one", async () => {
+  const spaced = ["a", " a", "  a", "b a"];
+  const more = { pieces: spaced, tokenBytes: (token: Token) => Buffer.from(spaced[token] ?? "") };
+  expect(asObject(await breakersOf([], more)([" a"]))).toEqual({ 1: [[]], 2: [[]], 3: [[]] });
+  expect(asObject(await breakersOf([], { ...more, addsSpace: true })([" a"]))).toEqual({ 2: [[]], 3: [[]] });
 });
 
 test("cuts a breaker after 40 bytes, and what follows its first token after 20 tokens", async () => {

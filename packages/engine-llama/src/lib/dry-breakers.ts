@@ -5,9 +5,11 @@ import { mostTailTokens, type DryBreakers } from "./dry.ts";
 import { tokensPerTurn } from "./vocabulary-order.ts";
 
 export interface DryBreakerOptions {
-  readonly vocabularySize: number;
-  /** Control tokens have some as well, those of their name: they break a repetition as any other. */
+  /** The vocabulary's pieces as the file has them: where a token adds nothing to the text, a breaker may still name it. */
+  readonly pieces: readonly string[];
   readonly tokenBytes: (token: Token) => Uint8Array;
+  /** The tokenizer puts a space before a text. llama.cpp takes that for the first one of each token, so no breaker finds it there. */
+  readonly addsSpace: boolean;
   /** Without a token for the text's beginning, and never to control tokens. */
   readonly tokenize: (text: string) => Promise<readonly Token[]> | readonly Token[];
 }
@@ -16,6 +18,8 @@ export interface DryBreakerOptions {
 const mostBytes = 40;
 /** Most jobs have the default ones. */
 const keptSets = 4;
+const space = 0x20;
+const encoder = new TextEncoder();
 
 /** @returns what looks breakers up; the whole vocabulary is searched, which takes turns with everything else, and the last few results are kept */
 export function createDryBreakers(options: DryBreakerOptions): (texts: readonly string[]) => Promise<DryBreakers> {
@@ -35,7 +39,7 @@ export function createDryBreakers(options: DryBreakerOptions): (texts: readonly 
 
 async function findBreakers(
   texts: readonly string[],
-  { vocabularySize, tokenBytes, tokenize }: DryBreakerOptions,
+  { pieces, tokenBytes, addsSpace, tokenize }: DryBreakerOptions,
 ): Promise<DryBreakers> {
   const beginningWith = byFirstByte(texts.filter((text) => text !== ""));
   const tails = new Map<string, readonly Token[]>();
@@ -50,10 +54,11 @@ async function findBreakers(
     return tail;
   }
 
-  for (let token = 0; token < vocabularySize; token++) {
+  for (const [token, piece] of pieces.entries()) {
     if (token % tokensPerTurn === tokensPerTurn - 1) await nextTurn();
-    const bytes = tokenBytes(token);
-    for (let at = 0; at < bytes.length; at++) {
+    const added = tokenBytes(token);
+    const bytes = added.length > 0 ? added : encoder.encode(piece);
+    for (let at = addsSpace && bytes[0] === space ? 1 : 0; at < bytes.length; at++) {
       for (const breaker of beginningWith[bytes[at] ?? 0] ?? []) {
         const said = saidAt(at, bytes, breaker);
         if (said === 0) continue;

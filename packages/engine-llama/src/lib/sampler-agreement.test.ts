@@ -219,8 +219,9 @@ describe("with DRY", () => {
   async function ours(sampling: SlotSampling, breakers: string[]): Promise<Token[]> {
     const vocabulary = readVocabulary(model);
     const find = createDryBreakers({
-      vocabularySize: vocabulary.pieces.length,
+      pieces: vocabulary.pieces,
       tokenBytes: createTokenBytes(vocabulary),
+      addsSpace: true,
       tokenize: (breaker) => model.tokenize(breaker),
     });
     const sampled: Token[] = [];
@@ -253,6 +254,7 @@ describe("with DRY", () => {
     ["a strong one", { dry_multiplier: 20, dry_base: 3, dry_allowed_length: 1 }, defaults],
     ["few tokens", { dry_multiplier: 20, dry_allowed_length: 1, dry_penalty_last_n: 12 }, defaults],
     ["breakers in the middle of tokens", { dry_multiplier: 9, dry_allowed_length: 1 }, ["he w", " a"]],
+    ["a space, which tokens only begin with", { dry_multiplier: 9, dry_allowed_length: 1 }, [" ", " b"]],
     ["breakers of several tokens", { dry_multiplier: 9, dry_allowed_length: 1 }, ["the red ball", ". Tim"]],
   ])("says what the library says: %s", async (_, fields, breakers) => {
     const sampling = samplingOf({ temperature: 0, dry_penalty_last_n: 200, ...fields });
