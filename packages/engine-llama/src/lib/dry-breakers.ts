@@ -42,15 +42,12 @@ async function findBreakers(
   { pieces, tokenBytes, addsSpace, tokenize }: DryBreakerOptions,
 ): Promise<DryBreakers> {
   const beginningWith = byFirstByte(texts.filter((text) => text !== ""));
-  const tails = new Map<string, readonly Token[]>();
+  const tails = new Map<string, readonly Token[]>([["", []]]);
   const found = new Map<Token, (readonly Token[])[]>();
 
   async function tailOf(rest: string): Promise<readonly Token[]> {
-    let tail = tails.get(rest);
-    if (tail === undefined) {
-      tail = rest === "" ? [] : (await tokenize(rest)).slice(0, mostTailTokens);
-      tails.set(rest, tail);
-    }
+    const tail = (await tokenize(rest)).slice(0, mostTailTokens);
+    tails.set(rest, tail);
     return tail;
   }
 
@@ -63,7 +60,8 @@ async function findBreakers(
         const said = saidAt(at, bytes, breaker);
         if (said === 0) continue;
         // A cut in the middle of a character leaves what no text has, and no tokenizer makes anything of.
-        const tail = await tailOf(breaker.toString("utf8", said));
+        const rest = said === breaker.length ? "" : breaker.toString("utf8", said);
+        const tail = tails.get(rest) ?? (await tailOf(rest));
         const own = found.get(token);
         if (own === undefined) found.set(token, [tail]);
         else if (!own.includes(tail)) own.push(tail);
