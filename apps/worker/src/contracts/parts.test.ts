@@ -96,8 +96,7 @@ describe("the native dialect", () => {
   it("gives what cannot be read as content, counts it and logs it", async () => {
     start();
     const odd = '<tool_call>{"name": "nobody", "arguments": {}}</tool_call>';
-    // DRY leaves the answer to itself, so that it can be odd.
-    const { end } = await native(asking(odd, { tools, dry_multiplier: 0.5 }));
+    const { end } = await native(asking(odd, { tools }));
     expect(end.message).toEqual({ role: "assistant", content: odd });
     expect(worker.logLines).toContainEqual(expect.objectContaining({ msg: "tool_call_unreadable", calls: 1 }));
   });

@@ -39,6 +39,8 @@ async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void)
     ...(start.contextSize === undefined ? {} : { contextSize: start.contextSize }),
     threads: start.threads,
     device: start.device,
+    // The worker starts this process so.
+    onePoolThread: true,
     ...(start.chatTemplate === undefined ? {} : { chatTemplate: start.chatTemplate }),
     ...(start.prefixStore === undefined ? {} : { statesFolder: start.prefixStore.folder }),
     onProgress: createReport("loading", emit).show,

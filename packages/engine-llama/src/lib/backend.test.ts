@@ -2,30 +2,12 @@ import type { Backend, EntryResult, SlotSampling, BatchEntry, Token } from "@wag
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
 import { backendContract } from "@waggle/testing";
 import { getLlama } from "node-llama-cpp";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { commonGrammars } from "../testing/common-grammars.ts";
 import { storyModel } from "../testing/story-model.ts";
-import type * as BatchOrder from "./batch-order.ts";
 import { parseGbnf } from "./gbnf.ts";
 import { createMatcher, type MatcherPosition } from "./grammar-matcher.ts";
 import { loadLlamaBackend } from "./load.ts";
-
-/** Which slots computed how many tokens, for each forward pass: the library asks for the order of a batch once before each. */
-const passes: { slot: number; tokens: number }[][] = [];
-// Files of tests share what they import: this one is to have modules of its own, with the mock in them.
-vi.hoisted(() => vi.resetModules());
-afterAll(() => void vi.resetModules());
-vi.mock("./batch-order.ts", async (importOriginal) => {
-  const original = await importOriginal<typeof BatchOrder>();
-  return {
-    ...original,
-    inSlotOrder: (batch: Parameters<typeof original.inSlotOrder>[0]) => {
-      const entries = original.inSlotOrder(batch);
-      passes.push(entries.map(({ item }) => ({ slot: -item.evaluationPriority, tokens: item.tokens.length })));
-      return entries;
-    },
-  };
-});
 
 const options = {
   modelPath: storyModel,
@@ -36,7 +18,9 @@ const options = {
   device: "cpu",
 } as const;
 
-backendContract("llama", () => loadLlamaBackend(options));
+for (const way of ["public", "direct"] as const) {
+  backendContract(`llama by the ${way} way`, () => loadLlamaBackend({ ...options, way }));
+}
 
 const greedy = samplingOf({ temperature: 0 });
 
@@ -50,7 +34,6 @@ describe("the llama backend", () => {
     backend = await loadLlamaBackend(options);
   });
   afterAll(() => backend.dispose());
-  beforeEach(() => void passes.splice(0));
 
   const tokensOf = async (text: string): Promise<readonly Token[]> =>
     (await backend.tokenize({ kind: "text", text })).tokens;
@@ -73,35 +56,6 @@ describe("the llama backend", () => {
   }
 
   describe("steps", () => {
-    test("are one forward pass each, in the order of the slots, whatever the entries", async () => {
-      const prompt = await tokensOf("Once upon a time");
-      for (const slot of [0, 1, 2, 3]) await backend.begin(slot, 0, greedy);
-      await backend.step([
-        { kind: "prefill", slot: 1, tokens: prompt, sample: true },
-        { kind: "prefill", slot: 3, tokens: prompt, sample: true },
-      ]);
-      await backend.step([
-        { kind: "prefill", slot: 0, tokens: prompt.slice(0, 3), sample: false },
-        { kind: "decode", slot: 1 },
-        { kind: "prefill", slot: 2, tokens: prompt, sample: true },
-        { kind: "decode", slot: 3 },
-      ]);
-      const whole = prompt.length;
-      expect(passes).toEqual([
-        [
-          { slot: 1, tokens: whole },
-          { slot: 3, tokens: whole },
-        ],
-        [
-          { slot: 0, tokens: 3 },
-          { slot: 1, tokens: 1 },
-          { slot: 2, tokens: whole },
-          { slot: 3, tokens: 1 },
-        ],
-      ]);
-      for (const slot of [0, 1, 2, 3]) await backend.end(slot);
-    });
-
     test("fill a slot to its last token, then fail that entry alone", async () => {
       const prompt = Array.from({ length: 254 }, (_, i) => 300 + i);
       await backend.begin(0, 0, samplingOf({ ignore_eos: true }));
@@ -353,8 +307,6 @@ describe("the llama backend", () => {
       ["grammar", { grammar: `root ::= ${"(".repeat(30_000)}"a"${")".repeat(30_000)}` }, /nests more than/],
       ["grammar", { grammar: String.raw`root ::= "\x00"` }, /NUL/],
       ["grammar", { grammar: "root ::= <[1]> <[2]>" }, /names tokens/],
-      ["dry_multiplier", { dry_multiplier: 1, grammar: 'root ::= "a"' }, /combined with a grammar/],
-      ["dry_multiplier", { dry_multiplier: 1, topLogprobs: 1 }, /combined with logprobs/],
       ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],
       ["logit_bias", { logit_bias: { "2": 5 } }, /ends the generation/],
       ["ignore_eos", { ignore_eos: true, grammar: 'root ::= "a"' }, /a grammar decides alone/],

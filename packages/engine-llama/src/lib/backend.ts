@@ -1,35 +1,32 @@
 // Owns the Backend on a loaded model: the port's calls, handed to the slots. One step is one forward pass.
 import type { Backend, BackendInfo, EntryResult, BatchEntry, Token } from "@waggle/engine";
-import type { LlamaContext, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
-import type { BatchDispatch } from "./batch-dispatch.ts";
-import { priorityOfSlot } from "./batch-order.ts";
+import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "./chat.ts";
 import type { LlamaEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
 import { maxFollowersOf } from "./followers.ts";
-import { createGrammars } from "./grammars.ts";
+import type { PassRow, Passes } from "./passes.ts";
 import { createPrompts, type Prompts } from "./prompt.ts";
 import { checkSampling, type SamplingContext } from "./sampling.ts";
-import { createSamplerGarbage } from "./sampler-garbage.ts";
 import { shiftProblem } from "./shift-check.ts";
 import { createSlotStates } from "./slot-states.ts";
 import { createSlot, type Slot } from "./slot.ts";
 import { createSpecialText } from "./special-text.ts";
 import type { StateFolder } from "./state-folder.ts";
-import { createTokenBytes } from "./token-bytes.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export interface LlamaBackendParts {
   readonly model: LlamaModel;
-  readonly context: LlamaContext;
+  readonly passes: Passes;
+  readonly sampling: SamplingContext;
+  readonly markOf: (token: Token) => string | undefined;
   readonly info: BackendInfo;
   readonly vocabulary: Vocabulary;
   readonly tokenizer: Tokenizer;
   /** Undefined where the model has no vectors to give. */
   readonly embedder: LlamaEmbedder | undefined;
   readonly chat: Chat;
-  readonly dispatch: BatchDispatch;
   /** Where slots are saved; undefined: nowhere. */
   readonly states: StateFolder | undefined;
   /** Frees everything that was loaded; may be called again. */
@@ -37,37 +34,12 @@ export interface LlamaBackendParts {
 }
 
 export function createLlamaBackend(parts: LlamaBackendParts): Backend {
-  const { model, context, info, vocabulary, embedder, chat, dispatch, states, release } = parts;
-  const { llama } = model;
-  const tokenBytes = createTokenBytes(vocabulary);
-  const vocabularySize = vocabulary.pieces.length;
-  const marks = marksOf(vocabulary, chat);
-  const markOf = (token: Token): string | undefined => marks.get(token);
-  const isEndOfGeneration = (token: Token): boolean => endsGeneration(model, token, markOf);
-  const sampling: SamplingContext = {
-    llama,
-    model,
-    grammars: createGrammars({ vocabularySize, tokenBytes, markOf, isEndOfGeneration }),
-    vocabularySize,
-    isEndOfGeneration,
-    tokenBytes,
-    end: model.tokens.eot ?? model.tokens.eos,
-    contextSize: info.contextSize,
-  };
+  const { model, passes, sampling, markOf, info, embedder, chat, states, release } = parts;
+  const { isEndOfGeneration, tokenBytes } = sampling;
   const prompts = promptsOf(parts);
   // The last token of a full context is sampled and never fed.
   const capacity = info.contextSize - 1;
-  const samplers = createSamplerGarbage(sampling.vocabularySize, globalThis.gc);
-  const slots = Array.from({ length: info.slots }, (_, id) =>
-    createSlot({
-      id,
-      sequence: context.getSequence(),
-      sampling,
-      samplers,
-      capacity,
-      priority: priorityOfSlot(id),
-    }),
-  );
+  const slots = Array.from({ length: info.slots }, (_, id) => createSlot({ id, passes, sampling, capacity }));
 
   function slotAt(id: number): Slot {
     const slot = slots[id];
@@ -80,7 +52,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     states: states === undefined ? undefined : createSlotStates(slotAt, states, capacity),
     ...prompts,
     embedder,
-    maxFollowers: maxFollowersOf(vocabularySize),
+    maxFollowers: maxFollowersOf(sampling.vocabularySize),
     checkSampling: (wanted) => checkSampling(wanted, sampling),
     checkShift() {
       const problem = shiftProblem(model.fileInfo, model.fileInsights);
@@ -91,19 +63,12 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     isEndOfGeneration,
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
-    async step(entries, underway) {
-      dispatch.onNext(() => {
-        underway?.();
-        samplers.collect();
-      });
-      return await step(entries, slotAt);
-    },
+    step: async (entries, underway) => await step(entries, slotAt, passes, underway),
     shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
     end: async (slot) => await slotAt(slot).end(),
-    setThreads(threads) {
-      llama.maxThreads = Math.min(Math.max(1, threads), info.maxThreads);
-    },
+    setThreads: (threads) => passes.setThreads(Math.min(Math.max(1, threads), info.maxThreads)),
     async dispose() {
+      await passes.settled();
       await states?.settled();
       await embedder?.close();
       await chat.close();
@@ -112,37 +77,29 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
   };
 }
 
-/** All entries are asked in the same tick: the library computes together whatever it finds at the end of it. */
-async function step(entries: readonly BatchEntry[], slotAt: (id: number) => Slot): Promise<readonly EntryResult[]> {
-  const outcomes = await Promise.allSettled(entries.map(async (entry) => slotAt(entry.slot).run(entry)));
-  // A pass that failed has failed for all that took part in it; what one entry alone could not sample is its own affair.
-  const passed = outcomes.some((outcome) => outcome.status === "fulfilled" && outcome.value.kind !== "failed");
-  return outcomes.map((outcome) => {
-    if (outcome.status === "fulfilled") return outcome.value;
-    if (!passed) throw outcome.reason;
-    return { kind: "failed", message: `The entry could not be sampled: ${(outcome.reason as Error).message}` };
+/** What an entry cannot have computed is its own affair; a pass that fails has failed for all. */
+async function step(
+  entries: readonly BatchEntry[],
+  slotAt: (id: number) => Slot,
+  passes: Passes,
+  underway = (): void => {},
+): Promise<readonly EntryResult[]> {
+  const planned = entries.map((entry) => ({ entry, row: slotAt(entry.slot).rowFor(entry) }));
+  const rows = planned.map(({ row }) => row).filter(isRow);
+  const answers = rows.length === 0 ? [] : await passes.run(rows, underway);
+  let next = 0;
+  const results = planned.map(({ entry, row }) => {
+    return isRow(row) ? slotAt(entry.slot).resultOf(entry, answers[next++] ?? []) : row;
   });
+  const settled: EntryResult[] = [];
+  // Most are there at once: waiting for each would cost as much as all the rest here.
+  for (const result of results) settled.push(result instanceof Promise ? await result : result);
+  for (const { kind, slot } of entries) if (kind === "prefill") await passes.checkpoint?.(slot, slotAt(slot).held);
+  return settled;
 }
 
-/**
- * The library counts whatever ends a turn in any family. A marker of this one that llama.cpp has found to be no end, so that it has a text
- * (gpt-oss's `<|end|>`, which ends a thought), is none.
- */
-function endsGeneration(model: LlamaModel, token: Token, markOf: (token: Token) => string | undefined): boolean {
-  const id = token as LlamaToken;
-  if (!model.isEogToken(id)) return false;
-  return id === model.tokens.eos || markOf(token) === undefined || !model.getTokenAttributes(id).userDefined;
-}
-
-function marksOf({ pieces, specialTokens }: Vocabulary, { format: { marks } }: Chat): ReadonlyMap<Token, string> {
-  const special = new Set(specialTokens.map(({ text }) => text));
-  const byText = new Map(marks.filter(({ text }) => special.has(text)).map(({ text, mark }) => [text, mark]));
-  const found = new Map<Token, string>();
-  pieces.forEach((text, token) => {
-    const mark = byText.get(text);
-    if (mark !== undefined) found.set(token, mark);
-  });
-  return found;
+function isRow(planned: PassRow | EntryResult): planned is PassRow {
+  return !("kind" in planned);
 }
 
 function promptsOf({ model, info, vocabulary, tokenizer, chat }: LlamaBackendParts): Prompts {

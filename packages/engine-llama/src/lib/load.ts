@@ -15,6 +15,9 @@ import { modelFingerprint } from "./model-fingerprint.ts";
 import { modelUseOf, type ModelUse } from "./model-kind.ts";
 import { tokenizerOf } from "./model-tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend } from "./loaded-model.ts";
+import { openPasses } from "./open-passes.ts";
+import type { Passes } from "./passes.ts";
+import { createSamplingContext } from "./sampling-context.ts";
 import { readVocabulary } from "./vocabulary.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
 
@@ -31,6 +34,10 @@ export interface LlamaBackendOptions {
   readonly device: LlamaDevice;
   /** Instead of the model's own: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string;
+  /** libuv has one thread: what computes runs in the order in which it was asked for, so sampling is asked for together with the pass. */
+  readonly onePoolThread?: boolean;
+  /** How passes are computed, if that can be; the fastest way by default. */
+  readonly way?: Passes["way"];
   /** Where slot states are kept for later jobs and engines, a folder for each model in it; by default nowhere. */
   readonly statesFolder?: string;
   /** From 0 to 1. */
@@ -101,7 +108,7 @@ async function load(
     modelPath,
     slots,
     contextSize: options.contextSize,
-    batchSize: Math.max(options.batchSize ?? defaultBatchSize, slots),
+    batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
     dispatch,
     signal,
@@ -125,20 +132,39 @@ async function load(
     chatFormat: chat.format,
   };
   const states = openStates(options, model, context, llama);
-  const backend = createLlamaBackend({
+  const { sampling, markOf } = createSamplingContext({ ...loaded, chat, contextSize });
+  const passes = await openPasses({
+    llama,
     model,
     context,
+    dispatch,
+    slots,
+    sampling,
+    way: options.way,
+    inOrder: options.onePoolThread === true,
+    log: (level, message) => log?.(level, message),
+  });
+  log?.("info", `Passes take the ${passes.way} way`);
+  const backend = createLlamaBackend({
+    model,
+    passes,
+    sampling,
+    markOf,
     info,
     vocabulary,
     tokenizer: loaded.tokenizer,
     embedder,
     chat,
-    dispatch,
     states,
     release: () => scope.close(),
   });
   backend.setThreads(options.threads);
   return backend;
+}
+
+/** Where memory cannot be cut, what is computed in one piece can only be kept as one. */
+function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {
+  return isRecurrent || isHybrid ? defaultBatchSize / 2 : defaultBatchSize;
 }
 
 /** Without states everything works, only slower; so a folder that cannot be used is no reason not to start. */

@@ -28,7 +28,7 @@ test("does without where V8 does not offer it", () => {
 test.each([
   ["jobs", {}],
   ["jobs with logprobs", { topLogprobs: 1 }],
-])("the backend has the samplers of its %s collected while a pass computes", async (_, fields) => {
+])("the public way has the samplers of its %s collected while a pass computes", async (_, fields) => {
   const collect = vi.fn();
   vi.stubGlobal("gc", collect);
   const backend = await loadLlamaBackend({
@@ -38,6 +38,7 @@ test.each([
     batchSize: 64,
     threads: 1,
     device: "cpu",
+    way: "public",
   });
   onTestFinished(async () => {
     vi.unstubAllGlobals();

@@ -14,6 +14,8 @@ export interface Tokenizer {
    * newline, whose own tokens are then left out.
    */
   tokenizeRest(text: string): Promise<Token[]>;
+  /** It puts a space before whatever it takes for a beginning. */
+  readonly addsSpace: boolean;
   /** Of work on so many characters. */
   readonly pace: Pace;
 }
@@ -70,6 +72,7 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { place, addsSpace }: 
   }
 
   return {
+    addsSpace,
     pace,
     tokenize: async (text, specialTokens) =>
       await inPieces(text, (piece) => tokenizeAtOnce(piece, specialTokens), specialTokens),

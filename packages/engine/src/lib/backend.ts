@@ -297,9 +297,10 @@ export interface Backend {
   /**
    * Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts afresh. A
    * rejection is this slot's alone: nothing is bound then, and what it holds is unknown, so the next work keeps nothing of it.
+   * @returns how many tokens it has kept: fewer than asked for where the model's memory cannot be cut there
    * @throws WaggleError invalid_argument when the sampling cannot be followed
    */
-  begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<void>;
+  begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<number>;
 
   /**
    * One forward pass over all entries, then sampling. Entries come in ascending slot order, one a slot, `batchSize` tokens together at most;

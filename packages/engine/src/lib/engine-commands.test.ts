@@ -163,7 +163,7 @@ describe("cancelling", () => {
         async begin(...args) {
           begun();
           await new Promise<void>((resolve) => (letBegin = resolve));
-          await fake.begin(...args);
+          return await fake.begin(...args);
         },
       }),
     });

@@ -81,7 +81,7 @@ describe("a job that cannot begin", () => {
         ...fake,
         async begin(slot, keepTokens, wanted) {
           if (wanted.seed === 13) throw thrown;
-          await fake.begin(slot, keepTokens, wanted);
+          return await fake.begin(slot, keepTokens, wanted);
         },
       }),
     });

@@ -171,6 +171,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       slot.held.length = slot.hashes.length = keepTokens;
       await checkSampling(sampling);
       slot.sampling = sampling;
+      return keepTokens;
     },
 
     async step(entries, underway) {

@@ -154,19 +154,21 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     const { job, prompt, reusableTokens, sampling } = prepared;
     const hadCache = reusableTokens > 0 && slot.cacheScope === job.cacheScope && slot.cached.length > 0;
     beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
+    let kept: number;
     try {
-      await backend.begin(slot.id, keepTokens, sampling);
+      kept = await backend.begin(slot.id, keepTokens, sampling);
     } catch (thrown) {
       fail(slot, job.jobId, thrown);
       return;
     }
-    const counts = { promptTokens: prompt.length, cachedTokens: keepTokens };
+    if (kept < keepTokens) beginSlot(slot, prepared, kept, sequenceFor(prepared, kept));
+    const counts = { promptTokens: prompt.length, cachedTokens: kept };
     outbox.add({
       type: "started",
       jobId: job.jobId,
       slot: slot.id,
       ...counts,
-      ...(hadCache ? { differsAt: differsAt(prompt, keepTokens, backend.tokenBytes) } : {}),
+      ...(hadCache ? { differsAt: differsAt(prompt, kept, backend.tokenBytes) } : {}),
       seed: sampling.seed,
     });
   }

@@ -125,8 +125,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       async begin(slot, keepTokens, sampling) {
         heldBefore[slot] = backend.heldTokens(slot);
         interfere();
-        await backend.begin(slot, keepTokens, sampling);
+        const kept = await backend.begin(slot, keepTokens, sampling);
         interfere();
+        return kept;
       },
       async step(entries, underway) {
         const results = await backend.step(entries, underway);

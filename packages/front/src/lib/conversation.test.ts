@@ -5,7 +5,7 @@ import { conversationSpecOf, type Conversation } from "./conversation.ts";
 
 const messages = [{ role: "user" as const, content: "Hello" }];
 const tool = (name: string, more: object = {}) => ({ type: "function" as const, function: { name, ...more } });
-const sampling = { dry_multiplier: 0, ignore_eos: false };
+const sampling = { ignore_eos: false };
 
 /** What the answer is held to, if to anything. */
 async function heldTo(
@@ -50,8 +50,8 @@ describe("an answer is held to its format", () => {
     });
     const callable = [{ name: "g" }, { name: "h" }];
     expect(await heldTo({ tools, tool_choice: allowed("auto") })).toMatchObject({ tools: callable, choice: "auto" });
-    const dry = { sampling: { ...sampling, dry_multiplier: 1 } };
-    expect(await heldTo({ tools, tool_choice: allowed("required") }, dry)).toMatchObject({ choice: "required" });
+    const endless = { sampling: { ignore_eos: true } };
+    expect(await heldTo({ tools, tool_choice: allowed("required") }, endless)).toMatchObject({ choice: "required" });
   });
 
   it("where its content has a schema", async () => {
@@ -63,7 +63,6 @@ describe("an answer is held to its format", () => {
     const tools = [tool("f")];
     expect(await heldTo({})).toBeUndefined();
     expect(await heldTo({ tools, tool_choice: "none" })).toBeUndefined();
-    expect(await heldTo({ tools }, { sampling: { ...sampling, dry_multiplier: 1 } })).toBeUndefined();
     expect(await heldTo({ tools }, { sampling: { ...sampling, ignore_eos: true } })).toBeUndefined();
     expect(await heldTo({ tools }, { sampling: { ...sampling, grammar: 'root ::= "a"' } })).toBeUndefined();
   });

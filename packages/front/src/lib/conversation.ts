@@ -15,7 +15,7 @@ export interface Conversation {
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
   /** Where the request has the schema of its nth tool; as OpenAI's have it, where absent. */
   readonly toolField?: ((tool: number) => string) | undefined;
-  readonly sampling: Pick<Sampling, "grammar" | "dry_multiplier" | "ignore_eos">;
+  readonly sampling: Pick<Sampling, "grammar" | "ignore_eos">;
 }
 
 export interface ConversationContext {
@@ -124,14 +124,11 @@ function allowedNames({ allowed_tools: { tools } }: Extract<ToolChoice, { type: 
 }
 
 /**
- * A grammar samples in its own way, which DRY cannot, and decides when the answer ends, which `ignore_eos` forbids. A call that is due
- * needs it in any case, as does a choice among them, and its conflict is told; one that the model may make is read as it comes.
+ * A grammar decides when the answer ends, which `ignore_eos` forbids. A call that is due needs it in any case, as does a choice among them, and its
+ * conflict is told; one that the model may make is read as it comes.
  */
-function mayHold(
-  { forced }: ToolPlan,
-  { grammar, dry_multiplier: dry, ignore_eos: endless }: Conversation["sampling"],
-): boolean {
-  return forced || (grammar === undefined && dry === 0 && !endless);
+function mayHold({ forced }: ToolPlan, { grammar, ignore_eos: endless }: Conversation["sampling"]): boolean {
+  return forced || (grammar === undefined && !endless);
 }
 
 function thinkingBudgetOf(options: ChatOptions, { chatFormat }: ConversationContext): number | undefined {

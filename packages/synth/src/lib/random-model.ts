@@ -1,9 +1,10 @@
-// Owns the making of a model's file, in Q8_0: random weights, the same each time. Of the llama architecture by llama.cpp's names, or an encoder.
+// Owns the making of a model's file, in Q8_0: random weights, the same each time. Of the llama architecture by llama.cpp's names, a recurrent model, or an encoder.
 import { encoderMetadata, encoderTensors } from "./encoder-model.ts";
 import { gguf, ggufHeader, matrix, vector, type GgufTensor } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { writeModelFile } from "./model-file.ts";
 import { makeVocabulary, special } from "./random-vocabulary.ts";
+import { recurrentMetadata, recurrentTensors } from "./recurrent-model.ts";
 import { tensorPieces } from "./random-weights.ts";
 import type { ModelShape } from "./shapes.ts";
 
@@ -15,9 +16,7 @@ const chatTemplate =
 
 /** Answers with the file's bytes. @throws Error naming the path when it cannot be written; then nothing is left of it */
 export function writeRandomModel(shape: ModelShape, path: string): number {
-  const encoder = shape.encoder !== undefined;
-  const tensors = encoder ? encoderTensors(shape, shape.encoder) : tensorsOf(shape);
-  const metadata = encoder ? encoderMetadata(shape, shape.encoder) : metadataOf(shape);
+  const { tensors, metadata } = partsOf(shape);
   const general = {
     "general.name": gguf.string(`Random ${shape.name} q8_0`),
     "general.description": gguf.string(`Random weights in the shape of ${shape.like}, for measuring`),
@@ -27,26 +26,37 @@ export function writeRandomModel(shape: ModelShape, path: string): number {
   return writeModelFile(path, piecesOf(ggufHeader({ ...metadata, ...general }, tensors), tensors));
 }
 
+function partsOf(shape: ModelShape): {
+  readonly tensors: readonly GgufTensor[];
+  readonly metadata: Readonly<Record<string, Buffer>>;
+} {
+  const { encoder } = shape;
+  if (encoder !== undefined)
+    return { tensors: encoderTensors(shape, encoder), metadata: encoderMetadata(shape, encoder) };
+  if (shape.recurrent !== true) return { tensors: tensorsOf(shape), metadata: metadataOf(shape, "llama") };
+  return { tensors: recurrentTensors(shape), metadata: { ...metadataOf(shape, "mamba"), ...recurrentMetadata(shape) } };
+}
+
 function* piecesOf(header: Buffer, tensors: readonly GgufTensor[]): Generator<Buffer, void> {
   yield header;
   const random = createKeystream();
   for (const tensor of tensors) yield* tensorPieces(tensor, random);
 }
 
-function metadataOf(shape: ModelShape): Readonly<Record<string, Buffer>> {
+function metadataOf(shape: ModelShape, architecture: "llama" | "mamba"): Readonly<Record<string, Buffer>> {
   const { pieces, scores, types } = makeVocabulary(shape.vocabulary);
   return {
-    "general.architecture": gguf.string("llama"),
-    "llama.context_length": gguf.uint32(shape.context),
-    "llama.embedding_length": gguf.uint32(shape.width),
-    "llama.block_count": gguf.uint32(shape.layers),
-    "llama.feed_forward_length": gguf.uint32(shape.feedForward),
-    "llama.attention.head_count": gguf.uint32(shape.heads),
-    "llama.attention.head_count_kv": gguf.uint32(shape.kvHeads),
-    "llama.attention.layer_norm_rms_epsilon": gguf.float32(1e-5),
-    "llama.rope.dimension_count": gguf.uint32(shape.width / shape.heads),
-    "llama.rope.freq_base": gguf.float32(10_000),
-    "llama.vocab_size": gguf.uint32(shape.vocabulary),
+    "general.architecture": gguf.string(architecture),
+    [`${architecture}.context_length`]: gguf.uint32(shape.context),
+    [`${architecture}.embedding_length`]: gguf.uint32(shape.width),
+    [`${architecture}.block_count`]: gguf.uint32(shape.layers),
+    [`${architecture}.feed_forward_length`]: gguf.uint32(shape.feedForward),
+    [`${architecture}.attention.head_count`]: gguf.uint32(shape.heads),
+    [`${architecture}.attention.head_count_kv`]: gguf.uint32(shape.kvHeads),
+    [`${architecture}.attention.layer_norm_rms_epsilon`]: gguf.float32(1e-5),
+    [`${architecture}.rope.dimension_count`]: gguf.uint32(shape.heads === 0 ? 0 : shape.width / shape.heads),
+    [`${architecture}.rope.freq_base`]: gguf.float32(10_000),
+    [`${architecture}.vocab_size`]: gguf.uint32(shape.vocabulary),
     "tokenizer.ggml.model": gguf.string("llama"),
     "tokenizer.ggml.pre": gguf.string("default"),
     "tokenizer.ggml.tokens": gguf.strings(pieces),

@@ -6,13 +6,16 @@ const pieceBytes = block.bytes * 32_768;
 /** The standard deviation of a byte that is anything from -128 to 127. */
 const byteDeviation = 256 / Math.sqrt(12);
 
-/** The tensor's bytes with its padding: ones in single precision, zeros for a bias, random bytes under one scale for a matrix. */
+/**
+ * The tensor's bytes with its padding: ones in single precision, zeros for a bias, what lets a recurrent state fade, random bytes under one scale for a
+ * matrix.
+ */
 export function* tensorPieces(
   { name, type, dimensions, bytes }: GgufTensor,
   random: (bytes: number) => Buffer,
 ): Generator<Buffer, void> {
   const [columns = 1] = dimensions;
-  if (type === "f32") yield Buffer.from(new Float32Array(bytes / 4).fill(name.endsWith(".bias") ? 0 : 1).buffer);
+  if (type === "f32") yield Buffer.from(new Float32Array(bytes / 4).fill(singleOf(name)).buffer);
   else {
     // Keeps what passes through it at the size it had, so that the logits stay near each other and no token wins always.
     const scale = toHalf(1 / Math.sqrt(columns) / byteDeviation);
@@ -23,6 +26,11 @@ export function* tensorPieces(
     }
   }
   yield Buffer.alloc(aligned(bytes) - bytes);
+}
+
+function singleOf(name: string): number {
+  if (name.endsWith(".bias")) return 0;
+  return name.endsWith(".ssm_a") ? -1 : 1;
 }
 
 /** The bits of the half float below a positive number that a half float holds with all its precision: 2^-14 to 65,504. */

@@ -14,6 +14,8 @@ export interface ModelShape {
   readonly context: number;
   /** It reads a text as a whole and writes none: what becomes of it is a vector, or how well a text fits another one. */
   readonly encoder?: "embed" | "rerank";
+  /** Its memory of a text is one state, after its last token. It has neither heads nor a feed-forward part. */
+  readonly recurrent?: true;
 }
 
 /** All with tied embeddings, as the models of these sizes have them. In the order of the fields. */
@@ -28,12 +30,16 @@ const rows = [
 /** Their matrices: all-MiniLM-L6-v2's, and so are those of the reranker ms-marco-MiniLM-L6-v2. */
 const miniLm = { layers: 6, width: 384, heads: 12, kvHeads: 12, feedForward: 1_536, vocabulary: 30_522, context: 512 };
 
+/** Its matrices. */
+const mamba = { layers: 24, width: 768, heads: 0, kvHeads: 0, feedForward: 0, vocabulary: 50_280, context: 8_192 };
+
 export const shapes: readonly ModelShape[] = [
   ...rows.map(([name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context]) => {
     return { name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context };
   }),
   { name: "embed", like: "all-MiniLM-L6-v2", ...miniLm, encoder: "embed" },
   { name: "rerank", like: "ms-marco-MiniLM-L6-v2", ...miniLm, encoder: "rerank" },
+  { name: "mamba", like: "mamba-130m", ...mamba, recurrent: true },
 ];
 
 /** @throws Error naming the shapes there are */

@@ -1,0 +1,115 @@
+// Owns what is known of the library's inside: its context object and its samplers, which a pass can be run on without the library's queue,
+// promises and meters. Internal, and stable in a version that is pinned; nothing else knows it, and `directContextOf` looks whether it is there.
+import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+
+/** The addon's context (3.22.1, `AddonContext`). Whatever computes runs on a thread of libuv's, in the order in which it was asked for. */
+export interface DirectContext {
+  /** Forgets the last batch and makes room for so many tokens. */
+  initBatch(tokens: number): void;
+  /** @returns where the logits of these tokens will be found: valid from the next decode to the one after it */
+  addToBatch(sequence: number, from: number, tokens: Uint32Array, withLogits: Uint32Array): Uint32Array;
+  decodeBatch(): Promise<void>;
+  /** -1: there was nothing to sample. */
+  sampleToken(place: number, sampler: DirectSampler): Promise<number>;
+  /**
+   * What the sampler has left of the logits, as token, logit, token, logit: all of them, or the `top` most probable ones, which sorts what is left, and then
+   * `tokens`. With them the sum of exp(logit - greatest).
+   */
+  sampleToken(
+    place: number,
+    sampler: DirectSampler,
+    probabilities: false,
+    confidence: false,
+    logits: true | readonly [tokens: readonly number[], max: boolean, min: boolean, selected: boolean, top: number],
+    totalWeight: boolean,
+  ): Promise<readonly [number, undefined, undefined, readonly number[] | undefined, number | undefined]>;
+  setThreads(threads: number): void;
+  /** False where the model's memory cannot do that. */
+  removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
+  shiftSequenceTokenCells(sequence: number, from: number, to: number, by: number): void;
+  disposeSequence(sequence: number): void;
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
+  loadSequenceStateFromFile(path: string, sequence: number, maxTokens: number): Promise<Uint32Array>;
+  /** Of all cells, in place of whatever the first one held. */
+  copySequenceStateFromOtherSequence(to: number, from: number): Promise<number>;
+  restoreCheckpoint(checkpoint: DirectCheckpoint, lastPosition: number, sequence: number): Promise<boolean>;
+  /** With the patch that `xtask engine:build` compiles in: decodes the batch and samples at these places in one visit to the other thread. */
+  decodeBatchAndSample?(
+    places: Int32Array,
+    samplers: readonly DirectSampler[],
+    seeds: Uint32Array,
+    topCounts: Uint32Array,
+  ): Promise<Float64Array>;
+}
+
+/** `AddonSampler`: a chain of llama.cpp's samplers, which `applyConfig` rebuilds where something has changed. */
+export interface DirectSampler {
+  applyConfig(config: DirectSamplerConfig): void;
+}
+
+export interface DirectSamplerConfig {
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  seed: number;
+  xtcProbability?: number;
+  xtcThreshold?: number;
+  repeatPenalty?: number;
+  repeatPenaltyMaxTokens?: number;
+  repeatPenaltyTokens?: Uint32Array;
+  repeatPenaltyPresencePenalty?: number;
+  repeatPenaltyFrequencyPenalty?: number;
+  tokenBiasKeys?: Uint32Array;
+  tokenBiasValues?: Float32Array;
+}
+
+/** A sequence's state at one position, for models whose memory cannot be cut. */
+export interface DirectCheckpoint {
+  init(context: DirectContext, sequence: number): Promise<void>;
+  dispose(): void;
+  readonly size: number;
+}
+
+export interface DirectLibrary {
+  readonly context: DirectContext;
+  createSampler(): DirectSampler;
+  createCheckpoint(): DirectCheckpoint;
+}
+
+const contextMethods = [
+  "initBatch",
+  "addToBatch",
+  "decodeBatch",
+  "sampleToken",
+  "setThreads",
+  "removeTokenCellsFromSequence",
+  "shiftSequenceTokenCells",
+  "disposeSequence",
+  "saveSequenceStateToFile",
+  "loadSequenceStateFromFile",
+  "copySequenceStateFromOtherSequence",
+  "restoreCheckpoint",
+] as const satisfies readonly (keyof DirectContext)[];
+
+/** Undefined where the library looks different inside: its public way goes on then. */
+export function directLibraryOf(llama: Llama, model: LlamaModel, context: LlamaContext): DirectLibrary | undefined {
+  const { _ctx: inside } = context as unknown as { readonly _ctx?: DirectContext };
+  const { _model: modelInside } = model as unknown as { readonly _model?: object };
+  const { _bindings: bindings } = llama as unknown as { readonly _bindings?: Bindings };
+  if (inside === undefined || modelInside === undefined || bindings === undefined) return undefined;
+  const { AddonSampler: Sampler, AddonContextSequenceCheckpoint: Checkpoint } = bindings;
+  if (contextMethods.some((name) => typeof inside[name] !== "function")) return undefined;
+  if (typeof Sampler !== "function" || typeof Sampler.prototype.applyConfig !== "function") return undefined;
+  if (typeof Checkpoint !== "function") return undefined;
+  return {
+    context: inside,
+    createSampler: () => new Sampler(modelInside),
+    createCheckpoint: () => new Checkpoint(),
+  };
+}
+
+interface Bindings {
+  readonly AddonSampler?: { new (model: object): DirectSampler; readonly prototype: Partial<DirectSampler> };
+  readonly AddonContextSequenceCheckpoint?: new () => DirectCheckpoint;
+}
