@@ -1,0 +1,101 @@
+// Owns where the time of a worker's two main threads goes: V8's sampling profiles of both processes, summed up by the parts of a token's way.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { repositoryPath, startWorker, withoutSettings, type ProcessGroups, type Worker, type WorkerSpec } from "@waggle/harness";
+
+const preload = pathToFileURL(repositoryPath("bench/lib/profiled.js")).href;
+
+/** A profile of V8's, as far as it is read here. Times are microseconds. */
+interface Profile {
+  readonly nodes: readonly ProfileNode[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+interface ProfileNode {
+  readonly id: number;
+  readonly callFrame: { readonly functionName: string; readonly url: string };
+  readonly children?: readonly number[];
+}
+
+export interface ProcessShares {
+  readonly process: "engine" | "daemon";
+  /** The largest first. */
+  readonly rows: readonly { readonly part: string; readonly us: number }[];
+}
+
+/** The innermost frame of a stack that one of these knows says which part it is; the frame's function and file, as "function file". */
+const parts: readonly (readonly [part: string, frame: RegExp])[] = [
+  ["collecting garbage", /^\(garbage collector\)/],
+  ["message: to text and written", /^(writeChannelMessage|target\._send|process\.target\._send) /],
+  ["message: read and from text", /^(parseChannelMessages|channel\.onread) /],
+  ["frame: to the socket", /(_http_outgoing|node:net$|stream_base_commons|internal\/streams)/],
+  ["frame: as text", /(\/front\/.*framing|\/encoding\.|\/sse\/)/],
+  ["reader and connection", /(\/front\/|\/jobs\/.*\/reader\.)/],
+  ["timers", /(\/async\/.*timer|node:internal\/timers|node:timers)/],
+  ["metrics", /(prom-client|engine-metrics|\/telemetry\/)/],
+  ["jobs", /\/jobs\//],
+  ["supervisor and watchdog", /\/apps\/worker\//],
+  ["plan", /\/engine\/.*\/(schedule|pacing|choice|threads|trials|pass-costs|prefill-budget|scoring-budget)\./],
+  ["scheduling point", /\/engine\/.*\/(scheduling-point|kv-offload|embeddings)\./],
+  ["text and results", /\/engine\/.*\/(postprocess|sequence|answer-text|text|repetition)\.|\/chat-format\//],
+  ["outbox", /\/engine\/.*\/outbox\./],
+  ["backend", /(fake-|engine-llama|node-llama-cpp)/],
+  ["step loop", /\/engine\//],
+];
+const idle = /^\((idle|program|root)\) /;
+
+/** @param play puts load to the worker; resolves with its tokens. Called twice: what comes first warms up, and does not count */
+export async function profileWorker(
+  groups: ProcessGroups,
+  spec: Pick<WorkerSpec, "command" | "flags">,
+  play: (worker: Worker) => Promise<number>,
+): Promise<ProcessShares[]> {
+  const folder = await mkdtemp(join(tmpdir(), "waggle-profile-"));
+  try {
+    const env = { ...withoutSettings(process.env), BENCH_PROFILES: folder, NODE_OPTIONS: `--import ${preload}` };
+    await using worker = await startWorker(groups, { ...spec, env });
+    const engine = worker.enginePid();
+    await play(worker);
+    for (const pid of [engine, worker.pid]) process.kill(pid, "SIGUSR2");
+    const tokens = await play(worker);
+    await worker.stop(10_000);
+    const sharesOfPid = async (pid: number): Promise<ProcessShares["rows"]> => {
+      const text = await readFile(join(folder, `${pid}.cpuprofile`), "utf8");
+      return sharesOf(JSON.parse(text) as Profile, tokens);
+    };
+    return [
+      { process: "engine", rows: await sharesOfPid(engine) },
+      { process: "daemon", rows: await sharesOfPid(worker.pid) },
+    ];
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function sharesOf({ nodes, samples, timeDeltas }: Profile, tokens: number): ProcessShares["rows"] {
+  const partOfNode = partsOf(nodes);
+  const us = new Map<string, number>();
+  samples.forEach((id, i) => {
+    const part = partOfNode.get(id);
+    if (part !== undefined) us.set(part, (us.get(part) ?? 0) + (timeDeltas[i + 1] ?? 0));
+  });
+  return [...us].map(([part, sum]) => ({ part, us: sum / tokens })).toSorted((a, b) => b.us - a.us);
+}
+
+/** Of each node that is not idle; where no frame of its stack is known, "other". */
+function partsOf(nodes: readonly ProfileNode[]): ReadonlyMap<number, string> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const found = new Map<number, string>();
+  const visit = (node: ProfileNode, outer: string): void => {
+    const frame = `${node.callFrame.functionName} ${node.callFrame.url}`;
+    const part = parts.find(([, pattern]) => pattern.test(frame))?.[0] ?? outer;
+    if (!idle.test(frame)) found.set(node.id, part);
+    for (const id of node.children ?? []) visit(byId.get(id) as ProfileNode, part);
+  };
+  const [root] = nodes;
+  if (root !== undefined) visit(root, "other");
+  return found;
+}
