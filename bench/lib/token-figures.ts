@@ -1,5 +1,8 @@
 // Owns one round of streams side by side, and what it has cost the two main threads for each token.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import type { Worker } from "@waggle/harness";
 import { playRound } from "./step-rounds.ts";
 
@@ -7,6 +10,9 @@ export interface TokenFigures {
   readonly tokens: number;
   readonly engineUs: number;
   readonly daemonUs: number;
+  /** Thousands of instructions, the kernel's included, by the processor's own counter: what others do on the machine changes them little. */
+  readonly engineKi: number;
+  readonly daemonKi: number;
   /** Written by the engine's main thread, which writes messages only: their bytes, and how many writes. */
   readonly messageBytes: number;
   readonly messageWrites: number;
@@ -18,6 +24,8 @@ export interface TokenFigures {
 export const tokenFigures = [
   { key: "engineUs", name: "engine, us", digits: 1 },
   { key: "daemonUs", name: "daemon, us", digits: 1 },
+  { key: "engineKi", name: "engine, 1,000 instructions", digits: 0 },
+  { key: "daemonKi", name: "daemon, 1,000 instructions", digits: 0 },
   { key: "messageBytes", name: "message, bytes", digits: 0 },
   { key: "messageWrites", name: "writes", digits: 2 },
   { key: "frameBytes", name: "frames, bytes", digits: 0 },
@@ -29,17 +37,21 @@ export async function measure(
   round: { readonly streams: number; readonly round: number; readonly maxTokens: number },
 ): Promise<TokenFigures> {
   const pids = [worker.enginePid(), worker.pid];
+  const counted = await countInstructions(pids);
   const before = pids.map(writtenBy);
   const { tokens, engineUs, daemonUs } = await playRound(
     worker,
     { name: "endless", body: { ignore_eos: true } },
     round,
   );
+  const [engineInstructions = Number.NaN, daemonInstructions = Number.NaN] = await counted();
   const [engine = none, daemon = none] = pids.map((pid, i) => grown(writtenBy(pid), before[i] ?? none, tokens));
   return {
     tokens,
     engineUs,
     daemonUs,
+    engineKi: engineInstructions / tokens / 1_000,
+    daemonKi: daemonInstructions / tokens / 1_000,
     messageBytes: engine.bytes,
     messageWrites: engine.calls,
     frameBytes: daemon.bytes,
@@ -63,4 +75,21 @@ function writtenBy(pid: number): Written {
 
 function grown(now: Written, before: Written, tokens: number): Written {
   return { bytes: (now.bytes - before.bytes) / tokens, calls: (now.calls - before.calls) / tokens };
+}
+
+/**
+ * Of the main threads of these processes, from now on until the function is called, by Linux's perf. Not a number where there is no perf, or where
+ * it may not count.
+ */
+async function countInstructions(pids: readonly number[]): Promise<() => Promise<readonly number[]>> {
+  const counter = spawn("perf", ["stat", "-x", ";", "-e", "instructions", "--per-thread", "-t", pids.join(",")]);
+  const gone = once(counter, "close").catch(() => undefined);
+  const said = text(counter.stderr);
+  await once(counter, "spawn").catch(() => undefined);
+  return async () => {
+    counter.kill("SIGINT");
+    await gone;
+    const lines = (await said).split("\n");
+    return pids.map((pid) => Number(lines.find((line) => line.split(";")[0]?.endsWith(`-${pid}`))?.split(";")[1]));
+  };
 }

@@ -138,7 +138,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       loading.set({ type: "loading", stage: event.stage, progress: event.progress });
       if (event.stage === "downloading") options.onDownloadProgress(event.progress, event.doneBytes);
     }
-    if (event.type === "step") slots = event.slots;
+    if (event.type === "step") slots = event.slots ?? slots;
     recordEngineEvent(metrics, event);
     dispatcher.onEngineEvent(event);
   }

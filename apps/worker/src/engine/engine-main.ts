@@ -4,7 +4,6 @@ import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
 import { createEngine } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
-import type { SlotStatus } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
@@ -21,12 +20,13 @@ const usPerMs = 1_000;
 const lastMessageTimeoutMs = 1_000;
 
 let engine: Engine | undefined;
-/** As they were told last. */
-let slots: readonly SlotStatus[] = [];
 
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", die);
+// An error of the channel means that the worker is gone, which "disconnect" tells too. Heard of here, no message needs a callback of its own,
+// which would cost a turn of the tick queue for each step.
+process.on("error", () => {});
 // What was thrown out of every handler has left the engine in an unknown state, so another one has to follow. The worker hears why.
 process.on("uncaughtException", (thrown) => {
   emit({ type: "log", level: "error", message: thrown.stack ?? thrown.message });
@@ -51,14 +51,13 @@ function handle(running: Engine, command: EngineCommand): void {
   } catch (thrown) {
     const message = `Cannot carry out the command ${command.type}: ${messageOf(thrown)}`;
     emit({ type: "log", level: "error", message });
-    const answer = answerToUndelivered(command, { code: "engine_failed", message }, slots);
+    const answer = answerToUndelivered(command, { code: "engine_failed", message });
     if (answer !== undefined) emit(answer);
   }
 }
 
 /** Never throws: an event that cannot be made a message is replaced by the failure of the jobs in it. */
 function emit(event: EngineEvent): void {
-  if (event.type === "step") slots = event.slots;
   try {
     send(event);
   } catch (thrown) {
@@ -73,15 +72,14 @@ function emit(event: EngineEvent): void {
 }
 
 /** @throws Error when the event is nested too deep or too long for JSON */
-function send(event: EngineEvent, sent = (): void => {}): void {
-  // An error of the channel means that the worker is gone, which "disconnect" tells too.
-  if (process.connected) process.send?.(event, sent);
+function send(event: EngineEvent): void {
+  if (process.connected) process.send?.(event);
 }
 
 /** The message must be out before the process is. */
 function leaveWith(event: EngineEvent): void {
   setTimeout(die, lastMessageTimeoutMs);
-  send(event, die);
+  if (process.connected) process.send?.(event, die);
 }
 
 /** Native threads may be in the middle of a pass, and exit handlers would wait for them or crash on them. Nothing here needs saving. */

@@ -4,7 +4,6 @@ import type { ChildProcess } from "node:child_process";
 import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
-import type { SlotStatus } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineHostEvents } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
@@ -49,7 +48,6 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
   let child: ChildProcess | undefined;
   let info: BackendInfo | undefined;
-  let slots: readonly SlotStatus[] = [];
   /** When the present engine became ready; undefined while it loads, and while there is none. */
   let readyAt: number | undefined;
   let everReady = false;
@@ -131,12 +129,10 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       case "log":
         log[event.level]({ engine: event.message }, "engine_log");
         break;
-      case "step":
-        slots = event.slots;
-        break;
       case "loading":
         awaitLoading();
         break;
+      case "step":
       case "preflight_ok":
       case "query_result":
       case "preflight_failed":
@@ -172,7 +168,6 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   function onDeath(death: Death, facts: object): void {
     const servedMs = readyAt === undefined ? undefined : clock.now() - readyAt;
     readyAt = undefined;
-    slots = [];
     if (stopping) return;
     deaths += 1;
     log.error({ reason: death.reason, ...facts }, `engine_died: ${death.message}`);
@@ -198,7 +193,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       const why = error instanceof Error ? error.message : String(error);
       log.warn({ command: command.type }, `engine_command_failed: ${why}`);
       const message = `Cannot hand the request to the engine: ${why}.`;
-      const answer = answerToUndelivered(command, { code: "invalid_argument", message }, slots);
+      const answer = answerToUndelivered(command, { code: "invalid_argument", message });
       // Later, as every answer: the caller has not finished giving the command.
       if (answer !== undefined) queueMicrotask(() => options.onEvent(answer));
       return;

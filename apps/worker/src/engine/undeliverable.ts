@@ -1,22 +1,14 @@
 // Owns what is answered in place of a message between worker and engine that cannot be delivered, so that whoever waits
 // hears of it and nobody else notices. JSON refuses what is nested too deep or too long; the sender finds that out.
 import type { EngineCommand, EngineEvent, JobEvent, JobFailure } from "@waggle/engine";
-import type { SlotStatus } from "@waggle/protocol";
 
-/**
- * What the engine would have answered, had it failed; undefined where nobody waits for an answer.
- * @param slots as the engine told last
- */
-export function answerToUndelivered(
-  command: EngineCommand,
-  failure: JobFailure,
-  slots: readonly SlotStatus[],
-): EngineEvent | undefined {
+/** What the engine would have answered, had it failed; undefined where nobody waits for an answer. */
+export function answerToUndelivered(command: EngineCommand, failure: JobFailure): EngineEvent | undefined {
   switch (command.type) {
     case "preflight":
       return { type: "preflight_failed", jobId: command.job.jobId, failure };
     case "submit":
-      return { type: "step", events: [{ type: "failed", jobId: command.job.jobId, ...failure }], slots };
+      return { type: "step", events: [{ type: "failed", jobId: command.job.jobId, ...failure }] };
     case "query":
       return { type: "query_result", id: command.id, answer: { kind: "failed", failure } };
     case "end_preflight":

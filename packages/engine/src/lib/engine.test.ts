@@ -169,8 +169,8 @@ describe("slots", () => {
       .filter(({ type }) => type === "started");
     expect(started.map(({ jobId }) => jobId)).toEqual(["a", "b", "c"]);
     expect(events.at(-1)).toMatchObject({ slots: [{ id: 0, state: "idle", prompt_tokens: 0, tokens: 0 }] });
-    expect(events.find((event) => event.type === "step" && event.stats?.step === 2)).toMatchObject({
-      slots: [{ id: 0, state: "decoding", job_id: "a", prompt_tokens: 2, tokens: 2 }],
+    expect(events.find((event) => event.type === "step" && event.stats?.step === 1)).toMatchObject({
+      slots: [{ id: 0, state: "decoding", job_id: "a", prompt_tokens: 2, tokens: 1 }],
     });
     expect(engine.busySlots).toBe(0);
   });

@@ -268,12 +268,12 @@ export type EngineEvent =
   | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
   /**
    * After every forward pass, after every piece of a job of texts, and after a scheduling point that changed something without either. Only a pass
-   * has `stats`.
+   * has `stats`. All slots are told when one of them has changed its state or its job, and now and then for their counts; else they are as before.
    */
   | {
       readonly type: "step";
       readonly events: readonly JobEvent[];
-      readonly slots: readonly SlotStatus[];
+      readonly slots?: readonly SlotStatus[];
       readonly stats?: StepStats;
     }
   /** A slot's state of so many tokens was saved, loaded or found damaged; how many are kept now, and their bytes. */
