@@ -3,7 +3,14 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { repositoryPath, startWorker, withoutSettings, type ProcessGroups, type Worker, type WorkerSpec } from "@waggle/harness";
+import {
+  repositoryPath,
+  startWorker,
+  withoutSettings,
+  type ProcessGroups,
+  type Worker,
+  type WorkerSpec,
+} from "@waggle/harness";
 
 const preload = pathToFileURL(repositoryPath("bench/lib/profiled.js")).href;
 

@@ -79,11 +79,13 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
       // Nobody waits for a turn and for a prompt.
       const choice = prefilling > 0 ? undefined : turns.get(decoding);
       planned = choice && { choice, count: choice.next() };
+      const decodeRows = decoding / (planned?.count ?? 1);
+      if (prefilling === 0) return { batchSize, decodeRows, prefillBudget: 0, partTokens: Infinity, scoredTokens: 0 };
       const { tokens, partTokens } = limitsOf(load);
       return {
         batchSize,
-        decodeRows: decoding / (planned?.count ?? 1),
-        prefillBudget: prefilling === 0 ? 0 : Math.min(batchSize, tokens),
+        decodeRows,
+        prefillBudget: Math.min(batchSize, tokens),
         partTokens,
         scoredTokens: scoring.tokens(costs.stepMs(decoding), decoding),
       };

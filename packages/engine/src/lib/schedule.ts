@@ -46,13 +46,11 @@ const leastChunkTokens = 8;
  * shorter by as much, so nobody waits for more tokens of others than its own prompt has.
  */
 export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): BatchEntry[] {
-  const decoding = new Set(
-    slots
-      .filter((slot) => slot.state === "decoding")
-      .toSorted((a, b) => a.lastDecoded - b.lastDecoded)
-      .slice(0, limits.decodeRows),
-  );
+  const ready = slots.filter((slot) => slot.state === "decoding");
   const prefilling = slots.filter(isPrefilling);
+  // Nearly every step: nothing is to be shared out.
+  if (prefilling.length === 0 && ready.length <= limits.decodeRows) return ready.map(decodeEntry);
+  const decoding = new Set(ready.toSorted((a, b) => a.lastDecoded - b.lastDecoded).slice(0, limits.decodeRows));
   const shares = shareBudget(prefilling, limits, limits.batchSize - decoding.size);
 
   const entries: BatchEntry[] = [];

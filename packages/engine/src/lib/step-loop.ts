@@ -56,10 +56,12 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let lastPass: StepStats | undefined;
 
   function load(): { decoding: number; prefilling: number } {
-    return {
-      decoding: slots.filter(({ state }) => state === "decoding").length,
-      prefilling: slots.filter(isPrefilling).length,
-    };
+    let [decoding, prefilling] = [0, 0];
+    for (const slot of slots) {
+      if (slot.state === "decoding") decoding += 1;
+      else if (isPrefilling(slot)) prefilling += 1;
+    }
+    return { decoding, prefilling };
   }
 
   /** @param embedded the streams have waited for a piece of an embed job already, so prompts wait for the next step */
