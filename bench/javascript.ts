@@ -2,7 +2,7 @@
 // the bytes of its message and of its frames, and the writes that they take. On the fake backend, which paces its steps and computes nothing,
 // and on the embedded model. Rounds alternate between this worker and that of another checkout; each runs from its build, where it has one.
 //   node --conditions=waggle-source --import tsx bench/javascript.ts [--against <checkout>] [--backends fake,llama] [--streams 1,8,16]
-//     [--rounds 5] [--tokens 200] [--step-delay 4ms] [--profile]
+//     [--rounds 5] [--warm-up 5] [--tokens 200] [--step-delay 4ms] [--profile]
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createProcessGroups, markdownTable, median, percentile, repositoryPath, startWorker } from "@waggle/harness";
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     backends: { type: "string", default: "fake,llama" },
     streams: { type: "string", default: "1,8,16" },
     rounds: { type: "string", default: "5" },
+    "warm-up": { type: "string", default: "5" },
     tokens: { type: "string", default: "200" },
     "step-delay": { type: "string", default: "4ms" },
     /** Instead of rounds: where the time of this worker goes, by V8's sampling profiler, which itself costs some. */
@@ -23,8 +24,8 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const maxTokens = Number(values.tokens);
-/** Until V8 has compiled what runs. */
-const warmUpRounds = 3;
+/** Until V8 has compiled what runs most. */
+const warmUpRounds = Number(values["warm-up"]);
 const slots = 16;
 const groups = createProcessGroups("bench");
 

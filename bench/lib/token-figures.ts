@@ -10,7 +10,7 @@ export interface TokenFigures {
   readonly tokens: number;
   readonly engineUs: number;
   readonly daemonUs: number;
-  /** Thousands of instructions, the kernel's included, by the processor's own counter: what others do on the machine changes them little. */
+  /** Thousands of instructions without those of the kernel, by the processor's own counter: what others do on the machine changes them little. */
   readonly engineKi: number;
   readonly daemonKi: number;
   /** Written by the engine's main thread, which writes messages only: their bytes, and how many writes. */
@@ -82,7 +82,7 @@ function grown(now: Written, before: Written, tokens: number): Written {
  * it may not count.
  */
 async function countInstructions(pids: readonly number[]): Promise<() => Promise<readonly number[]>> {
-  const counter = spawn("perf", ["stat", "-x", ";", "-e", "instructions", "--per-thread", "-t", pids.join(",")]);
+  const counter = spawn("perf", ["stat", "-x", ";", "-e", "instructions:u", "--per-thread", "-t", pids.join(",")]);
   const gone = once(counter, "close").catch(() => undefined);
   const said = text(counter.stderr);
   await once(counter, "spawn").catch(() => undefined);
