@@ -12,6 +12,7 @@ import {
   nameBuild,
   placeBuild,
 } from "./engine-package.ts";
+import { applyPatches, findPatches } from "./patches.ts";
 import { checkToolchain } from "./toolchain.ts";
 import { hasOpenMp, tryBuild, UnusableBuildError } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";
@@ -36,14 +37,15 @@ export interface EngineBuild {
 
 /**
  * A new node_modules has no build in it, so a copy is kept in .waggle, by the library's version and the machine's kind. What was built
- * earlier, maybe for another CPU or by a compiler that was wrong, is tried again before it is called a build.
- * @throws ToolchainError when there is nothing to compile with; Error when it does not compile or load
+ * earlier with the patches of today, maybe for another CPU or by a compiler that was wrong, is tried again before it is called a build.
+ * @throws ToolchainError when there is nothing to compile with; Error when a patch does not apply, or it does not compile or load
  */
 export async function buildEngine(options: BuildEngineOptions): Promise<EngineBuild> {
   const engine = findEnginePackage();
   const { folder, release } = engine;
   const target = buildFolder(folder);
   const kept = keptFolder(engine);
+  const patches = findPatches();
   const done = (how: EngineBuild["how"]): EngineBuild => ({ how, release, openMp: hasOpenMp(target) });
 
   const works = async (): Promise<boolean> => {
@@ -58,8 +60,8 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
     }
   };
 
-  if (!options.force && isBuilt(target) && (await works())) return done("found");
-  if (!options.force && isBuilt(kept)) {
+  if (!options.force && isBuilt(target, patches) && (await works())) return done("found");
+  if (!options.force && isBuilt(kept, patches)) {
     placeBuild(kept, target);
     if (await works()) return done("restored");
     rmSync(kept, { recursive: true });
@@ -68,9 +70,10 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
   options.onCompiling();
   const workshop = openWorkshop(engine, repositoryPath(".waggle/engine-builds"));
   try {
+    applyPatches(patches, { ...engine, folder: workshop.folder });
     await compileEngine({ ...options, workshop, release });
     const built = buildFolder(workshop.folder);
-    nameBuild(built);
+    nameBuild(built, patches);
     await tryBuild(workshop.folder);
     placeBuild(built, kept);
     placeBuild(built, target);

@@ -1,6 +1,8 @@
 // Tests what surrounds a build from source: what is missing, how far it is, and that a build is put in place whole.
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { buildShare } from "./compile.ts";
 import { buildName, findEnginePackage, isBuilt, nameBuild, placeBuild } from "./engine-package.ts";
 import { withCompilerFixes } from "./compiler-fixes.ts";
+import { applyPatches, findPatches } from "./patches.ts";
 import { checkToolchain, ToolchainError } from "./toolchain.ts";
 import { tryBuild, UnusableBuildError } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";
@@ -74,11 +77,14 @@ describe("buildName", () => {
 });
 
 describe("placeBuild", () => {
+  const patches = { mark: "a1b2" };
+
   function makeBuild(name: string, text: string): string {
     const path = join(folder, name);
     mkdirSync(join(path, "Release"), { recursive: true });
     writeFileSync(join(path, "Release/llama-addon.node"), text);
     writeFileSync(join(path, "buildDone.status"), "");
+    writeFileSync(join(path, "patches.txt"), patches.mark);
     writeFileSync(join(path, "leftover.o"), "");
     return path;
   }
@@ -86,11 +92,11 @@ describe("placeBuild", () => {
   it("puts a build where there was none, and over an old one", () => {
     const to = join(folder, "deep/linux-x64");
     placeBuild(makeBuild("a", "first"), to);
-    expect(isBuilt(to)).toBe(true);
+    expect(isBuilt(to, patches)).toBe(true);
     placeBuild(makeBuild("b", "second"), to);
     expect(readFileSync(join(to, "Release/llama-addon.node"), "utf8")).toBe("second");
     expect(readdirSync(join(folder, "deep"))).toEqual(["linux-x64"]);
-    expect(readdirSync(to).toSorted()).toEqual(["Release", "buildDone.status"]);
+    expect(readdirSync(to).toSorted()).toEqual(["Release", "buildDone.status", "patches.txt"]);
   });
 
   it("leaves the old one when the new one is not whole", () => {
@@ -105,18 +111,34 @@ describe("placeBuild", () => {
 });
 
 describe("nameBuild", () => {
+  const patches = { mark: "a1b2" };
+
   it("takes the hash of cmake's options off the name of the build that was finished", () => {
     for (const name of ["linux-x64-1a2b", "linux-x64.lock"]) mkdirSync(join(folder, name));
     writeFileSync(join(folder, "linux-x64-1a2b/buildDone.status"), "");
-    nameBuild(join(folder, "linux-x64"));
-    nameBuild(join(folder, "linux-x64"));
+    nameBuild(join(folder, "linux-x64"), patches);
+    nameBuild(join(folder, "linux-x64"), patches);
     expect(readdirSync(folder)).toEqual(["linux-x64", "linux-x64.lock"]);
+  });
+
+  it("writes into a build which patches it has, so that one with others or none counts as none", () => {
+    const build = join(folder, "linux-x64");
+    mkdirSync(build);
+    writeFileSync(join(build, "buildDone.status"), "");
+    expect(isBuilt(build, patches)).toBe(false);
+    nameBuild(build, patches);
+    expect(isBuilt(build, patches)).toBe(true);
+    expect(isBuilt(build, { mark: "c3d4" })).toBe(false);
+    rmSync(join(build, "buildDone.status"));
+    expect(isBuilt(build, patches)).toBe(false);
   });
 
   it("says so when none was finished", () => {
     mkdirSync(join(folder, "linux-x64-1a2b"));
-    expect(() => nameBuild(join(folder, "linux-x64"))).toThrow(/Cannot find the engine's build: there is none in /);
-    expect(() => nameBuild(join(folder, "not-there/linux-x64"))).toThrow(/there is none/);
+    expect(() => nameBuild(join(folder, "linux-x64"), patches)).toThrow(
+      /Cannot find the engine's build: there is none in /,
+    );
+    expect(() => nameBuild(join(folder, "not-there/linux-x64"), patches)).toThrow(/there is none/);
   });
 });
 
@@ -164,21 +186,95 @@ describe("tryBuild", () => {
     await expect(tryBuild(library)).rejects.toThrow("Cannot use the engine's build: the library did not load it.");
   });
 
-  it("runs a prompt and one token of a small model on it", async () => {
-    const library = makeLibrary(`
+  /** Its step and its logits are what these say; `disposed` is run at the end. */
+  const makeWorkingLibrary = (step: string, logits: string, disposed = ""): string =>
+    makeLibrary(`
       const calls = [];
       const sequence = {
         async evaluateWithoutGeneratingNewTokens(tokens) { calls.push(tokens.length); },
         async *evaluate(tokens) { calls.push(tokens.length); yield 1; },
       };
-      const context = { getSequence: () => sequence };
+      const _ctx = {
+        initBatch() {},
+        addToBatch: () => [1],
+        ${step === "" ? "" : `decodeBatchAndSample: async () => { calls.push("step"); return Float64Array.of(${step}); },`}
+        getLogits: () => Float64Array.of(${logits}),
+      };
+      const context = { getSequence: () => sequence, _ctx };
       const model = { createContext: async () => context };
       return {
         buildType: "localBuild",
         loadModel: async () => model,
-        dispose() { if (calls.join() !== "96,1") throw new Error("computed " + calls); },
+        _bindings: { AddonSampler: class { applyConfig() {} } },
+        dispose() { ${disposed} },
       };`);
+  const goodLogits = "4, 1.5, 1, 7, 4, 4";
+
+  it("runs a prompt, one token and one step of a small model on it", async () => {
+    const computed = `if (calls.join() !== "96,1,step") throw new Error("computed " + calls);`;
+    const library = makeWorkingLibrary("7, 4, 4, 1.5, 7, 4", goodLogits, computed);
     await expect(tryBuild(library)).resolves.toBeUndefined();
+  });
+
+  it("refuses a build that lacks the step", async () => {
+    const library = makeWorkingLibrary("", goodLogits);
+    await expect(tryBuild(library)).rejects.toThrow(
+      /Cannot use the engine's build: [^]*decodeBatchAndSample is not a function/,
+    );
+  });
+
+  it.each([
+    ["samples another token than the most probable one", "6, 4, 4, 1.5, 7, 4", goodLogits],
+    ["computes no numbers", "7, NaN, NaN, NaN, 7, NaN", "NaN, NaN, 1, 7, NaN, NaN"],
+  ])("refuses a build whose step %s", async (_, step, logits) => {
+    const library = makeWorkingLibrary(step, logits);
+    await expect(tryBuild(library)).rejects.toThrow(/Cannot use the engine's build: [^]*its step gave/);
+  });
+});
+
+describe("patches", () => {
+  /** A folder with one file, and a patch of it. */
+  function makePatched(text: string): { copy: string; patches: string } {
+    const copy = join(folder, "building/node-llama-cpp");
+    const patches = join(folder, "patches");
+    mkdirSync(join(copy, "llama"), { recursive: true });
+    mkdirSync(patches);
+    writeFileSync(join(copy, "llama/a.cpp"), text);
+    const head = ["diff --git a/llama/a.cpp b/llama/a.cpp", "--- a/llama/a.cpp", "+++ b/llama/a.cpp"];
+    const lines = [...head, "@@ -1 +1 @@", "-old", "+new", ""];
+    writeFileSync(join(patches, "step.patch"), `What it does.\n\n${lines.join("\n")}`);
+    return { copy, patches };
+  }
+
+  it("are applied, also in a folder of a repository", () => {
+    const { copy, patches } = makePatched("old\n");
+    execFileSync("git", ["init", "--quiet", folder]);
+    applyPatches(findPatches(patches), { folder: copy, version: "1.2.3" });
+    expect(readFileSync(join(copy, "llama/a.cpp"), "utf8")).toBe("new\n");
+  });
+
+  it("that do not apply are named, with the library's version", () => {
+    const { copy, patches } = makePatched("newer\n");
+    expect(() => applyPatches(findPatches(patches), { folder: copy, version: "1.2.3" })).toThrow(
+      /^Cannot apply step\.patch to node-llama-cpp 1\.2\.3: [^]*llama\/a\.cpp/,
+    );
+  });
+
+  it("have another mark when one of them changes", () => {
+    const { patches } = makePatched("old\n");
+    const { mark } = findPatches(patches);
+    expect(mark).toMatch(/^[\da-f]{12}$/);
+    expect(findPatches(patches).mark).toBe(mark);
+    writeFileSync(join(patches, "zeal.patch"), "more");
+    expect(findPatches(patches).mark).not.toBe(mark);
+  });
+
+  it("of this repository fit the library that is installed", () => {
+    const engine = findEnginePackage();
+    const copy = join(folder, "node-llama-cpp");
+    cpSync(join(engine.folder, "llama/addon"), join(copy, "llama/addon"), { recursive: true });
+    applyPatches(findPatches(), { ...engine, folder: copy });
+    expect(readFileSync(join(copy, "llama/addon/AddonContext.cpp"), "utf8")).toContain('"decodeBatchAndSample"');
   });
 });
 

@@ -1,9 +1,20 @@
 // Owns where node-llama-cpp lies and where it looks for a build of its own, and the moving of finished builds: from where they were made to
 // where they are kept, and from there to where the library looks. The library itself is never loaded.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { repositoryPath } from "@waggle/harness";
+import type { Patches } from "./patches.ts";
 
 export interface EnginePackage {
   /** The package's own folder. */
@@ -42,10 +53,19 @@ export function buildFolder(packageFolder: string): string {
 /** The library's own mark of a build that was finished. */
 const doneMark = "buildDone.status";
 
-/** What the library needs of a build; the rest is the compiler's. */
-const buildParts = ["Release", doneMark] as const;
+/** Ours, with the mark of the patches. */
+const patchesFile = "patches.txt";
 
-export function isBuilt(folder: string): boolean {
+/** What the library and we need of a build; the rest is the compiler's. */
+const buildParts = ["Release", doneMark, patchesFile] as const;
+
+/** A build without our patches, or with older ones, counts as none. */
+export function isBuilt(folder: string, { mark }: Pick<Patches, "mark">): boolean {
+  const path = join(folder, patchesFile);
+  return isFinished(folder) && existsSync(path) && readFileSync(path, "utf8") === mark;
+}
+
+function isFinished(folder: string): boolean {
   return existsSync(join(folder, doneMark));
 }
 
@@ -54,15 +74,16 @@ function readJson(path: string): unknown {
 }
 
 /**
- * Gives the one finished build beside `to` its name. The library adds a hash of cmake's options to the name, and looks for it only when it
- * is started with the same ones.
+ * Gives the one finished build beside `to` its name, and writes into it which patches it has. The library adds a hash of cmake's options to
+ * the name, and looks for it only when it is started with the same ones.
  * @throws Error when there is none
  */
-export function nameBuild(to: string): void {
+export function nameBuild(to: string, { mark }: Pick<Patches, "mark">): void {
   const folder = dirname(to);
-  const built = (existsSync(folder) ? readdirSync(folder) : []).find((name) => isBuilt(join(folder, name)));
+  const built = (existsSync(folder) ? readdirSync(folder) : []).find((name) => isFinished(join(folder, name)));
   if (built === undefined) throw new Error(`Cannot find the engine's build: there is none in ${folder}`);
   renameSync(join(folder, built), to);
+  writeFileSync(join(to, patchesFile), mark);
 }
 
 /** Copies a build. At `to` there is the old one or the whole new one, never a part. */

@@ -23,17 +23,30 @@ const trialShape: ModelShape = {
   context: 256,
 };
 
-/** A prompt in one batch, then a token by itself: the two kinds of pass there are. */
+/**
+ * A prompt in one batch, then a token by itself: the two kinds of pass there are. Then our own step (the patch of node-llama-cpp), on a sequence
+ * that the library has not given away: greedily, so the token is the most probable one in both of the ways to ask.
+ */
 const script = `
 const [library, modelPath] = process.argv.slice(2);
 const { getLlama } = await import(library);
 const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
 if (llama.buildType === "localBuild") {
   const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
-  const context = await model.createContext({ contextSize: 256, batchSize: 128, threads: 2 });
+  const context = await model.createContext({ contextSize: 256, batchSize: 128, sequences: 2, threads: 2 });
   const sequence = context.getSequence();
   await sequence.evaluateWithoutGeneratingNewTokens(Array(96).fill(300));
   for await (const token of sequence.evaluate([301])) break;
+  const sampler = new llama._bindings.AddonSampler(model._model);
+  sampler.applyConfig({});
+  context._ctx.initBatch(2);
+  const [at] = context._ctx.addToBatch(1, 0, Uint32Array.of(300, 301), Uint32Array.of(1));
+  const step = await context._ctx.decodeBatchAndSample(
+    Int32Array.of(at), [sampler], Uint32Array.of(1), Uint32Array.of(2),
+  );
+  const [greatest, sum, , token, logit, again] = context._ctx.getLogits(at, 1, Uint32Array.of(step[0]), true);
+  const expected = [token, again, greatest, sum, token, logit].join();
+  if (step.join() !== expected || !(sum >= 1)) throw new Error("its step gave " + step.join() + ", its logits " + expected);
 }
 process.stdout.write(llama.buildType);
 await llama.dispose();

@@ -1,0 +1,44 @@
+// Owns what this repository changes in node-llama-cpp's own source before it is compiled: the patches, their mark, and their application.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { repositoryPath } from "@waggle/harness";
+import type { EnginePackage } from "./engine-package.ts";
+
+export interface Patches {
+  readonly paths: readonly string[];
+  /** Tells these patches from others: what a build carries that was made with them. */
+  readonly mark: string;
+}
+
+/** @param folder with files *.patch, which are applied in the order of their names */
+export function findPatches(folder = repositoryPath("tools/xtask/patches")): Patches {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".patch"));
+  const paths = names.toSorted().map((name) => join(folder, name));
+  const hash = createHash("sha256");
+  for (const path of paths) hash.update(readFileSync(path));
+  return { paths, mark: hash.digest("hex").slice(0, 12) };
+}
+
+/**
+ * @param engine a copy of the package, which is changed
+ * @throws Error naming the patch that does not apply, and the library's version
+ */
+export function applyPatches({ paths }: Patches, { folder, version }: Pick<EnginePackage, "folder" | "version">): void {
+  for (const path of paths) {
+    try {
+      execFileSync("git", ["apply", path], { cwd: folder, env: outsideOfRepositories(folder), stdio: "pipe" });
+    } catch (error) {
+      const { stderr, message } = error as Error & { stderr?: Buffer };
+      const reason = stderr?.toString().trim() || message;
+      throw new Error(`Cannot apply ${basename(path)} to node-llama-cpp ${version}: ${reason}`, { cause: error });
+    }
+  }
+}
+
+/** In a folder of a repository `git apply` passes over what it takes for files of another folder, and calls that a success. */
+function outsideOfRepositories(folder: string): NodeJS.ProcessEnv {
+  const rest = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
+  return { ...Object.fromEntries(rest), GIT_CEILING_DIRECTORIES: dirname(folder) };
+}
