@@ -1,7 +1,7 @@
 // Owns the proof that the library's inside works as we use it: the same two tokens are computed by its public interface and by its context object, and
 // every number has to be the same.
 import type { LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
-import type { DirectLibrary } from "./library-context.ts";
+import type { DirectLibrary, DirectSampler, NativeStep } from "./library-context.ts";
 import { rawLogits } from "./raw-logits.ts";
 
 /** Of any model. */
@@ -48,16 +48,21 @@ async function compare(
   const { logits } = await rawLogits(context, library.createSampler(), place, { tokens: [0], top: 1, total: true });
   const same = [...expected.logits].every(([id, logit]) => logits.get(id) === logit);
   if (token !== expected.token || !same) return "it computes something else";
-  if (context.decodeBatchAndSample === undefined) return undefined;
-  context.disposeSequence(sequenceId);
-  const stepped = fill(library) ?? -1;
-  const sampled = await context.decodeBatchAndSample(
-    Int32Array.of(stepped),
-    [sampler],
-    Uint32Array.of(1),
-    Uint32Array.of(0),
-  );
-  return sampled[0] === expected.token ? undefined : "its native step samples something else";
+  return library.native === undefined ? undefined : await compareStep(library, library.native, sampler, token);
+}
+
+async function compareStep(
+  library: DirectLibrary,
+  native: NativeStep,
+  sampler: DirectSampler,
+  expected: number,
+): Promise<string | undefined> {
+  library.context.disposeSequence(sequenceId);
+  const place = fill(library) ?? -1;
+  const [seeds, topCounts] = [Uint32Array.of(1), Uint32Array.of(0)];
+  const [token] = await native.decodeBatchAndSample(Int32Array.of(place), [sampler], seeds, topCounts);
+  const [, , , most] = native.getLogits(place, 1, new Uint32Array(), false);
+  return token === expected && most === expected ? undefined : "its native step samples something else";
 }
 
 function fill({ context }: DirectLibrary): number | undefined {

@@ -59,7 +59,12 @@ function fakeLibrary({ removes = true, inOrder = true }: { removes?: boolean; in
       },
     };
   };
-  const library = { context, createSampler, createCheckpoint: () => Promise.reject(new Error("None")) as never };
+  const library = {
+    context,
+    native: undefined,
+    createSampler,
+    createCheckpoint: () => Promise.reject(new Error("None")) as never,
+  };
   const passes: Passes = createDirectPasses({
     library,
     sequences: Array<LlamaContextSequence>(3).fill({} as LlamaContextSequence),

@@ -129,7 +129,7 @@ export function createDirectPasses(options: DirectPassesOptions): Passes {
 }
 
 /** @returns for each row where its logits will be found */
-function fillBatch(context: DirectContext, rows: readonly PassRow[]): Uint32Array[] {
+export function fillBatch(context: DirectContext, rows: readonly PassRow[]): Uint32Array[] {
   context.initBatch(rows.reduce((sum, { tokens }) => sum + tokens.length, 0));
   return rows.map(({ slot, from, tokens, asks }) =>
     context.addToBatch(

@@ -33,13 +33,27 @@ export interface DirectContext {
   /** Of all cells, in place of whatever the first one held. */
   copySequenceStateFromOtherSequence(to: number, from: number): Promise<number>;
   restoreCheckpoint(checkpoint: DirectCheckpoint, lastPosition: number, sequence: number): Promise<boolean>;
-  /** With the patch that `xtask engine:build` compiles in: decodes the batch and samples at these places in one visit to the other thread. */
-  decodeBatchAndSample?(
+}
+
+/** What the patch adds to it that `xtask engine:build` compiles in (decision 078). */
+export interface NativeStep {
+  /**
+   * Decodes the batch and samples at these places in one visit to the other thread, each from its seed.
+   * @param topCounts for each place 1 more than the alternatives whose logprobs are wanted; 0: no logprobs
+   * @returns for each place its token, -1 where there was none; with logprobs the token's logit, the greatest one and the sum of exp(logit - greatest) over
+   * the vocabulary, then token and logit of each alternative, the most probable one first
+   */
+  decodeBatchAndSample(
     places: Int32Array,
     samplers: readonly DirectSampler[],
     seeds: Uint32Array,
     topCounts: Uint32Array,
   ): Promise<Float64Array>;
+  /**
+   * Raw logits of the last decode, at once.
+   * @returns the greatest one, the sum as above or NaN, how many of the most probable ones follow, token and logit of each of these, and the logits of `tokens`
+   */
+  getLogits(place: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
 }
 
 /** `AddonSampler`: a chain of llama.cpp's samplers, which `applyConfig` rebuilds where something has changed. */
@@ -73,6 +87,8 @@ export interface DirectCheckpoint {
 
 export interface DirectLibrary {
   readonly context: DirectContext;
+  /** Undefined in an engine that was not compiled with it. */
+  readonly native: NativeStep | undefined;
   createSampler(): DirectSampler;
   createCheckpoint(): DirectCheckpoint;
 }
@@ -104,9 +120,15 @@ export function directLibraryOf(llama: Llama, model: LlamaModel, context: LlamaC
   if (typeof Checkpoint !== "function") return undefined;
   return {
     context: inside,
+    native: hasNativeStep(inside) ? inside : undefined,
     createSampler: () => new Sampler(modelInside),
     createCheckpoint: () => new Checkpoint(),
   };
+}
+
+function hasNativeStep(context: object): context is NativeStep {
+  const { decodeBatchAndSample, getLogits } = context as Partial<NativeStep>;
+  return typeof decodeBatchAndSample === "function" && typeof getLogits === "function";
 }
 
 interface Bindings {

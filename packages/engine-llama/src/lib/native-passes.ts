@@ -1,7 +1,141 @@
-// Owns passes with the native step that `xtask engine:build` compiles in: what is sampled is sampled in the same visit to the other thread.
-import { createDirectPasses, type DirectPassesOptions } from "./direct-passes.ts";
-import type { Passes } from "./passes.ts";
+// Owns passes with the native step that `xtask engine:build` compiles into the library: what is sampled is sampled in the same visit to the other
+// thread, and raw logits are looked at without one.
+import type { Token, TokenLogprobs } from "@waggle/engine";
+import type { LlamaContextSequence } from "node-llama-cpp";
+import { fillBatch, type DirectPassesOptions } from "./direct-passes.ts";
+import { createSequences } from "./direct-sequences.ts";
+import type { DirectSampler, DirectSamplerConfig, NativeStep } from "./library-context.ts";
+import type { LogitsRequest, PlaceLogits } from "./logit-sampler.ts";
+import type { Answer, Draw, PassRow, Passes } from "./passes.ts";
+import { samplerConfig } from "./sampling.ts";
 
-export function createNativePasses(options: DirectPassesOptions): Passes {
-  return { ...createDirectPasses(options), way: "native" };
+/** What is sampled for a slot, and where its logits are. */
+interface SlotSampler {
+  /** Held: the library empties the cells of a sequence that has been collected as garbage, and gives them away. */
+  readonly sequence: LlamaContextSequence;
+  readonly sampler: DirectSampler;
+  config: DirectSamplerConfig | undefined;
+  /** The sampler has this configuration: the step itself changes no more than its seed. */
+  configured: boolean;
+  place: number;
+}
+
+interface Drawn {
+  readonly row: number;
+  readonly place: number;
+  readonly draw: Draw;
+}
+
+/** Before the alternatives: the token, its logit, the greatest one, and the sum of exp(logit - greatest) over the vocabulary. */
+const logprobNumbers = 4;
+
+export function createNativePasses(options: DirectPassesOptions, native: NativeStep): Passes {
+  const { library, sampling } = options;
+  const { context } = library;
+  const slots = options.sequences.map((sequence): SlotSampler => {
+    return { sequence, sampler: library.createSampler(), config: undefined, configured: false, place: -1 };
+  });
+  let threads = 1;
+  let running: Promise<unknown> = Promise.resolve();
+
+  function slotAt(slot: number): SlotSampler {
+    const found = slots[slot];
+    if (found === undefined) throw new Error(`There is no slot ${slot}`);
+    return found;
+  }
+
+  function samplerFor(slot: number, recent: readonly Token[] | undefined): DirectSampler {
+    const own = slotAt(slot);
+    const { config, sampler } = own;
+    if (config === undefined) throw new Error(`Cannot sample in slot ${slot}: nobody has said how`);
+    if (recent !== undefined) config.repeatPenaltyTokens = Uint32Array.from(recent);
+    if (recent !== undefined || !own.configured) sampler.applyConfig(config);
+    own.configured = true;
+    return sampler;
+  }
+
+  async function run(rows: readonly PassRow[], underway: () => void): Promise<readonly (readonly Answer[])[]> {
+    context.setThreads(threads);
+    const places = fillBatch(context, rows);
+    const drawn: Drawn[] = [];
+    rows.forEach(({ slot, asks }, row) => {
+      const [last, place = -1] = [asks.at(-1), places[row]?.at(-1)];
+      slotAt(slot).place = place;
+      // Nobody draws but after a row's last token.
+      if (last?.kind === "draw") drawn.push({ row, place, draw: last.draw });
+    });
+    const step = native.decodeBatchAndSample(
+      Int32Array.from(drawn, ({ place }) => place),
+      drawn.map(({ row, draw }) => samplerFor(rows[row]?.slot ?? -1, draw.recent)),
+      Uint32Array.from(drawn, ({ draw }) => draw.seed),
+      Uint32Array.from(drawn, ({ draw }) => topCount(draw)),
+    );
+    underway();
+    const tokens = readTokens(await step, drawn);
+    return rows.map(({ asks }, row) =>
+      asks.map((ask, i): Answer => {
+        if (ask.kind === "draw") return tokens.get(row) ?? { kind: "token", token: undefined };
+        return { kind: "logits", place: lookAt(places[row]?.[i] ?? -1, ask.request) };
+      }),
+    );
+  }
+
+  /** 0: no logprobs; 1: without alternatives. */
+  function topCount({ topLogprobs }: Draw): number {
+    return topLogprobs === undefined ? 0 : 1 + Math.min(topLogprobs, sampling.vocabularySize);
+  }
+
+  function readTokens(numbers: Float64Array, drawn: readonly Drawn[]): Map<number, Answer> {
+    const tokens = new Map<number, Answer>();
+    let at = 0;
+    for (const { row, draw } of drawn) {
+      const count = topCount(draw);
+      const token = numbers[at] ?? -1;
+      const known = token === -1 || count === 0 ? undefined : readLogprobs(numbers, at, count - 1);
+      tokens.set(row, { kind: "token", token: token === -1 ? undefined : token, logprobs: known });
+      at += count === 0 ? 1 : logprobNumbers + 2 * (count - 1);
+    }
+    return tokens;
+  }
+
+  function lookAt(place: number, { tokens, top, total }: LogitsRequest): PlaceLogits {
+    const count = top === "all" ? sampling.vocabularySize : top;
+    const numbers = native.getLogits(place, count, Uint32Array.from(tokens), total);
+    const [, sum = NaN, found = 0] = numbers;
+    const logits = new Map<Token, number>();
+    let at = 3;
+    for (let i = 0; i < found; i++, at += 2) logits.set(numbers[at] ?? -1, numbers[at + 1] ?? NaN);
+    for (const token of tokens) logits.set(token, numbers[at++] ?? NaN);
+    return total ? { logits, totalWeight: sum } : { logits };
+  }
+
+  return {
+    way: "native",
+    configure(slot, wanted) {
+      const own = slotAt(slot);
+      own.config = samplerConfig(wanted, sampling);
+      own.configured = false;
+    },
+    run(rows, underway) {
+      const pass = run(rows, underway);
+      running = pass.catch(() => {});
+      return pass;
+    },
+    look: async (slot, request) => lookAt(slotAt(slot).place, request),
+    setThreads(wanted) {
+      threads = wanted;
+    },
+    ...createSequences(options),
+    settled: async () => void (await running),
+  };
+}
+
+function readLogprobs(numbers: Float64Array, at: number, count: number): TokenLogprobs {
+  const [logit = NaN, greatest = NaN, sum = NaN] = numbers.subarray(at + 1, at + logprobNumbers);
+  const logprobOf = (raw: number): number => raw - greatest - Math.log(sum);
+  const top = Array.from({ length: count }, (_, i) => {
+    const place = at + logprobNumbers + 2 * i;
+    return { token: numbers[place] ?? -1, logprob: logprobOf(numbers[place + 1] ?? NaN) };
+  });
+  return { logprob: logprobOf(logit), top };
 }

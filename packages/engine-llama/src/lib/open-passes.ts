@@ -36,8 +36,8 @@ export async function openPasses(options: OpenPassesOptions): Promise<Passes> {
     const { isRecurrent, isHybrid } = model.fileInsights;
     const { contextSize } = context;
     const direct = { library, sequences, contextSize, isRecurrent: isRecurrent || isHybrid, sampling, inOrder };
-    const step = library.context.decodeBatchAndSample;
-    return step === undefined || way === "direct" ? createDirectPasses(direct) : createNativePasses(direct);
+    const { native } = library;
+    return native === undefined || way === "direct" ? createDirectPasses(direct) : createNativePasses(direct, native);
   }
   if (way !== "public") {
     const reason = problem ?? "it looks different";
