@@ -1,11 +1,11 @@
 // Owns the Backend on a loaded model: the port's calls, handed to the slots. One step is one forward pass.
-import type { Backend, BackendInfo, EntryResult, BatchEntry, Token } from "@waggle/engine";
+import type { Backend, BackendInfo, EntryResult, BatchEntry, StepsAhead, Token } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "./chat.ts";
 import type { LlamaEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
 import { maxFollowersOf } from "./followers.ts";
-import type { PassRow, Passes } from "./passes.ts";
+import type { PassesAhead, PassRow, Passes } from "./passes.ts";
 import { createPrompts, type Prompts } from "./prompt.ts";
 import { checkSampling, type SamplingContext } from "./sampling.ts";
 import { shiftProblem } from "./shift-check.ts";
@@ -63,6 +63,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     isEndOfGeneration,
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
+    ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
     step: async (entries, underway) => await step(entries, slotAt, passes, underway),
     shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
     end: async (slot) => await slotAt(slot).end(),
@@ -73,6 +74,29 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
       await embedder?.close();
       await chat.close();
       await release();
+    },
+  };
+}
+
+function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): StepsAhead {
+  /** Of the pass that was asked for last. */
+  let asked: readonly Slot[] = [];
+  return {
+    step(ids) {
+      const slots = ids.map(slotAt);
+      if (!slots.every(({ goesAhead }) => goesAhead)) return undefined;
+      asked = slots;
+      return passes.run(slots.map((slot) => slot.rowAhead())).then((answers) =>
+        answers?.map((answer, i): EntryResult => {
+          const slot = slots[i];
+          if (slot === undefined) throw new Error("There are more answers than slots");
+          // Nothing was left to look at: that is what made it go ahead.
+          return slot.resultOf({ kind: "decode", slot: ids[i] ?? -1 }, [answer]) as EntryResult;
+        }),
+      );
+    },
+    withdraw() {
+      if (passes.withdraw()) for (const slot of asked) slot.withdrawAhead();
     },
   };
 }

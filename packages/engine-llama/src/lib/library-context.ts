@@ -50,6 +50,21 @@ export interface NativeStep {
     topCounts: Uint32Array,
   ): Promise<Float64Array>;
   /**
+   * Likewise behind the step that was asked for last: each row feeds what that one's output of this number has sampled. A row whose source has no
+   * token has none either.
+   * @returns nothing at all when it was withdrawn
+   */
+  decodeSampledAndSample(
+    sources: Int32Array,
+    sequences: Int32Array,
+    positions: Int32Array,
+    samplers: readonly DirectSampler[],
+    seeds: Uint32Array,
+    topCounts: Uint32Array,
+  ): Promise<Float64Array>;
+  /** Takes back the one that was asked for last. @returns whether it had not begun */
+  withdrawSampledStep(): boolean;
+  /**
    * Raw logits of the last decode, at once.
    * @returns the greatest one, the sum as above or NaN, how many of the most probable ones follow, token and logit of each of these, and the logits of `tokens`
    */
@@ -127,8 +142,10 @@ export function directLibraryOf(llama: Llama, model: LlamaModel, context: LlamaC
 }
 
 function hasNativeStep(context: object): context is NativeStep {
-  const { decodeBatchAndSample, getLogits } = context as Partial<NativeStep>;
-  return typeof decodeBatchAndSample === "function" && typeof getLogits === "function";
+  const step = context as Partial<NativeStep>;
+  return (["decodeBatchAndSample", "decodeSampledAndSample", "withdrawSampledStep", "getLogits"] as const).every(
+    (name) => typeof step[name] === "function",
+  );
 }
 
 interface Bindings {

@@ -6,7 +6,7 @@ import { fillBatch, type DirectPassesOptions } from "./direct-passes.ts";
 import { createSequences } from "./direct-sequences.ts";
 import type { DirectSampler, DirectSamplerConfig, NativeStep } from "./library-context.ts";
 import type { LogitsRequest, PlaceLogits } from "./logit-sampler.ts";
-import type { Answer, Draw, PassRow, Passes } from "./passes.ts";
+import type { Answer, Draw, PassRow, Passes, RowAhead } from "./passes.ts";
 import { samplerConfig } from "./sampling.ts";
 
 /** What is sampled for a slot, and where its logits are. */
@@ -21,11 +21,11 @@ interface SlotSampler {
 }
 
 interface Drawn {
-  readonly row: number;
-  readonly place: number;
+  readonly slot: number;
   readonly draw: Draw;
 }
 
+const nothing: Answer = { kind: "token", token: undefined };
 /** Before the alternatives: the token, its logit, the greatest one, and the sum of exp(logit - greatest) over the vocabulary. */
 const logprobNumbers = 4;
 
@@ -36,6 +36,8 @@ export function createNativePasses(options: DirectPassesOptions, native: NativeS
     return { sequence, sampler: library.createSampler(), config: undefined, configured: false, place: -1 };
   });
   let threads = 1;
+  /** Of the step that was asked for last, in the order of its outputs. */
+  let lastDrawn: readonly Drawn[] = [];
   let running: Promise<unknown> = Promise.resolve();
 
   function slotAt(slot: number): SlotSampler {
@@ -59,25 +61,45 @@ export function createNativePasses(options: DirectPassesOptions, native: NativeS
     const places = fillBatch(context, rows);
     const drawn: Drawn[] = [];
     rows.forEach(({ slot, asks }, row) => {
-      const [last, place = -1] = [asks.at(-1), places[row]?.at(-1)];
-      slotAt(slot).place = place;
+      const last = asks.at(-1);
+      slotAt(slot).place = places[row]?.at(-1) ?? -1;
       // Nobody draws but after a row's last token.
-      if (last?.kind === "draw") drawn.push({ row, place, draw: last.draw });
+      if (last?.kind === "draw") drawn.push({ slot, draw: last.draw });
     });
+    lastDrawn = drawn;
     const step = native.decodeBatchAndSample(
-      Int32Array.from(drawn, ({ place }) => place),
-      drawn.map(({ row, draw }) => samplerFor(rows[row]?.slot ?? -1, draw.recent)),
-      Uint32Array.from(drawn, ({ draw }) => draw.seed),
-      Uint32Array.from(drawn, ({ draw }) => topCount(draw)),
+      Int32Array.from(drawn, ({ slot }) => slotAt(slot).place),
+      ...drawing(drawn),
     );
     underway();
     const tokens = readTokens(await step, drawn);
-    return rows.map(({ asks }, row) =>
+    return rows.map(({ slot, asks }, row) =>
       asks.map((ask, i): Answer => {
-        if (ask.kind === "draw") return tokens.get(row) ?? { kind: "token", token: undefined };
+        if (ask.kind === "draw") return tokens[drawn.findIndex((one) => one.slot === slot)] ?? nothing;
         return { kind: "logits", place: lookAt(places[row]?.[i] ?? -1, ask.request) };
       }),
     );
+  }
+
+  async function runAhead(rows: readonly RowAhead[]): Promise<readonly Answer[] | undefined> {
+    const sources = rows.map(({ slot }) => lastDrawn.findIndex((before) => before.slot === slot));
+    const step = native.decodeSampledAndSample(
+      Int32Array.from(sources),
+      Int32Array.from(rows, ({ slot }) => slot),
+      Int32Array.from(rows, ({ position }) => position),
+      ...drawing(rows),
+    );
+    lastDrawn = rows;
+    const numbers = await step;
+    return numbers.length === 0 ? undefined : readTokens(numbers, rows);
+  }
+
+  function drawing(drawn: readonly Drawn[]): [DirectSampler[], Uint32Array, Uint32Array] {
+    return [
+      drawn.map(({ slot, draw }) => samplerFor(slot, draw.recent)),
+      Uint32Array.from(drawn, ({ draw }) => draw.seed),
+      Uint32Array.from(drawn, ({ draw }) => topCount(draw)),
+    ];
   }
 
   /** 0: no logprobs; 1: without alternatives. */
@@ -85,17 +107,14 @@ export function createNativePasses(options: DirectPassesOptions, native: NativeS
     return topLogprobs === undefined ? 0 : 1 + Math.min(topLogprobs, sampling.vocabularySize);
   }
 
-  function readTokens(numbers: Float64Array, drawn: readonly Drawn[]): Map<number, Answer> {
-    const tokens = new Map<number, Answer>();
+  function readTokens(numbers: Float64Array, drawn: readonly Drawn[]): Answer[] {
     let at = 0;
-    for (const { row, draw } of drawn) {
-      const count = topCount(draw);
-      const token = numbers[at] ?? -1;
-      const known = token === -1 || count === 0 ? undefined : readLogprobs(numbers, at, count - 1);
-      tokens.set(row, { kind: "token", token: token === -1 ? undefined : token, logprobs: known });
+    return drawn.map(({ draw }) => {
+      const [count, token = -1] = [topCount(draw), numbers[at]];
+      const logprobs = token === -1 || count === 0 ? undefined : readLogprobs(numbers, at, count - 1);
       at += count === 0 ? 1 : logprobNumbers + 2 * (count - 1);
-    }
-    return tokens;
+      return token === -1 ? nothing : { kind: "token", token, logprobs };
+    });
   }
 
   function lookAt(place: number, { tokens, top, total }: LogitsRequest): PlaceLogits {
@@ -121,6 +140,18 @@ export function createNativePasses(options: DirectPassesOptions, native: NativeS
       running = pass.catch(() => {});
       return pass;
     },
+    ...(options.inOrder
+      ? {
+          ahead: {
+            run(rows) {
+              const pass = runAhead(rows);
+              running = pass.catch(() => {});
+              return pass;
+            },
+            withdraw: () => native.withdrawSampledStep(),
+          },
+        }
+      : {}),
     look: async (slot, request) => lookAt(slotAt(slot).place, request),
     setThreads(wanted) {
       threads = wanted;

@@ -37,6 +37,24 @@ export type Answer =
   /** The pass itself was good. */
   | { readonly kind: "failed"; readonly message: string };
 
+/** A slot goes on with the token that the pass before samples for it. */
+export interface RowAhead {
+  readonly slot: number;
+  /** Where that token stands. */
+  readonly position: number;
+  readonly draw: Draw;
+}
+
+export interface PassesAhead {
+  /**
+   * A pass behind the one that runs, which draws for all of these slots.
+   * @returns undefined when it was withdrawn
+   */
+  run(rows: readonly RowAhead[]): Promise<readonly Answer[] | undefined>;
+  /** Takes back the one that was asked for last. @returns false: it has begun, or there is none */
+  withdraw(): boolean;
+}
+
 export interface Passes {
   /** How the library is driven: by its public interface, by the context object inside, or by that with a native step added. */
   readonly way: "public" | "direct" | "native";
@@ -58,7 +76,10 @@ export interface Passes {
    */
   readonly look?: (slot: number, request: LogitsRequest) => Promise<PlaceLogits>;
 
-  /** Most threads of a pass. */
+  /** Absent where a pass has to end before the next one is asked for. */
+  readonly ahead?: PassesAhead;
+
+  /** Most threads of a pass; not to be called in the middle of one. */
   setThreads(threads: number): void;
 
   /**

@@ -10,6 +10,8 @@ import { tokenSeed } from "./token-seed.ts";
 export interface SlotWork {
   /** What to ask about the place at this index of a row, the last one. */
   ask(at: number): Ask;
+  /** How the place after that one is drawn, whatever comes there; undefined where that has to be looked at first. */
+  drawAhead(): Draw | undefined;
   /**
    * The token that follows, or why there is none.
    * @param forced taken instead of sampling, where the grammar allows it
@@ -52,8 +54,8 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   let discarded = 0;
 
   /** Each place has random numbers of its own: the same ones whatever else is in the batch, and whoever goes on from here. */
-  function seed(): number {
-    return tokenSeed(sampling.seed, history().length + discarded);
+  function seed(ahead = 0): number {
+    return tokenSeed(sampling.seed, history().length + discarded + ahead);
   }
 
   function draw(): Draw {
@@ -105,6 +107,11 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
 
   return {
     ask: (at) => (alone ? { at, kind: "logits", request: sampler.request() } : { at, kind: "draw", draw: draw() }),
+    drawAhead() {
+      if (alone || grammar !== undefined) return undefined;
+      // The sampler knows what the penalties look back on: it has sampled it.
+      return { seed: seed(1), recent: undefined, topLogprobs };
+    },
     take(answer, forced) {
       if (answer === undefined) throw new Error(`The pass has no answer for slot ${slot}`);
       try {

@@ -2,7 +2,7 @@
 // its neighbours, nor of how passes are computed.
 import type { BatchEntry, EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { logprobsOf } from "./logit-sampler.ts";
-import type { Answer, Ask, PassRow, Passes } from "./passes.ts";
+import type { Answer, Ask, PassRow, Passes, RowAhead } from "./passes.ts";
 import { createSlotWork, type SlotWork } from "./slot-work.ts";
 import type { SamplingContext } from "./sampling.ts";
 
@@ -23,6 +23,12 @@ export interface Slot {
   rowFor(entry: BatchEntry): PassRow | EntryResult;
   /** What the pass's answers are for that entry. */
   resultOf(entry: BatchEntry, answers: readonly Answer[]): EntryResult | Promise<EntryResult>;
+  /** Whether its job lets a pass go on with whatever the pass before samples. */
+  readonly goesAhead: boolean;
+  /** What such a pass is to compute, behind the one that runs. */
+  rowAhead(): RowAhead;
+  /** That pass will not be computed. */
+  withdrawAhead(): void;
   shift(keepTokens: number, discardTokens: number): Promise<void>;
   end(): Promise<void>;
   /** Writes what the slot holds to this file; returns its bytes. */
@@ -41,6 +47,8 @@ interface Job {
   readonly work: SlotWork;
   /** How many of the first tokens held no shift has moved. */
   unshifted: number;
+  /** A pass behind the one that runs feeds what that one samples. */
+  goingAhead: boolean;
 }
 
 export function createSlot({ id, passes, sampling: context, capacity }: SlotOptions): Slot {
@@ -86,7 +94,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       if (keepTokens < held) await erase(keepTokens, held);
       const work = await createSlotWork({ slot: id, sampling, passes, context, history: () => tokens });
       passes.configure(id, sampling);
-      job = { sampling, work, unshifted: Infinity };
+      job = { sampling, work, unshifted: Infinity, goingAhead: false };
       return tokens.length;
     },
 
@@ -105,8 +113,16 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     },
 
     resultOf(entry, answers) {
-      const { sampling, work } = currentJob();
-      if (entry.kind === "decode") return work.take(answers[0], entry.forced);
+      const current = currentJob();
+      const { sampling, work } = current;
+      if (entry.kind === "decode") {
+        const taken = work.take(answers[0], entry.forced);
+        if (current.goingAhead && work.last !== undefined && !(taken instanceof Promise) && taken.kind === "token") {
+          tokens.push(work.last);
+        }
+        current.goingAhead = false;
+        return taken;
+      }
       const followers = entry.followers?.map((follower, i) => {
         const answer = answers[i];
         if (answer?.kind !== "logits") throw new Error("The library gave no logits of a prompt's token");
@@ -119,6 +135,25 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       };
       const taken = work.take(answers.at(-1), entry.forced);
       return taken instanceof Promise ? taken.then(add) : add(taken);
+    },
+
+    get goesAhead() {
+      return tokens.length < capacity && currentJob().work.drawAhead() !== undefined;
+    },
+
+    rowAhead() {
+      const current = currentJob();
+      const draw = current.work.drawAhead();
+      if (draw === undefined) throw new Error(`Cannot go ahead in slot ${id}: its tokens have to be looked at`);
+      current.goingAhead = true;
+      return { slot: id, position: tokens.length, draw };
+    },
+
+    withdrawAhead() {
+      const current = currentJob();
+      // What it was to feed is sampled already.
+      if (!current.goingAhead) tokens.pop();
+      current.goingAhead = false;
     },
 
     async shift(keepTokens, discardTokens) {

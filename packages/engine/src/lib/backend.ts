@@ -242,12 +242,27 @@ export interface Embedder {
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
 }
 
+/** Steps that are asked for before the one before them has ended: whoever computes them has no reason to rest in between. */
+export interface StepsAhead {
+  /**
+   * One more step behind the one that runs, for slots that all have a part in that one: each feeds the token that it samples there. While it waits
+   * or runs, nothing else is asked of the backend but one more of them, once the one before it has ended.
+   * @returns undefined where a job of these slots has to be looked at between two tokens; else a promise of the results in the order of the slots, or of
+   * undefined when it was withdrawn
+   */
+  step(slots: readonly number[]): Promise<readonly EntryResult[] | undefined> | undefined;
+  /** Takes back the one that was asked for last, unless it has begun. */
+  withdraw(): void;
+}
+
 export interface Backend {
   readonly info: BackendInfo;
   /** Absent where the model has no vectors to give. */
   readonly embedder?: Embedder | undefined;
   /** Absent where slots cannot be saved, or shall not be. */
   readonly states?: SlotStates | undefined;
+  /** Absent where one step has to end before the next one is known. */
+  readonly ahead?: StepsAhead | undefined;
   /** Most followers in one step, over all its entries: each takes memory for the logits of the whole vocabulary. */
   readonly maxFollowers: number;
 

@@ -34,6 +34,8 @@ export interface ChoiceOptions {
 export interface Choice {
   /** The best count known. */
   readonly settled: number;
+  /** Another one is on trial. */
+  readonly trying: boolean;
   /** The count of the next pass, which is about to begin: the settled one, or one on trial. */
   next(): number;
   /** Learns that the pass with the count of `next` took so long; nothing is tried after one that collapsed. */
@@ -132,6 +134,9 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
   return {
     get settled() {
       return settled;
+    },
+    get trying() {
+      return trial !== undefined;
     },
     next() {
       onTrial = trial !== undefined && trials.take(trial);

@@ -38,7 +38,9 @@ export interface Pacing {
   piece(decoding: number): PieceLimits;
   /** How many threads compute the next pass, once it is known what it carries. */
   threads(pass: PassShape): number;
-  /** Learns from a pass that was computed as planned; returns what that changed for good, if anything. */
+  /** Whether a step like this one, in which all slots decode, may be followed by the same: nothing is on trial, and nobody takes turns. */
+  goesOn(pass: PassShape, threads: number): boolean;
+  /** Learns from a pass that was computed as planned, or as the one before it; returns what that changed for good, if anything. */
   observe(pass: Pass & Partial<Pick<StepStats, "scored">>): ThreadChange | undefined;
   /** Learns how many cores others have left to this engine of late; where nobody tells, more threads are tried at any time. */
   notice(freeCores: number): void;
@@ -74,6 +76,11 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
         : { tokens: Math.min(batchSize, limitsOf({ decoding, prefilling: 0 }).tokens), ms: Infinity },
     notice: (freeCores) => governor.notice(freeCores),
     threads: (pass) => governor.nextFor(kindOf(pass)),
+    goesOn(pass, threads) {
+      const choice = turns.get(pass.decodeRows);
+      const inTurns = choice !== undefined && (choice.settled > 1 || choice.trying);
+      return !inTurns && governor.staysWith(kindOf(pass), threads);
+    },
     plan(load) {
       const { decoding, prefilling } = load;
       // Nobody waits for a turn and for a prompt.
@@ -102,7 +109,6 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
       trials.observe(pass.passMs);
       const change = governor.observe(pass, expectedMs);
       planned?.choice.observe(allTurnsMs(planned.count, pass.passMs));
-      planned = undefined;
       return change;
     },
   };

@@ -58,6 +58,8 @@ export interface Sequence {
   readonly lastToken: Token;
   /** What the next decode step yields instead of sampling. */
   readonly forced: Token | undefined;
+  /** So many more tokens may be sampled whatever they are: none of them is the last one by number, and none is decided here. */
+  mayGoOnFor(tokens: number): boolean;
   /** The one that ended its text. */
   readonly stopString: string | undefined;
   /** So many prompt tokens are in the cache, and not yet all of them; undefined where that need not be told. */
@@ -148,6 +150,7 @@ export function createSequence(options: SequenceOptions): Sequence {
     get forced() {
       return forced[0];
     },
+    mayGoOnFor: (tokens) => thinking === undefined && completionTokens + tokens < maxTokens,
     get stopString() {
       return text.stopString;
     },

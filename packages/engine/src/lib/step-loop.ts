@@ -1,13 +1,14 @@
 // Owns the loop: the scheduling point is passed, then one forward pass runs. Between passes it awaits
 // the backend only.
 import { deferred } from "@waggle/async";
-import type { Backend, BatchEntry } from "./backend.ts";
+import type { Backend, BatchEntry, EntryResult, StepsAhead } from "./backend.ts";
 import type { SchedulingPoint } from "./scheduling-point.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { StepStats } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Pacing } from "./pacing.ts";
+import type { PassShape } from "./pass-costs.ts";
 import { postprocess } from "./postprocess.ts";
 import { countScored, countTokens, isPrefilling, noteAging, schedule } from "./schedule.ts";
 import { shiftSlot, type Slot } from "./slots.ts";
@@ -70,10 +71,6 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const limits = { ...planned, scoredTokens: Math.min(planned.scoredTokens, backend.maxFollowers) };
     const entries = schedule(slots, embedded ? { ...limits, prefillBudget: 0 } : limits);
     noteAging(slots, entries);
-    for (const { kind, slot } of entries) {
-      const planned = slots[slot];
-      if (kind === "decode" && planned !== undefined) planned.lastDecoded = passes + 1;
-    }
     return entries;
   }
 
@@ -103,35 +100,69 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return embeddedLast;
   }
 
-  async function runPass(entries: readonly BatchEntry[]): Promise<void> {
+  /** A pass, and others like it for as long as nothing changes: each is asked for while the one before it computes. */
+  async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
     const shape = {
       decodeRows: entries.filter((entry) => entry.kind === "decode").length,
       tokens: countTokens(entries),
       scored: countScored(entries),
     };
     useThreads(pacing.threads(shape));
-    const startMs = now();
+    let startMs = now();
     // What the last pass brought goes out while this one computes: sending costs as much as a small model's pass.
-    const results = await backend.step(entries, tell);
-    const endMs = now();
-    passes += 1;
-    // A pass that came to nothing (each entry failed at once) was never under way.
-    if (lastPass !== undefined) tell();
+    let running: ReturnType<StepsAhead["step"]> = backend.step(entries, tell);
+    for (let isFirst = true; running !== undefined; isFirst = false) {
+      const next = goesOn(entries, shape) ? backend.ahead?.step(entries.map(({ slot }) => slot)) : undefined;
+      if (!isFirst) tell();
+      const results = await running;
+      if (results === undefined) return;
+      const endMs = now();
+      passes += 1;
+      // A pass that came to nothing (each entry failed at once) was never under way.
+      if (lastPass !== undefined) tell();
+      takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
+      startMs = endMs;
+      running = next;
+    }
+  }
+
+  /** Whether the next pass will be like this one, which has just begun, whatever it brings. */
+  function goesOn(entries: readonly BatchEntry[], shape: PassShape): boolean {
+    if (backend.ahead === undefined || shape.tokens !== shape.decodeRows || leaving || maintaining) return false;
+    if (woken.settled || options.embeddings.size > 0 || !pacing.goesOn(shape, threads)) return false;
+    const capacity = contextCapacity(backend.info.contextSize);
+    let decoding = 0;
+    for (const { state, sequence, cached, writtenBehind } of slots) {
+      if (state === "idle" && writtenBehind !== undefined) continue;
+      if (state !== "decoding" || sequence?.mayGoOnFor(1) !== true || cached.length + 1 >= capacity) return false;
+      decoding += 1;
+    }
+    return decoding === entries.length;
+  }
+
+  function takeIn(
+    entries: readonly BatchEntry[],
+    results: readonly EntryResult[],
+    pass: Pick<StepStats, "decodeRows" | "tokens" | "scored" | "passMs" | "gapMs">,
+    endMs: number,
+  ): void {
+    for (const { kind, slot } of entries) {
+      const decoded = slots[slot];
+      if (kind === "decode" && decoded !== undefined) decoded.lastDecoded = passes;
+    }
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
-    const stats: StepStats = {
-      step: passes,
-      width: entries.length,
-      ...shape,
-      passMs: endMs - startMs,
-      gapMs: startMs - (lastEndMs ?? startMs),
-      shifts,
-      threads,
-    };
+    const stats: StepStats = { step: passes, width: entries.length, ...pass, shifts, threads };
     lastEndMs = endMs;
     lastPass = stats;
     shifts = 0;
     const change = pacing.observe(stats);
-    if (change !== undefined) options.onThreadChange(change, shape.tokens);
+    if (change !== undefined) options.onThreadChange(change, pass.tokens);
+  }
+
+  /** Whatever has changed comes before a pass that has not begun. */
+  function wake(): void {
+    woken.resolve();
+    backend.ahead?.withdraw();
   }
 
   function takeMaintenance(): boolean {
@@ -165,21 +196,21 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         await shiftFull();
         const embedded = await embed();
         const entries = plan(embedded);
-        if (entries.length > 0) await runPass(entries);
+        if (entries.length > 0) await runPasses(entries);
         else if (!embedded) await rest();
       }
       tell();
     },
-    wake: () => woken.resolve(),
+    wake,
     maintain(freeCores) {
       if (freeCores !== undefined) pacing.notice(freeCores);
       maintaining = passes === passesAtMaintenance;
       passesAtMaintenance = passes;
-      if (maintaining) woken.resolve();
+      if (maintaining) wake();
     },
     leave() {
       leaving = true;
-      woken.resolve();
+      wake();
     },
   };
 }

@@ -34,6 +34,8 @@ export interface ThreadGovernor {
   settledFor(kind: PassKind): number;
   /** For the next pass. */
   nextFor(kind: PassKind): number;
+  /** Whether the next pass of this kind has so many threads, and nothing is on trial. */
+  staysWith(kind: PassKind, threads: number): boolean;
   /** Learns from a pass that should have taken so long at most; returns what that changed for good, if anything. */
   observe(pass: Pass, expectedMs: number): ThreadChange | undefined;
   /** Learns how many cores others have left to this engine of late, with fractions. Before that, more threads are tried at any time. */
@@ -94,6 +96,10 @@ export function createThreadGovernor(
   return {
     settledFor: (kind) => choices.get(kind)?.settled ?? beginWith(kind),
     nextFor: (kind) => choiceFor(kind).next(),
+    staysWith(kind, threads) {
+      const { settled, trying } = choiceFor(kind);
+      return settled === threads && !trying;
+    },
     observe(pass, expectedMs) {
       const { threads, passMs } = pass;
       const choice = choiceFor(kindOf(pass));
