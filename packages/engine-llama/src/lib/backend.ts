@@ -96,7 +96,9 @@ function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): St
       );
     },
     withdraw() {
-      if (passes.withdraw()) for (const slot of asked) slot.withdrawAhead();
+      const isWithdrawn = passes.withdraw();
+      if (isWithdrawn) for (const slot of asked) slot.withdrawAhead();
+      return isWithdrawn;
     },
   };
 }

@@ -251,8 +251,8 @@ export interface StepsAhead {
    * undefined when it was withdrawn
    */
   step(slots: readonly number[]): Promise<readonly EntryResult[] | undefined> | undefined;
-  /** Takes back the one that was asked for last, unless it has begun. */
-  withdraw(): void;
+  /** Takes back the one that was asked for last. @returns false: it has begun, so the one before it has ended */
+  withdraw(): boolean;
 }
 
 export interface Backend {

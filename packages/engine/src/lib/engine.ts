@@ -210,8 +210,8 @@ export function createEngine(options: EngineOptions): Engine {
     if (embeddings.cancel(jobId)) return;
     const slot = slots.find((candidate) => candidate.sequence?.jobId === jobId);
     if (slot === undefined) return;
-    releaseSlot(slot, { kind: "cancelled", atPass: loop.passes });
     loop.wake();
+    releaseSlot(slot, { kind: "cancelled", atPass: loop.passes });
   }
 
   function tell(event: JobEvent): void {

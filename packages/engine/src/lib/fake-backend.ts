@@ -36,6 +36,8 @@ export interface FakeBackendOptions {
   readonly contextSize: number;
   /** Most tokens in a step; 512 by default. */
   readonly batchSize?: number;
+  /** A step may be asked for while another one runs. */
+  readonly ahead?: boolean;
   /** How long a step takes; by default a turn of the event loop, so that whatever else waits there gets its share. */
   readonly stepDelayMs?: number;
   /** Each step waits for it. */
@@ -59,6 +61,8 @@ export interface FakeBackendOptions {
 export interface FakeBackend extends Backend {
   /** Steps that have begun. */
   readonly steps: number;
+  /** Of them, those that have ended, whether or not anybody has heard of it. */
+  readonly stepsEnded: number;
   /** What the slot's KV cache really holds. */
   heldTokens(slot: number): readonly Token[];
 }
@@ -82,6 +86,10 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   const disposal = deferred<void>();
   let steps = 0;
   let stepping = false;
+  let stepsEnded = 0;
+  /** Of the step that was asked for last, and whether it has begun or was withdrawn. */
+  let lastStep: Promise<readonly EntryResult[] | undefined> = Promise.resolve(undefined);
+  let waiting: { withdrawn: boolean } | undefined;
 
   function slotAt(id: number, action: string): FakeSlot {
     const slot = slots[id];
@@ -130,6 +138,36 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     });
   }
 
+  async function run(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]> {
+    checkEntries(entries);
+    steps += 1;
+    stepping = true;
+    underway?.();
+    try {
+      await pause();
+    } finally {
+      stepping = false;
+      stepsEnded += 1;
+    }
+    return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry));
+  }
+
+  /** Begins before whoever waits for the step before it hears of that. */
+  function goAhead(ids: readonly number[]): Promise<readonly EntryResult[] | undefined> {
+    if (!stepping || waiting !== undefined) throw refusal("go ahead", "no step runs, or one waits already");
+    const mine = { withdrawn: false };
+    waiting = mine;
+    return (lastStep = lastStep.then(() => {
+      waiting = undefined;
+      return mine.withdrawn ? undefined : run(ids.map((slot) => ({ kind: "decode", slot })));
+    }));
+  }
+
+  function withdraw(): boolean {
+    if (waiting !== undefined) waiting.withdrawn = true;
+    return waiting !== undefined;
+  }
+
   return {
     info,
     states: options.saved?.attach((id) => slotAt(id, "save or load")),
@@ -160,6 +198,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     get steps() {
       return steps;
     },
+    get stepsEnded() {
+      return stepsEnded;
+    },
     heldTokens: (id) => [...(slots[id]?.held ?? [])],
 
     async begin(id, keepTokens, sampling) {
@@ -174,18 +215,13 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       return keepTokens;
     },
 
-    async step(entries, underway) {
-      checkEntries(entries);
-      steps += 1;
-      stepping = true;
-      underway?.();
-      try {
-        await pause();
-      } finally {
-        stepping = false;
-      }
-      return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry));
+    step(entries, underway) {
+      const step = run(entries, underway);
+      lastStep = step;
+      return step;
     },
+
+    ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
 
     async shift(id, keepTokens, discardTokens) {
       const slot = slotAt(id, "shift");

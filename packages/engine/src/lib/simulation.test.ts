@@ -2,7 +2,7 @@
 // repeats it.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { Backend, SlotStates, Token } from "./backend.ts";
+import type { Backend, BatchEntry, EntryResult, SlotStates, Token } from "./backend.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "./fake-backend.ts";
 import { expectedFakeText, tokenizeFake } from "./fake-model.ts";
@@ -14,6 +14,7 @@ const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
 
 /** In all schedules so far. */
 let shifts = 0;
+let aheads = 0;
 const transfers = { save: 0, load: 0, damaged: 0 };
 
 interface Random {
@@ -87,7 +88,6 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
   let toSubmit = 4 + random.below(16);
   let ms = 0;
-  let passesEnded = 0;
   let violation: Error | undefined;
 
   const states = createFakeStates();
@@ -97,6 +97,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     batchSize: slots + random.below(40),
     gate: async () => interfere(),
     saved: states,
+    ahead: seed % 2 === 0,
   });
   const engine = createEngine({
     backend: interferedWith(fake),
@@ -129,13 +130,14 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         interfere();
         return kept;
       },
-      async step(entries, underway) {
-        const results = await backend.step(entries, underway);
-        passesEnded += 1;
-        entries.forEach(({ slot }, i) => {
-          if (results[i]?.kind === "failed") ownerBefore[slot] = undefined;
-        });
-        return results;
+      step: (entries, underway) => backend.step(entries, underway).then((results) => passEnded(entries, results)),
+      ahead: backend.ahead && {
+        ...backend.ahead,
+        step(ids) {
+          aheads += 1;
+          const entries = ids.map((slot): BatchEntry => ({ kind: "decode", slot }));
+          return backend.ahead?.step(ids)?.then((results) => results && passEnded(entries, results));
+        },
       },
       async shift(slot, keepTokens, discardTokens) {
         shifts += 1;
@@ -148,6 +150,13 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         await backend.end(slot);
       },
     };
+  }
+
+  function passEnded(entries: readonly BatchEntry[], results: readonly EntryResult[]): readonly EntryResult[] {
+    entries.forEach(({ slot }, i) => {
+      if (results[i]?.kind === "failed") ownerBefore[slot] = undefined;
+    });
+    return results;
   }
 
   function interferedStates(inner: SlotStates): SlotStates {
@@ -189,7 +198,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   function cancel(): void {
     const record = [...records.values()][random.below(records.size)];
     if (record === undefined) return;
-    if (!record.events.some(isTerminal)) record.cancelledAt ??= passesEnded;
+    if (!record.events.some(isTerminal)) record.cancelledAt ??= fake.stepsEnded;
     engine.handle({ type: "cancel", jobId: record.job.jobId });
   }
 
@@ -210,7 +219,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     }
     if (event.type === "cancelled") {
       expect(event.steps).toBeLessThanOrEqual(1);
-      expect(passesEnded - (record.cancelledAt ?? Number.NaN), "passes from cancel to free slot").toBe(event.steps);
+      expect(fake.stepsEnded - (record.cancelledAt ?? Number.NaN), "passes from cancel to free slot").toBe(event.steps);
     }
   }
 
@@ -303,6 +312,7 @@ describe("random schedules", () => {
       for (const type of ["finished", "cancelled", "failed"])
         expect(outcomes[type], type).toBeGreaterThan(schedules / 10);
       expect(shifts).toBeGreaterThan(schedules / 10);
+      expect(aheads).toBeGreaterThan(schedules);
       for (const [operation, times] of Object.entries(transfers)) {
         expect(times, operation).toBeGreaterThan(schedules / 20);
       }

@@ -43,6 +43,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   const { backend, slots, pacing, outbox, now } = options;
   let { threads } = backend.info;
   let passes = 0;
+  /** A pass was asked for behind the one that runs; and it has begun, though nobody has heard yet that the other one has ended. */
+  let [isAhead, hasBegun] = [false, false];
   let leaving = false;
   let maintaining = false;
   let passesAtMaintenance = 0;
@@ -113,8 +115,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     let running: ReturnType<StepsAhead["step"]> = backend.step(entries, tell);
     for (let isFirst = true; running !== undefined; isFirst = false) {
       const next = goesOn(entries, shape) ? backend.ahead?.step(entries.map(({ slot }) => slot)) : undefined;
+      isAhead = next !== undefined;
       if (!isFirst) tell();
       const results = await running;
+      isAhead = hasBegun = false;
       if (results === undefined) return;
       const endMs = now();
       passes += 1;
@@ -162,7 +166,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Whatever has changed comes before a pass that has not begun. */
   function wake(): void {
     woken.resolve();
-    backend.ahead?.withdraw();
+    if (!isAhead || hasBegun) return;
+    isAhead = backend.ahead?.withdraw() === false;
+    hasBegun = isAhead;
   }
 
   function takeMaintenance(): boolean {
@@ -187,7 +193,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   return {
     get passes() {
-      return passes;
+      return hasBegun ? passes + 1 : passes;
     },
     async run() {
       while (!leaving) {

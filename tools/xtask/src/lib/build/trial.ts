@@ -47,6 +47,26 @@ if (llama.buildType === "localBuild") {
   const [greatest, sum, , token, logit, again] = context._ctx.getLogits(at, 1, Uint32Array.of(step[0]), true);
   const expected = [token, again, greatest, sum, token, logit].join();
   if (step.join() !== expected || !(sum >= 1)) throw new Error("its step gave " + step.join() + ", its logits " + expected);
+  const sampling = [[sampler], Uint32Array.of(1), Uint32Array.of(0)];
+  const feed = (from, ...tokens) => {
+    context._ctx.initBatch(tokens.length);
+    const places = context._ctx.addToBatch(1, from, Uint32Array.from(tokens), Uint32Array.of(tokens.length - 1));
+    return context._ctx.decodeBatchAndSample(Int32Array.from(places), ...sampling);
+  };
+  const begin = () => {
+    context._ctx.disposeSequence(1);
+    return feed(0, 300, 301);
+  };
+  const goOn = () =>
+    context._ctx.decodeSampledAndSample(Int32Array.of(0), Int32Array.of(1), Int32Array.of(2), ...sampling);
+  const [first] = await begin();
+  const [second] = await feed(2, first);
+  const ahead = (await Promise.all([begin(), goOn()])).join();
+  if (ahead !== [first, second].join()) throw new Error("its steps gave " + [first, second] + ", and in a row " + ahead);
+  const last = [begin(), goOn()];
+  const isWithdrawn = context._ctx.withdrawSampledStep();
+  const [, taken] = await Promise.all(last);
+  if (isWithdrawn !== (taken.length === 0)) throw new Error("a step that was withdrawn gave " + taken.join());
 }
 process.stdout.write(llama.buildType);
 await llama.dispose();
@@ -72,6 +92,8 @@ export async function tryBuild(packageFolder: string): Promise<void> {
     const library = join(packageFolder, "dist/index.js");
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [scriptPath, library, modelPath], {
       signal,
+      // What computes runs in the order in which it was asked for, as in a worker's engine.
+      env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
     });
     if (stdout !== "localBuild") throw unusable(`the library did not load it. ${stderr.trim()}`);
   } catch (error) {
