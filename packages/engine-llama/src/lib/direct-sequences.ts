@@ -12,7 +12,7 @@ export interface SequencesOptions {
   readonly isRecurrent: boolean;
 }
 
-type Sequences = Pick<Passes, "erase" | "save" | "load" | "copy" | "checkpoint">;
+type Sequences = Pick<Passes, "erase" | "save" | "load" | "checkpoint">;
 
 export function createSequences({ library, contextSize, isRecurrent }: SequencesOptions): Sequences {
   const { context } = library;
@@ -48,10 +48,6 @@ export function createSequences({ library, contextSize, isRecurrent }: Sequences
       }
       context.disposeSequence(slot);
       throw new Error("The state is larger than a slot");
-    },
-    async copy(to, from) {
-      checkpoints.forget(to, 0);
-      await context.copySequenceStateFromOtherSequence(to, from);
     },
   };
 }

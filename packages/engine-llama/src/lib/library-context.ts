@@ -30,8 +30,6 @@ export interface DirectContext {
   disposeSequence(sequence: number): void;
   saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
   loadSequenceStateFromFile(path: string, sequence: number, maxTokens: number): Promise<Uint32Array>;
-  /** Of all cells, in place of whatever the first one held. */
-  copySequenceStateFromOtherSequence(to: number, from: number): Promise<number>;
   restoreCheckpoint(checkpoint: DirectCheckpoint, lastPosition: number, sequence: number): Promise<boolean>;
 }
 
@@ -119,7 +117,6 @@ const contextMethods = [
   "disposeSequence",
   "saveSequenceStateToFile",
   "loadSequenceStateFromFile",
-  "copySequenceStateFromOtherSequence",
   "restoreCheckpoint",
 ] as const satisfies readonly (keyof DirectContext)[];
 

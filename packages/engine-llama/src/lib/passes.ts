@@ -96,8 +96,6 @@ export interface Passes {
   save(slot: number, path: string, tokens: readonly Token[]): Promise<number>;
   /** Replaces what the slot holds with this file. @returns its tokens. @throws Error when the library refuses it; the slot holds nothing then */
   load(slot: number, path: string): Promise<readonly Token[]>;
-  /** Gives a slot all that another one holds. Absent where that cannot be done. */
-  readonly copy?: (to: number, from: number) => Promise<void>;
   /** Lets what runs come to its end. */
   settled(): Promise<void>;
 }

@@ -187,7 +187,7 @@ describe("tryBuild", () => {
   });
 
   /** Its step and its logits are what these say; `disposed` is run at the end. */
-  const makeWorkingLibrary = (step: string, logits: string, disposed = ""): string =>
+  const makeWorkingLibrary = (step: string, logits: string, disposed = "", ahead = "7"): string =>
     makeLibrary(`
       const calls = [];
       const sequence = {
@@ -198,6 +198,9 @@ describe("tryBuild", () => {
         initBatch() {},
         addToBatch: () => [1],
         ${step === "" ? "" : `decodeBatchAndSample: async () => { calls.push("step"); return Float64Array.of(${step}); },`}
+        decodeSampledAndSample: async () => { calls.push("ahead"); return Float64Array.of(${ahead}); },
+        withdrawSampledStep: () => false,
+        disposeSequence() {},
         getLogits: () => Float64Array.of(${logits}),
       };
       const context = { getSequence: () => sequence, _ctx };
@@ -210,8 +213,9 @@ describe("tryBuild", () => {
       };`);
   const goodLogits = "4, 1.5, 1, 7, 4, 4";
 
-  it("runs a prompt, one token and one step of a small model on it", async () => {
-    const computed = `if (calls.join() !== "96,1,step") throw new Error("computed " + calls);`;
+  it("runs a prompt, a token and steps of a small model on it, one by one and in a row", async () => {
+    const all = "96,1,step,step,step,step,ahead,step,ahead";
+    const computed = `if (calls.join() !== "${all}") throw new Error("computed " + calls);`;
     const library = makeWorkingLibrary("7, 4, 4, 1.5, 7, 4", goodLogits, computed);
     await expect(tryBuild(library)).resolves.toBeUndefined();
   });
@@ -229,6 +233,14 @@ describe("tryBuild", () => {
   ])("refuses a build whose step %s", async (_, step, logits) => {
     const library = makeWorkingLibrary(step, logits);
     await expect(tryBuild(library)).rejects.toThrow(/Cannot use the engine's build: [^]*its step gave/);
+  });
+
+  it.each([
+    ["samples something else in a row", "8", /its steps gave 7,7, and in a row 7,8/],
+    ["computes what was not to be taken back as if it were", "", /its steps gave 7,7, and in a row 7,$/m],
+  ])("refuses a build that %s", async (_, ahead, reason) => {
+    const library = makeWorkingLibrary("7, 4, 4, 1.5, 7, 4", goodLogits, "", ahead);
+    await expect(tryBuild(library)).rejects.toThrow(reason);
   });
 });
 

@@ -61,8 +61,10 @@ if (llama.buildType === "localBuild") {
     context._ctx.decodeSampledAndSample(Int32Array.of(0), Int32Array.of(1), Int32Array.of(2), ...sampling);
   const [first] = await begin();
   const [second] = await feed(2, first);
-  const ahead = (await Promise.all([begin(), goOn()])).join();
-  if (ahead !== [first, second].join()) throw new Error("its steps gave " + [first, second] + ", and in a row " + ahead);
+  const [[firstAgain], [secondAgain]] = await Promise.all([begin(), goOn()]);
+  if (firstAgain !== first || secondAgain !== second) {
+    throw new Error("its steps gave " + [first, second] + ", and in a row " + [firstAgain, secondAgain]);
+  }
   const last = [begin(), goOn()];
   const isWithdrawn = context._ctx.withdrawSampledStep();
   const [, taken] = await Promise.all(last);
