@@ -67,7 +67,12 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     step: async (entries, underway) => await step(entries, slotAt, passes, underway),
     shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
     end: async (slot) => await slotAt(slot).end(),
-    setThreads: (threads) => passes.setThreads(Math.min(Math.max(1, threads), info.maxThreads)),
+    setThreads(threads) {
+      const most = Math.min(Math.max(1, threads), info.maxThreads);
+      // What embeds asks the library.
+      model.llama.maxThreads = most;
+      passes.setThreads(most);
+    },
     async dispose() {
       await passes.settled();
       await states?.settled();
@@ -86,7 +91,7 @@ function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): St
       const slots = ids.map(slotAt);
       if (!slots.every(({ goesAhead }) => goesAhead)) return undefined;
       asked = slots;
-      return passes.run(slots.map((slot) => slot.rowAhead())).then((answers) =>
+      const pass = passes.run(slots.map((slot) => slot.rowAhead())).then((answers) =>
         answers?.map((answer, i): EntryResult => {
           const slot = slots[i];
           if (slot === undefined) throw new Error("There are more answers than slots");
@@ -94,6 +99,9 @@ function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): St
           return slot.resultOf({ kind: "decode", slot: ids[i] ?? -1 }, [answer]) as EntryResult;
         }),
       );
+      // Where the pass before it fails, that is what is told.
+      pass.catch(() => {});
+      return pass;
     },
     withdraw() {
       const isWithdrawn = passes.withdraw();

@@ -44,5 +44,5 @@ export async function openPasses(options: OpenPassesOptions): Promise<Passes> {
     log("warn", `Passes take the library's public interface, which is slower; its inside cannot be used: ${reason}`);
   }
   const samplers = createSamplerGarbage(sampling.vocabularySize, globalThis.gc);
-  return createPublicPasses({ llama, sequences, dispatch, sampling, samplers });
+  return createPublicPasses({ sequences, dispatch, sampling, samplers });
 }

@@ -4,7 +4,6 @@ import type { SlotSampling } from "@waggle/engine";
 import type {
   ControlledEvaluateIndexOutput,
   ControlledEvaluateInputItem,
-  Llama,
   LlamaContextSequence,
   Token as LlamaToken,
 } from "node-llama-cpp";
@@ -16,7 +15,6 @@ import { drawOptions, type SamplingContext } from "./sampling.ts";
 import type { SamplerGarbage } from "./sampler-garbage.ts";
 
 export interface PublicPassesOptions {
-  readonly llama: Llama;
   /** One for each slot. */
   readonly sequences: readonly LlamaContextSequence[];
   readonly dispatch: BatchDispatch;
@@ -42,7 +40,7 @@ const noShift = {
 const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 };
 
 export function createPublicPasses(options: PublicPassesOptions): Passes {
-  const { llama, dispatch, sampling, samplers } = options;
+  const { dispatch, sampling, samplers } = options;
   const slots = options.sequences.map((sequence): SlotSequence => ({ sequence, sampling: undefined }));
   let running: Promise<unknown> = Promise.resolve();
 
@@ -87,9 +85,8 @@ export function createPublicPasses(options: PublicPassesOptions): Passes {
       running = pass.catch(() => {});
       return await pass;
     },
-    setThreads(threads) {
-      llama.maxThreads = threads;
-    },
+    // The library takes as many as it is told to take at most, for whatever it computes.
+    setThreads: () => {},
     async erase(slot, from, to, held) {
       const { sequence } = slotAt(slot);
       // By its tokens, where it can be: a memory that cannot be cut would otherwise be computed again, outside of any step.
