@@ -1,9 +1,11 @@
 // Tests that all ways to compute a pass give the same tokens and the same numbers: the library's public interface, its context object, and that
 // with the native step, where this machine's build has it.
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
+import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
 import type { Backend, BatchEntry, EntryResult, SlotSampling } from "@waggle/engine";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
@@ -12,6 +14,7 @@ import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "./load.ts";
 import type { Passes } from "./passes.ts";
 
+const run = promisify(execFile);
 const ways: readonly Passes["way"][] = ["public", "direct", "native"];
 const story = "Once upon a time there was a little bee. One day the bee went to the garden";
 const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
@@ -169,6 +172,16 @@ describe("all ways give the same", () => {
       return { first, loaded, again, rest };
     });
   });
+});
+
+test("all ways give the same where samples are asked for together with their pass, and steps in a row", async () => {
+  const script = join(import.meta.dirname, "../testing/one-pool-thread.ts");
+  const { stdout } = await run(process.execPath, ["--conditions=waggle-source", "--import", "tsx", script], {
+    env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
+  });
+  const { public: expected, ...others } = JSON.parse(stdout) as Record<string, unknown>;
+  expect(Object.keys(others)).toHaveLength(2);
+  for (const [way, given] of Object.entries(others)) expect(given, way).toEqual(expected);
 });
 
 interface Work {

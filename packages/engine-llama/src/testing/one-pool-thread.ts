@@ -1,0 +1,59 @@
+// Owns what each way samples where libuv's pool has one thread, as in a worker's engine: only then are samples asked for together with their pass, and
+// steps in a row. Prints them as JSON, by the way that was taken. Run it with UV_THREADPOOL_SIZE=1.
+import type { Backend, EntryResult, SlotSampling } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { loadLlamaBackend } from "../lib/load.ts";
+import { storyModel } from "./story-model.ts";
+
+const steps = 60;
+/** Steps after which something else comes, as a command would; every fourth one is taken back. */
+const [inARow, takenBack] = [9, 4];
+const slots = [0, 1];
+const texts = ["Once upon a time there was a little bee", "A dog and a cat were friends. They liked"];
+const wild = { temperature: 1.3, top_k: 60, top_p: 0.98, min_p: 0.01, ignore_eos: true };
+const samplings: readonly SlotSampling[] = [
+  { ...SamplingSchema.parse({ ...wild, temperature: 0 }), seed: 1 },
+  { ...SamplingSchema.parse({ ...wild, xtc_probability: 0.5, xtc_threshold: 0.05 }), seed: 7, topLogprobs: 1 },
+  { ...SamplingSchema.parse({ ...wild, repeat_penalty: 1.3, frequency_penalty: 0.3, repeat_last_n: 20 }), seed: 7 },
+];
+
+type Step = Promise<readonly EntryResult[] | undefined> | undefined;
+
+/** @returns the tokens of all slots, step by step */
+async function play(backend: Backend, sampling: SlotSampling): Promise<number[][]> {
+  const played: number[][] = [];
+  const take = (results: readonly EntryResult[]): void =>
+    void played.push(results.map((result) => (result.kind === "token" ? result.token : -1)));
+  const prompts = await Promise.all(texts.map(async (text) => await backend.tokenize({ kind: "text", text })));
+  for (const slot of slots) await backend.begin(slot, 0, sampling);
+  take(
+    await backend.step(prompts.map(({ tokens }, slot) => ({ kind: "prefill" as const, slot, tokens, sample: true }))),
+  );
+  while (played.length < steps) {
+    let running: Step = backend.step(slots.map((slot) => ({ kind: "decode" as const, slot })));
+    for (let row = 1; running !== undefined; row++) {
+      const next: Step = row < inARow ? backend.ahead?.step(slots) : undefined;
+      if (next !== undefined && row % takenBack === 0) backend.ahead?.withdraw();
+      const results = await running;
+      if (results === undefined) break;
+      take(results);
+      running = next;
+    }
+  }
+  for (const slot of slots) await backend.end(slot);
+  return played.slice(0, steps);
+}
+
+// Nothing of the library's keeps a process alive while a model is loaded.
+const alive = setInterval(() => {}, 1_000);
+const played: Record<string, unknown> = {};
+for (const way of ["public", "direct", "native"] as const) {
+  const size = { slots: 2, contextSize: 256, batchSize: 128, threads: 1 };
+  const backend = await loadLlamaBackend({ modelPath: storyModel, ...size, device: "cpu", way, onePoolThread: true });
+  const answers: number[][][] = [];
+  for (const sampling of samplings) answers.push(await play(backend, sampling));
+  played[backend.ahead === undefined ? way : "in a row"] = answers;
+  await backend.dispose();
+}
+clearInterval(alive);
+process.stdout.write(JSON.stringify(played));
