@@ -1,5 +1,5 @@
 // Owns how the tests run: `unit` beside the code and `daemons` across real daemons, in parallel; `process` across daemons that are timed, one
-// file at a time; `browser` likewise; `templates` beside Python's Jinja.
+// file at a time; `attacks` and `browser` likewise; `templates` beside Python's Jinja.
 import { defineConfig } from "vitest/config";
 
 // Workspace packages resolve to their TypeScript source, so that no test ever runs against a stale build.
@@ -13,7 +13,6 @@ const report = process.env["WAGGLE_TEST_REPORT"];
 const allCores = "100%";
 /** These time nothing, and wait for their daemons half of the time. */
 const untimed = [
-  "tests/chaos.test.ts",
   "tests/chat-requests.test.ts",
   "tests/*-clients.test.ts",
   "tests/collected-cancel.test.ts",
@@ -26,7 +25,11 @@ const untimed = [
   "tests/prefix-store.test.ts",
   "tests/retries.test.ts",
   "tests/stream-facts.test.ts",
+  "tools/xtask/src/commands/worker-bench.test.ts",
 ];
+
+/** What takes minutes by its nature: everything that an attack or a fault can do. */
+const attacks = ["tests/chaos.test.ts", "tests/hostile.test.ts"];
 
 /** Daemons start from a build twice as fast as from source. */
 const builtDaemons = { globalSetup: ["tests/support/build-daemons.ts"], env: { WAGGLE_DAEMONS: "build" } };
@@ -45,7 +48,7 @@ export default defineConfig({
           isolate: false,
           setupFiles: ["vitest.setup.ts"],
           include: ["apps/*/src/**/*.test.ts", "packages/*/src/**/*.test.ts", "tools/*/src/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**", "**/main.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**", "**/main.test.ts", "**/worker-bench.test.ts"],
           maxWorkers: allCores,
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -77,11 +80,26 @@ export default defineConfig({
           ...builtDaemons,
           // Real daemons compete for the cores they are timed on: one file at a time, and after the others.
           include: ["tests/**/*.test.ts", "{apps,tools}/*/src/**/main.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**", "tests/browser/**", ...untimed],
+          exclude: ["**/node_modules/**", "**/dist/**", "tests/browser/**", ...untimed, ...attacks],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "attacks",
+          pool: "forks",
+          setupFiles: ["vitest.setup.ts"],
+          ...builtDaemons,
+          include: attacks,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -96,7 +114,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
       {
@@ -107,7 +125,7 @@ export default defineConfig({
           pool: "forks",
           include: ["packages/chat-template/src/testing/*.compare.ts"],
           testTimeout: 120_000,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],

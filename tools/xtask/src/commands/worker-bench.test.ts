@@ -46,6 +46,7 @@ describe("worker:bench", () => {
     const args = [
       ...xtask,
       "worker:bench",
+      "--built",
       "--backend",
       "fake",
       "--slots",

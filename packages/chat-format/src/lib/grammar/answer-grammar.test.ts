@@ -40,7 +40,7 @@ const tools = [
 
 const ajv = new Ajv();
 const validators = new Map(tools.map(({ name, parameters }) => [name, ajv.compile(parameters)]));
-const texts = 12;
+const texts = 6;
 
 interface Read {
   readonly content: string;

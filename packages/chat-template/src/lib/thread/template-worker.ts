@@ -1,5 +1,5 @@
-// Owns the real thread behind the renderer: how it is started, from source as from the build, and what is heard of it.
-import { Worker } from "node:worker_threads";
+// Owns the real thread behind the renderer: how it is started, and what is heard of it.
+import { startThread } from "@waggle/async";
 import { threadReady } from "./template-thread.ts";
 import type { ThreadResult, ThreadTask } from "./template-thread.ts";
 
@@ -23,8 +23,10 @@ export interface ThreadMemory {
   readonly stackMiB: number;
 }
 
-export function startTemplateWorker(memory: ThreadMemory, events: TemplateThreadEvents): TemplateThread {
-  const worker = createWorker(memory);
+export function startTemplateWorker({ heapMiB, stackMiB }: ThreadMemory, events: TemplateThreadEvents): TemplateThread {
+  const resourceLimits = { maxOldGenerationSizeMb: heapMiB, stackSizeMb: stackMiB };
+  // It needs no secrets.
+  const worker = startThread("template-thread", import.meta.url, { env: {}, resourceLimits });
   worker.on("message", (message: ThreadResult | typeof threadReady) => {
     if (message === threadReady) events.onReady();
     else events.onResult(message);
@@ -33,15 +35,4 @@ export function startTemplateWorker(memory: ThreadMemory, events: TemplateThread
   // The process's own work decides how long it lives.
   worker.unref();
   return { perform: (task) => worker.postMessage(task), end: () => worker.terminate() };
-}
-
-/** The sibling entry, in whichever form this file itself runs: .ts from source, .js from the build. It needs no secrets. */
-function createWorker({ heapMiB, stackMiB }: ThreadMemory): Worker {
-  const options = { env: {}, resourceLimits: { maxOldGenerationSizeMb: heapMiB, stackSizeMb: stackMiB } };
-  if (!import.meta.url.endsWith(".ts"))
-    return new Worker(new URL("./template-thread.js", import.meta.url), { ...options, execArgv: [] });
-  // Node 20 runs no `--import` in a thread, so the thread itself has to make TypeScript readable first.
-  const [tsx, entry] = [import.meta.resolve("tsx/esm/api"), new URL("./template-thread.ts", import.meta.url).href];
-  const code = `import(${JSON.stringify(tsx)}).then(({ register }) => (register(), import(${JSON.stringify(entry)})));`;
-  return new Worker(code, { ...options, eval: true, execArgv: ["--conditions=waggle-source"] });
 }

@@ -71,7 +71,7 @@ it("attacks fields, parameters, queries and headers, by names of their own", () 
 });
 
 it("sends megabytes, and never more than a worker reads", () => {
-  for (const { large } of fieldAttacks({ chat: openAiRoutes.chatCompletions })) {
+  for (const { large } of fieldAttacks({ completions: openAiRoutes.completions })) {
     for (const { name, body } of large) {
       const bytes = Buffer.byteLength(body?.() ?? "");
       expect(bytes, name).toBeGreaterThan(30_000);
