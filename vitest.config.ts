@@ -28,8 +28,8 @@ const untimed = [
   "tools/xtask/src/commands/worker-bench.test.ts",
 ];
 
-/** What takes minutes by its nature: everything that an attack or a fault can do. */
-const attacks = ["tests/chaos.test.ts", "tests/hostile.test.ts"];
+/** What takes minutes by its nature: everything that a fault, a hostile client or a cheating worker can do. */
+const attacks = ["tests/chaos.test.ts", "tests/hostile.test.ts", "tests/worker-test.test.ts"];
 
 /** Daemons start from a build twice as fast as from source. */
 const builtDaemons = { globalSetup: ["tests/support/build-daemons.ts"], env: { WAGGLE_DAEMONS: "build" } };

@@ -207,6 +207,6 @@ describe("a model that ranks", () => {
     expect((await ranking.client.health()).slots.busy).toBe(1);
     leaving.abort();
     await expect(left).rejects.toThrow("aborted");
-    await waitUntil(async () => await isIdle(ranking), 3_000);
+    await waitUntil(async () => await isIdle(ranking));
   });
 });

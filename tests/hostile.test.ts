@@ -240,6 +240,15 @@ function named<T extends { readonly name: string }>(cases: readonly T[]): [strin
   return cases.map((one) => [one.name, one]);
 }
 
+function numbered<T extends { readonly name: string }>(cases: readonly T[]): [string, number, T][] {
+  return cases.map((one, index) => [one.name, index, one]);
+}
+
+/** Of the ways in which it gets in, another one in each run; `xtask worker:hostile` takes all. */
+function oneOf(requests: readonly HostileRequest[], index: number): HostileRequest[] {
+  return requests.filter((_, way) => way === (sampleFrom + index) % requests.length);
+}
+
 function stormOf(what: string): Attack {
   const found = storms.find(({ name }) => name.startsWith(what));
   if (found === undefined) throw new Error(`There is no storm of ${what}`);
@@ -277,17 +286,16 @@ describe("each field, with all that is small and wrong", () => {
 });
 
 describe("grammars", () => {
-  it.each(named(hostileGrammars))("%s", async (_, { grammar }) => {
-    expect(await broken((subject, problems) => judgeEach(grammarRequests(grammar), subject, problems))).toEqual([]);
+  it.each(numbered(hostileGrammars))("%s", async (_, index, { grammar }) => {
+    const request = oneOf(grammarRequests(grammar), index);
+    expect(await broken((subject, problems) => judgeEach(request, subject, problems))).toEqual([]);
   });
 });
 
 describe("schemas", () => {
-  it.each(named(hostileSchemas))("%s", async (_, schema) => {
-    const problems = await broken(async (subject, found) => {
-      await judgeEach(schemaRequests(schema), subject, found);
-    });
-    expect(problems).toEqual([]);
+  it.each(numbered(hostileSchemas))("%s", async (_, index, schema) => {
+    const request = oneOf(schemaRequests(schema), index);
+    expect(await broken((subject, problems) => judgeEach(request, subject, problems))).toEqual([]);
   });
 
   it.each(named(hostileSchemas.filter(({ exactly }) => exactly !== undefined)))(
