@@ -1,8 +1,9 @@
 // What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
 import { deadlineSignal, withTimeout } from "@waggle/async";
+import type { WorkerClient } from "@waggle/client";
 import { killProcess, messageOf } from "@waggle/harness";
-import { allWorkerRoutes } from "@waggle/protocol";
+import { allWorkerRoutes, type Health } from "@waggle/protocol";
 import {
   ask,
   brokenBodies,
@@ -35,7 +36,7 @@ const stallBudgetMs = 500;
 /** The worker holds some 150 MiB when idle, run from source, and the engine 100. */
 const peakBudgetMib = 640;
 /** After an attack: whatever was asked has ended, or was given up. */
-const settleMs = 5_000;
+const settleMs = 15_000;
 /** A request that nobody may push aside. */
 const firstTokenMs = 5_000;
 /** One request, and one round of a storm, is over by then whatever it is. */
@@ -132,8 +133,7 @@ async function brokenOnce(attack: Run): Promise<string[]> {
     problems.push(messageOf(error));
   }
   try {
-    await settled();
-    const health = await worker.client.health();
+    const health = await settled(worker.client);
     if (health.engine.deaths > 0) problems.push(`${health.engine.deaths} engine deaths`);
     if (!health.ready) problems.push(`not ready: ${health.reason ?? health.state}`);
   } catch (error) {
@@ -152,15 +152,18 @@ async function brokenOnce(attack: Run): Promise<string[]> {
 }
 
 /** Nothing of the attack runs or waits any more; the honest stream goes on. */
-async function settled(): Promise<void> {
-  const { worker } = await sound();
+async function settled(client: WorkerClient): Promise<Health> {
+  let last: Health | undefined;
   await waitUntil(async () => {
-    const slots = await worker.client.slots();
+    const slots = await client.slots();
     const left = slots.flatMap(({ job_id: job = "" }) => (job === "" || job.startsWith("honest-") ? [] : [job]));
-    const { queue } = await worker.client.health();
-    expect({ left, queued: queue.depth }).toEqual({ left: [], queued: 0 });
+    const health = await client.health();
+    expect({ left, queued: health.queue.depth }).toEqual({ left: [], queued: 0 });
+    last = health;
     return true;
   }, scaled(settleMs));
+  if (last === undefined) throw new Error("Nobody has looked");
+  return last;
 }
 
 async function judge(request: HostileRequest, { worker, watch }: Subject): Promise<string[]> {
@@ -267,7 +270,7 @@ describe("each field, deep or in megabytes", () => {
 
 describe("each field, with all that is small and wrong", () => {
   const at = 20;
-  const runs = 40;
+  const runs = 20;
   it(`${at * runs} requests, whichever field, and whatever else is in it`, async () => {
     const request = fc.oneof(
       fc.constantFrom(...fields.flatMap(({ small }) => small)),
@@ -345,13 +348,13 @@ describe("storms", () => {
     expect(problems).toEqual([]);
   });
 
-  it("300 bodies of 4 MiB that stay unfinished, at once", async () => {
+  it("100 bodies of 4 MiB that stay unfinished, at once", async () => {
     const unfinished = stormOf("bodies");
     const problems = await broken(async ({ worker }) => {
       using deadline = deadlineSignal(scaled(roundMs));
       const target = { url: worker.url, signal: deadline.signal };
       // Twenty connections each, a third of them full of megabytes.
-      await Promise.all(Array.from({ length: 45 }, (_, round) => unfinished.run(target, round)));
+      await Promise.all(Array.from({ length: 15 }, (_, round) => unfinished.run(target, round)));
     });
     expect(problems).toEqual([]);
   });
