@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { createHiveClient } from "@waggle/client";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
+import { isOver } from "./support/machine-speed.ts";
 import { waitUntil } from "./support/wait.ts";
 
 afterEach(killDaemons);
@@ -117,7 +118,7 @@ describe("leaving", () => {
     const startedAt = performance.now();
     worker.signal("SIGTERM");
     expect(await worker.exited).toBe(0);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(isOver(performance.now() - startedAt, 1_000)).toBe(false);
     expect(await client.workers()).toEqual([]);
     await expect(fetch(`${worker.url}/livez`)).rejects.toThrow("fetch failed");
   });
