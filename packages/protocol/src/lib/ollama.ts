@@ -1,6 +1,7 @@
 // Owns the requests of Ollama's API, as its clients send them. Unknown fields are ignored, as those clients expect. Shapes after Ollama's API
 // reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
 import { z } from "zod";
+import { KeepAliveSchema } from "./keep-alive.ts";
 import { requestLimits } from "./limits.ts";
 import { WideSeedSchema } from "./seed.ts";
 import { ToolsSchema } from "./tools.ts";
@@ -15,7 +16,6 @@ export const ollamaLimits = {
   dimensions: 65_536,
   /** A conversation that `/api/generate` hands out, in numbers. */
   contextNumbers: 200_000,
-  keepAliveChars: 64,
   statusChars: 64,
 } as const;
 
@@ -28,23 +28,6 @@ const modelShape = {
   name: nullish(z.string().max(requestLimits.modelChars)).describe("The older name of model."),
 };
 export type OllamaModelWishes = z.infer<z.ZodObject<typeof modelShape>>;
-
-/** A duration as Go's `time.ParseDuration` takes it. */
-const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
-
-const KeepAliveSchema = z
-  .union(
-    [
-      z.number(),
-      z
-        .string()
-        .max(ollamaLimits.keepAliveChars)
-        .regex(goDuration)
-        .meta({ examples: ["5m"] }),
-    ],
-    'must be a number of seconds, or a duration with its unit such as "5m"',
-  )
-  .describe("The model stays loaded as long as the worker runs, whatever this says.");
 
 const ThinkSchema = z
   .union(

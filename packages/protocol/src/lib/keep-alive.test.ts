@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { KeepAliveSchema, keepAliveMs } from "./keep-alive.ts";
+
+test.each([
+  [300, 300_000],
+  [0, 0],
+  [-1, Infinity],
+  ["5m", 300_000],
+  ["1h30m", 5_400_000],
+  ["1.5s", 1_500],
+  ["250ms", 250],
+  ["0", 0],
+  ["-1s", Infinity],
+])("%j is %d ms", (value, ms) => {
+  expect(keepAliveMs(KeepAliveSchema.parse(value))).toBe(ms);
+});
+
+test.each(["5 minutes", "", "m", "5"])("%j is refused", (value) => {
+  expect(KeepAliveSchema.safeParse(value).success).toBe(false);
+});
