@@ -262,7 +262,7 @@ test("one body is no larger than all that may arrive at once", () => {
 
 test("a token from the variable is a client named default", () => {
   const config = run([], { WAGGLE_API_TOKEN: "0123456789" });
-  expect(config.apiTokens).toEqual([{ name: "default", token: "0123456789" }]);
+  expect(config.apiTokens).toMatchObject([{ name: "default", token: "0123456789", admin: false }]);
   expect(config.clientQueueShare).toBe(1);
 });
 
@@ -271,6 +271,20 @@ test("a file's tokens join the variable's, and share the queue", () => {
   expect(config.apiTokens.map(({ name }) => name)).toEqual(["default", "alice", "bob"]);
   expect(config.clientQueueShare).toBe(0.5);
   expect(readTokens(config, () => "carol:carol-secret").map(({ name }) => name)).toEqual(["default", "carol"]);
+});
+
+test("a token's rights stand behind it, in the file and in the variable", () => {
+  const read = { ...machine, readText: () => "alice:alice-secret running-jobs=2\nroot:root-secret admin\n" };
+  const { apiTokens } = run(
+    ["--api-token-file", "/t"],
+    { WAGGLE_API_TOKEN: "01:3456789 admin tokens-per-minute=9" },
+    read,
+  );
+  expect(apiTokens).toMatchObject([
+    { name: "default", token: "01:3456789", admin: true, quota: { tokensPerMinute: 9 } },
+    { name: "alice", token: "alice-secret", admin: false, quota: { runningJobs: 2 } },
+    { name: "root", token: "root-secret", admin: true },
+  ]);
 });
 
 test.each(["short", "with space", "umläut-token"])("the token %j is refused without being shown", (token) => {

@@ -1,6 +1,6 @@
 // Owns where API tokens come from: one variable and one file, at the start and again on SIGHUP.
 import { readText } from "./machine.ts";
-import { TokenFileError, parseTokenFile, tokenProblem } from "@waggle/front";
+import { TokenFileError, parseToken, parseTokenFile } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
 
 export const tokenVariable = "WAGGLE_API_TOKEN";
@@ -22,13 +22,22 @@ export function readTokens(sources: TokenSources, read: (path: string) => string
   const { apiToken, apiTokenFile } = sources;
   const fromFile = apiTokenFile === undefined ? [] : readTokenFile(apiTokenFile, read);
   if (apiToken === undefined) return fromFile;
-  const problem = tokenProblem(apiToken);
-  if (problem !== undefined) throw new TokenFileError(`Cannot use the variable ${tokenVariable}: ${problem}.`);
-  if (fromFile.some(({ name, token }) => name === variableClient || token === apiToken)) {
+  const own = parseVariable(apiToken);
+  if (fromFile.some(({ name, token }) => name === variableClient || token === own.token)) {
     const reason = `it repeats the token of ${tokenVariable}, or its name "${variableClient}"`;
     throw new TokenFileError(`Cannot use --api-token-file ${apiTokenFile}: ${reason}.`);
   }
-  return [{ name: variableClient, token: apiToken }, ...fromFile];
+  return [own, ...fromFile];
+}
+
+/** As a line of the file, without a name: a colon is the token's own. */
+function parseVariable(text: string): ApiToken {
+  try {
+    return { name: variableClient, ...parseToken(text) };
+  } catch (error) {
+    if (!(error instanceof TokenFileError)) throw error;
+    throw new TokenFileError(`Cannot use the variable ${tokenVariable}: ${error.message}.`);
+  }
 }
 
 function readTokenFile(file: string, read: (path: string) => string): readonly ApiToken[] {

@@ -23,6 +23,8 @@ export interface AppEnv {
     requestId: string;
     /** The name of the API token, or `local`. */
     client: string;
+    /** The client may change the worker: it has a token that says so, or this is local mode. */
+    admin: boolean;
     /** Of the route that the request came on; the native one where there is no such route. */
     dialect: Dialect;
     log: Logger;

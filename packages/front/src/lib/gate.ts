@@ -30,6 +30,7 @@ export function createGate(
   return async (c, next) => {
     if (openPaths.has(c.req.path)) {
       c.set("client", localClient);
+      c.set("admin", access.localMode);
       return await next();
     }
     checkHost(c, access);
@@ -42,7 +43,9 @@ export function createGate(
     // A preflight carries no token by design, and answers nothing but what the Origin check has decided.
     if (c.req.method === "OPTIONS" && origin !== undefined) return preflight(c);
     const open = access.localMode || isPage(c.req.method, c.req.path);
-    c.set("client", open ? localClient : authenticate(c, access));
+    const client = open ? localClient : authenticate(c, access);
+    c.set("client", client);
+    c.set("admin", access.localMode || (!open && access.tokens().rightsOf(client)?.admin === true));
     return await next();
   };
 }

@@ -1,11 +1,13 @@
 // Owns API tokens as text: what one may look like, and the file that holds several. An error names a line, never what
 // stands in it.
 import { createHash } from "node:crypto";
+import { parseRights } from "./token-rights.ts";
+import type { TokenRights } from "./token-rights.ts";
 
 /**
  * A token and the name under which its client appears in logs, in fair queueing and as the scope of cached prefixes.
  */
-export interface ApiToken {
+export interface ApiToken extends TokenRights {
   readonly name: string;
   readonly token: string;
 }
@@ -27,8 +29,8 @@ export class TokenFileError extends Error {
 }
 
 /**
- * One `name:token` or bare `token` a line; empty lines and lines that begin with # do not count. A bare token holds no
- * colon and is named after its fingerprint, so that it keeps its name when lines move.
+ * One `name:token` or bare `token` a line, and behind it the words of its rights; empty lines and lines that begin with # do
+ * not count. A bare token holds no colon and is named after its fingerprint, so that it keeps its name when lines move.
  * @throws TokenFileError with the line number
  */
 export function parseTokenFile(text: string): readonly ApiToken[] {
@@ -51,8 +53,21 @@ export function parseTokenFile(text: string): readonly ApiToken[] {
   return tokens;
 }
 
+/**
+ * A token and the words of its rights.
+ * @throws TokenFileError
+ */
+export function parseToken(text: string, line?: number): Omit<ApiToken, "name"> {
+  const [token = "", ...words] = text.trim().split(/\s+/);
+  const problem = tokenProblem(token);
+  if (problem !== undefined) throw new TokenFileError(problem, line);
+  const rights = parseRights(words);
+  if (typeof rights === "string") throw new TokenFileError(rights, line);
+  return { token, ...rights };
+}
+
 /** What is wrong with a token, or undefined. */
-export function tokenProblem(token: string): string | undefined {
+function tokenProblem(token: string): string | undefined {
   if (token.length < minTokenChars) return `a token has at least ${minTokenChars} characters`;
   if (token.length > maxTokenChars) return `a token has at most ${maxTokenChars} characters`;
   return /^[\x21-\x7e]+$/.test(token) ? undefined : "a token has only visible ASCII characters, and no spaces";
@@ -65,10 +80,10 @@ export function tokenFingerprint(token: string): string {
 
 function parseLine(line: string, number: number): ApiToken {
   const colon = line.indexOf(":");
-  const token = line.slice(colon + 1).trim();
-  const name = colon === -1 ? `token-${tokenFingerprint(token)}` : line.slice(0, colon).trim();
-  if (!namePattern.test(name)) throw new TokenFileError("a name has 1 to 64 letters, digits and . _ -", number);
-  const problem = tokenProblem(token);
-  if (problem !== undefined) throw new TokenFileError(problem, number);
-  return { name, token };
+  const named = colon === -1 ? undefined : line.slice(0, colon).trim();
+  if (named !== undefined && !namePattern.test(named)) {
+    throw new TokenFileError("a name has 1 to 64 letters, digits and . _ -", number);
+  }
+  const { token, ...rights } = parseToken(line.slice(colon + 1), number);
+  return { name: named ?? `token-${tokenFingerprint(token)}`, token, ...rights };
 }

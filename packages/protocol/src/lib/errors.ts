@@ -27,7 +27,7 @@ export const errorKinds = {
     status: 403,
     type: "permission_error",
     retryable: false,
-    when: "The Host or Origin header names a place that does not belong here.",
+    when: "The Host or Origin header names a place that does not belong here, or the API token lacks the right.",
   },
   not_found: {
     status: 404,

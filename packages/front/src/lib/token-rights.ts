@@ -1,0 +1,62 @@
+// Owns what an API token may do beyond asking: the right to change the worker, and a quota; and both as words behind a token.
+
+/** What a client may use. Undefined: as much as there is. */
+export interface Quota {
+  /** Requests for a job in any 60 s. */
+  readonly requestsPerMinute: number | undefined;
+  /** Prompt and completion tokens in any 60 s, cached ones included. */
+  readonly tokensPerMinute: number | undefined;
+  /** The same in any 24 h. */
+  readonly tokensPerDay: number | undefined;
+  /** Jobs that wait or run at a time. */
+  readonly runningJobs: number | undefined;
+}
+
+export interface TokenRights {
+  /** It may change what the worker serves, and see what others use. */
+  readonly admin: boolean;
+  readonly quota: Quota;
+}
+
+export const noQuota: Quota = {
+  requestsPerMinute: undefined,
+  tokensPerMinute: undefined,
+  tokensPerDay: undefined,
+  runningJobs: undefined,
+};
+
+export const noRights: TokenRights = { admin: false, quota: noQuota };
+
+const quotaWords: ReadonlyMap<string, keyof Quota> = new Map([
+  ["requests-per-minute", "requestsPerMinute"],
+  ["tokens-per-minute", "tokensPerMinute"],
+  ["tokens-per-day", "tokensPerDay"],
+  ["running-jobs", "runningJobs"],
+]);
+const maxQuota = 1_000_000_000_000;
+const form = `admin, ${[...quotaWords.keys()].map((word) => `${word}=<n>`).join(", ")}`;
+
+/**
+ * `admin`, and `name=number` for each part of a quota, in any order and each once.
+ * @returns a sentence's end that says what is wrong, instead. It repeats no word but those above, since one may be a piece of a token.
+ */
+export function parseRights(words: readonly string[]): TokenRights | string {
+  let admin = false;
+  const quota: { -readonly [K in keyof Quota]: Quota[K] } = { ...noQuota };
+  for (const [index, word] of words.entries()) {
+    const [name = "", value] = word.split(/=(.*)/s, 2);
+    const key = quotaWords.get(name);
+    if (word === "admin") {
+      if (admin) return "admin stands twice";
+      admin = true;
+    } else if (key === undefined) {
+      return `word ${index + 1} after the token is none of ${form}; a token itself has no spaces`;
+    } else {
+      if (quota[key] !== undefined) return `${name} stands twice`;
+      const limit = /^\d{1,13}$/.test(value ?? "") ? Number(value) : 0;
+      if (limit < 1 || limit > maxQuota) return `${name} takes a whole number from 1 to ${maxQuota}, as in ${name}=60`;
+      quota[key] = limit;
+    }
+  }
+  return { admin, quota };
+}
