@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { parseConfig, readTokens } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Machine } from "./config/machine.ts";
+import { isModelSetting } from "./config/model-settings.ts";
 import { variableOf } from "./config/option-row.ts";
 import type { OptionRow } from "./config/option-row.ts";
 import { optionRows } from "./config/option-table.ts";
@@ -104,9 +105,8 @@ const fakeFields = {
 } as const;
 
 function valueOf(config: WorkerConfig, key: OptionKey): unknown {
-  return key in fakeFields
-    ? config.fake[fakeFields[key as keyof typeof fakeFields]]
-    : config[key as keyof WorkerConfig];
+  if (key in fakeFields) return config.fake[fakeFields[key as keyof typeof fakeFields]];
+  return isModelSetting(key) ? config.modelSettings[key] : config[key as keyof WorkerConfig];
 }
 
 /** What else it takes for a setting to be accepted. */
@@ -158,10 +158,15 @@ test("a switch that a variable turns off is turned on by its flag", () => {
 
 test("every default is a value that its own setting takes", () => {
   expect(run(local)).toMatchObject({
-    slots: 8,
+    modelSettings: {
+      slots: 8,
+      device: "auto",
+      prefillBudget: undefined,
+      chatTemplate: undefined,
+      contextSize: undefined,
+    },
     port: 7_711,
     host: "127.0.0.1",
-    prefillBudget: undefined,
     prefixStoreBytes: 1_073_741_824,
     prefixStoreDir: undefined,
     queueCapacity: 64,
@@ -176,13 +181,10 @@ test("every default is a value that its own setting takes", () => {
     crashLoopDeaths: 5,
     maxBodyBytes: 4_194_304,
     backend: "llama",
-    device: "auto",
     offline: false,
-    chatTemplate: undefined,
     defaultMaxTokens: undefined,
     defaultRepetitionLimit: undefined,
     model: undefined,
-    contextSize: undefined,
     hiveUrl: undefined,
     version: "1.2.3",
   });
@@ -195,13 +197,13 @@ test("several problems are told at once", () => {
 });
 
 test("an empty variable counts as not set", () => {
-  expect(run(local, { WAGGLE_SLOTS: "", WAGGLE_API_TOKEN: "" }).slots).toBe(8);
+  expect(run(local, { WAGGLE_SLOTS: "", WAGGLE_API_TOKEN: "" }).modelSettings.slots).toBe(8);
 });
 
 test("a repeated flag is a list where lists are taken, else the last one counts", () => {
   const config = run([...local, "--allowed-host", "a", "--allowed-host", "b", "--slots", "1", "--slots", "2"]);
   expect(config.allowedHosts).toEqual(["a", "b"]);
-  expect(config.slots).toBe(2);
+  expect(config.modelSettings.slots).toBe(2);
 });
 
 test.each([
@@ -310,9 +312,10 @@ test("a token file that cannot be read or parsed is named, with the line", () =>
 });
 
 test("threads leave a core free unless they are given", () => {
-  expect(run(local)).toMatchObject({ threads: 7, threadsPinned: false });
-  expect(run(local, {}, { ...machine, cores: 1 })).toMatchObject({ threads: 1, threadsPinned: false });
-  expect(run([...local, "--threads", "8"])).toMatchObject({ threads: 8, threadsPinned: true });
+  const threadsOf = (argv: readonly string[], on = machine) => run(argv, {}, on).modelSettings;
+  expect(threadsOf(local)).toMatchObject({ threads: 7, threadsPinned: false });
+  expect(threadsOf(local, { ...machine, cores: 1 })).toMatchObject({ threads: 1, threadsPinned: false });
+  expect(threadsOf([...local, "--threads", "8"])).toMatchObject({ threads: 8, threadsPinned: true });
 });
 
 test("Ollama's port is another one than the worker's own", () => {

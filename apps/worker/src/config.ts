@@ -10,6 +10,8 @@ import { huggingFaceToken } from "./config/hugging-face-token.ts";
 import { describeMachine } from "./config/machine.ts";
 import type { Machine } from "./config/machine.ts";
 import { variableOf } from "./config/option-row.ts";
+import { modelSettingsOf } from "./config/model-settings.ts";
+import type { ModelSettingKey, ModelSettings } from "./config/model-settings.ts";
 import { optionRows, optionTable } from "./config/option-table.ts";
 import type { OptionKey, OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
@@ -20,24 +22,17 @@ import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
 export { readTokens } from "./config/read-tokens.ts";
 
-type Computed =
-  | "workerId"
-  | "threads"
-  | "modelsFolder"
-  | "logFormat"
-  | "clientQueueShare"
-  | "allowedHosts"
-  | "allowedOrigins";
+type Computed = "workerId" | "modelsFolder" | "logFormat" | "clientQueueShare" | "allowedHosts" | "allowedOrigins";
 type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValues[P]> };
 
 /**
  * Everything a worker is told. Each setting stands under its key in the option table, durations in ms and sizes in
  * bytes.
  */
-export interface WorkerConfig extends Omit<OptionValues, Computed | `fake${string}`>, Defined<Computed> {
+export interface WorkerConfig
+  extends Omit<OptionValues, Computed | ModelSettingKey | `fake${string}`>, Defined<Computed> {
   readonly version: string;
-  /** `threads` was given by hand, so it stays. */
-  readonly threadsPinned: boolean;
+  readonly modelSettings: ModelSettings;
   /** Most threads that the engine tries by itself. */
   readonly maxThreads: number;
   /** From the variable alone; with it and `apiTokenFile`, `readTokens` reads all of them again. */
@@ -127,15 +122,11 @@ function completeConfig(
   const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, ...settings } = values;
   return {
     ...settings,
-    chatTemplate: readChatTemplate(values.chatTemplate, machine.readText),
+    modelSettings: modelSettingsOf(values, readChatTemplate(values.chatTemplate, machine.readText), machine.cores),
     version: machine.version,
     workerId: values.workerId ?? defaultWorkerId(values.port, machine),
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
-    // A core left free: with all of them in use, one busy neighbour makes every pass wait for a time slice (decision
-    // 003).
-    threads: values.threads ?? Math.max(1, machine.cores - 1),
-    threadsPinned: values.threads !== undefined,
     maxThreads: machine.cores,
     logFormat: values.logFormat ?? (machine.stderrIsTerminal ? "pretty" : "json"),
     clientQueueShare: values.clientQueueShare ?? (tokens.apiTokens.length > 1 ? 0.5 : 1),

@@ -52,11 +52,11 @@ export function createReport(options: ReportOptions): Report {
   function slots(): readonly SlotStatus[] {
     const told = host.slots;
     if (told.length > 0) return told;
-    const count = engine.info?.slots ?? config.slots;
+    const count = engine.info?.slots ?? config.modelSettings.slots;
     return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
   }
 
-  const slotCounts = () => ({ total: engine.info?.slots ?? config.slots, busy: dispatcher.running });
+  const slotCounts = () => ({ total: engine.info?.slots ?? config.modelSettings.slots, busy: dispatcher.running });
   const queueCounts = () => ({ depth: dispatcher.waiting, capacity: config.queueCapacity });
   const shared = () => ({
     worker_id: config.workerId,
@@ -75,7 +75,7 @@ export function createReport(options: ReportOptions): Report {
         ...shared(),
         slots: slotCounts().total,
         local_mode: config.localMode,
-        prefill_budget: config.prefillBudget ?? null,
+        prefill_budget: config.modelSettings.prefillBudget ?? null,
         queue_capacity: config.queueCapacity,
         uptime_ms: Math.round(clock.now() - options.startedAt),
         ...(model === undefined

@@ -35,7 +35,7 @@ export interface Worker {
 
 export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock } = options;
-  const host = createModelHost({ ...config, ...options, limits: config });
+  const host = createModelHost({ ...config, ...options, slots: config.modelSettings.slots, limits: config });
   const report = createReport({ config, host, clock, startedAt: clock.now(), url: options.url });
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({

@@ -31,6 +31,7 @@ test("a download is told about while less than a hundredth of it arrives", async
   const start = {
     backend: "llama",
     model: `http://127.0.0.1:${port}/x.gguf`,
+    settings: {},
     modelsFolder: folder,
     offline: false,
   } as EngineStart;

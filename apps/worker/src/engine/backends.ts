@@ -19,12 +19,12 @@ export async function loadBackend(start: EngineStart, emit: (event: EngineEvent)
 }
 
 async function loadFake(start: EngineStart): Promise<Backend> {
-  const { fake } = start;
+  const { fake, settings } = start;
   if (fake.loadDelayMs > 0) await delay(fake.loadDelayMs);
   if (fake.failLoad !== undefined) throw new Error(fake.failLoad);
   return createFakeBackend({
-    slots: start.slots,
-    contextSize: start.contextSize ?? 8_192,
+    slots: settings.slots,
+    contextSize: settings.contextSize ?? 8_192,
     stepDelayMs: fake.stepDelayMs,
     ...(fake.crashAtStep === undefined ? {} : { failAtStep: fake.crashAtStep }),
     ...(fake.hangAtStep === undefined ? {} : { hangAtStep: fake.hangAtStep }),
@@ -33,15 +33,16 @@ async function loadFake(start: EngineStart): Promise<Backend> {
 
 async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
   const { loadLlamaBackend } = await import("@waggle/engine-llama");
+  const { slots, contextSize, threads, device, chatTemplate } = start.settings;
   return await loadLlamaBackend({
     modelPath: await findModel(start, emit),
-    slots: start.slots,
-    ...(start.contextSize === undefined ? {} : { contextSize: start.contextSize }),
-    threads: start.threads,
-    device: start.device,
+    slots,
+    ...(contextSize === undefined ? {} : { contextSize }),
+    threads,
+    device,
     // The worker starts this process so.
     onePoolThread: true,
-    ...(start.chatTemplate === undefined ? {} : { chatTemplate: start.chatTemplate }),
+    ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(start.prefixStore === undefined ? {} : { statesFolder: start.prefixStore.folder }),
     onProgress: createReport("loading", emit).show,
     log: (level, message) => emit({ type: "log", level, message }),

@@ -129,10 +129,11 @@ async function run(start: EngineStart): Promise<void> {
 
 /** @throws Error when the backend cannot serve so many slots */
 function createEngineOn(backend: Backend, start: EngineStart): Engine {
+  const { prefillBudget, threads, threadsPinned } = start.settings;
   return createEngine({
     backend,
     limits: {
-      prefillBudget: start.prefillBudget,
+      prefillBudget,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
       maxWaiting,
       maxPrepared: maxWaiting,
@@ -140,6 +141,6 @@ function createEngineOn(backend: Backend, start: EngineStart): Engine {
     now: () => performance.now(),
     random32: () => randomBytes(4).readUInt32LE(),
     emit,
-    ...(start.threadsPinned ? { pinnedThreads: start.threads } : { maxThreads: start.maxThreads }),
+    ...(threadsPinned ? { pinnedThreads: threads } : { maxThreads: start.maxThreads }),
   });
 }

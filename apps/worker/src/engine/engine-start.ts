@@ -1,6 +1,7 @@
 // Owns the first message to an engine process: everything it needs to know, as plain data. Environment and argv stay with the worker.
 import type { BackendName } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
+import type { ModelSettings } from "../config/model-settings.ts";
 
 export interface EngineStart {
   readonly type: "start";
@@ -11,18 +12,9 @@ export interface EngineStart {
   readonly modelsFolder: string;
   readonly offline: boolean;
   readonly huggingFaceToken: string | undefined;
-  /** A chat template's source, or the name of one of ours; undefined: the model's own. */
-  readonly chatTemplate: string | undefined;
-  readonly device: "auto" | "cpu" | "cuda" | "vulkan" | "metal";
-  readonly slots: number;
-  /** Tokens per slot; by default the model decides. */
-  readonly contextSize: number | undefined;
-  readonly threads: number;
-  /** The number of threads was given by hand, so it stays. */
-  readonly threadsPinned: boolean;
+  readonly settings: ModelSettings;
   /** Most threads to try when they are not pinned: a container's quota may be less than what the backend would take. */
   readonly maxThreads: number;
-  readonly prefillBudget: number | undefined;
   /** Where slot states are kept, and most bytes of them; undefined: nowhere. */
   readonly prefixStore: { readonly folder: string; readonly maxBytes: number } | undefined;
   readonly fake: FakeEngineOptions;
@@ -49,14 +41,8 @@ export function engineStartOf(
     modelsFolder: config.modelsFolder,
     offline: config.offline,
     huggingFaceToken: config.huggingFaceToken,
-    chatTemplate: config.chatTemplate,
-    device: config.device,
-    slots: config.slots,
-    contextSize: config.contextSize,
-    threads: config.threads,
-    threadsPinned: config.threadsPinned,
+    settings: config.modelSettings,
     maxThreads: config.maxThreads,
-    prefillBudget: config.prefillBudget,
     prefixStore,
     fake: config.fake,
   };

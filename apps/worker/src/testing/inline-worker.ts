@@ -88,7 +88,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     modelPath: "waggle-fake",
     url: () => "http://127.0.0.1:0",
     createEngine(events) {
-      const { slots, contextSize = 4_096 } = config;
+      const { slots, contextSize = 4_096 } = config.modelSettings;
       const { gate, link, fake, loadLater = false } = options;
       return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, fake, loadLater }, events));
     },
@@ -129,8 +129,7 @@ function configOf(options: InlineWorkerOptions): WorkerConfig {
     ...parsed.config,
     ...testLimits,
     ...limits,
-    slots: options.slots ?? 2,
-    contextSize: options.contextSize,
+    modelSettings: { ...parsed.config.modelSettings, slots: options.slots ?? 2, contextSize: options.contextSize },
     modelRef: options.modelRef,
     queueCapacity: options.queueCapacity ?? 8,
     replayTotalBytes: 1 << 24,
