@@ -25,6 +25,8 @@ export interface Call extends CallOptions {
   readonly accept?: string;
   /** Statuses beside 2xx whose body is an answer and no error. */
   readonly answers?: readonly number[];
+  /** Instead of the client's own limit, for what takes long by its nature. */
+  readonly timeoutMs?: number;
 }
 
 export type JsonRoute<T> = Pick<Route, "method" | "path"> & { readonly response: Schema<T> };
@@ -65,20 +67,20 @@ export function createHttp(options: ClientOptions & { readonly token?: string })
   }
 
   /** The caller's own reason, the server's error, or what kept the two apart. */
-  function failure(error: unknown, signal: AbortSignal | undefined): unknown {
+  function failure(error: unknown, { signal, timeoutMs = requestTimeoutMs }: Call): unknown {
     if (signal?.aborted === true) return signal.reason;
     if (error instanceof WaggleError) return error;
-    const reason = error instanceof TimeoutError ? `no answer within ${requestTimeoutMs} ms` : reasonOf(error);
+    const reason = error instanceof TimeoutError ? `no answer within ${timeoutMs} ms` : reasonOf(error);
     return new WaggleError("unavailable", `Cannot reach ${base.origin}: ${reason}`, { cause: error });
   }
 
   async function request<T>(route: AnyRoute, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
-    using deadline = deadlineSignal(requestTimeoutMs);
+    using deadline = deadlineSignal(call.timeoutMs ?? requestTimeoutMs);
     using signal = linkSignals(call.signal, deadline.signal);
     try {
       return await read(await send(route, call, signal));
     } catch (error) {
-      throw failure(deadline.signal.aborted ? deadline.signal.reason : error, call.signal);
+      throw failure(deadline.signal.aborted ? deadline.signal.reason : error, call);
     }
   }
 
@@ -89,7 +91,7 @@ export function createHttp(options: ClientOptions & { readonly token?: string })
       try {
         return await withTimeout(send(route, call, call.signal), requestTimeoutMs, "The headers did not come in time");
       } catch (error) {
-        throw failure(error, call.signal);
+        throw failure(error, call);
       }
     },
   };

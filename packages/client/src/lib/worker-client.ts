@@ -15,6 +15,7 @@ import {
   type WorkerInfo,
 } from "@waggle/protocol";
 import { createHttp, type CallOptions, type ClientOptions } from "./http.ts";
+import { createModelCalls, type ModelCalls } from "./model-calls.ts";
 import { streamOf, type StreamShape } from "./stream.ts";
 
 export interface WorkerClientOptions extends ClientOptions {
@@ -56,6 +57,7 @@ export interface WorkerClient {
   metrics(options?: CallOptions): Promise<string>;
   /** Completes after `ready` or `failed`. */
   loading(options?: CallOptions): AsyncIterable<LoadingEvent>;
+  readonly models: ModelCalls;
 }
 
 /** @throws WaggleError invalid_argument when the base URL cannot be used */
@@ -90,6 +92,7 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
         signal,
       );
     },
+    models: createModelCalls(http),
   };
 }
 

@@ -159,6 +159,7 @@ export const ModelDeletedSchema = z
     freed_bytes: bytes,
   })
   .meta({ id: "ModelDeleted" });
+export type ModelDeleted = z.infer<typeof ModelDeletedSchema>;
 
 /** What a load, a swap or a pull tells until it is over; exactly one done or error, then `[DONE]` after done. */
 export const ModelEventSchema = z
