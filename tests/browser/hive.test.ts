@@ -66,6 +66,40 @@ it("ticks, follows the slots, and tells when a worker leaves", async () => {
   await page.locator(".timeline").getByText("left").waitFor();
 });
 
+it("shows the models of a worker that has several, as it told them last", async () => {
+  const hive = await spawnDaemon("hive", ["--port", "0"]);
+  const { page, complaints } = await visit(browser, hive.url);
+  const worker = {
+    worker_id: "bee-1",
+    url: "http://127.0.0.1:7701",
+    model: "small",
+    state: "ready",
+    slots: { total: 8, busy: 0 },
+    queue: { depth: 0, capacity: 64 },
+    version: "0.1.0",
+  };
+  const tell = async (method: string, path: string, body: object): Promise<void> => {
+    const response = await fetch(hive.url + path, { method, body: JSON.stringify({ ...worker, ...body }) });
+    expect(response.ok).toBe(true);
+  };
+  const models = (state: string): object => ({
+    models: [
+      { name: "small", state: "ready" },
+      { name: "large", state },
+    ],
+  });
+  await tell("PUT", "/v1/workers/bee-1", { interval_ms: 60_000, ...models("unloaded") });
+  const list = page.locator("[data-worker=bee-1]").getByRole("list", { name: "Models" });
+  await list.getByText("not loaded").waitFor();
+  const beat = { timestamp: "2026-11-20T10:00:00.000Z", health_status: "healthy", seq: 0 };
+  await tell("POST", "/v1/heartbeat", { ...beat, ...models("loading") });
+  await list.getByText("loading", { exact: true }).waitFor();
+  expect(await list.getByRole("listitem").allInnerTexts()).toEqual(["small\nready", "large\nloading"]);
+  await tell("POST", "/v1/heartbeat", { ...beat, seq: 1 });
+  await list.waitFor({ state: "detached" });
+  expect(complaints).toEqual([]);
+});
+
 it("switches faults on and off", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);

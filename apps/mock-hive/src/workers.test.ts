@@ -51,6 +51,14 @@ function createRegistry(heartbeatsKept = 10) {
   return { clock, registry, livenessOf, news };
 }
 
+it("tells a worker's models as its last report has them", () => {
+  const { registry } = createRegistry();
+  const models = [{ name: "m", state: "loading" as const }];
+  expect(registry.register({ ...registration(), models }).models).toEqual(models);
+  registry.heartbeat(heartbeat());
+  expect(registry.get("w1")).not.toHaveProperty("models");
+});
+
 describe("liveness", () => {
   it("is stale after three missed intervals and gone after six, each told once", () => {
     const { clock, registry, livenessOf, news } = createRegistry();

@@ -207,7 +207,7 @@ function livenessAt(entry: Entry, now: number): LivenessState {
 }
 
 function toWorker(entry: Entry): HiveWorker {
-  const { worker_id, url, model, state, backend, slots, queue, version } = entry.report;
+  const { worker_id, url, model, state, backend, slots, queue, version, models } = entry.report;
   return {
     worker_id,
     url,
@@ -217,6 +217,7 @@ function toWorker(entry: Entry): HiveWorker {
     queue,
     version,
     ...(backend === undefined ? {} : { backend }),
+    ...(models === undefined ? {} : { models }),
     interval_ms: entry.intervalMs,
     liveness: entry.liveness,
     registered_at: entry.registeredAt,

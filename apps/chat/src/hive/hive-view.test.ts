@@ -56,6 +56,17 @@ it("takes figures from heartbeats, and remembers so many", () => {
   expect(card?.samples).toHaveLength(samplesLimit);
 });
 
+it("takes a worker's models from its last heartbeat, and forgets them with the next that names none", () => {
+  const models = [
+    { name: "m", state: "ready" as const },
+    { name: "n", state: "unloaded" as const },
+  ];
+  const several = applyHiveEvent(joined, { type: "heartbeat", at, heartbeat: { ...heartbeat(0), models } }, now);
+  expect(several.workers.get("bee")?.worker.models).toEqual(models);
+  const one = applyHiveEvent(several, { type: "heartbeat", at, heartbeat: heartbeat(1) }, now);
+  expect(one.workers.get("bee")?.worker).not.toHaveProperty("models");
+});
+
 it("puts older heartbeats before those it has seen, and none twice", () => {
   const seen = applyHiveEvent(joined, { type: "heartbeat", at, heartbeat: heartbeat(1) }, now);
   const filled = addHistory(seen, [heartbeat(0, "2026-11-20T09:59:59.000Z"), heartbeat(1)]);

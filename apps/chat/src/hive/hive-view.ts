@@ -99,10 +99,12 @@ function applyRegistration(view: HiveView, worker: HiveWorker, at: number): Hive
 function applyHeartbeat(view: HiveView, heartbeat: Heartbeat, at: number): HiveView {
   const known = view.workers.get(heartbeat.worker_id);
   if (known === undefined) return view;
-  const { url, model, state, slots, queue, version } = heartbeat;
+  const { url, model, state, slots, queue, version, models } = heartbeat;
+  const { models: _, ...before } = known.worker;
   const worker: HiveWorker = {
-    ...known.worker,
+    ...before,
     ...{ url, model, state, slots, queue, version },
+    ...(models === undefined ? {} : { models }),
     last_seen_at: new Date(at).toISOString(),
     heartbeats: known.worker.heartbeats + 1,
     last_heartbeat: heartbeat,

@@ -1,6 +1,7 @@
 // Owns how one worker is shown to somebody who looks at all of them.
 import type { LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { ModelState } from "../parts/model-state.tsx";
 import type { Sample, WorkerView } from "./hive-view.ts";
 import { Sparkline } from "./sparkline.tsx";
 
@@ -29,6 +30,7 @@ export function WorkerCard({ view, hiveNow }: { readonly view: WorkerView; reado
         {worker.model}
         {worker.backend === "fake" && " (fake backend)"}
       </p>
+      <Models models={worker.models ?? []} />
       <Slots busy={worker.slots.busy} total={worker.slots.total} />
       <dl class="facts">
         <Fact name="State" value={worker.state} />
@@ -48,6 +50,21 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>
+  );
+}
+
+/** Of a worker that has several. */
+function Models({ models }: { readonly models: NonNullable<WorkerView["worker"]["models"]> }): VNode | null {
+  if (models.length === 0) return null;
+  return (
+    <ul class="model-states small" aria-label="Models">
+      {models.map(({ name, state }) => (
+        <li class="spread" key={name}>
+          <span class="model-name">{name}</span>
+          <ModelState state={state} />
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,5 +1,6 @@
 // Owns what passes between worker and hive.
 import { z } from "zod";
+import { maxModelNameChars, ModelStateSchema } from "./models.ts";
 import { BackendNameSchema, WorkerStateSchema } from "./worker.ts";
 
 /** A worker is stale after this many missed heartbeat intervals, and gone after `goneAfterIntervals`. */
@@ -24,6 +25,9 @@ function hasCredentials(text: string): boolean {
   return username !== "" || password !== "";
 }
 
+/** A worker that has more leaves the rest out: every worker's list stands in the hive's snapshot. */
+export const heartbeatModelsLimit = 32;
+
 const workerShape = {
   url: WorkerUrlSchema,
   model: z.string().max(256),
@@ -32,6 +36,11 @@ const workerShape = {
   slots: z.object({ total: z.int().nonnegative(), busy: z.int().nonnegative() }),
   queue: z.object({ depth: z.int().nonnegative(), capacity: z.int().nonnegative() }),
   version: z.string().max(64),
+  models: z
+    .array(z.object({ name: z.string().min(1).max(maxModelNameChars), state: ModelStateSchema }))
+    .max(heartbeatModelsLimit)
+    .optional()
+    .describe("What it serves, where that is more than one model; the first of them where there are more."),
 };
 
 /** `PUT /v1/workers/:id`. */

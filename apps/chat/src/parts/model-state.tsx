@@ -1,0 +1,17 @@
+// Owns how a model's state is shown, on every page: a word, and a colour that only repeats it.
+import type { ModelStateName } from "@waggle/protocol";
+import type { VNode } from "preact";
+
+const looks: Readonly<Record<ModelStateName, { readonly badge: string; readonly word: string }>> = {
+  unloaded: { badge: "badge", word: "not loaded" },
+  waiting: { badge: "badge warn", word: "waiting" },
+  downloading: { badge: "badge warn", word: "downloading" },
+  loading: { badge: "badge warn", word: "loading" },
+  ready: { badge: "badge good", word: "ready" },
+  unloading: { badge: "badge warn", word: "unloading" },
+  failed: { badge: "badge bad", word: "failed" },
+};
+
+export function ModelState({ state }: { readonly state: ModelStateName }): VNode {
+  return <span class={looks[state].badge}>{looks[state].word}</span>;
+}
