@@ -7,10 +7,28 @@ export class DownloadError extends Error {
   override readonly name = "DownloadError";
   /** Another attempt may succeed. */
   readonly transient: boolean;
+  /** What the server answered, where that is the reason. */
+  readonly status: number | undefined;
 
-  constructor(reason: string, options: { readonly transient?: boolean; readonly cause?: unknown } = {}) {
+  constructor(reason: string, options: DownloadErrorOptions = {}) {
     super(reason, options.cause === undefined ? undefined : { cause: options.cause });
     this.transient = options.transient ?? false;
+    this.status = options.status;
+  }
+}
+
+interface DownloadErrorOptions {
+  readonly transient?: boolean;
+  readonly status?: number;
+  readonly cause?: unknown;
+}
+
+/** The server has another file by now: what is here of it must not be continued, and the whole may be begun again. */
+export class FileChangedError extends Error {
+  override readonly name = "FileChangedError";
+
+  constructor(reason = "the file changed while it was downloaded") {
+    super(reason);
   }
 }
 

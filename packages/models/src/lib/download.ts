@@ -1,36 +1,49 @@
-// Owns a download: all parts of a model, one process at a time, its progress, and its end when nothing arrives any more.
-import { mkdir, stat } from "node:fs/promises";
+// Owns a download: from what is asked for to whole files, one process at a time, begun again when the file is another one meanwhile, and its
+// end when nothing arrives any more.
+import type { open } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { linkSignals } from "@waggle/async";
+import { linkSignals, systemClock, type Clock } from "@waggle/async";
 import { describeFile, type RemoteFile } from "./describe-file.ts";
-import { requireSpace } from "./disk-space.ts";
-import { cannotDownload, DownloadError } from "./download-error.ts";
-import { lockFile } from "./file-lock.ts";
+import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";
+import { bytesHere, fetchParts, sumOf, totalSize } from "./fetch-parts.ts";
+import { LockLostError, lockFile } from "./file-lock.ts";
 import { findPresent, partSizes } from "./find-present.ts";
 import { askHub } from "./hub-manifest.ts";
 import { allParts } from "./model-names.ts";
 import type { Credentials } from "./open-url.ts";
 import type { FileTarget, TagTarget } from "./parse-reference.ts";
-import { partialSize } from "./partial-file.ts";
+import { createProgressMeter, type ProgressMeter, type PullProgress } from "./progress.ts";
 import { createStallTimer } from "./stall-timer.ts";
-import { transferFile } from "./transfer.ts";
 
-export interface DownloadProgress {
-  /** Of all parts: what was here, and what has arrived. */
-  readonly doneBytes: number;
-  /** Undefined where the server does not say. */
-  readonly totalBytes: number | undefined;
-}
+/** A file that is another one each time it is asked for is refused after so many beginnings. */
+const mostBeginnings = 3;
+/** A connection may be silent for this share of the time that the whole download may be: then there is time for another one. */
+const silentShare = 0.5;
 
 export interface DownloadOptions {
   readonly folder: string;
   readonly endpoint: string;
   /** For the hub. */
   readonly credentials: Credentials | undefined;
+  /** For each file, at most. */
+  readonly connections: number;
   /** How long nothing may arrive. */
   readonly stallTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
+  readonly onProgress: ((progress: PullProgress) => void) | undefined;
+  readonly clock?: Clock;
+  /** How files of bytes are opened, for tests of what disks do. */
+  readonly openFile?: typeof open;
+}
+
+/** What all steps of one download share. */
+interface Download {
+  readonly options: DownloadOptions;
+  readonly signal: AbortSignal;
+  readonly meter: ProgressMeter;
+  /** Something has moved: the time in which nothing may do so begins again. */
+  readonly onMove: () => void;
 }
 
 /** The path of the first part. @throws WaggleError unavailable; the signal's reason when it aborts */
@@ -39,41 +52,55 @@ export async function downloadModel(
   target: FileTarget | TagTarget,
   options: DownloadOptions,
 ): Promise<string> {
-  const { signal, stallTimeoutMs } = options;
+  const { signal, stallTimeoutMs, clock = systemClock, onProgress } = options;
   using stall = createStallTimer(stallTimeoutMs);
   using stop = linkSignals(signal, stall.signal);
-  try {
-    return await download(target, options, stop, stall.restart);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw cannotDownload(reference, (error as Error).message, error);
+  const meter = createProgressMeter(clock, onProgress);
+  const download = { options, signal: stop, meter, onMove: stall.restart };
+  for (let beginnings = 1; ; beginnings += 1) {
+    try {
+      return await begin(target, download);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const again = error instanceof FileChangedError || error instanceof LockLostError;
+      if (!again || beginnings === mostBeginnings) throw cannotDownload(reference, (error as Error).message, error);
+    }
   }
 }
 
-async function download(
-  target: FileTarget | TagTarget,
-  options: DownloadOptions,
-  signal: AbortSignal,
-  onMove: () => void,
-): Promise<string> {
+async function begin(target: FileTarget | TagTarget, download: Download): Promise<string> {
+  const { options, signal, meter, onMove } = download;
   const { folder, endpoint } = options;
   const request = { credentials: options.credentials, signal };
+  meter.tell({ stage: "asking" });
   const file = target.kind === "tag" ? await askHub(target, endpoint, request) : target;
   if (target.kind === "tag") {
     const present = await findPresent(folder, file);
     if (present !== undefined) return present;
   }
-  const remotes = await describeParts(file, { ...request, credentials: file.credentials ?? request.credentials }, onMove);
+  const credentials = file.credentials ?? options.credentials;
+  const remotes = await describeParts(file, { credentials, signal }, onMove);
   const former = await findFormer(folder, file, remotes);
   if (former !== undefined) return former;
 
   const path = join(folder, file.name);
   await mkdir(dirname(path), { recursive: true });
-  await using _lock = await lockFile(`${path}.lock`, signal, () => {
+  await using lock = await lockFile(`${path}.lock`, signal, async () => {
     onMove();
-    options.onProgress?.({ doneBytes: 0, totalBytes: totalOf(remotes) });
+    // The other's progress is this one's too.
+    meter.startAt(sumOf(await bytesHere(path, remotes)));
+    meter.tell({ stage: "waiting", totalBytes: totalSize(remotes), parts: remotes.length });
   });
-  await fetchParts(path, remotes, { ...options, credentials: file.credentials ?? options.credentials }, signal, onMove);
+  using held = linkSignals(signal, lock.lost);
+  await fetchParts(path, remotes, {
+    credentials,
+    connections: options.connections,
+    silenceMs: options.stallTimeoutMs * silentShare,
+    signal: held,
+    meter,
+    onMove,
+    ...(options.openFile === undefined ? {} : { openFile: options.openFile }),
+  });
   return path;
 }
 
@@ -107,44 +134,4 @@ async function findFormer(
   const sizes = await partSizes(path);
   const fits = sizes.length === remotes.length && remotes.every((remote, i) => remote.sizeBytes === sizes[i]);
   return fits && !sizes.includes(undefined) ? path : undefined;
-}
-
-async function fetchParts(
-  path: string,
-  remotes: readonly RemoteFile[],
-  { credentials, onProgress }: DownloadOptions,
-  signal: AbortSignal,
-  onMove: () => void,
-): Promise<void> {
-  const present = await partSizes(path);
-  const parts = allParts(path).map((partPath, i) => ({ path: partPath, size: present[i], remote: remotes[i] }));
-  let neededBytes = 0;
-  for (const { path: partPath, size, remote } of parts) {
-    if (size !== undefined || remote?.sizeBytes === undefined) continue;
-    neededBytes += remote.sizeBytes - (await partialSize(partPath, remote));
-  }
-  await requireSpace(dirname(path), neededBytes);
-
-  const totalBytes = totalOf(remotes);
-  let before = 0;
-  for (const { path: partPath, size, remote } of parts) {
-    if (remote === undefined) continue;
-    if (size === undefined) {
-      const onBytes = (doneBytes: number): void => {
-        onMove();
-        onProgress?.({ doneBytes: before + doneBytes, totalBytes });
-      };
-      await transferFile(remote, partPath, { credentials, signal, onBytes });
-    }
-    before += size ?? (await stat(partPath)).size;
-  }
-}
-
-function totalOf(remotes: readonly RemoteFile[]): number | undefined {
-  let total = 0;
-  for (const { sizeBytes } of remotes) {
-    if (sizeBytes === undefined) return undefined;
-    total += sizeBytes;
-  }
-  return total;
 }

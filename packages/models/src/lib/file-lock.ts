@@ -10,16 +10,36 @@ const renewIntervalMs = 1_000;
 const staleMs = 10_000;
 const pollIntervalMs = 250;
 
+export interface FileLock extends AsyncDisposable {
+  /** Aborts with a LockLostError: this process stood still for so long that another one took the lock. */
+  readonly lost: AbortSignal;
+}
+
+export class LockLostError extends Error {
+  override readonly name = "LockLostError";
+
+  constructor() {
+    super("another process went on with it while this one stood still");
+  }
+}
+
 /** Waits while another process holds the lock. @throws the signal's reason when it aborts */
-export async function lockFile(path: string, signal: AbortSignal, onWait: () => void): Promise<AsyncDisposable> {
+export async function lockFile(path: string, signal: AbortSignal, onWait: () => Promise<void>): Promise<FileLock> {
   for (;;) {
     signal.throwIfAborted();
-    const handle = await createNew(path);
-    if (handle !== undefined) return hold(handle, path);
-    await removeStale(path);
-    onWait();
+    const lock = await tryLock(path);
+    if (lock !== undefined) return lock;
+    await onWait();
     await sleep(pollIntervalMs, { signal });
   }
+}
+
+/** Undefined when somebody holds it. */
+async function tryLock(path: string): Promise<FileLock | undefined> {
+  const handle = await createNew(path);
+  if (handle !== undefined) return hold(handle, path);
+  await removeStale(path);
+  return undefined;
 }
 
 async function createNew(path: string): Promise<FileHandle | undefined> {
@@ -31,18 +51,29 @@ async function createNew(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-function hold(handle: FileHandle, path: string): AsyncDisposable {
-  const renew = setInterval(() => {
+function hold(handle: FileHandle, path: string): FileLock {
+  const lost = new AbortController();
+
+  async function isOurs(): Promise<boolean> {
+    return (await statOf(path))?.ino === (await handle.stat()).ino;
+  }
+
+  async function renew(): Promise<void> {
     const now = new Date();
-    // By the open file and not by its name, which may be another's by now. One that fails is made up for by the next.
-    handle.utimes(now, now).catch(() => {});
-  }, renewIntervalMs);
+    // By the open file and not by its name, which may be another's by now.
+    await handle.utimes(now, now);
+    if (!(await isOurs())) lost.abort(new LockLostError());
+  }
+
+  // A renewal that fails is made up for by the next.
+  const renewal = setInterval(() => void renew().catch(() => {}), renewIntervalMs);
   return {
+    lost: lost.signal,
     async [Symbol.asyncDispose]() {
-      clearInterval(renew);
-      const { ino } = await handle.stat();
+      clearInterval(renewal);
+      const ours = await isOurs();
       await handle.close();
-      if ((await statOf(path))?.ino === ino) await rm(path, { force: true });
+      if (ours) await rm(path, { force: true });
     },
   };
 }

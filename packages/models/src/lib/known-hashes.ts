@@ -34,7 +34,8 @@ async function read(path: string): Promise<KnownHashes> {
     const text = await readFile(path, "utf8");
     const value: unknown = text.length > mostFileBytes ? {} : JSON.parse(text);
     if (typeof value !== "object" || value === null) return {};
-    const isHash = ([, sha256]: [string, unknown]): boolean => typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
+    const isHash = ([, sha256]: [string, unknown]): boolean =>
+      typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
     return Object.fromEntries(Object.entries(value).filter(isHash)) as KnownHashes;
   } catch {
     return {};

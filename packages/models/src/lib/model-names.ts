@@ -48,12 +48,24 @@ export function formerNameOf(name: string): string | undefined {
 }
 
 /** How the name of a file of a Hugging Face repository begins. */
-export function hubPrefix(user: string, repo: string, branch: string, folders: readonly string[], name: string): string {
+export function hubPrefix(
+  user: string,
+  repo: string,
+  branch: string,
+  folders: readonly string[],
+  name: string,
+): string {
   const words = ["hf", filenamify(user)];
   if (!isNamedAfter(name, repo) || branch !== "main") words.push(filenamify(repo));
   if (branch !== "main") words.push(filenamify(branch));
   const last = folders.at(-1)?.toLowerCase();
-  const kept = last === withoutPart(name).toLowerCase().replace(/\.gguf$/, "") ? folders.slice(0, -1) : folders;
+  const kept =
+    last ===
+    withoutPart(name)
+      .toLowerCase()
+      .replace(/\.gguf$/, "")
+      ? folders.slice(0, -1)
+      : folders;
   if (kept.length > 0) words.push(filenamify(kept.join("__")));
   return `${words.join("_")}_`;
 }

@@ -11,6 +11,8 @@ const transientStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** Waits before such a question is asked again, where the server does not say how long. */
 const retryDelaysMs = [250, 1_000, 4_000];
 const maxRetryAfterMs = 20_000;
+/** Of what the hub says about a refusal. */
+const mostReasonChars = 200;
 
 export interface Credentials {
   readonly origin: string;
@@ -29,6 +31,8 @@ export interface Opened {
   readonly response: Response;
   /** Of the whole file, as the first origin tells it before it redirects to where the bytes are. */
   readonly sha256: string | undefined;
+  /** Of the whole file, as the first origin tells it. */
+  readonly sizeBytes: number | undefined;
 }
 
 /**
@@ -43,12 +47,16 @@ export async function openUrl(url: string, options: OpenOptions): Promise<Opened
   let atHome = true;
   let authorization: string | undefined;
   let sha256: string | undefined;
+  let sizeBytes: number | undefined;
   let retries = 0;
-  for (let hops = 0; hops <= maxRedirects; ) {
+  for (let hops = 0; hops <= maxRedirects;) {
     const shown = authorization === undefined ? {} : { authorization };
     const response = await request(target, { ...headers, ...shown }, signal);
-    if (atHome) sha256 ??= linkedSha256(response);
-    if (response.ok) return { response, sha256 };
+    if (atHome) {
+      sha256 ??= linkedSha256(response);
+      sizeBytes ??= linkedSize(response);
+    }
+    if (response.ok) return { response, sha256, sizeBytes };
     await response.body?.cancel();
     const wanted = atHome && credentials?.origin === target.origin ? credentials.authorization : undefined;
     if (refusals.has(response.status) && wanted !== authorization) {
@@ -109,7 +117,7 @@ function retryAfterMs({ headers }: Response): number | undefined {
 function redirectTarget({ status, headers }: Response, from: URL): URL {
   const location = headers.get("location");
   if (!redirects.has(status) || location === null) {
-    throw new DownloadError(statusReason(status), { transient: transientStatuses.has(status) });
+    throw new DownloadError(statusReason(status, headers), { transient: transientStatuses.has(status), status });
   }
   if (!URL.canParse(location, from.href)) throw new DownloadError("the server redirects to an address that is none");
   const target = new URL(location, from);
@@ -120,13 +128,19 @@ function redirectTarget({ status, headers }: Response, from: URL): URL {
   return target;
 }
 
-function statusReason(status: number): string {
+function statusReason(status: number, headers: Headers): string {
   if (status === 401 || status === 403) return `the server refuses it (HTTP ${status}); it may need a token`;
   if (status === 404) return "the server has no such file (HTTP 404)";
-  return `the server answered HTTP ${status}`;
+  const why = headers.get("x-error-message")?.slice(0, mostReasonChars);
+  return `the server answered HTTP ${status}${why === undefined ? "" : ` (${why})`}`;
 }
 
 /** Hugging Face names a large file by its content. Small ones have a git hash there, which is shorter. */
 function linkedSha256({ headers }: Response): string | undefined {
   return /^(?:W\/)?"?([\da-f]{64})"?$/i.exec(headers.get("x-linked-etag") ?? "")?.[1]?.toLowerCase();
+}
+
+function linkedSize({ headers }: Response): number | undefined {
+  const text = headers.get("x-linked-size") ?? "";
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -1,20 +1,35 @@
-// Owns a file that is not whole yet: where it lies, how many bytes it has, and the hash of them. It gets the model's name at its end only.
-import { createHash, randomBytes } from "node:crypto";
+// Owns a file that is not whole yet: where it lies, which bytes of it are there, and the hash of them. It gets the model's name at its end only.
+import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { createByteRanges, type ByteRange } from "./byte-ranges.ts";
 import type { RemoteFile } from "./describe-file.ts";
+import { diskError } from "./disk-space.ts";
 import { DownloadError } from "./download-error.ts";
+import { createFollowingHash } from "./following-hash.ts";
+import { readJournal, writeJournal } from "./partial-journal.ts";
 
 const partialEnding = ".part";
+const journalEnding = ".json";
 /** Of the library that downloaded for earlier versions; what it left cannot be continued. */
 const formerEnding = ".ipull";
-/** Of what is there, at a time. */
-const readBytes = 1 << 20;
+/** A process that is killed has lost what arrived since then. Before it, the bytes are brought to the disk. */
+const saveIntervalMs = 1_000;
+
+export interface PartialFileOptions {
+  /** Told how many bytes have been hashed. What it throws ends `check`. */
+  readonly onHashed: (bytes: number) => void;
+  /** How the file of bytes is opened. Default: as `open` does. */
+  readonly openFile?: typeof open;
+}
 
 export interface PartialFile extends AsyncDisposable {
-  readonly sizeBytes: number;
-  append(bytes: Uint8Array): Promise<void>;
+  readonly doneBytes: number;
+  /** The gaps of a file of this size, in order. */
+  missing(sizeBytes: number): readonly ByteRange[];
+  /** @throws DownloadError when the disk is full; what is there stays */
+  write(at: number, bytes: Uint8Array): Promise<void>;
   /** Starts again with nothing. */
   clear(): Promise<void>;
   /** Checks the hash and gives the file its name. @throws DownloadError when the hash is another; then the file is gone */
@@ -22,91 +37,130 @@ export interface PartialFile extends AsyncDisposable {
 }
 
 /** How many bytes of a file are here already. */
-export async function partialSize(path: string, remote: RemoteFile): Promise<number> {
-  if (remote.resumeKey === undefined) return 0;
-  try {
-    return (await stat(partialPath(path, remote.resumeKey))).size;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-    throw error;
-  }
+export async function partialSize(path: string, { resumeKey, sizeBytes }: RemoteFile): Promise<number> {
+  if (resumeKey === undefined || sizeBytes === undefined) return 0;
+  const partial = partialPath(path, resumeKey);
+  return createByteRanges(await readJournal(partial + journalEnding, partial, sizeBytes)).doneBytes;
 }
 
-/**
- * Opens what there is of a file, or a new one. Parts of other versions of it are removed: only the lock's holder may call this.
- * @param onRead is told how many bytes of what is there have been read, for its hash
- */
-export async function openPartial(path: string, remote: RemoteFile, onRead: (bytes: number) => void): Promise<PartialFile> {
-  const { resumeKey, sha256: wanted } = remote;
+/** Opens what there is of a file, or a new one. Parts of other versions of it are removed: only the lock's holder may call this. */
+export async function openPartial(path: string, remote: RemoteFile, options: PartialFileOptions): Promise<PartialFile> {
+  const { resumeKey, sha256: wanted, sizeBytes } = remote;
   const partial = partialPath(path, resumeKey ?? randomBytes(8).toString("hex"));
-  await removeOthers(path, partial);
-  const handle = await open(partial, constants.O_RDWR | constants.O_CREAT, 0o644);
-  let hash = createHash("sha256");
-  let { size } = await handle.stat();
+  const journal = resumeKey === undefined ? undefined : partial + journalEnding;
+  await removePartials(path, partial);
+  const ranges = createByteRanges(
+    journal === undefined || sizeBytes === undefined ? [] : await readJournal(journal, partial, sizeBytes),
+  );
+  const file = await (options.openFile ?? open)(partial, constants.O_RDWR | constants.O_CREAT, 0o644);
+  let hash = createFollowingHash(file, options.onHashed);
+  let savedAt = performance.now();
+  let saving: Promise<void> | undefined;
+  let ended = false;
 
-  async function clear(): Promise<void> {
-    await handle.truncate(0);
-    hash = createHash("sha256");
-    size = 0;
+  async function save(): Promise<void> {
+    if (journal === undefined || ended) return;
+    const { list } = ranges;
+    savedAt = performance.now();
+    // Bytes that are noted must survive a loss of power; a note that cannot be written says less than there is, and no more.
+    await file.datasync();
+    await writeJournal(journal, list);
   }
 
-  async function hashPresent(): Promise<void> {
-    if (wanted === undefined || size === 0) return;
-    const present = handle.createReadStream({ autoClose: false, start: 0, end: size - 1, highWaterMark: readBytes });
-    for await (const bytes of present) {
-      hash.update(bytes as Buffer);
-      onRead(present.bytesRead);
+  function saveInTime(): void {
+    if (performance.now() - savedAt < saveIntervalMs) return;
+    saving ??= save()
+      .catch(() => {})
+      .finally(() => (saving = undefined));
+  }
+
+  async function begin(): Promise<void> {
+    hash = createFollowingHash(file, options.onHashed);
+    if (wanted !== undefined) hash.follow(ranges.prefixBytes);
+    if (journal !== undefined) await orDiskError(writeJournal(journal, ranges.list));
+  }
+
+  async function write(at: number, bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await orDiskError(file.write(bytes, done, bytes.length - done, at + done));
+      ranges.add(at + done, at + done + bytesWritten);
+      done += bytesWritten;
     }
+    if (wanted !== undefined) hash.follow(ranges.prefixBytes);
+    saveInTime();
+  }
+
+  async function complete(): Promise<void> {
+    const found = wanted === undefined ? undefined : await hash.digest(ranges.doneBytes);
+    await saving;
+    ended = true;
+    if (found !== wanted) {
+      await removePartials(path);
+      throw new DownloadError(`the file is damaged: its SHA-256 is ${found}, and ${wanted} is right; it was removed`);
+    }
+    // Another process that took this download for given up may have written more of it.
+    await file.truncate(ranges.doneBytes);
+    // The name must not be on the disk before the bytes are.
+    await file.sync();
+    await rename(partial, path);
+    if (journal !== undefined) await rm(journal, { force: true });
+    await rm(path + formerEnding, { force: true });
   }
 
   try {
-    if (size > (remote.sizeBytes ?? 0)) await clear();
-    await hashPresent();
+    await begin();
   } catch (error) {
-    await handle.close();
+    await file.close();
     throw error;
   }
   return {
-    get sizeBytes() {
-      return size;
+    get doneBytes() {
+      return ranges.doneBytes;
     },
-    async append(bytes) {
-      if (wanted !== undefined) hash.update(bytes);
-      for (let at = 0; at < bytes.length;) {
-        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, size);
-        at += bytesWritten;
-        size += bytesWritten;
-      }
+    missing: (size) => ranges.missing(size),
+    write,
+    async clear() {
+      await hash.stop();
+      await saving;
+      ranges.clear();
+      await begin();
     },
-    clear,
-    async complete() {
-      const found = hash.digest("hex");
-      if (wanted !== undefined && found !== wanted) {
-        await rm(partial, { force: true });
-        throw new DownloadError(`the file is damaged: its SHA-256 is ${found}, and ${wanted} is right; it was removed`);
-      }
-      // The name must not be on the disk before the bytes are.
-      await handle.sync();
-      await rename(partial, path);
-      await rm(path + formerEnding, { force: true });
-    },
+    complete,
     async [Symbol.asyncDispose]() {
-      await handle.close();
+      await hash.stop();
+      await saving;
+      await save().catch(() => {});
+      await file.close();
       if (resumeKey === undefined) await rm(partial, { force: true });
     },
   };
+}
+
+/** Removes what was begun of a file, but for one part. */
+async function removePartials(path: string, kept?: string): Promise<void> {
+  for (const other of await partialsOf(path)) {
+    if (kept !== undefined && (other === kept || other === kept + journalEnding)) continue;
+    await rm(other, { force: true });
+  }
+}
+
+/** The paths of all that was begun of a file, in any version of it. */
+async function partialsOf(path: string): Promise<readonly string[]> {
+  const folder = dirname(path);
+  const start = `${basename(path)}.`;
+  return (await readdir(folder))
+    .filter((name) => name.startsWith(start) && /^[\da-f]{16}\.part(\.json)?$/.test(name.slice(start.length)))
+    .map((name) => join(folder, name));
 }
 
 function partialPath(path: string, key: string): string {
   return `${path}.${key}${partialEnding}`;
 }
 
-async function removeOthers(path: string, kept: string): Promise<void> {
-  const folder = dirname(path);
-  for (const name of await readdir(folder)) {
-    const other = join(folder, name);
-    const key = name.slice(basename(path).length + 1, -partialEnding.length);
-    if (other === kept || !/^[\da-f]{16}$/.test(key) || other !== partialPath(path, key)) continue;
-    await rm(other, { force: true });
+async function orDiskError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw diskError(error) ?? error;
   }
 }

@@ -2,13 +2,16 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { WaggleError } from "@waggle/protocol";
-import { downloadModel, type DownloadProgress } from "./download.ts";
+import { downloadModel } from "./download.ts";
 import { cannotDownload } from "./download-error.ts";
 import { findPresent } from "./find-present.ts";
 import { parseReference } from "./parse-reference.ts";
+import type { PullProgress } from "./progress.ts";
 
 /** How long a download may bring nothing. */
 const stallTimeoutMs = 60_000;
+/** Of each file at once. More are no faster where one of them already fills the line, and servers do not like many. */
+const defaultConnections = 4;
 const defaultEndpoint = "https://huggingface.co/";
 
 export interface ResolveModelOptions {
@@ -20,9 +23,11 @@ export interface ResolveModelOptions {
   readonly token?: string;
   /** A mirror of Hugging Face. */
   readonly endpoint?: string;
+  /** Of each file at once. Default 4. */
+  readonly connections?: number;
   readonly signal?: AbortSignal;
   /** Called for every piece that arrives. */
-  readonly onProgress?: (progress: DownloadProgress) => void;
+  readonly onProgress?: (progress: PullProgress) => void;
 }
 
 /**
@@ -33,7 +38,7 @@ export interface ResolveModelOptions {
  *   signal's reason when it aborts
  */
 export async function resolveModel(reference: string, options: ResolveModelOptions): Promise<string> {
-  const { offline, token, endpoint = defaultEndpoint, signal, onProgress } = options;
+  const { offline, token, endpoint = defaultEndpoint, signal, onProgress, connections = defaultConnections } = options;
   signal?.throwIfAborted();
   const target = parseReference(reference, endpoint);
   if (target.kind === "path") return await resolvePath(reference);
@@ -43,7 +48,15 @@ export async function resolveModel(reference: string, options: ResolveModelOptio
   if (offline) throw cannotDownload(reference, `offline mode, and it is not in ${folder}`);
   const credentials =
     token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
-  return await downloadModel(reference, target, { folder, endpoint, credentials, stallTimeoutMs, signal, onProgress });
+  return await downloadModel(reference, target, {
+    folder,
+    endpoint,
+    credentials,
+    connections,
+    stallTimeoutMs,
+    signal,
+    onProgress,
+  });
 }
 
 async function resolvePath(path: string): Promise<string> {

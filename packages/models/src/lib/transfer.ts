@@ -1,96 +1,112 @@
-// Owns the way of one file from a server to the disk, attempt after attempt, until it is whole.
-import { createBackoff, sleep } from "@waggle/async";
-import { versionOf, type RemoteFile } from "./describe-file.ts";
-import { DownloadError, networkReason } from "./download-error.ts";
-import { openUrl, readBody, type Credentials } from "./open-url.ts";
-import { openPartial, type PartialFile } from "./partial-file.ts";
+// Owns the way of one file from a server to the disk, over several connections and attempt after attempt, until it is whole.
+import { createBackoff, linkSignals, sleep } from "@waggle/async";
+import type { RemoteFile } from "./describe-file.ts";
+import { DownloadError } from "./download-error.ts";
+import type { Credentials } from "./open-url.ts";
+import { openPartial, type PartialFileOptions } from "./partial-file.ts";
+import { RangesRefusedError, receiveSpan, receiveWhole, type ReceiveOptions } from "./receive.ts";
+import { createSpanQueue, type SpanQueue } from "./span-queue.ts";
 
 /** Between two attempts that bring nothing; the stall timer ends them. */
 const retryDelaysMs = [100, 500, 1_000, 2_000, 5_000];
+/** After so many attempts that bring nothing a connection leaves the file to the others: servers limit how many they take. */
+const mostFruitless = 3;
 
 export interface TransferOptions {
   readonly credentials: Credentials | undefined;
+  /** At most. */
+  readonly connections: number;
+  /** How long a connection may bring nothing. */
+  readonly silenceMs: number;
   readonly signal: AbortSignal;
-  /** Bytes were received, or checked: so many are here now. */
+  /** Bytes were received: so many are here now. */
   readonly onBytes: (doneBytes: number) => void;
+  /** So many bytes have been hashed; once all are here, what is left of them. */
+  readonly onChecked: (checkedBytes: number, isWhole: boolean) => void;
+  readonly openFile?: PartialFileOptions["openFile"];
 }
 
 /**
  * Fetches a file, or the rest of it, and checks it. A connection that breaks is opened again where what is here can be continued.
- * @throws DownloadError; the signal's reason when it aborts
+ * @throws DownloadError; FileChangedError; the signal's reason when it aborts
  */
 export async function transferFile(remote: RemoteFile, path: string, options: TransferOptions): Promise<void> {
-  const { signal, onBytes } = options;
-  await using partial = await openPartial(path, remote, (bytes) => {
-    signal.throwIfAborted();
-    onBytes(bytes);
-  });
-  const backoff = createBackoff({ delaysMs: retryDelaysMs, jitter: 0.2 });
-  while (partial.sizeBytes !== remote.sizeBytes) {
-    const before = partial.sizeBytes;
-    try {
-      await receive(remote, partial, options);
-      break;
-    } catch (error) {
+  const { signal, onBytes, onChecked, openFile } = options;
+  let isWhole = false;
+  await using partial = await openPartial(path, remote, {
+    onHashed(bytes) {
       signal.throwIfAborted();
-      const again = error instanceof DownloadError && error.transient && remote.resumeKey !== undefined;
-      if (!again) throw error;
-      if (partial.sizeBytes > before) backoff.reset();
-      await sleep(backoff.next(), { signal });
-    }
+      onChecked(bytes, isWhole);
+    },
+    ...(openFile === undefined ? {} : { openFile }),
+  });
+  const receive: ReceiveOptions = { ...options, remote, partial, onBytes: () => onBytes(partial.doneBytes) };
+  onBytes(partial.doneBytes);
+  if (remote.resumeKey === undefined || !(await receiveRanges(receive, options.connections))) {
+    await partial.clear();
+    await receiveWhole(receive);
   }
-  onBytes(partial.sizeBytes);
+  signal.throwIfAborted();
+  isWhole = true;
+  if (remote.sha256 !== undefined) onChecked(0, isWhole);
   await partial.complete();
 }
 
-/** One attempt: from where the file ends to its whole end. */
-async function receive(remote: RemoteFile, partial: PartialFile, options: TransferOptions): Promise<void> {
-  const { credentials, signal, onBytes } = options;
-  const response = await openRest(remote, partial, { credentials, signal });
-  if (!saysItsEnd(response) && remote.sizeBytes === undefined && remote.sha256 === undefined) {
-    await response.body?.cancel();
-    throw new DownloadError("the server does not say where the file ends");
-  }
+/** False: the server knows no ranges, whatever it said before. */
+async function receiveRanges(options: ReceiveOptions, mostConnections: number): Promise<boolean> {
+  const sizeBytes = options.remote.sizeBytes ?? 0;
   try {
-    for await (const bytes of readBody(response, signal)) {
-      if (partial.sizeBytes + bytes.length > (remote.sizeBytes ?? Infinity)) {
-        throw new DownloadError("the server sent more than the file's size");
-      }
-      await partial.append(bytes);
-      onBytes(partial.sizeBytes);
+    // Once is enough, unless the last two connections leave at the same moment, each to the other.
+    for (;;) {
+      const missing = options.partial.missing(sizeBytes);
+      if (missing.length === 0) return true;
+      await receiveSpans(createSpanQueue(missing, mostConnections), options, mostConnections);
     }
   } catch (error) {
-    signal.throwIfAborted();
-    // What the disk has against it is an errno; only the network's errors have a cause.
-    if (error instanceof DownloadError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
-    throw new DownloadError(`the connection broke (${networkReason(error)})`, { transient: true, cause: error });
-  }
-  if (remote.sizeBytes !== undefined && partial.sizeBytes < remote.sizeBytes) {
-    throw new DownloadError(`the file ended at ${partial.sizeBytes} of ${remote.sizeBytes} bytes`, { transient: true });
+    if (error instanceof RangesRefusedError) return false;
+    throw error;
   }
 }
 
-async function openRest(
-  remote: RemoteFile,
-  partial: PartialFile,
-  options: Pick<TransferOptions, "credentials" | "signal">,
-): Promise<Response> {
-  const from = partial.sizeBytes;
-  const range = from === 0 ? {} : { range: `bytes=${from}-` };
-  // With a hash it does not matter what the server calls the version: mirrors of one file name it in different ways.
-  const version = remote.sha256 === undefined ? remote.version : undefined;
-  const condition = from === 0 || version === undefined ? {} : { "if-range": version };
-  const { response } = await openUrl(remote.url, { ...options, headers: { ...range, ...condition } });
-  const other = remote.sha256 === undefined && versionOf(response) !== version;
-  const start = response.status === 206 ? /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] : "0";
-  if (other || (start !== "0" && start !== String(from))) {
-    await response.body?.cancel();
-    throw new DownloadError("the file changed while it was downloaded");
+/** Settles when no connection is open any more. @throws the first failure that no other attempt can make up for */
+async function receiveSpans(spans: SpanQueue, options: ReceiveOptions, mostConnections: number): Promise<void> {
+  const failed = new AbortController();
+  using signal = linkSignals(options.signal, failed.signal);
+  let open = 0;
+
+  async function connect(): Promise<void> {
+    open += 1;
+    try {
+      await runConnection(spans, { ...options, signal }, () => open > 1);
+    } catch (error) {
+      failed.abort(error);
+    } finally {
+      open -= 1;
+    }
   }
-  if (start === "0" && from > 0) await partial.clear();
-  return response;
+
+  await Promise.all(Array.from({ length: mostConnections }, connect));
+  options.signal.throwIfAborted();
+  failed.signal.throwIfAborted();
 }
 
-function saysItsEnd({ headers }: Response): boolean {
-  return headers.has("content-length") || /\bchunked\b/i.test(headers.get("transfer-encoding") ?? "");
+/** One request after the other, while there is something to fetch. */
+async function runConnection(spans: SpanQueue, options: ReceiveOptions, hasNeighbours: () => boolean): Promise<void> {
+  const backoff = createBackoff({ delaysMs: retryDelaysMs, jitter: 0.2 });
+  for (let span = spans.claim(); span !== undefined; span = spans.claim()) {
+    const from = span.at;
+    try {
+      await receiveSpan(span, options);
+      backoff.reset();
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!(error instanceof DownloadError && error.transient)) throw error;
+      if (span.at > from) backoff.reset();
+      spans.release(span);
+      if (backoff.attempts >= mostFruitless && hasNeighbours()) return;
+      await sleep(backoff.next(), { signal: options.signal });
+    } finally {
+      spans.release(span);
+    }
+  }
 }
