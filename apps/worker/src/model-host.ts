@@ -5,7 +5,7 @@ import { createConflatedChannel } from "@waggle/async";
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo, EngineEvent } from "@waggle/engine";
 import { createDispatcher, createJobRegistry, createLifecycle } from "@waggle/jobs";
-import type { Dispatcher, Fingerprints, Job, JobLimits, JobRegistry } from "@waggle/jobs";
+import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
@@ -40,6 +40,8 @@ export interface ModelHostOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
+  /** They follow the jobs of every model. */
+  readonly observers: readonly JobObserver[];
   readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
   /** The model can be used, for the first time or again. */
   readonly onReady: (info: BackendInfo, loadMs: number) => void;
@@ -86,7 +88,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     clientShare: options.clientQueueShare,
     now: () => clock.now(),
   });
-  const lifecycle = createLifecycle({ log, metrics, model: () => name });
+  const lifecycle = createLifecycle({ log, metrics, model: () => name, observers: options.observers });
   const engine = options.createEngine({
     busy: () => dispatcher.running > 0,
     onStart: () => metrics.engineStarts.inc(),

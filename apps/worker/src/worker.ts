@@ -1,7 +1,7 @@
 // Owns the composition of a worker: its model's host, what it says about itself, and the HTTP front. No process and no socket
 // is opened here, so tests and simulations run the very composition that the daemon runs.
 import type { Clock } from "@waggle/async";
-import { createApp, createSchemaCompiler } from "@waggle/front";
+import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, TokenTable } from "@waggle/front";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -35,12 +35,15 @@ export interface Worker {
 
 export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock } = options;
-  const host = createModelHost({ ...config, ...options, slots: config.modelSettings.slots, limits: config });
+  const accounts = createClientAccounts({ ...options, localMode: config.localMode });
+  const { slots } = config.modelSettings;
+  const host = createModelHost({ ...config, ...options, slots, limits: config, observers: [accounts] });
   const report = createReport({ config, host, clock, startedAt: clock.now(), url: options.url });
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({
     schemas,
     access: { ...config, tokens: options.tokens },
+    accounts,
     pages: createWorkerPages(),
     limits: config,
     clock,

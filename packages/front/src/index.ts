@@ -1,4 +1,5 @@
 export * from "./lib/app.ts";
+export * from "./lib/client-accounts.ts";
 export * from "./lib/context.ts";
 export * from "./lib/dialects/native/generate-spec.ts";
 export { requireAdmin } from "./lib/require-admin.ts";

@@ -2,6 +2,7 @@ export { emptyMessage, messageOf, withToken, type MessageDraft } from "./lib/ans
 export * from "./lib/dispatcher.ts";
 export * from "./lib/dispatcher-port.ts";
 export * from "./lib/job.ts";
+export type { JobObserver } from "./lib/job-observer.ts";
 export type { JobLimits } from "./lib/job-limits.ts";
 export * from "./lib/job-spec.ts";
 export * from "./lib/lifecycle.ts";

@@ -13,6 +13,7 @@ export * from "./lib/keep-alive.ts";
 export * from "./lib/models.ts";
 export * from "./lib/models-routes.ts";
 export * from "./lib/routes.ts";
+export * from "./lib/usage.ts";
 export * from "./lib/openai.ts";
 export * from "./lib/openai-answers.ts";
 export * from "./lib/openai-models.ts";

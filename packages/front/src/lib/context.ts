@@ -10,6 +10,7 @@ import type { Context } from "hono";
 import type { Dispatcher, JobRegistry } from "@waggle/jobs";
 import type { Dialect } from "./dialect.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import type { ClientAccounts } from "./client-accounts.ts";
 import type { SchemaCompiler } from "./schema-compiler.ts";
 import type { TokenTable } from "./tokens.ts";
 
@@ -25,6 +26,8 @@ export interface AppEnv {
     client: string;
     /** The client may change the worker: it has a token that says so, or this is local mode. */
     admin: boolean;
+    /** It may see what other clients use. */
+    monitor: boolean;
     /** Of the route that the request came on; the native one where there is no such route. */
     dialect: Dialect;
     log: Logger;
@@ -92,6 +95,7 @@ export interface WorkerView {
 
 export interface AppOptions {
   readonly access: HttpAccess;
+  readonly accounts: ClientAccounts;
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly log: Logger;

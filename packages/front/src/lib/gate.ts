@@ -4,10 +4,15 @@ import type { Route } from "@waggle/protocol";
 import type { MiddlewareHandler } from "hono";
 import type { AppContext, AppEnv, HttpAccess } from "./context.ts";
 import { isLocalOrigin } from "./local-origins.ts";
+import { rateLimitHeaderNames } from "./rate-limit-headers.ts";
 import { tokenFingerprint } from "./token-file.ts";
+import type { TokenRights } from "./token-rights.ts";
 
 /** What clients read of a response, and a browser shows them only when it is told to. */
-const exposedHeaders = "x-request-id, request-id, retry-after, x-should-retry, location, idempotent-replayed";
+const exposedHeaders = [
+  ...["x-request-id", "request-id", "retry-after", "x-should-retry", "location", "idempotent-replayed"],
+  ...rateLimitHeaderNames,
+].join(", ");
 
 const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const openPaths: ReadonlySet<string> = new Set(
@@ -29,8 +34,7 @@ export function createGate(
 ): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     if (openPaths.has(c.req.path)) {
-      c.set("client", localClient);
-      c.set("admin", access.localMode);
+      enter(c, localClient, access);
       return await next();
     }
     checkHost(c, access);
@@ -43,11 +47,20 @@ export function createGate(
     // A preflight carries no token by design, and answers nothing but what the Origin check has decided.
     if (c.req.method === "OPTIONS" && origin !== undefined) return preflight(c);
     const open = access.localMode || isPage(c.req.method, c.req.path);
-    const client = open ? localClient : authenticate(c, access);
-    c.set("client", client);
-    c.set("admin", access.localMode || (!open && access.tokens().rightsOf(client)?.admin === true));
+    if (open) enter(c, localClient, access);
+    else {
+      const client = authenticate(c, access);
+      enter(c, client, access, access.tokens().rightsOf(client));
+    }
     return await next();
   };
+}
+
+/** @param rights of its token, where it has shown one */
+function enter(c: AppContext, client: string, { localMode }: HttpAccess, rights?: TokenRights): void {
+  c.set("client", client);
+  c.set("admin", localMode || rights?.admin === true);
+  c.set("monitor", localMode || rights?.monitor === true);
 }
 
 function checkHost(c: AppContext, access: HttpAccess): void {

@@ -47,7 +47,7 @@ export interface CompleteJob {
 }
 
 export function createGenerations(options: AppOptions, streams: StreamCounter): Generations {
-  const { dispatcher } = options;
+  const { dispatcher, accounts } = options;
 
   const retries = createRetries(options.registry);
 
@@ -59,28 +59,49 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     const facts = factsOf(c, index);
     const spec = { ...wanted, scope: { ...wanted.scope, requestDigest: facts.digest } };
     const mark = options.limits.retryGraceMs > 0 ? retryMarkOf(facts) : undefined;
-    const { job, joined } =
+    // Of a later one the response may be on its way already, and has its headers.
+    const first = index === 0;
+    const found =
       mark === undefined
-        ? await accept(c, spec)
-        : await retries.join(mark, facts, () => accept(c, { ...spec, retriable: mark.named || !streamed }));
+        ? accept(c, spec, first)
+        : retries.join(mark, facts, () => accept(c, { ...spec, retriable: mark.named || !streamed }, first));
+    const { job, joined } = await found.finally(() => {
+      if (first) for (const [name, value] of Object.entries(accounts.headers(facts.client))) c.header(name, value);
+    });
     if (joined) {
-      c.header("idempotent-replayed", "true");
+      if (first) c.header("idempotent-replayed", "true");
       options.metrics.jobsJoined.inc();
       c.get("log").info({ job: job.id }, "request_joined");
     }
     return job;
   }
 
-  async function accept(c: AppContext, spec: JobSpec): Promise<FoundJob> {
+  /** @param first of its request's jobs */
+  async function accept(c: AppContext, spec: JobSpec, first: boolean): Promise<FoundJob> {
     try {
       // A job that ends with its client has nobody any more; it would only end another one of its session.
       if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
-      return { job: await dispatcher.submit(spec), joined: false };
+      return { job: await submitWithin(spec, first), joined: false };
     } catch (error) {
       const { code } = WaggleError.from(error);
       const named = code === "conflict" ? namedJob(spec) : undefined;
       if (named !== undefined) return { job: named, joined: true };
       options.metrics.jobsRejected.inc({ code });
+      throw error;
+    }
+  }
+
+  /** Within its client's quota, which is asked before the queue is. */
+  async function submitWithin(spec: JobSpec, first: boolean): Promise<Job> {
+    const { client, sessionId } = spec.scope;
+    const inPlace = sessionId !== undefined && dispatcher.sessionJob(client, sessionId) !== undefined;
+    const admission = accounts.admit(client, { first, inPlace });
+    try {
+      const job = await dispatcher.submit(spec);
+      admission.accepted(job);
+      return job;
+    } catch (error) {
+      admission.refused();
       throw error;
     }
   }
@@ -127,6 +148,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     const startedAt = options.clock.now();
     return await readSeveral({
       ...several,
+      width: Math.min(several.width, accounts.room(c.get("client"))),
       async submit(spec, index) {
         const left = (spec.deadlineMs ?? Infinity) - (options.clock.now() - startedAt);
         const inTime = spec.deadlineMs === undefined ? spec : { ...spec, deadlineMs: Math.max(1, left) };

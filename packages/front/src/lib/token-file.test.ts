@@ -60,19 +60,21 @@ test("the number of tokens is bounded", () => {
 
 test("behind a token stand its rights, in any order", () => {
   const text =
-    "root:secret-one admin\nbob:secret-two  tokens-per-day=1000000 requests-per-minute=60\tadmin\nsecret-bare running-jobs=2";
+    "root:secret-one admin\nbob:secret-two  tokens-per-day=1000000 requests-per-minute=60\tadmin\nsecret-bare running-jobs=2 monitor";
   expect(parseTokenFile(text)).toEqual([
-    { name: "root", token: "secret-one", admin: true, quota: noQuota },
+    { name: "root", token: "secret-one", admin: true, monitor: true, quota: noQuota },
     {
       name: "bob",
       token: "secret-two",
       admin: true,
+      monitor: true,
       quota: { ...noQuota, tokensPerDay: 1_000_000, requestsPerMinute: 60 },
     },
     {
       name: expect.stringMatching(/^token-/),
       token: "secret-bare",
       admin: false,
+      monitor: true,
       quota: { ...noQuota, runningJobs: 2 },
     },
   ]);
@@ -88,7 +90,7 @@ test.each([
   ["tokens-per-minute=1000000000001", "tokens-per-minute takes a whole number from 1"],
   ["running-jobs=1 running-jobs=1", "running-jobs stands twice"],
   ["admin admin", "admin stands twice"],
-  ["admin request-per-minute=5", "word 2 after the token is none of admin, requests-per-minute=<n>"],
+  ["admin request-per-minute=5", "word 2 after the token is none of admin, monitor, requests-per-minute=<n>"],
   ["Admin", "word 1 after the token is none of admin"],
 ])("the rights %j are refused by line and name", (rights, reason) => {
   const { line, message } = refusal(`root:secret-one admin\nbob:secret-two ${rights}`);

@@ -13,8 +13,10 @@ export interface Quota {
 }
 
 export interface TokenRights {
-  /** It may change what the worker serves, and see what others use. */
+  /** It may change what the worker serves, and all that `monitor` may. */
   readonly admin: boolean;
+  /** It sees what others use. */
+  readonly monitor: boolean;
   readonly quota: Quota;
 }
 
@@ -25,7 +27,7 @@ export const noQuota: Quota = {
   runningJobs: undefined,
 };
 
-export const noRights: TokenRights = { admin: false, quota: noQuota };
+export const noRights: TokenRights = { admin: false, monitor: false, quota: noQuota };
 
 const quotaWords: ReadonlyMap<string, keyof Quota> = new Map([
   ["requests-per-minute", "requestsPerMinute"],
@@ -34,21 +36,21 @@ const quotaWords: ReadonlyMap<string, keyof Quota> = new Map([
   ["running-jobs", "runningJobs"],
 ]);
 const maxQuota = 1_000_000_000_000;
-const form = `admin, ${[...quotaWords.keys()].map((word) => `${word}=<n>`).join(", ")}`;
+const form = `admin, monitor, ${[...quotaWords.keys()].map((word) => `${word}=<n>`).join(", ")}`;
 
 /**
- * `admin`, and `name=number` for each part of a quota, in any order and each once.
+ * `admin`, `monitor`, and `name=number` for each part of a quota, in any order and each once.
  * @returns a sentence's end that says what is wrong, instead. It repeats no word but those above, since one may be a piece of a token.
  */
 export function parseRights(words: readonly string[]): TokenRights | string {
-  let admin = false;
+  const marks = { admin: false, monitor: false };
   const quota: { -readonly [K in keyof Quota]: Quota[K] } = { ...noQuota };
   for (const [index, word] of words.entries()) {
     const [name = "", value] = word.split(/=(.*)/s, 2);
     const key = quotaWords.get(name);
-    if (word === "admin") {
-      if (admin) return "admin stands twice";
-      admin = true;
+    if (word === "admin" || word === "monitor") {
+      if (marks[word]) return `${word} stands twice`;
+      marks[word] = true;
     } else if (key === undefined) {
       return `word ${index + 1} after the token is none of ${form}; a token itself has no spaces`;
     } else {
@@ -58,5 +60,5 @@ export function parseRights(words: readonly string[]): TokenRights | string {
       quota[key] = limit;
     }
   }
-  return { admin, quota };
+  return { admin: marks.admin, monitor: marks.admin || marks.monitor, quota };
 }

@@ -35,8 +35,8 @@ export function createTokenTable(
   };
 }
 
-function rightsFrom({ admin = noRights.admin, quota = noRights.quota }: Partial<TokenRights>): TokenRights {
-  return { admin, quota };
+function rightsFrom({ admin = false, monitor = admin, quota = noRights.quota }: Partial<TokenRights>): TokenRights {
+  return { admin, monitor, quota };
 }
 
 function digestOf(token: string): Buffer {

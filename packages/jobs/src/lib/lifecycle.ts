@@ -3,11 +3,13 @@ import type { StatusEvent } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { reasonOf } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
+import type { JobObserver } from "./job-observer.ts";
 
 export interface LifecycleOptions {
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly model: () => string;
+  readonly observers: readonly JobObserver[];
 }
 
 export interface Lifecycle {
@@ -28,7 +30,7 @@ export interface Lifecycle {
   readonly tokens: number;
 }
 
-export function createLifecycle({ log, metrics, model }: LifecycleOptions): Lifecycle {
+export function createLifecycle({ log, metrics, model, observers }: LifecycleOptions): Lifecycle {
   const keys = (job: Job) => ({
     trace: job.spec.scope.trace,
     session: job.spec.scope.sessionId ?? null,
@@ -50,6 +52,7 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       metrics.cachedPromptTokens.inc(counts.cachedTokens);
       metrics.queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
       log.info(keys(job), "stream_start");
+      for (const observer of observers) observer.started(job, model());
     },
     status(job, { status, prompt_progress: progress }) {
       // How far its prompt is, its client alone wants to know.
@@ -57,11 +60,13 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
       // Beside reasoning the wire's word for it would mislead.
       log.debug({ ...keys(job), status: status === "thinking" ? "prefilling" : status }, "stream_status");
     },
-    tokensCame({ acceptedAt, state }, { tokens, first, sincePreviousMs }) {
+    tokensCame(job, { tokens, first, sincePreviousMs }) {
+      const { acceptedAt, state } = job;
       generated += tokens;
       metrics.tokensGenerated.inc(tokens);
       if (first) metrics.ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
       if (sincePreviousMs !== undefined) metrics.itlSeconds.observe(sincePreviousMs / 1000);
+      for (const observer of observers) observer.tokensCame(job, tokens, model());
     },
     cancelled: (steps) => metrics.cancelSteps.observe(steps),
     unreadable(job, calls) {
@@ -70,6 +75,7 @@ export function createLifecycle({ log, metrics, model }: LifecycleOptions): Life
     },
     ended(job, outcome) {
       metrics.jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
+      for (const observer of observers) observer.ended(job, outcome, model());
       if (outcome.type !== "finished") {
         log.info({ ...keys(job), reason: reasonOf(outcome) }, "stream_cancelled");
       }

@@ -14,6 +14,7 @@ import { responsesRoutes } from "./responses-routes.ts";
 import { OpenAiErrorSchema } from "./openai-errors.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
+import { usageRoutes } from "./usage.ts";
 
 type Json = Record<string, unknown>;
 
@@ -63,7 +64,12 @@ export function openApiDocument(options: OpenApiOptions): Json {
 
 /** Every route of a worker, by dialect. */
 export const workerRouteGroups: readonly RouteGroup[] = [
-  { tag: "Native", routes: workerRoutes, error: ErrorBodySchema, note: "Unknown fields are refused." },
+  {
+    tag: "Native",
+    routes: { ...workerRoutes, ...usageRoutes },
+    error: ErrorBodySchema,
+    note: "Unknown fields are refused.",
+  },
   {
     tag: "OpenAI",
     routes: openAiRoutes,

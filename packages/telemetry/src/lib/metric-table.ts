@@ -23,6 +23,17 @@ export const metricTable = {
   tokensGenerated: counter("tokens_generated_total", "Model tokens sampled."),
   promptTokens: counter("prompt_tokens_total", "Prompt tokens of started jobs, cached ones included."),
   cachedPromptTokens: counter("cached_prompt_tokens_total", "Prompt tokens found in a KV cache, so not computed."),
+  clientRequests: counter(
+    "client_requests_total",
+    "Requests for a job by API token and whether they got one, accepted or refused.",
+    ["client", "outcome"],
+  ),
+  clientJobs: counter("client_jobs_ended_total", "Accepted jobs that have ended, by API token.", ["client", "outcome"]),
+  clientTokens: counter(
+    "client_tokens_total",
+    "Tokens by API token and kind: prompt (computed), cached_prompt, completion.",
+    ["client", "model", "kind"],
+  ),
   steps: counter("steps_total", "Forward passes."),
   contextShifts: counter("context_shifts_total", "Full contexts shifted for jobs that asked for it."),
   prefixTransfers: counter("prefix_transfers_total", "Slot states saved, loaded, or found damaged.", ["operation"]),

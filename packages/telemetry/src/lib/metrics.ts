@@ -14,8 +14,11 @@ type MetricOf<R extends MetricRow> = R["kind"] extends "counter"
 export type WorkerMetrics = { readonly [K in keyof MetricTable]: MetricOf<MetricTable[K]> } & {
   /** The content type that belongs to `text()`. */
   readonly contentType: string;
-  /** Everything, in Prometheus' text format, with the daemon's own process metrics. */
-  text(): Promise<string>;
+  /**
+   * Everything, in Prometheus' text format, with the daemon's own process metrics.
+   * @param whose `worker` leaves out what is told of single clients
+   */
+  text(whose?: "all" | "worker"): Promise<string>;
   /** Moves the one-hot `state` gauge: `current` is 1 and all others are 0. */
   setState(current: string, all: readonly string[]): void;
 };
@@ -30,13 +33,20 @@ const loopDelayResolutionMs = 20;
  */
 export function createWorkerMetrics(): WorkerMetrics {
   const registry = new Registry();
+  const clients = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
-  const entries = Object.entries(metricTable).map(([key, row]) => [key, createMetric(row, registry)] as const);
+  const entries = Object.entries(metricTable).map(([key, row]) => {
+    const of: readonly string[] = row.labels;
+    return [key, createMetric(row, of.includes("client") ? clients : registry)] as const;
+  });
   const metrics = Object.fromEntries(entries) as { [K in keyof MetricTable]: MetricOf<MetricTable[K]> };
   return {
     ...metrics,
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    async text(whose = "all") {
+      const worker = await registry.metrics();
+      return whose === "worker" ? worker : `${worker}${await clients.metrics()}`;
+    },
     setState(current, all) {
       for (const state of all) metrics.state.set({ state }, state === current ? 1 : 0);
     },

@@ -1,5 +1,5 @@
 // Owns the native dialect: the worker's own routes, their tokens and their errors.
-import { workerRoutes } from "@waggle/protocol";
+import { usageRoutes, workerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
 import { apiToken } from "../../credentials.ts";
 import { routesOf } from "../../dialect.ts";
@@ -19,7 +19,7 @@ export function createNativeDialect(
   const handlers = { ...createJobRoutes(options, generations), ...createWorkerRoutes(options, streams, reference) };
   return {
     name: "native",
-    routes: routesOf(workerRoutes, handlers, ({ path }) => [path]),
+    routes: routesOf({ ...workerRoutes, ...usageRoutes }, handlers, ({ path }) => [path]),
     prefixes: [],
     credential: apiToken,
     errorBody: (error) => error.toBody(),

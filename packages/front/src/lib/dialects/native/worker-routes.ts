@@ -17,6 +17,7 @@ export type WorkerRouteName =
   | "readyz"
   | "health"
   | "metrics"
+  | "usage"
   | "openapi";
 
 export function createWorkerRoutes(
@@ -58,8 +59,10 @@ export function createWorkerRoutes(
     },
     async metrics(c) {
       view.collect();
-      return c.body(await metrics.text(), 200, { "content-type": metrics.contentType });
+      const text = await metrics.text(c.get("monitor") ? "all" : "worker");
+      return c.body(text, 200, { "content-type": metrics.contentType });
     },
+    usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
     openapi: (c) => c.body(reference.document(), 200, { "content-type": "application/json" }),
   };
 }
