@@ -1,3 +1,2 @@
-export { readModelName } from "./lib/gguf-header.ts";
 export type { LlamaDevice, LogLevel } from "./lib/llama.ts";
 export { loadLlamaBackend, type LlamaBackendOptions } from "./lib/load.ts";

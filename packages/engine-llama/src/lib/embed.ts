@@ -1,9 +1,9 @@
 // Owns embedding and ranking: a context of their own for one text at a time, made when the first one comes, so that its memory is spent by
 // those only who embed.
 import type { Embedder, TextPiece } from "@waggle/engine";
+import type { ModelUse } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaContextSequence, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
-import type { ModelUse } from "./model-kind.ts";
 import { createTextTokenizer, type TextTokenizerOptions } from "./text-tokens.ts";
 
 export interface EmbedderOptions extends TextTokenizerOptions {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { findInfillMarkers, infillTokens, type InfillMarkers } from "./infill.ts";
+import type { InfillMarkers } from "@waggle/gguf";
+import { infillTokens } from "./infill.ts";
 
 const markers: InfillMarkers = { prefix: 1, suffix: 2, middle: 3, repository: 4, file: 5 };
 const { repository: _, file: __, ...bare } = markers;
@@ -13,26 +14,6 @@ const hole = { prefix: "before", suffix: "after", extra: [], prompt: "" };
 /** Characters, and markers as numbers in braces. */
 const shown = (tokens: readonly number[]): string =>
   tokens.map((token) => (token < 9 ? `{${token}}` : String.fromCharCode(token))).join("");
-
-test("metadata names the markers, and the older names are known", () => {
-  const metadata = { fim_pre_token_id: 7, suffix_token_id: 8, middle_token_id: 9, fim_sep_token_id: 10 };
-  expect(findInfillMarkers(metadata, ["<|fim_prefix|>"])).toEqual({
-    prefix: 7,
-    suffix: 8,
-    middle: 9,
-    repository: undefined,
-    file: 10,
-  });
-});
-
-test("markers are found by their texts", () => {
-  const pieces = ["a", "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "<|file_sep|>"];
-  expect(findInfillMarkers({}, pieces)).toMatchObject({ prefix: 1, suffix: 2, middle: 3, file: 4 });
-});
-
-test("a model without all three was not trained to fill in", () => {
-  expect(findInfillMarkers({}, ["<|fim_prefix|>", "<|fim_suffix|>"])).toBeUndefined();
-});
 
 test("what comes before the hole, what comes after it, and the hole", async () => {
   const tokens = await infillTokens(hole, { ...fit, markers: bare });

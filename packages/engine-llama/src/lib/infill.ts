@@ -3,66 +3,7 @@
 // The order is that of Qwen2.5-Coder's repository-level prompts (arXiv 2409.12186), which llama-server uses for all models:
 // [repository]name [file]name text … [file]name [prefix]… [suffix]… [middle].
 import type { InfillPrompt, Token } from "@waggle/engine";
-
-/** The tokens that mark the parts of a prompt; the first three are enough. */
-export interface InfillMarkers {
-  readonly prefix: Token;
-  readonly suffix: Token;
-  readonly middle: Token;
-  readonly repository?: Token | undefined;
-  readonly file?: Token | undefined;
-}
-
-/** Metadata keys below `tokenizer.ggml`, the older name last, and the texts of such tokens, both as llama.cpp knows them. */
-const known = {
-  prefix: {
-    keys: ["fim_pre_token_id", "prefix_token_id"],
-    texts: [
-      ...["<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>"],
-      ...["<|code_prefix|>", "<|prefix|>"],
-    ],
-  },
-  suffix: {
-    keys: ["fim_suf_token_id", "suffix_token_id"],
-    texts: [
-      ...["<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>"],
-      ...["<|code_suffix|>", "<|suffix|>"],
-    ],
-  },
-  middle: {
-    keys: ["fim_mid_token_id", "middle_token_id"],
-    texts: [
-      ...["<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>"],
-      ...["<|code_middle|>", "<|middle|>"],
-    ],
-  },
-  repository: {
-    keys: ["fim_rep_token_id"],
-    texts: ["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"],
-  },
-  file: { keys: ["fim_sep_token_id"], texts: ["<|file_sep|>"] },
-} as const;
-
-/**
- * Undefined where the model was not trained to fill in.
- * @param metadata of the file, below `tokenizer.ggml`
- * @param pieces the vocabulary's tokens as the file has them
- */
-export function findInfillMarkers(
-  metadata: Readonly<Record<string, unknown>>,
-  pieces: readonly string[],
-): InfillMarkers | undefined {
-  const find = ({ keys, texts }: (typeof known)[keyof typeof known]): Token | undefined => {
-    const named = keys.map((key) => metadata[key]).find((token) => typeof token === "number");
-    if (named !== undefined) return named;
-    const wanted: readonly string[] = texts;
-    const found = pieces.findIndex((piece) => wanted.includes(piece));
-    return found === -1 ? undefined : found;
-  };
-  const [prefix, suffix, middle] = [find(known.prefix), find(known.suffix), find(known.middle)];
-  if (prefix === undefined || suffix === undefined || middle === undefined) return undefined;
-  return { prefix, suffix, middle, repository: find(known.repository), file: find(known.file) };
-}
+import type { InfillMarkers } from "@waggle/gguf";
 
 /** Around the hole, at most; three quarters of it before. As much as llama-server takes, which is its batch. */
 const nearTokens = 2_048;

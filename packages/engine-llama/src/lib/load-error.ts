@@ -4,24 +4,8 @@ import { WaggleError } from "@waggle/protocol";
 /** Most lines of llama.cpp's own complaints that are kept while a model loads. */
 const maxErrorLines = 64;
 
-const fileReasons: Readonly<Record<string, string>> = {
-  ENOENT: "no such file",
-  ENOTDIR: "no such file",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EISDIR: "a directory, not a file",
-  ELOOP: "too many symbolic links",
-  ENAMETOOLONG: "the path is too long",
-};
-
 export function cannotLoad(modelPath: string, reason: string, cause?: unknown): WaggleError {
   return new WaggleError("unavailable", `Cannot load model ${modelPath}: ${reason}`, { cause });
-}
-
-/** What the operating system had against a file, in plain words. */
-export function fileReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return fileReasons[code ?? ""] ?? message;
 }
 
 export interface ErrorLines {

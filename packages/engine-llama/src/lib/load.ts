@@ -2,17 +2,16 @@
 import { availableParallelism } from "node:os";
 import { createScope, type Scope } from "@waggle/async";
 import type { Backend } from "@waggle/engine";
+import { GgufError, modelUseOf, readGgufFile, type GgufHeader, type ModelUse } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import { createBatchDispatch } from "./batch-dispatch.ts";
 import { createLlamaBackend } from "./backend.ts";
 import { openChat } from "./chat.ts";
 import { openContext } from "./context.ts";
-import { readGgufHeader, type GgufHeader } from "./gguf-header.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { modelFingerprint } from "./model-fingerprint.ts";
-import { modelUseOf, type ModelUse } from "./model-kind.ts";
 import { tokenizerOf } from "./model-tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend } from "./loaded-model.ts";
 import { openPasses } from "./open-passes.ts";
@@ -47,17 +46,20 @@ export interface LlamaBackendOptions {
   readonly signal?: AbortSignal;
 }
 
+interface ReadModel {
+  readonly header: GgufHeader;
+  readonly use: ModelUse;
+}
+
 /** @throws WaggleError unavailable, with a message that names the file and the reason; the signal's reason when it aborts */
 export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Backend> {
   const { modelPath, signal, log } = options;
-  const header = readGgufHeader(modelPath);
-  refuseOtherUses(header, modelPath);
-  signal?.throwIfAborted();
+  const { header, use } = await readHeader(modelPath, signal);
 
   const errors = createErrorLines();
   const scope = createScope();
   try {
-    return await load(options, header, scope, errors);
+    return await load(options, { header, use }, scope, errors);
   } catch (error) {
     const reason = await errors.reason();
     await scope.close().catch((failure: unknown) => log?.("error", String(failure)));
@@ -68,7 +70,7 @@ export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Ba
 
 async function load(
   options: LlamaBackendOptions,
-  header: GgufHeader,
+  { header, use }: ReadModel,
   scope: Scope,
   errors: ErrorLines,
 ): Promise<Backend> {
@@ -89,8 +91,7 @@ async function load(
       ...(signal === undefined ? {} : { loadSignal: signal }),
     }),
   );
-  const use = useOf(model, modelPath);
-  const vocabulary = readVocabulary(model);
+  const vocabulary = readVocabulary(model, header.infill);
   const loaded = {
     options,
     header,
@@ -187,17 +188,13 @@ function openStates(
   }
 }
 
-/** Models that need an encoder first, or that speak of pictures and sounds: llama.cpp loads them and cannot read or continue a text with them. */
-function refuseOtherUses({ architecture }: GgufHeader, modelPath: string): void {
-  if (!/^t5|^clip$|^wavtokenizer/.test(architecture)) return;
-  throw cannotLoad(modelPath, `a model of architecture ${architecture} neither generates text nor embeds it`);
-}
-
-function useOf(model: LlamaModel, modelPath: string): ModelUse {
+/** Looked at before llama.cpp does, which ends the process over a length that lies. */
+async function readHeader(modelPath: string, signal: AbortSignal | undefined): Promise<ReadModel> {
   try {
-    return modelUseOf(model);
+    const header = await readGgufFile(modelPath, signal === undefined ? {} : { signal });
+    return { header, use: modelUseOf(header) };
   } catch (error) {
-    throw cannotLoad(modelPath, (error as Error).message, error);
+    throw error instanceof GgufError ? cannotLoad(modelPath, error.message, error) : error;
   }
 }
 

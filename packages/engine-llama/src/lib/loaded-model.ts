@@ -1,14 +1,13 @@
 // Owns what is made of a model once it is loaded, whatever it is for: what it says of itself, and what reads texts for vectors or ranks.
 import { basename, resolve } from "node:path";
 import type { Backend, BackendInfo } from "@waggle/engine";
+import type { GgufHeader, ModelUse } from "@waggle/gguf";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import { createEmbedder, type EmbedderOptions, type LlamaEmbedder } from "./embed.ts";
-import type { GgufHeader } from "./gguf-header.ts";
 import { buildOf } from "./llama.ts";
 import type { LlamaBackendOptions } from "./load.ts";
 import { cannotLoad } from "./load-error.ts";
 import { describeFile } from "./model-file.ts";
-import type { ModelUse } from "./model-kind.ts";
 import { createReadingBackend } from "./reading-backend.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -47,7 +46,7 @@ export function describe(
     parameters: model.fileInsights.totalParameters,
     modelBytes: model.size,
     modelPath: resolve(options.modelPath),
-    file: describeFile(options.modelPath, header, model),
+    file: describeFile(options.modelPath, header),
     device: llama.gpu === false ? "cpu" : llama.gpu,
     threads: options.threads,
     maxThreads,

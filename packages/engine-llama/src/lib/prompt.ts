@@ -4,9 +4,10 @@ import { maxCharsPerToken } from "@waggle/engine";
 import type { PromptInput, PromptPiece, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
-import { infillTokens, type InfillMarkers } from "./infill.ts";
+import { infillTokens } from "./infill.ts";
 import { refuseField } from "./field-error.ts";
 import { breakMark, type SpecialText } from "./special-text.ts";
+import type { InfillMarkers } from "@waggle/gguf";
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface PromptOptions {

@@ -1,6 +1,6 @@
 // Owns what the rest needs to know of a model's vocabulary, read once from its metadata.
+import type { InfillMarkers } from "@waggle/gguf";
 import type { LlamaModel, Token as LlamaToken } from "node-llama-cpp";
-import { findInfillMarkers, type InfillMarkers } from "./infill.ts";
 import type { SpecialToken } from "./special-text.ts";
 import { pieceEncoding, type TokenBytesOptions } from "./token-bytes.ts";
 
@@ -13,7 +13,7 @@ export interface Vocabulary extends TokenBytesOptions {
   readonly infill: InfillMarkers | undefined;
 }
 
-export function readVocabulary(model: LlamaModel): Vocabulary {
+export function readVocabulary(model: LlamaModel, infill?: InfillMarkers): Vocabulary {
   const { tokenizer } = model.fileInfo.metadata;
   const { ggml } = tokenizer;
   const pieces = ggml.tokens;
@@ -28,7 +28,7 @@ export function readVocabulary(model: LlamaModel): Vocabulary {
     kindOf: (token) => model.getTokenAttributes(token as LlamaToken),
     specialTokens,
     chatTemplates: chatTemplatesOf(tokenizer),
-    infill: findInfillMarkers(ggml, pieces),
+    infill,
   };
 }
 

@@ -12,6 +12,7 @@ const folders = [
   ["packages/ports/src/lib/x.ts", [], ["@waggle/async", "execa"]],
   ["packages/pages/src/lib/x.ts", [], ["@waggle/async", "hono"]],
   ["packages/json-grammar/src/lib/x.ts", [], ["@waggle/protocol", "ajv"]],
+  ["packages/gguf/src/lib/x.ts", [], ["@waggle/protocol", "node-llama-cpp"]],
   ["packages/synth/src/lib/x.ts", [], ["@waggle/protocol", "@waggle/harness"]],
   ["packages/chat-format/src/lib/x.ts", ["@waggle/json-grammar"], ["@waggle/engine", "@huggingface/jinja"]],
   ["packages/chat-template/src/lib/x.ts", ["@waggle/async"], ["@waggle/engine", "@huggingface/jinja"]],
@@ -27,7 +28,7 @@ const folders = [
   ],
   [
     "packages/engine-llama/src/lib/x.ts",
-    ["@waggle/engine", "@waggle/async", "@waggle/protocol", "node-llama-cpp"],
+    ["@waggle/engine", "@waggle/async", "@waggle/gguf", "@waggle/protocol", "node-llama-cpp"],
     ["@waggle/queue", "@waggle/client"],
   ],
   [
@@ -37,7 +38,7 @@ const folders = [
   ],
   [
     "packages/models/src/lib/x.ts",
-    ["@waggle/async", "@waggle/protocol", "filenamify"],
+    ["@waggle/async", "@waggle/gguf", "@waggle/protocol", "filenamify"],
     ["@waggle/engine-llama", "node-llama-cpp", "@waggle/client"],
   ],
   ["packages/testing/src/lib/x.ts", ["@waggle/engine", "vitest", "zod"], ["@waggle/worker", "node-llama-cpp"]],

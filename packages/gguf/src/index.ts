@@ -1,0 +1,11 @@
+export { bytesSource, fileReason, openFileSource, type ByteSource } from "./lib/byte-source.ts";
+export { GgufError } from "./lib/gguf-error.ts";
+export { hyperparametersOf, type Hyperparameters, type RecurrentShape } from "./lib/hyperparameters.ts";
+export type { InfillMarkers } from "./lib/infill-markers.ts";
+export type { Metadata } from "./lib/metadata.ts";
+export { chatTemplatesOf, modelCardOf, quantizationOfHeader, type ModelCard } from "./lib/model-card.ts";
+export { isEncoder, modelUseOf, type ModelUse } from "./lib/model-use.ts";
+export { partNames, readGgufFile } from "./lib/read-file.ts";
+export { readGgufHeader, readGgufParts, type GgufHeader, type ReadHeaderOptions } from "./lib/read-header.ts";
+export { bytesOfWeights, tensorTypeNamed, tensorTypeOf, type TensorType } from "./lib/tensor-types.ts";
+export type { GgufTensor } from "./lib/tensors.ts";
