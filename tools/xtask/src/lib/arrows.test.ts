@@ -85,6 +85,7 @@ const folders = [
     ["@waggle/client", "@waggle/json-grammar/testing", "@waggle/synth", "@waggle/testing/hostile", "commander"],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
+  ["tools/bundle/src/lib/x.ts", ["esbuild"], ["@waggle/async", "@waggle/worker"]],
   [
     "packages/queue/src/lib/x.test.ts",
     ["@waggle/testing", "fast-check", "vitest"],

@@ -1,0 +1,3 @@
+export * from "./lib/bundle.ts";
+export * from "./lib/places.ts";
+export * from "./lib/programs.ts";
