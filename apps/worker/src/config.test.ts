@@ -15,7 +15,7 @@ const machine: Machine = {
   homeFolder: "/home/bee",
   stderrIsTerminal: false,
   version: "1.2.3",
-  readText: () => "alice:alice-secret\nbob:bob-secret\n",
+  readText: (path) => (path.endsWith(".yaml") ? "" : "alice:alice-secret\nbob:bob-secret\n"),
 };
 
 const local = ["--local-mode"];
@@ -36,6 +36,7 @@ function refusal(argv: readonly string[], env: Record<string, string> = {}, on: 
 
 /** For each setting: two texts it takes, what they become, and one that it refuses. */
 const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, unknown, string] } = {
+  configFile: ["/a.yaml", "/a.yaml", "b.yaml", "b.yaml", "x".repeat(5_000)],
   model: ["./a.gguf", "./a.gguf", "hf:u/r:Q8_0", "hf:u/r:Q8_0", "x".repeat(5_000)],
   modelRef: ["a b/c", "a b/c", "ü", "ü", "x".repeat(257)],
   modelsFolder: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
@@ -150,6 +151,42 @@ test.each(valued)("a bad value of $flag is refused by name", ({ key, row, flag, 
   const message = refusal([...company(key), ...asFlag(row, samples[key][4])]);
   expect(message).toMatch(new RegExp(`^Cannot use ${flag} "`));
   expect(message).not.toContain(variable);
+});
+
+/** A machine whose settings file says this. */
+function withFile(text: string): Machine {
+  return { ...machine, readText: (path) => (path === "/w.yaml" ? text : machine.readText(path)) };
+}
+
+/** As a person would write it. */
+function asYaml(row: OptionRow, text: string): string {
+  const items = row.repeatable === true ? text.split(",") : undefined;
+  const value = row.value === undefined || /^\d+$/.test(text) ? text : JSON.stringify(text);
+  return `# settings\n${row.flag}: ${items === undefined ? value : JSON.stringify(items)}\n`;
+}
+
+const fileArgv = ["--config", "/w.yaml"];
+const inFile = settings.filter(({ key }) => key !== "configFile");
+
+test.each(inFile)("$flag stands in the settings file, and its variable wins over it", ({ key, row, variable }) => {
+  const [first, firstValue, second, secondValue] = samples[key];
+  const file = withFile(asYaml(row, first));
+  expect(valueOf(run([...company(key), ...fileArgv], {}, file), key)).toEqual(firstValue);
+  expect(valueOf(run([...company(key), ...fileArgv], { [variable]: second }, file), key)).toEqual(secondValue);
+});
+
+test.each(inFile.filter(({ row }) => row.value !== undefined))(
+  "a bad value of $flag in the settings file is refused with its line",
+  ({ key, row, flag }) => {
+    const message = refusal([...company(key), ...fileArgv], {}, withFile(asYaml(row, samples[key][4])));
+    expect(message).toMatch(new RegExp(`^Cannot use ${flag} ".*" \\(from /w.yaml, line 2\\): `));
+  },
+);
+
+test("a flag wins over the settings file, and a variable may name the file", () => {
+  const file = withFile("slots: 3\nport: 7000\nlocal-mode: true");
+  expect(run(["--slots", "5"], { WAGGLE_CONFIG: "/w.yaml" }, file)).toMatchObject({ port: 7_000, localMode: true });
+  expect(run([...fileArgv, "--slots", "5"], {}, file).modelSettings.slots).toBe(5);
 });
 
 test("a switch that a variable turns off is turned on by its flag", () => {

@@ -1,4 +1,4 @@
-// Owns the configuration: argv and environment in, one validated, readonly object out. Nobody else reads flags or
+// Owns the configuration: argv, environment and settings file in, one validated, readonly object out. Nobody else reads flags or
 // variables.
 import { isAbsolute, join, resolve } from "node:path";
 import { shownReference } from "@waggle/models";
@@ -6,6 +6,8 @@ import { exitCodes } from "@waggle/protocol";
 import { z } from "zod";
 import { ChatTemplateError, readChatTemplate } from "./config/chat-template.ts";
 import { parseCommandLine } from "./config/command.ts";
+import { ConfigFileError, readConfigFile } from "./config/config-file.ts";
+import type { ConfigFile } from "./config/config-file.ts";
 import { huggingFaceToken } from "./config/hugging-face-token.ts";
 import { describeMachine } from "./config/machine.ts";
 import type { Machine } from "./config/machine.ts";
@@ -54,7 +56,7 @@ const maxShownChars = 80;
 
 /**
  * Never throws: what is wrong comes back as an exit with code 64 and, on stderr, a sentence for each problem that names
- * the flag, and the variable when the value came from there.
+ * the flag, and the variable, or the file and its line, when the value came from there.
  */
 export function parseConfig(
   argv: readonly string[],
@@ -65,21 +67,44 @@ export function parseConfig(
   if (line.kind === "print") return { kind: "exit", code: exitCodes.ok, stdout: line.text };
   if (line.kind === "error") return refuse([`Cannot start: ${line.message}.`.replace(/\.\.$/, ".")]);
 
-  const parsed = schema.safeParse(rawValues(line.flags, env));
-  if (!parsed.success) return refuse(parsed.error.issues.map((issue) => describeIssue(issue, line.flags, env)));
+  try {
+    return settingsOf({ flags: line.flags, env, file: configFileOf(line.flags, env, machine) }, machine);
+  } catch (error) {
+    if (error instanceof ConfigFileError) return refuse(error.problems);
+    if (error instanceof TokenFileError || error instanceof ChatTemplateError) return refuse([error.message]);
+    throw error;
+  }
+}
+
+/** Where a setting may stand: the first one that has it wins. */
+interface Sources {
+  readonly flags: ReadonlyMap<OptionKey, string>;
+  readonly env: Environment;
+  readonly file: ConfigFile | undefined;
+}
+
+function configFileOf(flags: Sources["flags"], env: Environment, machine: Machine): ConfigFile | undefined {
+  const path = flags.get("configFile") ?? variableText(env, variableOf(optionTable.configFile));
+  // What is no path at all is refused with the other settings.
+  if (path === undefined || !optionTable.configFile.schema.safeParse(path).success) return undefined;
+  const file = readConfigFile(path, machine.readText);
+  if (file.models === undefined) return file;
+  throw new ConfigFileError(path, [`line ${file.models.line}: there is no setting "models"`]);
+}
+
+/** @throws TokenFileError, ChatTemplateError */
+function settingsOf(from: Sources, machine: Machine): ConfigResult {
+  const { env } = from;
+  const parsed = schema.safeParse(rawValues(from));
+  if (!parsed.success) return refuse(parsed.error.issues.map((issue) => describeIssue(issue, from)));
   const values = parsed.data as OptionValues;
 
   const apiToken = variableText(env, tokenVariable);
   const sources = [apiToken && tokenVariable, values.apiTokenFile && "--api-token-file"].filter((source) => source);
   const broken = brokenRules({ values, tokenSource: sources.length === 0 ? undefined : sources.join(" and ") });
   if (broken.length > 0) return refuse(broken);
-  try {
-    const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
-    return { kind: "run", config: completeConfig(values, { apiToken, apiTokens }, env, machine) };
-  } catch (error) {
-    if (error instanceof TokenFileError || error instanceof ChatTemplateError) return refuse([error.message]);
-    throw error;
-  }
+  const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
+  return { kind: "run", config: completeConfig(values, { apiToken, apiTokens }, env, machine) };
 }
 
 const schema = z.object(
@@ -88,24 +113,30 @@ const schema = z.object(
   ),
 );
 
-/** Flag before variable before default. An empty variable counts as not set, as in `WAGGLE_MODEL= waggle-worker`. */
-function rawValues(flags: ReadonlyMap<OptionKey, string>, env: Environment): Record<string, string | undefined> {
+/** Flag before variable before file before default. */
+function rawValues({ flags, env, file }: Sources): Record<string, string | undefined> {
   return Object.fromEntries(
-    optionRows.map(([key, row]) => [key, flags.get(key) ?? variableText(env, variableOf(row)) ?? row.default]),
+    optionRows.map(([key, row]) => [
+      key,
+      flags.get(key) ?? variableText(env, variableOf(row)) ?? file?.values.get(key)?.text ?? row.default,
+    ]),
   );
 }
 
+/** An empty variable counts as not set, as in `WAGGLE_MODEL= waggle-worker`. */
 function variableText(env: Environment, name: string): string | undefined {
   return env[name] === "" ? undefined : env[name];
 }
 
-function describeIssue(issue: z.core.$ZodIssue, flags: ReadonlyMap<OptionKey, string>, env: Environment): string {
+function describeIssue(issue: z.core.$ZodIssue, { flags, env, file }: Sources): string {
   const key = issue.path[0] as OptionKey;
   const row = optionTable[key];
-  const flag = flags.get(key);
-  const value = JSON.stringify(shownReference(flag ?? env[variableOf(row)] ?? "").slice(0, maxShownChars));
-  const origin = flag === undefined ? ` (from the variable ${variableOf(row)})` : "";
-  return `Cannot use --${row.flag} ${value}${origin}: ${issue.message}.`;
+  const variable = variableText(env, variableOf(row));
+  const inFile = file?.values.get(key);
+  const text = flags.get(key) ?? variable ?? inFile?.text ?? "";
+  const source = variable === undefined ? `${file?.path}, line ${inFile?.line}` : `the variable ${variableOf(row)}`;
+  const origin = flags.has(key) ? "" : ` (from ${source})`;
+  return `Cannot use --${row.flag} ${JSON.stringify(shownReference(text).slice(0, maxShownChars))}${origin}: ${issue.message}.`;
 }
 
 function refuse(problems: readonly string[]): ConfigResult {

@@ -2,7 +2,17 @@
 // table in docs/operations.md all come from such rows.
 import type { TextSchema } from "./values.ts";
 
-export const optionGroups = ["Model", "Engine", "Network", "Access", "Hive", "Logs", "Limits", "Fake backend"] as const;
+export const optionGroups = [
+  "Settings file",
+  "Model",
+  "Engine",
+  "Network",
+  "Access",
+  "Hive",
+  "Logs",
+  "Limits",
+  "Fake backend",
+] as const;
 
 export interface OptionRow {
   /** Without its dashes. The variable is WAGGLE_ and the same in upper case. */

@@ -1,11 +1,18 @@
 // Owns every setting of the worker, once. A key is the name that the setting has in `WorkerConfig`.
 import type { z } from "zod";
 import { engineOptions, fakeOptions } from "./engine-options.ts";
+import { fileOptions } from "./file-options.ts";
 import { limitOptions } from "./limit-options.ts";
 import { networkOptions } from "./network-options.ts";
 import type { OptionRow } from "./option-row.ts";
 
-export const optionTable = { ...engineOptions, ...networkOptions, ...limitOptions, ...fakeOptions } as const;
+export const optionTable = {
+  ...fileOptions,
+  ...engineOptions,
+  ...networkOptions,
+  ...limitOptions,
+  ...fakeOptions,
+} as const;
 
 type Table = typeof optionTable;
 export type OptionKey = keyof Table;

@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import { ConfigFileError, readConfigFile } from "./config-file.ts";
+
+function read(text: string) {
+  return readConfigFile("/w.yaml", () => text);
+}
+
+function refusal(text: string): readonly string[] {
+  try {
+    read(text);
+  } catch (error) {
+    if (error instanceof ConfigFileError) return error.problems;
+    throw error;
+  }
+  throw new Error("was accepted");
+}
+
+test("each setting is what its flag would be, with its line", () => {
+  const { values } = read(
+    [
+      "# of this machine",
+      "slots: 4",
+      'model: "hf:user/repo:Q4_K_M"',
+      "offline: true",
+      "local-mode: false",
+      "allowed-host: [a.example, b.example]",
+      "allowed-origin:",
+      "  - https://a.example",
+      "drain-timeout: 90s",
+      "model-ref: &name 007",
+      "worker-id: *name",
+    ].join("\n"),
+  );
+  expect(Object.fromEntries([...values].map(([key, { text, line }]) => [key, [text, line]]))).toEqual({
+    slots: ["4", 2],
+    model: ["hf:user/repo:Q4_K_M", 3],
+    offline: ["true", 4],
+    localMode: ["false", 5],
+    allowedHosts: ["a.example,b.example", 6],
+    allowedOrigins: ["https://a.example", 7],
+    drainTimeoutMs: ["90s", 9],
+    modelRef: ["007", 10],
+    workerId: ["007", 11],
+  });
+});
+
+test.each(["", "# nothing\n", "---\n"])("the file %j has no settings", (text) => {
+  expect(read(text)).toEqual({ path: "/w.yaml", values: new Map(), models: undefined });
+});
+
+test("what stands under models is handed on as data, with its line", () => {
+  expect(read("slots: 2\nmodels:\n  tale:\n    path: ./a.gguf\n    slots: 4\n").models).toEqual({
+    value: { tale: { path: "./a.gguf", slots: 4 } },
+    line: 2,
+  });
+});
+
+test.each([
+  ["slotz: 3", 'line 1: there is no setting "slotz"'],
+  ["a: 1\n--slots: 3", 'line 2: there is no setting "--slots"'],
+  ["api-token: secret", 'line 1: there is no setting "api-token"'],
+  ["slots: 1\nport: 1\nslots: 2", "line 3: slots stands twice"],
+  ["models:\n  a: 1\n  a: 2", "line 3: a stands twice"],
+  ["slots: [1, 2]", "line 1: slots takes one value, not a list"],
+  ["slots:\n  n: 1", "line 1: slots takes no settings of its own"],
+  ["slots:", "line 1: slots has no value"],
+  ["slots: ~", "line 1: slots has no value"],
+  ["model-ref: true", "line 1: model-ref must be name, not true; put quotes around a text"],
+  ["offline: yes", "line 1: offline must be true or false"],
+  ["offline: 1", "line 1: offline must be true or false"],
+  ["allowed-host: [a, [b]]", "line 1: allowed-host takes a list of texts"],
+  ["allowed-host: []", "line 1: allowed-host has an empty list"],
+  ["allowed-host: ['a,b']", "line 1: allowed-host has a comma in an item"],
+  ["config: /other.yaml", "line 1: config cannot be set in the file itself"],
+  ["- slots", "line 1: it must be settings"],
+  ["just text", "line 1: it must be settings"],
+  ["slots: 1\nport: [1", "line 2: not YAML: "],
+  ["slots: 1\n---\nport: 1", "not YAML: "],
+  ["slots: !!binary 1x", "line 1: slots must be a text or a number"],
+  ["slots: !mine 1", "line 1: not YAML: "],
+])("%j is refused by line and name", (text, reason) => {
+  expect(refusal(text).join("\n")).toContain(reason);
+  expect(refusal(text)[0]).toMatch(/^Cannot use --config \/w\.yaml: line \d+: .*\.$/);
+});
+
+test("all that is wrong is told at once, up to a bound", () => {
+  expect(refusal("slotz: 1\nslots: [1]\nport: 1")).toHaveLength(2);
+  const many = Array.from({ length: 100 }, (_, i) => `x${i}: 1`).join("\n");
+  expect(refusal(many)).toHaveLength(20);
+});
+
+test("a file that is missing, cannot be read or is too long is named", () => {
+  const failing = (code: string) => () => {
+    throw Object.assign(new Error("EACCES: permission denied"), { code });
+  };
+  expect(() => readConfigFile("/w.yaml", failing("ENOENT"))).toThrow("--config /w.yaml: there is no such file.");
+  expect(() => readConfigFile("/w.yaml", failing("EACCES"))).toThrow("--config /w.yaml: EACCES: permission denied.");
+  expect(refusal(`#${"x".repeat(1_048_576)}`)).toEqual([
+    "Cannot use --config /w.yaml: it has more than 1048576 characters.",
+  ]);
+});
+
+test("aliases that multiply are refused", () => {
+  const levels = Array.from({ length: 9 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`);
+  const bomb = ["models:", "  l0: &l0 [x]", ...levels.map((line) => `  ${line}`)].join("\n");
+  expect(refusal(bomb)[0]).toContain("line 1: models");
+});

@@ -1,0 +1,13 @@
+// Owns the setting that names the file with the other settings.
+import type { OptionRows } from "./option-row.ts";
+import { text } from "./values.ts";
+
+export const fileOptions = {
+  configFile: {
+    flag: "config",
+    value: "file",
+    group: "Settings file",
+    help: "YAML file with settings under their flags' names; flags and variables win over it",
+    schema: text(1, 4_096),
+  },
+} as const satisfies OptionRows;
