@@ -6,7 +6,9 @@ import { listHubFiles } from "./hub-files.ts";
 const hash = "a".repeat(64);
 
 /** A hub whose repositories have these pages of files. */
-async function startHub(pages: readonly unknown[]): Promise<AsyncDisposable & { readonly url: string; readonly paths: string[] }> {
+async function startHub(
+  pages: readonly unknown[],
+): Promise<AsyncDisposable & { readonly url: string; readonly paths: string[] }> {
   const paths: string[] = [];
   const server = createServer((request, response) => {
     paths.push(request.url ?? "");
@@ -41,7 +43,14 @@ test("models are listed by size, split ones as one, over all pages", async () =>
   ]);
   const files = await listHubFiles("hf:user/repo:Q4_0", { endpoint: hub.url });
   expect(files).toEqual([
-    { reference: "hf:user/repo/x-Q4_K_M.gguf", path: "x-Q4_K_M.gguf", quantization: "Q4_K_M", bytes: 400, parts: 1, sha256: hash },
+    {
+      reference: "hf:user/repo/x-Q4_K_M.gguf",
+      path: "x-Q4_K_M.gguf",
+      quantization: "Q4_K_M",
+      bytes: 400,
+      parts: 1,
+      sha256: hash,
+    },
     {
       reference: "hf:user/repo/BF16/x-BF16-00001-of-00002.gguf",
       path: "BF16/x-BF16-00001-of-00002.gguf",

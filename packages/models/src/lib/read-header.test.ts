@@ -91,7 +91,9 @@ describe("what cannot be read says why", () => {
   });
 
   test("a path to nothing", async () => {
-    await expect(readModelHeader("missing.gguf", options)).rejects.toThrow("Cannot read model missing.gguf: no such file");
+    await expect(readModelHeader("missing.gguf", options)).rejects.toThrow(
+      "Cannot read model missing.gguf: no such file",
+    );
   });
 
   test("what is not here, offline", async () => {

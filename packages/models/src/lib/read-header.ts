@@ -63,9 +63,13 @@ async function readRemote(
   const credentials = file.credentials ?? hub;
   const url = new URL(file.url);
   const paths = allParts(url.pathname);
-  return await readGgufParts(paths.length, (index) => openRemoteSource(partUrl(url, paths[index]), { credentials, signal }), {
-    signal,
-  });
+  return await readGgufParts(
+    paths.length,
+    (index) => openRemoteSource(partUrl(url, paths[index]), { credentials, signal }),
+    {
+      signal,
+    },
+  );
 }
 
 function partUrl(first: URL, path: string | undefined): string {
