@@ -11,6 +11,7 @@ import { addFormatsCheck } from "./commands/formats-check.ts";
 import { addLlamaServerCompare } from "./commands/llama-server-compare.ts";
 import { addModelsScript } from "./commands/models-script.ts";
 import { addModelsSynth } from "./commands/models-synth.ts";
+import { addPack } from "./commands/pack.ts";
 import { addPorts } from "./commands/ports.ts";
 import { addSchemasBench } from "./commands/schemas-bench.ts";
 import { addWorkerBench } from "./commands/worker-bench.ts";
@@ -30,6 +31,7 @@ const commands = [
     addLlamaServerCompare,
     addEngineBuild,
     addSchemasBench,
+    addPack,
     addCheck,
     addDocs,
   ],

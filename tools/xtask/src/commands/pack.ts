@@ -1,0 +1,80 @@
+// Owns the commands pack and pack:check: their options, what they print and their exit codes.
+import { readdirSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { repositoryPath } from "@waggle/harness";
+import type { Command } from "commander";
+import { checkPackage } from "../lib/pack/check-package.ts";
+import { makePackageTree, type EngineSource } from "../lib/pack/package-tree.ts";
+import { bytesIn, makeTarball, type Tarball } from "../lib/pack/tarball.ts";
+import { guarded } from "../lib/signals.ts";
+
+interface PackFlags {
+  readonly out: string;
+  readonly engine: EngineSource;
+}
+
+const defaultOut = ".waggle/packages";
+const bytesPerMb = 1_000_000;
+const stepWidth = 28;
+
+export function addPack(program: Command): void {
+  program
+    .command("pack")
+    .description("a tarball that npm install -g takes on a machine that never saw the repository; build first")
+    .option("--out <folder>", "where to put it", repositoryPath(defaultOut))
+    .option(
+      "--engine <source>",
+      "bundled: the engine for this kind of machine is inside, and an install needs no network; registry: npm fetches the one that fits",
+      "bundled",
+    )
+    .action(async (flags: PackFlags) => void (await pack(flags)));
+  program
+    .command("pack:check")
+    .description(
+      "pack, install that on an empty machine without a network, have it answer, uninstall it, and look what is left",
+    )
+    .option("--tarball <file>", "one that is packed already")
+    .action(packCheck);
+}
+
+async function pack({ out, engine }: PackFlags): Promise<Tarball> {
+  if (engine !== "bundled" && engine !== "registry") throw new Error(`Cannot pack with --engine ${String(engine)}`);
+  const tree = repositoryPath(".waggle/package-tree");
+  const suffix = engine === "bundled" ? `${process.platform}-${process.arch}` : "any";
+  await makePackageTree(tree, engine);
+  const tarball = await makeTarball(tree, resolve(out), suffix);
+  process.stdout.write(told(tarball, tree));
+  return tarball;
+}
+
+async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
+  await guarded(
+    "pack:check",
+    async (groups, { signal }) => {
+      const packed = flags.tarball ?? (await pack({ out: repositoryPath(defaultOut), engine: "bundled" })).path;
+      const onStep = (name: string, result: string): void => {
+        process.stdout.write(`  ${name.padEnd(stepWidth)}${result}\n`);
+      };
+      const problems = await checkPackage({ tarball: resolve(packed), groups, signal, onStep });
+      for (const problem of problems) process.stdout.write(`  ✗ ${problem}\n`);
+      process.stdout.write(problems.length === 0 ? "PASSED\n" : "FAILED\n");
+      if (problems.length > 0) process.exitCode = 1;
+    },
+    () => 1,
+  );
+}
+
+function told({ path, bytes, unpackedBytes, files }: Tarball, tree: string): string {
+  const parts = readdirSync(tree, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.split("/").length <= 2 && statSync(join(tree, name)).isDirectory())
+    .map((name) => `  ${name.padEnd(34)}${mb(bytesIn(join(tree, name)))}`);
+  return [
+    `${relative(process.cwd(), path)}: ${mb(bytes)}, installed ${mb(unpackedBytes)} in ${files} files`,
+    ...parts.toSorted(),
+    "",
+  ].join("\n");
+}
+
+function mb(bytes: number): string {
+  return `${(bytes / bytesPerMb).toFixed(1)} MB`;
+}

@@ -1,0 +1,152 @@
+// Owns the life of a tarball on an empty machine: installed without a network, every command tried, a worker that answers, and nothing left.
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  createLeftoverCheck,
+  endLeftovers,
+  startWorker,
+  stopwatch,
+  type ProcessGroups,
+  type Worker,
+} from "@waggle/harness";
+import { createEmptyMachine, type EmptyMachine } from "./empty-machine.ts";
+import { bytesIn } from "./tarball.ts";
+
+export interface PackageCheck {
+  readonly tarball: string;
+  readonly groups: ProcessGroups;
+  readonly signal: AbortSignal;
+  /** What was done, and what came of it. */
+  readonly onStep: (name: string, result: string) => void;
+}
+
+/** What issue and decision allow an install to take. */
+const mostInstalledBytes = 200_000_000;
+const npmLimitMs = 120_000;
+const commandLimitMs = 60_000;
+const leaveLimitMs = 20_000;
+const answerTokens = 32;
+const bytesPerMb = 1_000_000;
+/** Where downloaded models lie, the one place that Waggle says it leaves. */
+const namedCache = "home/.cache/waggle/";
+const memoryFolder = "/dev/shm";
+
+/** @returns what is wrong, one line each. @throws Error when a step cannot be made at all */
+export async function checkPackage(check: PackageCheck): Promise<readonly string[]> {
+  const { tarball, onStep } = check;
+  using machine = createEmptyMachine();
+  const problems: string[] = [];
+  const npm = (...args: readonly string[]): Promise<string> => machine.run("npm", args, npmLimitMs);
+
+  const before = machine.files();
+  const installing = stopwatch();
+  await npm("install", "--global", "--no-audit", "--no-fund", tarball);
+  const installMs = installing();
+  const bytes = bytesIn(machine.prefix);
+  onStep("install, no network", `${seconds(installMs)}, ${(bytes / bytesPerMb).toFixed(1)} MB`);
+  if (bytes > mostInstalledBytes) problems.push(`It takes ${bytes} bytes, more than ${mostInstalledBytes}`);
+
+  for (const command of readdirSync(machine.bin).toSorted()) {
+    const took = stopwatch();
+    const version = await machine.run(join(machine.bin, command), ["--version"], commandLimitMs);
+    onStep(`${command} --version`, `${version.trim()} in ${seconds(took())}`);
+  }
+  if (existsSync(join(machine.bin, "waggle"))) {
+    const found = await machine.run(join(machine.bin, "waggle"), ["doctor"], commandLimitMs);
+    onStep("waggle doctor", found.trim().split("\n").at(-1) ?? "");
+  }
+  problems.push(...(await checkWorker(check, machine)));
+
+  const removing = stopwatch();
+  await npm("uninstall", "--global", "waggle");
+  const left = machine.files().filter((file) => !before.includes(file) && !file.startsWith(namedCache));
+  onStep("uninstall", `${seconds(removing())}, ${left.length} files left`);
+  return [...problems, ...left.map((file) => `${file} is left`)];
+}
+
+async function checkWorker(
+  { groups, onStep, signal }: PackageCheck,
+  machine: EmptyMachine,
+): Promise<readonly string[]> {
+  const leftovers = createLeftoverCheck();
+  const starting = stopwatch();
+  await using worker = await startWorker(groups, {
+    command: [join(machine.bin, "waggle-worker")],
+    env: machine.env,
+    flags: [],
+  });
+  onStep("worker is ready", seconds(starting()));
+  await leftovers.observe([worker.pid]);
+  const problems = [
+    ...(await streamed(worker, onStep, signal)),
+    ...(await answeredWithSchema(worker, signal)),
+    ...(await servedPages(worker, signal)),
+  ];
+  const leaving = stopwatch();
+  const exit = await worker.stop(leaveLimitMs);
+  onStep("SIGTERM", `exit code ${exit?.code ?? "none"} after ${seconds(leaving())}`);
+  if (exit?.code !== 0) problems.push(`On SIGTERM the worker left with ${JSON.stringify(exit)}`);
+  return [...problems, ...endLeftovers(await leftovers.check()), ...memoryFoldersOf(worker.pid)];
+}
+
+async function streamed(
+  { client }: Worker,
+  onStep: PackageCheck["onStep"],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const took = stopwatch();
+  let text = "";
+  let last = "";
+  const request = { prompt: "Once upon a time", max_tokens: answerTokens, temperature: 0 };
+  for await (const event of client.inference(request, { signal })) {
+    if (event.type === "token") text += event.text;
+    last = event.type;
+  }
+  onStep("streamed answer", `${seconds(took())}: ${JSON.stringify(text.slice(0, 40))}…`);
+  return last === "end" && text.trim() !== ""
+    ? []
+    : [`A stream ended with ${last} and the text ${JSON.stringify(text)}`];
+}
+
+/** Both threads have a part in it: one renders the chat's template, one compiles the schema. */
+async function answeredWithSchema({ url }: Worker, signal: AbortSignal): Promise<readonly string[]> {
+  const schema = {
+    type: "object",
+    properties: { ok: { type: "boolean" } },
+    required: ["ok"],
+    additionalProperties: false,
+  };
+  const body = JSON.stringify({
+    messages: [{ role: "user", content: "Answer." }],
+    max_tokens: answerTokens,
+    response_format: { type: "json_schema", json_schema: { name: "answer", schema } },
+  });
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body, signal });
+  const text = await response.text();
+  return response.ok && /\\"ok\\"/.test(text) ? [] : [`A chat with a schema was answered ${response.status}: ${text}`];
+}
+
+async function servedPages({ url }: Worker, signal: AbortSignal): Promise<readonly string[]> {
+  const answers = await Promise.all(
+    ["/", "/status"].map(async (path) => ({ path, ...(await page(url + path, signal)) })),
+  );
+  return answers
+    .filter(({ status, text }) => status !== 200 || !text.includes("<script"))
+    .map(({ path, status }) => `The page ${path} was answered with ${status}`);
+}
+
+async function page(url: string, signal: AbortSignal): Promise<{ readonly status: number; readonly text: string }> {
+  const response = await fetch(url, { signal });
+  return { status: response.status, text: await response.text() };
+}
+
+function memoryFoldersOf(pid: number): readonly string[] {
+  if (!existsSync(memoryFolder)) return [];
+  const left = readdirSync(memoryFolder).filter((name) => name.startsWith(`waggle-prefixes-${pid}-`));
+  return left.map((name) => `${memoryFolder}/${name} is left`);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,52 @@
+// Owns which package of node-llama-cpp's holds the engine that computes on the CPU of a kind of machine, or on a Mac's own GPU.
+import { realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { repositoryPath } from "@waggle/harness";
+
+/** As npm says it in a package's os, cpu and libc. */
+export interface MachineKind {
+  readonly os: string;
+  readonly cpu: string;
+  readonly libc?: "glibc";
+}
+
+interface EngineBinary {
+  /** The package's name. */
+  readonly name: string;
+  readonly kind: MachineKind;
+}
+
+/** Those that node-llama-cpp 3.22 has (its optional dependencies), without those for a GPU that is not the machine's only one. */
+export const engineBinaries: readonly EngineBinary[] = [
+  { name: "@node-llama-cpp/linux-x64", kind: { os: "linux", cpu: "x64", libc: "glibc" } },
+  { name: "@node-llama-cpp/linux-arm64", kind: { os: "linux", cpu: "arm64", libc: "glibc" } },
+  { name: "@node-llama-cpp/mac-arm64-metal", kind: { os: "darwin", cpu: "arm64" } },
+  { name: "@node-llama-cpp/mac-x64", kind: { os: "darwin", cpu: "x64" } },
+  { name: "@node-llama-cpp/win-x64", kind: { os: "win32", cpu: "x64" } },
+  { name: "@node-llama-cpp/win-arm64", kind: { os: "win32", cpu: "arm64" } },
+];
+
+/** @throws Error when there is none for such a machine */
+export function engineBinaryFor(os: string, cpu: string): EngineBinary {
+  const found = engineBinaries.find(({ kind }) => kind.os === os && kind.cpu === cpu);
+  if (found === undefined) throw new Error(`Cannot pack for ${os} on ${cpu}: node-llama-cpp has no binary for it`);
+  return found;
+}
+
+/** Of node-llama-cpp, as it is installed here. */
+export function enginePackageFolder(): string {
+  const main = createRequire(repositoryPath("packages/engine-llama/package.json")).resolve("node-llama-cpp");
+  return dirname(dirname(main));
+}
+
+/** @throws Error when it is not installed here, as it is for another kind of machine */
+export function engineBinaryFolder(name: string): string {
+  try {
+    const library = createRequire(pathToFileURL(join(enginePackageFolder(), "package.json")));
+    return realpathSync(join(library.resolve(name), "../.."));
+  } catch (error) {
+    throw new Error(`Cannot pack ${name}: it is not installed here`, { cause: error });
+  }
+}

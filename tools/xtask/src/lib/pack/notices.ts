@@ -1,0 +1,85 @@
+// Owns the file THIRD-PARTY-NOTICES: whose work is in what we pack, and under which licence. It lists what went in, not what is installed here.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+export interface Notice {
+  readonly name: string;
+  readonly version: string;
+  /** As an SPDX expression. */
+  readonly license: string;
+  /** The licence's own words; empty where a package has only named it. */
+  readonly text: string;
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+/** The folders of the packages that these files are from. */
+export function packageFoldersOf(root: string, files: readonly string[]): readonly string[] {
+  const folders = files.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0]);
+  return [...new Set(folders.filter((folder) => folder !== undefined))].map((folder) => join(root, folder));
+}
+
+/** A package's folder and those of everything that it depends on. @throws Error when one of them is not installed */
+export function withDependencies(folder: string, seen = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(folder)) return seen;
+  seen.add(folder);
+  for (const name of Object.keys(manifestOf(folder).dependencies ?? {})) {
+    withDependencies(findInstalled(folder, name), seen);
+  }
+  return seen;
+}
+
+/** Where Node would look. */
+export function findInstalled(folder: string, name: string): string {
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    const candidate = join(at, "node_modules", name);
+    if (existsSync(join(candidate, "package.json"))) return realpathSync(candidate);
+  }
+  throw new Error(`Cannot tell the licence of ${name}: it is not installed`);
+}
+
+/** @throws Error when the package names no licence */
+export function noticeOf(folder: string): Notice {
+  const { name, version, license } = manifestOf(folder);
+  if (license === undefined) throw new Error(`Cannot pack ${name}: it names no licence`);
+  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
+  const texts = files.toSorted().map((file) => readFileSync(join(folder, file), "utf8").trim());
+  return { name, version, license, text: texts.join("\n\n") };
+}
+
+/** Of llama.cpp and what is compiled into it, from the history that comes with node-llama-cpp. @throws Error when there is no git */
+export function llamaCppNotice(bundlePath: string, version: string): Notice {
+  const folder = mkdtempSync(join(tmpdir(), "waggle-licences-"));
+  const git = (...args: string[]): string =>
+    execFileSync("git", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  try {
+    git("clone", "--quiet", "--bare", bundlePath, ".");
+    const files = git("ls-tree", "-r", "--name-only", "HEAD").split("\n");
+    const licences = files.filter((file) => /^(LICENSE|licenses\/.+|vendor\/.*\/LICENSE[^/]*)$/.test(file));
+    const texts = licences.map((file) => `(${file})\n\n${git("show", `HEAD:${file}`).trim()}`);
+    return { name: "llama.cpp", version, license: "MIT, and others for parts of it", text: texts.join("\n\n") };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export function noticesText(notices: readonly Notice[]): string {
+  const known = new Map(notices.map((notice) => [`${notice.name} ${notice.version}`, notice]));
+  const sorted = [...known].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, notice]) => notice);
+  const line = "=".repeat(80);
+  const parts = sorted.map(
+    ({ name, version, license, text }) => `${line}\n${name} ${version}\nLicence: ${license}\n\n${text}`,
+  );
+  return `Waggle contains the following works of others.\n\n${parts.join("\n\n")}\n`;
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+}

@@ -1,0 +1,112 @@
+// Owns the folder that is packed: every program and thread bundled, and beside them what they read, each at the place they know it at.
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "@waggle/bundle";
+import { repositoryPath } from "@waggle/harness";
+import { engineBinaryFolder, engineBinaryFor, enginePackageFolder } from "./engine-binary.ts";
+import { packageManifest } from "./manifest.ts";
+import {
+  findInstalled,
+  llamaCppNotice,
+  noticeOf,
+  noticesText,
+  packageFoldersOf,
+  withDependencies,
+  type Notice,
+} from "./notices.ts";
+
+/** Its package is inside, for this kind of machine, or npm fetches the one for the machine it installs on. */
+export type EngineSource = "bundled" | "registry";
+
+interface RootManifest {
+  readonly version: string;
+  readonly description: string;
+  readonly license: string;
+  readonly engines: { readonly node: string };
+}
+
+/** What node-llama-cpp reads of its own besides its code. */
+const engineFiles = ["package.json", "LICENSE", "llama/binariesGithubRelease.json", "llama/llama.cpp.info.json"];
+/** The pages are served as they are built; what only builds them is not in them. */
+const pageTools = ["vite"];
+const executable = 0o755;
+
+/** Empties the folder first. @throws Error when something that belongs in it is not there, as pages that are not built */
+export async function makePackageTree(folder: string, engine: EngineSource): Promise<void> {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const binary = engineBinaryFor(process.platform, process.arch);
+  const sources = await bundleAll(folder, engine === "bundled" ? binary.name : undefined);
+  for (const program of programs) copyProgramFiles(folder, program);
+  copy(folder, "apps/chat/dist");
+  copy(folder, "models/waggle-tiny-stories.gguf");
+  copy(folder, "models/README.md");
+  copy(folder, "LICENSE");
+  copyFileSync(repositoryPath("packaging/npm/README.md"), join(folder, "README.md"));
+  const library = enginePackageFolder();
+  for (const file of engineFiles) copyFrom(library, join(folder, librariesFolder, "node-llama-cpp"), file);
+  if (engine === "bundled") {
+    cpSync(engineBinaryFolder(binary.name), join(folder, librariesFolder, binary.name), { recursive: true });
+  }
+  writeFileSync(join(folder, "THIRD-PARTY-NOTICES"), noticesText(allNotices(sources)));
+  const { version, description, license, engines } = readJson<RootManifest>(repositoryPath("package.json"));
+  const manifest = packageManifest({
+    ...{ version, description, license, programs },
+    nodeRange: engines.node,
+    kind: engine === "bundled" ? binary.kind : undefined,
+    engineVersion: readJson<{ version: string }>(join(library, "package.json")).version,
+    files: ["apps", "packages", librariesFolder, "models", "THIRD-PARTY-NOTICES"],
+  });
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+async function bundleAll(outFolder: string, engineBinary: string | undefined): Promise<readonly string[]> {
+  const placed = new Map(
+    engineBinary === undefined ? [] : [[engineBinary, `${librariesFolder}/${engineBinary}/dist/index.js`]],
+  );
+  const sources: string[] = [];
+  for (const program of [...programs, ...threads]) {
+    const options = { root: repositoryPath(""), outFolder, program, placeOf: placeInPackage, placed };
+    sources.push(...(await bundle(options)));
+  }
+  return sources;
+}
+
+/** A daemon tells its version from its own package.json, which also says that its files are modules. */
+function copyProgramFiles(outFolder: string, { folder, bin }: Program): void {
+  const { name, version } = readJson<{ name: string; version: string }>(repositoryPath(`${folder}/package.json`));
+  const manifest = { name, version, private: true, type: "module" };
+  writeFileSync(join(outFolder, folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  if (bin === undefined) return;
+  copy(outFolder, `${folder}/${bin.file}`);
+  chmodSync(join(outFolder, folder, bin.file), executable);
+}
+
+function allNotices(sources: readonly string[]): readonly Notice[] {
+  const root = repositoryPath("");
+  const chat = repositoryPath("apps/chat");
+  const { devDependencies } = readJson<{ devDependencies: Record<string, string> }>(join(chat, "package.json"));
+  const ofPages = Object.keys(devDependencies).filter(
+    (name) => !name.startsWith("@waggle/") && !pageTools.includes(name),
+  );
+  const folders = new Set(packageFoldersOf(root, sources));
+  for (const name of ofPages) for (const one of withDependencies(findInstalled(chat, name))) folders.add(one);
+  const llama = join(enginePackageFolder(), "llama");
+  const { tag } = readJson<{ tag: string }>(join(llama, "llama.cpp.info.json"));
+  return [...Array.from(folders, noticeOf), llamaCppNotice(join(llama, "gitRelease.bundle"), tag)];
+}
+
+/** @throws Error that says how to make it when it is missing */
+function copy(outFolder: string, path: string): void {
+  if (!existsSync(repositoryPath(path))) throw new Error(`Cannot pack ${path}: it is missing; pnpm build makes it`);
+  copyFrom(repositoryPath(""), outFolder, path);
+}
+
+function copyFrom(from: string, to: string, path: string): void {
+  mkdirSync(dirname(join(to, path)), { recursive: true });
+  cpSync(join(from, path), join(to, path), { recursive: true });
+}
+
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(path, "utf8")) as T;
+}

@@ -1,0 +1,39 @@
+// Owns the tarball that npm makes of a folder, and what its parts weigh.
+import { execFile } from "node:child_process";
+import { lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+export interface Tarball {
+  readonly path: string;
+  readonly bytes: number;
+  readonly unpackedBytes: number;
+  readonly files: number;
+}
+
+const packTimeoutMs = 120_000;
+
+/** @throws Error with what npm says */
+export async function makeTarball(folder: string, outFolder: string, suffix: string): Promise<Tarball> {
+  mkdirSync(outFolder, { recursive: true });
+  const flags = ["pack", "--json", "--ignore-scripts", "--pack-destination", outFolder];
+  const shell = process.platform === "win32";
+  const { stdout } = await promisify(execFile)("npm", flags, { cwd: folder, timeout: packTimeoutMs, shell });
+  const [packed] = JSON.parse(stdout) as readonly {
+    filename: string;
+    size: number;
+    unpackedSize: number;
+    entryCount: number;
+  }[];
+  if (packed === undefined) throw new Error(`Cannot pack ${folder}: npm made nothing`);
+  const path = join(outFolder, packed.filename.replace(/\.tgz$/, `-${suffix}.tgz`));
+  renameSync(join(outFolder, packed.filename), path);
+  return { path, bytes: packed.size, unpackedBytes: packed.unpackedSize, files: packed.entryCount };
+}
+
+/** Of everything below it, in bytes of content; links count for themselves. */
+export function bytesIn(path: string): number {
+  const entry = lstatSync(path);
+  if (!entry.isDirectory()) return entry.size;
+  return readdirSync(path).reduce((sum, name) => sum + bytesIn(join(path, name)), 0);
+}
