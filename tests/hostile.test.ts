@@ -1,8 +1,8 @@
 // What a hostile client may try, against a spawned worker with the embedded model and an honest stream beside it. Each attack is a case of its
 // own with the same budgets: an answer in time, no pause for others, bounded memory, the same processes, idle slots, and it serves.
 import { deadlineSignal, withTimeout } from "@waggle/async";
-import type { WorkerClient } from "@waggle/client";
-import { killProcess, messageOf } from "@waggle/harness";
+import { createWorkerClient, type WorkerClient } from "@waggle/client";
+import { isOver, killProcess, messageOf, scaled } from "@waggle/harness";
 import { allWorkerRoutes, type Health } from "@waggle/protocol";
 import {
   ask,
@@ -22,7 +22,6 @@ import {
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
-import { isOver, scaled } from "./support/machine-speed.ts";
 import { answerProblems } from "./support/verdict.ts";
 import { waitUntil } from "./support/wait.ts";
 import { forgetPeak, mainThreadMs, peakMib, watchWorker, type Watch } from "./support/watch.ts";
@@ -36,7 +35,7 @@ const stallBudgetMs = 500;
 /** The worker holds some 150 MiB when idle, run from source, and the engine 100. */
 const peakBudgetMib = 640;
 /** After an attack: whatever was asked has ended, or was given up. */
-const settleMs = 15_000;
+const settleMs = 5_000;
 /** A request that nobody may push aside. */
 const firstTokenMs = 5_000;
 /** One request, and one round of a storm, is over by then whatever it is. */
@@ -71,7 +70,10 @@ async function sound(): Promise<Subject> {
   const brevity = ["--replay-window", "500ms", "--unclaimed-timeout", "1s", "--retry-grace", "1s"];
   // Not every request can say how long its answer may become, and a long one takes its time whoever asks.
   brevity.push("--default-max-tokens", "64");
-  const worker = await spawnModelWorker([...flags, ...brevity]);
+  const daemon = await spawnModelWorker([...flags, ...brevity]);
+  // An honest request may wait for as long as any other.
+  const client = createWorkerClient({ baseUrl: daemon.url, requestTimeoutMs: scaled(answerMs) });
+  const worker = { ...daemon, client };
   const { engine_pid: enginePid = 0 } = await worker.line("ready");
   const watch = watchWorker(worker.client, worker.url, worker.pid, enginePid);
   subject = { worker, enginePid, watch };

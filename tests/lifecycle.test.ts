@@ -7,9 +7,9 @@ import { mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { createHiveClient } from "@waggle/client";
+import { isOver } from "@waggle/harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
-import { isOver } from "./support/machine-speed.ts";
 import { waitUntil } from "./support/wait.ts";
 
 afterEach(killDaemons);

@@ -7,14 +7,15 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { withTimeout } from "@waggle/async";
 import { createHiveClient, type HiveClient } from "@waggle/client";
+import { isOver, scaled } from "@waggle/harness";
 import { listPortsOf } from "@waggle/ports";
 import { StdoutLineSchema, type Heartbeat, type HiveEvent, type Registration } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 
 const source = ["--conditions=waggle-source", "--import", "tsx", new URL("main.ts", import.meta.url).pathname];
 const startTimeoutMs = 20_000;
-/** To leave, also on a slow machine; what hangs takes a minute. */
-const goneMs = 5_000;
+/** To leave; where the machine is slow, in proportion. */
+const goneMs = 1_000;
 
 const state = {
   worker_id: "w1",
@@ -25,7 +26,7 @@ const state = {
   queue: { depth: 0, capacity: 8 },
   version: "0.1.0",
 };
-const registration: Registration = { ...state, interval_ms: 300 };
+const registration: Registration = { ...state, interval_ms: Math.ceil(scaled(100)) };
 const heartbeat: Heartbeat = { ...state, timestamp: "2026-11-02T10:00:00.000Z", health_status: "healthy", seq: 0 };
 
 const children: ChildProcess[] = [];
@@ -97,13 +98,13 @@ describe("the hive's process", () => {
     child.kill("SIGTERM");
     const before = performance.now();
     expect(await exitOf(child)).toBe(0);
-    expect(performance.now() - before).toBeLessThan(goneMs);
+    expect(isOver(performance.now() - before, goneMs)).toBe(false);
     expect(await isFree(url)).toBe(true);
     expect(await withTimeout(feed.next(), 5_000, "The feed did not end")).toEqual({ done: true, value: undefined });
     expect(await log).toContain('"reason":"SIGTERM"');
   });
 
-  it("leaves soon on SIGINT, although clients hang in faults and one does not read", async () => {
+  it("leaves within a second on SIGINT, although clients hang in faults and one does not read", async () => {
     const { child, url, hive } = await startHive();
     const reader = request(`${url}/v1/heartbeats/stream`).on("error", () => {});
     reader.end();
@@ -119,7 +120,7 @@ describe("the hive's process", () => {
     child.kill("SIGINT");
     const before = performance.now();
     expect(await exitOf(child)).toBe(0);
-    expect(performance.now() - before).toBeLessThan(goneMs);
+    expect(isOver(performance.now() - before, goneMs)).toBe(false);
     for (const failure of failures) expect(await failure).toMatchObject({ code: "unavailable" });
     reader.destroy();
   });

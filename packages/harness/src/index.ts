@@ -24,6 +24,7 @@ export * from "./lib/prompt-length.ts";
 export * from "./lib/usage.ts";
 // judge
 export * from "./lib/facts.ts";
+export * from "./lib/machine-speed.ts";
 export * from "./lib/message-of.ts";
 export * from "./lib/metrics.ts";
 export * from "./lib/statistics.ts";

@@ -1,3 +1,4 @@
+import { isOver } from "@waggle/harness";
 import {
   ChatCompletionRequestSchema,
   EmbeddingsRequestSchema,
@@ -17,8 +18,13 @@ const requests = new Map(
 );
 /** A quarter of the default of --max-body. */
 const chars = 1_000_000;
-/** With four times as many the worst field, `logit_bias`, took 51 ms and 11 MiB with its parsing; content parts took 1.7 s and 0.9 GB, or overflowed the stack. */
-const [mostMs, mostMiB] = [250, 50];
+/**
+ * The worst are 200,000 numbers that are as they should be, a prompt in tokens: some 90 ms of processor time where nothing else runs, and up to
+ * 20 MiB. With four times as many, content parts once took 1.7 s and 0.9 GB, or overflowed the stack.
+ */
+const [mostMs, mostMiB] = [120, 30];
+/** What others left is collected in some of them, and what others do is felt in some. */
+const tries = 5;
 
 const cases = [...requests].flatMap(([name, request]) =>
   hostileBodies(request).map((body) => ({ name: `${name}${body.field}`, request, body })),
@@ -45,9 +51,10 @@ describe("reading a body full of wrong elements", () => {
   it.each(cases.map((each) => [each.name, each] as const))("is soon over: %s", (_, { request, body }) => {
     for (const element of [body.right, "0", "{}"]) {
       const text = body.fill(element, chars);
-      const { ms, mib } = measure(() => validate(request, parseJson(text)));
-      expect(ms, `${element}: ms`).toBeLessThan(mostMs);
-      expect(mib, `${element}: MiB`).toBeLessThan(mostMiB);
+      expect(
+        excess(() => validate(request, parseJson(text))),
+        element,
+      ).toBe("none");
     }
   });
 });
@@ -55,7 +62,7 @@ describe("reading a body full of wrong elements", () => {
 it("is soon over with wrong elements in every one of many arrays", () => {
   const calls = `{"role":"assistant","tool_calls":[${"{},".repeat(69)}{}]}`;
   const text = `{"messages":[${`${calls},`.repeat(1_999)}${calls}]}`;
-  expect(measure(() => validate(ChatCompletionRequestSchema, parseJson(text))).ms).toBeLessThan(mostMs);
+  expect(excess(() => validate(ChatCompletionRequestSchema, parseJson(text)))).toBe("none");
 });
 
 describe("the values of fields", () => {
@@ -164,15 +171,18 @@ interface Cost {
   readonly mib: number;
 }
 
-/** Processor time has the collector's in it: what others left may be collected in one run, but not in each of three. */
-function measure(work: () => unknown): Cost {
-  const first = measureOnce(work);
-  if (first.ms < mostMs && first.mib < mostMiB) return first;
-  const all = [first, measureOnce(work), measureOnce(work)];
-  return { ms: Math.min(...all.map(({ ms }) => ms)), mib: Math.min(...all.map(({ mib }) => mib)) };
+/** What the last of some tries took, where each took too much; processor time has the collector's in it. */
+function excess(work: () => unknown): string {
+  let said = "none";
+  for (let turn = 0; turn < tries; turn += 1) {
+    const { ms, mib } = measure(work);
+    if (!isOver(ms, mostMs) && mib < mostMiB) return "none";
+    said = `${Math.round(ms)} ms, ${Math.round(mib)} MiB`;
+  }
+  return said;
 }
 
-function measureOnce(work: () => unknown): Cost {
+function measure(work: () => unknown): Cost {
   const heap = process.memoryUsage().heapUsed;
   const cpu = process.cpuUsage();
   try {
