@@ -147,7 +147,8 @@ describe("the work", () => {
     const before = heapMiB();
     goOn(500);
     expect(matcher.size).toBeLessThanOrEqual(limit);
-    expect(heapMiB() - before).toBeLessThan(20);
+    // What is not forgotten of the repetitions alone comes to 20 in these characters; as it is, it comes to nothing.
+    expect(heapMiB() - before).toBeLessThan(5);
   });
 });
 
