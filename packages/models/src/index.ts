@@ -1,6 +1,11 @@
+export { createCatalogue, type Catalogue, type CatalogueOptions } from "./lib/catalogue.ts";
+export type { DownloadedModel } from "./lib/find-downloads.ts";
 export { hashModel, type HashModelOptions } from "./lib/hash-model.ts";
 export type { PullProgress, PullStage } from "./lib/progress.ts";
+export { pullModel, type PulledModel, type PullOptions } from "./lib/pull-model.ts";
 export { resolveModel, type ResolveModelOptions } from "./lib/resolve-model.ts";
+export { scanFolder, type FoundModel, type ScanOptions } from "./lib/scan-folder.ts";
+export { nameOf, nameOfFile, uniqueName } from "./lib/served-names.ts";
 export { shownReference } from "./lib/shown-reference.ts";
 export { listHubFiles, type HubFilesOptions, type HubModelFile } from "./lib/hub-files.ts";
 export { readModelHeader, type ModelHeader, type ReadModelHeaderOptions } from "./lib/read-header.ts";

@@ -4,15 +4,16 @@ import type { open } from "node:fs/promises";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { linkSignals, systemClock, type Clock } from "@waggle/async";
+import { askForFile } from "./ask-for-file.ts";
 import { describeFile, type RemoteFile } from "./describe-file.ts";
 import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";
 import { bytesHere, fetchParts, sumOf, totalSize } from "./fetch-parts.ts";
 import { LockLostError, lockFile } from "./file-lock.ts";
 import { findPresent, partSizes } from "./find-present.ts";
-import { askHub } from "./hub-manifest.ts";
 import { allParts } from "./model-names.ts";
 import type { Credentials } from "./open-url.ts";
-import type { FileTarget, TagTarget } from "./parse-reference.ts";
+import type { FileTarget, RemoteTarget } from "./parse-reference.ts";
+import { openRecord } from "./open-record.ts";
 import { createProgressMeter, type ProgressMeter, type PullProgress } from "./progress.ts";
 import { createStallTimer } from "./stall-timer.ts";
 
@@ -24,21 +25,25 @@ const silentShare = 0.5;
 export interface DownloadOptions {
   readonly folder: string;
   readonly endpoint: string;
+  readonly ollamaEndpoint: string;
   /** For the hub. */
   readonly credentials: Credentials | undefined;
   /** For each file, at most. */
   readonly connections: number;
   /** How long nothing may arrive. */
   readonly stallTimeoutMs: number;
+  /** Ask for what is newer, even if the model is here. */
+  readonly update: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: PullProgress) => void) | undefined;
   readonly clock?: Clock;
   /** How files of bytes are opened, for tests of what disks do. */
-  readonly openFile?: typeof open;
+  readonly openFile?: typeof open | undefined;
 }
 
 /** What all steps of one download share. */
 interface Download {
+  readonly reference: string;
   readonly options: DownloadOptions;
   readonly signal: AbortSignal;
   readonly meter: ProgressMeter;
@@ -46,17 +51,24 @@ interface Download {
   readonly onMove: () => void;
 }
 
-/** The path of the first part. @throws WaggleError unavailable; the signal's reason when it aborts */
+export interface Downloaded {
+  /** Of the first part. */
+  readonly path: string;
+  /** False: it was here already. */
+  readonly downloaded: boolean;
+}
+
+/** @throws WaggleError unavailable; the signal's reason when it aborts */
 export async function downloadModel(
   reference: string,
-  target: FileTarget | TagTarget,
+  target: RemoteTarget,
   options: DownloadOptions,
-): Promise<string> {
+): Promise<Downloaded> {
   const { signal, stallTimeoutMs, clock = systemClock, onProgress } = options;
   using stall = createStallTimer(stallTimeoutMs);
   using stop = linkSignals(signal, stall.signal);
   const meter = createProgressMeter(clock, onProgress);
-  const download = { options, signal: stop, meter, onMove: stall.restart };
+  const download = { reference, options, signal: stop, meter, onMove: stall.restart };
   for (let beginnings = 1; ; beginnings += 1) {
     try {
       return await begin(target, download);
@@ -68,40 +80,58 @@ export async function downloadModel(
   }
 }
 
-async function begin(target: FileTarget | TagTarget, download: Download): Promise<string> {
+async function begin(target: RemoteTarget, download: Download): Promise<Downloaded> {
   const { options, signal, meter, onMove } = download;
-  const { folder, endpoint } = options;
-  const request = { credentials: options.credentials, signal };
+  const { folder } = options;
   meter.tell({ stage: "asking" });
-  const file = target.kind === "tag" ? await askHub(target, endpoint, request) : target;
-  if (target.kind === "tag") {
+  const file = await askForFile(target, { ...options, signal });
+  onMove();
+  if (target.kind === "tag" && !options.update) {
     const present = await findPresent(folder, file);
-    if (present !== undefined) return present;
+    if (present !== undefined) return { path: present, downloaded: false };
   }
   const credentials = file.credentials ?? options.credentials;
   const remotes = await describeParts(file, { credentials, signal }, onMove);
-  const former = await findFormer(folder, file, remotes);
-  if (former !== undefined) return former;
+  const former = options.update ? undefined : await findFormer(folder, file, remotes);
+  if (former !== undefined) return { path: former, downloaded: false };
 
   const path = join(folder, file.name);
   await mkdir(dirname(path), { recursive: true });
+  const downloaded = await fetchLocked(path, file, remotes, { ...download, options: { ...options, credentials } });
+  return { path, downloaded };
+}
+
+/** False: all of it is here. */
+async function fetchLocked(
+  path: string,
+  { extras }: FileTarget,
+  remotes: readonly RemoteFile[],
+  { reference, options, signal, meter, onMove }: Download,
+): Promise<boolean> {
+  let waited = false;
   await using lock = await lockFile(`${path}.lock`, signal, async () => {
+    waited = true;
     onMove();
     // The other's progress is this one's too.
-    meter.startAt(sumOf(await bytesHere(path, remotes)));
+    meter.startAt(sumOf(await bytesHere(path, remotes, await partSizes(path))));
     meter.tell({ stage: "waiting", totalBytes: totalSize(remotes), parts: remotes.length });
   });
   using held = linkSignals(signal, lock.lost);
-  await fetchParts(path, remotes, {
-    credentials,
-    connections: options.connections,
-    silenceMs: options.stallTimeoutMs * silentShare,
-    signal: held,
-    meter,
-    onMove,
-    ...(options.openFile === undefined ? {} : { openFile: options.openFile }),
-  });
-  return path;
+  const { folder, endpoint } = options;
+  const recording = await openRecord(path, remotes, { reference, folder, endpoint, extras });
+  try {
+    const { credentials, connections, openFile, stallTimeoutMs } = options;
+    const fetched = await fetchParts(path, remotes, {
+      ...{ credentials, connections, openFile, meter, onMove, signal: held },
+      silenceMs: stallTimeoutMs * silentShare,
+      isCurrent: recording.isCurrent,
+    });
+    await recording.complete();
+    return fetched || waited;
+  } finally {
+    // A failure here would hide the one that led here; what is left is listed, and can be removed.
+    if (!lock.lost.aborted) await recording.clean().catch(() => {});
+  }
 }
 
 async function describeParts(

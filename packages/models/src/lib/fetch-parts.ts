@@ -9,22 +9,29 @@ import type { ProgressMeter } from "./progress.ts";
 import { transferFile, type TransferOptions } from "./transfer.ts";
 
 export interface FetchOptions extends Omit<TransferOptions, "onBytes" | "onChecked"> {
+  /** Whether a part that lies here whole, with this size, is what the server has now; from 0. */
+  readonly isCurrent: (part: number, sizeBytes: number) => boolean;
   readonly meter: ProgressMeter;
   /** Something has moved: bytes have arrived, or were hashed. */
   readonly onMove: () => void;
 }
 
 /**
- * Fetches what is missing of a model. Only the lock's holder may call this.
+ * Fetches what is missing of a model; false when nothing was. Only the lock's holder may call this.
  * @param path of the first part
  * @param remotes all parts, in order
  * @throws DownloadError; FileChangedError; the signal's reason when it aborts
  */
-export async function fetchParts(path: string, remotes: readonly RemoteFile[], options: FetchOptions): Promise<void> {
+export async function fetchParts(
+  path: string,
+  remotes: readonly RemoteFile[],
+  options: FetchOptions,
+): Promise<boolean> {
   const { meter, onMove } = options;
   const paths = allParts(path);
-  const whole = await partSizes(path);
-  const here = await bytesHere(path, remotes);
+  const sizes = await partSizes(path);
+  const whole = sizes.map((size, i) => (size !== undefined && options.isCurrent(i, size) ? size : undefined));
+  const here = await bytesHere(path, remotes, whole);
   await requireSpace(dirname(path), missingBytes(remotes, here));
 
   const totalBytes = totalSize(remotes);
@@ -46,12 +53,16 @@ export async function fetchParts(path: string, remotes: readonly RemoteFile[], o
       },
     });
   }
+  return whole.includes(undefined);
 }
 
-/** How much of each part is here, whole or not. */
-export async function bytesHere(path: string, remotes: readonly RemoteFile[]): Promise<number[]> {
+/** How much of each part is here. @param whole the sizes of those that are whole */
+export async function bytesHere(
+  path: string,
+  remotes: readonly RemoteFile[],
+  whole: readonly (number | undefined)[],
+): Promise<number[]> {
   const paths = allParts(path);
-  const whole = await partSizes(path);
   return await Promise.all(remotes.map(async (remote, i) => whole[i] ?? (await partialSize(paths[i] ?? path, remote))));
 }
 

@@ -35,7 +35,7 @@ export async function lockFile(path: string, signal: AbortSignal, onWait: () => 
 }
 
 /** Undefined when somebody holds it. */
-async function tryLock(path: string): Promise<FileLock | undefined> {
+export async function tryLock(path: string): Promise<FileLock | undefined> {
   const handle = await createNew(path);
   if (handle !== undefined) return hold(handle, path);
   await removeStale(path);

@@ -2,12 +2,12 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { allParts, nameOnDisk, partName, quantizedName } from "./model-names.ts";
-import type { FileTarget, TagTarget } from "./parse-reference.ts";
+import type { RemoteTarget, TagTarget, Target } from "./parse-reference.ts";
 import { defaultQuantization } from "./quantizations.ts";
 
 /** The path of the first part, or undefined. */
-export async function findPresent(folder: string, target: FileTarget | TagTarget): Promise<string | undefined> {
-  const names = target.kind === "file" ? [target.name] : await namesOfTag(folder, target);
+export async function findPresent(folder: string, target: RemoteTarget): Promise<string | undefined> {
+  const names = target.kind === "tag" ? await namesOfTag(folder, target) : [target.name];
   for (const name of names) {
     const path = join(folder, name);
     const sizes = await partSizes(path);
@@ -21,24 +21,32 @@ export async function partSizes(path: string): Promise<readonly (number | undefi
   return await Promise.all(allParts(path).map(fileSize));
 }
 
-/** The hub decides what a tag means, so without asking it only the usual names can be looked for. */
-async function namesOfTag(folder: string, { user, repo, tag }: TagTarget): Promise<readonly string[]> {
-  const quantizations = tag === undefined ? [defaultQuantization, undefined] : [tag.toUpperCase()];
-  const names: string[] = [];
-  for (const quantization of quantizations) {
-    const whole = quantizedName(user, repo, quantization);
-    names.push(nameOnDisk(whole), ...(await splitNames(folder, whole)));
-  }
-  return names;
+/** Whether a file is the first part of what is meant, by its name below the models folder. */
+export function bearsName(target: Target, name: string): boolean {
+  if (target.kind === "path") return false;
+  if (target.kind !== "tag") return name === target.name;
+  return wholeNames(target).some((whole) => name === nameOnDisk(whole) || isFirstPart(name, whole));
 }
 
-/** First parts of a model in the folder, of however many parts. */
-async function splitNames(folder: string, wholeName: string): Promise<readonly string[]> {
+async function namesOfTag(folder: string, target: TagTarget): Promise<readonly string[]> {
+  const names = await namesIn(folder);
+  return wholeNames(target).flatMap((whole) => [
+    nameOnDisk(whole),
+    ...names.filter((name) => isFirstPart(name, whole)),
+  ]);
+}
+
+/** The hub decides what a tag means, so without asking it only the usual names can be looked for. */
+function wholeNames({ user, repo, tag }: TagTarget): readonly string[] {
+  const quantizations = tag === undefined ? [defaultQuantization, undefined] : [tag.toUpperCase()];
+  return quantizations.map((quantization) => quantizedName(user, repo, quantization));
+}
+
+/** Of a model of however many parts. */
+function isFirstPart(name: string, wholeName: string): boolean {
   const fiveDigits = "00000";
   const [start = "", end = ""] = nameOnDisk(partName(wholeName, 1, fiveDigits)).split(fiveDigits);
-  return (await namesIn(folder)).filter((name) => {
-    return name.startsWith(start) && name.endsWith(end) && /^\d{5}$/.test(name.slice(start.length, -end.length));
-  });
+  return name.startsWith(start) && name.endsWith(end) && /^\d{5}$/.test(name.slice(start.length, -end.length));
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

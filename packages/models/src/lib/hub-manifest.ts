@@ -1,7 +1,7 @@
 // Owns the question to Hugging Face which file of a repository a tag means.
 import { DownloadError } from "./download-error.ts";
 import { nameOnDisk, formerNameOf, partName, partsIn, quantizedName } from "./model-names.ts";
-import { openUrl, readBody, type OpenOptions } from "./open-url.ts";
+import { openUrl, readText, type OpenOptions } from "./open-url.ts";
 import { hubUrl, type FileTarget, type TagTarget } from "./parse-reference.ts";
 import { quantizationIn } from "./quantizations.ts";
 
@@ -15,7 +15,7 @@ export async function askHub(target: TagTarget, endpoint: string, options: OpenO
   const words = [user, repo, "manifests", tag ?? "latest"].map(encodeURIComponent).join("/");
   const url = `${endpoint.replace(/\/*$/, "/")}v2/${words}`;
   const { response } = await openUrl(url, { ...options, headers: { "user-agent": userAgent } });
-  const path = fileIn(await readText(response, options.signal));
+  const path = fileIn(await readText(response, maxManifestBytes, options.signal));
   const quantization = tag?.toUpperCase() ?? quantizationIn(path);
   const whole = quantizedName(user, repo, quantization);
   const parts = partsIn(path);
@@ -26,6 +26,7 @@ export async function askHub(target: TagTarget, endpoint: string, options: OpenO
     name: nameOnDisk(name),
     formerName: formerNameOf(name),
     sha256: undefined,
+    extras: undefined,
     credentials: undefined,
   };
 }
@@ -40,15 +41,4 @@ function fileIn(text: string): string {
   const path = (manifest as { ggufFile?: { rfilename?: unknown } } | null)?.ggufFile?.rfilename;
   if (typeof path !== "string" || path === "") throw new DownloadError("the hub knows no GGUF file for it");
   return path;
-}
-
-async function readText(response: Response, signal: AbortSignal): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of readBody(response, signal)) {
-    size += piece.length;
-    if (size > maxManifestBytes) throw new DownloadError(`the hub's manifest is larger than ${maxManifestBytes} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString();
 }

@@ -5,6 +5,8 @@ import filenamify from "filenamify";
 /** Longer names are cut, by us and by what downloaded before us. */
 const maxNameChars = 100;
 const hashChars = 8;
+/** A file that speaks of more is a whole one with a strange name. */
+const mostParts = 1_000;
 const splitPattern = /-(\d{5})-of-(\d{5})\.gguf$/;
 const partEndingChars = "-00001-of-00001".length;
 
@@ -12,12 +14,13 @@ const partEndingChars = "-00001-of-00001".length;
 export function allParts(name: string): readonly string[] {
   const [ending = "", part, parts] = splitPattern.exec(name) ?? [];
   if (part === undefined || parts === undefined || Number(part) < 1 || Number(part) > Number(parts)) return [name];
+  if (Number(parts) > mostParts) return [name];
   const start = name.slice(0, -ending.length);
   return Array.from({ length: Number(parts) }, (_, i) => partName(`${start}.gguf`, i + 1, parts));
 }
 
 /** `name` without its part number: `a.gguf` for `a-00001-of-00003.gguf`. */
-function withoutPart(name: string): string {
+export function withoutPart(name: string): string {
   return name.replace(splitPattern, ".gguf");
 }
 

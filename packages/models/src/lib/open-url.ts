@@ -99,6 +99,18 @@ export async function* readBody({ body }: Response, signal: AbortSignal): AsyncG
   }
 }
 
+/** The whole of an answer. @throws DownloadError when it is larger than this */
+export async function readText(response: Response, mostBytes: number, signal: AbortSignal): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of readBody(response, signal)) {
+    size += piece.length;
+    if (size > mostBytes) throw new DownloadError(`the server's answer is larger than ${mostBytes} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
 async function request(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response> {
   try {
     return await fetch(url, { headers: { "accept-encoding": "identity", ...headers }, redirect: "manual", signal });

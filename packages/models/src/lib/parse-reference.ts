@@ -1,4 +1,5 @@
-// Owns what a reference means: a path, a file behind a URL, or a tag of a Hugging Face repository. Pure: it asks nobody.
+// Owns what a reference means: a path, a file behind a URL, a tag of a Hugging Face repository, or one of Ollama's registry. Pure: it asks
+// nobody.
 import { createHash } from "node:crypto";
 import filenamify from "filenamify";
 import { cannotResolve } from "./download-error.ts";
@@ -8,6 +9,7 @@ import { normalTag } from "./quantizations.ts";
 
 const hubHosts = new Set(["huggingface.co", "hf.co"]);
 const folderHashChars = 12;
+export const defaultEndpoint = "https://huggingface.co/";
 
 export interface FileTarget {
   readonly kind: "file";
@@ -18,6 +20,8 @@ export interface FileTarget {
   /** What earlier versions called it. Other files may bear that name, so a size must fit. */
   readonly formerName: string | undefined;
   readonly sha256: string | undefined;
+  /** What the registry has beside the model, to be kept with it. */
+  readonly extras: Readonly<Record<string, unknown>> | undefined;
   /** Those in the URL itself. */
   readonly credentials: Credentials | undefined;
 }
@@ -30,12 +34,26 @@ export interface TagTarget {
   readonly tag: string | undefined;
 }
 
-export type Target = { readonly kind: "path" } | FileTarget | TagTarget;
+export interface OllamaTarget {
+  readonly kind: "ollama";
+  /** `library` for what belongs to nobody else. */
+  readonly user: string;
+  readonly model: string;
+  readonly tag: string;
+  /** Of the file, below the models folder. */
+  readonly name: string;
+}
+
+/** What has to be downloaded when it is not here. */
+export type RemoteTarget = FileTarget | TagTarget | OllamaTarget;
+export type Target = { readonly kind: "path" } | RemoteTarget;
 
 /** @throws WaggleError invalid_argument when the reference makes no sense */
 export function parseReference(reference: string, endpoint: string): Target {
   const hub = /^hf:(?:\/\/)?(.*)$/is.exec(reference)?.[1];
   if (hub !== undefined) return parseHub(reference, hub, endpoint);
+  const ollama = /^ollama:(?:\/\/)?(.*)$/is.exec(reference)?.[1];
+  if (ollama !== undefined) return parseOllama(reference, ollama, endpoint);
   if (!/^https?:\/\//i.test(reference)) return { kind: "path" };
   if (!URL.canParse(reference)) throw cannotResolve(reference, "it is not a URL");
   return parseUrl(reference, new URL(reference), endpoint);
@@ -57,6 +75,21 @@ function parseHub(reference: string, content: string, endpoint: string): Target 
   return hubFile({ endpoint, user, repo, branch: branch || "main", path });
 }
 
+/** As Ollama's own program takes them: `name`, `name:tag`, `user/name:tag`, and a repository of the hub by its host. */
+function parseOllama(reference: string, content: string, endpoint: string): Target {
+  const [name = "", user = "library", host, ...rest] = content.trim().split("/").toReversed();
+  if (host !== undefined && rest.length === 0 && hubHosts.has(host.toLowerCase())) {
+    return parseHub(reference, `${user}/${name}`, endpoint);
+  }
+  const [model = "", tag = "latest", ...more] = name.split(":");
+  const words = [user, model, tag];
+  if (host !== undefined || more.length > 0 || !words.every((word) => /^\w[\w.-]*$/.test(word))) {
+    throw cannotResolve(reference, "ollama:name:tag or ollama:user/name:tag is wanted");
+  }
+  // No word can hold the sign between them, so that no two models have one name here.
+  return { kind: "ollama", user, model, tag, name: nameOnDisk(`ollama_${words.join("+").toLowerCase()}.gguf`) };
+}
+
 export interface HubFile {
   readonly endpoint: string;
   readonly user: string;
@@ -73,7 +106,7 @@ function hubFile(file: HubFile): FileTarget {
   return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(fullName), formerName };
 }
 
-const noSecrets = { sha256: undefined, credentials: undefined } as const;
+const noSecrets = { sha256: undefined, extras: undefined, credentials: undefined } as const;
 
 export function hubUrl({ endpoint, user, repo, branch, path }: HubFile): string {
   const words = [user, repo, "resolve", branch, ...path.split("/")];
@@ -117,7 +150,7 @@ function plainFile(reference: string, url: URL, sha256: string | undefined): Fil
   const folder = `url-${place.slice(0, folderHashChars)}`;
   // A pinned content must have been checked, and what earlier versions downloaded was not.
   const formerName = sha256 === undefined ? filenamify(fileName) : undefined;
-  return { kind: "file", url: url.href, name: `${folder}/${name}`, formerName, sha256, credentials };
+  return { ...noSecrets, kind: "file", url: url.href, name: `${folder}/${name}`, formerName, sha256, credentials };
 }
 
 function isHub(url: URL, endpoint: string): boolean {

@@ -12,6 +12,8 @@ import { readJournal, writeJournal } from "./partial-journal.ts";
 
 const partialEnding = ".part";
 const journalEnding = ".json";
+/** What follows a file's name; the last one is a record that was never finished. */
+const begunPattern = /^([\da-f]{16}\.part(\.json)?|json\.[\da-f]{8})$/;
 /** Of the library that downloaded for earlier versions; what it left cannot be continued. */
 const formerEnding = ".ipull";
 /** A process that is killed has lost what arrived since then. Before it, the bytes are brought to the disk. */
@@ -21,7 +23,7 @@ export interface PartialFileOptions {
   /** Told how many bytes have been hashed. What it throws ends `check`. */
   readonly onHashed: (bytes: number) => void;
   /** How the file of bytes is opened. Default: as `open` does. */
-  readonly openFile?: typeof open;
+  readonly openFile?: typeof open | undefined;
 }
 
 export interface PartialFile extends AsyncDisposable {
@@ -41,6 +43,16 @@ export async function partialSize(path: string, { resumeKey, sizeBytes }: Remote
   if (resumeKey === undefined || sizeBytes === undefined) return 0;
   const partial = partialPath(path, resumeKey);
   return createByteRanges(await readJournal(partial + journalEnding, partial, sizeBytes)).doneBytes;
+}
+
+/** How many bytes are here of all versions of a file that were begun. */
+export async function journaledBytes(path: string): Promise<number> {
+  let bytes = 0;
+  for (const partial of await partialsOf(path)) {
+    if (!partial.endsWith(partialEnding)) continue;
+    bytes += createByteRanges(await readJournal(partial + journalEnding, partial, Infinity)).doneBytes;
+  }
+  return bytes;
 }
 
 /** Opens what there is of a file, or a new one. Parts of other versions of it are removed: only the lock's holder may call this. */
@@ -104,7 +116,6 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
     await file.sync();
     await rename(partial, path);
     if (journal !== undefined) await rm(journal, { force: true });
-    await rm(path + formerEnding, { force: true });
   }
 
   try {
@@ -136,20 +147,21 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
   };
 }
 
-/** Removes what was begun of a file, but for one part. */
-async function removePartials(path: string, kept?: string): Promise<void> {
+/** Removes what was begun of a file, but for one part. Only the lock's holder may call this. */
+export async function removePartials(path: string, kept?: string): Promise<void> {
   for (const other of await partialsOf(path)) {
     if (kept !== undefined && (other === kept || other === kept + journalEnding)) continue;
     await rm(other, { force: true });
   }
+  await rm(path + formerEnding, { force: true });
 }
 
 /** The paths of all that was begun of a file, in any version of it. */
-async function partialsOf(path: string): Promise<readonly string[]> {
+export async function partialsOf(path: string): Promise<readonly string[]> {
   const folder = dirname(path);
   const start = `${basename(path)}.`;
   return (await readdir(folder))
-    .filter((name) => name.startsWith(start) && /^[\da-f]{16}\.part(\.json)?$/.test(name.slice(start.length)))
+    .filter((name) => name.startsWith(start) && begunPattern.test(name.slice(start.length)))
     .map((name) => join(folder, name));
 }
 

@@ -2,11 +2,11 @@
 import { resolve } from "node:path";
 import { GgufError, readGgufFile, readGgufParts, type GgufHeader } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
+import { askForFile, defaultOllamaEndpoint } from "./ask-for-file.ts";
 import { findPresent } from "./find-present.ts";
-import { askHub } from "./hub-manifest.ts";
 import { allParts } from "./model-names.ts";
 import type { Credentials } from "./open-url.ts";
-import { parseReference, type FileTarget, type TagTarget } from "./parse-reference.ts";
+import { parseReference, type RemoteTarget } from "./parse-reference.ts";
 import { openRemoteSource } from "./remote-bytes.ts";
 import { shownReference } from "./shown-reference.ts";
 
@@ -20,6 +20,8 @@ export interface ReadModelHeaderOptions {
   readonly token?: string | undefined;
   /** A mirror of Hugging Face. */
   readonly endpoint?: string | undefined;
+  /** A mirror of Ollama's registry. */
+  readonly ollamaEndpoint?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,12 +56,13 @@ export async function readModelHeader(reference: string, options: ReadModelHeade
 }
 
 async function readRemote(
-  target: FileTarget | TagTarget,
-  { endpoint, token, signal = new AbortController().signal }: ReadModelHeaderOptions & { readonly endpoint: string },
+  target: RemoteTarget,
+  options: ReadModelHeaderOptions & { readonly endpoint: string },
 ): Promise<GgufHeader> {
+  const { endpoint, ollamaEndpoint = defaultOllamaEndpoint, token, signal = new AbortController().signal } = options;
   const hub: Credentials | undefined =
     token === undefined ? undefined : { origin: new URL(endpoint).origin, authorization: `Bearer ${token}` };
-  const file = target.kind === "tag" ? await askHub(target, endpoint, { credentials: hub, signal }) : target;
+  const file = await askForFile(target, { endpoint, ollamaEndpoint, credentials: hub, signal });
   const credentials = file.credentials ?? hub;
   const url = new URL(file.url);
   const paths = allParts(url.pathname);

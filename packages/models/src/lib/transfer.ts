@@ -1,9 +1,10 @@
 // Owns the way of one file from a server to the disk, over several connections and attempt after attempt, until it is whole.
+import type { open } from "node:fs/promises";
 import { createBackoff, linkSignals, sleep } from "@waggle/async";
 import type { RemoteFile } from "./describe-file.ts";
 import { DownloadError } from "./download-error.ts";
 import type { Credentials } from "./open-url.ts";
-import { openPartial, type PartialFileOptions } from "./partial-file.ts";
+import { openPartial } from "./partial-file.ts";
 import { RangesRefusedError, receiveSpan, receiveWhole, type ReceiveOptions } from "./receive.ts";
 import { createSpanQueue, type SpanQueue } from "./span-queue.ts";
 
@@ -23,7 +24,7 @@ export interface TransferOptions {
   readonly onBytes: (doneBytes: number) => void;
   /** So many bytes have been hashed; once all are here, what is left of them. */
   readonly onChecked: (checkedBytes: number, isWhole: boolean) => void;
-  readonly openFile?: PartialFileOptions["openFile"];
+  readonly openFile?: typeof open | undefined;
 }
 
 /**
@@ -38,7 +39,7 @@ export async function transferFile(remote: RemoteFile, path: string, options: Tr
       signal.throwIfAborted();
       onChecked(bytes, isWhole);
     },
-    ...(openFile === undefined ? {} : { openFile }),
+    openFile,
   });
   const receive: ReceiveOptions = { ...options, remote, partial, onBytes: () => onBytes(partial.doneBytes) };
   onBytes(partial.doneBytes);

@@ -1,0 +1,89 @@
+// Owns the note beside each download: what it was asked as, and what its parts are. It is there before the first byte is, so that what was
+// begun is known for a download; that it is whole, the files themselves tell.
+import { randomBytes } from "node:crypto";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import type { RemoteFile } from "./describe-file.ts";
+
+const mostRecordBytes = 1 << 20;
+const kind = "waggle-download";
+
+export interface RecordedPart {
+  /** These three are undefined where the server did not say. */
+  readonly sizeBytes: number | undefined;
+  readonly sha256: string | undefined;
+  /** ETag or time of last change. */
+  readonly version: string | undefined;
+}
+
+export interface DownloadRecord {
+  /** Without credentials, query and fragment. */
+  readonly reference: string;
+  /** Under which the model is served unless somebody gives it another name. */
+  readonly name: string;
+  /** In order. */
+  readonly parts: readonly RecordedPart[];
+  /** What Ollama's registry has beside the model. */
+  readonly extras: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** @param path of the first part */
+export function recordPath(path: string): string {
+  return `${path}.json`;
+}
+
+/** Undefined when there is none, or it is none of ours. @param path of the first part */
+export async function readRecord(path: string): Promise<DownloadRecord | undefined> {
+  try {
+    const { size } = await stat(recordPath(path));
+    if (size > mostRecordBytes) return undefined;
+    return recordOf(JSON.parse(await readFile(recordPath(path), "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws what the file system says */
+export async function writeRecord(path: string, record: DownloadRecord): Promise<void> {
+  const aside = `${recordPath(path)}.${randomBytes(4).toString("hex")}`;
+  try {
+    await writeFile(aside, JSON.stringify({ kind, ...record }, undefined, 1));
+    await rename(aside, recordPath(path));
+  } catch (error) {
+    await rm(aside, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+export function recordedPart({ sizeBytes, sha256, version }: RemoteFile): RecordedPart {
+  return { sizeBytes, sha256, version };
+}
+
+/** Whether a file of this size that was recorded so is what the server has now; without a record its size must do. */
+export function isSamePart(part: RecordedPart | undefined, sizeBytes: number, remote: RemoteFile): boolean {
+  if (part?.sha256 !== undefined && remote.sha256 !== undefined) return part.sha256 === remote.sha256;
+  if (part?.version !== undefined && remote.version !== undefined && part.version !== remote.version) return false;
+  return remote.sizeBytes === undefined || remote.sizeBytes === sizeBytes;
+}
+
+function recordOf(value: unknown): DownloadRecord | undefined {
+  const record = value as Partial<Record<keyof DownloadRecord | "kind", unknown>> | null;
+  if (record?.kind !== kind || typeof record.reference !== "string" || typeof record.name !== "string")
+    return undefined;
+  if (!Array.isArray(record.parts) || record.name === "") return undefined;
+  const { extras } = record;
+  return {
+    reference: record.reference,
+    name: record.name,
+    parts: record.parts.map(partOf),
+    extras: typeof extras === "object" && extras !== null ? (extras as Record<string, unknown>) : undefined,
+  };
+}
+
+function partOf(value: unknown): RecordedPart {
+  const { sizeBytes, sha256, version } = (value ?? {}) as Partial<Record<keyof RecordedPart, unknown>>;
+  return {
+    sizeBytes: Number.isSafeInteger(sizeBytes) ? (sizeBytes as number) : undefined,
+    sha256: typeof sha256 === "string" && /^[\da-f]{64}$/.test(sha256) ? sha256 : undefined,
+    version: typeof version === "string" ? version : undefined,
+  };
+}
