@@ -107,7 +107,7 @@ describe("what was downloaded", () => {
     ];
     const list = await createCatalogue({ folder }).list();
     const rows = list.map(({ name, reference, path, state, parts }) => [name, reference, path, state, parts]);
-    expect(rows.toSorted()).toEqual([
+    expect(rows.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual([
       ["long", undefined, paths[1], "whole", 2],
       ["story-q8_0", undefined, paths[0], "whole", 1],
       ["tale", undefined, join(folder, "url-0123456789ab/tale.gguf"), "partial", 1],
@@ -140,7 +140,7 @@ describe("removing", () => {
 
   test("refuses what Waggle has not downloaded", async () => {
     put("story.gguf");
-    put("story.gguf.json", '{"kind":"another program\'s"}');
+    put("story.gguf.json", '{"kind":"other","reference":"hf:u/r","name":"story","parts":[{}]}');
     put("sub/hf_waggle_story.gguf");
     const aside = put("elsewhere/x.gguf");
     symlinkSync(aside, join(folder, "hf_waggle_link.gguf"));
@@ -254,6 +254,30 @@ describe("what changes on the server", () => {
     expect(newer.equals(readFileSync(path))).toBe(true);
     expect(newer.equals(readFileSync(path.replace("-00001-", "-00002-")))).toBe(true);
   });
+});
+
+test("a split model whose update was cut off is not there, and whole again after the next", async () => {
+  let isNew = false;
+  await using server = await startModelServer({
+    content,
+    manifestFile: "s-00001-of-00002.gguf",
+    fileAt: () => (isNew ? { content: newer, etag: '"new"' } : { content, etag: '"old"' }),
+  });
+  const options = { folder, endpoint: server.url };
+  const { path } = await pullModel("hf:waggle/story:Q8_0", options);
+  isNew = true;
+  const stopped = new AbortController();
+  const cut = pullModel("hf:waggle/story:Q8_0", {
+    ...options,
+    update: true,
+    signal: stopped.signal,
+    onProgress: ({ part, stage }) => part === 2 && stage === "downloading" && stopped.abort(),
+  });
+  await expect(cut).rejects.toThrow("aborted");
+  expect(await createCatalogue(options).list()).toMatchObject([{ state: "partial", wholeParts: 1, parts: 2 }]);
+  await pullModel("hf:waggle/story:Q8_0", options);
+  expect(newer.equals(readFileSync(path))).toBe(true);
+  expect(newer.equals(readFileSync(path.replace("-00001-", "-00002-")))).toBe(true);
 });
 
 test("a download that brings nothing leaves no record", async () => {

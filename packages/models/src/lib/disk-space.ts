@@ -7,7 +7,7 @@ export async function requireSpace(folder: string, neededBytes: number): Promise
   const { bavail, bsize } = await statfs(folder);
   const freeBytes = bavail * bsize;
   if (neededBytes <= freeBytes) return;
-  throw new DownloadError(`it takes ${gigabytes(neededBytes)}, and ${folder} has ${gigabytes(freeBytes)} free`);
+  throw new DownloadError(`it takes ${shown(neededBytes)}, and ${folder} has ${shown(freeBytes)} free`);
 }
 
 /** Undefined for what has nothing to do with room. */
@@ -19,6 +19,6 @@ export function diskError(error: unknown): DownloadError | undefined {
   return new DownloadError(`${full}; what has arrived stays, and is continued when there is room`, { cause: error });
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
+function shown(bytes: number): string {
+  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

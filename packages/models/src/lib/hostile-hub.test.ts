@@ -243,6 +243,13 @@ describe("a server that lies about length", () => {
   });
 });
 
+test("a server that sends other bytes than it was asked for is refused", async () => {
+  await using server = await startModelServer({ content, etag: '"1"', shiftedBytes: 1 });
+  const refused = resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
+  await expect(refused).rejects.toThrow(/: the file changed while it was downloaded$/);
+  expect(filesThere().filter((name) => name.endsWith(".gguf"))).toEqual([]);
+});
+
 test("a trickle is no stall", async () => {
   const little = content.subarray(0, 12_000);
   await using server = await startModelServer({

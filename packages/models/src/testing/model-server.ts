@@ -37,6 +37,8 @@ export interface ModelServerOptions extends ServedFile {
   readonly ignoreRanges?: boolean;
   /** The size it speaks of, whatever it has. */
   readonly saysBytes?: number;
+  /** Answers with a range that begins so many bytes later than the one that was asked for. */
+  readonly shiftedBytes?: number;
   /** So many bytes more than were asked for, after them. */
   readonly extraBytes?: number;
   /** The connection breaks after so many bytes of this answer; undefined: it does not. Counts the answers with a body of more than one byte. */
@@ -134,7 +136,7 @@ async function sendFile(
   const isProbe = headers.range === "bytes=0-0";
   const range = chunked || !matches || (ignoreRanges && !isProbe) ? undefined : headers.range;
   const [, first = "0", last = ""] = /bytes=(\d+)-(\d*)/.exec(range ?? "") ?? [];
-  const start = Number(first);
+  const start = Number(first) + (isProbe ? 0 : (options.shiftedBytes ?? 0));
   const end = last === "" ? content.length : Math.min(Number(last) + 1, content.length);
   if (start >= end) {
     response.writeHead(416).end();
