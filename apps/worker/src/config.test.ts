@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { parseConfig, readTokens } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
@@ -49,6 +50,27 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   slots: ["1", 1, "64", 64, "65"],
   contextSize: ["16", 16, "512", 512, "15"],
   threads: ["1", 1, "512", 512, "0"],
+  batchSize: ["16", 16, "8192", 8_192, "15"],
+  cacheTypeK: ["q8_0", "q8_0", "iq4_nl", "iq4_nl", "q6_k"],
+  cacheTypeV: ["f32", "f32", "q4_1", "q4_1", "Q8"],
+  flashAttention: ["on", "on", "off", "off", "true"],
+  gpuLayers: ["all", "all", "0", 0, "-1"],
+  mmap: ["false", false, "on", true, "perhaps"],
+  mlock: ["true", true, "false", false, "perhaps"],
+  lora: [
+    "/a.gguf,/b=c.gguf=-0.5",
+    [
+      { path: "/a.gguf", scale: 1 },
+      { path: "/b=c.gguf", scale: -0.5 },
+    ],
+    "/a.gguf=0",
+    [{ path: "/a.gguf", scale: 0 }],
+    "/a.gguf=2000",
+  ],
+  ropeScaling: ["yarn", "yarn", "none", "none", "longrope"],
+  ropeFreqBase: ["10000", 10_000, "1e6", 1_000_000, "0.5"],
+  ropeFreqScale: ["0.25", 0.25, "1", 1, "2"],
+  yarnOrigCtx: ["512", 512, "32768", 32_768, "8"],
   prefillBudget: ["1", 1, "8192", 8_192, "0"],
   prefixStoreBytes: ["0", 0, "2GiB", 2_147_483_648, "2TiB"],
   prefixStoreDir: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
@@ -289,6 +311,23 @@ test("an address that leads nowhere is not advertised to a hive", () => {
 
 test("a fake backend's faults need the fake backend", () => {
   expect(refusal([...local, "--fake-hang-at-step", "3"])).toContain("--fake-hang-at-step without --backend fake");
+});
+
+test("what a cache or its positions cannot have is refused before anything is loaded", () => {
+  expect(refusal([...local, "--cache-type-v", "q8_0", "--flash-attention", "off"])).toContain(
+    "--cache-type-v q8_0 with --flash-attention off",
+  );
+  expect(refusal([...local, "--rope-scaling", "none", "--rope-freq-scale", "0.5"])).toContain("no effect");
+  expect(refusal([...local, "--rope-scaling", "linear", "--yarn-orig-ctx", "512"])).toContain("it is for yarn");
+  const stretched = run([...local, "--rope-scaling", "yarn", "--rope-freq-scale", "0.5", "--yarn-orig-ctx", "512"]);
+  expect(stretched.modelSettings).toMatchObject({ ropeScaling: "yarn", ropeFreqScale: 0.5, yarnOrigCtx: 512 });
+});
+
+test("a relative adapter is one of the folder that the worker was started in", () => {
+  expect(run([...local, "--lora", "a.gguf=2", "--lora", "b.gguf"]).modelSettings.lora).toEqual([
+    { path: resolve("a.gguf"), scale: 2 },
+    { path: resolve("b.gguf"), scale: 1 },
+  ]);
 });
 
 test("one job's replay is no larger than everybody's", () => {

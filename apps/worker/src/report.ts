@@ -90,6 +90,7 @@ export function createReport(options: ReportOptions): Report {
               device: model.device,
               threads: model.threads,
               engine_build: model.build,
+              ...(model.settings === undefined ? {} : { settings: model.settings }),
               kind: model.kind,
               ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
               ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),

@@ -6,6 +6,7 @@ export { optionsOfMessages, type ChatOptions } from "./lib/chat-options.ts";
 export * from "./lib/generate.ts";
 export * from "./lib/events.ts";
 export * from "./lib/jobs.ts";
+export * from "./lib/model-settings.ts";
 export * from "./lib/worker.ts";
 export * from "./lib/hive.ts";
 export * from "./lib/stdout.ts";

@@ -1,4 +1,5 @@
 export { writeRandomModel } from "./lib/random-model.ts";
+export { writeLora, type LoraShape } from "./lib/lora.ts";
 export { shapeNamed, shapes, type ModelShape } from "./lib/shapes.ts";
 export { familyVocabulary, infillVocabulary, type FamilyVocabulary } from "./lib/family-vocabulary.ts";
 export { writeScriptedModel, type ScriptedModel, type ScriptedModelOptions } from "./lib/scripted-model.ts";

@@ -3,12 +3,14 @@ import type { z } from "zod";
 import { engineOptions, fakeOptions } from "./engine-options.ts";
 import { fileOptions } from "./file-options.ts";
 import { limitOptions } from "./limit-options.ts";
+import { modelOptions } from "./model-options.ts";
 import { networkOptions } from "./network-options.ts";
 import type { OptionRow } from "./option-row.ts";
 
 export const optionTable = {
   ...fileOptions,
   ...engineOptions,
+  ...modelOptions,
   ...networkOptions,
   ...limitOptions,
   ...fakeOptions,

@@ -12,7 +12,7 @@ export interface RuleInput {
 
 /** Every rule that is broken, as a whole sentence. */
 export function brokenRules(input: RuleInput): readonly string[] {
-  return [accessRule, bindRule, ollamaRule, advertiseRule, fakeRule, replayRule, bodyRule].flatMap(
+  return [accessRule, bindRule, ollamaRule, advertiseRule, fakeRule, replayRule, bodyRule, cacheRule, ropeRule].flatMap(
     (rule) => rule(input) ?? [],
   );
 }
@@ -56,6 +56,19 @@ function fakeRule({ values }: RuleInput): string | undefined {
     (key) => values[key] !== undefined,
   );
   return given === undefined ? undefined : `Cannot use --${fakeOptions[given].flag} without --backend fake.`;
+}
+
+function cacheRule({ values: { cacheTypeV, flashAttention } }: RuleInput): string | undefined {
+  if (flashAttention !== "off" || ["f32", "f16", "bf16"].includes(cacheTypeV)) return undefined;
+  return `Cannot use --cache-type-v ${cacheTypeV} with --flash-attention off: a quantized V cache needs flash attention.`;
+}
+
+function ropeRule({ values: { ropeScaling, ropeFreqScale, yarnOrigCtx } }: RuleInput): string | undefined {
+  if (ropeScaling === undefined || ropeScaling === "yarn") return undefined;
+  if (yarnOrigCtx !== undefined)
+    return `Cannot use --yarn-orig-ctx with --rope-scaling ${ropeScaling}: it is for yarn.`;
+  if (ropeScaling === "linear" || ropeFreqScale === undefined) return undefined;
+  return "Cannot use --rope-freq-scale with --rope-scaling none: it would have no effect.";
 }
 
 function replayRule({ values }: RuleInput): string | undefined {

@@ -23,6 +23,13 @@ export function integer(min: number, max: number): TextSchema<number> {
   );
 }
 
+/** Also as 1e6. */
+export function decimal(min: number, max: number): TextSchema<number> {
+  return textSchema(`a number from ${min} to ${max}`, (text) =>
+    /^\d{1,15}(\.\d{1,9})?(e\d{1,2})?$/.test(text) ? within(Number(text), min, max) : undefined,
+  );
+}
+
 /** A part of a whole, above 0 and up to 1. */
 export function share(): TextSchema<number> {
   return textSchema("a number above 0 and up to 1", (text) =>

@@ -33,13 +33,12 @@ async function loadFake(start: EngineStart): Promise<Backend> {
 
 async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
   const { loadLlamaBackend } = await import("@waggle/engine-llama");
-  const { slots, contextSize, threads, device, chatTemplate } = start.settings;
+  const { contextSize, batchSize, chatTemplate, ...settings } = start.settings;
   return await loadLlamaBackend({
     modelPath: await findModel(start, emit),
-    slots,
+    ...settings,
     ...(contextSize === undefined ? {} : { contextSize }),
-    threads,
-    device,
+    ...(batchSize === undefined ? {} : { batchSize }),
     // The worker starts this process so.
     onePoolThread: true,
     ...(chatTemplate === undefined ? {} : { chatTemplate }),

@@ -55,7 +55,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     maxFollowers: maxFollowersOf(sampling.vocabularySize),
     checkSampling: (wanted) => checkSampling(wanted, sampling),
     checkShift() {
-      const problem = shiftProblem(model.fileInfo, model.fileInsights);
+      const problem = shiftProblem(model.fileInfo, model.fileInsights, info.settings?.cache_type_k);
       if (problem !== undefined) throw refuseField("context_shift", problem);
     },
     tokenBytes,

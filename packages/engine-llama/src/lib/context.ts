@@ -4,6 +4,7 @@ import type { BatchDispatch } from "./batch-dispatch.ts";
 import { inSlotOrder } from "./batch-order.ts";
 import { defaultContextSize, fits, type ContextMemory } from "./context-size.ts";
 import { cannotLoad } from "./load-error.ts";
+import type { CacheOptions } from "./load-settings.ts";
 
 /** Without it a model with sliding windows computes a kept prefix again, outside of any step. */
 const swaFullCache = true;
@@ -20,6 +21,7 @@ export interface ContextOptions {
   readonly threads: number;
   readonly dispatch: BatchDispatch;
   readonly signal: AbortSignal | undefined;
+  readonly cache: CacheOptions;
 }
 
 /** @throws WaggleError unavailable when memory does not suffice */
@@ -27,7 +29,7 @@ export async function openContext(
   model: LlamaModel,
   options: ContextOptions,
 ): Promise<{ context: LlamaContext; contextSize: number }> {
-  const { modelPath, slots, batchSize, threads, dispatch, signal } = options;
+  const { modelPath, slots, batchSize, threads, dispatch, signal, cache } = options;
   const memory = await contextMemory(model, options);
   const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
   // Looked at before: the library's own check lets through what then takes the whole machine with it.
@@ -38,7 +40,7 @@ export async function openContext(
       sequences: slots,
       batchSize,
       threads,
-      flashAttention: model.flashAttentionSupported,
+      ...cache,
       swaFullCache,
       batching: { dispatchSchedule: dispatch.schedule, itemPrioritizationStrategy: inSlotOrder },
       // The default one makes the context smaller until it fits, and tells nobody.
@@ -57,14 +59,16 @@ function tooLarge({ modelPath, slots }: ContextOptions, contextSize: number | un
 }
 
 /** What a token costs is the difference between two small contexts; asked about an absurd one, the library's estimate does not come back. */
-async function contextMemory(model: LlamaModel, { slots, batchSize }: ContextOptions): Promise<ContextMemory> {
+async function contextMemory(model: LlamaModel, { slots, batchSize, cache }: ContextOptions): Promise<ContextMemory> {
   const estimate = (contextSize: number): Promise<{ cpuRam: number; gpuVram: number }> =>
     model.fileInsights.estimateContextResourceRequirementsV2({
       contextSize,
       sequences: slots,
       batchSize,
       modelGpuLayers: model.gpuLayers,
-      flashAttention: model.flashAttentionSupported,
+      flashAttention: cache.flashAttention,
+      kvCacheKeyType: model.defaultContextKvCacheKeyType,
+      kvCacheValueType: model.defaultContextKvCacheValueType,
       swaFullCache,
     });
   const small = await estimate(probeSize);

@@ -3,7 +3,8 @@
 import type { Embedder, TextPiece } from "@waggle/engine";
 import type { ModelUse } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
-import type { LlamaContextSequence, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
+import type { LlamaContext, LlamaContextSequence, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
+import type { LoraAdapters } from "./lora.ts";
 import { createTextTokenizer, type TextTokenizerOptions } from "./text-tokens.ts";
 
 export interface EmbedderOptions extends TextTokenizerOptions {
@@ -13,6 +14,7 @@ export interface EmbedderOptions extends TextTokenizerOptions {
   /** Most tokens of a piece; less where the vocabulary is large. */
   readonly batchSize: number;
   readonly threads: number;
+  readonly adapters: LoraAdapters;
 }
 
 export interface LlamaEmbedder extends Embedder {
@@ -22,7 +24,9 @@ export interface LlamaEmbedder extends Embedder {
 /** A context of the library's own for vectors; it offers whole texts only. Internal, and stable in a version that is pinned. */
 interface TextContext {
   readonly _sequence: LlamaContextSequence;
-  readonly _llamaContext: { readonly _ctx: { getEmbedding(tokens: number, most?: number): Float64Array } };
+  readonly _llamaContext: LlamaContext & {
+    readonly _ctx: { getEmbedding(tokens: number, most?: number): Float64Array };
+  };
   dispose(): Promise<void>;
 }
 
@@ -53,7 +57,9 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
       // One token more: the library keeps the last place of a context free.
       const size = { contextSize: maxTokens + 1, batchSize, threads };
       const context = ranks ? await model.createRankingContext(size) : await model.createEmbeddingContext(size);
-      return (opened = context as unknown as TextContext);
+      opened = context as unknown as TextContext;
+      options.adapters.apply(opened._llamaContext);
+      return opened;
     } catch (error) {
       throw noMemory(maxTokens, error);
     }
@@ -104,7 +110,9 @@ async function checkMemory(model: LlamaModel, maxTokens: number, batchSize: numb
     batchSize,
     isEmbeddingContext: true,
     modelGpuLayers: model.gpuLayers,
-    flashAttention: model.flashAttentionSupported,
+    flashAttention: model.defaultContextFlashAttention,
+    kvCacheKeyType: model.defaultContextKvCacheKeyType,
+    kvCacheValueType: model.defaultContextKvCacheValueType,
   });
   const { free } = await model.llama.getVramState();
   if (cpuRam > process.availableMemory() || gpuVram > free) throw noMemory(maxTokens);

@@ -45,6 +45,7 @@ test("describes what it loaded", async () => {
     threads: 1,
     maxThreads: expect.any(Number),
     build: expect.any(String),
+    settings: expect.objectContaining({ batch_size: 512, mmap: true }),
     chatFormat: expect.objectContaining({ name: "generic" }),
     infill: false,
     promptTexts: { chatTemplate: expect.stringContaining("messages"), bos: "<s>", eos: "</s>" },

@@ -4,23 +4,25 @@ import { createScope, type Scope } from "@waggle/async";
 import type { Backend } from "@waggle/engine";
 import { GgufError, modelUseOf, readGgufFile, type GgufHeader, type ModelUse } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
-import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { LlamaModel } from "node-llama-cpp";
 import { createBatchDispatch } from "./batch-dispatch.ts";
 import { createLlamaBackend } from "./backend.ts";
 import { openChat } from "./chat.ts";
 import { openContext } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
-import { modelFingerprint } from "./model-fingerprint.ts";
+import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } from "./load-settings.ts";
+import { openLoraAdapters } from "./lora.ts";
+import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "./model-tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend } from "./loaded-model.ts";
+import { openStates } from "./open-states.ts";
 import { openPasses } from "./open-passes.ts";
 import type { Passes } from "./passes.ts";
 import { createSamplingContext } from "./sampling-context.ts";
 import { readVocabulary } from "./vocabulary.ts";
-import { openStateFolder, type StateFolder } from "./state-folder.ts";
 
-export interface LlamaBackendOptions {
+export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
   /** Jobs that run at the same time. */
   readonly slots: number;
@@ -86,11 +88,16 @@ async function load(
   const model = scope.use(
     await llama.loadModel({
       modelPath,
-      gpuLayers: llama.gpu === false ? 0 : "auto",
+      ...modelOptionsOf(options, llama, modelPath, header.architecture),
       ...(onProgress === undefined ? {} : { onLoadProgress: onProgress }),
       ...(signal === undefined ? {} : { loadSignal: signal }),
     }),
   );
+  const cache = cacheOptionsOf(options, model, modelPath);
+  const unlocked = options.mlock === true && llama.gpu === false ? lockWarning(model.size) : undefined;
+  if (unlocked !== undefined) log?.("warn", unlocked);
+  const reason = (): Promise<string | undefined> => errors.reason();
+  const adapters = await openLoraAdapters({ model, modelPath, files: options.lora ?? [], reason });
   const vocabulary = readVocabulary(model, header.infill);
   const loaded = {
     options,
@@ -101,6 +108,8 @@ async function load(
     use,
     vocabulary,
     tokenizer: tokenizerOf(model, vocabulary),
+    loadedSettings: (batchSize: number) => loadedSettingsOf(options, model, cache, batchSize),
+    adapters,
   };
   if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
@@ -113,8 +122,10 @@ async function load(
     threads: maxThreads,
     dispatch,
     signal,
+    cache,
   });
   scope.use(context);
+  adapters.apply(context);
   const chat = await openChat({
     templates: vocabulary.chatTemplates,
     chosen: options.chatTemplate,
@@ -132,7 +143,8 @@ async function load(
     templateSha256: chat.templateSha256,
     chatFormat: chat.format,
   };
-  const states = openStates(options, model, context, llama);
+  const settings = loaded.loadedSettings(batchSize);
+  const states = openStates(options, { model, llama, settings, adapters });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat, contextSize });
   const passes = await openPasses({
     llama,
@@ -168,26 +180,6 @@ function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): 
   return isRecurrent || isHybrid ? defaultBatchSize / 2 : defaultBatchSize;
 }
 
-/** Without states everything works, only slower; so a folder that cannot be used is no reason not to start. */
-function openStates(
-  { modelPath, statesFolder, log }: LlamaBackendOptions,
-  model: LlamaModel,
-  context: LlamaContext,
-  llama: Llama,
-): StateFolder | undefined {
-  if (statesFolder === undefined) return undefined;
-  // Their caches cannot be cut, so a state would only fit the very prompt that it was made from.
-  if (model.fileInsights.isRecurrent || model.fileInsights.isHybrid) return undefined;
-  const { release } = llama.llamaCppRelease;
-  const settings = [release, llama.buildType, String(llama.gpu), String(context.flashAttention)];
-  try {
-    return openStateFolder(statesFolder, modelFingerprint(modelPath, settings));
-  } catch (error) {
-    log?.("warn", `Prefixes are not kept: ${(error as Error).message}`);
-    return undefined;
-  }
-}
-
 /** Looked at before llama.cpp does, which ends the process over a length that lies. */
 async function readHeader(modelPath: string, signal: AbortSignal | undefined): Promise<ReadModel> {
   try {
@@ -198,8 +190,11 @@ async function readHeader(modelPath: string, signal: AbortSignal | undefined): P
   }
 }
 
-function warnOfStretching({ contextSize, log }: LlamaBackendOptions, { trainContextSize }: LlamaModel): void {
-  if (contextSize === undefined || contextSize <= trainContextSize) return;
+function warnOfStretching(
+  { contextSize, ropeFreqScale = 1, log }: LlamaBackendOptions,
+  { trainContextSize }: LlamaModel,
+): void {
+  if (contextSize === undefined || contextSize * ropeFreqScale <= trainContextSize) return;
   log?.(
     "warn",
     `A context of ${contextSize} tokens is more than the ${trainContextSize} that the model was trained on`,

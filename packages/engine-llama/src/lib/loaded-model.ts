@@ -2,10 +2,12 @@
 import { basename, resolve } from "node:path";
 import type { Backend, BackendInfo } from "@waggle/engine";
 import type { GgufHeader, ModelUse } from "@waggle/gguf";
+import type { LoadedSettings } from "@waggle/protocol";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import { createEmbedder, type EmbedderOptions, type LlamaEmbedder } from "./embed.ts";
 import { buildOf } from "./llama.ts";
 import type { LlamaBackendOptions } from "./load.ts";
+import type { LoraAdapters } from "./lora.ts";
 import { cannotLoad } from "./load-error.ts";
 import { describeFile } from "./model-file.ts";
 import { createReadingBackend } from "./reading-backend.ts";
@@ -25,6 +27,8 @@ export interface LoadedModel {
   readonly use: ModelUse;
   readonly vocabulary: Vocabulary;
   readonly tokenizer: Tokenizer;
+  readonly loadedSettings: (batchSize: number) => LoadedSettings;
+  readonly adapters: LoraAdapters;
 }
 
 /**
@@ -32,7 +36,7 @@ export interface LoadedModel {
  * @param chatTemplate "" where the model does not chat
  */
 export function describe(
-  { options, header, llama, model, maxThreads, use, vocabulary }: LoadedModel,
+  { options, header, llama, model, maxThreads, use, vocabulary, loadedSettings }: LoadedModel,
   size: Pick<BackendInfo, "contextSize" | "batchSize">,
   chatTemplate = "",
 ): Omit<BackendInfo, "chatFormat"> {
@@ -51,6 +55,7 @@ export function describe(
     threads: options.threads,
     maxThreads,
     build: buildOf(llama),
+    settings: loadedSettings(size.batchSize),
     infill: use.kind === "generate" && vocabulary.infill !== undefined,
     promptTexts: { chatTemplate, bos: model.tokens.bosString ?? "", eos: model.tokens.eosString ?? "" },
   };
@@ -72,9 +77,9 @@ export function loadReadingBackend(loaded: LoadedModel, release: () => Promise<v
 }
 
 export function embedderOf(
-  { model, use, vocabulary, tokenizer }: LoadedModel,
+  { model, use, vocabulary, tokenizer, adapters }: LoadedModel,
   size: Pick<EmbedderOptions, "maxTokens" | "batchSize" | "threads">,
 ): LlamaEmbedder | undefined {
   const rankTemplate = vocabulary.chatTemplates.get("rerank");
-  return createEmbedder({ model, use, tokenize: tokenizer.tokenize, rankTemplate, ...size });
+  return createEmbedder({ model, use, tokenize: tokenizer.tokenize, rankTemplate, adapters, ...size });
 }

@@ -1,5 +1,6 @@
 // Owns which models' contexts can be shifted. llama.cpp ends the whole process when it cannot, and the library does not tell beforehand,
 // so everything that is not sure to work is refused.
+import type { CacheType } from "@waggle/protocol";
 import type { GgufFileInfo } from "node-llama-cpp";
 
 /** Of `LlamaModel.fileInsights`. */
@@ -12,10 +13,14 @@ export interface MemoryKind {
 /** Their KV caches refuse to be shifted for reasons of their own (llama.cpp v0.5.0, `get_can_shift`). */
 const unshiftableArchitectures = ["step35", "deepseek4"];
 
+/** The others end the process: bf16 cannot be rotated in place, quantized ones are rotated by a matrix that heads of some sizes lack (v0.5.0). */
+const shiftableTypes: readonly CacheType[] = ["f16", "f32"];
+
 /** Why a context of this model cannot be shifted, as the end of a sentence; undefined when it can. */
 export function shiftProblem(
   { metadata, architectureMetadata }: Pick<GgufFileInfo, "metadata" | "architectureMetadata">,
   { isRecurrent, isHybrid, swaSize }: MemoryKind,
+  cacheTypeK: CacheType = "f16",
 ): string | undefined {
   const { architecture } = metadata.general;
   // Where a token has several positions, moving it by one number is undefined.
@@ -25,5 +30,6 @@ export function shiftProblem(
   // Both have lost what a shift would leave in place, and all of it would be computed again in one piece, with everybody waiting.
   if (isRecurrent || isHybrid) return "a recurrent model's context cannot be shifted";
   if (swaSize !== undefined) return "the context of a model with sliding windows cannot be shifted";
+  if (!shiftableTypes.includes(cacheTypeK)) return `a context whose K cache is ${cacheTypeK} cannot be shifted`;
   return undefined;
 }

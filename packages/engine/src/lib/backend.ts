@@ -1,6 +1,6 @@
 // Owns the Backend port: what the step loop needs from whatever computes. It knows slots and tokens, never jobs, HTTP or time.
 import type { AnswerStart, ChatFormat } from "@waggle/chat-format";
-import type { ModelKind, Sampling } from "@waggle/protocol";
+import type { LoadedSettings, ModelKind, Sampling } from "@waggle/protocol";
 
 export type Token = number;
 
@@ -31,6 +31,8 @@ export interface BackendInfo {
   /** Most threads that `setThreads` takes. */
   readonly maxThreads: number;
   readonly build: string;
+  /** Absent where nothing is loaded. */
+  readonly settings?: LoadedSettings | undefined;
   /** How the model's chat template has answers written; its markers that are tokens stand in it as marks. */
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill in: it takes prompts of this kind. */

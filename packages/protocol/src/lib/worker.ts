@@ -1,5 +1,6 @@
 // Owns what a worker says about itself.
 import { z } from "zod";
+import { LoadedSettingsSchema } from "./model-settings.ts";
 
 export const WorkerStateSchema = z.enum(["starting", "loading", "ready", "draining", "stopped", "failed"]);
 export type WorkerStateName = z.infer<typeof WorkerStateSchema>;
@@ -51,6 +52,7 @@ export const WorkerInfoSchema = z
     device: z.string().optional().describe("What computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
     engine_build: z.string().optional().describe("prebuilt, or source."),
+    settings: LoadedSettingsSchema.optional().describe("How the model is loaded; once it is."),
     kind: ModelKindSchema.optional().describe("What the model is for; once it is loaded."),
     embedding_size: z.int().positive().optional().describe("Numbers of a vector, where the model has vectors."),
     chat: ChatAbilitiesSchema.optional().describe("Once the model is loaded."),

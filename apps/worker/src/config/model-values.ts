@@ -1,0 +1,29 @@
+// Owns how the settings of a model's loading are read from text, where they are more than a number or a name.
+import { list, textSchema, type TextSchema } from "./values.ts";
+
+const maxGpuLayers = 10_000;
+const maxPathChars = 4_096;
+/** Far beyond what leaves a model in its senses; it only keeps the numbers finite. */
+const maxScale = 1_000;
+
+export function gpuLayers(): TextSchema<"auto" | "all" | number> {
+  return textSchema(`auto, all, or a whole number up to ${maxGpuLayers}`, (text) => {
+    if (text === "auto" || text === "all") return text;
+    return /^\d{1,5}$/.test(text) && Number(text) <= maxGpuLayers ? Number(text) : undefined;
+  });
+}
+
+export interface LoraFile {
+  readonly path: string;
+  readonly scale: number;
+}
+
+/** `a.gguf`, `a.gguf=0.5`; several with commas between them. */
+export function loraFiles(): TextSchema<readonly LoraFile[]> {
+  return list(`files, each with =scale behind it or without, from -${maxScale} to ${maxScale}`, (item) => {
+    const [, path = "", digits] = /^(.*?)(?:=(-?\d{1,4}(?:\.\d{1,6})?))?$/.exec(item) ?? [];
+    const scale = digits === undefined ? 1 : Number(digits);
+    if (path === "" || path.length > maxPathChars || Math.abs(scale) > maxScale) return undefined;
+    return { path, scale };
+  });
+}
