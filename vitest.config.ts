@@ -16,6 +16,7 @@ const untimed = [
   "tests/chat-requests.test.ts",
   "tests/*-clients.test.ts",
   "tests/collected-cancel.test.ts",
+  "tests/command-line.test.ts",
   "tests/embeddings-rerank.test.ts",
   "tests/engine-process.test.ts",
   "tests/llama-server.test.ts",

@@ -16,6 +16,7 @@ const machine: Machine = {
   homeFolder: "/home/bee",
   stderrIsTerminal: false,
   version: "1.2.3",
+  program: "waggle-worker",
   readText: (path) => (path.endsWith(".yaml") ? "" : "alice:alice-secret\nbob:bob-secret\n"),
 };
 

@@ -1,6 +1,6 @@
 // Owns the configuration: argv, environment and settings file in, one validated, readonly object out. Nobody else reads flags or
 // variables.
-import { isAbsolute, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import { z } from "zod";
@@ -18,6 +18,7 @@ import { optionRows, optionTable } from "./config/option-table.ts";
 import type { OptionKey, OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
 import { readTokens, tokenVariable } from "./config/read-tokens.ts";
+import { defaultModelsFolder } from "./config/well-known.ts";
 import { TokenFileError } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
@@ -63,15 +64,15 @@ export function parseConfig(
   env: Environment,
   machine: Machine = describeMachine(),
 ): ConfigResult {
-  const line = parseCommandLine(argv, machine.version);
+  const line = parseCommandLine(argv, machine);
   if (line.kind === "print") return { kind: "exit", code: exitCodes.ok, stdout: line.text };
-  if (line.kind === "error") return refuse([`Cannot start: ${line.message}.`.replace(/\.\.$/, ".")]);
+  if (line.kind === "error") return refuse([`Cannot start: ${line.message}.`.replace(/\.\.$/, ".")], machine);
 
   try {
     return settingsOf({ flags: line.flags, env, file: configFileOf(line.flags, env, machine) }, machine);
   } catch (error) {
-    if (error instanceof ConfigFileError) return refuse(error.problems);
-    if (error instanceof TokenFileError || error instanceof ChatTemplateError) return refuse([error.message]);
+    if (error instanceof ConfigFileError) return refuse(error.problems, machine);
+    if (error instanceof TokenFileError || error instanceof ChatTemplateError) return refuse([error.message], machine);
     throw error;
   }
 }
@@ -96,13 +97,17 @@ function configFileOf(flags: Sources["flags"], env: Environment, machine: Machin
 function settingsOf(from: Sources, machine: Machine): ConfigResult {
   const { env } = from;
   const parsed = schema.safeParse(rawValues(from));
-  if (!parsed.success) return refuse(parsed.error.issues.map((issue) => describeIssue(issue, from)));
+  if (!parsed.success)
+    return refuse(
+      parsed.error.issues.map((issue) => describeIssue(issue, from)),
+      machine,
+    );
   const values = parsed.data as OptionValues;
 
   const apiToken = variableText(env, tokenVariable);
   const sources = [apiToken && tokenVariable, values.apiTokenFile && "--api-token-file"].filter((source) => source);
   const broken = brokenRules({ values, tokenSource: sources.length === 0 ? undefined : sources.join(" and ") });
-  if (broken.length > 0) return refuse(broken);
+  if (broken.length > 0) return refuse(broken, machine);
   const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
   return { kind: "run", config: completeConfig(values, { apiToken, apiTokens }, env, machine) };
 }
@@ -139,8 +144,8 @@ function describeIssue(issue: z.core.$ZodIssue, { flags, env, file }: Sources): 
   return `Cannot use --${row.flag} ${JSON.stringify(shownReference(text).slice(0, maxShownChars))}${origin}: ${issue.message}.`;
 }
 
-function refuse(problems: readonly string[]): ConfigResult {
-  const stderr = `${problems.join("\n")}\nwaggle-worker --help lists all settings.\n`;
+function refuse(problems: readonly string[], { program }: Machine): ConfigResult {
+  const stderr = `${problems.join("\n")}\n${program} --help lists all settings.\n`;
   return { kind: "exit", code: exitCodes.badConfiguration, stderr };
 }
 
@@ -156,7 +161,7 @@ function completeConfig(
     modelSettings: modelSettingsOf(values, readChatTemplate(values.chatTemplate, machine.readText), machine.cores),
     version: machine.version,
     workerId: values.workerId ?? defaultWorkerId(values.port, machine),
-    modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine)),
+    modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine.homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,
     logFormat: values.logFormat ?? (machine.stderrIsTerminal ? "pretty" : "json"),
@@ -179,14 +184,4 @@ function completeConfig(
 function defaultWorkerId(port: number, machine: Machine): string {
   const host = machine.hostname.replace(/[^A-Za-z0-9.-]+/g, "-").slice(0, 100) || "host";
   return `worker-${host}-${port === 0 ? `p${machine.pid}` : port}`;
-}
-
-/** After the XDG rules, a relative XDG_CACHE_HOME does not count. */
-function defaultModelsFolder(env: Environment, machine: Machine): string {
-  const cache = variableText(env, "XDG_CACHE_HOME");
-  return join(
-    cache !== undefined && isAbsolute(cache) ? cache : join(machine.homeFolder, ".cache"),
-    "waggle",
-    "models",
-  );
 }

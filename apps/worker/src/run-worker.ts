@@ -7,6 +7,7 @@ import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Logger } from "@waggle/telemetry";
 import { parseConfig, readTokens } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
+import { describeMachine } from "./config/machine.ts";
 import { startDaemon } from "./daemon.ts";
 import { PortTakenError, createTokenTable } from "@waggle/front";
 import type { Signals } from "./signals.ts";
@@ -26,16 +27,33 @@ const heapFlags = [
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export async function runWorker(argv: readonly string[], env: Environment, signals: Signals): Promise<void> {
+export interface RunWorkerOptions {
+  /** What started it, as a person types it. */
+  readonly program?: string;
+  /** What stands on stdout for a line that a machine would read; one line of JSON by default. */
+  readonly present?: (line: StdoutLine) => string;
+}
+
+export async function runWorker(
+  argv: readonly string[],
+  env: Environment,
+  signals: Signals,
+  options: RunWorkerOptions = {},
+): Promise<void> {
   for (const flag of heapFlags) setFlagsFromString(flag);
-  const result = parseConfig(argv, env);
-  if (result.kind === "run") return await run(result.config, env, signals);
+  const result = parseConfig(argv, env, describeMachine(options.program));
+  if (result.kind === "run") return await run(result.config, env, signals, options);
   if (result.stdout !== undefined) process.stdout.write(result.stdout);
   if (result.stderr !== undefined) process.stderr.write(result.stderr);
   leaveWith(result.code);
 }
 
-async function run(config: WorkerConfig, env: Environment, signals: Signals): Promise<void> {
+async function run(
+  config: WorkerConfig,
+  env: Environment,
+  signals: Signals,
+  { present = asJson }: RunWorkerOptions,
+): Promise<void> {
   const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-worker" });
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
@@ -53,7 +71,7 @@ async function run(config: WorkerConfig, env: Environment, signals: Signals): Pr
       clock: systemClock,
       terminal: process.stderr.isTTY && config.logFormat === "pretty" ? process.stderr : undefined,
       tokens: () => table,
-      print: (line: StdoutLine) => process.stdout.write(`${JSON.stringify(line)}\n`),
+      print: (line: StdoutLine) => process.stdout.write(present(line)),
     });
     signals.connect({
       onDrain: daemon.drain,
@@ -72,6 +90,10 @@ async function run(config: WorkerConfig, env: Environment, signals: Signals): Pr
       leaveWith(exitCodes.internal);
     }
   }
+}
+
+function asJson(line: StdoutLine): string {
+  return `${JSON.stringify(line)}\n`;
 }
 
 /** Undefined when there is no file, or when it is broken: then the tokens stay as they are. */

@@ -2,6 +2,7 @@
 // defaults' meaning.
 import { exitCodes } from "@waggle/protocol";
 import { Command, CommanderError, Option } from "commander";
+import type { Machine } from "./machine.ts";
 import { variableOf } from "./option-row.ts";
 import type { OptionRow } from "./option-row.ts";
 import { optionRows } from "./option-table.ts";
@@ -15,11 +16,11 @@ export type CommandLine =
 
 const helpColumns = 110;
 
-export function parseCommandLine(argv: readonly string[], version: string): CommandLine {
+export function parseCommandLine(argv: readonly string[], told: Pick<Machine, "version" | "program">): CommandLine {
   let printed = "";
   const options = optionRows.map(([key, row]) => [key, createOption(row)] as const);
   const command = createCommand(
-    version,
+    told,
     options.map(([, option]) => option),
     (text) => (printed += text),
   );
@@ -39,8 +40,12 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
   return { kind: "flags", flags };
 }
 
-function createCommand(version: string, options: readonly Option[], print: (text: string) => void): Command {
-  const command = new Command("waggle-worker")
+function createCommand(
+  { version, program }: Pick<Machine, "version" | "program">,
+  options: readonly Option[],
+  print: (text: string) => void,
+): Command {
+  const command = new Command(program)
     .description("Runs one GGUF model and streams its tokens over HTTP.")
     .usage("[options]")
     .allowExcessArguments(false)
@@ -54,9 +59,9 @@ function createCommand(version: string, options: readonly Option[], print: (text
   for (const option of options) command.addOption(option);
   return command
     .optionsGroup("Other:")
-    .version(`waggle-worker ${version}`, "--version", "print the version")
+    .version(`${program} ${version}`, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .addHelpText("after", afterHelp());
+    .addHelpText("after", afterHelp(program));
 }
 
 function createOption(row: OptionRow): Option {
@@ -75,7 +80,7 @@ function defaultNote(row: OptionRow): string {
   return text === undefined || text === "false" ? "" : ` (default: ${text})`;
 }
 
-function afterHelp(): string {
+function afterHelp(program: string): string {
   const example = optionRows.find(([, row]) => row.flag === "drain-timeout")?.[1] ?? { flag: "port" };
   const codes = {
     [exitCodes.ok]: "left as asked",
@@ -95,10 +100,10 @@ Values:
   see a command line. HF_TOKEN opens private Hugging Face models.
 
 Examples:
-  waggle-worker --local-mode
-  waggle-worker --local-mode --ollama
-  waggle-worker --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
-  WAGGLE_API_TOKEN=… waggle-worker --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
+  ${program} --local-mode
+  ${program} --local-mode --ollama
+  ${program} --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
+  WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
 
 Exit codes:
 ${Object.entries(codes)

@@ -12,6 +12,8 @@ export interface Machine {
   readonly stderrIsTerminal: boolean;
   /** Of the worker. */
   readonly version: string;
+  /** What started it, as a person types it. */
+  readonly program: string;
   /** @throws Error as node:fs does */
   readText(path: string): string;
 }
@@ -20,7 +22,7 @@ export function readText(path: string | URL): string {
   return readFileSync(path, "utf8");
 }
 
-export function describeMachine(): Machine {
+export function describeMachine(program = "waggle-worker"): Machine {
   const manifest = JSON.parse(readText(new URL("../../package.json", import.meta.url))) as { version: string };
   return {
     hostname: hostname(),
@@ -29,6 +31,7 @@ export function describeMachine(): Machine {
     homeFolder: homedir(),
     stderrIsTerminal: Boolean(process.stderr.isTTY),
     version: manifest.version,
+    program,
     readText,
   };
 }

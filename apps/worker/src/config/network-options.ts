@@ -2,6 +2,7 @@
 import { logFormats, logLevels } from "@waggle/telemetry";
 import { baseUrl, bindAddress, hostList, originList, workerId } from "./names.ts";
 import type { OptionRows } from "./option-row.ts";
+import { defaultPort } from "./well-known.ts";
 import { boolean, duration, integer, oneOf, text } from "./values.ts";
 
 export const networkOptions = {
@@ -19,7 +20,7 @@ export const networkOptions = {
     group: "Network",
     help: "port to listen on; 0 picks a free one",
     schema: integer(0, 65_535),
-    default: "7711",
+    default: defaultPort,
   },
   ollama: {
     flag: "ollama",

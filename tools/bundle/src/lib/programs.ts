@@ -40,6 +40,12 @@ export const programs: readonly Program[] = [
     ],
   },
   {
+    name: "cli",
+    folder: "apps/cli",
+    entries: ["main"],
+    bin: { command: "waggle", file: "bin/waggle.js" },
+  },
+  {
     name: "hive",
     folder: "apps/mock-hive",
     entries: ["main"],

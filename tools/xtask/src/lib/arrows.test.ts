@@ -76,6 +76,18 @@ const folders = [
     ["@waggle/worker", "@waggle/engine", "@waggle/testing", "../../worker/src/main.ts"],
   ],
   [
+    "apps/cli/src/x.ts",
+    ["@waggle/client", "@waggle/models", "@waggle/worker", "@waggle/worker/well-known", "commander"],
+    [
+      "@waggle/engine-llama",
+      "@waggle/front",
+      "@waggle/mock-hive",
+      "@waggle/harness",
+      "../../worker/src/main.ts",
+      "zod",
+    ],
+  ],
+  [
     "apps/chat/src/chat/x.tsx",
     ["@waggle/protocol", "@waggle/sse", "preact/hooks"],
     ["@waggle/client", "@waggle/worker", "hono"],

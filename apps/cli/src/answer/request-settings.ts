@@ -1,0 +1,55 @@
+// Owns the settings of a request that a person may set: which there are, and how their words become values. What a value may be, the
+// protocol's own schema says.
+import { GenerateRequestSchema, SamplingSchema, type GenerateRequestInput } from "@waggle/protocol";
+import { CliError, exitCodes } from "../cli-error.ts";
+
+export type RequestSettings = Readonly<Record<string, unknown>>;
+
+const ofAnswers = ["max_tokens", "enable_thinking", "reasoning_effort", "thinking_budget_tokens"] as const;
+const tooLong = new Set(["dry_sequence_breakers", "logit_bias", "grammar"]);
+
+export const settingNames: readonly string[] = [
+  ...ofAnswers,
+  ...Object.keys(SamplingSchema.shape).filter((name) => !tooLong.has(name)),
+];
+
+/** `temperature=0.5`. @throws CliError naming the setting and what it takes */
+export function parseSetting(text: string): readonly [name: string, value: unknown] {
+  const [, name = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(text) ?? [];
+  return [name.trim(), settingValue(name.trim(), value.trim())];
+}
+
+/** @throws CliError naming the setting and what it takes */
+export function settingValue(name: string, text: string): unknown {
+  if (!settingNames.includes(name)) {
+    throw new CliError(`There is no setting "${name}". There are: ${settingNames.join(", ")}.`, exitCodes.wrongUse);
+  }
+  const value = valueOf(text);
+  const request = { messages: [{ role: "user", content: "?" }], [name]: value };
+  const { error } = GenerateRequestSchema.safeParse(request);
+  const issue = error?.issues.find(({ path }) => path[0] === name);
+  if (issue === undefined) return value;
+  throw new CliError(`Cannot set ${name} to "${text}": ${issue.message}.`, exitCodes.wrongUse);
+}
+
+function valueOf(text: string): unknown {
+  if (["true", "on"].includes(text)) return true;
+  if (["false", "off"].includes(text)) return false;
+  return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+export interface RequestWords {
+  readonly messages: NonNullable<GenerateRequestInput["messages"]>;
+  readonly model: string | undefined;
+  readonly settings: RequestSettings;
+  readonly sessionId?: string;
+}
+
+export function requestOf({ messages, model, settings, sessionId }: RequestWords): GenerateRequestInput {
+  return {
+    messages,
+    ...settings,
+    ...(model === undefined ? {} : { model }),
+    ...(sessionId === undefined ? {} : { session_id: sessionId }),
+  };
+}

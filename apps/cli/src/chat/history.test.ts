@@ -1,0 +1,50 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createHistory } from "./history.ts";
+
+let folder = "";
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-history-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+const file = (): string => join(folder, "state", "chat-history");
+
+it("comes back in the next chat, several lines and all, for its owner alone", () => {
+  const first = createHistory(file());
+  first.add("one");
+  first.add("two\nlines");
+  first.add("two\nlines");
+  expect(createHistory(file()).entries).toEqual(["one", "two\nlines"]);
+  expect(statSync(file()).mode & 0o777).toBe(0o600);
+});
+
+it("drops what is damaged and keeps the rest", () => {
+  createHistory(file()).add("kept");
+  writeFileSync(file(), `${readFileSync(file(), "utf8")}{"a":1}\nnonsense\n"cut o`);
+  expect(createHistory(file()).entries).toEqual(["kept"]);
+});
+
+it("is bounded, in entries and in bytes", () => {
+  const history = createHistory(file());
+  for (let i = 0; i < 1_100; i++) history.add(`entry ${i}`);
+  history.add("x".repeat(20_000));
+  expect(history.entries).toHaveLength(1_000);
+  expect(createHistory(file()).entries.at(-1)).toBe("entry 1099");
+  writeFileSync(
+    file(),
+    Array.from({ length: 200 }, (_, i) => `${JSON.stringify(`${i} ${"y".repeat(9_000)}`)}\n`).join(""),
+  );
+  createHistory(file());
+  expect(statSync(file()).size).toBeLessThan(600_000);
+  expect(createHistory(file()).entries.at(-1)).toMatch(/^199 /);
+});
+
+it("is not kept where nothing can be written, or nobody wants it", () => {
+  const nowhere = createHistory(join(folder, "file", "history"));
+  writeFileSync(join(folder, "file"), "");
+  chmodSync(join(folder, "file"), 0o400);
+  nowhere.add("one");
+  expect(nowhere.entries).toEqual(["one"]);
+  createHistory(undefined).add("two");
+  expect(createHistory(undefined).entries).toEqual([]);
+});

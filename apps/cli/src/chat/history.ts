@@ -1,0 +1,84 @@
+// Owns what was typed before: a file of JSON lines in the state folder, readable to its owner alone, and bounded.
+import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+const maxEntries = 1_000;
+const maxBytes = 1_048_576;
+/** A longer message is not kept: it was pasted, and the file is for what was typed. */
+const maxEntryChars = 16_384;
+
+export interface ChatHistory {
+  /** Oldest first. */
+  readonly entries: readonly string[];
+  /** Never throws: a chat goes on where its history cannot be kept. */
+  add(message: string): void;
+}
+
+export function createHistory(path: string | undefined): ChatHistory {
+  const entries = path === undefined ? [] : load(path);
+  return {
+    entries,
+    add(message) {
+      if (message.length > maxEntryChars || entries.at(-1) === message) return;
+      entries.push(message);
+      if (entries.length > maxEntries) entries.shift();
+      if (path !== undefined) append(path, message);
+    },
+  };
+}
+
+function load(path: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return [];
+  }
+  const lines = text.split("\n").filter((line) => line !== "");
+  const entries = lines.flatMap(parseEntry).slice(-maxEntries);
+  if (text.length > maxBytes || lines.length > 2 * maxEntries) rewrite(path, entries);
+  return entries;
+}
+
+function parseEntry(line: string): string[] {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "string" ? [value] : [];
+  } catch {
+    // A line that was cut off, or somebody else's.
+    return [];
+  }
+}
+
+function append(path: string, message: string): void {
+  quietly(() => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // One write each: two chats at once keep whole lines.
+    appendFileSync(path, `${JSON.stringify(message)}\n`, { mode: 0o600 });
+  });
+}
+
+/** The newest ones that fit into half of the limit. */
+function rewrite(path: string, entries: readonly string[]): void {
+  const kept: string[] = [];
+  let bytes = 0;
+  for (const entry of entries.toReversed()) {
+    const line = `${JSON.stringify(entry)}\n`;
+    bytes += line.length;
+    if (bytes > maxBytes / 2) break;
+    kept.unshift(line);
+  }
+  quietly(() => {
+    const next = `${path}.${process.pid}`;
+    writeFileSync(next, kept.join(""), { mode: 0o600 });
+    renameSync(next, path);
+  });
+}
+
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // A folder that cannot be written is what `waggle doctor` is for.
+  }
+}

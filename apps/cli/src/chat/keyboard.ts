@@ -1,0 +1,144 @@
+// Owns what comes from the keyboard: what is pasted becomes one line, a Ctrl-C during an answer stops it, and what is typed while nobody
+// reads a line waits for whoever reads the next one.
+import { PassThrough } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+
+const pasteStart = "\u001b[200~";
+const pasteEnd = "\u001b[201~";
+const pasteOn = "\u001b[?2004h";
+const pasteOff = "\u001b[?2004l";
+const ctrlC = "\u0003";
+/** Enter, Ctrl-C and Ctrl-D may end a line; what follows them in the same piece belongs to the next one. */
+const mayEnd = ["\r", "\n", ctrlC, "\u0004"];
+/** Of one paste; what comes after it is dropped. */
+const maxPasteChars = 1_048_576;
+/** Of what waits; what comes after it is dropped. */
+const maxAheadChars = 65_536;
+
+/** Node's line editor reads this as its terminal. */
+export type EditorInput = PassThrough & { isTTY: true; setRawMode(raw: boolean): unknown };
+
+export interface Keyboard {
+  readonly input: EditorInput;
+  /** A line is read from now on. */
+  open(): void;
+  /** It has ended: keys wait. */
+  shut(): void;
+  /** Until the returned function is called, a Ctrl-C calls this. */
+  hold(onInterrupt: () => void): () => void;
+  /** The terminal is as it was found. */
+  close(): void;
+}
+
+export interface KeyboardOptions {
+  readonly stdin: Pick<NodeJS.ReadStream, "on" | "off" | "pause" | "resume" | "setRawMode">;
+  readonly write: (text: string) => void;
+  /** What stands in the line for a pasted text. */
+  readonly collapse: (text: string) => string;
+}
+
+export function createKeyboard({ stdin, write, collapse }: KeyboardOptions): Keyboard {
+  const input = Object.assign(new PassThrough(), {
+    isTTY: true as const,
+    // The editor switches to raw mode for each line; it stays on between them, so that a Ctrl-C is a key and no signal.
+    setRawMode: (raw: boolean) => (raw ? stdin.setRawMode(true) : undefined),
+  });
+  const utf8 = new StringDecoder("utf8");
+  const reader = createPasteReader(collapse);
+  let onInterrupt: (() => void) | undefined;
+  let reading = false;
+  let waiting = "";
+
+  function take(keys: string): void {
+    for (const key of keys) {
+      if (key === ctrlC && onInterrupt !== undefined) {
+        waiting = "";
+        onInterrupt();
+      } else if (waiting.length < maxAheadChars || reading) waiting += key;
+    }
+    flush();
+  }
+
+  function flush(): void {
+    if (!reading || waiting === "") return;
+    const ends = mayEnd.map((key) => waiting.indexOf(key)).filter((at) => at !== -1);
+    const keys = ends.length === 0 ? waiting : waiting.slice(0, Math.min(...ends) + 1);
+    waiting = waiting.slice(keys.length);
+    input.write(keys);
+    // The editor takes a piece whole. Only when it has, it is known whether the line goes on.
+    if (waiting !== "") setImmediate(flush);
+  }
+
+  const onData = (chunk: Buffer): void => take(reader.read(utf8.write(chunk)));
+  const onEnd = (): void => void input.end();
+  stdin.on("data", onData);
+  stdin.on("end", onEnd);
+  stdin.setRawMode(true);
+  stdin.resume();
+  write(pasteOn);
+
+  return {
+    input,
+    open() {
+      reading = true;
+      flush();
+    },
+    shut: () => void (reading = false),
+    hold(interrupt) {
+      onInterrupt = interrupt;
+      return () => void (onInterrupt = undefined);
+    },
+    close() {
+      stdin.off("data", onData);
+      stdin.off("end", onEnd);
+      stdin.setRawMode(false);
+      stdin.pause();
+      write(pasteOff);
+    },
+  };
+}
+
+/** Bracketed paste: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html, "Bracketed Paste Mode". */
+function createPasteReader(collapse: (text: string) => string): { read(text: string): string } {
+  let rest = "";
+  let pasted: string | undefined;
+
+  function step(text: string): { readonly keys: string; readonly left: string } {
+    const wanted = pasted === undefined ? pasteStart : pasteEnd;
+    const at = text.indexOf(wanted);
+    // The mark may come in two pieces. A lone Escape is a key.
+    const cut = at === -1 ? text.length - partialLength(text, wanted) : at;
+    const before = text.slice(0, cut);
+    const after = at === -1 ? "" : text.slice(at + wanted.length);
+    rest = at === -1 ? text.slice(cut) : "";
+    if (pasted === undefined) {
+      if (at !== -1) pasted = "";
+      return { keys: before, left: after };
+    }
+    pasted = (pasted + before).slice(0, maxPasteChars);
+    if (at === -1) return { keys: "", left: "" };
+    const keys = collapse(pasted);
+    pasted = undefined;
+    return { keys, left: after };
+  }
+
+  return {
+    read(text) {
+      let keys = "";
+      let left = rest + text;
+      while (left !== "") {
+        const result = step(left);
+        keys += result.keys;
+        left = result.left;
+      }
+      return keys;
+    },
+  };
+}
+
+function partialLength(text: string, wanted: string): number {
+  for (let length = Math.min(wanted.length - 1, text.length); length > 1; length--) {
+    if (text.endsWith(wanted.slice(0, length))) return length;
+  }
+  return 0;
+}

@@ -1,0 +1,131 @@
+// Owns the commands within a chat: what each does to the conversation, and what is said about it. It asks nobody: the names of models are
+// handed in.
+import { settingNames, settingValue } from "../answer/request-settings.ts";
+import { CliError } from "../cli-error.ts";
+import type { Conversation } from "./conversation.ts";
+
+export interface SlashWorld {
+  readonly conversation: Conversation;
+  /** The name of the model that answers. */
+  readonly modelName: string;
+  /** What the worker has; empty where it could not be asked. */
+  readonly models: readonly string[];
+  /** Of the last answer. */
+  readonly stats: string;
+}
+
+export interface SlashOutcome {
+  readonly conversation?: Conversation;
+  readonly modelName?: string;
+  readonly say?: string;
+  readonly leave?: true;
+}
+
+interface SlashCommand {
+  readonly name: string;
+  readonly words: string;
+  readonly help: string;
+  readonly run: (world: SlashWorld, rest: string) => SlashOutcome;
+}
+
+const table: readonly SlashCommand[] = [
+  { name: "model", words: "[name]", help: "switch to another model, or list them", run: model },
+  { name: "system", words: "[text]", help: "what the model is told before all else; none takes it back", run: system },
+  {
+    name: "set",
+    words: "[name value]",
+    help: "a setting, such as temperature 0.5; without a value its default",
+    run: set,
+  },
+  { name: "clear", words: "", help: "begin a new conversation", run: clear },
+  {
+    name: "stats",
+    words: "",
+    help: "tokens and times of the last answer",
+    run: ({ stats }) => ({ say: stats || "Nothing has been answered yet." }),
+  },
+  { name: "help", words: "", help: "this list", run: () => ({ say: helpText() }) },
+  { name: "exit", words: "", help: "leave; so does Ctrl-D", run: () => ({ leave: true }) },
+];
+/** For fingers that know other programs. */
+const alsoExit = ["bye", "quit"];
+
+export function isSlashCommand(message: string): boolean {
+  return /^\/[a-z?]*( |$)/.test(message);
+}
+
+/** @throws CliError with a sentence for what makes no sense; the chat goes on */
+export function runSlashCommand(message: string, world: SlashWorld): SlashOutcome {
+  const [, name = "", rest = ""] = /^\/(\S*)\s*([^]*)$/.exec(message) ?? [];
+  const wanted = alsoExit.includes(name) ? "exit" : name === "?" || name === "" ? "help" : name;
+  const command = table.find((row) => row.name === wanted);
+  if (command === undefined) throw new CliError(`There is no /${name}. /help lists what there is.`);
+  return command.run(world, rest.trim());
+}
+
+function model({ models, modelName, conversation }: SlashWorld, name: string): SlashOutcome {
+  const list = models.map((other) => `${other === modelName ? "*" : " "} ${other}`).join("\n");
+  if (name === "") return { say: list === "" ? modelName : list };
+  if (!models.includes(name)) throw new CliError(`There is no model ${name}. There is: ${models.join(", ")}.`);
+  return { conversation: { ...conversation, model: name }, modelName: name, say: `${name} answers from now on.` };
+}
+
+function system({ conversation }: SlashWorld, text: string): SlashOutcome {
+  if (text === "") return { say: conversation.system ?? "There is none. /system <text> sets it." };
+  if (text === "none") return { conversation: { ...conversation, system: undefined }, say: "The system text is gone." };
+  return { conversation: { ...conversation, system: text }, say: "It is told to the model from the next prompt on." };
+}
+
+function set({ conversation }: SlashWorld, rest: string): SlashOutcome {
+  const { settings } = conversation;
+  const [, name = "", text = ""] = /^([^\s=]*)[\s=]*([^]*)$/.exec(rest) ?? [];
+  if (name === "") {
+    const given = Object.entries(settings).map(([key, value]) => `${key} = ${String(value)}`);
+    return { say: [...given, `There are: ${settingNames.join(", ")}.`].join("\n") };
+  }
+  if (text === "" && name in settings) {
+    const { [name]: _, ...others } = settings;
+    return { conversation: { ...conversation, settings: others }, say: `${name} is back at its default.` };
+  }
+  const value = settingValue(name, text);
+  return {
+    conversation: { ...conversation, settings: { ...settings, [name]: value } },
+    say: `${name} = ${String(value)}`,
+  };
+}
+
+function clear({ conversation }: SlashWorld): SlashOutcome {
+  return { conversation: { ...conversation, messages: [] }, say: "A new conversation." };
+}
+
+function helpText(): string {
+  const rows = table.map(({ name, words, help }) => [`/${name} ${words}`.trim(), help] as const);
+  const width = Math.max(...rows.map(([usage]) => usage.length));
+  return [
+    ...rows.map(([usage, help]) => `${usage.padEnd(width)}  ${help}`),
+    "",
+    'Several lines: between """ and """, with \\ at a line\'s end, or pasted.',
+    "Ctrl-C stops an answer, Tab completes, the arrows bring back what was typed.",
+  ].join("\n");
+}
+
+/** For the editor's Tab: what the line may go on as, and the part of it that this replaces. */
+export function completeSlash(line: string, models: readonly string[]): [candidates: string[], replaced: string] {
+  const [, command, word = ""] = /^\/(model|set) +(\S*)$/.exec(line) ?? [];
+  if (command !== undefined) {
+    const words = command === "model" ? models : settingNames;
+    return [candidates(words, word), word];
+  }
+  if (!/^\/\S*$/.test(line)) return [[], line];
+  return [
+    candidates(
+      table.map(({ name }) => `/${name}`),
+      line,
+    ),
+    line,
+  ];
+}
+
+function candidates(words: readonly string[], begin: string): string[] {
+  return words.filter((word) => word.startsWith(begin)).map((word) => `${word} `);
+}

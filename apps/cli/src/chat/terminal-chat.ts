@@ -1,0 +1,142 @@
+// Owns a chat in a terminal: reads a message, shows its answer, and again; until the person leaves.
+import { showAnswer, statsOf } from "../answer/show-answer.ts";
+import { BrokenStreamError } from "@waggle/client";
+import { WaggleError } from "@waggle/protocol";
+import { CliError, failureOf } from "../cli-error.ts";
+import type { Context } from "../command.ts";
+import { createStatusLine } from "../terminal/status-line.ts";
+import { createWordWrap } from "../terminal/word-wrap.ts";
+import type { Session } from "../worker/open-session.ts";
+import { modelsOf } from "../worker/model-names.ts";
+import { createComposer } from "./composer.ts";
+import { requestFor, withTurn, type Conversation } from "./conversation.ts";
+import type { ChatHistory } from "./history.ts";
+import { createKeyboard } from "./keyboard.ts";
+import { readLine, type TypedLine } from "./line-input.ts";
+import { createPastes } from "./pastes.ts";
+import { completeSlash, isSlashCommand, runSlashCommand } from "./slash-commands.ts";
+
+export interface TerminalChatOptions {
+  readonly context: Context;
+  readonly output: NodeJS.WritableStream;
+  readonly session: Session;
+  readonly conversation: Conversation;
+  readonly history: ChatHistory;
+}
+
+/** Resolves when the person leaves. */
+export async function chatInTerminal(options: TerminalChatOptions): Promise<void> {
+  const { context, output, session, history } = options;
+  const { out, signal } = context;
+  const pastes = createPastes();
+  const composer = createComposer();
+  const keyboard = createKeyboard({ stdin: context.stdin, write: out.write, collapse: pastes.collapse });
+  const status = createStatusLine(out);
+  let conversation = options.conversation;
+  let { modelName } = session;
+  let models: readonly string[] = [];
+  let stats = "";
+
+  async function askModels(): Promise<void> {
+    models = await modelsOf(session.client, signal).then(
+      (all) => all.filter(({ kind }) => kind === undefined || kind === "generate").map(({ name }) => name),
+      () => [modelName],
+    );
+  }
+
+  function next(): Promise<TypedLine> {
+    return readLine(keyboard, output, {
+      prompt: composer.open ? out.style.dim("... ") : out.style.cyan("> "),
+      history: history.entries.map(pastes.collapse).toReversed(),
+      complete: (line) => completeSlash(line, models),
+    });
+  }
+
+  async function answer(prompt: string): Promise<void> {
+    const stop = new AbortController();
+    const release = keyboard.hold(() => stop.abort());
+    const whole = AbortSignal.any([stop.signal, signal]);
+    try {
+      const events = session.client.inference(requestFor(conversation, prompt), { signal: whole });
+      const outcome = await showAnswer(events, { out, status, forPerson: true, signal: whole });
+      signal.throwIfAborted();
+      conversation = withTurn(conversation, prompt, outcome);
+      stats = statsOf(outcome);
+      if (outcome.error !== undefined) complain(new CliError(outcome.error.message));
+      else say(outcome.stopped ? "Stopped." : stats);
+    } finally {
+      release();
+    }
+  }
+
+  function say(text: string): void {
+    if (text !== "") out.write(`${out.style.dim(createWordWrap(out.columns).push(text))}\n`);
+  }
+
+  function complain(error: unknown): void {
+    const text = failureOf(error).message ?? "";
+    out.write(`${out.style.red(createWordWrap(out.columns).push(text))}\n`);
+  }
+
+  /** Whether the chat goes on. */
+  async function obey(message: string): Promise<boolean> {
+    if (!isSlashCommand(message)) {
+      await answer(message);
+      out.write("\n");
+      return true;
+    }
+    if (/^\/model( |$)/.test(message)) await askModels();
+    const outcome = runSlashCommand(message, { conversation, modelName, models, stats });
+    conversation = outcome.conversation ?? conversation;
+    modelName = outcome.modelName ?? modelName;
+    say(outcome.say ?? "");
+    return outcome.leave !== true;
+  }
+
+  try {
+    await askModels();
+    say(`${modelName} at ${session.url}. /help lists the commands, Ctrl-D leaves.\n`);
+    let interrupted = false;
+    for (;;) {
+      const typed = await Promise.race([next(), abortOf(signal)]);
+      if (typed.kind === "end") {
+        out.write("\n");
+        return;
+      }
+      if (typed.kind === "interrupt") {
+        const again: boolean = interrupted && typed.empty;
+        interrupted = typed.empty && !composer.open;
+        composer.reset();
+        out.write("\n");
+        if (again) return;
+        if (interrupted) say("Ctrl-C once more leaves, and so does Ctrl-D.");
+        continue;
+      }
+      interrupted = false;
+      const message = composer.add(pastes.expand(typed.text))?.trim() ?? "";
+      if (message === "") continue;
+      history.add(message);
+      try {
+        if (!(await obey(message))) return;
+      } catch (error) {
+        if (signal.aborted || !isTheirs(error)) throw error;
+        complain(error);
+      }
+    }
+  } finally {
+    status.clear();
+    keyboard.close();
+  }
+}
+
+/** What a person can do something about; the chat goes on. */
+function isTheirs(error: unknown): boolean {
+  return error instanceof CliError || error instanceof WaggleError || error instanceof BrokenStreamError;
+}
+
+async function abortOf(signal: AbortSignal): Promise<never> {
+  signal.throwIfAborted();
+  return await new Promise<never>((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
+  );
+}

@@ -1,0 +1,60 @@
+// Owns how a command fails: a sentence with what to do, and an exit code; whatever else is thrown becomes one.
+import { BrokenStreamError } from "@waggle/client";
+import { WaggleError } from "@waggle/protocol";
+
+/** After sysexits.h where it has a word for it. */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  wrongUse: 64,
+  /** No worker answers. */
+  unavailable: 69,
+  interrupted: 130,
+} as const;
+
+/** The message is a whole sentence, and says what to do where that is known. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = exitCodes.failed, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The reason with which everything is given up at a Ctrl-C. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+
+  constructor() {
+    super("Interrupted.");
+  }
+}
+
+export interface Failure {
+  /** Undefined: it needs no words. */
+  readonly message: string | undefined;
+  readonly exitCode: number;
+}
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof InterruptedError) return { message: undefined, exitCode: exitCodes.interrupted };
+  if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode };
+  if (error instanceof WaggleError) return { message: sentence(error), exitCode: codeOf(error) };
+  if (error instanceof BrokenStreamError) {
+    return { message: `${error.message}. The worker's log may say why.`, exitCode: exitCodes.failed };
+  }
+  return { message: error instanceof Error ? error.message : String(error), exitCode: exitCodes.failed };
+}
+
+function codeOf({ code }: WaggleError): number {
+  if (code === "invalid_argument") return exitCodes.wrongUse;
+  return code === "unavailable" ? exitCodes.unavailable : exitCodes.failed;
+}
+
+function sentence({ code, message }: WaggleError): string {
+  const told = /[.!?]$/.test(message) ? message : `${message}.`;
+  const remedy = code === "unauthenticated" ? " Set the variable WAGGLE_API_TOKEN to one of its tokens." : "";
+  return told + remedy;
+}

@@ -1,0 +1,107 @@
+// Owns the way from words to a command: commander made from the table, and what comes of its errors.
+import { Command, CommanderError, Option } from "commander";
+import type { CommandSpec, Context, Words } from "./command.ts";
+import { commandLoaders } from "./command-loaders.ts";
+import { commandTable, serveCommand, type CommandName } from "./command-table.ts";
+import { CliError, exitCodes, failureOf } from "./cli-error.ts";
+
+const helpColumns = 110;
+
+/** Resolves with the exit code, whatever happens; what went wrong stands on stderr as one sentence. */
+export async function runCommandLine(argv: readonly string[], context: Context): Promise<number> {
+  try {
+    return await dispatch(argv, context);
+  } catch (error) {
+    const { message, exitCode } = failureOf(error);
+    if (message !== undefined) context.err.write(`${context.err.style.red("waggle:")} ${message}\n`);
+    return exitCode;
+  }
+}
+
+async function dispatch(argv: readonly string[], context: Context): Promise<number> {
+  const chosen: { readonly name: CommandName; readonly words: Words }[] = [];
+  const program = createProgram(context, (name, words) => chosen.push({ name, words }));
+  try {
+    program.parse([...(argv.length === 0 ? ["--help"] : argv)], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return exitCodes.ok;
+    throw new CliError(usageMessage(error, argv), exitCodes.wrongUse, { cause: error });
+  }
+  const [command] = chosen;
+  if (command === undefined) return exitCodes.ok;
+  const { run } = await commandLoaders[command.name]();
+  return await run(context, command.words);
+}
+
+function usageMessage(error: CommanderError, argv: readonly string[]): string {
+  const reason = error.message
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ")
+    .trim();
+  const named = commandTable.find(({ name }) => name === argv[0]);
+  const help = named === undefined ? "waggle --help lists the commands" : `waggle ${named.name} --help says more`;
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${/[.?)]$/.test(reason) ? "" : "."} (${help}.)`;
+}
+
+type Choose = (name: CommandName, words: Words) => void;
+
+function createProgram(context: Context, choose: Choose): Command {
+  const program = base(new Command("waggle"), context)
+    .description("Runs language models on this machine, and talks to them.")
+    .usage("<command> [options]")
+    .version(`waggle ${context.config.version}`, "--version", "print the version")
+    .helpCommand(false)
+    .addHelpText("after", "\nwaggle <command> --help says more of each.");
+  program.addCommand(serveEntry(context));
+  for (const spec of commandTable) {
+    program.addCommand(commandOf(spec, context, (words) => choose(spec.name, words)));
+  }
+  return program;
+}
+
+/** For the list of commands alone: main hands its words to the worker before anything is parsed here. */
+function serveEntry(context: Context): Command {
+  return base(new Command(serveCommand.name), context).summary(serveCommand.summary).usage("[models...] [options]");
+}
+
+function commandOf(spec: CommandSpec, context: Context, choose: (words: Words) => void): Command {
+  const command = base(new Command(spec.name), context)
+    .summary(spec.summary)
+    .description(`${spec.summary.charAt(0).toUpperCase()}${spec.summary.slice(1)}.`)
+    .allowExcessArguments(false)
+    .addHelpText("after", `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join("\n")}`);
+  for (const { name, help, required, variadic } of spec.arguments ?? []) {
+    const word = variadic === true ? `${name}...` : name;
+    command.argument(required === true ? `<${word}>` : `[${word}]`, help);
+  }
+  for (const { flags, help, repeatable } of spec.options ?? []) {
+    const option = new Option(flags, help);
+    if (repeatable === true) option.argParser((value, before: string[] | undefined) => [...(before ?? []), value]);
+    command.addOption(option);
+  }
+  return command.action(() => choose(wordsOf(command)));
+}
+
+function base(command: Command, { out }: Context): Command {
+  return command
+    .exitOverride()
+    .helpOption("-h, --help", "print this help")
+    .configureOutput({
+      writeOut: (text) => out.write(text),
+      // The error's sentence is ours to write.
+      writeErr: () => {},
+      getOutHelpWidth: () => helpColumns,
+      getOutHasColors: () => false,
+    });
+}
+
+function wordsOf(command: Command): Words {
+  const options = command.opts<Record<string, unknown>>();
+  return {
+    args: command.args,
+    text: (option) => (typeof options[option] === "string" ? options[option] : undefined),
+    list: (option) => (Array.isArray(options[option]) ? (options[option] as string[]) : []),
+    has: (option) => options[option] === true,
+  };
+}

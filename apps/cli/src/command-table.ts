@@ -1,0 +1,133 @@
+// Owns which commands there are, in the order in which the help lists them.
+import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
+
+const url: OptionSpec = {
+  flags: "--url <url>",
+  help: "the worker's address (default: $WAGGLE_URL, or this machine's)",
+};
+const json: OptionSpec = { flags: "--json", help: "print JSON" };
+const yes: OptionSpec = { flags: "--yes", help: "do not ask" };
+const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
+const keepAlive: OptionSpec = {
+  flags: "--keep-alive <time>",
+  help: "stay loaded so long after the last job: 5m, or -1",
+};
+const set: OptionSpec = {
+  flags: "--set <name=value>",
+  help: "a setting of the request, such as temperature=0.5 (repeatable)",
+  repeatable: true,
+};
+const system: OptionSpec = { flags: "--system <text>", help: "what the model is told before all else" };
+
+export const commandTable = [
+  {
+    name: "chat",
+    summary: "talk to a model",
+    arguments: [{ name: "model", help: "name, file or reference; the worker's own by default", completion: "model" }],
+    options: [url, system, set, { flags: "--no-history", help: "neither read nor keep what is typed" }],
+    examples: ["waggle chat", "waggle chat ./qwen3-4b-q4_k_m.gguf", 'waggle chat --system "Answer in French."'],
+  },
+  {
+    name: "run",
+    summary: "print one answer",
+    arguments: [
+      {
+        name: "words",
+        help: "the prompt, after a model's name or without; what comes on stdin follows it",
+        variadic: true,
+        completion: "model",
+      },
+    ],
+    options: [url, system, set, { flags: "--stats", help: "tell tokens and times on stderr" }],
+    examples: [
+      'waggle run "Why is the sky blue?"',
+      'waggle run qwen3-4b "Why is the sky blue?"',
+      'git diff | waggle run "Write a commit message for this."',
+    ],
+  },
+  {
+    name: "list",
+    summary: "the models there are",
+    options: [url, json, { flags: "--names", help: "names alone; nothing where no worker answers" }],
+    examples: ["waggle list", "waggle list --json"],
+  },
+  {
+    name: "show",
+    summary: "what is known of a model",
+    arguments: [model],
+    options: [url, json],
+    examples: ["waggle show qwen3-4b"],
+  },
+  {
+    name: "ps",
+    summary: "the models that are loaded, with memory, slots and how long they stay",
+    options: [url, json],
+    examples: ["waggle ps"],
+  },
+  {
+    name: "pull",
+    summary: "download a model",
+    arguments: [
+      {
+        name: "reference",
+        help: "hf:user/repo:quant, ollama:name:tag, or a URL, with #sha256=… or without",
+        required: true,
+      },
+    ],
+    options: [url, { flags: "--name <name>", help: "serve it under this name" }],
+    examples: ["waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
+  },
+  {
+    name: "rm",
+    summary: "delete a model that was downloaded",
+    arguments: [model],
+    options: [url, yes],
+    examples: ["waggle rm qwen3-4b"],
+  },
+  {
+    name: "load",
+    summary: "load a model into memory",
+    arguments: [model],
+    options: [url, keepAlive],
+    examples: ["waggle load qwen3-4b --keep-alive 1h"],
+  },
+  {
+    name: "unload",
+    summary: "free a model's memory once its jobs have ended",
+    arguments: [model],
+    options: [url],
+    examples: ["waggle unload qwen3-4b"],
+  },
+  {
+    name: "pin",
+    summary: "keep a model loaded",
+    arguments: [model],
+    options: [url, { flags: "--off", help: "let it go again" }],
+    examples: ["waggle pin qwen3-4b", "waggle pin qwen3-4b --off"],
+  },
+  {
+    name: "swap",
+    summary: "serve another file under a model's name, without breaking a stream",
+    arguments: [
+      model,
+      { name: "reference", help: "a file in the models folder, a name, or what can be downloaded", required: true },
+    ],
+    options: [url, { flags: "--unload-first", help: "where both do not fit: the old one may leave first" }],
+    examples: ["waggle swap assistant hf:Qwen/Qwen3-4B-GGUF:Q5_K_M"],
+  },
+  {
+    name: "completion",
+    summary: "print a shell's completions",
+    arguments: [{ name: "shell", help: "bash, zsh or fish", required: true, completion: ["bash", "zsh", "fish"] }],
+    examples: ["source <(waggle completion bash)", "waggle completion fish > ~/.config/fish/completions/waggle.fish"],
+  },
+] as const satisfies readonly CommandSpec[];
+
+export type CommandName = (typeof commandTable)[number]["name"];
+
+/** Its flags are the worker's, and the worker reads them: it is no row of the table. */
+export const serveCommand = {
+  name: "serve",
+  summary: "start a worker: models, and any flag of waggle-worker",
+  examples: ["waggle serve", "waggle serve ./qwen3-4b-q4_k_m.gguf --slots 4", "waggle serve --help"],
+} as const;

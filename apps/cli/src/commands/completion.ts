@@ -1,0 +1,22 @@
+// Owns `waggle completion`.
+import { CliError, exitCodes } from "../cli-error.ts";
+import type { Run } from "../command.ts";
+import { commandTable, serveCommand } from "../command-table.ts";
+import { bashScript } from "../completion/bash.ts";
+import { fishScript } from "../completion/fish.ts";
+import { wordsOf } from "../completion/words.ts";
+import { zshScript } from "../completion/zsh.ts";
+
+const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
+
+export const run: Run = ({ out }, { args: [shell = ""] }) => {
+  const write = Object.entries(scripts).find(([name]) => name === shell)?.[1];
+  if (write === undefined) {
+    throw new CliError(
+      `There are completions for ${Object.keys(scripts).join(", ")}, and not for ${shell}.`,
+      exitCodes.wrongUse,
+    );
+  }
+  out.write(write(wordsOf(serveCommand, commandTable)));
+  return Promise.resolve(exitCodes.ok);
+};

@@ -1,0 +1,182 @@
+// The commands about a worker's models, each over HTTP against a worker that is scripted.
+import { WaggleError, type ModelEvent } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
+import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
+
+interface Told extends CommandResult {
+  readonly asked: readonly (readonly [method: string, path: string, body: unknown])[];
+}
+
+async function ask(
+  argv: readonly string[],
+  script: FakeWorkerScript = {},
+  options: CommandOptions = {},
+): Promise<Told> {
+  await using worker = await startFakeWorker(script);
+  const result = await runCommand([...argv, "--url", worker.url], options);
+  return { ...result, asked: worker.asked };
+}
+
+const gib = 2 ** 30;
+const bee = modelStatus("bee", {
+  aliases: ["assistant"],
+  default: true,
+  file_bytes: 1.5 * gib,
+  quantization: "Q4_K_M",
+  parameters: 3_090_000_000,
+  kind: "generate",
+  architecture: "qwen2",
+  context_size: 4_096,
+  trained_context_size: 32_768,
+  slots: { total: 8, busy: 2 },
+  expires_at: new Date(Date.now() + 290_500).toISOString(),
+  memory: { weights: gib, kv_cache: gib / 2, compute: gib / 8, process: gib / 8, total: 1.75 * gib },
+});
+const wasp = modelStatus("wasp", { state: "unloaded", source: "folder", deletable: false, file_bytes: 10 });
+const two = { models: [bee, wasp] };
+
+describe("waggle list", () => {
+  it("is a table", async () => {
+    expect((await ask(["list"], two)).out).toBe(
+      [
+        "NAME                          SIZE  QUANTIZATION  STATE     SOURCE",
+        "bee, assistant (default)  1.50 GiB  Q4_K_M        ready     download",
+        "wasp                          10 B                unloaded  folder",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("is JSON, or names alone", async () => {
+    expect(JSON.parse((await ask(["list", "--json"], two)).out)).toEqual([bee, wasp]);
+    expect((await ask(["list", "--names"], two)).out).toBe("bee\nassistant\nwasp\n");
+  });
+
+  it("as names alone is empty where no worker answers, and that is no error", async () => {
+    expect(await runCommand(["list", "--names"])).toEqual({ code: 0, out: "", err: "" });
+    expect(await runCommand(["list", "--names", "--url", "http://127.0.0.1:1"])).toEqual({ code: 0, out: "", err: "" });
+  });
+});
+
+it("waggle ps tells what is loaded, how long it stays, and the budget", async () => {
+  const { out } = await ask(["ps"], two);
+  expect(out).toMatch(/^bee +ready +1\.75 GiB +2\/8 +0 +4096 +(4 min 5\d s|4 min 4\d s) more$/m);
+  expect(out).not.toContain("wasp");
+  expect(out).toContain("Models take 1.00 GiB of 8.00 GiB and share 2 threads.");
+  const json = JSON.parse((await ask(["ps", "--json"], two)).out) as { models: unknown[] };
+  expect(json.models).toEqual([bee]);
+});
+
+describe("waggle show", () => {
+  it("tells what is known, under any of the model's names", async () => {
+    const { out } = await ask(["show", "assistant"], two);
+    expect(out).toMatch(/^name {10}bee$/m);
+    expect(out).toMatch(/^parameters +3\.1 B$/m);
+    expect(out).toMatch(/^context +4096 tokens per slot, trained for 32768$/m);
+    expect(out).toMatch(
+      /^memory +1\.75 GiB \(weights 1\.00 GiB, KV cache 512 MiB, buffers 128 MiB, process 128 MiB\)$/m,
+    );
+    expect(out).not.toContain("SHA-256");
+  });
+
+  it("names what there is instead", async () => {
+    expect(await ask(["show", "ant"], two)).toMatchObject({
+      code: 1,
+      err: "waggle: There is no model ant. There is: bee, wasp.\n",
+    });
+  });
+});
+
+describe("waggle rm", () => {
+  it("deletes what was downloaded, and says how much that frees", async () => {
+    const { code, out, asked } = await ask(["rm", "assistant", "--yes"], two);
+    expect({ code, out }).toEqual({ code: 0, out: "bee is deleted; 1.00 MiB are free again.\n" });
+    expect(asked.at(-1)).toEqual(["DELETE", "/v1/models/bee", undefined]);
+  });
+
+  it("deletes nothing that nobody confirms, and nothing that Waggle has not downloaded", async () => {
+    const unasked = await ask(["rm", "bee"], two);
+    expect(unasked).toMatchObject({
+      code: 64,
+      err: "waggle: Delete bee (1.50 GiB)? Nobody is there to ask: add --yes.\n",
+    });
+    const foreign = await ask(["rm", "wasp", "--yes"], two);
+    expect(foreign.err).toContain("wasp is not deleted: Waggle did not download it.");
+    for (const { asked } of [unasked, foreign]) expect(asked.map(([method]) => method)).not.toContain("DELETE");
+  });
+});
+
+const progress: ModelEvent = { type: "progress", stage: "downloading", done_bytes: 5, total_bytes: 10 };
+
+describe("what takes time", () => {
+  it("is told and ends with the model", async () => {
+    const script = { ...two, events: [progress, { type: "done", model: bee } as const] };
+    const pulled = await ask(["pull", "hf:a/b:Q4_0", "--name", "bee"], script);
+    expect(pulled).toMatchObject({ code: 0, err: " 50 %  5 B of 10 B\n" });
+    expect(pulled.out).toMatch(/^bee \(1\.50 GiB\) is served at http:/);
+    expect(pulled.asked).toEqual([["POST", "/v1/models/pull", { reference: "hf:a/b:Q4_0", name: "bee" }]]);
+    const loaded = await ask(["load", "bee", "--keep-alive", "-1"], script);
+    expect(loaded.out).toMatch(/^bee is ready \(4 min [45]\d s more\)\.$/m);
+    expect(loaded.asked).toEqual([["POST", "/v1/models/load", { model: "bee", keep_alive: -1 }]]);
+    const swapped = await ask(["swap", "bee", "new.gguf", "--unload-first"], {
+      events: [{ type: "done", model: { ...bee, file: "new.gguf", leaving: 1 } }],
+    });
+    expect(swapped.out).toBe("bee is answered by new.gguf. The old file still finishes its last jobs.\n");
+    expect(swapped.asked[0]?.[2]).toEqual({ model: "bee", reference: "new.gguf", unload_first: true });
+  });
+
+  it("fails with the worker's reason", async () => {
+    const failed: ModelEvent = { type: "error", code: "unavailable", message: "The disk is full", retryable: true };
+    expect(await ask(["pull", "hf:a/b"], { events: [progress, failed] })).toMatchObject({
+      code: 1,
+      err: " 50 %  5 B of 10 B\nwaggle: The disk is full.\n",
+    });
+  });
+
+  it("says at a Ctrl-C that what has come is kept", async () => {
+    await using worker = await startFakeWorker({ events: [progress] });
+    const interrupt = new AbortController();
+    const pulling = runCommand(["pull", "hf:a/b", "--url", worker.url], { signal: interrupt.signal });
+    while (worker.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const { InterruptedError } = await import("../cli-error.ts");
+    interrupt.abort(new InterruptedError());
+    expect(await pulling).toMatchObject({
+      code: 130,
+      err: expect.stringContaining("the same command goes on from there") as string,
+    });
+  });
+});
+
+it("unload and pin say what has become of the model", async () => {
+  const unloaded = await ask(["unload", "bee"], { models: [{ ...bee, state: "unloaded" }] });
+  expect([unloaded.out, unloaded.asked[0]]).toEqual([
+    "bee is unloaded.\n",
+    ["POST", "/v1/models/unload", { model: "bee" }],
+  ]);
+  const pinned = await ask(["pin", "bee"], { models: [{ ...bee, pinned: true }] });
+  expect([pinned.out, pinned.asked[0]?.[2]]).toEqual(["bee is ready, pinned.\n", { model: "bee", pinned: true }]);
+  expect((await ask(["pin", "bee", "--off"])).asked[0]?.[2]).toEqual({ model: "bee", pinned: false });
+});
+
+describe("without a worker that lets us", () => {
+  it.each([["ps"], ["show", "bee"], ["rm", "bee"], ["load", "bee"]])("%s says what to do", async (...argv) => {
+    expect(await runCommand(argv)).toMatchObject({
+      code: 69,
+      err: 'waggle: No worker answers at http://127.0.0.1:1. Start one with "waggle serve", or name another with --url.\n',
+    });
+    expect(await runCommand([...argv, "--url", "http://127.0.0.1:1"])).toMatchObject({
+      code: 69,
+      err: expect.stringMatching(/^waggle: Cannot reach http:.*Is a worker running there\?\n$/) as string,
+    });
+  });
+
+  it("names the variable for the token, and hands on what the worker says", async () => {
+    const refusal = new WaggleError("unauthenticated", "A token is needed");
+    expect((await ask(["ps"], { refusal })).err).toBe(
+      "waggle: A token is needed. Set the variable WAGGLE_API_TOKEN to one of its tokens.\n",
+    );
+    const forbidden = new WaggleError("forbidden", "Only a token marked admin may do that.");
+    expect((await ask(["load", "bee"], { refusal: forbidden })).err).toBe(`waggle: ${forbidden.message}\n`);
+  });
+});

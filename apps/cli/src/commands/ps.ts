@@ -1,0 +1,44 @@
+// Owns `waggle ps`: what is loaded, what it takes, and the memory that models share.
+import { exitCodes } from "../cli-error.ts";
+import type { Run } from "../command.ts";
+import { formatBytes } from "../terminal/format.ts";
+import { formatTable } from "../terminal/table.ts";
+import { stateWords, stayWords } from "../worker/model-words.ts";
+import { needWorker } from "../worker/reach.ts";
+
+const columns = [
+  { title: "NAME" },
+  { title: "STATE" },
+  { title: "MEMORY", right: true },
+  { title: "SLOTS", right: true },
+  { title: "WAITING", right: true },
+  { title: "CONTEXT", right: true },
+  { title: "STAYS" },
+];
+
+export const run: Run = async (context, words) => {
+  const { client } = await needWorker(context, words.text("url"));
+  const { models, budget } = await client.models.list({ signal: context.signal });
+  const loaded = models.filter(({ state }) => !["unloaded", "failed"].includes(state));
+  if (words.has("json")) {
+    context.out.write(`${JSON.stringify({ models: loaded, budget }, undefined, 2)}\n`);
+    return exitCodes.ok;
+  }
+  const now = Date.now();
+  const rows = loaded.map((model) => [
+    model.name,
+    stateWords(model),
+    model.memory === undefined ? "" : formatBytes(model.memory.measured ?? model.memory.total),
+    model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
+    String(model.queued),
+    String(model.context_size ?? ""),
+    stayWords(model, now),
+  ]);
+  context.out.write(formatTable(columns, rows));
+  const { total, used } = budget.memory;
+  const of = total === null ? "" : ` of ${formatBytes(total)}`;
+  context.out.write(
+    context.out.style.dim(`Models take ${formatBytes(used)}${of} and share ${budget.threads} threads.\n`),
+  );
+  return exitCodes.ok;
+};

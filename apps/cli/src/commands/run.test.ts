@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { InterruptedError } from "../cli-error.ts";
+import { answerOf, modelStatus, startFakeWorker } from "../testing/fake-worker.ts";
+import { runCommand } from "../testing/run-command.ts";
+
+describe("waggle run", () => {
+  it("prints the answer and nothing else", async () => {
+    await using worker = await startFakeWorker();
+    const argv = [
+      "run",
+      "hi",
+      "--url",
+      worker.url,
+      "--system",
+      "Be brief.",
+      "--set",
+      "seed=7",
+      "--set",
+      "temperature=0",
+    ];
+    expect(await runCommand(argv)).toEqual({ code: 0, out: "Hello there\n", err: "" });
+    const messages = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "hi" },
+    ];
+    expect(worker.asked).toEqual([["POST", "/v1/inference", { messages, seed: 7, temperature: 0 }]]);
+  });
+
+  it("takes a model's name before the prompt, and stdin after it", async () => {
+    await using worker = await startFakeWorker({
+      models: [modelStatus("bee"), modelStatus("wasp", { aliases: ["w"] })],
+    });
+    await runCommand(["run", "w", "Translate:", "--url", worker.url], { stdin: "bonjour\n\n" });
+    await runCommand(["run", "--url", worker.url], { stdin: "alone" });
+    expect(worker.asked.filter(([method]) => method === "POST").map(([, , body]) => body)).toEqual([
+      { model: "wasp", messages: [{ role: "user", content: "Translate:\n\nbonjour" }] },
+      { messages: [{ role: "user", content: "alone" }] },
+    ]);
+    expect(await runCommand(["run", "ant", "hi", "--url", worker.url])).toMatchObject({
+      code: 1,
+      err: `waggle: The worker at ${worker.url} has no model ant. It has: bee, wasp. "waggle pull" gets another.\n`,
+    });
+  });
+
+  it("tells what it took where that is asked for", async () => {
+    await using worker = await startFakeWorker();
+    const { out, err } = await runCommand(["run", "hi", "--stats", "--url", worker.url]);
+    expect([out, err]).toEqual(["Hello there\n", "2 tokens, 200 tokens/s, first token after 10 ms\n"]);
+  });
+
+  it("keeps thoughts to itself where a program reads", async () => {
+    const thought = { type: "token", stream_id: "j", index: 0, text: "Hm.", part: "reasoning", t_ms: 0 } as const;
+    await using worker = await startFakeWorker({ answer: [thought, ...answerOf("Yes.")] });
+    expect((await runCommand(["run", "hi", "--url", worker.url])).out).toBe("Yes.\n");
+    expect((await runCommand(["run", "hi", "--url", worker.url], { isTerminal: true })).out).toBe("Hm.\n\nYes.\n");
+  });
+
+  it("fails with the reason where the answer does", async () => {
+    const failure = {
+      type: "error",
+      stream_id: "j",
+      code: "engine_failed",
+      message: "It died.",
+      retryable: true,
+    } as const;
+    await using worker = await startFakeWorker({ answer: [...answerOf("Half").slice(0, 2), failure] });
+    expect(await runCommand(["run", "hi", "--url", worker.url])).toEqual({
+      code: 1,
+      out: "Half\n",
+      err: "waggle: It died.\n",
+    });
+    await using broken = await startFakeWorker({ answer: [] });
+    const interrupt = new AbortController();
+    const asking = runCommand(["run", "hi", "--url", broken.url], { signal: interrupt.signal });
+    while (broken.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    interrupt.abort(new InterruptedError());
+    expect(await asking).toEqual({ code: 130, out: "", err: "" });
+  });
+
+  it("without a worker starts one, and says why that one does not start", async () => {
+    expect(await runCommand(["run", "hi"])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/Cannot start a worker: .*waggle\.js/) as string,
+    });
+  });
+});

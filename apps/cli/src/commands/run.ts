@@ -1,0 +1,85 @@
+// Owns `waggle run`: one prompt, one answer on stdout, and an exit code that tells how it went.
+import { text } from "node:stream/consumers";
+import { CliError, InterruptedError, exitCodes } from "../cli-error.ts";
+import type { Context, Run, Words } from "../command.ts";
+import { parseSetting, requestOf } from "../answer/request-settings.ts";
+import { showAnswer, statsOf } from "../answer/show-answer.ts";
+import { createProgressView } from "../terminal/progress.ts";
+import { createStatusLine } from "../terminal/status-line.ts";
+import { isFileOrReference, openSession } from "../worker/open-session.ts";
+
+/** Of what is piped in. */
+const maxInputBytes = 16 * 2 ** 20;
+
+export const run: Run = async (context, words) => {
+  const settings = Object.fromEntries(words.list("set").map(parseSetting));
+  const { model, prompt } = wishOf(words.args, await pipedText(context));
+  const progress = createProgressView(context.err);
+  const session = await openSession(context, { url: words.text("url"), model, onProgress: progress.show });
+  try {
+    progress.clear();
+    const system = words.text("system");
+    const messages = [
+      ...(system === undefined ? [] : [{ role: "system" as const, content: system }]),
+      { role: "user" as const, content: prompt },
+    ];
+    const events = session.client.inference(requestOf({ messages, model: session.model, settings }), {
+      signal: context.signal,
+    });
+    const { out, err, signal } = context;
+    // The line belongs to the answer where both are the same terminal, and to nobody where stdout is a file.
+    const outcome = await showAnswer(events, { out, status: createStatusLine(err), forPerson: out.isTerminal, signal });
+    if (outcome.stopped) throw new InterruptedError();
+    if (outcome.error !== undefined) throw new CliError(outcome.error.message);
+    if (words.has("stats")) err.write(`${err.style.dim(statsOf(outcome))}\n`);
+    return outcome.end?.finish_reason === "cancelled" ? exitCodes.failed : exitCodes.ok;
+  } finally {
+    await session.close();
+  }
+};
+
+async function pipedText({ stdin, signal }: Context): Promise<string> {
+  if (stdin.isTTY) return "";
+  const stop = (): void => void stdin.destroy();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const piped = await text(bounded(stdin));
+    return piped.trimEnd();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason as Error;
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of stdin) {
+    bytes += chunk.byteLength;
+    if (bytes > maxInputBytes) {
+      throw new CliError(`Cannot take more than ${maxInputBytes / 2 ** 20} MiB on stdin.`, exitCodes.wrongUse);
+    }
+    yield chunk;
+  }
+}
+
+/** Two words are a model and a prompt; one is the prompt, or the model of a prompt that comes on stdin where it can only be that. */
+export function wishOf(
+  args: Words["args"],
+  piped: string,
+): { readonly model: string | undefined; readonly prompt: string } {
+  const usage = 'Say what to ask: waggle run "Why is the sky blue?"';
+  if (args.length > 2) {
+    throw new CliError(`${args.length} words are too many: put the prompt in quotes. ${usage}`, exitCodes.wrongUse);
+  }
+  const [first, second] = args;
+  if (first !== undefined && second === undefined && isFileOrReference(first)) {
+    if (piped !== "") return { model: first, prompt: piped };
+    throw new CliError(`${first} is a model. ${usage.replace("run", `run ${first}`)}`, exitCodes.wrongUse);
+  }
+  const model = second === undefined ? undefined : first;
+  const prompt = [second ?? first ?? "", piped].filter((part) => part !== "").join("\n\n");
+  if (prompt.trim() === "") throw new CliError(usage, exitCodes.wrongUse);
+  return { model, prompt };
+}

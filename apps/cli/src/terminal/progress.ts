@@ -1,0 +1,82 @@
+// Owns how a download or a load is shown: a bar on a terminal, a line now and then elsewhere.
+import { formatBytes, formatDuration, formatPercent, formatRate } from "./format.ts";
+import type { Output } from "./output.ts";
+import { createStatusLine } from "./status-line.ts";
+
+/** The wire's progress event, without its type. */
+export interface Progress {
+  readonly stage: "waiting" | "asking" | "downloading" | "checking" | "loading";
+  readonly progress?: number | undefined;
+  readonly done_bytes?: number | undefined;
+  readonly total_bytes?: number | undefined;
+  readonly bytes_per_second?: number | undefined;
+  readonly eta_ms?: number | undefined;
+  readonly part?: number | undefined;
+  readonly parts?: number | undefined;
+}
+
+const barColumns = 24;
+/** Without a terminal, a line for each of so many parts. */
+const linesOfAll = 10;
+
+const stageWords = {
+  waiting: "waiting for another download of the same",
+  asking: "asking what there is",
+  downloading: "downloading",
+  checking: "checking the hash",
+  loading: "loading",
+} as const satisfies Record<Progress["stage"], string>;
+
+export interface ProgressView {
+  show(progress: Progress): void;
+  clear(): void;
+}
+
+export function createProgressView(output: Output): ProgressView {
+  const line = createStatusLine(output);
+  if (output.isTerminal) return { show: (progress) => line.show(formatProgress(progress)), clear: line.clear };
+  let stage: string | undefined;
+  let told = -1;
+  return {
+    show(progress) {
+      // It takes seconds, and tells a file nothing.
+      if (progress.stage === "loading") return;
+      const part = Math.floor((shareOf(progress) ?? 0) * linesOfAll);
+      if (progress.stage === stage && part === told) return;
+      told = part;
+      stage = progress.stage;
+      output.write(`${formatWords(progress)}\n`);
+    },
+    clear: () => {},
+  };
+}
+
+/** `████░░░░  45 %  1.20 GiB of 2.60 GiB  24.0 MiB/s  58 s left  part 1 of 2` */
+export function formatProgress(progress: Progress): string {
+  const share = shareOf(progress);
+  return share === undefined ? formatWords(progress) : `${bar(share)}  ${formatWords(progress)}`;
+}
+
+function formatWords(progress: Progress): string {
+  const { stage, done_bytes: done, total_bytes: total, bytes_per_second: rate, eta_ms: eta, part, parts } = progress;
+  const share = shareOf(progress);
+  const words = [
+    share === undefined ? undefined : formatPercent(share).padStart(5),
+    stage === "downloading" && total !== undefined ? undefined : stageWords[stage],
+    done === undefined ? undefined : formatBytes(done) + (total === undefined ? "" : ` of ${formatBytes(total)}`),
+    rate === undefined || rate === 0 ? undefined : formatRate(rate),
+    eta === undefined ? undefined : `${formatDuration(Math.max(1_000, eta))} left`,
+    parts === undefined || parts < 2 ? undefined : `part ${part ?? 1} of ${parts}`,
+  ];
+  return words.filter((word) => word !== undefined).join("  ");
+}
+
+function shareOf({ progress, done_bytes: done, total_bytes: total }: Progress): number | undefined {
+  const share = progress ?? (done !== undefined && total ? done / total : undefined);
+  return share === undefined ? undefined : Math.min(1, Math.max(0, share));
+}
+
+function bar(share: number): string {
+  const filled = Math.round(share * barColumns);
+  return "█".repeat(filled) + "░".repeat(barColumns - filled);
+}

@@ -1,0 +1,25 @@
+// Owns how words look on a terminal: SGR sequences where colours are wanted, plain words elsewhere.
+
+export interface Style {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+  yellow(text: string): string;
+  cyan(text: string): string;
+}
+
+export function createStyle(colors: boolean): Style {
+  const sgr =
+    (on: number, off: number) =>
+    (text: string): string =>
+      colors && text !== "" ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+  return {
+    bold: sgr(1, 22),
+    dim: sgr(2, 22),
+    red: sgr(31, 39),
+    green: sgr(32, 39),
+    yellow: sgr(33, 39),
+    cyan: sgr(36, 39),
+  };
+}

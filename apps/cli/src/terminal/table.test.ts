@@ -1,0 +1,24 @@
+import { expect, it } from "vitest";
+import { formatFacts, formatTable } from "./table.ts";
+
+it("a table is as wide as what is in it, wide characters and colours counted as they are seen", () => {
+  const columns = [{ title: "NAME" }, { title: "SIZE", right: true }, { title: "STATE" }];
+  const rows = [
+    ["模型", "1.00 GiB", "ready"],
+    ["\u001b[1mbee\u001b[22m", "45 MiB", ""],
+  ];
+  expect(formatTable(columns, rows)).toBe(
+    ["NAME      SIZE  STATE", "模型  1.00 GiB  ready", "\u001b[1mbee\u001b[22m     45 MiB", ""].join("\n"),
+  );
+});
+
+it("facts leave out what nobody knows", () => {
+  expect(
+    formatFacts([
+      ["name", "bee"],
+      ["context", undefined],
+      ["quantization", "Q8_0"],
+    ]),
+  ).toBe("name          bee\nquantization  Q8_0\n");
+  expect(formatFacts([])).toBe("");
+});

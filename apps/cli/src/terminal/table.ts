@@ -1,0 +1,30 @@
+// Owns columns of text: each as wide as its widest cell, numbers to the right.
+import stringWidth from "string-width";
+
+export interface Column {
+  readonly title: string;
+  readonly right?: boolean;
+}
+
+/** Two blanks between columns, a newline after each row. */
+export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const lines = [columns.map(({ title }) => title), ...rows];
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => stringWidth(line[i] ?? ""))));
+  return lines.map((line) => `${formatLine(line, columns, widths)}\n`).join("");
+}
+
+function formatLine(cells: readonly string[], columns: readonly Column[], widths: readonly number[]): string {
+  const padded = columns.map(({ right }, i) => {
+    const cell = cells[i] ?? "";
+    const padding = " ".repeat((widths[i] ?? 0) - stringWidth(cell));
+    return right === true ? padding + cell : cell + padding;
+  });
+  return padded.join("  ").trimEnd();
+}
+
+/** Names before their values, as `show` and `doctor` write them. */
+export function formatFacts(facts: readonly (readonly [name: string, value: string | undefined])[]): string {
+  const told = facts.filter(([, value]) => value !== undefined && value !== "");
+  const width = Math.max(0, ...told.map(([name]) => stringWidth(name)));
+  return told.map(([name, value]) => `${name}${" ".repeat(width - stringWidth(name))}  ${value ?? ""}\n`).join("");
+}

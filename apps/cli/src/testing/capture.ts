@@ -1,0 +1,20 @@
+// Owns what a test reads instead of a terminal.
+import { createStyle } from "../terminal/style.ts";
+import type { Output } from "../terminal/output.ts";
+
+export interface CapturedOutput extends Output {
+  text(): string;
+}
+
+export function captureOutput(
+  options: { isTerminal?: boolean; columns?: number; colors?: boolean } = {},
+): CapturedOutput {
+  const written: string[] = [];
+  return {
+    isTerminal: options.isTerminal ?? false,
+    style: createStyle(options.colors ?? false),
+    columns: () => options.columns ?? 80,
+    write: (text) => void written.push(text),
+    text: () => written.join(""),
+  };
+}

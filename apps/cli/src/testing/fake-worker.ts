@@ -1,0 +1,122 @@
+// Owns a worker as commands see one over HTTP: models that are plain data, answers that are scripted, and a record of what was asked.
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import type { ModelEvent, ModelStatus, StreamEvent, WaggleError, WorkerInfo } from "@waggle/protocol";
+
+export interface FakeWorker extends AsyncDisposable {
+  readonly url: string;
+  /** Method, path and body of each request but for what it is. */
+  readonly asked: readonly (readonly [method: string, path: string, body: unknown])[];
+}
+
+export interface FakeWorkerScript {
+  readonly models?: readonly ModelStatus[];
+  /** What a load, a swap and a pull tell. */
+  readonly events?: readonly ModelEvent[];
+  /** What an answer is; without an end the stream stays open. */
+  readonly answer?: readonly StreamEvent[];
+  /** Every route but its own information answers so. */
+  readonly refusal?: WaggleError;
+}
+
+export function modelStatus(name: string, more: Partial<ModelStatus> = {}): ModelStatus {
+  return {
+    name,
+    aliases: [],
+    state: "ready",
+    source: "download",
+    deletable: true,
+    pinned: false,
+    default: false,
+    queued: 0,
+    keep_alive_s: 300,
+    loads: 1,
+    ...more,
+  };
+}
+
+/** An answer of these words, with an end. */
+export function answerOf(...words: readonly string[]): StreamEvent[] {
+  const stream = { stream_id: "j" };
+  return [
+    { type: "started", ...stream, model: "bee", prompt_tokens: 3, cached_tokens: 0, queue_ms: 1 },
+    ...words.map((word, index) => ({ type: "token" as const, ...stream, index, text: word, t_ms: index })),
+    {
+      type: "end",
+      ...stream,
+      finish_reason: "stop",
+      usage: { prompt_tokens: 3, completion_tokens: words.length, total_tokens: 3 + words.length, cached_tokens: 0 },
+      timings: { queue_ms: 1, prefill_ms: 9, decode_ms: 5, total_ms: 15, tokens_per_second: 200 },
+    },
+  ];
+}
+
+const info: WorkerInfo = {
+  worker_id: "w",
+  url: "http://127.0.0.1",
+  state: "ready",
+  model: "bee",
+  backend: "fake",
+  version: "0.1.0",
+  slots: 8,
+  local_mode: true,
+  prefill_budget: null,
+  queue_capacity: 64,
+  uptime_ms: 1,
+};
+
+export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<FakeWorker> {
+  const asked: [string, string, unknown][] = [];
+  const { models = [modelStatus("bee", { default: true })] } = script;
+
+  function answer(method: string, path: string, response: ServerResponse): void {
+    if (path === "/v1/info") return sendJson(response, info);
+    if (script.refusal !== undefined) {
+      response.statusCode = script.refusal.status;
+      return sendJson(response, script.refusal.toBody());
+    }
+    if (path === "/v1/models/status") {
+      return sendJson(response, { models, budget: { memory: { total: 8 * 2 ** 30, used: 2 ** 30 }, threads: 2 } });
+    }
+    if (path === "/v1/inference") return sendEvents(response, script.answer ?? answerOf("Hello", " there"));
+    if (method === "DELETE") {
+      return sendJson(response, { id: path.split("/").at(-1), object: "model", deleted: true, freed_bytes: 2 ** 20 });
+    }
+    if (/\/(load|swap|pull)$/.test(path)) return sendEvents(response, script.events ?? []);
+    return sendJson(response, models[0]);
+  }
+
+  const server = createServer((request, response) => {
+    const { method = "", url: path = "" } = request;
+    void text(request).then((body) => {
+      if (path !== "/v1/info") asked.push([method, path, body === "" ? undefined : JSON.parse(body)]);
+      answer(method, path, response);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+function sendJson(response: ServerResponse, body: unknown): void {
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify(body));
+}
+
+function sendEvents(response: ServerResponse, events: readonly { readonly type: string }[]): void {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
+  const last = events.at(-1)?.type;
+  if (last === "end" || last === "done") response.end("data: [DONE]\n\n");
+  else if (last === "error") response.end();
+}

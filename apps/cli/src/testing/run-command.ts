@@ -1,0 +1,47 @@
+// Owns a command as a test runs it: its words in, its exit code and what it wrote out; no process, no terminal.
+import { Readable } from "node:stream";
+import type { CliConfig } from "../config.ts";
+import { runCommandLine } from "../command-line.ts";
+import { captureOutput } from "./capture.ts";
+
+export interface CommandResult {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface CommandOptions {
+  readonly config?: Partial<CliConfig>;
+  /** What is piped in. */
+  readonly stdin?: string;
+  readonly signal?: AbortSignal;
+  readonly isTerminal?: boolean;
+}
+
+/** No address is given and no worker is at the usual one, unless the options say otherwise. */
+export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  const { isTerminal = false } = options;
+  const out = captureOutput({ isTerminal });
+  const err = captureOutput({ isTerminal });
+  const code = await runCommandLine(argv, {
+    config: {
+      version: "1.2.3",
+      url: "http://127.0.0.1:1",
+      urlGiven: false,
+      token: undefined,
+      modelsFolder: "/nowhere/models",
+      stateFolder: "/nowhere/state",
+      colors: false,
+      entry: { path: "/nowhere/waggle.js", execArgv: [] },
+      env: {},
+      ...options.config,
+    },
+    stdin: Readable.from(
+      options.stdin === undefined ? [] : [Buffer.from(options.stdin)],
+    ) as unknown as NodeJS.ReadStream,
+    out,
+    err,
+    signal: options.signal ?? new AbortController().signal,
+  });
+  return { code, out: out.text(), err: err.text() };
+}

@@ -1,0 +1,77 @@
+// Owns what a model's status comes down to in a few words.
+import type { ModelStatus } from "@waggle/protocol";
+import { formatBytes, formatCount, formatDuration, formatPercent } from "../terminal/format.ts";
+
+export function stateWords({ state, progress, pinned, reason }: ModelStatus): string {
+  const share = progress === undefined ? "" : ` ${formatPercent(progress)}`;
+  const why = reason === undefined || state === "ready" ? "" : `: ${reason}`;
+  return `${state}${share}${pinned ? ", pinned" : ""}${why}`;
+}
+
+function memoryWords({ memory }: ModelStatus): string {
+  if (memory === undefined) return "";
+  const { total, weights, kv_cache: kv, compute, process, measured } = memory;
+  const parts = Object.entries({ weights, "KV cache": kv, buffers: compute, process }).map(
+    ([name, bytes]) => `${name} ${formatBytes(bytes)}`,
+  );
+  const real = measured === undefined ? "" : `; measured ${formatBytes(measured)}`;
+  return `${formatBytes(total)} (${parts.join(", ")}${real})`;
+}
+
+/** How long it stays. */
+export function stayWords(model: ModelStatus, now: number): string {
+  if (model.pinned) return "pinned";
+  if (model.keep_alive_s === null) return "for ever";
+  if (model.expires_at === undefined) return (model.slots?.busy ?? 0) > 0 ? "busy" : "";
+  const left = Date.parse(model.expires_at) - now;
+  return left > 0 ? `${formatDuration(left)} more` : "leaving";
+}
+
+export function sizeWords({ file_bytes: bytes }: ModelStatus): string {
+  return bytes === undefined ? "" : formatBytes(bytes);
+}
+
+function abilityWords({ kind, chat, infill, embedding_size: vector }: ModelStatus): string {
+  const vectors = vector === undefined ? "" : ` (${vector} numbers)`;
+  if (kind === "embed") return `embeddings${vectors}`;
+  if (kind === "rerank") return "reranking";
+  const words = [
+    kind === "generate" ? "text" : "",
+    chat?.tools === true ? "tools" : "",
+    chat === undefined || chat.thinking === "never" ? "" : `thinking (${chat.thinking})`,
+    infill === true ? "code with a hole" : "",
+  ];
+  return words.filter((word) => word !== "").join(", ");
+}
+
+export function factsOf(model: ModelStatus, now: number): (readonly [string, string | undefined])[] {
+  const { trained_context_size: trained, context_size: context, parameters, slots } = model;
+  return [
+    ["name", model.name],
+    ["also called", model.aliases.join(", ")],
+    ["state", stateWords(model)],
+    ["can do", abilityWords(model)],
+    ["architecture", model.architecture],
+    ["parameters", parameters === undefined ? undefined : formatCount(parameters)],
+    ["quantization", model.quantization],
+    ["context", contextWords(context, trained)],
+    ["file", model.file],
+    ["size", sizeWords(model)],
+    ["written", model.modified_at],
+    ["SHA-256", model.sha256 ?? undefined],
+    ["source", model.reference === undefined ? model.source : `${model.source}, ${model.reference}`],
+    ["memory", memoryWords(model)],
+    ["slots", slots === undefined ? undefined : `${slots.busy} of ${slots.total} busy, ${model.queued} jobs wait`],
+    ["stays", stayWords(model, now)],
+    ["chat format", model.chat?.format],
+    ["template sets", model.chat?.template_variables.join(", ")],
+  ];
+}
+
+function contextWords(context: number | undefined, trained: number | undefined): string | undefined {
+  const words = [
+    context === undefined ? "" : `${context} tokens per slot`,
+    trained === undefined ? "" : `trained for ${trained}`,
+  ];
+  return words.filter((word) => word !== "").join(", ");
+}

@@ -1,0 +1,84 @@
+// Owns which worker answers a person, and with which model: the one that runs, or one of our own for the time of the command.
+import { existsSync } from "node:fs";
+import type { WorkerClient } from "@waggle/client";
+import { CliError } from "../cli-error.ts";
+import type { Context } from "../command.ts";
+import type { Progress } from "../terminal/progress.ts";
+import { modelsOf } from "./model-names.ts";
+import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
+import { findWorker } from "./reach.ts";
+
+export interface Session {
+  readonly client: WorkerClient;
+  readonly url: string;
+  /** Sent with each request; undefined: the worker's own. */
+  readonly model: string | undefined;
+  /** As the worker calls it. */
+  readonly modelName: string;
+  /** It was started for this. */
+  readonly ownWorker: boolean;
+  close(): Promise<void>;
+}
+
+export interface SessionWish {
+  /** What `--url` says. */
+  readonly url: string | undefined;
+  /** A name, a file or a reference. */
+  readonly model: string | undefined;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** @throws CliError when there is no such worker or model, or the model cannot be loaded */
+export async function openSession(context: Context, wish: SessionWish): Promise<Session> {
+  const { url, model } = wish;
+  const found = await findWorker(context, url);
+  if (found === undefined) return await openOwn(context, wish);
+  const open = { client: found.client, url: found.url, ownWorker: false, close: async () => {} };
+  if (model === undefined) return { ...open, model, modelName: found.info.model };
+  const models = await modelsOf(found.client, context.signal);
+  const known = models.find(({ name, aliases }) => name === model || aliases.includes(model));
+  if (known !== undefined) return { ...open, model: known.name, modelName: known.name };
+  if (isFileOrReference(model) && url === undefined && !context.config.urlGiven) return await openOwn(context, wish);
+  const names = models.map(({ name }) => name).join(", ");
+  throw new CliError(`The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" gets another.`);
+}
+
+/** Something that a worker could load though no worker has it. */
+export function isFileOrReference(text: string): boolean {
+  return /^(hf|ollama|https?):/.test(text) || /\.gguf$/i.test(text) || (text.includes("/") && existsSync(text));
+}
+
+async function openOwn(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
+  const { config, signal } = context;
+  onProgress({ stage: "loading" });
+  // One person asks one thing at a time; the memory of further slots is better left to the rest of the machine.
+  const worker = await startOwnWorker(config, model === undefined ? [] : [model], signal, ["--slots", "1"]);
+  try {
+    const modelName = await whenReady(worker, signal, onProgress);
+    const { client, url, close } = worker;
+    return { client, url, model: undefined, modelName, ownWorker: true, close };
+  } catch (error) {
+    await worker.close();
+    throw error;
+  }
+}
+
+async function whenReady(
+  worker: OwnWorker,
+  signal: AbortSignal,
+  onProgress: SessionWish["onProgress"],
+): Promise<string> {
+  try {
+    for await (const event of worker.client.loading({ signal })) {
+      if (event.type === "ready") return event.model;
+      if (event.type === "failed") throw new CliError(`${event.message.replace(/\.$/, "")}.`);
+      onProgress(event);
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof CliError) throw error;
+    throw new CliError(`The worker left while it loaded: ${worker.lastError() ?? "it did not say why"}`, undefined, {
+      cause: error,
+    });
+  }
+  throw new CliError("The worker ended its report before the model was ready.");
+}

@@ -1,0 +1,106 @@
+// waggle as a person uses it: in a real terminal and in pipes, with a worker of its own that leaves with it, whatever ends it.
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { withoutSettings } from "@waggle/harness";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openTerminal, processesWith, wagglePath } from "./support/terminal.ts";
+import { waitUntil } from "./support/wait.ts";
+
+let folder = "";
+let env: Record<string, string> = {};
+let mark = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-cli-"));
+  mark = randomUUID();
+  // A port on which nobody listens: no worker of whoever runs this answers.
+  env = { WAGGLE_PORT: "1", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, CLI_TEST: mark };
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const fake = { WAGGLE_BACKEND: "fake", WAGGLE_FAKE_STEP_DELAY: "10" };
+const ours = (): readonly { readonly pid: number; readonly command: string }[] => processesWith("CLI_TEST", mark);
+
+async function waggle(argv: readonly string[], stdin = ""): Promise<{ code: number; stdout: string; stderr: string }> {
+  return await new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [wagglePath, ...argv],
+      { env: { ...withoutSettings(process.env), ...env } },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+    child.stdin?.end(stdin);
+  });
+}
+
+describe("waggle run", () => {
+  it("starts a worker for one answer of the embedded model, and leaves nothing behind", async () => {
+    const argv = ["run", "--stats", "--set", "max_tokens=12", "--set", "temperature=0"];
+    const { code, stdout, stderr } = await waggle(argv, "Tell me a story about a dog and a ball.");
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^12 tokens, .*cut at max_tokens\n$/) as string,
+    });
+    expect(stdout).toMatch(/^ Once upon a time.*\n$/);
+    expect(ours()).toEqual([]);
+  });
+
+  it("says why a model cannot be loaded", async () => {
+    const { code, stdout, stderr } = await waggle(["run", "./no-such.gguf", "hi"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toBe("waggle: Cannot load model ./no-such.gguf: no such file.\n");
+    expect(ours()).toEqual([]);
+  });
+});
+
+describe("waggle chat in a terminal", () => {
+  it("streams, stops an answer at Ctrl-C and goes on, and leaves at Ctrl-D", async () => {
+    await using terminal = openTerminal(["chat"], { ...env, ...fake });
+    await terminal.shows(/Ctrl-D leaves/);
+    terminal.type("a long one [eog:100000]\r");
+    await terminal.shows(/(\w+ ){5}/);
+    terminal.type("lost\u0003");
+    await terminal.shows(/Stopped\./);
+    terminal.type("a short one [eog:4]\r");
+    await terminal.shows(/\d tokens, .*tokens\/s/);
+    terminal.type("\u0003");
+    await terminal.shows(/Ctrl-C once more leaves/);
+    terminal.type('"""\rtwo\rlines [eog:3]"""\r');
+    await terminal.shows(/\d tokens, /);
+    terminal.type("/set temperature hot\r");
+    await terminal.shows(/Cannot set temperature/);
+    terminal.type("\u0004");
+    expect(await terminal.exited).toBe(0);
+    await waitUntil(() => ours().length === 0);
+    const kept = readFileSync(join(folder, "waggle", "chat-history"), "utf8")
+      .split("\n")
+      .slice(0, -1);
+    expect(kept.map((line) => JSON.parse(line) as string)).toEqual([
+      "a long one [eog:100000]",
+      "a short one [eog:4]",
+      "two\nlines [eog:3]",
+      "/set temperature hot",
+    ]);
+  });
+
+  it("leaves nothing behind when it is killed", async () => {
+    await using terminal = openTerminal(["chat"], { ...env, ...fake });
+    await terminal.shows(/Ctrl-D leaves/);
+    const chat = ours().find(({ command }) => command.includes(`${wagglePath} chat`) && !command.includes("script"));
+    expect(ours().some(({ command }) => command.includes("serve --local-mode"))).toBe(true);
+    process.kill(chat?.pid ?? 0, "SIGKILL");
+    await terminal.exited;
+    await waitUntil(() => ours().length === 0);
+  });
+});
+
+it("waggle serve tells a person what is served, and stops at Ctrl-C", async () => {
+  await using terminal = openTerminal(["serve", "--port", "0"], { ...env, WAGGLE_BACKEND: "fake", WAGGLE_PORT: "" });
+  await terminal.shows(/OPENAI_BASE_URL=http:\/\/127\.0\.0\.1:\d+\/v1/);
+  await terminal.shows(/is ready, after/);
+  terminal.type("\u0003");
+  expect(await terminal.exited).toBe(0);
+  await waitUntil(() => ours().length === 0);
+});

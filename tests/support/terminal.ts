@@ -1,0 +1,79 @@
+// Owns a program in a real terminal: util-linux's `script` gives it one, the test types, and waits for what it reads.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { repositoryPath, waitFor, withoutSettings } from "@waggle/harness";
+
+export interface Terminal extends AsyncDisposable {
+  type(keys: string): void;
+  /** Resolves when this has been written since the last call; what was written up to its end counts as read. */
+  shows(wanted: RegExp): Promise<string>;
+  readonly exited: Promise<number | null>;
+}
+
+/** waggle itself, from the build. */
+export const wagglePath = repositoryPath("apps/cli/dist/main.js");
+
+export function openTerminal(argv: readonly string[], env: Readonly<Record<string, string>>): Terminal {
+  const words = [process.execPath, wagglePath, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const child = spawn("script", ["--quiet", "--return", "--command", `exec ${words.join(" ")}`, "/dev/null"], {
+    // A shell's prompt and its colours are no matter of ours, but a width is.
+    env: { ...withoutSettings(process.env), TERM: "xterm-256color", ...env },
+    detached: true,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let unread = "";
+  let onText = (): void => {};
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    unread += text;
+    onText();
+  });
+  const exited = once(child, "close").then(([code]) => code as number | null);
+  return {
+    type: (keys) => void child.stdin.write(keys),
+    exited,
+    async shows(wanted) {
+      const shown = new Promise<string>((resolve) => {
+        onText = () => {
+          const match = wanted.exec(unread);
+          if (match === null) return;
+          unread = unread.slice(match.index + match[0].length);
+          onText = () => {};
+          resolve(match[0]);
+        };
+        onText();
+      });
+      const left = exited.then((code) => Promise.reject(new Error(`It left with ${code}.`)));
+      left.catch(() => {});
+      return await waitFor(`${String(wanted)} in the terminal`, Promise.race([shown, left])).catch((error: unknown) => {
+        throw new Error(`${String(error)} What it shows: ${JSON.stringify(unread)}`, { cause: error });
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      try {
+        process.kill(-(child.pid ?? 0), "SIGKILL");
+      } catch {
+        // It has left by itself.
+      }
+      await exited;
+    },
+  };
+}
+
+/** The processes that carry this variable: a program's, and all that it has started. */
+export function processesWith(
+  name: string,
+  value: string,
+): readonly { readonly pid: number; readonly command: string }[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      if (!readFileSync(`/proc/${entry}/environ`, "utf8").split("\0").includes(`${name}=${value}`)) return [];
+      const command = readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ");
+      return [{ pid: Number(entry), command }];
+    } catch {
+      // Gone meanwhile, or another user's.
+      return [];
+    }
+  });
+}
