@@ -26,6 +26,7 @@ const untimed = [
   "tests/prefix-store.test.ts",
   "tests/retries.test.ts",
   "tests/stream-facts.test.ts",
+  "tests/traces.test.ts",
   "tools/xtask/src/commands/worker-bench.test.ts",
 ];
 

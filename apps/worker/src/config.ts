@@ -18,6 +18,8 @@ import { optionRows, optionTable } from "./config/option-table.ts";
 import type { OptionKey, OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
 import { readTokens, tokenVariable } from "./config/read-tokens.ts";
+import { readTraceSettings } from "./config/trace-settings.ts";
+import type { TraceConfig } from "./config/trace-settings.ts";
 import { defaultModelsFolder } from "./config/well-known.ts";
 import { TokenFileError } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
@@ -43,6 +45,7 @@ export interface WorkerConfig
   /** Tokens that open the door; empty in local mode only. */
   readonly apiTokens: readonly ApiToken[];
   readonly huggingFaceToken: string | undefined;
+  readonly traces: TraceConfig;
   readonly fake: FakeEngineOptions;
 }
 
@@ -156,11 +159,12 @@ function completeConfig(
   machine: Machine,
 ): WorkerConfig {
   const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, ...settings } = values;
+  const workerId = values.workerId ?? defaultWorkerId(values.port, machine);
   return {
     ...settings,
     modelSettings: modelSettingsOf(values, readChatTemplate(values.chatTemplate, machine.readText), machine.cores),
     version: machine.version,
-    workerId: values.workerId ?? defaultWorkerId(values.port, machine),
+    workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine.homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,
@@ -170,6 +174,7 @@ function completeConfig(
     allowedOrigins: values.allowedOrigins ?? [],
     ...tokens,
     huggingFaceToken: huggingFaceToken((name) => variableText(env, name), machine),
+    traces: readTraceSettings((name) => variableText(env, name), { version: machine.version, instance: workerId }),
     fake: {
       stepDelayMs: fakeStepDelayMs ?? 0,
       loadDelayMs: fakeLoadDelayMs ?? 0,

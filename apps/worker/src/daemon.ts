@@ -7,6 +7,7 @@ import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { createDownloadProgress } from "./download-progress.ts";
 import { embeddedModelPath } from "./embedded-model.ts";
@@ -27,6 +28,7 @@ export interface DaemonOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
+  readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly tokens: () => TokenTable;
   /** Where a person watches; undefined when nobody does. */

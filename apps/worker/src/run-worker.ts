@@ -11,6 +11,7 @@ import { describeMachine } from "./config/machine.ts";
 import { startDaemon } from "./daemon.ts";
 import { PortTakenError, createTokenTable } from "@waggle/front";
 import type { Signals } from "./signals.ts";
+import { startTraces } from "./tracing.ts";
 
 /** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */
 const lastResortMs = 1_000;
@@ -62,13 +63,14 @@ async function run(
     });
   }
   let table = createTokenTable(config.apiTokens);
+  const metrics = createWorkerMetrics();
+  const shared = { config, log, metrics, clock: systemClock };
   try {
+    const tracing = await startTraces(shared);
     const daemon = await startDaemon({
-      config,
+      ...shared,
       env,
-      log,
-      metrics: createWorkerMetrics(),
-      clock: systemClock,
+      traces: tracing?.traces,
       terminal: process.stderr.isTTY && config.logFormat === "pretty" ? process.stderr : undefined,
       tokens: () => table,
       print: (line: StdoutLine) => process.stdout.write(present(line)),
@@ -80,7 +82,9 @@ async function run(
         table = reloadTokens(config, log) ?? table;
       },
     });
-    leaveWith(await daemon.stopped);
+    const code = await daemon.stopped;
+    await tracing?.stop();
+    leaveWith(code);
   } catch (error) {
     if (error instanceof PortTakenError) {
       log.error(error.message);

@@ -5,6 +5,7 @@ import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/f
 import type { App, TokenTable } from "@waggle/front";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { createModelHost } from "./model-host.ts";
 import type { ModelHost, ModelHostOptions } from "./model-host.ts";
@@ -19,6 +20,7 @@ export interface WorkerOptions extends Pick<
   readonly config: WorkerConfig;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
+  readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly tokens: () => TokenTable;
   /** Where others reach it; asked only once it listens. */
@@ -36,8 +38,9 @@ export interface Worker {
 export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock } = options;
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
+  const observers = [accounts, ...(options.traces === undefined ? [] : [options.traces])];
   const { slots } = config.modelSettings;
-  const host = createModelHost({ ...config, ...options, slots, limits: config, observers: [accounts] });
+  const host = createModelHost({ ...config, ...options, slots, limits: config, observers });
   const report = createReport({ config, host, clock, startedAt: clock.now(), url: options.url });
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({
@@ -49,6 +52,7 @@ export function createWorker(options: WorkerOptions): Worker {
     clock,
     log,
     metrics,
+    traces: options.traces,
     state: host.state,
     dispatcher: host.dispatcher,
     registry: host.registry,

@@ -4,3 +4,4 @@ export { createFakeClock, type FakeClock } from "./lib/fake-clock.ts";
 export { expectNoLeaks } from "./lib/leaks.ts";
 export { statesContract } from "./lib/states-contract.ts";
 export * from "./lib/hostile/index.ts";
+export * from "./lib/otlp-receiver.ts";

@@ -19,6 +19,7 @@ import { createGate } from "./gate.ts";
 import { createGenerations } from "./generations.ts";
 import { referencePaths } from "./reference-page.ts";
 import { createReference, isReference } from "./reference.ts";
+import { beginTrace, endTrace } from "./request-trace.ts";
 import { createStreamCounter } from "./stream-counter.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
@@ -64,7 +65,10 @@ export function createApp(options: AppOptions): App {
     c.set("pace", pace);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
+    const trace = beginTrace(c, options.traces);
+    c.set("trace", trace);
     await next();
+    endTrace(c, trace, routeName(c));
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
   app.use(async (c, next) => {

@@ -6,6 +6,7 @@ import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/pages";
 import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { RequestTrace, Traces } from "@waggle/tracing";
 import type { Context } from "hono";
 import type { Dispatcher, JobRegistry } from "@waggle/jobs";
 import type { Dialect } from "./dialect.ts";
@@ -31,6 +32,8 @@ export interface AppEnv {
     /** Of the route that the request came on; the native one where there is no such route. */
     dialect: Dialect;
     log: Logger;
+    /** Where a trace of the request is taken. */
+    trace: RequestTrace | undefined;
     /** Of the body's text, once it has been read. */
     bodyDigest: string | undefined;
     /** What the bodies may hold that are arriving, this one's among them. */
@@ -100,6 +103,7 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
+  readonly traces?: Pick<Traces, "begin"> | undefined;
   readonly state: WorkerStateView;
   readonly pages: Pages;
   readonly dispatcher: Dispatcher;

@@ -81,7 +81,9 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     try {
       // A job that ends with its client has nobody any more; it would only end another one of its session.
       if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
-      return { job: await submitWithin(spec, first), joined: false };
+      const job = await submitWithin(spec, first);
+      c.get("trace")?.adopt(job);
+      return { job, joined: false };
     } catch (error) {
       const { code } = WaggleError.from(error);
       const named = code === "conflict" ? namedJob(spec) : undefined;

@@ -55,9 +55,12 @@ export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = [
   return [process.execPath, ...source, ...nodeFlags, repositoryPath(`${folder}/src/main.ts`)];
 }
 
-/** No setting of whoever runs this reaches a daemon: a WAGGLE_API_TOKEN alone would keep a worker in local mode from starting. */
+/**
+ * No setting of whoever runs this reaches a daemon: a WAGGLE_API_TOKEN alone would keep a worker in local mode from starting, and
+ * OpenTelemetry's variables would have it send traces.
+ */
 export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("WAGGLE_")));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(WAGGLE|OTEL)_/.test(name)));
 }
 
 export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Promise<Daemon> {

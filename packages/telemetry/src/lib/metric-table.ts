@@ -50,6 +50,7 @@ export const metricTable = {
     "unreadable_tool_calls_total",
     "Pieces of answers that looked like tool calls and could not be read; their clients got them as content.",
   ),
+  traceSpans: counter("trace_spans_total", "Spans of traces, sent to the collector or dropped.", ["outcome"]),
   readersCutOff: counter("readers_cut_off_total", "Stream readers cut off as slow consumers."),
 
   state: gauge("state", "The worker's state: 1 for the one it is in, 0 for the others.", ["state"]),

@@ -47,9 +47,10 @@ const folders = [
     ["@waggle/queue", "@waggle/protocol", "@waggle/engine"],
     ["@waggle/front", "@waggle/engine-llama", "hono"],
   ],
+  ["packages/tracing/src/lib/x.ts", ["@waggle/async", "@waggle/jobs"], ["@waggle/front", "@waggle/telemetry"]],
   [
     "packages/front/src/lib/x.ts",
-    ["@waggle/jobs", "@waggle/protocol", "hono"],
+    ["@waggle/jobs", "@waggle/tracing", "@waggle/protocol", "hono"],
     ["@waggle/worker", "@waggle/engine-llama", "node-llama-cpp"],
   ],
   [
