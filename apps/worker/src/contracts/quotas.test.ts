@@ -163,9 +163,14 @@ test("so many jobs at a time wait or run, and a session's next job takes the pla
 test.each([false, true])(
   "a request of several prompts is one, and keeps to the running jobs; streamed: %s",
   async (stream) => {
-    start({ runningJobs: 1, requestsPerMinute: 1 }, { slots: 4 });
+    const gate = createStepGate();
+    start({ runningJobs: 1, requestsPerMinute: 1 }, { slots: 4, gate });
     const prompt = ["a [eog:2]", "b [eog:2]", "c [eog:2]"];
-    const answer = await post("/v1/completions", { prompt, stream }, alice);
+    const answering = post("/v1/completions", { prompt, stream }, alice);
+    await gate.held();
+    expect((await usageOfAlice()).running).toBe(1);
+    gate.open();
+    const answer = await answering;
     const text = await answer.text();
     expect([answer.status, text.includes("error")]).toEqual([200, false]);
     const alices = await usageOfAlice();
