@@ -1,4 +1,5 @@
 export { hostileGrammars, type HostileGrammar } from "./lib/hostile/grammars.ts";
+export { adaptersContract } from "./lib/adapters-contract.ts";
 export { backendContract, type BackendContractOptions } from "./lib/backend-contract.ts";
 export { createFakeClock, type FakeClock } from "./lib/fake-clock.ts";
 export { expectNoLeaks } from "./lib/leaks.ts";

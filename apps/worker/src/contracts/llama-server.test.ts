@@ -220,11 +220,34 @@ describe("POST /completion", () => {
     start();
     const off = { dynatemp_range: 0, typical_p: 1, mirostat: 0, top_n_sigma: -1, lora: [], post_sampling_probs: false };
     await jsonOf(await post("/completion", { prompt: "a", n_predict: 1, ...off }));
-    for (const [field, value] of Object.entries({ dynatemp_range: 0.5, typical_p: 0.9, mirostat: 2, lora: [{}] })) {
+    for (const [field, value] of Object.entries({
+      dynatemp_range: 0.5,
+      typical_p: 0.9,
+      mirostat: 2,
+      lora: [{ id: 0, scale: 1 }],
+    })) {
       const response = await post("/completion", { prompt: "a", n_predict: 1, [field]: value });
       expect(response.status).toBe(400);
       expect(await errorOf(response)).toMatchObject({ code: 400, message: expect.stringContaining(`"${field}"`) });
     }
+  });
+
+  test("a request chooses the model's adapters, and nobody chooses for the others", async () => {
+    start({ fake: { adapters: [1] } });
+    expect(await jsonOf(await get("/lora-adapters"))).toEqual([{ id: 0, path: "fake-0.gguf", scale: 1 }]);
+    const refused = await post("/lora-adapters", [{ id: 0, scale: 0 }]);
+    expect([refused.status, (await errorOf(refused)).message]).toEqual([501, expect.stringContaining("field lora")]);
+    const say = async (path: string, more: Json): Promise<unknown> => {
+      const answer = await jsonOf(
+        await post(path, { prompt: "a bee", n_predict: 6, max_tokens: 6, ...greedy, ...more }),
+      );
+      return answer["content"] ?? (answer["choices"] as Json[])[0]?.["text"];
+    };
+    const usual = await say("/completion", {});
+    expect(await say("/completion", { lora: [{ id: 0, scale: 1 }] })).toBe(usual);
+    const without = await say("/completion", { lora: [{ id: 0, scale: 0 }] });
+    expect(without).not.toBe(usual);
+    expect(await say("/v1/completions", { lora: [] })).toBe(without);
   });
 
   test("errors are llama-server's, before and after the headers", async () => {

@@ -29,6 +29,8 @@ export interface LlamaBackendParts {
   readonly chat: Chat;
   /** Where slots are saved; undefined: nowhere. */
   readonly states: StateFolder | undefined;
+  /** Sets the scales of the context's adapters, from the next pass on; undefined: those that it was made with. */
+  readonly applyAdapters: (scales: readonly number[] | undefined) => void;
   /** Frees everything that was loaded; may be called again. */
   readonly release: () => Promise<void>;
 }
@@ -37,6 +39,8 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
   const { model, passes, sampling, markOf, info, embedder, chat, states, release } = parts;
   const { isEndOfGeneration, tokenBytes } = sampling;
   const prompts = promptsOf(parts);
+  /** The scales of the context's adapters; undefined: those that it was made with. */
+  let inUse: readonly number[] | undefined;
   // The last token of a full context is sampled and never fed.
   const capacity = info.contextSize - 1;
   const slots = Array.from({ length: info.slots }, (_, id) => createSlot({ id, passes, sampling, capacity }));
@@ -45,6 +49,14 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     const slot = slots[id];
     if (slot === undefined) throw new Error(`There is no slot ${id}`);
     return slot;
+  }
+
+  /** Nothing computes between two steps, so now is the time. */
+  function useAdapters([first]: readonly BatchEntry[]): void {
+    const wanted = first === undefined ? undefined : slotAt(first.slot).adapters;
+    if (wanted?.join() === inUse?.join()) return;
+    parts.applyAdapters(wanted);
+    inUse = wanted;
   }
 
   return {
@@ -64,7 +76,10 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     isEndOfGeneration,
     begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
     ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
-    step: async (entries, underway) => await step(entries, slotAt, passes, underway),
+    async step(entries, underway) {
+      useAdapters(entries);
+      return await step(entries, slotAt, passes, underway);
+    },
     shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
     end: async (slot) => await slotAt(slot).end(),
     setThreads(threads) {

@@ -169,6 +169,7 @@ async function load(
     embedder,
     chat,
     states,
+    applyAdapters: (scales) => adapters.apply(context, scales),
     release: () => scope.close(),
   });
   backend.setThreads(options.threads);

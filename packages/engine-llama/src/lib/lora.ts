@@ -1,5 +1,6 @@
 // Owns LoRA adapters: loaded beside the model, and set on its contexts with their scales.
 import { GgufError, readGgufFile } from "@waggle/gguf";
+import { maxLoraAdapters } from "@waggle/protocol";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 import { loraLibraryOf } from "./library-lora.ts";
 import { cannotLoad } from "./load-error.ts";
@@ -26,6 +27,8 @@ export interface OpenLoraOptions {
 
 /** @throws WaggleError unavailable, naming the flag and the adapter's file */
 export async function openLoraAdapters({ model, modelPath, files, reason }: OpenLoraOptions): Promise<LoraAdapters> {
+  if (files.length > maxLoraAdapters)
+    throw cannotLoad(modelPath, `--lora: ${files.length} adapters, and ${maxLoraAdapters} are the most`);
   const twice = files.find(({ path }, i) => files.findIndex((other) => other.path === path) !== i);
   if (twice !== undefined) throw cannotLoad(modelPath, `--lora ${twice.path}: given twice`);
   if (files.length === 0) return { files, apply: () => {} };

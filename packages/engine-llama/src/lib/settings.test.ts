@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Backend, TokenLogprobs } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { writeLora } from "@waggle/synth";
+import { adaptersContract } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "./load.ts";
@@ -196,6 +197,10 @@ describe("adapters", () => {
     writeLora({ architecture: "llama", matrices: [{ name: "blk.0.attn_q.weight", columns: 64, rows: 64 }] }, other);
     expect(await refusal(other)).toContain(`${start} ${other}: `);
   });
+});
+
+adaptersContract("the llama backend", async () => {
+  return await loadLlamaBackend({ ...base, lora: [{ path: adapter, scale: 0.5 }] });
 });
 
 describe("memory", () => {

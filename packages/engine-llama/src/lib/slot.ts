@@ -17,6 +17,8 @@ export interface SlotOptions {
 export interface Slot {
   /** Tokens that it holds. */
   readonly held: number;
+  /** The scales that its job has chosen for the model's adapters, if it has. */
+  readonly adapters: readonly number[] | undefined;
   /** @returns how many tokens it keeps: fewer than were asked for where the model's memory cannot be cut there */
   begin(keepTokens: number, sampling: SlotSampling): Promise<number>;
   /** What a pass has to compute for this entry, or why it cannot. Counts as computed at once. */
@@ -85,6 +87,9 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
   return {
     get held() {
       return tokens.length;
+    },
+    get adapters() {
+      return job?.sampling.adapters;
     },
 
     async begin(keepTokens, sampling) {

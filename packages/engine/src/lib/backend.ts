@@ -139,6 +139,8 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly answer?: { readonly grammar: string; readonly said: string };
   /** The text is that of a hole in code: what is not sure ends it. */
   readonly fillIn?: boolean;
+  /** A scale for each of the model's adapters; undefined: those that they were loaded with. */
+  readonly adapters?: readonly number[];
   /** Return logprobs with each token, with so many alternatives; undefined: none, which is a good deal cheaper. */
   readonly topLogprobs?: number;
 }
@@ -320,7 +322,7 @@ export interface Backend {
   begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<number>;
 
   /**
-   * One forward pass over all entries, then sampling. Entries come in ascending slot order, one a slot, `batchSize` tokens together at most;
+   * One forward pass over all entries, then sampling. Their slots have the same adapters. Entries come in ascending slot order, one a slot, `batchSize` tokens together at most;
    * results come in the same order. A rejection means that the backend is unusable from now on.
    * @param underway called once, when the pass computes and leaves this thread free
    */

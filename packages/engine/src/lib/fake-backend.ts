@@ -3,17 +3,8 @@
 import { deferred } from "@waggle/async";
 import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format";
 import { WaggleError, type ModelKind } from "@waggle/protocol";
-import type {
-  Backend,
-  BackendInfo,
-  EntryResult,
-  SlotSampling,
-  BatchEntry,
-  TextPiece,
-  Token,
-  TokenLogprobs,
-} from "./backend.ts";
-import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
+import type { Backend, EntryResult, SlotSampling, BatchEntry, TextPiece, Token, TokenLogprobs } from "./backend.ts";
+import { createFakeEmbedder } from "./fake-embedder.ts";
 import {
   createFakeSampler,
   emptyContext,
@@ -28,6 +19,7 @@ import {
   tokenizeFakeText,
   type FakeSampler,
 } from "./fake-model.ts";
+import { fakeInfo } from "./fake-info.ts";
 import type { FakeStates } from "./fake-states.ts";
 import { countTokens } from "./schedule.ts";
 
@@ -54,6 +46,8 @@ export interface FakeBackendOptions {
   readonly hangAtStep?: number;
   /** What the backend says it computes with, and its most; 1 by default. */
   readonly threads?: number;
+  /** The scales that its adapters were loaded with; none by default. */
+  readonly adapters?: readonly number[];
   /** Where slots are saved; one that another backend has used is as if the engine had started anew. */
   readonly saved?: FakeStates;
 }
@@ -74,6 +68,8 @@ interface FakeSlot {
   /** Present while a job is bound. */
   sampling: SlotSampling | undefined;
   sampler: FakeSampler | undefined;
+  /** Where they are not those of the backend. */
+  adapters: readonly number[] | undefined;
   last: Token | undefined;
   /** How many of the first held tokens no shift has moved. */
   unshifted: number;
@@ -104,6 +100,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     const tokens = countTokens(entries);
     if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
     let previous = -1;
+    const adapters = new Set(entries.map(({ slot }) => slots[slot]?.adapters?.join(",")));
+    if (adapters.size > 1) throw refusal("step", "its slots have different adapters");
     for (const entry of entries) {
       if (entry.slot <= previous) throw refusal("step", `slot ${entry.slot} comes after slot ${previous}`);
       checkEntry(entry, slotAt(entry.slot, "step"));
@@ -212,6 +210,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       slot.held.length = slot.hashes.length = keepTokens;
       await checkSampling(sampling);
       slot.sampling = sampling;
+      const isUsual = sampling.adapters?.every((scale, i) => scale === options.adapters?.[i]) ?? true;
+      slot.adapters = isUsual ? undefined : sampling.adapters;
       return keepTokens;
     },
 
@@ -251,31 +251,16 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   };
 }
 
-function fakeInfo(options: FakeBackendOptions): BackendInfo {
-  const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate", chatFormat = genericFormat } = options;
-  return {
-    backend: "fake",
-    kind,
-    ...(kind === "rerank" ? {} : { embeddingSize: fakeVectorWidth }),
-    modelName: "waggle-fake",
-    contextSize,
-    trainedContextSize: contextSize,
-    slots,
-    batchSize,
-    parameters: 0,
-    modelBytes: 0,
-    device: "fake",
-    threads,
-    maxThreads: threads,
-    build: "fake",
-    chatFormat,
-    infill: true,
-    promptTexts: { chatTemplate: "", bos: "", eos: "" },
-  };
-}
-
 function emptySlot(): FakeSlot {
-  return { held: [], hashes: [], sampling: undefined, sampler: undefined, last: undefined, unshifted: Infinity };
+  return {
+    held: [],
+    hashes: [],
+    sampling: undefined,
+    sampler: undefined,
+    adapters: undefined,
+    last: undefined,
+    unshifted: Infinity,
+  };
 }
 
 /** Enough of a check to have something to fail: a grammar without a root, a bias on a token that does not exist. */
@@ -330,7 +315,10 @@ function fakeLogprobs(token: Token, count: number): TokenLogprobs {
 }
 
 function feed(slot: FakeSlot, token: Token): void {
-  slot.hashes.push(extendContext(slot.hashes.at(-1) ?? emptyContext, token));
+  const before = slot.hashes.at(-1) ?? emptyContext;
+  // What an adapter changes, changes all that follows.
+  const changed = slot.adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
+  slot.hashes.push(extendContext(changed ?? before, token));
   slot.held.push(token);
 }
 

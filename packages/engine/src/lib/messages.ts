@@ -1,5 +1,5 @@
 // Owns what passes between the worker and its engine, which usually lives in a child process: plain data, one message per step.
-import type { ErrorCode, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
+import type { ErrorCode, LoraChoice, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
 import type {
   BackendInfo,
   EmbedInput,
@@ -39,6 +39,8 @@ export interface GenerateJob {
   readonly fillIn?: boolean;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`: nothing else would surely end it. */
   readonly contextShift?: boolean;
+  /** The model's adapters by their ids, all others off; by default as they were loaded. */
+  readonly lora?: LoraChoice;
   readonly stop: readonly string[];
   readonly sampling: Sampling;
   /** Send logprobs with the tokens, with so many alternatives each. */

@@ -1,5 +1,6 @@
 // Owns where a job's first tokens come from: its own slot's cache, a saved state, or another slot that has them or is
 // about to. Pure.
+import { cacheScopeOf } from "./adapters.ts";
 import type { SavedState, Token } from "./backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { PrefixStore } from "./prefix-store.ts";
@@ -31,8 +32,8 @@ export interface SourceSeeker {
 export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSeeker): PrefixSource {
   const { pending, prompt } = target;
   if (pending === undefined) throw new Error(`Cannot begin in slot ${target.id}: no job waits in it`);
-  const { job, reusableTokens: most } = pending.prepared;
-  const { cacheScope } = job;
+  const { reusableTokens: most } = pending.prepared;
+  const cacheScope = cacheScopeOf(pending.prepared);
   let best: PrefixSource = { kind: "own", keepTokens: pending.keepTokens };
   let bestLength = pending.keepTokens;
 

@@ -1,6 +1,7 @@
 // Owns what happens to a job before it may wait for a slot: tokens, the checks that need the model, the final seed.
 import { markText, type AnswerStart } from "@waggle/chat-format";
 import { WaggleError, requestLimits } from "@waggle/protocol";
+import { adaptersOf } from "./adapters.ts";
 import type { Backend, EmbedInput, Embedder, PromptInput, SlotSampling, TextPair, Token } from "./backend.ts";
 import { checkKind } from "./job-kinds.ts";
 import type { EngineJob, GenerateJob, JobFailure, TextsJob } from "./messages.ts";
@@ -63,12 +64,14 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
     const { tokens: prompt, start } = await backend.tokenize(input);
     checkLength(prompt.length, contextSize, "");
     checkPromptLogprobs(job, prompt.length);
+    const adapters = adaptersOf(job.lora, backend.info.settings?.lora ?? []);
     const { seed } = job.sampling;
     const sampling = {
       ...job.sampling,
       seed: seed === -1 ? random32() >>> 0 : seed,
       ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
       ...(job.fillIn === true ? { fillIn: true } : {}),
+      ...(adapters === undefined ? {} : { adapters }),
       ...(job.answerGrammar === undefined || start === undefined
         ? {}
         : { answer: { grammar: job.answerGrammar, said: markText(start.said, chatFormat.marks) } }),
@@ -240,7 +243,7 @@ function factsOf(job: EngineJob): unknown {
   return [
     [job.kind, job.prompt, job.pieces, job.infill, job.messages, job.tools, job.template],
     [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs],
-    [job.contextShift, job.fillIn],
+    [job.contextShift, job.fillIn, job.lora],
   ];
 }
 

@@ -1,6 +1,7 @@
 // Owns what happens between two passes: slots are freed and given away, jobs begin with the longest prefix that is
 // cheaper to fetch than to compute. While somebody decodes, a scheduling point saves or loads few states.
 import { WaggleError } from "@waggle/protocol";
+import { cacheScopeOf } from "./adapters.ts";
 import type { Backend, SavedState } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
 import { commonPrefix } from "./common-prefix.ts";
@@ -81,7 +82,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       }
       if (prepared?.kind !== "generate" || full) continue;
       const { prompt, reusableTokens, job } = prepared;
-      const { cacheScope, sessionId } = job;
+      const { sessionId } = job;
+      const cacheScope = cacheScopeOf(prepared);
       const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope, sessionId });
       full = choice === undefined;
       if (choice === undefined) continue;
@@ -152,7 +154,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   async function begin(slot: Slot, prepared: PreparedGenerate, keepTokens: number): Promise<void> {
     const { job, prompt, reusableTokens, sampling } = prepared;
-    const hadCache = reusableTokens > 0 && slot.cacheScope === job.cacheScope && slot.cached.length > 0;
+    const hadCache = reusableTokens > 0 && slot.cacheScope === cacheScopeOf(prepared) && slot.cached.length > 0;
     beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
     let kept: number;
     try {
@@ -206,8 +208,10 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   return {
-    cachedTokens: ({ prompt, reusableTokens, job }) =>
-      Math.min(reusableTokens, cachedTokens(prompt, job.cacheScope, { slots, store: offload.store })),
+    cachedTokens(prepared) {
+      const found = cachedTokens(prepared.prompt, cacheScopeOf(prepared), { slots, store: offload.store });
+      return Math.min(prepared.reusableTokens, found);
+    },
     async run({ passes, maintenance, underway }) {
       lastPasses = passes;
       await releaseEnded(passes);

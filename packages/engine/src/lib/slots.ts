@@ -1,6 +1,7 @@
 // Owns a slot: its states, what its KV cache holds, and the job bound to it. Every change of state passes through
 // transition().
 import type { SlotStateName, SlotStatus, StoppedBy } from "@waggle/protocol";
+import { adapterKey, cacheScopeOf } from "./adapters.ts";
 import type { SavedState, Token } from "./backend.ts";
 import type { ContextShift } from "./context-shift.ts";
 import type { JobFailure } from "./messages.ts";
@@ -52,6 +53,8 @@ export interface Slot {
   lastUsed: number;
   /** Of the job in it; empty when idle. */
   prompt: readonly Token[];
+  /** Which adapters its job has chosen. */
+  adapters: string;
   /** Its prompt's logprobs are wanted. */
   scores: boolean;
   /** Prompt tokens of others that were computed while this prompt waited. */
@@ -96,6 +99,7 @@ export function createSlots(count: number): readonly Slot[] {
     sessionId: undefined,
     lastUsed: -1,
     prompt: [],
+    adapters: "",
     scores: false,
     agingTokens: 0,
     lastDecoded: 0,
@@ -110,6 +114,7 @@ export function createSlots(count: number): readonly Slot[] {
 export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence): void {
   slot.state = transition(slot.state, "bind");
   slot.prompt = pending.prepared.prompt;
+  slot.adapters = adapterKey(pending.prepared.sampling);
   slot.scores = pending.prepared.job.promptLogprobs === true;
   slot.agingTokens = 0;
   slot.pending = pending;
@@ -117,11 +122,11 @@ export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence):
 }
 
 /** The job in the slot begins: its first `keepTokens` prompt tokens are the first ones of the slot's cache. */
-export function beginSlot(slot: Slot, { job }: PreparedGenerate, keepTokens: number, sequence: Sequence): void {
+export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number, sequence: Sequence): void {
   slot.pending = undefined;
   slot.cached.length = keepTokens;
-  slot.cacheScope = job.cacheScope;
-  slot.sessionId = job.sessionId;
+  slot.cacheScope = cacheScopeOf(prepared);
+  slot.sessionId = prepared.job.sessionId;
   slot.sequence = sequence;
 }
 

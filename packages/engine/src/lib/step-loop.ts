@@ -1,6 +1,7 @@
 // Owns the loop: the scheduling point is passed, then one forward pass runs. Between passes it awaits
 // the backend only.
 import { deferred } from "@waggle/async";
+import { createAdapterTurns } from "./adapters.ts";
 import type { Backend, BatchEntry, EntryResult, StepsAhead } from "./backend.ts";
 import type { SchedulingPoint } from "./scheduling-point.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
@@ -41,6 +42,7 @@ export interface StepLoop {
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
   const { backend, slots, pacing, outbox, now } = options;
+  const turns = createAdapterTurns();
   let { threads } = backend.info;
   let passes = 0;
   /** A pass was asked for behind the one that runs; and it has begun, though nobody has heard yet that the other one has ended. */
@@ -58,9 +60,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
 
-  function load(): { decoding: number; prefilling: number } {
+  function load(of: readonly Slot[] = slots): { decoding: number; prefilling: number } {
     let [decoding, prefilling] = [0, 0];
-    for (const slot of slots) {
+    for (const slot of of) {
       if (slot.state === "decoding") decoding += 1;
       else if (isPrefilling(slot)) prefilling += 1;
     }
@@ -69,9 +71,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   /** @param embedded the streams have waited for a piece of an embed job already, so prompts wait for the next step */
   function plan(embedded: boolean): BatchEntry[] {
-    const planned = pacing.plan(load());
+    const taking = turns.next(slots);
+    const planned = pacing.plan(load(taking));
     const limits = { ...planned, scoredTokens: Math.min(planned.scoredTokens, backend.maxFollowers) };
-    const entries = schedule(slots, embedded ? { ...limits, prefillBudget: 0 } : limits);
+    const entries = schedule(taking, embedded ? { ...limits, prefillBudget: 0 } : limits);
     noteAging(slots, entries);
     return entries;
   }

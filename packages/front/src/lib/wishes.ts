@@ -1,7 +1,7 @@
 // Owns what every foreign dialect says alike: sampling, length and whose job it is, from a request's fields to their part of a JobSpec. What
 // it cannot become is refused by name.
 import { GenerateRequestSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
-import type { GenerateRequest, GenerateRequestInput, Sampling } from "@waggle/protocol";
+import type { GenerateRequest, GenerateRequestInput, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateSpec, JobScope, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions } from "./context.ts";
 import type { ConversationContext } from "./conversation.ts";
@@ -67,6 +67,7 @@ export interface Wishes extends Nullish<Omit<Sampling, "seed">> {
   readonly max_tokens?: number | null | undefined;
   readonly stop?: string | readonly string[] | null | undefined;
   readonly context_shift?: boolean | null | undefined;
+  readonly lora?: LoraChoice | null | undefined;
   readonly repetition_limit?: number | null | undefined;
 }
 
@@ -98,6 +99,7 @@ export function specOfWishes(
     maxTokens: maxTokens === 0 ? 0 : request.max_tokens,
     repetitionLimit: request.repetition_limit ?? undefined,
     contextShift: request.context_shift,
+    lora: request.lora,
     // Their number is the dialect's own to bound.
     stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
   };
@@ -123,6 +125,7 @@ const fields = [
   "ignore_eos",
   "grammar",
   "context_shift",
+  "lora",
   "repetition_limit",
 ] as const satisfies readonly (keyof Wishes)[];
 

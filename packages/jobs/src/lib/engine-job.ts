@@ -23,6 +23,7 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     ...(spec.lines === undefined ? {} : { lines: spec.lines }),
     ...(spec.fillIn === true ? { fillIn: true } : {}),
     ...(spec.contextShift ? { contextShift: true } : {}),
+    ...(spec.lora === undefined ? {} : { lora: spec.lora }),
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),
     cacheScope,

@@ -1,7 +1,7 @@
 // Owns what the worker is asked for, in no dialect's words. Each dialect translates its requests into a JobSpec, and only
 // that goes down to the jobs.
 import type { EmbedInput, LineLimits, PromptInput } from "@waggle/engine";
-import type { Sampling } from "@waggle/protocol";
+import type { LoraChoice, Sampling } from "@waggle/protocol";
 
 /** Checked by its dialect: every field is bounded and in its range. */
 export type JobSpec = GenerateSpec | EmbedSpec | RerankSpec;
@@ -54,6 +54,8 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly maxTokens?: number | undefined;
   /** A full context is shifted instead of ending the job. Only with `maxTokens`. */
   readonly contextShift: boolean;
+  /** Adapters and their scales, all others off; undefined: the model's own. */
+  readonly lora?: LoraChoice | undefined;
   readonly stop: readonly string[];
   /** Where its lines may end the text that answers a plain prompt. */
   readonly lines?: LineLimits | undefined;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { chatShape, optionsOfMessages } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
+import { LoraChoiceSchema } from "./model-settings.ts";
 import { ToolCallSchema } from "./tools.ts";
 
 export const MessageSchema = z
@@ -89,6 +90,7 @@ export const GenerateRequestSchema = z
       .describe(
         "At the context's end forget the older half of what follows the prompt's beginning and go on. Needs max_tokens.",
       ),
+    lora: LoraChoiceSchema.optional(),
     stop: z
       .union([
         z.string().min(1).max(requestLimits.stopChars),

@@ -13,6 +13,7 @@ import {
   LlamaServerCompletionRequestSchema,
   LlamaServerCompletionSchema,
   LlamaServerSlotsSchema,
+  LoraAdaptersSchema,
   PropsSchema,
 } from "./llama-server.ts";
 import { generationHeaders, jobErrors, queryErrors } from "./route-parts.ts";
@@ -65,6 +66,21 @@ export const llamaServerRoutes = {
     method: "post",
     path: "/props",
     summary: "Refused: settings do not change while the worker runs.",
+    status: 200,
+    errors: ["unimplemented"],
+  },
+  loraAdapters: {
+    method: "get",
+    path: "/lora-adapters",
+    summary: "The model's LoRA adapters, with the scales that requests get which choose none.",
+    status: 200,
+    response: LoraAdaptersSchema,
+    errors: ["unavailable"],
+  },
+  setLoraAdapters: {
+    method: "post",
+    path: "/lora-adapters",
+    summary: "Refused: nobody changes what the others get; a request chooses its own in the field lora.",
     status: 200,
     errors: ["unimplemented"],
   },

@@ -2,6 +2,7 @@
 // Shapes after the README of llama.cpp's tools/server.
 import { z } from "zod";
 import { requestLimits } from "./limits.ts";
+import { LoraChoiceSchema } from "./model-settings.ts";
 import { WideSeedSchema } from "./seed.ts";
 
 /** How much text a context holds, only the engine knows; these bound the rest. */
@@ -102,7 +103,7 @@ const samplingShape = {
   adaptive_target: z.number().min(-1).lt(0, off("adaptive sampling")).nullish(),
   min_keep: z.int().min(0).max(1, off("more than 1")).nullish(),
   post_sampling_probs: z.literal(false, off("probabilities after sampling")).nullish(),
-  lora: z.array(z.unknown()).max(0, off("an adapter")).nullish(),
+  lora: LoraChoiceSchema.nullish(),
 };
 
 const TokensWantedSchema = z
@@ -247,6 +248,10 @@ export const LlamaServerSlotsSchema = z
     }),
   )
   .meta({ id: "LlamaServerSlots" });
+
+export const LoraAdaptersSchema = z
+  .array(z.object({ id: z.int(), path: z.string().describe("The file's name alone."), scale: z.number() }))
+  .meta({ id: "LoraAdapters" });
 
 /** The body of an error on these routes. */
 export const LlamaServerErrorSchema = z

@@ -22,6 +22,28 @@ export const LoraAdapterSchema = z
   .meta({ id: "LoraAdapter" });
 export type LoraAdapter = z.infer<typeof LoraAdapterSchema>;
 
+/** Far beyond what leaves a model in its senses; it only keeps the numbers finite. */
+export const maxLoraScale = 1_000;
+/** Most adapters of a model. */
+export const maxLoraAdapters = 64;
+
+/** Adapters that a request chooses. */
+export const LoraChoiceSchema = z
+  .array(
+    z.strictObject({
+      id: z
+        .int()
+        .min(0)
+        .max(maxLoraAdapters - 1),
+      scale: z.number().min(-maxLoraScale).max(maxLoraScale),
+    }),
+  )
+  .max(maxLoraAdapters)
+  .describe(
+    "Adapters of /lora-adapters with their scales, instead of the worker's own; one that is not named is off. Passes are shared by requests of the same choice only.",
+  );
+export type LoraChoice = z.infer<typeof LoraChoiceSchema>;
+
 /** What became of the settings when the model was loaded. */
 export const LoadedSettingsSchema = z
   .object({

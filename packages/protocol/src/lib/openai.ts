@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { chatShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
+import { LoraChoiceSchema } from "./model-settings.ts";
 import { WideSeedSchema } from "./seed.ts";
 import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "./tools.ts";
 
@@ -121,6 +122,7 @@ const completionShape = {
   cache_prompt: nullish(z.boolean()),
   ignore_eos: nullish(z.boolean()),
   context_shift: nullish(z.boolean()),
+  lora: nullish(LoraChoiceSchema),
   return_progress: nullish(z.boolean()).describe("llama-server's: chunks of a stream that say how far the prompt is."),
 };
 

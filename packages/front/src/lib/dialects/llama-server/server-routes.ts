@@ -7,7 +7,10 @@ import type { Handler } from "../../dialect.ts";
 import { specOfWishes } from "../../wishes.ts";
 import { samplersWished } from "./samplers.ts";
 
-type ServerRouteName = Extract<keyof typeof llamaServerRoutes, "props" | "setProps" | "slotList" | "slotAction">;
+type ServerRouteName = Extract<
+  keyof typeof llamaServerRoutes,
+  "props" | "setProps" | "loraAdapters" | "setLoraAdapters" | "slotList" | "slotAction"
+>;
 
 export function createServerRoutes({ view, registry }: AppOptions): Record<ServerRouteName, Handler> {
   const defaults = specOfWishes({}, { client: "", trace: "", sessionId: undefined, deadlineMs: undefined }).sampling;
@@ -50,6 +53,18 @@ export function createServerRoutes({ view, registry }: AppOptions): Record<Serve
     },
     setProps() {
       throw new WaggleError("unimplemented", "Cannot change properties: the worker's settings are fixed at its start.");
+    },
+    loraAdapters(c) {
+      // Before the model is loaded nobody knows.
+      view.prompts();
+      const { settings } = view.info();
+      return c.json((settings?.lora ?? []).map(({ id, file, scale }) => ({ id, path: file, scale })));
+    },
+    setLoraAdapters() {
+      throw new WaggleError(
+        "unimplemented",
+        "Cannot set adapters for everybody: a request chooses its own in the field lora, and --lora says what it gets otherwise.",
+      );
     },
     slotList(c) {
       const client = c.get("client");

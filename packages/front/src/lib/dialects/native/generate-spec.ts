@@ -31,6 +31,7 @@ export function generateSpecOf(
     maxTokens: request.max_tokens,
     repetitionLimit: request.repetition_limit ?? undefined,
     contextShift: request.context_shift,
+    lora: request.lora,
     stop: stopStringsOf(request),
   };
 }
