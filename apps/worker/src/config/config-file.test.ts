@@ -29,6 +29,8 @@ test("each setting is what its flag would be, with its line", () => {
       "drain-timeout: 90s",
       "model-ref: &name 007",
       "worker-id: *name",
+      "mmap: false",
+      "flash-attention: on",
     ].join("\n"),
   );
   expect(Object.fromEntries([...values].map(([key, { text, line }]) => [key, [text, line]]))).toEqual({
@@ -41,6 +43,8 @@ test("each setting is what its flag would be, with its line", () => {
     drainTimeoutMs: ["90s", 9],
     modelRef: ["007", 10],
     workerId: ["007", 11],
+    mmap: ["false", 12],
+    flashAttention: ["on", 13],
   });
 });
 

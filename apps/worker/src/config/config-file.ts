@@ -4,7 +4,7 @@ import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from "yam
 import type { Document, Node, Scalar } from "yaml";
 import { optionRows } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
-import type { OptionRow } from "./option-row.ts";
+import { booleanValue, type OptionRow } from "./option-row.ts";
 
 /** Hundreds of models' settings; what is longer was not written for us. */
 const maxFileChars = 1_048_576;
@@ -134,6 +134,7 @@ function scalarText({ value, source }: Scalar, row: OptionRow): Text {
   if (row.value === undefined) {
     return typeof value === "boolean" ? { text: String(value) } : { problem: "must be true or false" };
   }
+  if (typeof value === "boolean" && row.value === booleanValue) return { text: String(value) };
   if (typeof value === "boolean") return { problem: `must be ${row.value}, not ${value}; put quotes around a text` };
   if (typeof value === "string") return { text: value };
   return typeof value === "number" ? { text: source ?? String(value) } : { problem: "must be a text or a number" };

@@ -1,7 +1,7 @@
 // Owns the settings of how a model is loaded: its KV cache, its layers on a GPU, adapters, positions and memory.
 import { CacheTypeSchema, FlashAttentionSchema, RopeScalingSchema } from "@waggle/protocol";
 import { gpuLayers, loraFiles } from "./model-values.ts";
-import type { OptionRows } from "./option-row.ts";
+import { booleanValue, type OptionRows } from "./option-row.ts";
 import { boolean, decimal, integer, oneOf } from "./values.ts";
 
 const cacheTypes = CacheTypeSchema.options;
@@ -49,7 +49,7 @@ export const modelOptions = {
   },
   mmap: {
     flag: "mmap",
-    value: "bool",
+    value: booleanValue,
     group: "Engine",
     help: "use the weights where the file lies, in pages that the system reads when they are needed; false reads all of it first",
     schema: boolean(),

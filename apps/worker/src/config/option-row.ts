@@ -14,6 +14,9 @@ export const optionGroups = [
   "Fake backend",
 ] as const;
 
+/** Stands for the value of a setting that is on unless somebody turns it off: a bare flag could not. */
+export const booleanValue = "bool";
+
 export interface OptionRow {
   /** Without its dashes. The variable is WAGGLE_ and the same in upper case. */
   readonly flag: string;
