@@ -55,6 +55,25 @@ describe("waggle run", () => {
   });
 });
 
+it("waggle doctor tries the engine, and finds what is wrong with the settings", async () => {
+  env = { ...env, WAGGLE_SLOTS: "many" };
+  const { code, stdout, stderr } = await waggle(["doctor", "--json"]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+  const findings = JSON.parse(stdout) as readonly { check: string; level: string; text: string }[];
+  expect(findings.find(({ check }) => check === "Settings")).toMatchObject({
+    level: "problem",
+    text: expect.stringMatching(/^Cannot use --slots "many"/) as string,
+  });
+  env = { ...env, WAGGLE_SLOTS: "" };
+  const healed = JSON.parse((await waggle(["doctor", "--json"])).stdout) as typeof findings;
+  expect(healed.find(({ check }) => check === "Engine")).toMatchObject({
+    level: "ok",
+    text: expect.stringMatching(/^computes on cpu, .* tokens\/s/) as string,
+  });
+  expect(healed.filter(({ level }) => level === "problem")).toEqual([]);
+  expect(ours()).toEqual([]);
+});
+
 describe("waggle chat in a terminal", () => {
   it("streams, stops an answer at Ctrl-C and goes on, and leaves at Ctrl-D", async () => {
     await using terminal = openTerminal(["chat"], { ...env, ...fake });

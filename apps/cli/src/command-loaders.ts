@@ -14,5 +14,6 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   unload: () => import("./commands/unload.ts"),
   pin: () => import("./commands/pin.ts"),
   swap: () => import("./commands/swap.ts"),
+  doctor: () => import("./commands/doctor.ts"),
   completion: () => import("./commands/completion.ts"),
 };

@@ -116,6 +116,12 @@ export const commandTable = [
     examples: ["waggle swap assistant hf:Qwen/Qwen3-4B-GGUF:Q5_K_M"],
   },
   {
+    name: "doctor",
+    summary: "look for what goes wrong in practice, and say what to do",
+    options: [json],
+    examples: ["waggle doctor"],
+  },
+  {
     name: "completion",
     summary: "print a shell's completions",
     arguments: [{ name: "shell", help: "bash, zsh or fish", required: true, completion: ["bash", "zsh", "fish"] }],

@@ -2,6 +2,7 @@
 import { messageOf } from "@waggle/harness";
 import { Command } from "commander";
 import { addCallsCheck } from "./commands/calls-check.ts";
+import { addChatPicture } from "./commands/chat-picture.ts";
 import { addCheck } from "./commands/check.ts";
 import { addClientsCheck } from "./commands/clients-check.ts";
 import { addDocs } from "./commands/docs.ts";
@@ -31,6 +32,7 @@ const commands = [
     addLlamaServerCompare,
     addEngineBuild,
     addSchemasBench,
+    addChatPicture,
     addPack,
     addCheck,
     addDocs,

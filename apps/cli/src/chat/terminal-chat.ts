@@ -95,7 +95,8 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
 
   try {
     await askModels();
-    say(`${modelName} at ${session.url}. /help lists the commands, Ctrl-D leaves.\n`);
+    const where = session.ownWorker ? ", in a worker of its own" : ` at ${session.url}`;
+    say(`${modelName}${where}. /help lists the commands, Ctrl-D leaves.\n`);
     let interrupted = false;
     for (;;) {
       const typed = await Promise.race([next(), abortOf(signal)]);

@@ -1,50 +1,57 @@
-// Owns `waggle list`: every model that a worker has.
+// Owns `waggle list`: every model that a worker has or, where none runs, every download.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
+import { downloadSize, downloadState, listDownloads } from "../local/downloads.ts";
 import { formatTable } from "../terminal/table.ts";
 import { modelsOf } from "../worker/model-names.ts";
 import { sizeWords, stateWords } from "../worker/model-words.ts";
-import { findWorker, needWorker } from "../worker/reach.ts";
+import { findWorker, type Reached } from "../worker/reach.ts";
 
-const columns = [
-  { title: "NAME" },
-  { title: "SIZE", right: true },
-  { title: "QUANTIZATION" },
-  { title: "STATE" },
-  { title: "SOURCE" },
-];
+const size = { title: "SIZE", right: true } as const;
+const workerColumns = [{ title: "NAME" }, size, { title: "QUANTIZATION" }, { title: "STATE" }, { title: "SOURCE" }];
+const downloadColumns = [{ title: "NAME" }, size, { title: "STATE" }, { title: "REFERENCE" }];
 
 export const run: Run = async (context, words) => {
-  const url = words.text("url");
-  if (words.has("names")) return await printNames(context, url);
-  const { client } = await needWorker(context, url);
-  const models = await modelsOf(client, context.signal);
-  if (words.has("json")) context.out.write(`${JSON.stringify(models, undefined, 2)}\n`);
-  else {
-    const rows = models.map((model) => {
-      const { name, aliases, quantization = "", source, default: first } = model;
-      const called = [name, ...aliases].join(", ");
-      return [
-        first && models.length > 1 ? `${called} (default)` : called,
-        sizeWords(model),
-        quantization,
-        stateWords(model),
-        source,
-      ];
-    });
-    context.out.write(formatTable(columns, rows));
-  }
+  if (words.has("names")) return await printNames(context, words.text("url"));
+  const found = await findWorker(context, words.text("url"));
+  if (found === undefined) await printDownloads(context, words.has("json"));
+  else await printModels(context, found, words.has("json"));
   return exitCodes.ok;
 };
+
+async function printModels({ out, signal }: Context, { client }: Reached, json: boolean): Promise<void> {
+  const models = await modelsOf(client, signal);
+  if (json) return out.write(`${JSON.stringify(models, undefined, 2)}\n`);
+  const rows = models.map((model) => {
+    const { name, aliases, quantization = "", source, default: first } = model;
+    const called = [name, ...aliases].join(", ");
+    const shown = first && models.length > 1 ? `${called} (default)` : called;
+    return [shown, sizeWords(model), quantization, stateWords(model), source];
+  });
+  out.write(formatTable(workerColumns, rows));
+}
+
+async function printDownloads({ config, out, err }: Context, json: boolean): Promise<void> {
+  const downloads = await listDownloads(config);
+  if (json) return out.write(`${JSON.stringify(downloads, undefined, 2)}\n`);
+  const rows = downloads.map((one) => [one.name, downloadSize(one), downloadState(one), one.reference ?? ""]);
+  if (rows.length > 0) out.write(formatTable(downloadColumns, rows));
+  const where = `No worker answers at ${config.url}; downloads lie in ${config.modelsFolder}.`;
+  err.write(`${err.style.dim(rows.length > 0 ? where : `${where} There are none yet: "waggle pull" gets one.`)}\n`);
+}
 
 /** For completions: a shell has no use for an error. */
 async function printNames(context: Context, url: string | undefined): Promise<number> {
   try {
-    const found = await findWorker(context, url);
-    const models = found === undefined ? [] : await modelsOf(found.client, context.signal);
-    for (const { name, aliases } of models) context.out.write([name, ...aliases].map((word) => `${word}\n`).join(""));
+    for (const name of await namesOf(context, url)) context.out.write(`${name}\n`);
   } catch {
     if (context.signal.aborted) return exitCodes.interrupted;
   }
   return exitCodes.ok;
+}
+
+async function namesOf(context: Context, url: string | undefined): Promise<readonly string[]> {
+  const found = await findWorker(context, url);
+  if (found === undefined) return (await listDownloads(context.config)).map(({ name }) => name);
+  return (await modelsOf(found.client, context.signal)).flatMap(({ name, aliases }) => [name, ...aliases]);
 }

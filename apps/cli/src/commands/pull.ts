@@ -1,22 +1,73 @@
-// Owns `waggle pull`: a worker that runs downloads the model, and serves it at once.
-import { exitCodes } from "../cli-error.ts";
-import type { Run } from "../command.ts";
-import { createProgressView } from "../terminal/progress.ts";
+// Owns `waggle pull`: a worker that runs downloads the model and serves it at once; where none runs, it is downloaded for the next one.
+import { pullModel, type PullProgress } from "@waggle/models";
+import { CliError, exitCodes } from "../cli-error.ts";
+import type { Context, Run } from "../command.ts";
+import { hubOptions } from "../local/worker-settings.ts";
+import { formatBytes } from "../terminal/format.ts";
+import { createProgressView, type Progress, type ProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
 import { sizeWords } from "../worker/model-words.ts";
-import { needWorker } from "../worker/reach.ts";
+import { findWorker, type Reached } from "../worker/reach.ts";
 
 export const run: Run = async (context, words) => {
   const [reference = ""] = words.args;
-  const { client, url } = await needWorker(context, words.text("url"));
   const name = words.text("name");
-  const events = client.models.pull({ reference, ...(name === undefined ? {} : { name }) }, { signal: context.signal });
+  const found = await findWorker(context, words.text("url"));
+  const view = createProgressView(context.err);
   try {
-    const model = await followEvents(events, createProgressView(context.err));
-    context.out.write(`${model.name} (${sizeWords(model) || "its size is unknown"}) is served at ${url}.\n`);
+    await (found === undefined
+      ? pullHere(context, reference, name, view)
+      : pullThere(context, found, reference, name, view));
   } catch (error) {
     if (context.signal.aborted) context.err.write("What has come is kept: the same command goes on from there.\n");
     throw error;
+  } finally {
+    view.clear();
   }
   return exitCodes.ok;
 };
+
+async function pullThere(
+  { out, signal }: Context,
+  { client, url }: Reached,
+  reference: string,
+  name: string | undefined,
+  view: ProgressView,
+): Promise<void> {
+  const request = { reference, ...(name === undefined ? {} : { name }) };
+  const model = await followEvents(client.models.pull(request, { signal }), view);
+  out.write(`${model.name} (${sizeWords(model) || "its size is unknown"}) is served at ${url}.\n`);
+}
+
+async function pullHere(
+  { config, out, signal }: Context,
+  reference: string,
+  name: string | undefined,
+  view: ProgressView,
+): Promise<void> {
+  if (name !== undefined) {
+    throw new CliError(
+      "--name is for a worker that runs: where none does, the name comes from the reference.",
+      exitCodes.wrongUse,
+    );
+  }
+  const { offline, ...hub } = await hubOptions(config.env);
+  if (offline) throw new CliError("Nothing is downloaded: the variable WAGGLE_OFFLINE is set.");
+  const options = { folder: config.modelsFolder, signal, ...hub };
+  const model = await pullModel(reference, { ...options, onProgress: (progress) => view.show(progressOf(progress)) });
+  view.clear();
+  const how = model.downloaded ? "is here" : "was here already";
+  out.write(`${model.name} (${formatBytes(model.bytes)}) ${how}. Talk to it: waggle chat ${model.name}\n`);
+}
+
+function progressOf({ doneBytes, totalBytes, checkedBytes, bytesPerSecond, etaMs, ...rest }: PullProgress): Progress {
+  if (rest.stage === "checking") {
+    return { ...rest, done_bytes: checkedBytes, total_bytes: rest.parts === 1 ? totalBytes : undefined };
+  }
+  return {
+    ...rest,
+    ...(rest.stage === "asking" ? {} : { done_bytes: doneBytes, total_bytes: totalBytes }),
+    bytes_per_second: bytesPerSecond,
+    eta_ms: etaMs,
+  };
+}

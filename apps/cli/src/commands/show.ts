@@ -1,16 +1,35 @@
-// Owns `waggle show`: all that is known of one model.
+// Owns `waggle show`: all that is known of one model, from the worker that has it or from its file's header.
 import { exitCodes } from "../cli-error.ts";
-import type { Run } from "../command.ts";
+import type { Context, Run } from "../command.ts";
+import { pickDownload } from "../local/downloads.ts";
+import { fileFacts, readCard } from "../local/file-facts.ts";
 import { formatFacts } from "../terminal/table.ts";
+import { isFileOrReference } from "../worker/open-session.ts";
 import { modelsOf, pickModel } from "../worker/model-names.ts";
 import { factsOf } from "../worker/model-words.ts";
-import { needWorker } from "../worker/reach.ts";
+import { findWorker } from "../worker/reach.ts";
 
 export const run: Run = async (context, words) => {
-  const { client } = await needWorker(context, words.text("url"));
-  const model = pickModel(await modelsOf(client, context.signal), words.args[0] ?? "");
-  context.out.write(
-    words.has("json") ? `${JSON.stringify(model, undefined, 2)}\n` : formatFacts(factsOf(model, Date.now())),
-  );
+  const [wanted = ""] = words.args;
+  const { facts, data } = await lookUp(context, wanted, words.text("url"));
+  context.out.write(words.has("json") ? `${JSON.stringify(data, undefined, 2)}\n` : formatFacts(facts));
   return exitCodes.ok;
 };
+
+interface Found {
+  readonly facts: ReturnType<typeof factsOf>;
+  readonly data: unknown;
+}
+
+async function lookUp(context: Context, wanted: string, url: string | undefined): Promise<Found> {
+  if (isFileOrReference(wanted)) return await ofFile(context, wanted);
+  const found = await findWorker(context, url);
+  if (found === undefined) return await ofFile(context, (await pickDownload(context.config, wanted)).path);
+  const model = pickModel(await modelsOf(found.client, context.signal), wanted);
+  return { facts: factsOf(model, Date.now()), data: model };
+}
+
+async function ofFile(context: Context, reference: string): Promise<Found> {
+  const file = await readCard(context, reference);
+  return { facts: fileFacts(file), data: file };
+}

@@ -4,6 +4,7 @@ import type { WorkerClient } from "@waggle/client";
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
+import { pickDownload } from "../local/downloads.ts";
 import { modelsOf } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
 import { findWorker } from "./reach.ts";
@@ -32,13 +33,14 @@ export interface SessionWish {
 export async function openSession(context: Context, wish: SessionWish): Promise<Session> {
   const { url, model } = wish;
   const found = await findWorker(context, url);
-  if (found === undefined) return await openOwn(context, wish);
+  if (found === undefined) return await openOwnSession(context, wish);
   const open = { client: found.client, url: found.url, ownWorker: false, close: async () => {} };
   if (model === undefined) return { ...open, model, modelName: found.info.model };
   const models = await modelsOf(found.client, context.signal);
   const known = models.find(({ name, aliases }) => name === model || aliases.includes(model));
   if (known !== undefined) return { ...open, model: known.name, modelName: known.name };
-  if (isFileOrReference(model) && url === undefined && !context.config.urlGiven) return await openOwn(context, wish);
+  if (isFileOrReference(model) && url === undefined && !context.config.urlGiven)
+    return await openOwnSession(context, wish);
   const names = models.map(({ name }) => name).join(", ");
   throw new CliError(`The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" gets another.`);
 }
@@ -48,11 +50,12 @@ export function isFileOrReference(text: string): boolean {
   return /^(hf|ollama|https?):/.test(text) || /\.gguf$/i.test(text) || (text.includes("/") && existsSync(text));
 }
 
-async function openOwn(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
+/** A worker of our own, with this model or its own one. @throws CliError when it cannot be started, or the model cannot be loaded */
+export async function openOwnSession(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
   const { config, signal } = context;
   onProgress({ stage: "loading" });
   // One person asks one thing at a time; the memory of further slots is better left to the rest of the machine.
-  const worker = await startOwnWorker(config, model === undefined ? [] : [model], signal, ["--slots", "1"]);
+  const worker = await startOwnWorker(config, await fileOf(context, model), signal, ["--slots", "1"]);
   try {
     const modelName = await whenReady(worker, signal, onProgress);
     const { client, url, close } = worker;
@@ -61,6 +64,12 @@ async function openOwn(context: Context, { model, onProgress }: SessionWish): Pr
     await worker.close();
     throw error;
   }
+}
+
+/** A worker takes files and references; a name is that of a download. */
+async function fileOf({ config }: Context, model: string | undefined): Promise<readonly string[]> {
+  if (model === undefined) return [];
+  return [isFileOrReference(model) ? model : (await pickDownload(config, model)).path];
 }
 
 async function whenReady(

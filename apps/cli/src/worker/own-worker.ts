@@ -5,7 +5,8 @@ import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { withTimeout } from "@waggle/async";
 import { StdoutLineSchema, type StdoutLine } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
-import type { CliConfig, Environment } from "../config.ts";
+import type { CliConfig } from "../config.ts";
+import { ownEnvironment } from "../local/worker-settings.ts";
 
 /** From the process's start until its port is open. */
 const listenLimitMs = 60_000;
@@ -13,9 +14,6 @@ const listenLimitMs = 60_000;
 const leaveLimitMs = 10_000;
 /** Most of its log that is kept for an error. */
 const maxLogBytes = 64 * 1_024;
-
-/** Settings of a worker that serves others; one of our own has none of them. */
-const foreignSettings = ["API_TOKEN", "API_TOKEN_FILE", "LOCAL_MODE", "HOST", "PORT", "OLLAMA", "HIVE_URL", "CONFIG"];
 
 export interface OwnWorker {
   readonly url: string;
@@ -48,7 +46,7 @@ export async function startOwnWorker(
   ];
   const child = fork(config.entry.path, words, {
     execArgv: [...config.entry.execArgv],
-    env: envOf(config.env),
+    env: { ...ownEnvironment(config.env) },
     // A group of its own: a Ctrl-C is for us to hand on. When we are gone, the channel closes, and it leaves.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
@@ -80,11 +78,6 @@ export async function startOwnWorker(
     await close();
     throw error;
   }
-}
-
-function envOf(env: Environment): NodeJS.ProcessEnv {
-  const foreign = new Set(foreignSettings.map((name) => `WAGGLE_${name}`));
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.has(name)));
 }
 
 async function firstLine<T extends StdoutLine["type"]>(

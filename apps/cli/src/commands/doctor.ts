@@ -1,0 +1,54 @@
+// Owns `waggle doctor`: what it looks at is told as it is found, with what to do about it.
+import { exitCodes } from "../cli-error.ts";
+import type { Context, Run } from "../command.ts";
+import { examine } from "../doctor/examine.ts";
+import type { Finding, Level } from "../doctor/finding.ts";
+import { createStatusLine } from "../terminal/status-line.ts";
+import type { Style } from "../terminal/style.ts";
+
+const marks: Readonly<Record<Level, string>> = { ok: "✓", warning: "!", problem: "✗" };
+const nameColumns = 17;
+
+export const run: Run = async (context, words) => {
+  const findings = words.has("json") ? await collect(context) : await tell(context);
+  return findings.some(({ level }) => level === "problem") ? exitCodes.failed : exitCodes.ok;
+};
+
+async function collect(context: Context): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for await (const finding of examine(context, () => {})) findings.push(finding);
+  context.out.write(`${JSON.stringify(findings, undefined, 2)}\n`);
+  return findings;
+}
+
+async function tell(context: Context): Promise<readonly Finding[]> {
+  const { out } = context;
+  const status = createStatusLine(out);
+  const findings: Finding[] = [];
+  try {
+    for await (const finding of examine(context, (what) => status.show(`  ${what} …`))) {
+      status.clear();
+      findings.push(finding);
+      out.write(formatFinding(finding, out.style));
+    }
+  } finally {
+    status.clear();
+  }
+  out.write(`\n${summary(findings)}\n`);
+  return findings;
+}
+
+export function formatFinding({ check, level, text, remedy }: Finding, style: Style): string {
+  const paint = { ok: style.green, warning: style.yellow, problem: style.red }[level];
+  const line = `${paint(marks[level])} ${check.padEnd(nameColumns)}  ${text}\n`;
+  return remedy === undefined ? line : `${line}  ${" ".repeat(nameColumns)}  → ${remedy}\n`;
+}
+
+function summary(findings: readonly Finding[]): string {
+  const problems = findings.filter(({ level }) => level === "problem").length;
+  const warnings = findings.filter(({ level }) => level === "warning").length;
+  if (problems === 0 && warnings === 0) return "All is well.";
+  const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;
+  if (problems === 0) return `It works, with ${count(warnings, "warning")}.`;
+  return `${count(problems, "problem")} and ${count(warnings, "warning")}.`;
+}

@@ -1,0 +1,125 @@
+// The commands about models where no worker runs: they work on the folder of downloads itself.
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { InterruptedError } from "../cli-error.ts";
+import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
+
+const bytes = Buffer.alloc(2 ** 20, "bee");
+const sha256 = createHash("sha256").update(bytes).digest("hex");
+const storyTeller = fileURLToPath(new URL("../../../../models/waggle-tiny-stories.gguf", import.meta.url));
+
+let hub: Server;
+let url = "";
+let folder = "";
+beforeAll(async () => {
+  hub = createServer((request, response) => {
+    const [, from = "0", to = String(bytes.length - 1)] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+    const piece = bytes.subarray(Number(from), Number(to) + 1);
+    response.writeHead(request.headers.range === undefined ? 200 : 206, {
+      "content-length": piece.length,
+      "accept-ranges": "bytes",
+      etag: '"bee"',
+      ...(request.headers.range === undefined ? {} : { "content-range": `bytes ${from}-${to}/${bytes.length}` }),
+    });
+    // The file "slow" never comes to its end.
+    if (request.url === "/slow.gguf") response.write(piece.subarray(0, 100_000));
+    else response.end(piece);
+  });
+  hub.listen(0, "127.0.0.1");
+  await once(hub, "listening");
+  url = `http://127.0.0.1:${(hub.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  hub.close();
+  hub.closeAllConnections();
+});
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-downloads-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const waggle = (argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
+  runCommand(argv, { ...options, config: { modelsFolder: folder, ...options.config } });
+
+describe("without a worker", () => {
+  it("pull downloads into the folder, list tells it, and rm deletes it", async () => {
+    const reference = `${url}/Bee-7B-Q4_K_M.gguf#sha256=${sha256}`;
+    const pulled = await waggle(["pull", reference]);
+    expect(pulled).toMatchObject({
+      code: 0,
+      out: "bee-7b-q4_k_m (1.00 MiB) is here. Talk to it: waggle chat bee-7b-q4_k_m\n",
+    });
+    expect(pulled.err).toMatch(/100 % {2}1\.00 MiB of 1\.00 MiB/);
+    expect((await waggle(["pull", reference])).out).toContain("(1.00 MiB) was here already.");
+    const { out, err } = await waggle(["list"]);
+    expect(out).toMatch(/^bee-7b-q4_k_m +1\.00 MiB +on disk +http:/m);
+    expect(err).toContain(`downloads lie in ${folder}.\n`);
+    expect(JSON.parse((await waggle(["list", "--json"])).out)).toMatchObject([{ name: "bee-7b-q4_k_m", sha256 }]);
+    expect((await waggle(["list", "--names"])).out).toBe("bee-7b-q4_k_m\n");
+    expect((await waggle(["rm", "bee-7b-q4_k_m"])).err).toContain("Nobody is there to ask: add --yes.");
+    expect((await waggle(["rm", "bee-7b-q4_k_m", "--yes"])).out).toBe(
+      "bee-7b-q4_k_m is deleted; 1.00 MiB are free again.\n",
+    );
+    expect(readdirSync(folder)).toEqual([]);
+    expect((await waggle(["list"])).err).toContain('There are none yet: "waggle pull" gets one.');
+  });
+
+  it("a pull that is interrupted says that it can go on, and list shows how far it is", async () => {
+    const interrupt = new AbortController();
+    const pulling = waggle(["pull", `${url}/slow.gguf`], { signal: interrupt.signal });
+    await once(hub, "request");
+    const begun = (): boolean =>
+      existsSync(folder) && readdirSync(folder, { recursive: true }).some((name) => String(name).endsWith(".part"));
+    await expect.poll(begun, { timeout: 10_000 }).toBe(true);
+    interrupt.abort(new InterruptedError());
+    expect(await pulling).toMatchObject({
+      code: 130,
+      err: expect.stringContaining("What has come is kept: the same command goes on from there.\n") as string,
+    });
+    expect((await waggle(["list"])).out).toMatch(/^slow +1\.00 MiB +begun, \d+ %/m);
+  });
+
+  it("what makes no sense is refused with a sentence", async () => {
+    expect(await waggle(["pull", "./here.gguf"])).toMatchObject({
+      code: 64,
+      err: expect.stringMatching(/^waggle: Cannot download model \.\/here\.gguf: it is a path; .*\.\n$/) as string,
+    });
+    expect(await waggle(["pull", `${url}/x.gguf`], { config: { env: { WAGGLE_OFFLINE: "1" } } })).toMatchObject({
+      code: 1,
+      err: "waggle: Nothing is downloaded: the variable WAGGLE_OFFLINE is set.\n",
+    });
+    expect(await waggle(["pull", `${url}/x.gguf`], { config: { env: { WAGGLE_SLOTS: "many" } } })).toMatchObject({
+      code: 64,
+      err: expect.stringMatching(/^waggle: Cannot use --slots "many" \(from the variable WAGGLE_SLOTS\)/) as string,
+    });
+    const none = `waggle: There is no model bee: nothing has been downloaded to ${folder}. "waggle pull" does that.\n`;
+    for (const command of ["show", "rm", "chat"])
+      expect(await waggle([command, "bee"])).toMatchObject({ code: 1, err: none });
+  });
+});
+
+describe("waggle show of a file", () => {
+  it("reads its header", async () => {
+    const { code, out } = await waggle(["show", storyTeller]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^name +Waggle Tiny Stories$/m);
+    expect(out).toMatch(/^can do +text$/m);
+    expect(out).toMatch(/^architecture +llama$/m);
+    expect(out).toMatch(new RegExp(`^where +${storyTeller}$`, "m"));
+    expect(JSON.parse((await waggle(["show", storyTeller, "--json"])).out)).toMatchObject({
+      card: { architecture: "llama", kind: "generate" },
+    });
+  });
+
+  it("says what is wrong with it", async () => {
+    expect(await waggle(["show", "./no-such.gguf"])).toMatchObject({
+      code: 69,
+      err: "waggle: Cannot read model ./no-such.gguf: no such file.\n",
+    });
+  });
+});

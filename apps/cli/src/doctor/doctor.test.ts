@@ -1,0 +1,181 @@
+// Each check with what goes wrong in practice, and with what is well.
+import { describe, expect, it } from "vitest";
+import { checkEngine, checkGpu, type GpuFacts } from "./engine.ts";
+import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile } from "./files.ts";
+import type { Finding } from "./finding.ts";
+import { checkClock, checkMemory, checkNode, checkProcessor, checkSharedMemory } from "./machine.ts";
+import { checkHive, checkPort } from "./network.ts";
+
+const mib = 2 ** 20;
+const gib = 2 ** 30;
+
+/** Level, and a part of what is said with the remedy. */
+function expectFinding(finding: Finding | undefined, level: Finding["level"], words: RegExp): void {
+  const { text = "", remedy = "" } = finding ?? {};
+  expect([finding?.level, `${text}. ${remedy}`]).toEqual([level, expect.stringMatching(words)]);
+  // Whatever is not well says what to do.
+  expect(remedy === "").toBe(level === "ok");
+}
+
+describe("the machine", () => {
+  it.each([
+    ["20.19.0", "ok", /20\.19\.0/],
+    ["24.1.0", "ok", /24/],
+    ["20.18.3", "problem", /too old\. Install Node 20\.19 or newer/],
+    ["18.20.0", "problem", /too old/],
+  ] as const)("Node %s", (version, level, words) => expectFinding(checkNode(version), level, words));
+
+  const processor = { arch: "x64", model: "Bee 9000", cores: 2, flags: new Set(["avx", "avx2", "fma", "f16c"]) };
+  it("processor", () => {
+    expectFinding(checkProcessor(processor), "ok", /Bee 9000, 2 cores \(avx2, fma, f16c\)/);
+    expectFinding(
+      checkProcessor({ ...processor, flags: new Set(["avx"]) }),
+      "warning",
+      /no avx2, fma, f16c.*-cpu host/,
+    );
+    expectFinding(checkProcessor({ ...processor, flags: undefined }), "ok", /cannot be read/);
+    expectFinding(checkProcessor({ ...processor, arch: "arm64", flags: undefined }), "ok", /Bee/);
+    expectFinding(checkProcessor({ ...processor, arch: "ppc64", flags: undefined }), "problem", /no engine for ppc64/);
+  });
+
+  it("memory", () => {
+    const facts = { totalBytes: 16 * gib, availableBytes: 8 * gib, limitBytes: undefined };
+    expectFinding(checkMemory(facts), "ok", /8\.00 GiB of 16\.0 GiB available\./);
+    expectFinding(
+      checkMemory({ ...facts, availableBytes: 600 * mib, limitBytes: gib }),
+      "warning",
+      /limited to 1\.00 GiB/,
+    );
+    expectFinding(checkMemory({ ...facts, availableBytes: 100 * mib }), "problem", /not even a small model/);
+  });
+
+  it("shared memory", () => {
+    expect(checkSharedMemory(undefined)).toBeUndefined();
+    expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: gib }), "ok", /free in \/dev\/shm/);
+    expectFinding(checkSharedMemory({ totalBytes: 64 * mib, freeBytes: 64 * mib }), "warning", /--shm-size/);
+    expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: 0 }), "warning", /0 B of/);
+  });
+
+  it("clock", () => {
+    const nowMs = Date.UTC(2026, 10, 22);
+    expectFinding(checkClock({ nowMs }), "ok", /2026-11-22/);
+    expectFinding(checkClock({ nowMs: 0 }), "problem", /1970.*HTTPS/);
+    expectFinding(checkClock({ nowMs, otherMs: nowMs - 120_000 }), "warning", /120 s from the hive's/);
+  });
+});
+
+describe("what computes", () => {
+  it.each([
+    ["Cannot compute on cuda: no binary for it is installed", /--omit=optional/],
+    ["/lib/libc.so.6: version `GLIBC_2.32' not found", /glibc/],
+    ["The engine was ended by SIGKILL", /memory/],
+    ["It said something new", /waggle serve --log-level debug/],
+  ])("engine: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
+
+  it("engine: well", () => {
+    const facts = { error: undefined, device: "cpu", build: "prebuilt", tokensPerSecond: 812.4 };
+    expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, 812 tokens\/s/);
+  });
+
+  const none: GpuFacts = {
+    platform: "linux",
+    arch: "x64",
+    nvidia: [],
+    nvidiaError: undefined,
+    nvidiaDevices: [],
+    vulkanDrivers: [],
+    renderDevices: [],
+    closedDevices: [],
+    device: "cpu",
+  };
+  const card = { name: "H200", driver: "570.1", memoryBytes: 141 * gib };
+  const nvidiaDevices = ["/dev/nvidia0"];
+  const renderDevices = ["/dev/dri/renderD128"];
+  it.each([
+    ["none", {}, "ok", /none; the processor computes/],
+    ["used", { nvidia: [card], nvidiaDevices, device: "cuda" }, "ok", /H200, 141 GiB, driver 570\.1, used by cuda/],
+    ["unused", { nvidia: [card], nvidiaDevices }, "warning", /H200.* is not used.*cuda/],
+    ["driver broken", { nvidiaDevices, nvidiaError: "version mismatch" }, "problem", /mismatch.*reboot/],
+    ["no driver", { nvidiaDevices }, "warning", /nvidia-smi is not.*--gpus all/],
+    ["Vulkan unused", { renderDevices, vulkanDrivers: ["radeon_icd"] }, "warning", /radeon_icd.*vulkan/],
+    ["Vulkan without driver", { renderDevices }, "warning", /renderD128 is there without.*mesa-vulkan-drivers/],
+    [
+      "no permission",
+      { renderDevices, closedDevices: renderDevices },
+      "warning",
+      /may not open.*groups video and render/,
+    ],
+  ] as const)("GPU: %s", (_, facts, level, words) => expectFinding(checkGpu({ ...none, ...facts }), level, words));
+});
+
+describe("files and folders", () => {
+  it("folders", () => {
+    const facts = { path: "/m", purpose: "models", existing: "/m", isFolder: true, writable: true };
+    expectFinding(checkFolder(facts), "ok", /^\/m\./);
+    expectFinding(checkFolder({ ...facts, existing: "/" }), "ok", /will be made/);
+    expectFinding(checkFolder({ ...facts, writable: false }), "problem", /cannot be written.*chown/);
+    expectFinding(checkFolder({ ...facts, isFolder: false }), "problem", /is no folder/);
+  });
+
+  it("disk", () => {
+    expectFinding(checkDisk("/m", 100 * gib), "ok", /100 GiB free at \/m/);
+    expectFinding(checkDisk("/m", 2 * gib), "warning", /waggle rm/);
+    expectFinding(checkDisk("/m", 5 * mib), "problem", /WAGGLE_MODELS_DIR/);
+  });
+
+  it("models", () => {
+    const bee = { name: "bee", reference: "hf:a/bee:Q4_0" };
+    expect(checkModelFiles([]).map(({ text }) => text)).toEqual(["none downloaded; the embedded one is always there"]);
+    expect(checkModelFiles([bee]).map(({ level, text }) => [level, text])).toEqual([["ok", "1 downloaded, all whole"]]);
+    const [begun, damaged, nameless] = checkModelFiles([
+      { ...bee, begun: 0.456 },
+      { ...bee, damage: "not a GGUF file" },
+      { name: "old", reference: undefined, begun: "unknown" },
+    ]);
+    expectFinding(begun, "warning", /bee is begun, 45 %\. Go on with "waggle pull hf:a\/bee:Q4_0"/);
+    expectFinding(damaged, "problem", /not a GGUF file.*"waggle rm bee" and "waggle pull hf:a\/bee:Q4_0"/);
+    expectFinding(nameless, "warning", /old is begun\./);
+  });
+
+  it("token file", () => {
+    expect(checkTokenFile(undefined)).toBeUndefined();
+    const facts = { path: "/t", error: undefined, mode: 0o100600 };
+    expectFinding(checkTokenFile(facts), "ok", /\/t/);
+    expectFinding(checkTokenFile({ ...facts, mode: 0o100644 }), "warning", /mode 0644.*chmod 600 \/t/);
+    expectFinding(
+      checkTokenFile({ ...facts, error: "no such file" }),
+      "problem",
+      /no such file.*WAGGLE_API_TOKEN_FILE/,
+    );
+  });
+
+  it("settings", () => {
+    expectFinding(checkSettings(undefined, 0), "ok", /defaults/);
+    expectFinding(checkSettings(undefined, 2), "ok", /2 WAGGLE_ variables/);
+    expectFinding(checkSettings('Cannot use --slots "x": it must be a number.\n', 1), "problem", /Cannot use --slots/);
+  });
+});
+
+describe("what listens", () => {
+  it("ports", () => {
+    const facts = {
+      port: 7711,
+      wantedBy: "the worker",
+      taken: false,
+      holder: undefined,
+      ours: undefined,
+      flag: "--port",
+    };
+    expectFinding(checkPort(facts), "ok", /free for the worker/);
+    expectFinding(checkPort({ ...facts, taken: true, ours: "a worker with bee, ready" }), "ok", /bee, ready/);
+    expectFinding(checkPort({ ...facts, taken: true, holder: "nginx (12)" }), "warning", /nginx \(12\).*--port 7712/);
+    expectFinding(checkPort({ ...facts, taken: true }), "warning", /another user/);
+    expectFinding(checkPort({ ...facts, flag: "--ollama-port", taken: true, holder: "ollama" }), "ok", /--ollama-port/);
+  });
+
+  it("hive", () => {
+    expect(checkHive(undefined)).toBeUndefined();
+    expectFinding(checkHive({ url: "http://hive", error: undefined }), "ok", /answers/);
+    expectFinding(checkHive({ url: "http://hive", error: "ECONNREFUSED" }), "problem", /ECONNREFUSED.*WAGGLE_HIVE_URL/);
+  });
+});

@@ -1,0 +1,86 @@
+// Owns the checks of what computes: the engine, tried out, and the GPU, whose driver and package must both be there.
+import { formatBytes } from "../terminal/format.ts";
+import { ok, problem, warning, type Finding } from "./finding.ts";
+
+export interface EngineFacts {
+  /** Why it did not compute; undefined: it did. */
+  readonly error: string | undefined;
+  /** cpu, cuda, vulkan, metal. */
+  readonly device?: string | undefined;
+  /** prebuilt or source. */
+  readonly build?: string | undefined;
+  readonly tokensPerSecond?: number | undefined;
+}
+
+export function checkEngine({ error, device, build, tokensPerSecond }: EngineFacts): Finding {
+  if (error !== undefined) return problem("Engine", error, engineRemedy(error));
+  const speed =
+    tokensPerSecond === undefined ? "" : `, ${Math.round(tokensPerSecond)} tokens/s with the embedded model`;
+  return ok("Engine", `computes on ${device ?? "an unknown device"}, ${build ?? "unknown"} build${speed}`);
+}
+
+function engineRemedy(error: string): string {
+  if (/no binary/i.test(error)) {
+    return "Install again without --omit=optional: the engine's binary is an optional dependency. WAGGLE_DEVICE=cpu needs no other.";
+  }
+  if (/GLIBC|libstdc|\.so|musl/.test(error)) {
+    return "The system's C library is too old or another one (Alpine): use a system with glibc 2.31 or newer.";
+  }
+  if (/memory|ENOMEM|SIGKILL/.test(error))
+    return "It ran out of memory: close other programs, or raise the container's limit.";
+  return "Start it by hand to see its log: waggle serve --log-level debug.";
+}
+
+export interface GpuFacts {
+  readonly platform: string;
+  readonly arch: string;
+  /** What nvidia-smi lists. */
+  readonly nvidia: readonly { readonly name: string; readonly driver: string; readonly memoryBytes: number }[];
+  /** Why nvidia-smi failed; undefined: it did not, or is not there. */
+  readonly nvidiaError: string | undefined;
+  /** /dev/nvidia0 and the like. */
+  readonly nvidiaDevices: readonly string[];
+  /** Drivers for Vulkan that are installed, software ones left out. */
+  readonly vulkanDrivers: readonly string[];
+  /** /dev/dri/renderD128 and the like. */
+  readonly renderDevices: readonly string[];
+  /** Those of them that this user may not open. */
+  readonly closedDevices: readonly string[];
+  /** What the engine computes on, if it does. */
+  readonly device: string | undefined;
+}
+
+const howToAdd = "docs/operations.md says how to add the engine's package for it (GPUs)";
+
+export function checkGpu(facts: GpuFacts): Finding {
+  const { device, nvidia, nvidiaError, nvidiaDevices, renderDevices, closedDevices, vulkanDrivers } = facts;
+  const names = nvidia.map(({ name, driver, memoryBytes }) => `${name}, ${formatBytes(memoryBytes)}, driver ${driver}`);
+  if (device === "cuda" || device === "vulkan" || device === "metal") {
+    return ok("GPU", [...names, `used by ${device}`].join(", "));
+  }
+  if (nvidiaError !== undefined && nvidiaDevices.length + nvidia.length > 0) {
+    const remedy = "Driver and kernel module do not fit: reboot, or install NVIDIA's driver again.";
+    return problem("GPU", `nvidia-smi fails: ${nvidiaError}`, remedy);
+  }
+  if (closedDevices.length > 0) {
+    const remedy = "Add the user to the groups video and render, and log in again.";
+    return warning("GPU", `this user may not open ${closedDevices.join(", ")}`, remedy);
+  }
+  if (nvidia.length > 0) return warning("GPU", `${names.join("; ")} is not used`, `${howToAdd}, with cuda.`);
+  if (nvidiaDevices.length > 0) {
+    const remedy = "Install NVIDIA's driver with nvidia-smi; in a container start it with --gpus all.";
+    return warning("GPU", `${nvidiaDevices[0] ?? ""} is there, and nvidia-smi is not`, remedy);
+  }
+  if (renderDevices.length > 0 && vulkanDrivers.length > 0) {
+    return warning(
+      "GPU",
+      `Vulkan drivers are there (${vulkanDrivers.join(", ")}), and no GPU is used`,
+      `${howToAdd}, with vulkan.`,
+    );
+  }
+  if (renderDevices.length > 0) {
+    const remedy = `Install its driver for Vulkan (mesa-vulkan-drivers); ${howToAdd}.`;
+    return warning("GPU", `${renderDevices[0] ?? ""} is there without a driver for Vulkan`, remedy);
+  }
+  return ok("GPU", "none; the processor computes");
+}

@@ -1,0 +1,69 @@
+// Owns how folders, models and the token file are looked at.
+import { access, constants, stat, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import { readGgufFile } from "@waggle/gguf";
+import type { CliConfig } from "../config.ts";
+import { listDownloads } from "../local/downloads.ts";
+import type { FolderFacts, ModelFileFacts, TokenFileFacts } from "./files.ts";
+
+/** Of models whose headers are read. */
+const maxModels = 200;
+
+export async function probeFolder(path: string, purpose: string): Promise<FolderFacts> {
+  const { existing, isFolder } = await nearest(path);
+  const writable = await access(existing, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return { path, purpose, existing, isFolder, writable };
+}
+
+async function nearest(path: string): Promise<{ readonly existing: string; readonly isFolder: boolean }> {
+  try {
+    return { existing: path, isFolder: (await stat(path)).isDirectory() };
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? { existing: path, isFolder: false } : await nearest(parent);
+  }
+}
+
+/** Bytes that this user may still write there. */
+export async function probeDisk(path: string): Promise<number> {
+  const { bsize, bavail } = await statfs((await nearest(path)).existing);
+  return bavail * bsize;
+}
+
+export async function probeModelFiles(config: CliConfig, signal: AbortSignal): Promise<readonly ModelFileFacts[]> {
+  const models = (await listDownloads(config)).slice(0, maxModels);
+  const facts: ModelFileFacts[] = [];
+  for (const { name, reference, path, state, bytes, totalBytes } of models) {
+    if (state === "partial") {
+      facts.push({ name, reference, begun: totalBytes === undefined ? "unknown" : bytes / totalBytes });
+    } else facts.push({ name, reference, damage: await damageOf(path, signal) });
+  }
+  return facts;
+}
+
+async function damageOf(path: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    await readGgufFile(path, { signal });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** @param path what WAGGLE_API_TOKEN_FILE says; what stands in the file is the settings' check */
+export async function probeTokenFile(path: string | undefined): Promise<TokenFileFacts | undefined> {
+  if (path === undefined || path === "") return undefined;
+  try {
+    const { mode } = await stat(path);
+    await access(path, constants.R_OK);
+    return { path, error: undefined, mode: process.platform === "win32" ? undefined : mode };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reasons: Readonly<Record<string, string>> = { ENOENT: "no such file", EACCES: "this user may not read it" };
+    return { path, error: reasons[code ?? ""] ?? message, mode: undefined };
+  }
+}

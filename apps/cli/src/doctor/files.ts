@@ -1,0 +1,95 @@
+// Owns the checks of files and folders: may they be written, is there room, are the models whole, who can read the tokens.
+import { formatBytes } from "../terminal/format.ts";
+import { ok, problem, warning, type Finding } from "./finding.ts";
+
+const mib = 2 ** 20;
+const gib = 2 ** 30;
+
+export interface FolderFacts {
+  readonly path: string;
+  /** What is to be written there. */
+  readonly purpose: string;
+  /** The folder itself or, until it is made, the nearest one above it. */
+  readonly existing: string;
+  readonly isFolder: boolean;
+  readonly writable: boolean;
+}
+
+export function checkFolder({ path, purpose, existing, isFolder, writable }: FolderFacts): Finding {
+  const check = `Folder of ${purpose}`;
+  if (!isFolder) return problem(check, `${existing} is no folder`, `Remove it, or name another folder than ${path}.`);
+  if (!writable) {
+    return problem(check, `${existing} cannot be written`, `Give it to this user: sudo chown -R "$USER" ${existing}.`);
+  }
+  return ok(check, existing === path ? path : `${path} (will be made)`);
+}
+
+/** @param freeBytes on the file system of the models folder */
+export function checkDisk(folder: string, freeBytes: number): Finding {
+  const text = `${formatBytes(freeBytes)} free at ${folder}`;
+  const remedy = 'Free some ("waggle rm" deletes downloads), or set WAGGLE_MODELS_DIR to a folder on another disk.';
+  if (freeBytes < 100 * mib) return problem("Disk", text, remedy);
+  return freeBytes < 5 * gib ? warning("Disk", text, remedy) : ok("Disk", text);
+}
+
+export interface ModelFileFacts {
+  readonly name: string;
+  readonly reference: string | undefined;
+  /** Undefined: whole. A share, where the size is known. */
+  readonly begun?: number | "unknown" | undefined;
+  /** What is wrong with its header. */
+  readonly damage?: string | undefined;
+}
+
+/** One finding for each model that has something, or one for all. */
+export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Finding[] {
+  const check = "Models";
+  const found = models.flatMap(({ name, reference, begun, damage }) => {
+    const again = reference === undefined ? `waggle rm ${name}` : `waggle pull ${reference}`;
+    if (begun !== undefined) {
+      const share = begun === "unknown" ? "" : `, ${Math.floor(begun * 100)} %`;
+      return [
+        warning(check, `${name} is begun${share}`, `Go on with "${again}", or give it up with "waggle rm ${name}".`),
+      ];
+    }
+    if (damage === undefined) return [];
+    const fetch = reference === undefined ? "and get it again" : `and "${again}"`;
+    return [problem(check, `${name}: ${damage}`, `Delete it with "waggle rm ${name}" ${fetch}.`)];
+  });
+  if (found.length > 0) return found;
+  if (models.length === 0) return [ok(check, "none downloaded; the embedded one is always there")];
+  return [ok(check, `${models.length} downloaded, all whole`)];
+}
+
+export interface TokenFileFacts {
+  readonly path: string;
+  /** Why it cannot be read; undefined: it can. */
+  readonly error: string | undefined;
+  /** Its permission bits; undefined on Windows, which has none. */
+  readonly mode: number | undefined;
+}
+
+export function checkTokenFile(facts: TokenFileFacts | undefined): Finding | undefined {
+  if (facts === undefined) return undefined;
+  const { path, error, mode } = facts;
+  if (error !== undefined) {
+    return problem(
+      "Token file",
+      `${path}: ${error}`,
+      "Correct the path in WAGGLE_API_TOKEN_FILE, or give the file to this user.",
+    );
+  }
+  if (mode !== undefined && (mode & 0o077) !== 0) {
+    const shown = (mode & 0o777).toString(8).padStart(4, "0");
+    return warning("Token file", `${path} can be read by others (mode ${shown})`, `Close it: chmod 600 ${path}.`);
+  }
+  return ok("Token file", path);
+}
+
+/** @param refusal what `waggle serve` would say in this environment; undefined: it would start */
+export function checkSettings(refusal: string | undefined, given: number): Finding {
+  if (refusal !== undefined) {
+    return problem("Settings", refusal.trim().split("\n").join(" "), "Correct the variable that is named.");
+  }
+  return ok("Settings", given === 0 ? "defaults" : `${given} WAGGLE_ variables, all valid`);
+}

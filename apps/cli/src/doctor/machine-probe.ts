@@ -1,0 +1,50 @@
+// Owns how the machine is asked for what its checks judge. Linux tells through /proc and /sys, macOS through sysctl; where nothing tells, a fact is
+// undefined.
+import { readFile, statfs } from "node:fs/promises";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import type { MemoryFacts, ProcessorFacts, SharedMemoryFacts } from "./machine.ts";
+import { runTool } from "./run-tool.ts";
+
+export async function probeProcessor(signal: AbortSignal): Promise<ProcessorFacts> {
+  return {
+    arch: process.arch,
+    model: cpus()[0]?.model ?? "",
+    cores: availableParallelism(),
+    flags: process.arch === "x64" ? await probeFlags(signal) : undefined,
+  };
+}
+
+async function probeFlags(signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+  if (process.platform === "linux") return flagsIn(await readFile("/proc/cpuinfo", "utf8").catch(() => ""));
+  if (process.platform !== "darwin") return undefined;
+  const names = ["machdep.cpu.features", "machdep.cpu.leaf7_features"];
+  const { stdout } = await runTool("sysctl", ["-n", ...names], signal);
+  return stdout === undefined ? undefined : new Set(stdout.toLowerCase().replaceAll("avx1.0", "avx").split(/\s+/));
+}
+
+/** @param text of /proc/cpuinfo; undefined when it names none, as on other processors */
+export function flagsIn(text: string): ReadonlySet<string> | undefined {
+  const flags = /^flags\s*:\s*(.*)$/m.exec(text)?.[1];
+  return flags === undefined ? undefined : new Set(flags.trim().split(/\s+/));
+}
+
+export function probeMemory(): MemoryFacts {
+  const totalBytes = totalmem();
+  const limit = process.constrainedMemory();
+  return {
+    totalBytes,
+    // Of the machine, or of what its control group leaves.
+    availableBytes: process.availableMemory(),
+    limitBytes: limit > 0 && limit < totalBytes ? limit : undefined,
+  };
+}
+
+export async function probeSharedMemory(): Promise<SharedMemoryFacts | undefined> {
+  if (process.platform !== "linux") return undefined;
+  try {
+    const { bsize, blocks, bavail } = await statfs("/dev/shm");
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+  } catch {
+    return undefined;
+  }
+}

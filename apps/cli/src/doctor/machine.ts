@@ -1,0 +1,122 @@
+// Owns the checks of the machine itself: Node, processor, memory, shared memory and clock. Each is pure, over facts from machine-probe.
+import { formatBytes } from "../terminal/format.ts";
+import { ok, problem, warning, type Finding } from "./finding.ts";
+
+const mib = 2 ** 20;
+const gib = 2 ** 30;
+
+/** package.json's floor. */
+const oldestNode = [20, 19] as const;
+
+/** @param version as `process.versions.node` has it */
+export function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [oldMajor, oldMinor] = oldestNode;
+  if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) return ok("Node", version);
+  const wanted = oldestNode.join(".");
+  return problem("Node", `${version} is too old`, `Install Node ${wanted} or newer: https://nodejs.org/en/download.`);
+}
+
+export interface ProcessorFacts {
+  readonly arch: string;
+  readonly model: string;
+  readonly cores: number;
+  /** As /proc/cpuinfo names them; undefined where they cannot be read. */
+  readonly flags: ReadonlySet<string> | undefined;
+}
+
+/** llama.cpp has code for each of these; without them a token takes several times as long. */
+const wantedFlags = ["avx2", "fma", "f16c"];
+
+export function checkProcessor({ arch, model, cores, flags }: ProcessorFacts): Finding {
+  const name = `${model.trim() || arch}, ${cores} ${cores === 1 ? "core" : "cores"}`;
+  if (arch === "arm64") return ok("Processor", name);
+  if (arch !== "x64") {
+    return problem(
+      "Processor",
+      `${name}: there is no engine for ${arch}`,
+      "Use a machine with an x64 or arm64 processor.",
+    );
+  }
+  if (flags === undefined) return ok("Processor", `${name} (its instruction sets cannot be read here)`);
+  const missing = wantedFlags.filter((flag) => !flags.has(flag));
+  if (missing.length === 0) {
+    const best = flags.has("avx512f") ? ["avx512", ...wantedFlags] : wantedFlags;
+    return ok("Processor", `${name} (${best.join(", ")})`);
+  }
+  return warning(
+    "Processor",
+    `${name} has no ${missing.join(", ")}: answers will be slow`,
+    "In a virtual machine, let it see the host's processor (CPU type host, in QEMU -cpu host).",
+  );
+}
+
+export interface MemoryFacts {
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  /** A container's; undefined: none. */
+  readonly limitBytes: number | undefined;
+}
+
+export function checkMemory({ totalBytes, availableBytes, limitBytes }: MemoryFacts): Finding {
+  const limit = limitBytes === undefined ? "" : `, limited to ${formatBytes(limitBytes)} by a control group`;
+  const text = `${formatBytes(availableBytes)} of ${formatBytes(totalBytes)} available${limit}`;
+  if (availableBytes < 256 * mib) {
+    return problem(
+      "Memory",
+      text,
+      "Close other programs, or raise the container's limit: not even a small model fits.",
+    );
+  }
+  if (availableBytes < gib) {
+    return warning(
+      "Memory",
+      text,
+      "Only models below 500 MB fit. Close other programs, or raise the container's limit.",
+    );
+  }
+  return ok("Memory", text);
+}
+
+/** Sizes of /dev/shm; undefined where there is none, as on macOS and Windows. */
+export interface SharedMemoryFacts {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+
+/** What the worker wants of it: packages there below take a folder on disk instead. */
+const enoughSharedBytes = 256 * mib;
+
+export function checkSharedMemory(facts: SharedMemoryFacts | undefined): Finding | undefined {
+  if (facts === undefined) return undefined;
+  const text = `${formatBytes(facts.freeBytes)} of ${formatBytes(facts.totalBytes)} free in /dev/shm`;
+  if (facts.totalBytes >= enoughSharedBytes && facts.freeBytes >= enoughSharedBytes / 2)
+    return ok("Shared memory", text);
+  return warning(
+    "Shared memory",
+    `${text}: prompts that come back are kept on disk`,
+    "Give the container more, as with --shm-size 1g.",
+  );
+}
+
+/** This version did not exist before. */
+const releasedMs = Date.UTC(2026, 0, 1);
+/** Of another machine's clock. */
+const allowedSkewMs = 60_000;
+
+export interface ClockFacts {
+  readonly nowMs: number;
+  /** Of the hive, where one was asked. */
+  readonly otherMs?: number | undefined;
+}
+
+export function checkClock({ nowMs, otherMs }: ClockFacts): Finding {
+  const remedy = "Set the clock, and let it be kept (systemctl enable --now systemd-timesyncd).";
+  const text = new Date(nowMs).toISOString();
+  if (nowMs < releasedMs) return problem("Clock", `${text} is in the past: downloads by HTTPS fail`, remedy);
+  const skewMs = otherMs === undefined ? 0 : Math.abs(nowMs - otherMs);
+  if (skewMs > allowedSkewMs) {
+    return warning("Clock", `${text} is ${Math.round(skewMs / 1_000)} s from the hive's`, remedy);
+  }
+  return ok("Clock", text);
+}

@@ -1,0 +1,73 @@
+// Owns how ports and the hive are looked at.
+import { once } from "node:events";
+import { connect } from "node:net";
+import { createHiveClient, createWorkerClient } from "@waggle/client";
+import { findPortHolder } from "@waggle/ports";
+import type { HiveFacts, PortFacts } from "./network.ts";
+
+const timeoutMs = 3_000;
+
+export type WantedPort = Pick<PortFacts, "port" | "wantedBy" | "flag">;
+
+export async function probePort(wanted: WantedPort, signal: AbortSignal): Promise<PortFacts> {
+  const taken = await answers(wanted.port);
+  if (!taken) return { ...wanted, taken, holder: undefined, ours: undefined };
+  const holder = await findPortHolder(wanted.port);
+  return {
+    ...wanted,
+    taken,
+    holder: holder === undefined ? undefined : `${holder.command} (process ${holder.pid})`,
+    ours: await oursAt(wanted.port, signal),
+  };
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect({ port, host: "127.0.0.1", timeout: timeoutMs });
+  try {
+    await Promise.race([once(socket, "connect"), once(socket, "timeout")]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function oursAt(port: number, signal: AbortSignal): Promise<string | undefined> {
+  const options = { baseUrl: `http://127.0.0.1:${port}`, requestTimeoutMs: timeoutMs };
+  try {
+    const { model, state } = await createWorkerClient(options).health({ signal });
+    return `a worker with ${model}, ${state}`;
+  } catch {
+    signal.throwIfAborted();
+  }
+  try {
+    const workers = await createHiveClient(options).workers({ signal });
+    return `a hive of ${workers.length} workers`;
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** @param url what WAGGLE_HIVE_URL says */
+export async function probeHive(
+  url: string | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly hive: HiveFacts | undefined; readonly dateMs: number | undefined }> {
+  if (url === undefined || url === "") return { hive: undefined, dateMs: undefined };
+  let dateMs: number | undefined;
+  const watchedFetch: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    dateMs = Date.parse(response.headers.get("date") ?? "") || undefined;
+    return response;
+  };
+  try {
+    await createHiveClient({ baseUrl: url, requestTimeoutMs: timeoutMs, fetch: watchedFetch }).workers({ signal });
+    return { hive: { url, error: undefined }, dateMs };
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = error instanceof Error ? error.message.replace(/^Cannot reach [^:]+:\/\/\S+: /, "") : String(error);
+    return { hive: { url, error: reason }, dateMs };
+  }
+}

@@ -1,0 +1,42 @@
+// Owns the checks of what listens: the ports that Waggle wants, and the hive.
+import { ok, problem, warning, type Finding } from "./finding.ts";
+
+export interface PortFacts {
+  readonly port: number;
+  /** What takes it: `the worker`, `--ollama`, `the hive`. */
+  readonly wantedBy: string;
+  readonly taken: boolean;
+  /** The holder's process id and command, where they can be found. */
+  readonly holder: string | undefined;
+  /** A worker or hive of ours answers there. */
+  readonly ours: string | undefined;
+  /** The flag that names another one. */
+  readonly flag: string;
+}
+
+export function checkPort({ port, wantedBy, taken, holder, ours, flag }: PortFacts): Finding {
+  const check = `Port ${port}`;
+  if (!taken) return ok(check, `free for ${wantedBy}`);
+  if (ours !== undefined) return ok(check, ours);
+  const who = holder ?? "a process of another user";
+  // Where Ollama runs, its port is its own.
+  if (flag === "--ollama-port") return ok(check, `taken by ${who}; --ollama would need ${flag}`);
+  return warning(check, `taken by ${who}`, `End that process, or use another port: ${flag} ${port + 1}.`);
+}
+
+export interface HiveFacts {
+  readonly url: string;
+  /** Why it does not answer; undefined: it does. */
+  readonly error: string | undefined;
+}
+
+export function checkHive(facts: HiveFacts | undefined): Finding | undefined {
+  if (facts === undefined) return undefined;
+  const { url, error } = facts;
+  if (error === undefined) return ok("Hive", `${url} answers`);
+  return problem(
+    "Hive",
+    `${url} does not answer: ${error}`,
+    "Start it, or correct WAGGLE_HIVE_URL. Workers serve without it.",
+  );
+}

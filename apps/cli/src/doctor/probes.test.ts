@@ -1,0 +1,146 @@
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createStyle } from "../terminal/style.ts";
+import { formatFinding } from "../commands/doctor.ts";
+import { runCommand } from "../testing/run-command.ts";
+import { parseNvidia, probeGpu } from "./engine-probe.ts";
+import { probeDisk, probeFolder, probeModelFiles, probeTokenFile } from "./files-probe.ts";
+import type { Finding } from "./finding.ts";
+import { flagsIn, probeMemory, probeProcessor } from "./machine-probe.ts";
+import { probeHive, probePort } from "./network-probe.ts";
+import { runTool } from "./run-tool.ts";
+
+const { signal } = new AbortController();
+let folder = "";
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-doctor-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function serving<T>(answer: RequestListener | undefined, use: (port: number) => Promise<T>): Promise<T> {
+  const server: Server = createServer(answer);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    return await use((server.address() as AddressInfo).port);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+describe("what is looked at", () => {
+  it("is the machine", async () => {
+    expect(flagsIn("processor : 0\nflags\t\t: fpu avx2 fma\nbugs : none\n")).toEqual(new Set(["fpu", "avx2", "fma"]));
+    expect(flagsIn("Features : asimd")).toBeUndefined();
+    expect((await probeProcessor(signal)).cores).toBeGreaterThan(0);
+    const { totalBytes, availableBytes } = probeMemory();
+    expect(totalBytes).toBeGreaterThanOrEqual(availableBytes);
+  });
+
+  it("is NVIDIA's own list, and nothing that is none", async () => {
+    expect(parseNvidia("NVIDIA H200, 570.86.15, 143771\n")).toEqual([
+      { name: "NVIDIA H200", driver: "570.86.15", memoryBytes: 143_771 * 2 ** 20 },
+    ]);
+    expect(parseNvidia("NVIDIA-SMI has failed")).toEqual([]);
+    expect((await probeGpu("cpu", signal)).device).toBe("cpu");
+  });
+
+  it("is a program's output, its failure, or that it is not there", async () => {
+    expect(await runTool("node", ["--eval", "console.log(1)"], signal)).toEqual({ stdout: "1\n", error: undefined });
+    expect(await runTool("node", ["--eval", "console.error('broken'); process.exit(9)"], signal)).toEqual({
+      stdout: undefined,
+      error: "broken",
+    });
+    expect(await runTool("no-such-program", [], signal)).toEqual({ stdout: undefined, error: undefined });
+  });
+
+  it("is a folder, or where it would be made", async () => {
+    const here = { purpose: "models", existing: folder, isFolder: true, writable: true };
+    expect(await probeFolder(folder, "models")).toEqual({ path: folder, ...here });
+    expect(await probeFolder(join(folder, "a", "b"), "models")).toEqual({ path: join(folder, "a", "b"), ...here });
+    writeFileSync(join(folder, "file"), "");
+    expect(await probeFolder(join(folder, "file", "b"), "models")).toMatchObject({ isFolder: false });
+    expect(await probeDisk(join(folder, "a"))).toBeGreaterThan(0);
+  });
+
+  it("is a token file with its mode", async () => {
+    const path = join(folder, "tokens");
+    expect(await probeTokenFile(undefined)).toBeUndefined();
+    expect(await probeTokenFile(path)).toEqual({ path, error: "no such file", mode: undefined });
+    writeFileSync(path, "");
+    chmodSync(path, 0o640);
+    expect(((await probeTokenFile(path))?.mode ?? 0) & 0o777).toBe(0o640);
+  });
+
+  it("is every download: whole, damaged or begun", async () => {
+    writeFileSync(join(folder, "hf_a_bee.gguf"), "no model");
+    writeFileSync(join(folder, "hf_a_wasp.gguf.0123456789abcdef.part"), "half");
+    const config = { modelsFolder: folder } as Parameters<typeof probeModelFiles>[0];
+    const [bee, wasp] = await probeModelFiles(config, signal);
+    expect(bee).toMatchObject({ name: "bee", damage: expect.stringContaining("not a GGUF file") as string });
+    expect(wasp).toMatchObject({ name: "wasp", begun: "unknown" });
+  });
+
+  it("is a port: free, somebody's, or ours", async () => {
+    const wanted = { wantedBy: "the worker", flag: "--port" };
+    const free = await serving(undefined, async (port) => port);
+    expect(await probePort({ ...wanted, port: free }, signal)).toMatchObject({ taken: false });
+    const foreign = await serving(
+      (_, response) => response.end("hi"),
+      (port) => probePort({ ...wanted, port }, signal),
+    );
+    expect(foreign).toMatchObject({ taken: true, ours: undefined });
+    const hive: RequestListener = ({ url }, response) => response.end(url === "/v1/workers" ? '{"workers": []}' : "hi");
+    expect(await serving(hive, (port) => probePort({ ...wanted, port }, signal))).toMatchObject({
+      taken: true,
+      ours: "a hive of 0 workers",
+    });
+  });
+
+  it("is the hive, with its clock", async () => {
+    expect(await probeHive(undefined, signal)).toEqual({ hive: undefined, dateMs: undefined });
+    expect(await probeHive("http://127.0.0.1:1", signal)).toMatchObject({
+      hive: { url: "http://127.0.0.1:1", error: expect.stringMatching(/ECONNREFUSED|bad port/) as string },
+    });
+    const { hive, dateMs } = await serving(
+      (_, response) => response.setHeader("date", "Sun, 01 Nov 2026 00:00:00 GMT").end('{"workers": []}'),
+      (port) => probeHive(`http://127.0.0.1:${port}`, signal),
+    );
+    expect([hive?.error, dateMs]).toEqual([undefined, Date.UTC(2026, 10, 1)]);
+  });
+});
+
+describe("waggle doctor", () => {
+  it("goes through all of it, and fails where there is a problem", async () => {
+    const { code, out } = await runCommand(["doctor", "--json"], { config: { modelsFolder: folder } });
+    const findings = JSON.parse(out) as readonly Finding[];
+    const names = [
+      "Node",
+      "Processor",
+      "Memory",
+      "Engine",
+      "GPU",
+      "Folder of models",
+      "Disk",
+      "Models",
+      "Settings",
+      "Clock",
+    ];
+    expect(findings.map(({ check }) => check)).toEqual(expect.arrayContaining(names));
+    // The program that a test would fork is nowhere.
+    expect(findings.find(({ check }) => check === "Engine")?.level).toBe("problem");
+    expect(code).toBe(1);
+  });
+
+  it("marks each finding, and puts what to do beneath it", () => {
+    const style = createStyle(false);
+    expect(formatFinding({ check: "Disk", level: "ok", text: "enough" }, style)).toBe("✓ Disk               enough\n");
+    expect(formatFinding({ check: "Disk", level: "problem", text: "full", remedy: "Free some." }, style)).toBe(
+      "✗ Disk               full\n                     → Free some.\n",
+    );
+  });
+});

@@ -1,0 +1,39 @@
+// Owns the models that lie on this machine, as commands see them where no worker runs: what Waggle has downloaded into its folder.
+import { createCatalogue, type DownloadedModel } from "@waggle/models";
+import { CliError } from "../cli-error.ts";
+import type { CliConfig } from "../config.ts";
+import { formatBytes, formatPercent } from "../terminal/format.ts";
+
+export async function listDownloads({
+  modelsFolder,
+}: Pick<CliConfig, "modelsFolder">): Promise<readonly DownloadedModel[]> {
+  return await createCatalogue({ folder: modelsFolder }).list();
+}
+
+async function findDownload(
+  { modelsFolder }: Pick<CliConfig, "modelsFolder">,
+  wanted: string,
+): Promise<DownloadedModel | undefined> {
+  return await createCatalogue({ folder: modelsFolder }).find(wanted);
+}
+
+/** @throws CliError naming what there is */
+export async function pickDownload(config: Pick<CliConfig, "modelsFolder">, wanted: string): Promise<DownloadedModel> {
+  const found = await findDownload(config, wanted);
+  if (found !== undefined) return found;
+  const names = (await listDownloads(config)).map(({ name }) => name).join(", ");
+  throw new CliError(
+    names === ""
+      ? `There is no model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" does that.`
+      : `There is no model ${wanted}. Downloaded are: ${names}.`,
+  );
+}
+
+export function downloadSize({ bytes, totalBytes }: DownloadedModel): string {
+  return formatBytes(totalBytes ?? bytes);
+}
+
+export function downloadState({ state, bytes, totalBytes }: DownloadedModel): string {
+  if (state === "whole") return "on disk";
+  return totalBytes === undefined ? "begun" : `begun, ${formatPercent(bytes / totalBytes)}`;
+}

@@ -1,0 +1,41 @@
+// Owns what a model's file says of itself, in a few words for each: read from its header alone, here or at the hub.
+import { modelCardOf, type ModelCard } from "@waggle/gguf";
+import { readModelHeader, shownReference } from "@waggle/models";
+import type { Context } from "../command.ts";
+import { formatBytes, formatCount } from "../terminal/format.ts";
+import { hubOptions } from "./worker-settings.ts";
+
+export interface FileCard {
+  readonly reference: string;
+  /** Undefined where it is not on this machine. */
+  readonly path: string | undefined;
+  readonly card: ModelCard;
+}
+
+/** @param reference a path, or what can be downloaded @throws WaggleError naming what is wrong with it */
+export async function readCard({ config, signal }: Context, reference: string): Promise<FileCard> {
+  const options = { folder: config.modelsFolder, signal, ...(await hubOptions(config.env)) };
+  const { header, path } = await readModelHeader(reference, options);
+  return { reference: shownReference(reference), path, card: modelCardOf(header) };
+}
+
+const uses = { generate: "text", embed: "embeddings", rerank: "reranking" } as const;
+
+export function fileFacts({ reference, path, card }: FileCard): (readonly [string, string | undefined])[] {
+  const { kind, problem, trainedContext, embeddingSize, parts, chatTemplates } = card;
+  return [
+    ["name", card.name],
+    ["can do", kind === undefined ? problem : `${uses[kind]}${card.infill ? ", code with a hole" : ""}`],
+    ["architecture", card.architecture],
+    ["size", card.sizeLabel],
+    ["parameters", formatCount(card.parameters)],
+    ["quantization", card.quantization],
+    ["context", trainedContext === undefined ? undefined : `trained for ${trainedContext} tokens`],
+    ["layers", String(card.layers)],
+    ["vocabulary", `${card.vocabularySize} tokens`],
+    ["vectors", embeddingSize === undefined ? undefined : `${embeddingSize} numbers`],
+    ["chat template", chatTemplates.length === 0 ? "none" : chatTemplates.join(", ")],
+    ["file", `${formatBytes(card.fileBytes)}${parts > 1 ? ` in ${parts} parts` : ""}`],
+    ["where", path ?? `${reference}, not downloaded`],
+  ];
+}

@@ -1,0 +1,37 @@
+// Owns what a worker of this machine would be told by the environment: folder, tokens and the like, read by the worker's own reader.
+import { readSettings } from "@waggle/worker";
+import { CliError, exitCodes } from "../cli-error.ts";
+import type { Environment } from "../config.ts";
+
+type Settings = Extract<Awaited<ReturnType<typeof readSettings>>, { kind: "run" }>["config"];
+
+/** Settings of a worker that serves others; one of our own has none of them. */
+const foreignSettings = [
+  "API_TOKEN",
+  "API_TOKEN_FILE",
+  "LOCAL_MODE",
+  "HOST",
+  "PORT",
+  "OLLAMA",
+  "HIVE_URL",
+  "ADVERTISE_URL",
+  "CONFIG",
+].map((name) => `WAGGLE_${name}`);
+
+/** The environment of a worker that serves us alone. */
+export function ownEnvironment(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !foreignSettings.includes(name)));
+}
+
+/** @throws CliError naming the variable that is wrong */
+async function workerSettings(env: Environment): Promise<Settings> {
+  const result = await readSettings(["--local-mode"], ownEnvironment(env));
+  if (result.kind === "run") return result.config;
+  throw new CliError((result.stderr ?? "").split("\n")[0] ?? "", exitCodes.wrongUse);
+}
+
+/** For the functions of @waggle/models. @throws CliError naming the variable that is wrong */
+export async function hubOptions(env: Environment): Promise<{ readonly offline: boolean; readonly token?: string }> {
+  const { offline, huggingFaceToken } = await workerSettings(env);
+  return { offline, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
+}
