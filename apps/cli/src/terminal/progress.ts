@@ -20,7 +20,7 @@ const barColumns = 24;
 const linesOfAll = 10;
 
 const stageWords = {
-  waiting: "waiting for another download of the same",
+  waiting: "waiting for its turn",
   asking: "asking what there is",
   downloading: "downloading",
   checking: "checking the hash",
