@@ -32,7 +32,7 @@ export interface RunWorkerOptions {
   /** What started it, as a person types it. */
   readonly program?: string;
   /** What stands on stdout for a line that a machine would read; one line of JSON by default. */
-  readonly present?: (line: StdoutLine) => string;
+  readonly present?: (line: StdoutLine, config: Pick<WorkerConfig, "localMode">) => string;
 }
 
 export async function runWorker(
@@ -73,7 +73,7 @@ async function run(
       traces: tracing?.traces,
       terminal: process.stderr.isTTY && config.logFormat === "pretty" ? process.stderr : undefined,
       tokens: () => table,
-      print: (line: StdoutLine) => process.stdout.write(present(line)),
+      print: (line: StdoutLine) => process.stdout.write(present(line, config)),
     });
     signals.connect({
       onDrain: daemon.drain,
