@@ -15,5 +15,6 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   pin: () => import("./commands/pin.ts"),
   swap: () => import("./commands/swap.ts"),
   doctor: () => import("./commands/doctor.ts"),
+  gpu: () => import("./commands/gpu.ts"),
   completion: () => import("./commands/completion.ts"),
 };

@@ -122,6 +122,15 @@ export const commandTable = [
     examples: ["waggle doctor"],
   },
   {
+    name: "gpu",
+    summary: "fetch what a GPU needs, and prove that it computes",
+    arguments: [
+      { name: "action", help: "add", required: true, completion: ["add"] },
+      { name: "device", help: "cuda or vulkan", required: true, completion: ["cuda", "vulkan"] },
+    ],
+    examples: ["waggle gpu add cuda", "waggle gpu add vulkan"],
+  },
+  {
     name: "completion",
     summary: "print a shell's completions",
     arguments: [{ name: "shell", help: "bash, zsh or fish", required: true, completion: ["bash", "zsh", "fish"] }],

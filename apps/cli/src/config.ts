@@ -2,7 +2,7 @@
 // worker of our own is told beside it, the worker reads by itself.
 import { readFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { defaultModelsFolder, defaultPort } from "@waggle/worker/well-known";
+import { defaultGpuFolder, defaultModelsFolder, defaultPort } from "@waggle/worker/well-known";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,6 +14,8 @@ export interface CliConfig {
   readonly urlGiven: boolean;
   readonly token: string | undefined;
   readonly modelsFolder: string;
+  /** Where workers look for packages for a GPU. */
+  readonly gpuFolder: string;
   /** For what is kept between two runs. */
   readonly stateFolder: string;
   readonly colors: boolean;
@@ -39,6 +41,7 @@ export function readConfig({ env, homeFolder, entry }: ProcessFacts): CliConfig 
     urlGiven: url !== undefined,
     token: variable(env, "WAGGLE_API_TOKEN"),
     modelsFolder: resolve(variable(env, "WAGGLE_MODELS_DIR") ?? defaultModelsFolder(env, homeFolder)),
+    gpuFolder: resolve(variable(env, "WAGGLE_GPU_DIR") ?? defaultGpuFolder(env, homeFolder)),
     stateFolder: join(isAbsolute(state) ? state : join(homeFolder, ".local", "state"), "waggle"),
     // https://no-color.org: present and not empty, whatever its value.
     colors: variable(env, "NO_COLOR") === undefined && env["TERM"] !== "dumb",

@@ -42,6 +42,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   model: ["./a.gguf", "./a.gguf", "hf:u/r:Q8_0", "hf:u/r:Q8_0", "x".repeat(5_000)],
   modelRef: ["a b/c", "a b/c", "ü", "ü", "x".repeat(257)],
   modelsFolder: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
+  gpuFolder: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
   offline: ["true", true, "false", false, "perhaps"],
   chatTemplate: ["chatml", "chatml", "generic", "generic", "x".repeat(5_000)],
   defaultMaxTokens: ["1", 1, "4096", 4_096, "0"],
@@ -410,6 +411,7 @@ test("a worker's default name is made of host and port, or of the process where 
 test("downloads go below the cache folder of XDG, or of the home", () => {
   expect(run(local).modelsFolder).toBe("/home/bee/.cache/waggle/models");
   expect(run(local, { XDG_CACHE_HOME: "/cache" }).modelsFolder).toBe("/cache/waggle/models");
+  expect(run(local, { XDG_CACHE_HOME: "/cache" }).gpuFolder).toBe("/cache/waggle/gpu");
   expect(run(local, { XDG_CACHE_HOME: "relative" }).modelsFolder).toBe("/home/bee/.cache/waggle/models");
 });
 

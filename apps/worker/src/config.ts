@@ -20,14 +20,21 @@ import { brokenRules } from "./config/rules.ts";
 import { readTokens, tokenVariable } from "./config/read-tokens.ts";
 import { readTraceSettings } from "./config/trace-settings.ts";
 import type { TraceConfig } from "./config/trace-settings.ts";
-import { defaultModelsFolder } from "./config/well-known.ts";
+import { defaultGpuFolder, defaultModelsFolder } from "./config/well-known.ts";
 import { TokenFileError } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
 export { readTokens } from "./config/read-tokens.ts";
 
-type Computed = "workerId" | "modelsFolder" | "logFormat" | "clientQueueShare" | "allowedHosts" | "allowedOrigins";
+type Computed =
+  | "workerId"
+  | "modelsFolder"
+  | "gpuFolder"
+  | "logFormat"
+  | "clientQueueShare"
+  | "allowedHosts"
+  | "allowedOrigins";
 type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValues[P]> };
 
 /**
@@ -166,6 +173,7 @@ function completeConfig(
     version: machine.version,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine.homeFolder)),
+    gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, machine.homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,
     logFormat: values.logFormat ?? (machine.stderrIsTerminal ? "pretty" : "json"),

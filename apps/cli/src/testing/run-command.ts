@@ -30,6 +30,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
       urlGiven: false,
       token: undefined,
       modelsFolder: "/nowhere/models",
+      gpuFolder: "/nowhere/gpu",
       stateFolder: "/nowhere/state",
       colors: false,
       entry: { path: "/nowhere/waggle.js", execArgv: [] },

@@ -63,6 +63,14 @@ export const engineOptions = {
     schema: oneOf(devices),
     default: "auto",
   },
+  gpuFolder: {
+    flag: "gpu-dir",
+    value: "folder",
+    group: "Engine",
+    help: "where the engine looks for packages for a GPU, besides its own",
+    schema: text(1, 4_096),
+    defaultText: "$XDG_CACHE_HOME/waggle/gpu, or ~/.cache/waggle/gpu",
+  },
   slots: {
     flag: "slots",
     value: "n",

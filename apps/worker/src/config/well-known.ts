@@ -1,10 +1,21 @@
-// Owns where a worker is looked for by those who were told nothing: its port, and the folder of the models. It loads nothing of ours.
+// Owns where a worker is looked for by those who were told nothing: its port, and the folders of the models and of packages for a GPU. It
+// loads nothing of ours.
 import { isAbsolute, join } from "node:path";
 
 export const defaultPort = "7711";
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function defaultModelsFolder(env: Environment, homeFolder: string): string {
+  return join(cacheFolder(env, homeFolder), "models");
+}
+
+export function defaultGpuFolder(env: Environment, homeFolder: string): string {
+  return join(cacheFolder(env, homeFolder), "gpu");
+}
+
 /** After the XDG rules, a relative XDG_CACHE_HOME does not count. */
-export function defaultModelsFolder(env: Readonly<Record<string, string | undefined>>, homeFolder: string): string {
+function cacheFolder(env: Environment, homeFolder: string): string {
   const cache = env["XDG_CACHE_HOME"] ?? "";
-  return join(isAbsolute(cache) ? cache : join(homeFolder, ".cache"), "waggle", "models");
+  return join(isAbsolute(cache) ? cache : join(homeFolder, ".cache"), "waggle");
 }

@@ -39,6 +39,7 @@ async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void)
     ...settings,
     ...(contextSize === undefined ? {} : { contextSize }),
     ...(batchSize === undefined ? {} : { batchSize }),
+    gpuPackages: start.gpuFolder,
     // The worker starts this process so.
     onePoolThread: true,
     ...(chatTemplate === undefined ? {} : { chatTemplate }),

@@ -10,6 +10,8 @@ export interface EngineStart {
   readonly model: string;
   /** Where downloads go. */
   readonly modelsFolder: string;
+  /** Where packages for a GPU are. */
+  readonly gpuFolder: string;
   readonly offline: boolean;
   readonly huggingFaceToken: string | undefined;
   readonly settings: ModelSettings;
@@ -39,6 +41,7 @@ export function engineStartOf(
     backend: config.backend,
     model,
     modelsFolder: config.modelsFolder,
+    gpuFolder: config.gpuFolder,
     offline: config.offline,
     huggingFaceToken: config.huggingFaceToken,
     settings: config.modelSettings,

@@ -1,9 +1,17 @@
 // Owns the choice of llama.cpp's binary. Nothing is ever built or downloaded here, and nothing is written to stdout.
 import { WaggleError } from "@waggle/protocol";
-import { getLlama, LlamaLogLevel, NoBinaryFoundError, type Llama } from "node-llama-cpp";
+import { findGpuPackagesIn, whyNoGpu } from "./gpu-packages.ts";
+import { getLlama, getModuleVersion, LlamaLogLevel, NoBinaryFoundError, type Llama } from "node-llama-cpp";
 
 export type LlamaDevice = "auto" | "cpu" | "cuda" | "vulkan" | "metal";
 export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface LlamaChoice {
+  readonly device: LlamaDevice;
+  /** A folder with packages for a GPU, besides those that are installed with the library. */
+  readonly gpuPackages?: string | undefined;
+  readonly maxThreads: number;
+}
 
 /** Said of texts to embed, where all is as we want it: every token has an output, and a context has a place that stays free. */
 const passedOver = [
@@ -17,22 +25,32 @@ const passedOver = [
  * @throws WaggleError unavailable when there is no binary for the device
  */
 export async function openLlama(
-  device: LlamaDevice,
-  maxThreads: number,
+  { device, gpuPackages, maxThreads }: LlamaChoice,
   log: (level: LogLevel, message: string) => void,
 ): Promise<Llama> {
+  if (device !== "cpu" && gpuPackages !== undefined) findGpuPackagesIn(gpuPackages);
   const llama = await findBinary(device, maxThreads, log);
-  if (device === "auto" || device === "cpu" || llama.gpu === device) return llama;
-  // The library answers some devices that the platform does not have with the CPU.
-  await llama.dispose();
-  throw noBinary(device);
+  if (llama !== undefined && (await computesOn(llama, device))) return llama;
+  await llama?.dispose();
+  const cpu = device === "auto" ? await findBinary("cpu", maxThreads, log) : undefined;
+  return cpu ?? (await noBinary(device, gpuPackages));
 }
 
+/**
+ * The library answers some devices that the platform does not have with the CPU, and takes a GPU's binary that found no GPU, with a
+ * driver alone, for one that computes on it: then the CPU does.
+ */
+async function computesOn(llama: Llama, device: LlamaDevice): Promise<boolean> {
+  if (llama.gpu === false) return device === "auto" || device === "cpu";
+  return (device === "auto" || device === llama.gpu) && (await llama.getGpuDeviceNames()).length > 0;
+}
+
+/** Undefined when there is none. */
 async function findBinary(
   device: LlamaDevice,
   maxThreads: number,
   log: (level: LogLevel, message: string) => void,
-): Promise<Llama> {
+): Promise<Llama | undefined> {
   try {
     return await getLlama({
       gpu: device === "cpu" ? false : device,
@@ -48,12 +66,14 @@ async function findBinary(
       },
     });
   } catch (error) {
-    throw error instanceof NoBinaryFoundError ? noBinary(device, error) : error;
+    if (error instanceof NoBinaryFoundError) return undefined;
+    throw error;
   }
 }
 
-function noBinary(device: LlamaDevice, cause?: unknown): WaggleError {
-  return new WaggleError("unavailable", `Cannot compute on ${device}: no binary for it is installed`, { cause });
+async function noBinary(device: LlamaDevice, gpuPackages?: string): Promise<never> {
+  const why = whyNoGpu(gpuPackages, device, await getModuleVersion());
+  throw new WaggleError("unavailable", `Cannot compute on ${device}: ${why}`);
 }
 
 /** Which binary was taken: one that was compiled on this machine, or the library's own. */

@@ -33,6 +33,8 @@ export interface LlamaBackendOptions extends LoadSettings {
   /** Most tokens in a step; 512 by default, and never less than one for each slot. */
   readonly batchSize?: number;
   readonly device: LlamaDevice;
+  /** A folder with packages for a GPU, besides those that are installed with the library. */
+  readonly gpuPackages?: string;
   /** Instead of the model's own: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string;
   /** libuv has one thread: what computes runs in the order in which it was asked for, so sampling is asked for together with the pass. */
@@ -76,10 +78,10 @@ async function load(
   scope: Scope,
   errors: ErrorLines,
 ): Promise<Backend> {
-  const { modelPath, slots, device, onProgress, log, signal } = options;
+  const { modelPath, slots, device, gpuPackages, onProgress, log, signal } = options;
   const maxThreads = Math.max(availableParallelism(), options.threads);
   const llama = scope.use(
-    await openLlama(device, maxThreads, (level, message) => {
+    await openLlama({ device, gpuPackages, maxThreads }, (level, message) => {
       if (level === "error") errors.add(message);
       log?.(level, message);
     }),

@@ -78,7 +78,7 @@ const folders = [
   ],
   [
     "apps/cli/src/x.ts",
-    ["@waggle/client", "@waggle/models", "@waggle/worker", "@waggle/worker/well-known", "commander"],
+    ["@waggle/client", "@waggle/gpu-packages", "@waggle/worker", "@waggle/worker/well-known", "commander"],
     [
       "@waggle/engine-llama",
       "@waggle/front",
@@ -98,6 +98,7 @@ const folders = [
     ["@waggle/client", "@waggle/json-grammar/testing", "@waggle/synth", "@waggle/testing/hostile", "commander"],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
+  ["packages/gpu-packages/src/lib/x.ts", ["@waggle/protocol", "@waggle/async"], ["node-llama-cpp", "@waggle/harness"]],
   ["tools/bundle/src/lib/x.ts", ["esbuild"], ["@waggle/async", "@waggle/worker"]],
   [
     "packages/queue/src/lib/x.test.ts",

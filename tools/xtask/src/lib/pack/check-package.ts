@@ -51,8 +51,9 @@ export async function checkPackage(check: PackageCheck): Promise<readonly string
     const version = await machine.run(join(machine.bin, command), ["--version"], commandLimitMs);
     onStep(`${command} --version`, `${version.trim()} in ${seconds(took())}`);
   }
-  if (existsSync(join(machine.bin, "waggle"))) {
-    const found = await machine.run(join(machine.bin, "waggle"), ["doctor"], commandLimitMs);
+  const waggle = join(machine.bin, "waggle");
+  if (/^ +doctor /m.test(await machine.run(waggle, ["--help"], commandLimitMs))) {
+    const found = await machine.run(waggle, ["doctor"], commandLimitMs);
     onStep("waggle doctor", found.trim().split("\n").at(-1) ?? "");
   }
   problems.push(...(await checkWorker(check, machine)));
@@ -71,13 +72,16 @@ async function checkWorker(
   const leftovers = createLeftoverCheck();
   const starting = stopwatch();
   await using worker = await startWorker(groups, {
-    command: [join(machine.bin, "waggle-worker")],
+    command: [join(machine.bin, "waggle"), "serve"],
     env: machine.env,
     flags: [],
   });
-  onStep("worker is ready", seconds(starting()));
+  onStep("waggle serve is ready", seconds(starting()));
   await leftovers.observe([worker.pid]);
+  const said = await machine.run(join(machine.bin, "waggle"), ["run", "--url", worker.url, "Hello!"], commandLimitMs);
+  onStep("waggle run", JSON.stringify(said.slice(0, 40)));
   const problems = [
+    ...(said.trim() === "" ? ["waggle run said nothing"] : []),
     ...(await streamed(worker, onStep, signal)),
     ...(await answeredWithSchema(worker, signal)),
     ...(await servedPages(worker, signal)),

@@ -1,0 +1,17 @@
+// Tests what `waggle gpu` is told; what comes of it is tested with real workers, in tests/gpu-add.
+import { expect, it } from "vitest";
+import { runCommand } from "../testing/run-command.ts";
+
+it("says which devices there are to one who asks for another, or for something else than to add it", async () => {
+  for (const words of ["add metal", "remove cuda"]) {
+    const { code, err } = await runCommand(["gpu", ...words.split(" ")]);
+    expect(code).toBe(64);
+    expect(err).toContain(`There is no command gpu ${words}. There is: waggle gpu add cuda, waggle gpu add vulkan.`);
+  }
+});
+
+it("says why nothing can be added where its folder cannot be made, and only for a known machine what it costs", async () => {
+  const { code, out, err } = await runCommand(["gpu", "add", "vulkan"], { config: { gpuFolder: "/dev/null/gpu" } });
+  expect(out + err).toMatch(/24 MB[^]*Cannot add @node-llama-cpp\/linux-x64-vulkan.*ENOTDIR|no package of it is known/);
+  expect(code).not.toBe(0);
+});

@@ -1,0 +1,62 @@
+// Tests in a process of its own, since a way to find modules stays for as long as the process lives.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { whyNoGpu } from "./gpu-packages.ts";
+
+let root: string;
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "waggle-gpu-"));
+  install("app", "beside", "beside the library");
+  install("data", "beside", "in the folder");
+  install("data", "gpu", "in the folder");
+  const entry = new URL("gpu-packages.ts", import.meta.url).pathname;
+  await build({ entryPoints: [entry], outfile: join(root, "app/gpu-packages.js"), platform: "node", format: "esm" });
+  writeFileSync(join(root, "app/package.json"), '{ "type": "module" }');
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+function install(where: string, name: string, says: string): void {
+  const folder = join(root, where, "node_modules/@node-llama-cpp", name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "type": "module", "exports": "./index.js" }');
+  writeFileSync(join(folder, "index.js"), `export const says = ${JSON.stringify(says)};`);
+}
+
+/** What each name leads to, once the folder was named. */
+function foundIn(folder: string): unknown {
+  const script = `
+    import { findGpuPackagesIn } from "./gpu-packages.js";
+    findGpuPackagesIn(${JSON.stringify(join(root, folder))});
+    const names = ["@node-llama-cpp/beside", "@node-llama-cpp/gpu", "@node-llama-cpp/absent", "other"];
+    const found = names.map((name) => import(name).then(({ says }) => says, ({ code }) => code));
+    console.log(JSON.stringify(await Promise.all(found)));`;
+  writeFileSync(join(root, "app/main.js"), script);
+  return JSON.parse(execFileSync(process.execPath, ["main.js"], { cwd: join(root, "app"), encoding: "utf8" }));
+}
+
+const missing = "ERR_MODULE_NOT_FOUND";
+
+it("finds what is in the folder, unless it lies beside the library, and nothing else", () => {
+  expect(foundIn("data")).toEqual(["beside the library", "in the folder", missing, missing]);
+});
+
+it("finds what it did before where there is no such folder", () => {
+  expect(foundIn("nowhere")).toEqual(["beside the library", missing, missing, missing]);
+});
+
+it("tells a package that is missing from one of another version, and from one that does not load", () => {
+  const system = `${process.platform}-${process.arch}`.replace("darwin", "mac").replace("win32", "win");
+  install("data", `${system}-vulkan`, "");
+  const folder = join(root, "data");
+  const file = join(folder, `node_modules/@node-llama-cpp/${system}-vulkan/package.json`);
+  expect(whyNoGpu(undefined, "vulkan", "3.0.0")).toBe("no binary for it is installed");
+  expect(whyNoGpu(folder, "cuda", "3.0.0")).toBe("no binary for it is installed");
+  writeFileSync(file, '{ "version": "2.9.0" }');
+  expect(whyNoGpu(folder, "vulkan", "3.0.0")).toMatch(/is of version 2\.9\.0, and 3\.0\.0 is wanted: add it again$/);
+  writeFileSync(file, '{ "version": "3.0.0" }');
+  expect(whyNoGpu(folder, "vulkan", "3.0.0")).toMatch(/does not load here, as without such a GPU, its driver/);
+});

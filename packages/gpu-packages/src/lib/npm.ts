@@ -1,0 +1,48 @@
+// Owns asking npm to do something: within a time, stopped by a signal, and with its own words where it fails.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { WaggleError } from "@waggle/protocol";
+
+export interface NpmCall {
+  /** Its file, or its name on the PATH. */
+  readonly npm: string;
+  readonly args: readonly string[];
+  readonly folder: string;
+  readonly limitMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Of what it said, from the end. */
+const mostWordsChars = 2_000;
+
+/** @throws WaggleError unavailable when it cannot be started, fails, or takes too long; the signal's reason when it aborts */
+export async function callNpm({ npm, args, folder, limitMs, signal }: NpmCall): Promise<void> {
+  signal?.throwIfAborted();
+  const limit = AbortSignal.timeout(limitMs);
+  const child = spawn(npm, args, {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe"],
+    // npm is a script on Windows, which only a shell starts.
+    shell: process.platform === "win32",
+    signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    killSignal: "SIGTERM",
+  });
+  let words = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (words = (words + text).slice(-mostWordsChars)));
+  try {
+    const [code] = (await once(child, "close")) as [number | null];
+    if (code !== 0) throw new WaggleError("unavailable", `npm failed: ${reasonIn(words)}`);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof WaggleError) throw error;
+    const reason = limit.aborted ? `it took longer than ${limitMs / 1_000} s` : (error as Error).message;
+    throw new WaggleError("unavailable", `Cannot run npm: ${reason}`, { cause: error });
+  }
+}
+
+/** npm's own lines, without its prefix and where it keeps its log. */
+function reasonIn(words: string): string {
+  const lines = words.split("\n").map((line) => line.replace(/^npm (?:error|ERR!) ?/, "").trim());
+  const telling = lines.filter((line) => line !== "" && !/^npm |A complete log of this run|debug-\d/.test(line));
+  return telling.join(" ") || "it did not say why";
+}

@@ -1,0 +1,52 @@
+// Tests adding a GPU on a machine that has none: fetched from a registry of the test's own, and refused by a real worker with the reason.
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { engineVersion, gpuAdd, proveDevice } from "@waggle/gpu-packages";
+import { daemonCommand } from "@waggle/harness";
+
+let root: string;
+beforeEach(() => void (root = mkdtempSync(join(tmpdir(), "waggle-gpu-add-"))));
+afterEach(() => rmSync(root, { recursive: true }));
+
+const [file, ...args] = daemonCommand("worker");
+const workerCommand = [file, ...args] as const;
+
+/** Puts a package in place that has no binary in it, as npm puts one that has. */
+function npmOfTest(): string {
+  const script = join(root, "npm.mjs");
+  const name = "node_modules/@node-llama-cpp/linux-x64-vulkan";
+  const manifest = { type: "module", version: engineVersion, exports: "./index.js" };
+  const index = `export const getBinsDir = () => ({ binsDir: "/nowhere", packageVersion: "${engineVersion}" });`;
+  const text = `#!/usr/bin/env node
+    import { mkdirSync, writeFileSync } from "node:fs";
+    mkdirSync("${name}", { recursive: true });
+    writeFileSync("${name}/package.json", ${JSON.stringify(JSON.stringify(manifest))});
+    writeFileSync("${name}/index.js", ${JSON.stringify(index)});`;
+  writeFileSync(script, text);
+  chmodSync(script, 0o755);
+  return script;
+}
+
+it("says what it costs, adds it, and tells why it does not compute here", async () => {
+  const folder = join(root, "cache/gpu");
+  mkdirSync(join(root, "cache"));
+  const said: string[] = [];
+  const adding = gpuAdd({
+    ...{ device: "vulkan", folder, workerCommand, env: process.env, npm: npmOfTest() },
+    machine: { platform: "linux", arch: "x64" },
+    say: (line) => said.push(line),
+  });
+  await expect(adding).rejects.toThrow(
+    /^Cannot compute on vulkan: .*(does not load here|no binary for it is installed)/,
+  );
+  expect(said[0]).toMatch(/a download of \d+ MB, \d+ MB on disk\.$/);
+  expect(said).toHaveLength(2);
+  expect(existsSync(join(folder, "node_modules/@node-llama-cpp/linux-x64-vulkan"))).toBe(true);
+});
+
+it("finds that the CPU computes what the CPU computes", async () => {
+  const proof = await proveDevice({ device: "cpu", workerCommand, folder: join(root, "none"), env: process.env });
+  expect(proof.tokens).toBe(16);
+});
