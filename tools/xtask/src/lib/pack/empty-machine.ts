@@ -42,6 +42,8 @@ export function createEmptyMachine(): EmptyMachine {
       const options = {
         env,
         extendEnv: false,
+        // Nothing is typed: a command that reads what is piped in must not wait for it.
+        stdin: "ignore",
         cwd: folder("home"),
         all: true,
         reject: false,
