@@ -184,7 +184,7 @@ function startEngine(before = "") {
   const events: Heard[] = [];
   child.on("message", (event) => events.push(event as Heard));
   const fake = { stepDelayMs: 0, loadDelayMs: 0 };
-  child.send({ type: "start", backend: "fake", slots: 2, threads: 1, maxThreads: 1, fake });
+  child.send({ type: "start", backend: "fake", settings: { slots: 2, threads: 1 }, maxThreads: 1, fake });
   return {
     events,
     send: (command: object) => void child.send(command),

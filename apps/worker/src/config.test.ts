@@ -39,7 +39,31 @@ function refusal(argv: readonly string[], env: Record<string, string> = {}, on: 
 /** For each setting: two texts it takes, what they become, and one that it refuses. */
 const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, unknown, string] } = {
   configFile: ["/a.yaml", "/a.yaml", "b.yaml", "b.yaml", "x".repeat(5_000)],
-  model: ["./a.gguf", "./a.gguf", "hf:u/r:Q8_0", "hf:u/r:Q8_0", "x".repeat(5_000)],
+  models: [
+    "./a.gguf",
+    [{ name: undefined, reference: "./a.gguf" }],
+    "a=./a=b.gguf\nhf:u/r:Q8_0",
+    [
+      { name: "a", reference: "./a=b.gguf" },
+      { name: undefined, reference: "hf:u/r:Q8_0" },
+    ],
+    "x".repeat(5_000),
+  ],
+  defaultModel: ["a", "a", "b c", "b c", "x".repeat(257)],
+  aliases: [
+    "a=b",
+    [{ alias: "a", name: "b" }],
+    "a=b,c=d e",
+    [
+      { alias: "a", name: "b" },
+      { alias: "c", name: "d e" },
+    ],
+    "a",
+  ],
+  pinnedModels: ["a", ["a"], "a,b", ["a", "b"], "a,,b"],
+  keepAliveMs: ["5m", 300_000, "-1", Infinity, "soon"],
+  memoryBudgetBytes: ["8GiB", 8 * 2 ** 30, "0", 0, "much"],
+  maxLoadedModels: ["1", 1, "64", 64, "0"],
   modelRef: ["a b/c", "a b/c", "ü", "ü", "x".repeat(257)],
   modelsFolder: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
   gpuFolder: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
@@ -184,7 +208,7 @@ function withFile(text: string): Machine {
 
 /** As a person would write it. */
 function asYaml(row: OptionRow, text: string): string {
-  const items = row.repeatable === true ? text.split(",") : undefined;
+  const items = row.repeatable === undefined ? undefined : text.split(row.repeatable);
   const value = row.value === undefined || /^\d+$/.test(text) ? text : JSON.stringify(text);
   return `# settings\n${row.flag}: ${items === undefined ? value : JSON.stringify(items)}\n`;
 }
@@ -245,7 +269,9 @@ test("every default is a value that its own setting takes", () => {
     offline: false,
     defaultMaxTokens: undefined,
     defaultRepetitionLimit: undefined,
-    model: undefined,
+    models: [],
+    servesFolder: false,
+    maxLoadedModels: 4,
     hiveUrl: undefined,
     version: "1.2.3",
   });

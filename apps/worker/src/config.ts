@@ -28,6 +28,9 @@ import type { FakeEngineOptions } from "./engine/engine-start.ts";
 export { readTokens } from "./config/read-tokens.ts";
 
 type Computed =
+  | "models"
+  | "aliases"
+  | "pinnedModels"
   | "workerId"
   | "modelsFolder"
   | "gpuFolder"
@@ -44,6 +47,8 @@ type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValue
 export interface WorkerConfig
   extends Omit<OptionValues, Computed | ModelSettingKey | `fake${string}`>, Defined<Computed> {
   readonly version: string;
+  /** The models folder was given, so what lies there is served. */
+  readonly servesFolder: boolean;
   readonly modelSettings: ModelSettings;
   /** Most threads that the engine tries by itself. */
   readonly maxThreads: number;
@@ -169,6 +174,10 @@ function completeConfig(
   const workerId = values.workerId ?? defaultWorkerId(values.port, machine);
   return {
     ...settings,
+    models: values.models ?? [],
+    aliases: values.aliases ?? [],
+    pinnedModels: values.pinnedModels ?? [],
+    servesFolder: values.modelsFolder !== undefined,
     modelSettings: modelSettingsOf(values, readChatTemplate(values.chatTemplate, machine.readText), machine.cores),
     version: machine.version,
     workerId,

@@ -10,7 +10,6 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { createDownloadProgress } from "./download-progress.ts";
-import { embeddedModelPath } from "./embedded-model.ts";
 import { engineStartOf } from "./engine/engine-start.ts";
 import { choosePrefixFolder } from "./engine/prefix-folder.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
@@ -18,9 +17,18 @@ import { startReporter } from "./hive/reporter.ts";
 import type { Reporter } from "./hive/reporter.ts";
 import { openPorts } from "./ports.ts";
 import { createWorker } from "./worker.ts";
+import { budgetOf } from "./models/budget.ts";
+import type { HostedFile } from "./models/model-entry.ts";
+import { modelSpecsOf } from "./models/model-specs.ts";
+import { createOperations, downloadsOf } from "./models/operations.ts";
+import { prepareModel } from "./models/prepare.ts";
+import type { LoadPlan } from "./models/pool.ts";
+import type { Pulls } from "./models/pulls.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
 const flushTimeoutMs = 1_000;
+/** How long a model stays that nobody asks for, where there are others: as long as Ollama's. */
+const severalStayMs = 300_000;
 
 export interface DaemonOptions {
   readonly config: WorkerConfig;
@@ -50,55 +58,74 @@ export interface Daemon {
 /** Opens the port, then loads the model. @throws PortTakenError, or whatever else kept the port from opening */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log, metrics, clock, print } = options;
-  const modelPath = config.model ?? embeddedModelPath();
-  const shownModel = shownReference(modelPath);
+  const specs = await modelSpecsOf(config);
+  const stopping = new AbortController();
   const prefixFolder =
     config.backend === "fake"
       ? undefined
       : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
-  let announced = false;
   let reporter: Reporter | undefined;
   let leaving: Promise<void> | undefined;
   let abortNow: (() => void) | undefined;
   let code: number = exitCodes.ok;
-  const { host, app, report, close } = createWorker({
+  let loadMs = 0;
+  const prepare = (hosted: HostedFile): LoadPlan | Promise<LoadPlan> =>
+    hosted.source === "fake"
+      ? { memory: undefined }
+      : prepareModel(hosted, { resolve: downloadsOf(config), signal: stopping.signal, memoryOf: () => undefined });
+  let pulls: Pulls | undefined;
+  const worker = createWorker({
     ...options,
-    modelPath: config.backend === "fake" ? "waggle-fake" : shownModel,
+    specs,
+    budget: budgetOf(config, specs.length),
+    keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? server.url,
-    createEngine: (events) =>
+    prepare,
+    createEngine: ({ reference, facts }, events) =>
       createSupervisor({
         ...config,
         ...events,
         start: engineStartOf(
           config,
-          modelPath,
+          facts?.path ?? reference,
           prefixFolder === undefined ? undefined : { folder: prefixFolder.path, maxBytes: prefixFolder.maxBytes },
         ),
         env: options.env,
         clock,
         log,
       }),
-    onDownloadProgress: createDownloadProgress({ model: shownModel, log, terminal: options.terminal }).show,
-    onReady({ backend }, loadMs) {
-      if (announced) return;
-      announced = true;
-      const { pid } = host.engine;
-      const engine = pid === undefined ? {} : { engine_pid: pid };
-      print({
-        type: "ready",
-        url: server.url,
-        pid: process.pid,
-        ...engine,
-        model: host.name,
-        backend,
-        load_ms: loadMs,
-      });
+    createControl(models, served) {
+      const made = createOperations({ config, models, served, prepare, now: () => clock.now() });
+      pulls = made.pulls;
+      return made.control;
     },
-    onGaveUp(firstLoad) {
-      if (firstLoad) leave(exitCodes.modelCannotBeLoaded, 0);
+    onDownloadProgress: createDownloadProgress({
+      model: shownReference(specs[0]?.reference ?? ""),
+      log,
+      terminal: options.terminal,
+    }).show,
+    onReady(_host, _info, ms) {
+      loadMs = ms;
     },
+    onFirstLoadFailed: () => leave(exitCodes.modelCannotBeLoaded, 0),
   });
-  host.state.onChange(() => reporter?.changed());
+  const { app, report } = worker;
+  let announced = false;
+  worker.state.onChange((to) => {
+    reporter?.changed();
+    if (to !== "ready" || announced) return;
+    announced = true;
+    const pid = worker.models.main?.current.host.engine?.pid;
+    print({
+      type: "ready",
+      url: server.url,
+      pid: process.pid,
+      ...(pid === undefined ? {} : { engine_pid: pid }),
+      model: worker.models.main?.name ?? "",
+      backend: config.backend,
+      load_ms: loadMs,
+    });
+  });
 
   const server = await openPorts(app, config).catch((error: unknown) => {
     prefixFolder?.close();
@@ -112,7 +139,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     "listening",
   );
   if (config.backend === "fake") log.warn("The backend is fake: there is no model, and every answer is canned.");
-  host.start();
+  worker.start();
   if (config.hiveUrl !== undefined) {
     reporter = startReporter({
       hive: createHiveClient({ baseUrl: config.hiveUrl, requestTimeoutMs: config.hiveTimeoutMs }),
@@ -137,18 +164,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 
   async function takeDown(drainMs: number, abortCode: number): Promise<void> {
-    host.refuse();
-    const inTime = drainMs > 0 && (await before(host.dispatcher.idle(), drainMs));
-    const { liveCount } = host.registry;
+    worker.refuse();
+    stopping.abort();
+    const inTime = drainMs > 0 && (await before(worker.idle(), drainMs));
+    const { liveCount } = worker.registry;
     if (!inTime && liveCount > 0) {
       code = abortCode;
       log.warn({ jobs: liveCount }, "drain_aborted");
     }
-    host.abort();
-    await Promise.all([reporter?.leave(), host.stop(), close(), flushed()]);
+    worker.abort();
+    await Promise.all([reporter?.leave(), worker.stop(), pulls?.stop(), flushed()]);
     prefixFolder?.close();
     await server.close();
-    host.close();
+    worker.close();
   }
 
   /** Whether it was over before the time was, or the abort came. */

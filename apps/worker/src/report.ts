@@ -1,18 +1,23 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
-import { basename } from "node:path";
 import type { Clock } from "@waggle/async";
-import type { ChatFormat } from "@waggle/chat-format";
-import type { BackendInfo, ModelFile } from "@waggle/engine";
-import type { ChatAbilities, Health, Heartbeat, Registration, SlotStatus, WorkerInfo } from "@waggle/protocol";
-import { WaggleError, WorkerStateSchema } from "@waggle/protocol";
+import type { ModelFile } from "@waggle/engine";
+import type { StreamCounter } from "@waggle/front";
+import type { JobRegistry } from "@waggle/jobs";
+import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protocol";
+import { ModelStateSchema, WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
-import type { ModelHost } from "./model-host.ts";
-import type { ModelPrompts, StreamCounter } from "@waggle/front";
+import { chatAbilitiesOf } from "./models/chat-abilities.ts";
+import type { ModelEntry } from "./models/model-entry.ts";
+import type { ModelHost } from "./models/model-host.ts";
+import type { Models } from "./models/models.ts";
+import type { WorkerState } from "./worker-state.ts";
 
 export interface ReportOptions {
   readonly config: WorkerConfig;
-  readonly host: ModelHost;
+  readonly models: Models;
+  readonly state: WorkerState;
+  readonly registry: JobRegistry;
   readonly clock: Clock;
   readonly startedAt: number;
   readonly url: () => string;
@@ -20,10 +25,8 @@ export interface ReportOptions {
 
 export interface Report {
   info(): WorkerInfo;
-  slots(): readonly SlotStatus[];
+  infoOf(entry: ModelEntry): WorkerInfo;
   health(): Health;
-  chatFormat(): ChatFormat;
-  prompts(): ModelPrompts;
   registration(): Registration;
   heartbeat(seq: number): Heartbeat;
   /** Sets the gauges that are read off rather than counted. */
@@ -31,75 +34,107 @@ export interface Report {
 }
 
 export function createReport(options: ReportOptions): Report {
-  const { config, host, clock } = options;
-  const { state, dispatcher, registry, engine } = host;
+  const { config, models, state, registry, clock } = options;
 
   let last = { tokens: 0, at: options.startedAt };
 
+  const total = (count: (host: ModelHost) => number): number =>
+    models.hosts().reduce((sum, host) => sum + count(host), 0);
+
   /** Since the heartbeat before. */
   function tokensPerSecond(): number {
-    const now = { tokens: host.tokens, at: clock.now() };
-    const rate = now.at > last.at ? ((now.tokens - last.tokens) * 1000) / (now.at - last.at) : 0;
+    const now = { tokens: total(({ tokens }) => tokens), at: clock.now() };
+    // A model that has left for ever takes its count along.
+    const rate = now.at > last.at ? (Math.max(0, now.tokens - last.tokens) * 1000) / (now.at - last.at) : 0;
     last = now;
     return Math.round(rate * 10) / 10;
   }
 
-  function loaded(what: string): BackendInfo {
-    if (engine.info !== undefined) return engine.info;
-    throw new WaggleError("unavailable", `Cannot tell ${what}: the model is not loaded yet.`, { retryAfterS: 1 });
+  /** Of what is loaded; before anything is, of one model as it will be. */
+  function slotCounts(): { total: number; busy: number } {
+    const loaded = models.hosts().filter((host) => host.info !== undefined && host.state.name !== "unloaded");
+    const slots = loaded.reduce((sum, host) => sum + (host.info?.slots ?? 0), 0);
+    return {
+      total: slots > 0 ? slots : config.modelSettings.slots,
+      busy: total(({ dispatcher }) => dispatcher.running),
+    };
   }
 
-  function slots(): readonly SlotStatus[] {
-    const told = host.slots;
-    if (told.length > 0) return told;
-    const count = engine.info?.slots ?? config.modelSettings.slots;
-    return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
-  }
+  const queueCounts = () => ({
+    depth: total(({ dispatcher }) => dispatcher.waiting),
+    capacity: config.queueCapacity * Math.max(1, models.entries().length),
+  });
 
-  const slotCounts = () => ({ total: engine.info?.slots ?? config.modelSettings.slots, busy: dispatcher.running });
-  const queueCounts = () => ({ depth: dispatcher.waiting, capacity: config.queueCapacity });
+  const name = (): string => models.main?.name ?? "";
+
   const shared = () => ({
     worker_id: config.workerId,
     url: options.url(),
     state: state.name,
-    model: host.name,
+    model: name(),
     backend: config.backend,
     version: config.version,
   });
 
+  /** Only of a worker with several: one has said all of its model already. */
+  function modelStates(): Pick<Heartbeat, "models"> {
+    const entries = models.entries();
+    if (entries.length < 2) return {};
+    const told = entries.map((entry) => ({ name: entry.name, state: entry.current.host.state.name }));
+    // The loaded ones are what a hive wants to know of, should it be told of some only.
+    const first = told.toSorted((a, b) => Number(b.state === "ready") - Number(a.state === "ready"));
+    return { models: first.slice(0, heartbeatModelsLimit) };
+  }
+
+  function infoOf(entry: ModelEntry | undefined): WorkerInfo {
+    const host = entry?.current.host;
+    const model = host?.info;
+    return {
+      ...shared(),
+      model: entry?.name ?? "",
+      slots: model?.slots ?? config.modelSettings.slots,
+      local_mode: config.localMode,
+      prefill_budget: config.modelSettings.prefillBudget ?? null,
+      queue_capacity: config.queueCapacity,
+      uptime_ms: Math.round(clock.now() - options.startedAt),
+      ...(host === undefined || model === undefined
+        ? {}
+        : {
+            context_size: model.contextSize,
+            trained_context_size: model.trainedContextSize,
+            parameters: model.parameters,
+            model_bytes: model.modelBytes,
+            model_sha256: host.fingerprints().modelSha256 ?? null,
+            ...(model.file === undefined ? {} : fileFactsOf(model.file)),
+            device: model.device,
+            threads: model.threads,
+            engine_build: model.build,
+            ...(model.settings === undefined ? {} : { settings: model.settings }),
+            kind: model.kind,
+            ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
+            ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),
+            infill: model.infill,
+          }),
+    };
+  }
+
+  function collectModel(metrics: WorkerMetrics, entry: ModelEntry): void {
+    const { host } = entry.current;
+    const model = entry.name;
+    for (const one of ModelStateSchema.options) {
+      metrics.modelState.set({ model, state: one }, one === host.state.name ? 1 : 0);
+    }
+    const loaded = host.state.name === "ready" || host.state.name === "loading";
+    metrics.modelMemoryBytes.set({ model }, loaded ? (models.pool.memoryOf(host)?.total ?? 0) : 0);
+  }
+
   return {
-    slots,
-    info() {
-      const model = engine.info;
-      return {
-        ...shared(),
-        slots: slotCounts().total,
-        local_mode: config.localMode,
-        prefill_budget: config.modelSettings.prefillBudget ?? null,
-        queue_capacity: config.queueCapacity,
-        uptime_ms: Math.round(clock.now() - options.startedAt),
-        ...(model === undefined
-          ? {}
-          : {
-              context_size: model.contextSize,
-              trained_context_size: model.trainedContextSize,
-              parameters: model.parameters,
-              model_bytes: model.modelBytes,
-              model_sha256: host.fingerprints().modelSha256 ?? null,
-              ...(model.file === undefined ? {} : fileFactsOf(model.file)),
-              device: model.device,
-              threads: model.threads,
-              engine_build: model.build,
-              ...(model.settings === undefined ? {} : { settings: model.settings }),
-              kind: model.kind,
-              ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
-              ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),
-              infill: model.infill,
-            }),
-      };
-    },
+    info: () => infoOf(models.main),
+    infoOf,
     health() {
-      const loading = host.loading.value;
+      const main = models.main?.current.host;
+      const loading = main?.loading.value;
+      const slots = slotCounts();
       return {
         ...healthInWords(state),
         live: state.name !== "failed",
@@ -107,31 +142,26 @@ export function createReport(options: ReportOptions): Report {
         state: state.name,
         ...(state.reason === undefined ? {} : { reason: state.reason }),
         worker_id: config.workerId,
-        model: host.name,
+        model: name(),
         backend: config.backend,
         version: config.version,
         uptime_ms: Math.round(clock.now() - options.startedAt),
-        ...(loading.type === "loading" ? { loading_progress: loading.progress } : {}),
-        slots: slotCounts(),
+        ...(state.name === "loading" && loading?.type === "loading" ? { loading_progress: loading.progress } : {}),
+        slots,
         queue: queueCounts(),
-        engine: { starts: engine.starts, deaths: engine.deaths },
+        engine: { starts: total(({ starts }) => starts), deaths: total(({ deaths }) => deaths) },
       };
-    },
-    chatFormat() {
-      return loaded("how the model's answers are written").chatFormat;
-    },
-    prompts() {
-      const { modelPath, modelName, promptTexts } = loaded("what the model's prompts are made of");
-      return { fileName: basename(modelPath ?? modelName), ...promptTexts };
     },
     registration: () => ({
       ...shared(),
+      ...modelStates(),
       slots: slotCounts(),
       queue: queueCounts(),
       interval_ms: config.heartbeatIntervalMs,
     }),
     heartbeat: (seq) => ({
       ...shared(),
+      ...modelStates(),
       slots: slotCounts(),
       queue: queueCounts(),
       timestamp: new Date().toISOString(),
@@ -140,14 +170,18 @@ export function createReport(options: ReportOptions): Report {
       tokens_per_second: tokensPerSecond(),
     }),
     collect(metrics, streams) {
+      const slots = slotCounts();
+      const queue = queueCounts();
       metrics.setState(state.name, WorkerStateSchema.options);
-      metrics.slotsTotal.set(slotCounts().total);
-      metrics.slotsBusy.set(dispatcher.running);
-      metrics.queueDepth.set(dispatcher.waiting);
-      metrics.queueCapacity.set(config.queueCapacity);
+      metrics.slotsTotal.set(slots.total);
+      metrics.slotsBusy.set(slots.busy);
+      metrics.queueDepth.set(queue.depth);
+      metrics.queueCapacity.set(queue.capacity);
       metrics.streamsOpen.set(streams.open);
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);
+      metrics.memoryBudgetBytes.set(models.pool.budget.bytes ?? 0);
+      for (const entry of models.entries()) collectModel(metrics, entry);
     },
   };
 }
@@ -161,20 +195,9 @@ function fileFactsOf({ architecture, quantization, modifiedAt }: ModelFile): Par
 }
 
 /** As llama-server's clients read it. */
-function healthInWords({ name, reason }: ModelHost["state"]): Pick<Health, "status" | "error"> {
+function healthInWords({ name, reason }: WorkerState): Pick<Health, "status" | "error"> {
   if (name === "ready") return { status: "ok" };
   const loading = name === "starting" || name === "loading";
   const message = loading ? "Loading model" : (reason ?? `The worker is ${name}`);
   return { error: { code: 503, message, type: "unavailable_error" } };
-}
-
-function chatAbilitiesOf({ name, abilities, inputs }: ChatFormat): ChatAbilities {
-  return {
-    format: name,
-    tools: abilities.tools,
-    parallel_tool_calls: abilities.parallelCalls,
-    thinking: abilities.thinking,
-    switches: [...abilities.switches],
-    template_variables: [...inputs.variables],
-  };
 }

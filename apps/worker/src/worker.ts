@@ -1,21 +1,30 @@
-// Owns the composition of a worker: its model's host, what it says about itself, and the HTTP front. No process and no socket
+// Owns the composition of a worker: its models, what it says about itself, and the HTTP front. No process and no socket
 // is opened here, so tests and simulations run the very composition that the daemon runs.
 import type { Clock } from "@waggle/async";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, TokenTable } from "@waggle/front";
+import type { App, ModelControl, TokenTable } from "@waggle/front";
+import { createJobRegistry } from "@waggle/jobs";
+import type { JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
+import type { ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
-import { createModelHost } from "./model-host.ts";
-import type { ModelHost, ModelHostOptions } from "./model-host.ts";
+import type { ModelEntry } from "./models/model-entry.ts";
+import type { ModelHost } from "./models/model-host.ts";
+import { createModels } from "./models/models.ts";
+import type { Models, ModelsOptions } from "./models/models.ts";
+import { createServed } from "./models/served.ts";
+import type { Served } from "./models/served.ts";
 import { createWorkerPages } from "./pages.ts";
 import { createReport } from "./report.ts";
 import type { Report } from "./report.ts";
+import { createWorkerState } from "./worker-state.ts";
+import type { WorkerState } from "./worker-state.ts";
 
 export interface WorkerOptions extends Pick<
-  ModelHostOptions,
-  "modelPath" | "createEngine" | "onDownloadProgress" | "onReady" | "onGaveUp"
+  ModelsOptions,
+  "specs" | "budget" | "keepAliveMs" | "createEngine" | "prepare" | "onDownloadProgress" | "onReady"
 > {
   readonly config: WorkerConfig;
   readonly log: Logger;
@@ -25,23 +34,56 @@ export interface WorkerOptions extends Pick<
   readonly tokens: () => TokenTable;
   /** Where others reach it; asked only once it listens. */
   readonly url: () => string;
+  /** The one model that it was started for cannot be loaded at all. */
+  readonly onFirstLoadFailed: () => void;
+  readonly createControl: (models: Models, served: Served) => ModelControl;
 }
 
 export interface Worker {
-  readonly host: ModelHost;
+  readonly state: WorkerState;
+  readonly models: Models;
+  readonly registry: JobRegistry;
   readonly app: App;
   readonly report: Report;
-  /** Ends what the front still computes. */
-  close(): Promise<void>;
+  /** Begins to load what has to be there from the start. */
+  start(): void;
+  /** Refuses new jobs and ends those that wait. */
+  refuse(): void;
+  /** Resolves when no job is live. */
+  idle(): Promise<void>;
+  /** Ends every job. */
+  abort(): void;
+  /** The engines leave, and what the front still computes ends. */
+  stop(): Promise<void>;
+  /** After everything else: no timer is left. */
+  close(): void;
 }
 
 export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock } = options;
+  const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
-  const observers = [accounts, ...(options.traces === undefined ? [] : [options.traces])];
-  const { slots } = config.modelSettings;
-  const host = createModelHost({ ...config, ...options, slots, limits: config, observers });
-  const report = createReport({ config, host, clock, startedAt: clock.now(), url: options.url });
+  const registry = createJobRegistry({ ...config, clock });
+  /** Those that have to be there before the worker is ready. */
+  const awaited = new Set<ModelHost>();
+  const models = createModels({
+    ...config,
+    ...options,
+    slots: config.modelSettings.slots,
+    limits: config,
+    registry,
+    observers: [accounts, ...(options.traces === undefined ? [] : [options.traces])],
+    onGaveUp,
+    onState,
+  });
+  const report = createReport({ config, models, state, registry, clock, startedAt: clock.now(), url: options.url });
+  const served = createServed({
+    models,
+    clock,
+    threads: config.maxThreads,
+    slots: config.modelSettings.slots,
+    infoOf: report.infoOf,
+  });
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({
     schemas,
@@ -53,15 +95,101 @@ export function createWorker(options: WorkerOptions): Worker {
     log,
     metrics,
     traces: options.traces,
-    state: host.state,
-    dispatcher: host.dispatcher,
-    registry: host.registry,
-    loading: host.loading,
+    state,
+    dispatcher: models.router,
+    registry,
+    models: served,
+    control: options.createControl(models, served),
     view: {
       ...report,
       openApi: () => workerOpenApi(config.version),
       collect: () => report.collect(metrics, app.streams),
     },
   });
-  return { host, app, report, close: () => schemas.close() };
+
+  /** The only model of a worker that has to load it: then the worker is as well as its model. */
+  function isAll(host: ModelHost): boolean {
+    return models.entries().length === 1 && models.main?.current.host === host && preloaded.includes(host);
+  }
+
+  let preloaded: readonly ModelHost[] = [];
+
+  function onState(host: ModelHost, to: ModelStateName, from: ModelStateName): void {
+    metrics.stateTransitions.inc({ machine: "model", from, to });
+    const { reason } = host.state;
+    log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
+    if (state.name === "starting") return;
+    if (to === "ready") {
+      awaited.delete(host);
+      if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
+    } else if (from === "ready" && to === "loading" && isAll(host)) {
+      state.apply("engine_lost", reason);
+    }
+  }
+
+  function onGaveUp(host: ModelHost, never: boolean): void {
+    if (isAll(host)) {
+      state.apply("gave_up", host.state.reason);
+      if (never) options.onFirstLoadFailed();
+    } else if (awaited.delete(host) && awaited.size === 0 && state.name === "loading") {
+      // The others work, and this one says why it does not.
+      state.apply("loaded");
+    }
+  }
+
+  state.onChange((to, from) => {
+    metrics.stateTransitions.inc({ machine: "worker", from, to });
+    log.info({ from, to, ...(state.reason === undefined ? {} : { reason: state.reason }) }, "worker_state");
+  });
+
+  function each<T>(what: (host: ModelHost) => T): T[] {
+    return models.hosts().map(what);
+  }
+
+  /** Whatever is pinned, and the one model that a worker was given. */
+  function isNeeded(entry: ModelEntry): boolean {
+    return (
+      entry.pinned ||
+      (models.isDefault(entry) && entry.current.source !== "folder" && entry.current.source !== "download")
+    );
+  }
+
+  return {
+    state,
+    models,
+    registry,
+    app,
+    report,
+    start() {
+      preloaded = models
+        .entries()
+        .filter(isNeeded)
+        .map(({ current }) => current.host);
+      for (const host of preloaded) awaited.add(host);
+      state.apply("listening", "the model is loading");
+      for (const host of preloaded) models.pool.want(host, "asked");
+      if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
+    },
+    refuse() {
+      if (state.name === "failed") return;
+      state.apply("drain", "the worker is leaving");
+      models.pool.close();
+      each((host) => host.refuse());
+    },
+    async idle() {
+      await Promise.all(each(({ dispatcher }) => dispatcher.idle()));
+    },
+    abort() {
+      models.pool.close();
+      each((host) => host.abort());
+    },
+    async stop() {
+      await Promise.all([...each((host) => host.stop()), schemas.close()]);
+    },
+    close() {
+      each((host) => host.close());
+      registry.clear();
+      state.apply("stopped");
+    },
+  };
 }

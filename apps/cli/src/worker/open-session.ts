@@ -85,9 +85,8 @@ async function whenReady(
     }
   } catch (error) {
     if (signal.aborted || error instanceof CliError) throw error;
-    throw new CliError(`The worker left while it loaded: ${worker.lastError() ?? "it did not say why"}`, undefined, {
-      cause: error,
-    });
+    const reason = worker.lastError() ?? "The worker left while it loaded, and did not say why";
+    throw new CliError(`${reason.replace(/\.$/, "")}.`, undefined, { cause: error });
   }
   throw new CliError("The worker ended its report before the model was ready.");
 }

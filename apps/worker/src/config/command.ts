@@ -46,7 +46,7 @@ function createCommand(
   print: (text: string) => void,
 ): Command {
   const command = new Command(program)
-    .description("Runs one GGUF model and streams its tokens over HTTP.")
+    .description("Runs GGUF models and streams their tokens over HTTP.")
     .usage("[options]")
     .allowExcessArguments(false)
     .exitOverride()
@@ -69,8 +69,11 @@ function createOption(row: OptionRow): Option {
   const option = new Option(flags, row.help + defaultNote(row))
     .helpGroup(`${row.group}:`)
     .hideHelp(row.hidden === true);
-  if (row.repeatable === true) {
-    option.argParser((value, before: string | undefined) => (before === undefined ? value : `${before},${value}`));
+  const { repeatable } = row;
+  if (repeatable !== undefined) {
+    option.argParser((value, before: string | undefined) =>
+      before === undefined ? value : before + repeatable + value,
+    );
   }
   return option;
 }
@@ -100,10 +103,18 @@ Values:
   see a command line. HF_TOKEN opens private Hugging Face models.
 
 Examples:
+<<<<<<< HEAD
   ${program} --local-mode
   ${program} --local-mode --ollama
   ${program} --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
   WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
+=======
+  waggle-worker --local-mode
+  waggle-worker --local-mode --ollama
+  waggle-worker --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
+  waggle-worker --local-mode --model chat=./llama-3.2-1b-q4_k_m.gguf --model embed=hf:user/embedder:Q8_0
+  WAGGLE_API_TOKEN=… waggle-worker --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
+>>>>>>> e2aba57 (WIP: serving options)
 
 Exit codes:
 ${Object.entries(codes)

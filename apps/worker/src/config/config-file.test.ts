@@ -35,7 +35,7 @@ test("each setting is what its flag would be, with its line", () => {
   );
   expect(Object.fromEntries([...values].map(([key, { text, line }]) => [key, [text, line]]))).toEqual({
     slots: ["4", 2],
-    model: ["hf:user/repo:Q4_K_M", 3],
+    models: ["hf:user/repo:Q4_K_M", 3],
     offline: ["true", 4],
     localMode: ["false", 5],
     allowedHosts: ["a.example,b.example", 6],

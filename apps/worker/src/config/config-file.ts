@@ -116,7 +116,8 @@ function textOf(node: Node | null, row: OptionRow, document: Document): Text {
   if (value === undefined || value === null) return { problem: "has no value" };
   if (isScalar(value)) return scalarText(value, row);
   if (!isSeq<Node>(value)) return { problem: "takes no settings of its own" };
-  if (row.repeatable !== true) return { problem: "takes one value, not a list" };
+  const { repeatable } = row;
+  if (repeatable === undefined) return { problem: "takes one value, not a list" };
   const items = value.items.map((item) =>
     isScalar(item) ? scalarText(item, row) : { problem: "takes a list of texts" },
   );
@@ -124,8 +125,10 @@ function textOf(node: Node | null, row: OptionRow, document: Document): Text {
   if (bad !== undefined) return bad;
   const texts = items.flatMap((item) => ("text" in item ? [item.text] : []));
   if (texts.length === 0) return { problem: "has an empty list: leave it out" };
-  if (texts.some((text) => text.includes(","))) return { problem: "has a comma in an item: make it several" };
-  return { text: texts.join(",") };
+  if (texts.some((text) => text.includes(repeatable))) {
+    return { problem: `has ${repeatable === "," ? "a comma" : "a line break"} in an item: make it several` };
+  }
+  return { text: texts.join(repeatable) };
 }
 
 /** A number is handed on as it was written: 007 and 1e3 are the setting's to judge. */

@@ -1,43 +1,11 @@
 // Owns the settings of the model and the engine, and the hidden ones that make the fake backend misbehave in tests.
 import { BackendNameSchema } from "@waggle/protocol";
 import type { OptionRows } from "./option-row.ts";
-import { boolean, byteSize, duration, integer, oneOf, text } from "./values.ts";
+import { byteSize, duration, integer, oneOf, text } from "./values.ts";
 
 const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
 
 export const engineOptions = {
-  model: {
-    flag: "model",
-    value: "model",
-    group: "Model",
-    help: "GGUF file, or hf:user/repo:quant to download from Hugging Face",
-    schema: text(1, 4_096),
-    defaultText: "the embedded story teller",
-  },
-  modelRef: {
-    flag: "model-ref",
-    value: "name",
-    group: "Model",
-    help: "name under which the model is served; never resolved",
-    schema: text(1, 256),
-    defaultText: "the GGUF's general.name, else its file name",
-  },
-  modelsFolder: {
-    flag: "models-dir",
-    value: "folder",
-    group: "Model",
-    help: "where downloads are kept",
-    schema: text(1, 4_096),
-    defaultText: "$XDG_CACHE_HOME/waggle/models, or ~/.cache/waggle/models",
-  },
-  offline: {
-    flag: "offline",
-    group: "Model",
-    help: "never download: use what is on disk, or fail",
-    schema: boolean(),
-    default: "false",
-  },
-
   chatTemplate: {
     flag: "chat-template",
     value: "file",

@@ -68,7 +68,7 @@ export const modelOptions = {
     group: "Model",
     help: "LoRA adapter to load beside the model, scaled by 1 or by this; may be given several times",
     schema: loraFiles(),
-    repeatable: true,
+    repeatable: ",",
   },
   ropeScaling: {
     flag: "rope-scaling",

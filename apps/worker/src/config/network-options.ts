@@ -67,7 +67,7 @@ export const networkOptions = {
     help: "Host header to answer, without its port (repeatable)",
     schema: hostList(),
     defaultText: "any in network mode; loopback names in local mode",
-    repeatable: true,
+    repeatable: ",",
   },
   allowedOrigins: {
     flag: "allowed-origin",
@@ -76,7 +76,7 @@ export const networkOptions = {
     help: "further Origin of browser pages (repeatable)",
     schema: originList(),
     defaultText: "the worker's own; in local mode this machine's",
-    repeatable: true,
+    repeatable: ",",
   },
 
   hiveUrl: {

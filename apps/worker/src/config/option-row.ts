@@ -29,7 +29,8 @@ export interface OptionRow {
   readonly default?: string;
   /** Where the default is not a fixed text: what it is, in words. */
   readonly defaultText?: string;
-  readonly repeatable?: true;
+  /** May be given several times; what stands between the values in the text of all of them. */
+  readonly repeatable?: "," | "\n";
   /** For tests: left out of the help. */
   readonly hidden?: true;
 }

@@ -6,9 +6,11 @@ import { limitOptions } from "./limit-options.ts";
 import { modelOptions } from "./model-options.ts";
 import { networkOptions } from "./network-options.ts";
 import type { OptionRow } from "./option-row.ts";
+import { servingOptions } from "./serving-options.ts";
 
 export const optionTable = {
   ...fileOptions,
+  ...servingOptions,
   ...engineOptions,
   ...modelOptions,
   ...networkOptions,

@@ -12,9 +12,10 @@ export interface RuleInput {
 
 /** Every rule that is broken, as a whole sentence. */
 export function brokenRules(input: RuleInput): readonly string[] {
-  return [accessRule, bindRule, ollamaRule, advertiseRule, fakeRule, replayRule, bodyRule, cacheRule, ropeRule].flatMap(
-    (rule) => rule(input) ?? [],
-  );
+  return [
+    ...[accessRule, modelNameRule, bindRule, ollamaRule, advertiseRule, fakeRule, replayRule, bodyRule],
+    ...[cacheRule, ropeRule],
+  ].flatMap((rule) => rule(input) ?? []);
 }
 
 function accessRule({ values, tokenSource }: RuleInput): string | undefined {
@@ -31,6 +32,16 @@ function accessRule({ values, tokenSource }: RuleInput): string | undefined {
     );
   }
   return undefined;
+}
+
+function modelNameRule({ values }: RuleInput): string | undefined {
+  const models = values.models ?? [];
+  if (values.modelRef !== undefined && models.length > 1) {
+    return "Cannot use --model-ref with several models: give each its own, as in --model name=path.";
+  }
+  const names = models.flatMap(({ name }) => name ?? []);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  return twice === undefined ? undefined : `Cannot use --model twice with the name ${twice}.`;
 }
 
 function bindRule({ values }: RuleInput): string | undefined {

@@ -1,5 +1,6 @@
 // Owns how a setting's text becomes a value: whole numbers, durations, sizes, lists. Every text comes from a flag or a
 // variable alike.
+import { KeepAliveSchema, keepAliveMs } from "@waggle/protocol";
 import { z } from "zod";
 
 /**
@@ -59,6 +60,23 @@ export function list<T>(expected: string, parse: (item: string) => T | undefined
   return textSchema(`a list of ${expected}`, (value) => {
     const items = value.split(",").map((item) => parse(item.trim()));
     return items.every((item) => item !== undefined) ? items : undefined;
+  });
+}
+
+/** One item a line; `--flag a --flag b` arrives as two. */
+export function lines<T>(expected: string, parse: (item: string) => T | undefined): TextSchema<readonly T[]> {
+  return textSchema(`a list of ${expected}`, (value) => {
+    const items = value.split("\n").map((item) => parse(item.trim()));
+    return items.every((item) => item !== undefined) ? items : undefined;
+  });
+}
+
+/** As requests have it: milliseconds, Infinity for what is below 0. */
+export function keepAlive(): TextSchema<number> {
+  return textSchema('a number of seconds, or a duration such as "5m"; -1 for ever', (value) => {
+    const number = /^-?\d{1,9}$/.test(value) ? Number(value) : value;
+    const parsed = KeepAliveSchema.safeParse(number);
+    return parsed.success ? keepAliveMs(parsed.data) : undefined;
   });
 }
 

@@ -19,7 +19,7 @@ function start(options: InlineWorkerOptions = {}): InlineWorker {
 
 function submit(request: GenerateRequestInput, client = "a", direct = false): Promise<Job> {
   const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
-  return worker.dispatcher.submit(generateSpecOf(parsed, { client, trace: "t", direct }));
+  return worker.dispatcher.submit(generateSpecOf(parsed, { client, trace: "t", model: "waggle-fake", direct }));
 }
 
 function open(job: Job, after = -1): Reader {

@@ -380,22 +380,26 @@ describe("a request without a prompt", () => {
     expect(worker.commands).toEqual([]);
   });
 
-  test("says that it is not while it loads, and a prompt is answered once it is", async () => {
+  test("waits while it loads", async () => {
     start({ loadLater: true });
-    const [status] = await errorOf(await post("/api/generate", { prompt: "" }));
-    expect(status).toBe(503);
+    const answer = post("/api/generate", { prompt: "" });
     expect((await errorOf(await post("/api/show", {})))[0]).toBe(503);
     expect(await (await get("/api/ps")).json()).toEqual({ models: [] });
+    worker.load();
+    expect(await (await answer).json()).toMatchObject({ done: true, done_reason: "load" });
   });
 
   test.each([
     ["/api/chat", { messages: [], keep_alive: 0 }],
     ["/api/generate", { prompt: "", keep_alive: 0 }],
     ["/api/generate", { prompt: "", keep_alive: "0s" }],
-  ])("%s %j cannot unload it, and says so", async (path, body) => {
+  ])("%s %j unloads it, and the next prompt loads it again", async (path, body) => {
     start();
-    const [status, message] = await errorOf(await post(path, body));
-    expect([status, message]).toEqual([501, expect.stringMatching(/^Cannot unload model 'waggle-fake'/)]);
+    expect(await (await post(path, body)).json()).toMatchObject({ done: true, done_reason: "unload" });
+    expect(await (await get("/api/ps")).json()).toEqual({ models: [] });
+    const answer = await post("/api/generate", { prompt: "once", stream: false });
+    expect(await answer.json()).toMatchObject({ done: true });
+    expect(worker.host.loads).toBe(2);
   });
 });
 
@@ -486,19 +490,18 @@ describe("the model", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
-  test("is there already for who pulls it, and no other one can be had", async () => {
+  test("is there already for who pulls it, and no other one can be had where downloads are off", async () => {
     start();
     expect(await linesOf(await post("/api/pull", {}))).toEqual([{ status: "success" }]);
     const whole = await ask("POST", "/api/pull", { name: "waggle-fake:latest", stream: false });
     expect(await whole.json()).toEqual({ status: "success" });
     const refused = await errorOf(await ask("POST", "/api/pull", { name: "llama3.2" }));
-    expect(refused).toEqual([404, expect.stringMatching(/^Cannot pull model 'llama3.2'/)]);
+    expect(refused).toEqual([503, expect.stringMatching(/^Cannot download ollama:llama3.2: the worker is offline/)]);
   });
 
   test.each([
-    ["DELETE", "/api/delete", { name: "waggle-fake" }, 501],
+    ["DELETE", "/api/delete", { name: "waggle-fake" }, 403],
     ["DELETE", "/api/delete", { model: "x" }, 404],
-    ["POST", "/api/copy", { source: "waggle-fake", destination: "y" }, 501],
     ["POST", "/api/copy", { source: "x", destination: "y" }, 404],
     ["POST", "/api/create", { model: "y", from: "waggle-fake" }, 501],
     ["POST", "/api/push", { name: "waggle-fake" }, 501],
@@ -506,6 +509,13 @@ describe("the model", () => {
   ])("stays what it is after %s %s %j", async (method, path, body, status) => {
     start();
     expect((await errorOf(await ask(method, path, body)))[0]).toBe(status);
+  });
+
+  test("has one more name after a copy", async () => {
+    start();
+    expect((await ask("POST", "/api/copy", { source: "waggle-fake", destination: "y" })).status).toBe(200);
+    expect((await ask("POST", "/api/show", { model: "y" })).status).toBe(200);
+    expect((await ask("POST", "/api/copy", { source: "y", destination: "waggle-fake" })).status).toBe(409);
   });
 
   test.each(["/api/chat", "/api/generate", "/api/show", "/api/embed", "/api/embeddings"])(

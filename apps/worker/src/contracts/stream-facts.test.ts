@@ -31,7 +31,7 @@ const prompt = (name: string): string => `${name}${"x".repeat(98 - "[eog:1]".len
 
 function specOf(request: GenerateRequestInput): GenerateSpec {
   const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
-  return generateSpecOf(parsed, { client: "a", trace: "t", direct: false });
+  return generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
 }
 
 const submit = (request: GenerateRequestInput): Promise<Job> => worker.dispatcher.submit(specOf(request));
@@ -90,8 +90,8 @@ describe("the time to the first token", () => {
   test("is not told of texts to embed, which have no token", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
-    const { scope, priority, onDisconnect, direct } = specOf({ prompt: "x" });
-    const embed = { kind: "embed" as const, scope, priority, onDisconnect, direct, texts: ["a", "b"] };
+    const { model, scope, priority, onDisconnect, direct } = specOf({ prompt: "x" });
+    const embed = { kind: "embed" as const, model, scope, priority, onDisconnect, direct, texts: ["a", "b"] };
     expect(queuedOf(await worker.dispatcher.submit(embed))).not.toHaveProperty("eta_ms");
   });
 

@@ -6,14 +6,10 @@ import type { ModelSettings } from "../config/model-settings.ts";
 export interface EngineStart {
   readonly type: "start";
   readonly backend: BackendName;
-  /** A path, or `hf:user/repo:quant`. */
+  /** A path. */
   readonly model: string;
-  /** Where downloads go. */
-  readonly modelsFolder: string;
   /** Where packages for a GPU are. */
   readonly gpuFolder: string;
-  readonly offline: boolean;
-  readonly huggingFaceToken: string | undefined;
   readonly settings: ModelSettings;
   /** Most threads to try when they are not pinned: a container's quota may be less than what the backend would take. */
   readonly maxThreads: number;
@@ -40,10 +36,7 @@ export function engineStartOf(
     type: "start",
     backend: config.backend,
     model,
-    modelsFolder: config.modelsFolder,
     gpuFolder: config.gpuFolder,
-    offline: config.offline,
-    huggingFaceToken: config.huggingFaceToken,
     settings: config.modelSettings,
     maxThreads: config.maxThreads,
     prefixStore,

@@ -10,7 +10,8 @@ import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
-import type { ModelHost } from "../model-host.ts";
+import type { ModelHost } from "../models/model-host.ts";
+import { createOperations } from "../models/operations.ts";
 import { createWorker } from "../worker.ts";
 import type { WorkerState } from "../worker-state.ts";
 import { createInlineEngine } from "./inline-engine.ts";
@@ -79,32 +80,39 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   });
   const config = configOf(options);
   let engine: InlineEngine | undefined;
-  const { host, app, close } = createWorker({
+  const worker = createWorker({
     config,
+    specs: [{ name: config.modelRef, aliases: [], reference: "waggle-fake", source: "fake", pinned: false }],
+    budget: { bytes: undefined, models: 1, leastStayMs: 0 },
+    keepAliveMs: Infinity,
+    prepare: () => ({ memory: undefined }),
     log,
     metrics: options.metrics ?? createWorkerMetrics(),
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
-    modelPath: "waggle-fake",
     url: () => "http://127.0.0.1:0",
-    createEngine(events) {
+    createEngine(_hosted, events) {
       const { slots, contextSize = 4_096 } = config.modelSettings;
       const { gate, link, fake, loadLater = false } = options;
       return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, fake, loadLater }, events));
     },
     onDownloadProgress: () => {},
     onReady: () => {},
-    onGaveUp: () => {},
+    onFirstLoadFailed: () => {},
+    createControl: (models, served) =>
+      createOperations({ config, models, served, prepare: () => ({ memory: undefined }), now: () => clock.now() })
+        .control,
   });
+  worker.start();
   if (engine === undefined) throw new Error("The host has made no engine");
   const inline = engine;
-  host.start();
+  const host = worker.models.find(undefined).current.host;
   return {
-    app,
+    app: worker.app,
     host,
     dispatcher: host.dispatcher,
     registry: host.registry,
-    state: host.state,
+    state: worker.state,
     backend: () => inline.backend,
     slots: () => host.slots,
     logLines,
@@ -112,10 +120,9 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     load: inline.load,
     kill: inline.kill,
     async close() {
-      host.abort();
-      await host.stop();
-      await close();
-      host.close();
+      worker.abort();
+      await worker.stop();
+      worker.close();
     },
   };
 }
@@ -131,6 +138,8 @@ function configOf(options: InlineWorkerOptions): WorkerConfig {
     ...limits,
     modelSettings: { ...parsed.config.modelSettings, slots: options.slots ?? 2, contextSize: options.contextSize },
     modelRef: options.modelRef,
+    // No test asks a registry.
+    offline: true,
     queueCapacity: options.queueCapacity ?? 8,
     replayTotalBytes: 1 << 24,
     replayWindowMs: 60_000,

@@ -251,13 +251,8 @@ export interface StepStats {
 }
 
 export type EngineEvent =
-  /** `doneBytes`: of a download; `progress` stays 0 where its size is unknown. */
-  | {
-      readonly type: "loading";
-      readonly stage: "downloading" | "loading";
-      readonly progress: number;
-      readonly doneBytes?: number;
-    }
+  /** From 0 to 1. */
+  | { readonly type: "loading"; readonly progress: number }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
   | {

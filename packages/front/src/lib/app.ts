@@ -80,8 +80,10 @@ export function createApp(options: AppOptions): App {
     }
     await next();
   });
-  for (const dialect of dialects) {
-    for (const path of dialect === native ? [] : dialect.routes.flatMap((route) => route.paths)) {
+  // The native one last, but for its patterns: below /v1/models some paths are its own.
+  for (const dialect of [...dialects.slice(1), native]) {
+    const paths = dialect.routes.flatMap((route) => route.paths);
+    for (const path of dialect === native ? paths.filter((own) => !own.includes(":")) : paths) {
       app.use(path, async (c, next) => {
         c.set("dialect", dialect);
         await next();

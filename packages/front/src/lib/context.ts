@@ -4,11 +4,20 @@ import type { ChatFormat } from "@waggle/chat-format";
 import type { PromptTexts } from "@waggle/engine";
 import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/pages";
-import type { Health, LoadingEvent, SlotStatus, WorkerInfo, WorkerStateName } from "@waggle/protocol";
+import type {
+  Health,
+  LoadingEvent,
+  ModelEvent,
+  ModelStatus,
+  ModelStatuses,
+  SlotStatus,
+  WorkerInfo,
+  WorkerStateName,
+} from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { RequestTrace, Traces } from "@waggle/tracing";
 import type { Context } from "hono";
-import type { Dispatcher, JobRegistry } from "@waggle/jobs";
+import type { JobDispatcher, JobRegistry, Queries } from "@waggle/jobs";
 import type { Dialect } from "./dialect.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { ClientAccounts } from "./client-accounts.ts";
@@ -84,16 +93,67 @@ export interface ModelPrompts extends PromptTexts {
 /** What the routes read of the worker. */
 export interface WorkerView {
   info(): WorkerInfo;
-  /** As the engine last told; job ids are the engine's own. */
-  slots(): readonly SlotStatus[];
   health(): Health;
-  /** How the model's answers are written. @throws WaggleError unavailable before it has been loaded once */
-  readonly chatFormat: () => ChatFormat;
-  /** What prompts are made of. @throws WaggleError unavailable before the model has been loaded once */
-  readonly prompts: () => ModelPrompts;
   openApi(): unknown;
   /** Brings the gauges up to date before a scrape. */
   collect(): void;
+}
+
+/** What the routes read of one of its models. To ask for what only a loaded model knows has it loaded. */
+export interface ServedModel {
+  /** The name it is served under. */
+  readonly name: string;
+  readonly aliases: readonly string[];
+  /** The worker's, with this model's facts. */
+  info(): WorkerInfo;
+  status(): ModelStatus;
+  /** As the engine last told; job ids are the engine's own. */
+  slots(): readonly SlotStatus[];
+  /** How the model's answers are written. @throws WaggleError unavailable while nobody knows it */
+  readonly chatFormat: () => ChatFormat;
+  /** What prompts are made of. @throws WaggleError unavailable while nobody knows it */
+  readonly prompts: () => ModelPrompts;
+  /** Asks the engine something about the model. */
+  readonly query: Queries["ask"];
+  readonly loading: ConflatedChannel<LoadingEvent>;
+}
+
+export interface ServedModels {
+  /**
+   * The one that a request names.
+   * @throws WaggleError not_found with the names that there are; invalid_argument where it names none, and none is the default
+   */
+  find(name: string | null | undefined): ServedModel;
+  all(): readonly ServedModel[];
+  /** What answers for names that nobody knows, where that was said. */
+  readonly fallback: ServedModel | undefined;
+  statuses(): ModelStatuses;
+}
+
+/** What is told of a change that takes a while: any number of `progress`, and one `done` or `error`. The latest of them is the only one that counts. */
+export type ModelChange = ConflatedChannel<ModelEvent>;
+
+/** Changes to the worker's models. Each throws WaggleError: not_found for a name that nobody knows, conflict while another change of the model is under way. */
+export interface ModelControl {
+  /** @param keepAliveMs how long it stays without a job; Infinity for ever, undefined as configured */
+  load(name: string, keepAliveMs?: number): ModelChange;
+  /** Resolves when its engine is gone. @throws WaggleError conflict when it is pinned */
+  unload(name: string): Promise<ModelStatus>;
+  pin(name: string, pinned: boolean): ModelStatus;
+  /** @throws WaggleError resource_exhausted when both files do not fit into memory; invalid_argument when the reference makes no sense */
+  swap(name: string, reference: string, how: { readonly unloadFirst: boolean }): Promise<ModelChange>;
+  /** Whoever asks for the same one gets the same change. */
+  pull(reference: string, name: string | undefined): ModelPull;
+  /** Bytes that are free again. @throws WaggleError forbidden when its file is not one that was downloaded */
+  remove(name: string): Promise<number>;
+  /** One more name for it. @throws WaggleError conflict when it is taken */
+  alias(name: string, alias: string): void;
+}
+
+export interface ModelPull {
+  readonly change: ModelChange;
+  /** This one no longer waits for it; when nobody does, it stops. */
+  release(): void;
 }
 
 export interface AppOptions {
@@ -106,9 +166,10 @@ export interface AppOptions {
   readonly traces?: Pick<Traces, "begin"> | undefined;
   readonly state: WorkerStateView;
   readonly pages: Pages;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: JobDispatcher;
   readonly registry: JobRegistry;
-  readonly loading: ConflatedChannel<LoadingEvent>;
+  readonly models: ServedModels;
+  readonly control: ModelControl;
   readonly view: WorkerView;
   readonly schemas: SchemaCompiler;
 }

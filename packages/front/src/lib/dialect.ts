@@ -26,6 +26,11 @@ export interface DialectRoute {
 
 export type Handler = (c: AppContext) => Response | Promise<Response>;
 
+/** A model's name may have slashes, which not every client encodes: it is the rest of the path. */
+export function modelPath(path: string): string {
+  return path.replace("/models/:id", "/models/:id{.+}");
+}
+
 /** A route table of the protocol with its handlers. */
 export function routesOf<Name extends string>(
   table: Readonly<Record<Name, Route>>,

@@ -3,7 +3,14 @@ import { specOfWishes } from "./wishes.ts";
 import type { Wishes } from "./wishes.ts";
 
 const specOf = (wishes: Wishes) =>
-  specOfWishes(wishes, { client: "c", trace: "t", sessionId: undefined, deadlineMs: undefined });
+  specOfWishes(wishes, {
+    client: "c",
+    trace: "t",
+    sessionId: undefined,
+    deadlineMs: undefined,
+    model: "m",
+    keepAliveMs: undefined,
+  });
 const seedOf = (seed?: number | null) => specOf({ seed }).sampling.seed;
 
 describe("a seed", () => {

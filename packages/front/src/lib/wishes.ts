@@ -1,14 +1,17 @@
 // Owns what every foreign dialect says alike: sampling, length and whose job it is, from a request's fields to their part of a JobSpec. What
 // it cannot become is refused by name.
-import { GenerateRequestSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
-import type { GenerateRequest, GenerateRequestInput, LoraChoice, Sampling } from "@waggle/protocol";
+import { GenerateRequestSchema, SessionIdSchema, keepAliveMs, samplingOf, stopStringsOf } from "@waggle/protocol";
+import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateSpec, JobScope, JobSpec } from "@waggle/jobs";
-import type { AppContext, AppOptions } from "./context.ts";
+import type { AppContext, AppOptions, ServedModel } from "./context.ts";
 import type { ConversationContext } from "./conversation.ts";
 import { answerGrammarFor, unsupported } from "./fields.ts";
 
 /** What a translation needs of the request beside its body. */
 export interface RequestContext extends JobScope, ConversationContext {
+  /** The name of the model that it is for, as it is served. */
+  readonly model: string;
+  readonly keepAliveMs: number | undefined;
   /** Longest a collected answer may take. */
   readonly deadlineMs: number | undefined;
 }
@@ -17,13 +20,16 @@ export interface RequestWishes {
   readonly streamed: boolean;
   /** In the dialect's own words, where it has any; else the header `x-session-id` names it. */
   readonly sessionId?: string | undefined;
+  /** How long the model is to stay loaded. */
+  readonly keepAlive?: KeepAlive | null | undefined;
 }
 
 /** @throws WaggleError invalid_argument when the session's name is none */
 export function requestContextOf(
   c: AppContext,
-  { limits, schemas, view }: Pick<AppOptions, "limits" | "schemas" | "view">,
-  { streamed, sessionId }: RequestWishes,
+  { limits, schemas }: Pick<AppOptions, "limits" | "schemas">,
+  served: Pick<ServedModel, "name" | "chatFormat">,
+  { streamed, sessionId, keepAlive }: RequestWishes,
 ): RequestContext {
   const parsed = SessionIdSchema.optional().safeParse(sessionId ?? c.req.header("x-session-id"));
   if (!parsed.success) {
@@ -33,7 +39,9 @@ export function requestContextOf(
   return {
     client: c.get("client"),
     trace: c.get("requestId"),
-    chatFormat: view.chatFormat,
+    model: served.name,
+    keepAliveMs: keepAlive == null ? undefined : keepAliveMs(keepAlive),
+    chatFormat: served.chatFormat,
     answerGrammar: answerGrammarFor(schemas, c.get("client")),
     sessionId: parsed.data,
     deadlineMs: streamed ? undefined : limits.collectTimeoutMs,
@@ -44,8 +52,12 @@ export function requestContextOf(
 export function collectedJobOf(
   c: AppContext,
   { collectTimeoutMs }: AppOptions["limits"],
-): Pick<JobSpec, "scope" | "priority" | "deadlineMs" | "onDisconnect" | "direct"> {
+  served: Pick<ServedModel, "name">,
+  keepAlive?: KeepAlive | null,
+): Pick<JobSpec, "model" | "keepAliveMs" | "scope" | "priority" | "deadlineMs" | "onDisconnect" | "direct"> {
   return {
+    model: served.name,
+    keepAliveMs: keepAlive == null ? undefined : keepAliveMs(keepAlive),
     scope: { client: c.get("client"), trace: c.get("requestId") },
     priority: 0,
     deadlineMs: collectTimeoutMs,
@@ -77,8 +89,9 @@ export interface Wishes extends Nullish<Omit<Sampling, "seed">> {
  */
 export function specOfWishes(
   wishes: Wishes,
-  { client, sessionId, trace, deadlineMs }: Pick<RequestContext, keyof JobScope | "deadlineMs">,
+  context: Pick<RequestContext, keyof JobScope | "model" | "keepAliveMs" | "deadlineMs">,
 ): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
+  const { client, sessionId, trace, model, keepAliveMs: staysMs, deadlineMs } = context;
   const { seed, stop, max_tokens: maxTokens } = wishes;
   // The native schema fills in the defaults and checks what all dialects have in common; its prompt is not used.
   const request = parse({
@@ -89,6 +102,8 @@ export function specOfWishes(
   });
   return {
     kind: "generate",
+    model,
+    keepAliveMs: staysMs,
     scope: { client, sessionId, trace },
     priority: 0,
     deadlineMs,

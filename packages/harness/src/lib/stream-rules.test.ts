@@ -55,6 +55,7 @@ const failuresOf = (steps: readonly Step[], broken?: string): readonly string[] 
 
 const receiptOf = (text: string) => ({
   text_sha256: createHash("sha256").update(text).digest("hex"),
+  model_file: null,
   model_sha256: null,
   template_sha256: null,
   seed: 1,

@@ -1,34 +1,43 @@
 // Owns what the front and the daemon see of a dispatcher. One that runs its jobs on other machines would look the same.
 import type { EngineEvent } from "@waggle/engine";
-import type { WaggleError } from "@waggle/protocol";
+import type { CancelledBy, WaggleError } from "@waggle/protocol";
 import type { Job } from "./job.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { Queries } from "./queries.ts";
 import type { Reader } from "./reader.ts";
 
-export interface Dispatcher {
+/** What the front sees: jobs, whichever model they are for. */
+export interface JobDispatcher {
   /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable; then nothing has changed and nobody was disturbed */
   submit(spec: JobSpec): Promise<Job>;
   /** 1 is next, 0 is running; undefined once it has ended. */
   position(job: Job): number | undefined;
   /** Asks for the job's end and returns at once; `job.ended` tells when it is over. Idempotent. */
-  cancel(job: Job, by: "client" | "disconnect" | "unclaimed"): void;
-  /** Asks the engine something about the model. */
-  readonly query: Queries["ask"];
+  cancel(job: Job, by: CancelledBy): void;
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
   /** @param onStalled called when the reader must be cut off without having asked for more; must destroy its connection */
   openReader(job: Job, after: number, onStalled: () => void): Reader;
+}
+
+/** Of one model. */
+export interface Dispatcher extends JobDispatcher {
+  /** Asks the engine something about the model. */
+  readonly query: Queries["ask"];
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
   /** The engine died: what has spoken ends with this error, what has said nothing runs on the next one, or is refused after `refuse`. */
   onEngineLost(error: WaggleError): void;
+  /** Takes jobs again after a `refuse`. */
+  accept(): void;
   /** Ends everything that has not begun, and refuses new jobs with this error from now on. */
   refuse(error: WaggleError): void;
   /** Ends everything: jobs with this error, submissions and queries that wait for the engine with one too. */
   abort(error: WaggleError): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
+  /** Resolves when the engine holds nothing of any job; jobs may wait meanwhile. */
+  still(): Promise<void>;
   /** Jobs that wait for a slot. */
   readonly waiting: number;
   /** Slots that the engine's jobs take. */

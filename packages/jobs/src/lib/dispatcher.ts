@@ -48,6 +48,8 @@ export interface DispatcherOptions {
   readonly limits: JobLimits;
   /** The name the model is served under. */
   readonly model: () => string;
+  /** What its jobs' own names begin with, where several dispatchers share a registry; "j" by default. */
+  readonly uidPrefix?: string;
   readonly fingerprints: () => Fingerprints;
 }
 
@@ -73,6 +75,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** By sequence, what the engine holds: also of jobs that have ended while it still cleans up after them. */
   const held = new Map<string, Job>();
   const idleness = createIdleness(() => registry.liveCount === 0);
+  const stillness = createIdleness(() => held.size === 0);
+  const { uidPrefix = "j" } = options;
   let refusal: WaggleError | undefined;
   let serial = 0;
 
@@ -158,7 +162,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   // ---- admission ----------------------------------------------------------------------------------------------------
 
   async function submit(wanted: JobSpec): Promise<Job> {
-    const uid = `j${(serial += 1)}`;
+    const uid = `${uidPrefix}${(serial += 1)}`;
     const spec = withDefaults(wanted, limits);
     refuseEarly(spec);
     const size = engine.ready ? await preflight.ask(engineJobOf(uid, spec)) : undefined;
@@ -278,7 +282,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "cancelled":
       case "failed":
         held.delete(event.jobId);
-        return apply(job, { type: "released", event, at });
+        apply(job, { type: "released", event, at });
+        return stillness.changed();
     }
   }
 
@@ -288,6 +293,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const lost = [...new Set(held.values())];
     held.clear();
     for (const job of lost) apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
+    stillness.changed();
     // Whoever refuses takes nothing from the queue any more, whatever engine comes.
     if (refusal !== undefined) return endWaiting(refusal);
     for (const job of registry.liveJobs()) apply(job, { type: "loading" });
@@ -307,6 +313,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     onEngineEvent,
     onEngineReady: pump,
     onEngineLost,
+    accept() {
+      refusal = undefined;
+    },
     refuse(error) {
       refusal = error;
       endWaiting(error);
@@ -320,6 +329,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome, at: clock.now() });
     },
     idle: idleness.wait,
+    still: stillness.wait,
     get waiting() {
       return waiting.length;
     },

@@ -8,6 +8,7 @@ import { createJob } from "./new-job.ts";
 
 const spec: JobSpec = {
   kind: "generate",
+  model: "m",
   scope: { client: "a", trace: "t" },
   priority: 0,
   deadlineMs: 100,

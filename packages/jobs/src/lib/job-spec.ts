@@ -10,6 +10,10 @@ export type JobSpec = GenerateSpec | EmbedSpec | RerankSpec;
 interface SpecOfAnyKind {
   /** Chosen by the client; undefined: drawn on acceptance. */
   readonly id?: string | undefined;
+  /** The name of the model that it is for, as it is served. */
+  readonly model: string;
+  /** How long that model stays loaded after this job, by the client's wish; Infinity for ever. */
+  readonly keepAliveMs?: number | undefined;
   readonly scope: JobScope;
   /** -10 to 10; higher first. */
   readonly priority: number;

@@ -13,6 +13,7 @@ const messages: GenerateSpec["prompt"] = { kind: "messages", messages: [{ role: 
 function receiptOf(more: Partial<GenerateSpec>): Receipt | undefined {
   const spec: GenerateSpec = {
     kind: "generate",
+    model: "m",
     scope: { client: "a", trace: "t" },
     priority: 0,
     onDisconnect: "cancel",
@@ -26,12 +27,17 @@ function receiptOf(more: Partial<GenerateSpec>): Receipt | undefined {
   };
   const job = createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued" });
   const end = { type: "end", stream_id: "s", finish_reason: "stop" } as EndEvent;
-  record(job, end, () => ({ modelSha256: "m", templateSha256: "t" }));
+  record(job, end, () => ({ modelSha256: "m", modelFile: "m.gguf", templateSha256: "t" }));
   return (job.log.terminal as EndEvent).receipt;
 }
 
 test("a prompt that was made of messages has the template's hash, and one that came as it is has none", () => {
-  expect(receiptOf({})).toMatchObject({ model_sha256: "m", template_sha256: "t", seed: 7 });
+  expect(receiptOf({})).toMatchObject({
+    model_file: "m.gguf",
+    model_sha256: "m",
+    template_sha256: "t",
+    seed: 7,
+  });
   expect(receiptOf({ prompt: { kind: "text", text: "x" } })).toMatchObject({
     model_sha256: "m",
     template_sha256: null,

@@ -8,6 +8,8 @@ import type { GenerateSpec } from "./job-spec.ts";
 export interface Fingerprints {
   /** Of the model's file; of a split one its parts one after the other. */
   readonly modelSha256: string | undefined;
+  /** The name of the model's file. */
+  readonly modelFile: string | undefined;
   /** Of the chat template's text. */
   readonly templateSha256: string | undefined;
 }
@@ -15,7 +17,13 @@ export interface Fingerprints {
 /** What the job says goes into its log; the end with its receipt. */
 export function record(job: Job, event: StreamEvent, fingerprints: () => Fingerprints): void {
   if (event.type === "token") job.digests.add(event);
-  job.log.append(event.type === "end" ? withReceipt(job, event, fingerprints()) : event);
+  job.log.append(toldOf(job, event, fingerprints));
+}
+
+function toldOf(job: Job, event: StreamEvent, fingerprints: () => Fingerprints): StreamEvent {
+  if (event.type === "end") return withReceipt(job, event, fingerprints());
+  const file = event.type === "started" ? fingerprints().modelFile : undefined;
+  return file === undefined ? event : ({ ...event, model_file: file } as StreamEvent);
 }
 
 /** An embed job has said nothing, and has no receipt. */
@@ -23,6 +31,7 @@ function withReceipt({ spec, digests }: Job, end: EndEvent, fingerprints: Finger
   if (spec.kind !== "generate") return end;
   const receipt: Receipt = {
     text_sha256: digests.sha256(0),
+    model_file: fingerprints.modelFile ?? null,
     model_sha256: fingerprints.modelSha256 ?? null,
     // Whoever brings a prompt as it is has used no template.
     template_sha256: (spec.prompt.kind === "messages" ? fingerprints.templateSha256 : undefined) ?? null,

@@ -9,6 +9,7 @@ import { SamplingSchema } from "@waggle/protocol";
 
 const spec = (choices = 1): JobSpec => ({
   kind: "generate",
+  model: "m",
   scope: { client: "a", trace: "t" },
   priority: 0,
   onDisconnect: "cancel",

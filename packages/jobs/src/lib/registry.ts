@@ -87,6 +87,38 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   };
 }
 
+/**
+ * The jobs of one model among all. Names are taken for all of them together, and what is kept of ended jobs is bounded for all of them together.
+ * Live jobs are its own.
+ */
+export function createRegistryPart(whole: JobRegistry): JobRegistry {
+  const live = new Map<string, Job>();
+  return {
+    add(job) {
+      whole.add(job);
+      live.set(job.uid, job);
+    },
+    has: whole.has,
+    get: whole.get,
+    live: (uid) => live.get(uid),
+    liveJobs: () => [...live.values()],
+    retire(job) {
+      live.delete(job.uid);
+      whole.retire(job);
+    },
+    clear() {},
+    get liveCount() {
+      return live.size;
+    },
+    get endedCount() {
+      return whole.endedCount;
+    },
+    get replayBytes() {
+      return whole.replayBytes;
+    },
+  };
+}
+
 /** Ids hold no spaces (protocol), so a space cannot make two names collide. */
 function nameOf(client: string, id: string): string {
   return `${client} ${id}`;

@@ -48,7 +48,7 @@ describe("replay log", () => {
       const log = createReplayLog(Infinity);
       const logit_bias = Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), 1]));
       const sampling = SamplingSchema.parse({ logit_bias });
-      const hashes = { text_sha256: "0".repeat(64), model_sha256: null, template_sha256: null };
+      const hashes = { text_sha256: "0".repeat(64), model_file: null, model_sha256: null, template_sha256: null };
       log.append({
         type: "end",
         stream_id: "s",

@@ -126,7 +126,7 @@ const OutputFormatSchema = z.object({
 
 /** What the prompt and its answer's format are made of. */
 const promptShape = {
-  model: nullish(z.string().max(requestLimits.modelChars)).describe("Any name is served."),
+  model: nullish(z.string().max(requestLimits.modelChars)).describe("A worker with one model serves any name."),
   messages: z.array(AnthropicMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
   system: nullish(textOr(TextOnlySchema)),
   tools: nullish(

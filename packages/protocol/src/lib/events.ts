@@ -93,11 +93,15 @@ export const StatusEventSchema = z
   })
   .meta({ id: "StatusEvent" });
 
+/** Two files may answer under one name, one after the other. */
+const ModelFileSchema = z.string().describe("The name of the file that answers, without its folder.");
+
 export const StartedEventSchema = z
   .object({
     type: z.literal("started"),
     ...streamShape,
     model: z.string(),
+    model_file: ModelFileSchema.optional(),
     prompt_tokens: z.int().nonnegative(),
     cached_tokens: z.int().nonnegative(),
     differs_at: DiffersAtSchema.optional(),
@@ -182,6 +186,7 @@ export const ReceiptSchema = z
     text_sha256: Sha256Schema.describe(
       "Of the texts of the answer's token events one after the other, in UTF-8; of several choices, of the first one's.",
     ),
+    model_file: ModelFileSchema.nullable(),
     model_sha256: Sha256Schema.nullable().describe(
       "Of the model's file; of a split one its parts one after the other. Null until it is known, and where there is no file.",
     ),

@@ -1,6 +1,7 @@
 // Owns the native request: what a client may ask of a generation, every field bounded, names and defaults llama-server's.
 import { z } from "zod";
 import { chatShape, optionsOfMessages } from "./chat-options.ts";
+import { KeepAliveSchema } from "./keep-alive.ts";
 import { requestLimits } from "./limits.ts";
 import { LoraChoiceSchema } from "./model-settings.ts";
 import { ToolCallSchema } from "./tools.ts";
@@ -82,7 +83,8 @@ export const GenerateRequestSchema = z
       .string()
       .max(requestLimits.modelChars)
       .optional()
-      .describe("Any name: a single worker answers with its own."),
+      .describe("Of a worker with one model any name; of one with several, the name or an alias of one of them."),
+    keep_alive: KeepAliveSchema.optional(),
     max_tokens: z.int().min(1).max(requestLimits.maxTokens).optional().describe("Default: to the context's end."),
     context_shift: z
       .boolean()

@@ -12,8 +12,12 @@ export const tokenRouteLimits = {
   detokenizeTokens: 262_144,
 } as const;
 
+/** Of a worker with several models: which one. */
+const ModelWishSchema = z.string().max(requestLimits.modelChars).nullish();
+
 export const TokenizeRequestSchema = z
   .object({
+    model: ModelWishSchema,
     content: z.string().max(tokenRouteLimits.tokenizeChars),
     add_special: z.boolean().nullish().describe("Put BOS before it where the model wants one."),
     parse_special: z.boolean().nullish().describe("Read the text of control tokens as control tokens. Default: true."),
@@ -35,7 +39,7 @@ export const TokenizeRequestSchema = z
   .meta({ id: "TokenizeRequest" });
 
 export const DetokenizeRequestSchema = z
-  .object({ tokens: z.array(z.int().nonnegative()).max(tokenRouteLimits.detokenizeTokens) })
+  .object({ model: ModelWishSchema, tokens: z.array(z.int().nonnegative()).max(tokenRouteLimits.detokenizeTokens) })
   .meta({ id: "DetokenizeRequest" });
 
 export const TokenizedSchema = z
@@ -50,6 +54,7 @@ export const DetokenizedSchema = z.object({ content: z.string() }).meta({ id: "D
 
 export const ApplyTemplateRequestSchema = z
   .object({
+    model: ModelWishSchema,
     messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
     tools: ToolsSchema.nullish(),
     chat_template_kwargs: chatShape.chat_template_kwargs,

@@ -114,6 +114,7 @@ const TokensWantedSchema = z
 
 /** What both routes take beside the prompt. */
 const completionShape = {
+  model: z.string().max(requestLimits.modelChars).nullish(),
   ...samplingShape,
   n_predict: TokensWantedSchema.describe("-1: to the context's end. 0: the prompt is computed, and nothing is said."),
   max_tokens: TokensWantedSchema,

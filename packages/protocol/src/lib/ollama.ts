@@ -168,6 +168,7 @@ export const OllamaEmbedRequestSchema = z
     ),
   })
   .meta({ id: "OllamaEmbedRequest" });
+export type OllamaEmbedRequest = z.infer<typeof OllamaEmbedRequestSchema>;
 
 export const OllamaEmbeddingsRequestSchema = z
   .object({ ...embedShape, prompt: nullish(z.string().max(ollamaLimits.embedChars)) })

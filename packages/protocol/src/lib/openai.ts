@@ -2,6 +2,7 @@
 // is checked as strictly as on the native routes. Shapes after OpenAI's API reference (chat completions, completions, embeddings, models).
 import { z } from "zod";
 import { chatShape } from "./chat-options.ts";
+import { KeepAliveSchema } from "./keep-alive.ts";
 import { requestLimits } from "./limits.ts";
 import { LoraChoiceSchema } from "./model-settings.ts";
 import { WideSeedSchema } from "./seed.ts";
@@ -97,6 +98,7 @@ export type ResponseFormat = z.infer<typeof ResponseFormatSchema>;
 /** What both completion routes take, with OpenAI's names; the local extensions are llama-server's. */
 const completionShape = {
   model: nullish(z.string().max(requestLimits.modelChars)),
+  keep_alive: nullish(KeepAliveSchema),
   stream: nullish(z.boolean()),
   stream_options: nullish(z.object({ include_usage: nullish(z.boolean()) })),
   n: nullish(z.int().min(1).max(openAiLimits.choices)),
@@ -227,6 +229,7 @@ function lengthOf(texts: readonly { readonly length: number }[]): number {
 export const EmbeddingsRequestSchema = z
   .object({
     model: nullish(z.string().max(requestLimits.modelChars)),
+    keep_alive: nullish(KeepAliveSchema),
     input: EmbeddingInputSchema,
     encoding_format: nullish(z.enum(["float", "base64"])),
     dimensions: nullish(z.int().positive()).describe("The first numbers of each vector, of length 1 again."),

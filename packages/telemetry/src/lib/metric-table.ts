@@ -51,9 +51,19 @@ export const metricTable = {
     "Pieces of answers that looked like tool calls and could not be read; their clients got them as content.",
   ),
   traceSpans: counter("trace_spans_total", "Spans of traces, sent to the collector or dropped.", ["outcome"]),
+  modelUnloads: counter(
+    "model_unloads_total",
+    "Models that left memory, by why: idle, memory (for another one), asked, replaced, removed.",
+    ["model", "reason"],
+  ),
   readersCutOff: counter("readers_cut_off_total", "Stream readers cut off as slow consumers."),
 
   state: gauge("state", "The worker's state: 1 for the one it is in, 0 for the others.", ["state"]),
+  modelState: gauge("model_state", "Each model's state: 1 for the one it is in, 0 for the others.", ["model", "state"]),
+  modelMemoryBytes: gauge("model_memory_bytes", "What a loaded model takes, as the memory budget counts it.", [
+    "model",
+  ]),
+  memoryBudgetBytes: gauge("memory_budget_bytes", "Memory that all models may take together; 0 without a budget."),
   slotsBusy: gauge("slots_busy", "Slots with a job in them."),
   slotsTotal: gauge("slots_total", "Slots."),
   queueDepth: gauge("queue_depth", "Jobs waiting for a slot."),

@@ -68,8 +68,8 @@ const folders = [
   ["apps/worker/src/engine/supervisor.ts", ["@waggle/engine"], ["@waggle/engine-llama"]],
   [
     "apps/worker/src/engine/backends.ts",
-    ["@waggle/engine-llama", "@waggle/engine", "@waggle/models"],
-    ["node-llama-cpp", "@waggle/queue"],
+    ["@waggle/engine-llama", "@waggle/engine"],
+    ["node-llama-cpp", "@waggle/queue", "@waggle/models"],
   ],
   [
     "apps/mock-hive/src/x.ts",

@@ -45,18 +45,20 @@ export function createClients(world: World): Clients {
     undecided += 1;
     requests.set(trace, request);
     const retriable = random.chance(0.3);
-    void dispatcher.submit({ ...generateSpecOf(request, { client, trace, direct }), retriable }).then(
-      (job) => {
-        undecided -= 1;
-        const witness = witnesses.find((each) => each.job === job);
-        if (witness === undefined) fault(`${trace} was accepted and is not registered`);
-        else if (direct) attach(witness, -1).setEager();
-      },
-      (thrown: unknown) => {
-        undecided -= 1;
-        refuse(trace, thrown, request);
-      },
-    );
+    void dispatcher
+      .submit({ ...generateSpecOf(request, { client, trace, model: "waggle-fake", direct }), retriable })
+      .then(
+        (job) => {
+          undecided -= 1;
+          const witness = witnesses.find((each) => each.job === job);
+          if (witness === undefined) fault(`${trace} was accepted and is not registered`);
+          else if (direct) attach(witness, -1).setEager();
+        },
+        (thrown: unknown) => {
+          undecided -= 1;
+          refuse(trace, thrown, request);
+        },
+      );
   }
 
   function accept(job: Job): void {

@@ -130,7 +130,7 @@ test.each<[string, object]>([
 describe("sampling", () => {
   const specOf = (more: object) =>
     translateMessages(MessagesRequestSchema.parse({ model: "m", max_tokens: 9, messages: hello, ...more }), {
-      ...{ client: "c", trace: "t", sessionId: undefined, deadlineMs: undefined },
+      ...{ client: "c", trace: "t", sessionId: undefined, deadlineMs: undefined, model: "m", keepAliveMs: undefined },
       chatFormat: () => genericFormat,
       answerGrammar: () => Promise.resolve(""),
     });

@@ -17,22 +17,23 @@ export function createAnthropicRoutes(
   options: AppOptions,
   generations: Generations,
 ): Record<keyof typeof anthropicRoutes, Handler> {
-  const { clock, dispatcher, limits, view } = options;
+  const { clock, limits, models } = options;
 
   return {
     async messages(c) {
       nameRequest(c);
       const body = await readBody(c, MessagesRequestSchema, limits.maxBodyBytes);
       const streamed = body.stream === true;
-      const spec = await translateMessages(body, requestContextOf(c, options, { streamed }));
-      const { model } = view.info();
+      const served = models.find(body.model);
+      const spec = await translateMessages(body, requestContextOf(c, options, served, { streamed }));
+      const model = served.name;
       if (!streamed) {
         return await generations.respond(c, {
           spec,
           answer: { kind: "collected", collector: (job) => anthropicCollector(job, model) },
         });
       }
-      const opening = mayThink(body, view.chatFormat()) ? "thinking" : "text";
+      const opening = mayThink(body, served.chatFormat()) ? "thinking" : "text";
       const stream = {
         model,
         opening,
@@ -46,9 +47,10 @@ export function createAnthropicRoutes(
     async countTokens(c) {
       nameRequest(c);
       const body = await readBody(c, CountTokensRequestSchema, limits.maxBodyBytes);
-      const conversation = conversationOf(body, view.chatFormat());
-      const prompt = promptOf(conversation, toolsOnOffer(conversation.options), view);
-      const { promptTokens } = await dispatcher.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      const served = models.find(body.model);
+      const conversation = conversationOf(body, served.chatFormat());
+      const prompt = promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
       return c.json({ input_tokens: promptTokens });
     },
   };

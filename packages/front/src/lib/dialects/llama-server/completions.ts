@@ -3,7 +3,7 @@ import { InfillRequestSchema, LlamaServerCompletionRequestSchema, WaggleError } 
 import type { PromptInput } from "@waggle/engine";
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import { lookAtBody, readBody } from "../../body.ts";
-import type { AppContext, AppOptions } from "../../context.ts";
+import type { AppContext, AppOptions, ServedModel } from "../../context.ts";
 import { leavingOf } from "../../connection.ts";
 import type { Handler } from "../../dialect.ts";
 import { schemaGrammarFor, unsupported } from "../../fields.ts";
@@ -24,28 +24,33 @@ export function createCompletionRoutes(
   generations: Generations,
   openAiCompletion: Handler,
 ): Record<CompletionRouteName, Handler> {
-  const { limits, schemas, view, dispatcher } = options;
+  const { limits, models, schemas } = options;
 
-  function contextOf(c: AppContext, streamed: boolean): LlamaServerContext {
+  function contextOf(c: AppContext, served: ServedModel, streamed: boolean): LlamaServerContext {
     let leaving: AbortSignal | undefined;
     return {
-      ...requestContextOf(c, options, { streamed }),
+      ...requestContextOf(c, options, served, { streamed }),
       schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
       async tokensOf(text) {
         const question = { kind: "tokenize", text, addSpecial: false, parseSpecial: false, withPieces: false } as const;
-        return (await dispatcher.query<"tokenize">(question, (leaving ??= leavingOf(c)))).tokens;
+        return (await served.query<"tokenize">(question, (leaving ??= leavingOf(c)))).tokens;
       },
     };
   }
 
-  async function answer(c: AppContext, body: CompletionWishes, prompts: readonly PromptInput[]): Promise<Response> {
+  async function answer(
+    c: AppContext,
+    served: ServedModel,
+    body: CompletionWishes,
+    prompts: readonly PromptInput[],
+  ): Promise<Response> {
     const streamed = body.stream === true;
     const [prompt, ...others] = prompts;
     if (prompt === undefined) throw unsupported("prompt", "it is an empty list");
     if (streamed && others.length > 0) throw unsupported("stream", "only one prompt can be streamed");
-    const spec = await specOf(body, prompt, contextOf(c, streamed));
+    const spec = await specOf(body, prompt, contextOf(c, served, streamed));
     const optionsOf = (job: Job, ofIt: GenerateSpec, index: number): AnswerOptions => {
-      const { model, context_size: contextSize = 0 } = view.info();
+      const { model, context_size: contextSize = 0 } = served.info();
       const { chain } = samplersWished(body.samplers);
       const promptText = textOf(ofIt.prompt);
       return { job, spec: ofIt, model, contextSize, promptText, index, samplers: chain, streamed };
@@ -74,7 +79,7 @@ export function createCompletionRoutes(
 
   async function completion(c: AppContext): Promise<Response> {
     const { prompt, ...body } = await readBody(c, LlamaServerCompletionRequestSchema, limits.maxBodyBytes);
-    return await answer(c, body, promptsOf(prompt));
+    return await answer(c, models.find(body.model), body, promptsOf(prompt));
   }
 
   return {
@@ -85,10 +90,11 @@ export function createCompletionRoutes(
       return isOurs ? await completion(c) : await openAiCompletion(c);
     },
     async infill(c) {
-      if (view.info().infill === false)
-        throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to.");
       const body = await readBody(c, InfillRequestSchema, limits.maxBodyBytes);
-      return await answer(c, body, [infillPromptOf(body)]);
+      const served = models.find(body.model);
+      if (served.info().infill === false)
+        throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to.");
+      return await answer(c, served, body, [infillPromptOf(body)]);
     },
   };
 }

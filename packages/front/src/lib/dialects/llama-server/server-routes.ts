@@ -12,13 +12,24 @@ type ServerRouteName = Extract<
   "props" | "setProps" | "loraAdapters" | "setLoraAdapters" | "slotList" | "slotAction"
 >;
 
-export function createServerRoutes({ view, registry }: AppOptions): Record<ServerRouteName, Handler> {
-  const defaults = specOfWishes({}, { client: "", trace: "", sessionId: undefined, deadlineMs: undefined }).sampling;
+/** Whose request asks for nothing, so that it shows what is the default. */
+const nobody = {
+  client: "",
+  trace: "",
+  sessionId: undefined,
+  model: "",
+  keepAliveMs: undefined,
+  deadlineMs: undefined,
+} as const;
+
+export function createServerRoutes({ models, registry }: AppOptions): Record<ServerRouteName, Handler> {
+  const defaults = specOfWishes({}, nobody).sampling;
 
   return {
     props(c) {
-      const prompts = view.prompts();
-      const info = view.info();
+      const served = models.find(c.req.query("model"));
+      const prompts = served.prompts();
+      const info = served.info();
       const { tools = false, parallel_tool_calls: parallel = false } = info.chat ?? {};
       return c.json({
         default_generation_settings: {
@@ -56,8 +67,9 @@ export function createServerRoutes({ view, registry }: AppOptions): Record<Serve
     },
     loraAdapters(c) {
       // Before the model is loaded nobody knows.
-      view.prompts();
-      const { settings } = view.info();
+      const served = models.find(c.req.query("model"));
+      served.prompts();
+      const { settings } = served.info();
       return c.json((settings?.lora ?? []).map(({ id, file, scale }) => ({ id, path: file, scale })));
     },
     setLoraAdapters() {
@@ -68,11 +80,12 @@ export function createServerRoutes({ view, registry }: AppOptions): Record<Serve
     },
     slotList(c) {
       const client = c.get("client");
-      const slots = view.slots();
+      const served = models.find(c.req.query("model"));
+      const slots = served.slots();
       const idle = slots.some(({ state }) => state === "idle");
       if (!idle && (c.req.query("fail_on_no_slot") ?? "") !== "")
         throw new WaggleError("unavailable", "Cannot find a slot: none is idle.", { retryAfterS: 1 });
-      const { context_size: contextSize } = view.info();
+      const { context_size: contextSize } = served.info();
       return c.json(
         slots.map(({ id, state, job_id: uid, prompt_tokens: promptTokens, tokens }) => {
           const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));

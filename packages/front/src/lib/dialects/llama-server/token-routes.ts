@@ -11,9 +11,8 @@ const charsOfId = 6;
 const charsOfPiece = 32;
 
 export function createTokenRoutes({
-  dispatcher,
   limits,
-  view,
+  models,
 }: AppOptions): Record<"tokenize" | "detokenize" | "applyTemplate", Handler> {
   return {
     async tokenize(c) {
@@ -22,7 +21,7 @@ export function createTokenRoutes({
       const withPieces = body.with_pieces ?? false;
       const flags = { addSpecial: addSpecial ?? false, parseSpecial: parseSpecial ?? true, withPieces };
       const question = { kind: "tokenize", text, ...flags } as const;
-      const { tokens, pieces = [] } = await dispatcher.query<"tokenize">(question, leavingOf(c));
+      const { tokens, pieces = [] } = await models.find(body.model).query<"tokenize">(question, leavingOf(c));
       await c.get("pace")((withPieces ? charsOfPiece : charsOfId) * tokens.length);
       if (!withPieces) return c.json({ tokens });
       const known = new Map<string, Piece>();
@@ -34,15 +33,16 @@ export function createTokenRoutes({
       return c.json({ tokens: tokens.map((id, i) => ({ id, piece: piece(pieces[i] ?? "") })) });
     },
     async detokenize(c) {
-      const { tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
-      const { text } = await dispatcher.query<"detokenize">({ kind: "detokenize", tokens }, leavingOf(c));
+      const { model, tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
+      const { text } = await models.find(model).query<"detokenize">({ kind: "detokenize", tokens }, leavingOf(c));
       await c.get("pace")(text.length);
       return c.json({ content: text });
     },
     async applyTemplate(c) {
-      const { messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
-      const wanted = promptOf({ messages, options }, tools ?? undefined, view);
-      const { prompt } = await dispatcher.query<"render">({ ...wanted, kind: "render" }, leavingOf(c));
+      const { model, messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
+      const served = models.find(model);
+      const wanted = promptOf({ messages, options }, tools ?? undefined, served);
+      const { prompt } = await served.query<"render">({ ...wanted, kind: "render" }, leavingOf(c));
       return c.json({ prompt });
     },
   };

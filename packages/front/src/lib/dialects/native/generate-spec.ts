@@ -1,6 +1,6 @@
 // Owns how a native request becomes a JobSpec.
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
-import { samplingOf, stopStringsOf } from "@waggle/protocol";
+import { keepAliveMs, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
 import { conversationSpecOf } from "../../conversation.ts";
 import type { ConversationContext } from "../../conversation.ts";
@@ -10,12 +10,14 @@ import { templateMessage } from "../../messages.ts";
 /** All of it but what the answer's format asks for. */
 export function generateSpecOf(
   request: GenerateRequest,
-  { direct, ...scope }: Omit<JobScope, "sessionId"> & Pick<GenerateSpec, "direct">,
+  { direct, model, ...scope }: Omit<JobScope, "sessionId"> & Pick<GenerateSpec, "direct" | "model">,
 ): GenerateSpec {
   const { messages, prompt = "" } = request;
   return {
     kind: "generate",
     id: request.job_id,
+    model,
+    keepAliveMs: request.keep_alive === undefined ? undefined : keepAliveMs(request.keep_alive),
     scope: { ...scope, sessionId: request.session_id },
     priority: request.priority,
     deadlineMs: request.deadline_ms,

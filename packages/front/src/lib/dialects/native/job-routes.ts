@@ -12,14 +12,15 @@ import { nativeFraming } from "./framing.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
 
 export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
-  const { dispatcher, registry } = options;
+  const { dispatcher, models, registry } = options;
 
   async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
     const client = c.get("client");
     const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
-    const spec = generateSpecOf(body, { client, trace: c.get("requestId"), direct });
+    const { name: model, chatFormat } = models.find(body.model);
+    const spec = generateSpecOf(body, { client, trace: c.get("requestId"), model, direct });
     return await withFormat(spec, body, {
-      chatFormat: options.view.chatFormat,
+      chatFormat,
       answerGrammar: answerGrammarFor(options.schemas, client),
       schemaGrammar: schemaGrammarFor(options.schemas, client),
     });

@@ -1,8 +1,8 @@
 // Owns the native routes about the worker itself: who it is, how it is, what it measures.
 import { jobUidOf } from "@waggle/jobs";
-import type { AppOptions } from "../../context.ts";
+import type { AppOptions, ServedModel } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
-import { pinged } from "../../pinged.ts";
+import { eventChunks } from "../../event-chunks.ts";
 import type { Reference } from "../../reference.ts";
 import type { StreamCounter } from "../../stream-counter.ts";
 import { streamResponse } from "../../stream-response.ts";
@@ -25,25 +25,29 @@ export function createWorkerRoutes(
   streams: StreamCounter,
   reference: Reference,
 ): Record<WorkerRouteName, Handler> {
-  const { view, state, registry, metrics } = options;
+  const { view, models, state, registry, metrics } = options;
 
   return {
     info: (c) => c.json(view.info()),
     slots(c) {
       const client = c.get("client");
-      const slots = view.slots().map(({ job_id: uid, ...slot }) => {
-        const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
-        // Another client's job shows as busy, not by name.
-        return job !== undefined && job.spec.scope.client === client ? { ...slot, job_id: job.id } : slot;
-      });
+      const slots = models
+        .find(c.req.query("model"))
+        .slots()
+        .map(({ job_id: uid, ...slot }) => {
+          const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
+          // Another client's job shows as busy, not by name.
+          return job !== undefined && job.spec.scope.client === client ? { ...slot, job_id: job.id } : slot;
+        });
       return c.json({ slots });
     },
     loadingProgress(c) {
       const encoding = encodingOf(c);
+      const { loading } = models.find(c.req.query("model"));
       // Nobody reads on a HEAD.
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
       const release = streams.reserve(c.get("client"));
-      return streamResponse(c, loadingChunks(options, encoding, release), encoding.headers);
+      return streamResponse(c, loadingChunks(loading, options, encoding, release), encoding.headers);
     },
     livez(c) {
       const live = state.name !== "failed";
@@ -75,25 +79,19 @@ function retryHeaders(ready: boolean): Record<string, string> {
   return ready ? {} : { "retry-after": "1" };
 }
 
-function loadingChunks(options: AppOptions, encoding: Encoding, onClose: () => void): AsyncIterator<string> {
-  const events = pinged(options.loading.watch(), options.clock, options.limits.pingIntervalMs);
-  let ended = false;
-
-  async function close(): Promise<IteratorResult<string>> {
-    onClose();
-    await events.return?.();
-    return { done: true, value: undefined };
-  }
-
-  return {
-    async next() {
-      if (ended) return await close();
-      const { done, value } = await events.next();
-      if (done === true) return await close();
-      if (value === "ping") return { done: false, value: encoding.ping };
-      ended = value.type !== "loading";
-      return { done: false, value: encoding.event(value) };
-    },
-    return: close,
-  };
+function loadingChunks(
+  loading: ServedModel["loading"],
+  { clock, limits }: Pick<AppOptions, "clock" | "limits">,
+  encoding: Encoding,
+  onClose: () => void,
+): AsyncIterator<string> {
+  return eventChunks({
+    events: loading.watch(),
+    clock,
+    pingIntervalMs: limits.pingIntervalMs,
+    chunk: (event) => encoding.event(event),
+    ping: () => encoding.ping,
+    isLast: ({ type }) => type !== "loading",
+    onClose,
+  });
 }

@@ -105,8 +105,8 @@ export function ollamaCollector(form: AnswerForm): Collector {
 }
 
 /** The answer to an empty prompt. */
-export function loadedAnswer(form: AnswerForm): Json {
-  return { ...objectOf(form, { content: "" }, {}), done: true, done_reason: "load" };
+export function loadedAnswer(form: AnswerForm, reason: "load" | "unload"): Json {
+  return { ...objectOf(form, { content: "" }, {}), done: true, done_reason: reason };
 }
 
 function objectOf(form: AnswerForm, said: Said, more: Json): Json {

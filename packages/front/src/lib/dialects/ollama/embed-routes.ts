@@ -1,15 +1,15 @@
 // Owns Ollama's two routes for embeddings. The vectors have length 1 on both; on the older one Ollama's own have not.
 import { OllamaEmbedRequestSchema, OllamaEmbeddingsRequestSchema } from "@waggle/protocol";
 import type { EmbedSpec } from "@waggle/jobs";
-import type { EndEvent } from "@waggle/protocol";
+import type { EndEvent, OllamaEmbedRequest } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
-import type { AppContext, AppOptions } from "../../context.ts";
+import type { AppContext, AppOptions, ServedModel } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
 import { respondWithVectors, vectorPieces } from "../../vectors.ts";
 import type { Vector } from "../../vectors.ts";
 import { nanoseconds } from "./answer.ts";
-import { loadedInfo } from "./loaded.ts";
+import { loaded } from "./loaded.ts";
 import { askedModel } from "./model-name.ts";
 import { collectedJobOf } from "../../wishes.ts";
 
@@ -17,16 +17,18 @@ import { collectedJobOf } from "../../wishes.ts";
 const whatFits = Number.MAX_SAFE_INTEGER;
 
 export function createEmbedRoutes(
-  { limits, view }: AppOptions,
+  { control, limits, models }: AppOptions,
   generations: Generations,
 ): Record<"ollamaEmbed" | "ollamaEmbeddings", Handler> {
   async function embed(
     c: AppContext,
+    served: ServedModel,
+    keepAlive: OllamaEmbedRequest["keep_alive"],
     wishes: Pick<EmbedSpec, "texts" | "truncateTo" | "dimensions">,
   ): Promise<{ vectors: readonly Vector[]; end: EndEvent }> {
     const { job, end } = await generations.complete(c, {
       kind: "embed",
-      ...collectedJobOf(c, limits),
+      ...collectedJobOf(c, limits, served, keepAlive),
       ...wishes,
     });
     return { vectors: job.vectors, end };
@@ -35,14 +37,14 @@ export function createEmbedRoutes(
   return {
     async ollamaEmbed(c) {
       const body = await readBody(c, OllamaEmbedRequestSchema, limits.maxBodyBytes);
-      const model = askedModel(body, view.info().model);
-      const { input, dimensions, truncate } = body;
+      const { asked: model, served } = askedModel(body, models);
+      const { input, dimensions, truncate, keep_alive: keepAlive } = body;
       const texts = typeof input === "string" ? (input === "" ? [] : [input]) : (input ?? []);
       if (texts.length === 0) {
-        loadedInfo(view);
+        await loaded(c, control, served, keepAlive);
         return c.json({ model, embeddings: [], total_duration: 0, load_duration: 0, prompt_eval_count: 0 });
       }
-      const { vectors, end } = await embed(c, {
+      const { vectors, end } = await embed(c, served, keepAlive, {
         texts,
         truncateTo: truncate === false ? undefined : whatFits,
         dimensions: dimensions ?? undefined,
@@ -62,12 +64,12 @@ export function createEmbedRoutes(
     },
     async ollamaEmbeddings(c) {
       const body = await readBody(c, OllamaEmbeddingsRequestSchema, limits.maxBodyBytes);
-      askedModel(body, view.info().model);
+      const { served } = askedModel(body, models);
       if (body.prompt == null || body.prompt === "") {
-        loadedInfo(view);
+        await loaded(c, control, served, body.keep_alive);
         return c.json({ embedding: [] });
       }
-      const { vectors } = await embed(c, { texts: [body.prompt], truncateTo: whatFits });
+      const { vectors } = await embed(c, served, body.keep_alive, { texts: [body.prompt], truncateTo: whatFits });
       return c.json({ embedding: vectors[0] ?? [] });
     },
   };

@@ -1,24 +1,27 @@
-// Owns what a request that only asks to load the model is told: that it is, that it is not yet, or that it stays.
-import { WaggleError } from "@waggle/protocol";
-import type { OllamaChatRequest, WorkerInfo } from "@waggle/protocol";
-import type { WorkerView } from "../../context.ts";
+// Owns the wait for a model that a request asks to load and for nothing else.
+import { WaggleError, keepAliveMs } from "@waggle/protocol";
+import type { KeepAlive } from "@waggle/protocol";
+import { connectionOf } from "../../connection.ts";
+import type { AppContext, ModelControl, ServedModel } from "../../context.ts";
 
-/** How soon who asks too early may ask again. */
-const retryAfterS = 1;
-
-/** @throws WaggleError unavailable while the model loads */
-export function loadedInfo(view: Pick<WorkerView, "info">): WorkerInfo {
-  const info = view.info();
-  if (info.context_size !== undefined) return info;
-  throw new WaggleError("unavailable", "Cannot answer: the model is not loaded yet.", { retryAfterS });
-}
-
-/** @throws WaggleError unimplemented when what is asked for is to unload it */
-export function checkStays(keepAlive: OllamaChatRequest["keep_alive"], model: string): void {
-  const unload = keepAlive === 0 || (typeof keepAlive === "string" && !/[1-9]/.test(keepAlive));
-  if (!unload) return;
-  throw new WaggleError(
-    "unimplemented",
-    `Cannot unload model '${model}': this worker keeps the one that it was started with.`,
-  );
+/** Resolves when the model is loaded. A client that leaves does not stop it. @throws WaggleError with what keeps it from loading */
+export async function loaded(
+  c: AppContext,
+  control: ModelControl,
+  served: Pick<ServedModel, "name">,
+  keepAlive: KeepAlive | null | undefined,
+): Promise<void> {
+  const change = control.load(served.name, keepAlive == null ? undefined : keepAliveMs(keepAlive));
+  const events = change.watch();
+  const forget = connectionOf(c).onLeft(() => void events.return?.());
+  try {
+    for (let next = await events.next(); next.done !== true; next = await events.next()) {
+      if (next.value.type === "done") return;
+      if (next.value.type === "error") throw new WaggleError(next.value.code, next.value.message);
+    }
+  } finally {
+    forget();
+    await events.return?.();
+  }
+  throw new WaggleError("cancelled", "The client left before the model was loaded.");
 }

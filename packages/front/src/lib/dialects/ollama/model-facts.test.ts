@@ -28,8 +28,13 @@ test("the digest is the file's own once it is known", () => {
 });
 
 test("a model that a processor computes takes no memory of a device", () => {
-  expect(runningModel(info)["size_vram"]).toBe(1_000);
-  expect(runningModel({ ...info, device: "cpu" })["size_vram"]).toBe(0);
+  expect(runningModel(info, undefined)["size_vram"]).toBe(1_000);
+  expect(runningModel({ ...info, device: "cpu" }, undefined)["size_vram"]).toBe(0);
+});
+
+test("a model is said to leave when it does, and one that stays in three hundred years", () => {
+  expect(runningModel(info, "2026-01-02T03:04:05.000Z")["expires_at"]).toBe("2026-01-02T03:04:05.000+00:00");
+  expect(runningModel(info, undefined)["expires_at"]).toMatch(/^23/);
 });
 
 test.each([

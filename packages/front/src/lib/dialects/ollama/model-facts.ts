@@ -7,7 +7,7 @@ import { publicName } from "./model-name.ts";
 /** The version of Ollama's API that this dialect is compatible with; clients compare it number by number. */
 export const ollamaVersion = "0.17.6";
 
-/** The model stays as long as the worker. A time as every client can read it, Python's older ones too: no `Z`, no nanoseconds. */
+/** When a model leaves that stays. A time as every client can read it, Python's older ones too: no `Z`, no nanoseconds. */
 const never = "2318-01-01T00:00:00+00:00";
 
 const unknown = "unknown";
@@ -23,10 +23,11 @@ export function tagOf(info: WorkerInfo, since: string): Record<string, unknown> 
   return { ...listedModel(info), modified_at: info.model_modified_at ?? since };
 }
 
-export function runningModel(info: WorkerInfo): Record<string, unknown> {
+/** @param expiresAt undefined: it stays */
+export function runningModel(info: WorkerInfo, expiresAt: string | undefined): Record<string, unknown> {
   return {
     ...listedModel(info),
-    expires_at: never,
+    expires_at: expiresAt?.replace("Z", "+00:00") ?? never,
     // How many layers went to a device, the engine does not tell: all of them, if they fit.
     size_vram: info.device === undefined || info.device === "cpu" ? 0 : (info.model_bytes ?? 0),
     context_length: info.context_size ?? 0,

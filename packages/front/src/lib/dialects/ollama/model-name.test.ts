@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { ServedModel, ServedModels } from "../../context.ts";
 import { askedModel, isNameOf, publicName } from "./model-name.ts";
 
 describe("the public name", () => {
@@ -36,9 +37,19 @@ describe("a model is found", () => {
   });
 });
 
-test("a request names it by model, or by name as older clients do, and has to name it", () => {
-  expect(askedModel({ model: "m", name: "x" }, "m")).toBe("m");
-  expect(askedModel({ model: "", name: "m:latest" }, "m")).toBe("m:latest");
-  expect(() => askedModel({}, "m")).toThrow('"model"');
-  expect(() => askedModel({ name: "x" }, "m")).toThrow("model 'x' not found");
+describe("a request names it", () => {
+  const served = { name: "m", aliases: ["short"] } as unknown as ServedModel;
+  const models = { all: () => [served], fallback: undefined } as unknown as ServedModels;
+
+  test("by model, or by name as older clients do, and has to name it", () => {
+    expect(askedModel({ model: "m", name: "x" }, models)).toEqual({ asked: "m", served });
+    expect(askedModel({ model: "", name: "m:latest" }, models)).toEqual({ asked: "m:latest", served });
+    expect(() => askedModel({}, models)).toThrow('"model"');
+    expect(() => askedModel({ name: "x" }, models)).toThrow("model 'x' not found");
+  });
+
+  test("by an alias, or by any name where one model answers for all", () => {
+    expect(askedModel({ model: "SHORT" }, models).served).toBe(served);
+    expect(askedModel({ model: "x" }, { ...models, fallback: served })).toEqual({ asked: "x", served });
+  });
 });

@@ -1,6 +1,7 @@
 // Owns the name of the served model as Ollama's clients know it: with a tag, and in characters that they take.
 import { WaggleError } from "@waggle/protocol";
 import type { OllamaModelWishes } from "@waggle/protocol";
+import type { ServedModel, ServedModels } from "../../context.ts";
 
 /** What stands for no tag at all. */
 const defaultTag = ":latest";
@@ -17,14 +18,22 @@ export function isNameOf(asked: string, served: string): boolean {
   return [served, publicName(served)].some((name) => withTag(name.toLowerCase()) === wanted);
 }
 
+export interface AskedModel {
+  /** The name that the request has for it. */
+  readonly asked: string;
+  readonly served: ServedModel;
+}
+
 /**
- * The name that a request has for the model.
- * @throws WaggleError invalid_argument where it names none, not_found where it names another one
+ * The model that a request is about.
+ * @throws WaggleError invalid_argument where it names none, not_found where it names one that is not there
  */
-export function askedModel({ model, name }: OllamaModelWishes, served: string): string {
+export function askedModel({ model, name }: OllamaModelWishes, models: ServedModels): AskedModel {
   const asked = askedName({ model, name });
-  if (!isNameOf(asked, served)) throw modelNotFound(asked);
-  return asked;
+  const served = models.all().find((one) => [one.name, ...one.aliases].some((known) => isNameOf(asked, known)));
+  if (served !== undefined) return { asked, served };
+  if (models.fallback !== undefined) return { asked, served: models.fallback };
+  throw modelNotFound(asked);
 }
 
 /** @throws WaggleError invalid_argument */

@@ -1,4 +1,4 @@
-// Owns Ollama's routes about models. This worker has one, which came with it: what would change that is refused.
+// Owns Ollama's routes about models, those that change which ones there are among them.
 import {
   OllamaCopyRequestSchema,
   OllamaModelRequestSchema,
@@ -7,13 +7,16 @@ import {
   ndjsonHeaders,
 } from "@waggle/protocol";
 import type { OllamaModelWishes, ollamaRoutes } from "@waggle/protocol";
-import { encodeNdjson } from "@waggle/sse";
 import { readBody } from "../../body.ts";
 import { connectionOf } from "../../connection.ts";
-import type { AppContext, AppOptions } from "../../context.ts";
+import type { AppContext, AppOptions, ModelPull } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
+import { eventChunks } from "../../event-chunks.ts";
+import { requireAdmin } from "../../require-admin.ts";
+import { streamResponse } from "../../stream-response.ts";
 import { ollamaVersion, runningModel, shownModel, tagOf } from "./model-facts.ts";
-import { askedModel, askedName, isNameOf, publicName } from "./model-name.ts";
+import { askedModel, askedName } from "./model-name.ts";
+import { pullLine, pulled } from "./pull.ts";
 
 type ModelRoute = Exclude<
   keyof typeof ollamaRoutes,
@@ -23,64 +26,98 @@ type ModelRoute = Exclude<
 /** Its clients' own name for a model is what it shows them. */
 const copilot = "GitHubCopilotChat/";
 
-export function createModelRoutes({ limits, view }: AppOptions): Record<ModelRoute, Handler> {
+export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handler> {
+  const { clock, control, limits, models } = options;
   const since = new Date().toISOString();
 
   async function readName(c: AppContext): Promise<OllamaModelWishes> {
     return await readBody(c, OllamaModelRequestSchema, limits.maxBodyBytes);
   }
 
+  /** A model that is here already is found by its name, before anything is asked of a registry. */
+  function isHere(asked: string): boolean {
+    try {
+      askedModel({ model: asked }, { ...models, fallback: undefined });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  function streamPull(c: AppContext, pull: ModelPull): Response {
+    const chunks = eventChunks({
+      events: pull.change.watch(),
+      clock,
+      pingIntervalMs: limits.pingIntervalMs,
+      chunk: pullLine,
+      // There is no empty line in this dialect.
+      ping: (last) => pullLine(last ?? { type: "progress", stage: "asking" }),
+      isLast: ({ type }) => type !== "progress",
+      onClose: pull.release,
+    });
+    return streamResponse(c, chunks, ndjsonHeaders);
+  }
+
   return {
     ollamaVersion: (c) => c.json({ version: ollamaVersion }),
-    ollamaTags: (c) => c.json({ models: [tagOf(view.info(), since)] }),
+    ollamaTags: (c) => c.json({ models: models.all().map((model) => tagOf(model.info(), since)) }),
     ollamaRunning(c) {
-      const info = view.info();
-      return c.json({ models: info.context_size === undefined ? [] : [runningModel(info)] });
+      const running = models.all().filter((model) => model.status().state === "ready");
+      return c.json({ models: running.map((model) => runningModel(model.info(), model.status().expires_at)) });
     },
     async ollamaShow(c) {
-      const info = view.info();
-      const asked = askedModel(await readName(c), info.model);
+      const { asked, served } = askedModel(await readName(c), models);
+      const info = served.info();
       const basename = c.req.header("user-agent")?.startsWith(copilot) === true ? asked : info.model;
-      return c.json(shownModel({ info, abilities: view.chatFormat().abilities, since, basename }));
+      return c.json(shownModel({ info, abilities: served.chatFormat().abilities, since, basename }));
     },
     async ollamaPull(c) {
       const body = await readBody(c, OllamaPullRequestSchema, limits.maxBodyBytes);
       const asked = askedName(body);
-      const { model } = view.info();
-      if (!isNameOf(asked, model)) {
-        const shown = asked.slice(0, 256);
-        throw new WaggleError(
-          "not_found",
-          `Cannot pull model '${shown}': this worker serves '${publicName(model)}' and no other.`,
-        );
+      if (isHere(asked)) {
+        const done = { status: "success" };
+        return body.stream === false ? c.json(done) : c.body(`${JSON.stringify(done)}\n`, 200, { ...ndjsonHeaders });
       }
-      // It is here: there is no progress to tell of.
-      const done = { status: "success" };
-      return body.stream === false ? c.json(done) : c.body(encodeNdjson(done), 200, { ...ndjsonHeaders });
+      requireAdmin(c);
+      const pull = control.pull(referenceOf(asked), undefined);
+      if (body.stream !== false) return streamPull(c, pull);
+      await pulled(pull, connectionOf(c));
+      return c.json({ status: "success" });
     },
     async ollamaPush(c) {
-      askedModel(await readName(c), view.info().model);
+      askedModel(await readName(c), models);
       throw refusal("push a model", "this worker publishes none");
     },
     async ollamaCreate(c) {
       askedName(await readName(c));
-      throw refusal("create a model", "this worker serves the one that it was started with");
+      throw refusal("create a model", "this worker serves files as they are");
     },
     async ollamaCopy(c) {
-      const { source } = await readBody(c, OllamaCopyRequestSchema, limits.maxBodyBytes);
-      askedModel({ model: source }, view.info().model);
-      throw refusal("copy a model", "this worker serves the one that it was started with, under one name");
+      const { source, destination } = await readBody(c, OllamaCopyRequestSchema, limits.maxBodyBytes);
+      const { served } = askedModel({ model: source }, models);
+      requireAdmin(c);
+      control.alias(served.name, destination);
+      return c.body(null, 200);
     },
     async ollamaDelete(c) {
-      askedModel(await readName(c), view.info().model);
-      throw refusal("delete a model", "this worker keeps the one that it was started with");
+      const { served } = askedModel(await readName(c), { ...models, fallback: undefined });
+      requireAdmin(c);
+      await control.remove(served.name);
+      return c.body(null, 200);
     },
     ollamaBlob(c) {
       // It may be gigabytes, and nobody reads them.
       connectionOf(c).endAfterResponse();
-      throw refusal("take a file", "this worker serves the model that it was started with");
+      throw refusal("take a file", "this worker serves files as they are");
     },
   };
+}
+
+/** What Ollama's clients call a model, as a reference: a repository of Hugging Face by its address, anything else of Ollama's registry. */
+function referenceOf(asked: string): string {
+  const hub = /^(?:https?:\/\/)?(?:hf\.co|huggingface\.co)\/(.+)$/i.exec(asked)?.[1];
+  if (hub !== undefined) return `hf:${hub}`;
+  return /^(?:hf|ollama):/i.test(asked) ? asked : `ollama:${asked}`;
 }
 
 function refusal(what: string, why: string): WaggleError {

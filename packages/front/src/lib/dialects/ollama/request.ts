@@ -15,7 +15,7 @@ import { thinkingOptions } from "./think.ts";
 /** What a translation needs beside the body. */
 export interface OllamaContext extends RequestContext {
   /** The model's name, as the request has it. */
-  readonly model: string;
+  readonly asked: string;
   /** Tokens; once the model is loaded. */
   readonly contextSize: number | undefined;
   readonly schemaGrammar: SchemaGrammar;
@@ -81,7 +81,7 @@ async function conversationJob(
   const spec = jobOf(body, context);
   const options = {
     ...("tools" in body ? { tools: body.tools } : {}),
-    ...thinkingOptions(body.think, context.chatFormat(), context.model),
+    ...thinkingOptions(body.think, context.chatFormat(), context.asked),
   };
   const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)) };

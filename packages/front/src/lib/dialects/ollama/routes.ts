@@ -1,9 +1,9 @@
 // Owns Ollama's routes that write, from their bodies to a generation, and all of the dialect's routes together.
-import { OllamaChatRequestSchema, OllamaGenerateRequestSchema } from "@waggle/protocol";
+import { OllamaChatRequestSchema, OllamaGenerateRequestSchema, keepAliveMs } from "@waggle/protocol";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { OllamaChatRequest, OllamaGenerateRequest, ollamaRoutes } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
-import type { AppContext, AppOptions } from "../../context.ts";
+import type { AppContext, AppOptions, ServedModel } from "../../context.ts";
 import type { Generation, Handler } from "../../dialect.ts";
 import { schemaGrammarFor } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
@@ -11,8 +11,9 @@ import { requestContextOf } from "../../wishes.ts";
 import { chatForm, generateForm, loadedAnswer, ollamaCollector, ollamaFraming } from "./answer.ts";
 import type { AnswerForm } from "./answer.ts";
 import { createEmbedRoutes } from "./embed-routes.ts";
-import { checkStays, loadedInfo } from "./loaded.ts";
+import { loaded } from "./loaded.ts";
 import { askedModel } from "./model-name.ts";
+import type { AskedModel } from "./model-name.ts";
 import { createModelRoutes } from "./model-routes.ts";
 import { translateChat, translateGenerate } from "./request.ts";
 import type { OllamaContext } from "./request.ts";
@@ -23,21 +24,30 @@ export function createOllamaRoutes(
   options: AppOptions,
   generations: Generations,
 ): Record<keyof typeof ollamaRoutes, Handler> {
-  const { limits, schemas, view } = options;
+  const { control, limits, models, schemas } = options;
 
-  function contextOf(c: AppContext, body: AnswerRequest, model: string): OllamaContext {
+  function contextOf(c: AppContext, body: AnswerRequest, { asked, served }: AskedModel): OllamaContext {
     return {
-      ...requestContextOf(c, options, { streamed: isStreamed(body) }),
-      model,
-      contextSize: view.info().context_size,
+      ...requestContextOf(c, options, served, { streamed: isStreamed(body), keepAlive: body.keep_alive }),
+      asked,
+      contextSize: served.info().context_size,
       schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
     };
   }
 
-  function load(c: AppContext, { keep_alive: keepAlive }: AnswerRequest, form: AnswerForm): Response {
-    checkStays(keepAlive, form.model);
-    loadedInfo(view);
-    return c.json(loadedAnswer(form));
+  /** Without anything to answer the model is loaded, or unloaded, and that is all. */
+  async function load(
+    c: AppContext,
+    { keep_alive: keepAlive }: AnswerRequest,
+    served: ServedModel,
+    form: AnswerForm,
+  ): Promise<Response> {
+    if (keepAlive != null && keepAliveMs(keepAlive) === 0) {
+      await control.unload(served.name);
+      return c.json(loadedAnswer(form, "unload"));
+    }
+    await loaded(c, control, served, keepAlive);
+    return c.json(loadedAnswer(form, "load"));
   }
 
   return {
@@ -45,19 +55,19 @@ export function createOllamaRoutes(
     ...createEmbedRoutes(options, generations),
     async ollamaChat(c) {
       const body = await readBody(c, OllamaChatRequestSchema, limits.maxBodyBytes);
-      const model = askedModel(body, view.info().model);
-      const form = chatForm(model);
-      if (body.messages == null || body.messages.length === 0) return load(c, body, form);
+      const model = askedModel(body, models);
+      const form = chatForm(model.asked);
+      if (body.messages == null || body.messages.length === 0) return await load(c, body, model.served, form);
       const spec = await translateChat(body, contextOf(c, body, model));
       return await generations.respond(c, generationOf(body, spec, form));
     },
     async ollamaGenerate(c) {
       const body = await readBody(c, OllamaGenerateRequestSchema, limits.maxBodyBytes);
-      const model = askedModel(body, view.info().model);
+      const model = askedModel(body, models);
       const isEmpty = [body.prompt, body.suffix].every((text) => text == null || text === "");
-      if (isEmpty) return load(c, body, generateForm(model, undefined));
+      if (isEmpty) return await load(c, body, model.served, generateForm(model.asked, undefined));
       const { spec, turns } = await translateGenerate(body, contextOf(c, body, model));
-      return await generations.respond(c, generationOf(body, spec, generateForm(model, turns)));
+      return await generations.respond(c, generationOf(body, spec, generateForm(model.asked, turns)));
     },
   };
 }

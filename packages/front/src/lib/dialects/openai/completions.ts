@@ -3,7 +3,7 @@ import { CompletionRequestSchema } from "@waggle/protocol";
 import type { CompletionRequest } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
 import { leavingOf } from "../../connection.ts";
-import type { AppContext, AppOptions } from "../../context.ts";
+import type { AppContext, AppOptions, ServedModel } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import { unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
@@ -15,32 +15,38 @@ import { textCompletion } from "./text.ts";
 import type { Echo } from "./text.ts";
 
 export function completionsRoute(options: AppOptions, generations: Generations): Handler {
-  const { dispatcher, limits, view } = options;
-
-  async function textOf(prompt: string | readonly number[], leaving: AbortSignal): Promise<string> {
-    if (typeof prompt === "string") return prompt;
-    return (await dispatcher.query<"detokenize">({ kind: "detokenize", tokens: prompt }, leaving)).text;
-  }
+  const { limits, models } = options;
 
   /** What stands before the answers; undefined where nobody asked for it. */
-  async function echoedTexts(c: AppContext, { echo, prompt }: CompletionRequest): Promise<string[] | undefined> {
+  async function echoedTexts(
+    c: AppContext,
+    { echo, prompt }: CompletionRequest,
+    { query }: ServedModel,
+  ): Promise<string[] | undefined> {
     if (echo !== true) return undefined;
     const leaving = leavingOf(c);
     const texts: string[] = [];
-    for (const one of promptsOf(prompt)) texts.push(await textOf(one, leaving));
+    for (const one of promptsOf(prompt)) {
+      const isText = typeof one === "string";
+      texts.push(isText ? one : (await query<"detokenize">({ kind: "detokenize", tokens: one }, leaving)).text);
+    }
     return texts;
   }
 
   return async (c) => {
     const body = await readBody(c, CompletionRequestSchema, limits.maxBodyBytes);
-    const context = requestContextOf(c, options, { streamed: body.stream === true });
+    const served = models.find(body.model);
+    const context = requestContextOf(c, options, served, {
+      streamed: body.stream === true,
+      keepAlive: body.keep_alive,
+    });
     const { spec, prompts } = translateCompletion(body, context);
     const { choices } = spec;
-    const info = view.info();
+    const info = served.info();
     const shown = body.n ?? 1;
     if (choices > Math.max(shown, info.slots)) throw unsupported("best_of", `the worker has ${info.slots} slots`);
 
-    const texts = await echoedTexts(c, body);
+    const texts = await echoedTexts(c, body, served);
     const scores = createPromptScores();
     const echo = (choice: number): Echo => {
       const prompt = Math.floor(choice / choices);

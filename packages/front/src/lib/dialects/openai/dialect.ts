@@ -3,7 +3,7 @@ import { openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
 import { apiToken } from "../../credentials.ts";
-import { routesOf } from "../../dialect.ts";
+import { modelPath, routesOf } from "../../dialect.ts";
 import type { Dialect } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
 import { openAiError } from "./errors.ts";
@@ -19,7 +19,6 @@ export function createOpenAiDialect(options: AppOptions, generations: Generation
   };
 }
 
-/** A model's name may have slashes, which not every client encodes: it is the rest of the path. */
 function patternsOf(route: Route): readonly string[] {
-  return pathsOf(route).map((path) => path.replace("/models/:id", "/models/:id{.+}"));
+  return pathsOf(route).map(modelPath);
 }

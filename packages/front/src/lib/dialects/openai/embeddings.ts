@@ -14,17 +14,18 @@ export interface Embedded {
   readonly tokens: number;
 }
 
-export function embeddingsRoute({ limits, view }: AppOptions, generations: Generations): Handler {
+export function embeddingsRoute({ limits, models }: AppOptions, generations: Generations): Handler {
   return async (c) => {
     const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
+    const served = models.find(body.model);
     const { job, end } = await generations.complete(c, {
       kind: "embed",
-      ...collectedJobOf(c, limits),
+      ...collectedJobOf(c, limits, served, body.keep_alive),
       texts: textsOf(body.input),
       dimensions: body.dimensions ?? undefined,
     });
     const embedded = { vectors: job.vectors, tokens: end.usage.prompt_tokens };
-    return respondWithVectors(c, embeddingsJson(embedded, view.info().model, body.encoding_format === "base64"));
+    return respondWithVectors(c, embeddingsJson(embedded, served.name, body.encoding_format === "base64"));
   };
 }
 

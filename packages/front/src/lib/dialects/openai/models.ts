@@ -1,6 +1,7 @@
 // Owns the list of models: one body for the clients of all dialects that ask on this path. Shapes after OpenAI's API reference, Anthropic's, the
 // catalog that Codex reads, and llama-server's README.
-import type { WorkerInfo } from "@waggle/protocol";
+import type { ModelStatus, WorkerInfo } from "@waggle/protocol";
+import type { ServedModel } from "../../context.ts";
 
 type Json = Record<string, unknown>;
 
@@ -20,35 +21,54 @@ const effortLevels = [
   { effort: "high", description: "Long thoughts." },
 ];
 
+type ListedModel = Pick<ServedModel, "name" | "info" | "status">;
+
+/** llama-server's words for a model's state, as its router tells it (tools/server/README.md, "Using multiple models"). */
+const serverStates: Readonly<Record<ModelStatus["state"], string>> = {
+  unloaded: "unloaded",
+  waiting: "loading",
+  downloading: "loading",
+  loading: "loading",
+  ready: "loaded",
+  unloading: "loaded",
+  failed: "unloaded",
+};
+
 /** @param createdMs since 1970 */
-export function modelOf(info: WorkerInfo, createdMs: number): Json {
+export function modelOf({ name, info, status }: ListedModel, createdMs: number): Json {
+  const facts = info();
+  const { state, reason, kind, aliases } = status();
   return {
-    id: info.model,
+    id: name,
     object: "model",
     type: "model",
-    display_name: info.model,
+    display_name: name,
     created: Math.floor(createdMs / 1000),
     created_at: new Date(createdMs).toISOString(),
     owned_by: "waggle",
     meta: {
-      n_ctx: info.context_size,
-      n_ctx_train: info.trained_context_size,
-      n_params: info.parameters,
-      size: info.model_bytes,
+      n_ctx: facts.context_size,
+      n_ctx_train: facts.trained_context_size,
+      n_params: facts.parameters,
+      size: facts.model_bytes,
     },
-    ...(info.chat === undefined ? {} : { chat: info.chat }),
+    state,
+    status: { value: serverStates[state], ...(state === "failed" ? { failed: true, error: reason } : {}) },
+    ...(kind === undefined ? {} : { kind }),
+    ...(aliases.length === 0 ? {} : { aliases }),
+    ...(facts.chat === undefined ? {} : { chat: facts.chat }),
   };
 }
 
 /** @param createdMs since 1970 */
-export function modelListOf(info: WorkerInfo, createdMs: number): Json {
+export function modelListOf(models: readonly ListedModel[], createdMs: number): Json {
   return {
     object: "list",
-    data: [modelOf(info, createdMs)],
-    first_id: info.model,
-    last_id: info.model,
+    data: models.map((model) => modelOf(model, createdMs)),
+    first_id: models.at(0)?.name ?? null,
+    last_id: models.at(-1)?.name ?? null,
     has_more: false,
-    models: [{ name: info.model, model: info.model, ...codexModelOf(info) }],
+    models: models.map(({ name, info }) => ({ name, model: name, ...codexModelOf(info()) })),
   };
 }
 

@@ -28,22 +28,25 @@ function partNamesFor(c: AppContext, body: ChatCompletionRequest): PartNames {
 type OpenAiRouteName = keyof typeof openAiRoutes;
 
 export function createOpenAiRoutes(options: AppOptions, generations: Generations): Record<OpenAiRouteName, Handler> {
-  const { limits, view } = options;
+  const { limits, models } = options;
   const createdMs = Date.now();
 
   return {
-    models: (c) => c.json(modelListOf(view.info(), createdMs)),
+    models: (c) => c.json(modelListOf(models.all(), createdMs)),
     model(c) {
       const id = c.req.param("id") ?? "";
-      if (id !== view.info().model) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
-      return c.json(modelOf(view.info(), createdMs));
+      const model = models.all().find(({ name, aliases }) => name === id || aliases.includes(id));
+      if (model === undefined) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
+      return c.json(modelOf(model, createdMs));
     },
     async chatCompletions(c) {
       const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
-      const spec = await translateChat(body, requestContextOf(c, options, { streamed: body.stream === true }));
+      const served = models.find(body.model);
+      const wishes = { streamed: body.stream === true, keepAlive: body.keep_alive };
+      const spec = await translateChat(body, requestContextOf(c, options, served, wishes));
       const completion = chatCompletion(partNamesFor(c, body));
       const shape = { choices: spec.choices, logprobs: spec.topLogprobs !== undefined };
-      const answer = answerOf(completion, optionsOf(completion, view.info(), shape), body);
+      const answer = answerOf(completion, optionsOf(completion, served.info(), shape), body);
       return await generations.respond(c, { spec, answer });
     },
     completions: completionsRoute(options, generations),

@@ -1,7 +1,7 @@
 // Owns the way of pairs of texts to their scores, whatever the route calls them.
 import type { Job, RerankSpec } from "@waggle/jobs";
 import type { RerankRequest } from "@waggle/protocol";
-import type { AppContext, AppOptions } from "../../context.ts";
+import type { AppContext, AppOptions, ServedModel } from "../../context.ts";
 import type { Generations } from "../../generations.ts";
 import { collectedJobOf } from "../../wishes.ts";
 
@@ -17,13 +17,14 @@ export interface Ranked {
 /** @throws WaggleError also when the model cannot rank */
 export async function rank(
   c: AppContext,
+  served: ServedModel,
   pairs: Pairs,
   { limits }: AppOptions,
   generations: Generations,
 ): Promise<Ranked> {
   const { job, end } = await generations.complete(c, {
     kind: "rerank",
-    ...collectedJobOf(c, limits),
+    ...collectedJobOf(c, limits, served),
     ...pairs,
   });
   const { prompt_tokens: tokens } = end.usage;

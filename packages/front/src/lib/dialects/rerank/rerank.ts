@@ -18,19 +18,20 @@ interface Place {
 export function rerankRoute(options: AppOptions, generations: Generations, version: "1" | "2"): Handler {
   return async (c) => {
     const body = await readBody(c, RerankRequestSchema, options.limits.maxBodyBytes);
+    const served = options.models.find(body.model);
     const texts = textsOf(body);
     const bare = body.texts != null;
     // Jina and Cohere cut what is too long, and their clients have no way to ask for it; TEI and vLLM cut when they are asked to.
     const truncateTo = truncationOf(body, !bare);
     const pairs = { queries: [body.query], documents: texts, truncateTo };
-    const { job, logits, usage } = await rank(c, pairs, options, generations);
+    const { job, logits, usage } = await rank(c, served, pairs, options, generations);
     const places = bestOf(texts, logits, body);
     const withText = body.return_documents === true || body.return_text === true;
     if (bare) return c.json(places.map(({ index, text, score }) => ({ index, score, ...(withText ? { text } : {}) })));
     return c.json({
       id: `rerank-${job.id}`,
       object: "list",
-      model: options.view.info().model,
+      model: served.name,
       results: places.map(({ index, text, score }) => ({
         index,
         relevance_score: score,

@@ -30,7 +30,7 @@ export function createResponsesRoutes(
   options: AppOptions,
   generations: Generations,
 ): Record<keyof typeof responsesRoutes, Handler> {
-  const { clock, dispatcher, limits, registry, view } = options;
+  const { clock, limits, models, registry } = options;
   const store = createResponseStore({ clock, maxBytes: keptBytes, keptForMs });
 
   /** @throws WaggleError not_found, invalid_argument naming the field */
@@ -66,10 +66,11 @@ export function createResponsesRoutes(
     async createResponse(c) {
       const body = await readBody(c, ResponseRequestSchema, limits.maxBodyBytes);
       const { before, own } = itemsOf(c, body);
-      const context = requestContextOf(c, options, { streamed: body.stream === true });
+      const served = models.find(body.model);
+      const context = requestContextOf(c, options, served, { streamed: body.stream === true });
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
-      const said = { created_at: Math.floor(Date.now() / 1000), model: view.info().model, ...echoOf(body, context) };
+      const said = { created_at: Math.floor(Date.now() / 1000), model: served.name, ...echoOf(body, context) };
       const accepted = (job: Job): ResponseShape => {
         // Of a request that was sent again: the response is the first one's.
         const earlier = store.find(c.get("client"), job.id);
@@ -91,9 +92,10 @@ export function createResponsesRoutes(
       const body = await readBody(c, ResponseCountRequestSchema, limits.maxBodyBytes);
       const { before, own } = itemsOf(c, body);
       const toolbox = toolboxOf(body.tools, body.tool_choice);
-      const conversation = conversationOfRequest(body, [...before, ...own], toolbox, view);
-      const prompt = promptOf(conversation, toolsOnOffer(conversation.options), view);
-      const { promptTokens } = await dispatcher.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      const served = models.find(body.model);
+      const conversation = conversationOfRequest(body, [...before, ...own], toolbox, served);
+      const prompt = promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
       return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
     },
     getResponse(c) {

@@ -1,0 +1,220 @@
+// Owns the changes that an operator asks for: load, unload, pin, swap, fetch, delete, one more name. Each says what becomes of it.
+import { createConflatedChannel } from "@waggle/async";
+import type { ConflatedChannel } from "@waggle/async";
+import type { ModelControl, ModelChange } from "@waggle/front";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
+import type { HostedFile, ModelEntry } from "./model-entry.ts";
+import type { ModelHost } from "./model-host.ts";
+import type { Models } from "./models.ts";
+import type { LoadPlan } from "./pool.ts";
+import type { Pulls } from "./pulls.ts";
+
+/** Names that a model may have beside its own. */
+const mostAliases = 32;
+
+export interface ModelControlOptions {
+  readonly models: Models;
+  readonly statusOf: (entry: ModelEntry) => ModelStatus;
+  /**
+   * What an operator calls a file: one in the models folder, the name of a model, or what can be downloaded.
+   * @throws WaggleError invalid_argument
+   */
+  readonly resolve: (reference: string) => Promise<{ readonly reference: string; readonly source: ModelSource }>;
+  readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  readonly pulls: Pulls;
+  /** Deletes the files of a download; returns the bytes that are free again. */
+  readonly removeFiles: (path: string) => Promise<number>;
+}
+
+export function createModelControl(options: ModelControlOptions): ModelControl {
+  const { models, statusOf, pulls } = options;
+  const { pool } = models;
+
+  /** What is told until the host has loaded, or cannot. */
+  function loadingOf(host: ModelHost, done: () => ModelEvent): ModelChange {
+    const change = createConflatedChannel<ModelEvent>(stateEvent(host, done));
+    if (change.value.type !== "progress") return change;
+    const events = host.loading.watch();
+    const forget = host.state.onChange(() => follow());
+    const follow = (): void => {
+      if (change.value.type !== "progress") return;
+      change.set(stateEvent(host, done));
+      if (isOver(change)) {
+        forget();
+        void events.return?.();
+      }
+    };
+    void (async () => {
+      for await (const _ of events) follow();
+    })();
+    return change;
+  }
+
+  function free(entry: ModelEntry): void {
+    if (entry.next === undefined) return;
+    throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
+  }
+
+  /** @throws WaggleError resource_exhausted */
+  async function requireRoom(entry: ModelEntry, next: HostedFile): Promise<void> {
+    const { memory } = await options.prepare(next);
+    if (memory === undefined || pool.hasRoom(memory.total, [entry.current.host])) return;
+    throw new WaggleError(
+      "resource_exhausted",
+      `Cannot load both files of ${entry.name} at the same time: memory does not suffice. With unload_first the old one leaves before.`,
+    );
+  }
+
+  async function discard(hosted: HostedFile): Promise<void> {
+    await models.retire(hosted, "removed");
+  }
+
+  /** The new file loads beside the old one, and takes its place when it is ready. */
+  function swapBeside(entry: ModelEntry, next: HostedFile): ModelChange {
+    entry.next = next;
+    const old = entry.current;
+    const settle = (): void => {
+      if (entry.next !== next) return;
+      const { name } = next.host.state;
+      if (name !== "ready" && name !== "failed") return;
+      forget();
+      entry.next = undefined;
+      if (name === "failed") return void discard(next);
+      entry.current = next;
+      entry.leaving.add(old);
+      void models.retire(old, "replaced").finally(() => entry.leaving.delete(old));
+    };
+    // Before the change tells that it is done, so that the status it tells is the new one's.
+    const forget = next.host.state.onChange(settle);
+    pool.want(next.host, "asked");
+    return loadingOf(next.host, () => ({ type: "done", model: statusOf(entry) }));
+  }
+
+  /** The old file leaves once its running jobs have ended; what waits is answered by the new one, or by the old one where that cannot be loaded. */
+  function swapInPlace(entry: ModelEntry, reference: string, source: ModelSource): ModelChange {
+    const { current } = entry;
+    const old = { reference: current.reference, source: current.source, facts: current.facts };
+    const change: ConflatedChannel<ModelEvent> = createConflatedChannel<ModelEvent>({
+      type: "progress",
+      stage: "waiting",
+    });
+    void (async () => {
+      await pool.unload(current.host, "replaced", () =>
+        Object.assign(current, { reference, source, facts: undefined }),
+      );
+      pool.want(current.host, "asked");
+      const loading = loadingOf(current.host, () => ({ type: "done", model: statusOf(entry) }));
+      for await (const event of loading.watch()) {
+        if (event.type === "error") {
+          Object.assign(current, old);
+          pool.want(current.host, "asked");
+        }
+        change.set(event);
+        if (event.type !== "progress") return;
+      }
+    })();
+    return change;
+  }
+
+  return {
+    load(name, keepAliveMs) {
+      const entry = models.named(name);
+      const { host } = entry.current;
+      pool.keep(host, keepAliveMs);
+      pool.want(host, "asked");
+      return loadingOf(host, () => ({ type: "done", model: statusOf(entry) }));
+    },
+    async unload(name) {
+      const entry = models.named(name);
+      if (entry.pinned) {
+        throw new WaggleError("conflict", `Cannot unload model ${entry.name}: it is pinned. Unpin it first.`);
+      }
+      await pool.unload(entry.current.host, "asked");
+      return statusOf(entry);
+    },
+    pin(name, pinned) {
+      const entry = models.named(name);
+      entry.pinned = pinned;
+      if (pinned) pool.want(entry.current.host, "asked");
+      else pool.keep(entry.current.host, undefined);
+      return statusOf(entry);
+    },
+    async swap(name, reference, { unloadFirst }) {
+      const entry = models.named(name);
+      free(entry);
+      const target = await options.resolve(reference);
+      free(entry);
+      if (entry.current.host.state.name !== "ready") return swapInPlace(entry, target.reference, target.source);
+      const next = models.host(entry, target.reference, target.source);
+      entry.next = next;
+      try {
+        await requireRoom(entry, next);
+        return swapBeside(entry, next);
+      } catch (error) {
+        entry.next = undefined;
+        await discard(next);
+        if (!unloadFirst || !(error instanceof WaggleError) || error.code !== "resource_exhausted") throw error;
+        return swapInPlace(entry, target.reference, target.source);
+      }
+    },
+    pull: (reference, name) => pulls.join(reference, name),
+    async remove(name) {
+      const entry = models.named(name);
+      free(entry);
+      const { current } = entry;
+      const path = current.facts?.path ?? current.host.info?.modelPath;
+      if (current.source !== "download" || path === undefined) {
+        throw new WaggleError(
+          "forbidden",
+          `Cannot delete model ${entry.name}: Waggle has not downloaded its file, and deletes no other.`,
+        );
+      }
+      models.remove(entry);
+      current.host.dispatcher.refuse(new WaggleError("not_found", `The model ${entry.name} was deleted.`));
+      await models.retire(current, "removed");
+      return await options.removeFiles(path);
+    },
+    alias(name, alias) {
+      const entry = models.named(name);
+      const taken = models.entries().some((other) => other.name === alias || other.aliases.has(alias));
+      if (taken) throw new WaggleError("conflict", `Cannot call model ${entry.name} "${alias}": that name is taken.`);
+      if (entry.aliases.size >= mostAliases) {
+        throw new WaggleError(
+          "resource_exhausted",
+          `Cannot call model ${entry.name} "${alias}": it has ${mostAliases} names.`,
+        );
+      }
+      entry.aliases.add(alias);
+    },
+  };
+}
+
+function isOver(change: ModelChange): boolean {
+  return change.value.type !== "progress";
+}
+
+function stateEvent({ state, loading, name }: ModelHost, done: () => ModelEvent): ModelEvent {
+  switch (state.name) {
+    case "ready":
+      return done();
+    case "failed":
+      return {
+        type: "error",
+        code: "unavailable",
+        message: state.reason ?? `Cannot load model ${name}.`,
+        retryable: true,
+      };
+    case "loading":
+    case "downloading":
+      return {
+        type: "progress",
+        stage: state.name,
+        ...(loading.value.type === "loading" ? { progress: loading.value.progress } : {}),
+      };
+    case "unloaded":
+    case "waiting":
+    case "unloading":
+      return { type: "progress", stage: "waiting" };
+  }
+}

@@ -1,0 +1,334 @@
+// Owns all that is one file's, while it is served: its engine, its queue and jobs, its state, name and hash, and what they measure.
+// It knows no HTTP, no hive and no other model; when it may load and when it has to leave, the pool decides.
+import { basename } from "node:path";
+import { createConflatedChannel } from "@waggle/async";
+import type { Clock, ConflatedChannel } from "@waggle/async";
+import type { BackendInfo, EngineEvent } from "@waggle/engine";
+import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
+import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
+import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
+import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
+import { recordEngineEvent } from "../engine/engine-metrics.ts";
+import { createModelHash } from "./model-hash.ts";
+import { createModelState } from "./model-state.ts";
+import type { ModelState } from "./model-state.ts";
+
+/** How soon a refused client may ask again: while leaving, and while there is hope that an engine comes back. */
+const retryAfterS = 5;
+
+export interface ModelHostOptions {
+  /** What the names of its jobs begin with, among those of all hosts. */
+  readonly key: string;
+  /** The file, or where it comes from, as it may be shown: without credentials. */
+  readonly modelPath: string;
+  /** The name that the model is served under; undefined: its own, once it is loaded. */
+  readonly name: string | undefined;
+  /** Until the engine says. */
+  readonly slots: number;
+  readonly queueCapacity: number;
+  readonly clientQueueShare: number;
+  readonly limits: JobLimits;
+  /** Where models lie, and what is known of them. */
+  readonly modelsFolder: string;
+  /** All models' jobs. */
+  readonly registry: JobRegistry;
+  /** One for each time that it is loaded. */
+  readonly createEngine: (events: EngineHostEvents) => EngineHost;
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly clock: Clock;
+  readonly observers?: readonly JobObserver[];
+}
+
+/** What others hear of a host. */
+export interface ModelHostEvents {
+  readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
+  /** The model can be used, for the first time or again. */
+  readonly onReady: (info: BackendInfo, loadMs: number) => void;
+  /** No engine will come: it cannot be loaded, or is in a crash loop. `never`: it was never loaded. */
+  readonly onGaveUp: (never: boolean) => void;
+  /** A job of it has ended, and it has no other. */
+  readonly onIdle: (last: Job) => void;
+}
+
+export interface ModelHost {
+  readonly key: string;
+  readonly name: string;
+  readonly state: ModelState;
+  readonly loading: ConflatedChannel<LoadingEvent>;
+  readonly dispatcher: Dispatcher;
+  readonly registry: JobRegistry;
+  readonly queue: AdmissionQueue<Job>;
+  readonly sessions: SessionRegistry;
+  /** Of now, or the last one. */
+  readonly engine: EngineHost | undefined;
+  /** As the engine that was ready last told. */
+  readonly info: BackendInfo | undefined;
+  /** As the engine told last; empty before it told anything. Job ids are the engine's own. */
+  readonly slots: readonly SlotStatus[];
+  /** Of the engine's process, in bytes, as it told last; undefined without one. */
+  readonly residentBytes: number | undefined;
+  fingerprints(): Fingerprints;
+  /** Model tokens generated so far. */
+  readonly tokens: number;
+  /** Engines that have loaded it. */
+  readonly loads: number;
+  readonly starts: number;
+  readonly deaths: number;
+  /** Tells how far its file has come. */
+  downloading(progress: number, doneBytes?: number): void;
+  /** Somebody needs it, and it may not load yet; what it was refused with is over. */
+  wait(why: string): void;
+  /** Nobody needs it any more. */
+  giveWay(): void;
+  /** Begins to load. */
+  load(): void;
+  /** It cannot be loaded: what waits for it ends with this. */
+  fail(message: string): void;
+  /** Runs no further job, and resolves when those that run have ended and the engine is gone. What waits goes on waiting. */
+  unload(): Promise<void>;
+  /** Refuses new jobs and ends those that wait. Idempotent. */
+  refuse(): void;
+  /** Ends every job. */
+  abort(): void;
+  /** The engine leaves; resolves when it is gone. */
+  stop(): Promise<void>;
+  /** After everything else: no timer is left. */
+  close(): void;
+}
+
+export function createModelHost(options: ModelHostOptions, events: ModelHostEvents): ModelHost {
+  const { log, metrics, clock } = options;
+  const state = createModelState();
+  const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
+  let name = options.name ?? basename(options.modelPath, ".gguf");
+  let slots: readonly SlotStatus[] = [];
+  let engine: EngineHost | undefined;
+  let info: BackendInfo | undefined;
+  let residentBytes: number | undefined;
+  let leaving = false;
+  const past = { starts: 0, deaths: 0 };
+  let loads = 0;
+  let unloading: Promise<void> | undefined;
+  const registry = createRegistryPart(options.registry);
+  const sessions = createSessionRegistry();
+  const queue = createAdmissionQueue<Job>({
+    capacity: options.queueCapacity,
+    clientShare: options.clientQueueShare,
+    now: () => clock.now(),
+  });
+  const idleness: JobObserver = {
+    started() {},
+    tokensCame() {},
+    ended(job) {
+      // Its registry still has it for the moment.
+      queueMicrotask(() => {
+        if (registry.liveCount === 0) events.onIdle(job);
+      });
+    },
+  };
+  const lifecycle = createLifecycle({
+    log,
+    metrics,
+    model: () => name,
+    observers: [...(options.observers ?? []), idleness],
+  });
+  const isReady = (): boolean => !leaving && state.name === "ready" && engine?.ready === true;
+  const dispatcher = createDispatcher({
+    queue,
+    registry,
+    sessions,
+    engine: {
+      get ready() {
+        return isReady();
+      },
+      get slots() {
+        return info?.slots ?? options.slots;
+      },
+      send: (command) => engine?.send(command),
+    },
+    lifecycle,
+    clock,
+    limits: options.limits,
+    model: () => name,
+    fingerprints,
+    uidPrefix: options.key,
+  });
+  const modelHash = createModelHash({ folder: options.modelsFolder, idle: () => dispatcher.idle(), log });
+
+  function fingerprints(): Fingerprints {
+    const { modelPath, templateSha256 } = info ?? {};
+    return {
+      modelSha256: modelHash.sha256,
+      modelFile: modelPath === undefined ? undefined : basename(modelPath),
+      templateSha256,
+    };
+  }
+
+  /** Of this engine only: one that has been left behind may still say something. */
+  function eventsOf(isMine: () => boolean): EngineHostEvents {
+    return {
+      busy: () => dispatcher.running > 0,
+      onStart: () => metrics.engineStarts.inc(),
+      onEvent: (event) => isMine() && onEvent(event),
+      onReady: (found, loadMs) => isMine() && onReady(found, loadMs),
+      onDeath(reason) {
+        metrics.engineDeaths.inc({ reason });
+        slots = [];
+        residentBytes = undefined;
+      },
+      onLost(_reason, message) {
+        if (!isMine()) return;
+        if (state.name === "ready") {
+          state.apply("load", `the engine is restarting: ${message}`);
+          loading.set({ type: "loading", stage: "loading", progress: 0 });
+        }
+        dispatcher.onEngineLost(new WaggleError("engine_failed", message));
+      },
+      onGaveUp(message) {
+        if (!isMine()) return;
+        fail(message);
+      },
+    };
+  }
+
+  function onEvent(event: EngineEvent): void {
+    if (event.type === "loading") loading.set({ type: "loading", stage: "loading", progress: event.progress });
+    if (event.type === "step") slots = event.slots ?? slots;
+    if (event.type === "process_stats") residentBytes = event.rssBytes;
+    recordEngineEvent(metrics, event);
+    dispatcher.onEngineEvent(event);
+  }
+
+  function onReady(found: BackendInfo, loadMs: number): void {
+    info = found;
+    loads += 1;
+    if (options.name === undefined) name = found.modelName;
+    const facts = {
+      model: name,
+      load_ms: Math.round(loadMs),
+      context_size: found.contextSize,
+      slots: found.slots,
+    };
+    log.info(facts, "model_ready");
+    if (state.name === "loading") state.apply("loaded");
+    loading.set({ type: "ready", model: name });
+    modelHash.follow(found.modelPath);
+    events.onReady(found, loadMs);
+    dispatcher.onEngineReady();
+  }
+
+  function fail(message: string): void {
+    log.error({ model: name }, `model_failed: ${message}`);
+    state.apply("fail", message);
+    loading.set({ type: "failed", message });
+    dispatcher.refuse(new WaggleError("unavailable", message, { retryAfterS }));
+    events.onGaveUp(loads === 0);
+  }
+
+  async function leave(): Promise<void> {
+    await dispatcher.still();
+    const left = engine;
+    if (left !== undefined) {
+      await left.stop();
+      past.starts += left.starts;
+      past.deaths += left.deaths;
+      engine = undefined;
+      residentBytes = undefined;
+      slots = [];
+    }
+    // Whoever had asked it something is told, and whoever waits hears that it loads again.
+    dispatcher.onEngineLost(new WaggleError("unavailable", "The model was unloaded.", { retryAfterS: 1 }));
+    if (state.name === "unloading") state.apply("unloaded");
+  }
+
+  return {
+    key: options.key,
+    get name() {
+      return name;
+    },
+    state,
+    loading,
+    dispatcher,
+    registry,
+    queue,
+    sessions,
+    get engine() {
+      return engine;
+    },
+    get info() {
+      return info;
+    },
+    fingerprints,
+    get slots() {
+      return slots;
+    },
+    get residentBytes() {
+      return residentBytes;
+    },
+    get tokens() {
+      return lifecycle.tokens;
+    },
+    get loads() {
+      return loads;
+    },
+    get starts() {
+      return past.starts + (engine?.starts ?? 0);
+    },
+    get deaths() {
+      return past.deaths + (engine?.deaths ?? 0);
+    },
+    downloading(progress, doneBytes) {
+      if (state.name === "waiting") state.apply("download");
+      if (state.name !== "downloading") return;
+      loading.set({ type: "loading", stage: "downloading", progress });
+      events.onDownloadProgress(progress, doneBytes);
+    },
+    wait(why) {
+      dispatcher.accept();
+      state.apply("wait", why);
+    },
+    giveWay: () => state.apply("give_way"),
+    load() {
+      if (leaving) return;
+      state.apply("load", "the model is loading");
+      loading.set({ type: "loading", stage: "loading", progress: 0 });
+      const before = engine;
+      if (before !== undefined) {
+        past.starts += before.starts;
+        past.deaths += before.deaths;
+      }
+      const mine: EngineHost = options.createEngine(eventsOf(() => engine === mine));
+      engine = mine;
+      mine.start();
+    },
+    fail,
+    unload() {
+      if (state.name === "unloaded") return Promise.resolve();
+      if (state.name !== "unloading") state.apply("unload");
+      return (unloading ??= leave().finally(() => (unloading = undefined)));
+    },
+    refuse() {
+      leaving = true;
+      // Who gave up has told everybody why, and that says more.
+      if (state.name === "failed") return;
+      dispatcher.refuse(new WaggleError("unavailable", "Cannot run the job: the worker is leaving.", { retryAfterS }));
+    },
+    abort() {
+      leaving = true;
+      dispatcher.abort(new WaggleError("unavailable", "The job was aborted: the worker is leaving."));
+      // Whoever still watches the model load is told, and its stream ends like all others.
+      if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });
+    },
+    async stop() {
+      await Promise.all([modelHash.stop(), engine?.stop()]);
+    },
+    close() {
+      dispatcher.stop();
+    },
+  };
+}

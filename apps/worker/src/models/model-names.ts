@@ -1,0 +1,40 @@
+// Owns which model a name means.
+import { WaggleError } from "@waggle/protocol";
+
+/** Names that an error lists at most. */
+const shownNames = 20;
+const shownChars = 256;
+
+interface Named {
+  readonly name: string;
+  readonly aliases: ReadonlySet<string>;
+}
+
+/** By its name or an alias, exactly, or but for capitals, `:latest` and `.gguf`. */
+export function findNamed<T extends Named>(entries: readonly T[], asked: string): T | undefined {
+  const wanted = plain(asked);
+  const names = ({ name, aliases }: T): string[] => [name, ...aliases];
+  return (
+    entries.find((entry) => names(entry).includes(asked)) ??
+    entries.find((entry) => names(entry).some((name) => plain(name) === wanted))
+  );
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/(:latest|\.gguf)$/, "");
+}
+
+export function unknownModel(asked: string, entries: readonly Named[]): WaggleError {
+  return new WaggleError("not_found", `Cannot find model "${asked.slice(0, shownChars)}": ${listOf(entries)}.`);
+}
+
+export function unnamedModel(entries: readonly Named[]): WaggleError {
+  return new WaggleError("invalid_argument", `Cannot accept field "model": it is required, since ${listOf(entries)}.`);
+}
+
+function listOf(entries: readonly Named[]): string {
+  if (entries.length === 0) return "this worker has no models";
+  const names = entries.slice(0, shownNames).map(({ name }) => name);
+  const more = entries.length - names.length;
+  return `this worker serves ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}

@@ -1,0 +1,83 @@
+// Owns the way of a job to the model that it is for. To the front it looks like one dispatcher.
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type { Job, JobDispatcher } from "@waggle/jobs";
+import type { ModelHost } from "./model-host.ts";
+
+export interface RouterOptions {
+  readonly hosts: () => readonly ModelHost[];
+  /** The host that answers under this name now. @throws WaggleError not_found */
+  readonly hostOf: (model: string) => ModelHost;
+  /** A job is about to be handed to it. */
+  readonly onWanted: (host: ModelHost) => void;
+}
+
+export interface ModelRouter extends JobDispatcher {
+  /** Resolves when no job of it is live, and none is being accepted by it. */
+  idle(host: ModelHost): Promise<void>;
+}
+
+export function createModelRouter({ hosts, hostOf, onWanted }: RouterOptions): ModelRouter {
+  const hostsOfJobs = new WeakMap<Job, ModelHost>();
+  /** Jobs that are being accepted, by their hosts, and who waits until there is none. */
+  const pending = new Map<ModelHost, { count: number; readonly none: Deferred<void> }>();
+
+  /** @throws Error for a job that is none of ours */
+  function dispatcherOf(job: Job): ModelHost["dispatcher"] {
+    const host = hostsOfJobs.get(job);
+    if (host === undefined) throw new Error(`Nobody has accepted job ${job.id}`);
+    return host.dispatcher;
+  }
+
+  function count(host: ModelHost, change: 1 | -1): void {
+    const held = pending.get(host) ?? { count: 0, none: deferred<void>() };
+    pending.set(host, held);
+    held.count += change;
+    if (held.count > 0) return;
+    pending.delete(host);
+    held.none.resolve();
+  }
+
+  function onAccepted(host: ModelHost, job: Job): void {
+    hostsOfJobs.set(job, host);
+    const { client, sessionId } = job.spec.scope;
+    // A session has one stream at a time, whichever models it asks.
+    for (const other of sessionId === undefined ? [] : hosts()) {
+      const before = other === host ? undefined : other.dispatcher.sessionJob(client, sessionId ?? "");
+      if (before !== undefined) other.dispatcher.cancel(before, "superseded");
+    }
+  }
+
+  return {
+    submit(spec) {
+      const host = hostOf(spec.model);
+      count(host, 1);
+      onWanted(host);
+      const accepted = host.dispatcher.submit(spec);
+      // Before whoever awaits it goes on, and without a turn more than a single dispatcher takes.
+      accepted
+        .then(
+          (job) => onAccepted(host, job),
+          () => {},
+        )
+        .finally(() => count(host, -1));
+      return accepted;
+    },
+    position: (job) => dispatcherOf(job).position(job),
+    cancel: (job, by) => dispatcherOf(job).cancel(job, by),
+    sessionJob(client, sessionId) {
+      for (const { dispatcher } of hosts()) {
+        const job = dispatcher.sessionJob(client, sessionId);
+        if (job !== undefined) return job;
+      }
+      return undefined;
+    },
+    openReader: (job, after, onStalled) => dispatcherOf(job).openReader(job, after, onStalled),
+    async idle(host) {
+      while (pending.has(host) || host.registry.liveCount > 0) {
+        await pending.get(host)?.none.promise;
+        await host.dispatcher.idle();
+      }
+    },
+  };
+}

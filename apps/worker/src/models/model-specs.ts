@@ -1,0 +1,76 @@
+// Owns which models a worker serves from its start: those that it is told, and those that lie in its folder.
+import { resolve } from "node:path";
+import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models";
+import type { WorkerConfig } from "../config.ts";
+import { embeddedModelPath } from "../embedded-model.ts";
+import type { ModelSpec } from "./models.ts";
+
+/** @throws Error when an alias or a pin names a model that there is not, or two have the same name */
+export async function modelSpecsOf(config: WorkerConfig): Promise<readonly ModelSpec[]> {
+  const given = givenSpecs(config);
+  const lying = config.servesFolder && config.backend !== "fake" ? await specsInFolder(config, given) : [];
+  return withRights([...given, ...lying], config);
+}
+
+type BareSpec = Omit<ModelSpec, "aliases" | "pinned">;
+
+function givenSpecs({ backend, models, modelRef, servesFolder }: WorkerConfig): readonly BareSpec[] {
+  const [first, ...others] = models;
+  if (first === undefined) {
+    if (backend === "fake") return [{ name: modelRef, reference: "waggle-fake", source: "fake" }];
+    return servesFolder ? [] : [{ name: modelRef, reference: embeddedModelPath(), source: "embedded" }];
+  }
+  const source = backend === "fake" ? "fake" : "file";
+  if (others.length === 0) return [{ name: first.name ?? modelRef, reference: first.reference, source }];
+  const taken = new Set(models.flatMap(({ name }) => name ?? []));
+  return models.map(({ name, reference }) => {
+    const own = name ?? uniqueName(defaultName(reference), taken);
+    taken.add(own);
+    return { name: own, reference, source };
+  });
+}
+
+function defaultName(reference: string): string {
+  return /^(?:hf|ollama|https?):/i.test(reference) ? nameOf(reference) : nameOfFile(reference);
+}
+
+async function specsInFolder({ modelsFolder }: WorkerConfig, given: readonly BareSpec[]): Promise<readonly BareSpec[]> {
+  const known = new Set(given.map(({ reference }) => resolve(reference)));
+  const taken = given.flatMap(({ name }) => name ?? []);
+  const downloads = (await createCatalogue({ folder: modelsFolder }).list()).filter(({ state }) => state === "whole");
+  const paths = downloads.map(({ path }) => path);
+  const downloaded = downloads
+    .filter(({ path, reference }) => !known.has(path) && !given.some((one) => one.reference === reference))
+    .map(({ name, path }): BareSpec => ({
+      name: uniqueName(name, new Set(taken)),
+      reference: path,
+      source: "download",
+    }));
+  const names = [...taken, ...downloaded.flatMap(({ name }) => name ?? [])];
+  const found = await scanFolder(modelsFolder, { except: [...paths, ...known], taken: names });
+  return [...downloaded, ...found.map(({ name, path }): BareSpec => ({ name, reference: path, source: "folder" }))];
+}
+
+function withRights(
+  specs: readonly BareSpec[],
+  { aliases, pinnedModels, defaultModel }: WorkerConfig,
+): readonly ModelSpec[] {
+  const names = specs.flatMap(({ name }) => name ?? []);
+  const sole = specs.length === 1;
+  for (const name of [
+    ...aliases.map((one) => one.name),
+    ...pinnedModels,
+    ...(defaultModel === undefined ? [] : [defaultModel]),
+  ]) {
+    if (names.includes(name) || (sole && specs[0]?.name === undefined)) continue;
+    throw new Error(`Cannot find model "${name}": this worker serves ${names.join(", ") || "none"}.`);
+  }
+  return specs.map((spec) => {
+    const isMeant = (name: string): boolean => sole || spec.name === name;
+    return {
+      ...spec,
+      aliases: aliases.filter(({ name }) => isMeant(name)).map(({ alias }) => alias),
+      pinned: pinnedModels.some(isMeant),
+    };
+  });
+}

@@ -1,0 +1,208 @@
+// Owns the models of a worker: which names there are, the host behind each, and the pool in which they share memory.
+import type { Clock } from "@waggle/async";
+import type { BackendInfo } from "@waggle/engine";
+import type { JobRegistry } from "@waggle/jobs";
+import { shownReference } from "@waggle/models";
+import type { ModelSource, ModelStateName } from "@waggle/protocol";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import { createModelHost } from "./model-host.ts";
+import type { ModelHost, ModelHostOptions } from "./model-host.ts";
+import type { HostedFile, ModelEntry } from "./model-entry.ts";
+import { findNamed, unknownModel, unnamedModel } from "./model-names.ts";
+import { createModelRouter } from "./model-router.ts";
+import type { ModelRouter } from "./model-router.ts";
+import type { Budget } from "./placement.ts";
+import { createPool } from "./pool.ts";
+import type { LoadPlan, Pool, UnloadReason } from "./pool.ts";
+
+/** A model that the worker is told to serve. */
+export interface ModelSpec {
+  /** Undefined: the model's own, once it is loaded. */
+  readonly name: string | undefined;
+  readonly aliases: readonly string[];
+  /** A path, or what can be downloaded. */
+  readonly reference: string;
+  readonly source: ModelSource;
+  readonly pinned: boolean;
+}
+
+export interface ModelsOptions extends Pick<
+  ModelHostOptions,
+  "slots" | "queueCapacity" | "clientQueueShare" | "limits" | "modelsFolder" | "observers"
+> {
+  readonly specs: readonly ModelSpec[];
+  /** The name that answers for names that nobody knows. */
+  readonly defaultModel: string | undefined;
+  readonly keepAliveMs: number;
+  readonly budget: Budget;
+  readonly registry: JobRegistry;
+  readonly createEngine: (
+    hosted: HostedFile,
+    events: Parameters<ModelHostOptions["createEngine"]>[0],
+  ) => ModelHost["engine"] & {};
+  /** Finds the file and what it takes. @throws Error with the reason why it cannot be loaded */
+  readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly clock: Clock;
+  readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
+  readonly onReady: (host: ModelHost, info: BackendInfo, loadMs: number) => void;
+  readonly onGaveUp: (host: ModelHost, never: boolean) => void;
+  readonly onState: (host: ModelHost, to: ModelStateName, from: ModelStateName) => void;
+}
+
+export interface Models {
+  readonly pool: Pool;
+  readonly router: ModelRouter;
+  entries(): readonly ModelEntry[];
+  /** Those that leave or come among them. */
+  hosts(): readonly ModelHost[];
+  /** @throws WaggleError not_found, invalid_argument: see ServedModels */
+  find(name: string | null | undefined): ModelEntry;
+  /** By its own name or an alias; @throws WaggleError not_found */
+  named(name: string): ModelEntry;
+  /** What answers for names that nobody knows, because that was said. */
+  readonly fallback: ModelEntry | undefined;
+  isDefault(entry: ModelEntry): boolean;
+  /** The one that speaks for the worker: the default, or the first. */
+  readonly main: ModelEntry | undefined;
+  /** @throws Error when the name is taken */
+  add(spec: ModelSpec): ModelEntry;
+  remove(entry: ModelEntry): void;
+  /** A host for another file under the entry's name. */
+  host(entry: ModelEntry, reference: string, source: ModelSource): HostedFile;
+  /** Its last jobs may end; then it leaves for ever. */
+  retire(hosted: HostedFile, reason: UnloadReason): Promise<void>;
+}
+
+export function createModels(options: ModelsOptions): Models {
+  const { clock, log, metrics, registry } = options;
+  const entries: ModelEntry[] = [];
+  const hosts = new Set<ModelHost>();
+  let serial = 0;
+  const pool = createPool({
+    budget: options.budget,
+    clock,
+    log,
+    onUnload: (host, reason) => metrics.modelUnloads.inc({ model: host.name, reason }),
+  });
+  const router = createModelRouter({
+    hosts: () => [...hosts],
+    hostOf: (model) => named(model).current.host,
+    onWanted: (host) => pool.want(host),
+  });
+
+  function createHost(
+    name: string | undefined,
+    entryOf: () => ModelEntry,
+    reference: string,
+    source: ModelSource,
+  ): HostedFile {
+    const host = createModelHost(
+      {
+        ...options,
+        // Only one: its jobs are called as they always were.
+        key: (serial += 1) === 1 ? "j" : `m${serial}j`,
+        name,
+        modelPath: shownReference(reference),
+        registry,
+        createEngine: (events) => options.createEngine(hosted, events),
+      },
+      {
+        onDownloadProgress: options.onDownloadProgress,
+        onReady: (info, loadMs) => options.onReady(host, info, loadMs),
+        onGaveUp: (never) => options.onGaveUp(host, never),
+        onIdle: (last) => pool.onIdle(host, last),
+      },
+    );
+    const hosted: HostedFile = { host, reference, source, facts: undefined };
+    hosts.add(host);
+    pool.add({
+      host,
+      pinned: () => entryOf().pinned && !entryOf().leaving.has(hosted),
+      keepAliveMs: () => entryOf().keepAliveMs,
+      prepare: () => options.prepare(hosted),
+    });
+    host.state.onChange((to, from) => options.onState(host, to, from));
+    return hosted;
+  }
+
+  function add(spec: ModelSpec): ModelEntry {
+    const taken = spec.name === undefined ? undefined : exactly(spec.name);
+    if (taken !== undefined) throw new Error(`Cannot serve two models as "${spec.name}".`);
+    const entry: ModelEntry = {
+      get name() {
+        return spec.name ?? entry.current.host.name;
+      },
+      aliases: new Set(spec.aliases),
+      pinned: spec.pinned,
+      keepAliveMs: options.keepAliveMs,
+      current: createHost(spec.name, () => entry, spec.reference, spec.source),
+      next: undefined,
+      leaving: new Set(),
+    };
+    entries.push(entry);
+    return entry;
+  }
+
+  function exactly(name: string): ModelEntry | undefined {
+    return entries.find((entry) => entry.name === name || entry.aliases.has(name));
+  }
+
+  function named(name: string): ModelEntry {
+    const found = findNamed(entries, name);
+    if (found === undefined) throw unknownModel(name, entries);
+    return found;
+  }
+
+  /** Of a worker that was given one model, and of one that has no other, that one answers whatever it is called. */
+  const given = options.specs.filter(({ source }) => source === "file" || source === "embedded" || source === "fake");
+  options.specs.forEach(add);
+  const sole = given.length === 1 ? entries[options.specs.indexOf(given[0] as ModelSpec)] : undefined;
+
+  function implied(): ModelEntry | undefined {
+    if (sole !== undefined && entries.includes(sole)) return sole;
+    return entries.length === 1 ? entries[0] : undefined;
+  }
+
+  function fallback(): ModelEntry | undefined {
+    return options.defaultModel === undefined ? undefined : findNamed(entries, options.defaultModel);
+  }
+
+  return {
+    pool,
+    router,
+    entries: () => entries,
+    hosts: () => [...hosts],
+    find(name) {
+      const asked = name == null || name === "" ? undefined : name;
+      const found = asked === undefined ? undefined : findNamed(entries, asked);
+      const entry = found ?? fallback() ?? implied();
+      if (entry !== undefined) return entry;
+      throw asked === undefined ? unnamedModel(entries) : unknownModel(asked, entries);
+    },
+    named,
+    get fallback() {
+      return fallback();
+    },
+    isDefault: (entry) => entry === (fallback() ?? implied()),
+    get main() {
+      return fallback() ?? implied() ?? entries[0];
+    },
+    add,
+    remove(entry) {
+      const at = entries.indexOf(entry);
+      if (at >= 0) entries.splice(at, 1);
+    },
+    host: (entry, reference, source) => createHost(entry.name, () => entry, reference, source),
+    async retire(hosted, reason) {
+      const { host } = hosted;
+      await router.idle(host);
+      await pool.unload(host, reason);
+      pool.remove(host);
+      await host.stop();
+      host.close();
+      hosts.delete(host);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+// Owns what an operator's changes need of this machine: its models folder, and the way to those that can be downloaded.
+import { relative, resolve, sep } from "node:path";
+import type { ModelControl } from "@waggle/front";
+import { createCatalogue, nameOf, uniqueName } from "@waggle/models";
+import type { PullOptions } from "@waggle/models";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelSource } from "@waggle/protocol";
+import type { WorkerConfig } from "../config.ts";
+import { createModelControl } from "./model-control.ts";
+import type { HostedFile } from "./model-entry.ts";
+import { findNamed } from "./model-names.ts";
+import type { Models } from "./models.ts";
+import type { LoadPlan } from "./pool.ts";
+import { createPulls } from "./pulls.ts";
+import type { Pulls } from "./pulls.ts";
+import type { Served } from "./served.ts";
+
+export interface OperationsOptions {
+  readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken">;
+  readonly models: Models;
+  readonly served: Served;
+  readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  readonly now: () => number;
+}
+
+type Downloads = Pick<PullOptions, "folder" | "token"> & { readonly offline: boolean };
+
+export function downloadsOf(config: OperationsOptions["config"]): Downloads {
+  const { modelsFolder: folder, offline, huggingFaceToken: token } = config;
+  return { folder, offline, ...(token === undefined ? {} : { token }) };
+}
+
+export function createOperations(options: OperationsOptions): {
+  readonly control: ModelControl;
+  readonly pulls: Pulls;
+} {
+  const { config, models, served, now } = options;
+  const folder = resolve(config.modelsFolder);
+  const catalogue = createCatalogue({ folder });
+  const pulls = createPulls({
+    pull: downloadsOf(config),
+    offline: config.offline,
+    now,
+    onPulled({ path, reference }, name) {
+      const here = models.entries().find(({ current }) => current.facts?.path === path || current.reference === path);
+      if (here !== undefined) return served.statusOf(here);
+      const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
+      if (name !== undefined && taken.has(name)) {
+        throw new WaggleError("conflict", `Cannot serve the model as ${name}: that name is taken. It is downloaded.`);
+      }
+      const own = name ?? uniqueName(nameOf(reference ?? path), taken);
+      const spec = { name: own, aliases: [], reference: path, source: "download", pinned: false } as const;
+      return served.statusOf(models.add(spec));
+    },
+  });
+
+  /** @throws WaggleError invalid_argument */
+  async function resolveReference(reference: string): Promise<{ reference: string; source: ModelSource }> {
+    const known = findNamed(models.entries(), reference)?.current;
+    if (known !== undefined) return { reference: known.facts?.path ?? known.reference, source: known.source };
+    if (/^(?:hf|ollama|https?):/i.test(reference)) return { reference, source: "download" };
+    const path = resolve(folder, reference);
+    const inside = relative(folder, path);
+    if (inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || resolve(inside) === inside) {
+      throw new WaggleError("invalid_argument", `Cannot accept field "reference": it is no file in the models folder.`);
+    }
+    const downloaded = (await catalogue.list()).some((one) => one.path === path);
+    return { reference: path, source: downloaded ? "download" : "folder" };
+  }
+
+  const control = createModelControl({
+    models,
+    statusOf: served.statusOf,
+    resolve: resolveReference,
+    prepare: options.prepare,
+    pulls,
+    removeFiles: async (path) => (await catalogue.remove(path)).bytes,
+  });
+  return { control, pulls };
+}

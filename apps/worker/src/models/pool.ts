@@ -1,0 +1,296 @@
+// Owns which models are in memory: it lets them load when there is room, has others leave for them, and those that nobody has asked for in a while.
+// The policy is `placement`; here is what happens when. It kills nothing: a model leaves when its running jobs have ended.
+import type { Clock, TimerHandle } from "@waggle/async";
+import type { Job } from "@waggle/jobs";
+import type { ModelMemory } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import type { ModelHost } from "./model-host.ts";
+import { place } from "./placement.ts";
+import type { Budget, Tenant } from "./placement.ts";
+
+/** What is known of a model before it is loaded. */
+export interface LoadPlan {
+  /** Undefined where nothing is known of it, as of the fake one: it takes no part of the budget. */
+  readonly memory: ModelMemory | undefined;
+}
+
+/** A model that may be in memory. */
+export interface Resident {
+  readonly host: ModelHost;
+  /** Never leaves for another one, nor because nobody asks for it. */
+  readonly pinned: () => boolean;
+  /** How long it stays after its last job, in ms, unless that job has said; Infinity for ever. */
+  readonly keepAliveMs: () => number;
+  /** Finds its file and what it takes; known already where no promise comes back. @throws Error with the reason why it cannot be loaded */
+  readonly prepare: () => LoadPlan | Promise<LoadPlan>;
+}
+
+export type UnloadReason = "idle" | "memory" | "asked" | "replaced" | "removed";
+
+export interface PoolOptions {
+  readonly budget: Budget;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onUnload: (host: ModelHost, reason: UnloadReason) => void;
+}
+
+export interface Pool {
+  readonly budget: Budget;
+  /** Of models that are in memory, or on their way in or out. */
+  readonly usedBytes: number;
+  add(resident: Resident): void;
+  /** It has left, and does not come back. */
+  remove(host: ModelHost): void;
+  /** Somebody needs it: loads it, if it is not here. What failed is tried again after a while; `asked` by name at once, and even where no job waits. */
+  want(host: ModelHost, asked?: "asked"): void;
+  /** Resolves when its engine is gone. Where jobs wait for it, it comes back; what is done between, it finds. */
+  unload(host: ModelHost, reason: UnloadReason, between?: () => void): Promise<void>;
+  /** A job of it has ended, and there is no other. */
+  onIdle(host: ModelHost, last: Job): void;
+  /** How long it is to stay from now on without a job, in ms; undefined: as configured. */
+  keep(host: ModelHost, ms: number | undefined): void;
+  /** When it is to leave if nobody asks for it, in ms of the clock; undefined: it stays. */
+  expiresAt(host: ModelHost): number | undefined;
+  memoryOf(host: ModelHost): ModelMemory | undefined;
+  /** Whether so many bytes more would find room beside these and all pinned ones, should all others leave. */
+  hasRoom(bytes: number, beside: readonly ModelHost[]): boolean;
+  /** Nothing is loaded from now on, and no timer is left. */
+  close(): void;
+}
+
+/** What could not be loaded is not tried again before. */
+const retryAfterMs = 30_000;
+
+interface Place {
+  readonly resident: Resident;
+  plan: LoadPlan | undefined;
+  preparing: boolean;
+  /** Who wants it, while it is not here: a job, or somebody by its name, who waits whatever becomes of jobs. */
+  wantedBy: "job" | "name" | undefined;
+  usedAt: number;
+  loadedAt: number;
+  failedAt: number;
+  /** Of the last job that said so, or who loaded it. */
+  keepAliveMs: number | undefined;
+  expiry: { readonly at: number; readonly timer: TimerHandle } | undefined;
+}
+
+export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool {
+  const places = new Map<ModelHost, Place>();
+  /** Those that are to load, the first to have come first. */
+  const line = new Set<Place>();
+  let again: TimerHandle | undefined;
+  let closed = false;
+
+  function placeOf(host: ModelHost): Place {
+    const found = places.get(host);
+    if (found === undefined) throw new Error(`Nobody has said that ${host.name} may load`);
+    return found;
+  }
+
+  function bytesOf({ plan, resident: { host } }: Place): number {
+    return Math.max(plan?.memory?.total ?? 0, host.residentBytes ?? 0);
+  }
+
+  function tenants(): readonly Tenant[] {
+    return [...places.values()].flatMap((held) => {
+      const { host, pinned } = held.resident;
+      const phase = phases[host.state.name];
+      if (phase === undefined) return [];
+      const { usedAt, loadedAt } = held;
+      const busy = host.registry.liveCount > 0;
+      return [{ key: host.key, bytes: bytesOf(held), phase, pinned: pinned(), busy, usedAt, loadedAt }];
+    });
+  }
+
+  function queue(held: Place): void {
+    const { host } = held.resident;
+    if (host.state.name !== "waiting") host.wait("it waits for its turn");
+    if (held.preparing) return;
+    try {
+      const plan = held.resident.prepare();
+      if (!(plan instanceof Promise)) return prepared(held, plan);
+      held.preparing = true;
+      plan.then(
+        (found) => prepared(held, found),
+        (error: unknown) => failed(held, error),
+      );
+    } catch (error) {
+      failed(held, error);
+    }
+  }
+
+  function prepared(held: Place, plan: LoadPlan): void {
+    held.preparing = false;
+    held.plan = plan;
+    const { host } = held.resident;
+    // It may have been unloaded meanwhile, or have been removed.
+    const waits = host.state.name === "waiting" || host.state.name === "downloading";
+    if (closed || !waits || !places.has(host)) return;
+    if (isWanted(held)) line.add(held);
+    else host.giveWay();
+    advance();
+  }
+
+  function failed(held: Place, error: unknown): void {
+    held.preparing = false;
+    if (closed || !places.has(held.resident.host)) return;
+    held.resident.host.fail(error instanceof Error ? error.message : String(error));
+  }
+
+  function isWanted({ wantedBy, resident: { host } }: Place): boolean {
+    return wantedBy !== undefined || host.registry.liveCount > 0;
+  }
+
+  /** Lets load what fits, in the order in which they have come: a small one that overtook the others would keep them waiting for ever. */
+  function advance(): void {
+    again?.cancel();
+    again = undefined;
+    for (const held of line) {
+      if (closed) return;
+      const { host } = held.resident;
+      const placement = place(bytesOf(held), tenants(), budget, clock.now());
+      if (placement.kind === "wait" || placement.kind === "evict") return makeRoom(held, placement);
+      line.delete(held);
+      if (placement.kind === "fits") host.load();
+      else host.fail(`Cannot load model ${host.name}: ${placement.reason}.`);
+    }
+  }
+
+  function makeRoom(
+    { resident: { host } }: Place,
+    placement: Extract<ReturnType<typeof place>, { kind: "wait" | "evict" }>,
+  ): void {
+    if (placement.kind === "evict") {
+      for (const { resident } of [...places.values()]) {
+        if (placement.keys.includes(resident.host.key)) void unload(resident.host, "memory", { for: host.name });
+      }
+    } else if (placement.untilMs !== undefined) {
+      again = clock.setTimeout(advance, Math.max(0, placement.untilMs - clock.now()));
+    }
+  }
+
+  async function unload(
+    host: ModelHost,
+    reason: UnloadReason,
+    { between, ...why }: { readonly between?: () => void; readonly for?: string } = {},
+  ): Promise<void> {
+    const held = placeOf(host);
+    forgetExpiry(held);
+    line.delete(held);
+    held.wantedBy = undefined;
+    if (host.state.name !== "unloading" && phases[host.state.name] !== undefined) {
+      const facts = { model: host.name, reason, jobs: host.dispatcher.running, waiting: host.dispatcher.waiting };
+      log.info({ ...facts, ...why }, "model_unload");
+      onUnload(host, reason);
+    }
+    await host.unload();
+    between?.();
+    if (closed || places.get(host) !== held) return;
+    if (host.state.name === "unloaded" && host.registry.liveCount > 0) queue(held);
+    advance();
+  }
+
+  function forgetExpiry(held: Place): void {
+    held.expiry?.timer.cancel();
+    held.expiry = undefined;
+  }
+
+  function startExpiry(held: Place): void {
+    forgetExpiry(held);
+    const { host, pinned, keepAliveMs } = held.resident;
+    const ms = held.keepAliveMs ?? keepAliveMs();
+    if (pinned() || ms === Infinity || host.state.name !== "ready" || host.registry.liveCount > 0) return;
+    const timer = clock.setTimeout(() => void unload(host, "idle"), ms);
+    held.expiry = { at: clock.now() + ms, timer };
+  }
+
+  function onState(held: Place, state: ModelHost["state"]["name"]): void {
+    if (state === "ready") {
+      held.loadedAt = clock.now();
+      held.wantedBy = undefined;
+      startExpiry(held);
+    }
+    if (state === "failed") {
+      held.failedAt = clock.now();
+      held.wantedBy = undefined;
+      line.delete(held);
+    }
+    // In a turn of its own: who changes a state has not finished with it.
+    if (state === "ready" || state === "failed") queueMicrotask(() => closed || advance());
+  }
+
+  return {
+    budget,
+    get usedBytes() {
+      return tenants().reduce((bytes, tenant) => bytes + tenant.bytes, 0);
+    },
+    add(resident) {
+      const held: Place = {
+        resident,
+        plan: undefined,
+        preparing: false,
+        wantedBy: undefined,
+        usedAt: clock.now(),
+        loadedAt: 0,
+        failedAt: -Infinity,
+        keepAliveMs: undefined,
+        expiry: undefined,
+      };
+      places.set(resident.host, held);
+      resident.host.state.onChange((name) => onState(held, name));
+    },
+    remove(host) {
+      const held = placeOf(host);
+      forgetExpiry(held);
+      line.delete(held);
+      places.delete(host);
+      advance();
+    },
+    want(host, asked) {
+      if (closed) return;
+      const held = placeOf(host);
+      held.usedAt = clock.now();
+      if (host.state.name !== "ready") held.wantedBy = asked === undefined ? (held.wantedBy ?? "job") : "name";
+      forgetExpiry(held);
+      const { name } = host.state;
+      if (name === "unloaded") queue(held);
+      else if (name === "failed" && (asked !== undefined || clock.now() - held.failedAt >= retryAfterMs)) queue(held);
+      else if (name === "ready" && host.registry.liveCount === 0) startExpiry(held);
+    },
+    unload: (host, reason, between) => unload(host, reason, between === undefined ? {} : { between }),
+    onIdle(host, { spec }) {
+      const held = places.get(host);
+      if (held === undefined || closed) return;
+      held.usedAt = clock.now();
+      held.keepAliveMs = spec.keepAliveMs;
+      startExpiry(held);
+      if (held.wantedBy === "job") held.wantedBy = undefined;
+      if (held.wantedBy === undefined && line.delete(held)) host.giveWay();
+      advance();
+    },
+    keep(host, ms) {
+      const held = placeOf(host);
+      held.keepAliveMs = ms;
+      startExpiry(held);
+    },
+    expiresAt: (host) => places.get(host)?.expiry?.at,
+    memoryOf: (host) => places.get(host)?.plan?.memory,
+    hasRoom(bytes, beside) {
+      const others = tenants().filter(({ key, pinned }) => pinned || beside.some((host) => host.key === key));
+      return place(bytes, others, budget, clock.now()).kind === "fits";
+    },
+    close() {
+      closed = true;
+      again?.cancel();
+      line.clear();
+      for (const held of places.values()) forgetExpiry(held);
+    },
+  };
+}
+
+const phases: Readonly<Partial<Record<ModelHost["state"]["name"], Tenant["phase"]>>> = {
+  loading: "loading",
+  ready: "loaded",
+  unloading: "leaving",
+};

@@ -1,0 +1,70 @@
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { embeddedModelPath } from "../embedded-model.ts";
+import type { HostedFile } from "./model-entry.ts";
+import { prepareModel } from "./prepare.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "prepare-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function hostedFile(reference: string, downloading = (_progress: number, _doneBytes?: number): void => {}): HostedFile {
+  return { host: { downloading } as HostedFile["host"], reference, source: "file", facts: undefined };
+}
+
+const options = () => ({
+  resolve: { folder, offline: false },
+  signal: new AbortController().signal,
+  memoryOf: () => undefined,
+});
+
+test("a file is described by its header", async () => {
+  const path = join(folder, "a.gguf");
+  copyFileSync(embeddedModelPath(), path);
+  const hosted = hostedFile(path);
+  await prepareModel(hosted, options());
+  expect(hosted.facts).toMatchObject({
+    path,
+    card: { name: "Waggle Tiny Stories", architecture: "llama", kind: "generate" },
+  });
+  expect(hosted.facts?.bytes).toBeGreaterThan(1e6);
+});
+
+test("what is missing is an error that names it", async () => {
+  await expect(prepareModel(hostedFile("/nowhere/x.gguf"), options())).rejects.toThrow(
+    "Cannot load model /nowhere/x.gguf: no such file",
+  );
+});
+
+test("what is no model is the engine's to refuse, which says why", async () => {
+  const path = join(folder, "a.gguf");
+  copyFileSync(import.meta.filename, path);
+  const hosted = hostedFile(path);
+  expect(await prepareModel(hosted, options())).toEqual({ memory: undefined });
+  expect(hosted.facts).toMatchObject({ path, card: undefined });
+});
+
+test("a download is told about as it arrives", async () => {
+  const bytes = Buffer.alloc(1_000_000);
+  const server = createServer(({ headers }, response) => {
+    const [, from = "0", to] = /bytes=(\d+)-(\d*)/.exec(headers.range ?? "") ?? [];
+    const end = to === undefined || to === "" ? bytes.length - 1 : Number(to);
+    const range = `bytes ${from}-${end}/${bytes.length}`;
+    response.writeHead(206, { "content-range": range, "content-length": end - Number(from) + 1, etag: '"a"' });
+    response.end(bytes.subarray(Number(from), end + 1));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const told: (readonly (number | undefined)[])[] = [];
+  const hosted = hostedFile(`http://127.0.0.1:${port}/x.gguf`, (...progress) => void told.push(progress));
+  await prepareModel(hosted, options());
+  server.close();
+  expect(told.at(-1)).toEqual([1, bytes.length]);
+  expect(told.length).toBeLessThan(110);
+});

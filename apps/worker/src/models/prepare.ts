@@ -1,0 +1,61 @@
+// Owns what has to be known of a model before it may load: where its file is, which may have to be downloaded first, and what it takes.
+import { statSync } from "node:fs";
+import { GgufError, modelCardOf, readGgufFile } from "@waggle/gguf";
+import type { GgufHeader } from "@waggle/gguf";
+import { resolveModel } from "@waggle/models";
+import type { ResolveModelOptions } from "@waggle/models";
+import type { ModelMemory } from "@waggle/protocol";
+import type { HostedFile } from "./model-entry.ts";
+import type { LoadPlan } from "./pool.ts";
+
+/** Progress is told in steps of a hundredth: a message for every byte would drown whoever watches. */
+const progressSteps = 100;
+/** And by time as well: a hundredth of a large model takes longer than silence may. */
+const tellIntervalMs = 1_000;
+
+export interface PrepareOptions {
+  readonly resolve: Omit<ResolveModelOptions, "onProgress" | "signal">;
+  readonly signal: AbortSignal;
+  readonly memoryOf: (header: GgufHeader, path: string) => ModelMemory | undefined;
+}
+
+/** @throws WaggleError unavailable, naming the model and the reason; the signal's reason when it aborts */
+export async function prepareModel(hosted: HostedFile, options: PrepareOptions): Promise<LoadPlan> {
+  const { host, reference } = hosted;
+  const report = createReport(host.downloading);
+  const path = await resolveModel(reference, {
+    ...options.resolve,
+    signal: options.signal,
+    onProgress: ({ doneBytes, totalBytes }) => report(totalBytes ? doneBytes / totalBytes : 0, doneBytes),
+  });
+  const header = await headerOf(path);
+  hosted.facts = {
+    path,
+    bytes: header?.fileBytes ?? 0,
+    modifiedAt: statSync(path).mtime.toISOString(),
+    card: header === undefined ? undefined : modelCardOf(header),
+  };
+  return { memory: header === undefined ? undefined : options.memoryOf(header, path) };
+}
+
+/** What cannot be read, the engine says better. */
+async function headerOf(path: string): Promise<GgufHeader | undefined> {
+  try {
+    return await readGgufFile(path);
+  } catch (error) {
+    if (error instanceof GgufError) return undefined;
+    throw error;
+  }
+}
+
+function createReport(tell: HostedFile["host"]["downloading"]): (progress: number, doneBytes: number) => void {
+  let step = -1;
+  let toldAt = 0;
+  return (progress, doneBytes) => {
+    const now = Math.floor(progress * progressSteps);
+    if (now === step && performance.now() - toldAt < tellIntervalMs) return;
+    step = now;
+    toldAt = performance.now();
+    tell(now / progressSteps, doneBytes);
+  };
+}

@@ -1,0 +1,110 @@
+// Owns the downloads that are under way because somebody asked for them: whoever asks for the same one joins, and when nobody waits any more it
+// stops where it is.
+import { createConflatedChannel } from "@waggle/async";
+import type { ModelChange, ModelPull } from "@waggle/front";
+import { pullModel } from "@waggle/models";
+import type { PulledModel, PullOptions, PullProgress } from "@waggle/models";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelEvent, ModelStatus } from "@waggle/protocol";
+
+/** At the same time, of different models. */
+const mostPulls = 4;
+/** A client that is told of every piece would read of nothing else. */
+const tellIntervalMs = 200;
+
+export interface PullsOptions {
+  readonly pull: Omit<PullOptions, "signal" | "onProgress">;
+  /** Nothing is downloaded. */
+  readonly offline: boolean;
+  readonly now: () => number;
+  /** It is here: serves it, and says as what. @throws WaggleError conflict when its name is taken */
+  readonly onPulled: (pulled: PulledModel, name: string | undefined) => ModelStatus;
+}
+
+export interface Pulls {
+  /** @throws WaggleError resource_exhausted when too many others are under way */
+  join(reference: string, name: string | undefined): ModelPull;
+  /** Stops all of them; resolves when nothing is written any more. */
+  stop(): Promise<void>;
+}
+
+interface Pull {
+  readonly change: ModelChange;
+  readonly stop: AbortController;
+  readonly over: Promise<void>;
+  waiting: number;
+}
+
+export function createPulls({ pull: settings, offline, now, onPulled }: PullsOptions): Pulls {
+  const pulls = new Map<string, Pull>();
+
+  function begin(reference: string, name: string | undefined): Pull {
+    if (offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
+    if (pulls.size >= mostPulls) {
+      throw new WaggleError("resource_exhausted", `Cannot download ${reference}: ${mostPulls} others are under way.`, {
+        retryAfterS: 10,
+      });
+    }
+    const change = createConflatedChannel<ModelEvent>({ type: "progress", stage: "asking" });
+    const stop = new AbortController();
+    let toldAt = -Infinity;
+    let toldStage = "";
+    const onProgress = (progress: PullProgress): void => {
+      if (now() - toldAt < tellIntervalMs && progress.stage === toldStage) return;
+      toldAt = now();
+      toldStage = progress.stage;
+      change.set(progressEvent(progress));
+    };
+    const over = pullModel(reference, { ...settings, signal: stop.signal, onProgress })
+      .then((pulled) => change.set({ type: "done", model: onPulled(pulled, name) }))
+      .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)))
+      .finally(() => pulls.delete(reference));
+    const pull = { change, stop, over, waiting: 0 };
+    pulls.set(reference, pull);
+    return pull;
+  }
+
+  return {
+    join(reference, name) {
+      const pull = pulls.get(reference) ?? begin(reference, name);
+      pull.waiting += 1;
+      let released = false;
+      return {
+        change: pull.change,
+        release() {
+          if (released) return;
+          released = true;
+          pull.waiting -= 1;
+          if (pull.waiting === 0) pull.stop.abort();
+        },
+      };
+    },
+    async stop() {
+      const all = [...pulls.values()];
+      for (const { stop } of all) stop.abort();
+      await Promise.all(all.map(({ over }) => over));
+    },
+  };
+}
+
+function progressEvent(progress: PullProgress): ModelEvent {
+  const { stage, doneBytes, totalBytes, checkedBytes, bytesPerSecond, etaMs, part, parts } = progress;
+  const done = stage === "checking" ? checkedBytes : doneBytes;
+  return {
+    type: "progress",
+    stage,
+    done_bytes: done,
+    ...(totalBytes === undefined
+      ? {}
+      : { total_bytes: totalBytes, progress: Math.min(1, doneBytes / Math.max(1, totalBytes)) }),
+    ...(bytesPerSecond === undefined ? {} : { bytes_per_second: bytesPerSecond }),
+    ...(etaMs === undefined ? {} : { eta_ms: etaMs }),
+    ...(parts > 1 ? { part, parts } : {}),
+  };
+}
+
+function errorEvent(reference: string, thrown: unknown, signal: AbortSignal): ModelEvent {
+  const stopped = new WaggleError("cancelled", `The download of ${reference} was stopped; it can be resumed.`);
+  const { code, message, retryable } = signal.aborted ? stopped : WaggleError.from(thrown);
+  return { type: "error", code, message, retryable };
+}

@@ -1,0 +1,130 @@
+// Owns what the front sees of the models: each one as the routes read it, and all of them with what they take.
+import { basename } from "node:path";
+import { deferred, onAbort } from "@waggle/async";
+import type { Clock } from "@waggle/async";
+import type { BackendInfo } from "@waggle/engine";
+import type { ServedModel, ServedModels } from "@waggle/front";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import { chatAbilitiesOf } from "./chat-abilities.ts";
+import { statusOf } from "./model-entry.ts";
+import type { ModelEntry } from "./model-entry.ts";
+import type { ModelHost } from "./model-host.ts";
+import type { Models } from "./models.ts";
+
+export interface ServedOptions {
+  readonly models: Models;
+  readonly clock: Clock;
+  /** Threads that all engines share. */
+  readonly threads: number;
+  /** Slots of a model that has not been loaded yet. */
+  readonly slots: number;
+  /** The worker's facts with those of a model. */
+  readonly infoOf: (entry: ModelEntry) => WorkerInfo;
+}
+
+export interface Served extends ServedModels {
+  statusOf(entry: ModelEntry): ModelStatus;
+  of(entry: ModelEntry): ServedModel;
+}
+
+export function createServed(options: ServedOptions): Served {
+  const { models, clock } = options;
+  const { pool } = models;
+  const views = new WeakMap<ModelEntry, ServedModel>();
+
+  function statusOfEntry(entry: ModelEntry): ModelStatus {
+    const { info } = entry.current.host;
+    return statusOf(entry, {
+      pool,
+      isDefault: models.isDefault(entry),
+      now: clock.now(),
+      chat: info?.kind === "generate" ? chatAbilitiesOf(info.chatFormat) : undefined,
+    });
+  }
+
+  function of(entry: ModelEntry): ServedModel {
+    const known = views.get(entry) ?? createServedModel(entry, options, statusOfEntry);
+    views.set(entry, known);
+    return known;
+  }
+
+  return {
+    of,
+    statusOf: statusOfEntry,
+    find: (name) => of(models.find(name)),
+    all: () => models.entries().map(of),
+    get fallback() {
+      const entry = models.fallback;
+      return entry === undefined ? undefined : of(entry);
+    },
+    statuses: () => ({
+      models: models.entries().map(statusOfEntry),
+      budget: {
+        memory: { total: pool.budget.bytes ?? null, used: pool.usedBytes },
+        threads: options.threads,
+      },
+    }),
+  };
+}
+
+function createServedModel(
+  entry: ModelEntry,
+  { models, infoOf, slots }: ServedOptions,
+  status: (entry: ModelEntry) => ModelStatus,
+): ServedModel {
+  const { pool } = models;
+
+  /** Of what only a loaded model knows: who asks has it loaded, and may ask again. */
+  function loaded(what: string): BackendInfo {
+    const { host } = entry.current;
+    if (host.info !== undefined) return host.info;
+    pool.want(host, "asked");
+    throw new WaggleError("unavailable", `Cannot tell ${what}: the model is not loaded yet.`, { retryAfterS: 1 });
+  }
+
+  /** Resolves when it is loaded or cannot be, or when the signal aborts. */
+  async function comesBack(host: ModelHost, signal: AbortSignal): Promise<void> {
+    const over = deferred<void>();
+    const forgetState = host.state.onChange((name) => {
+      if (name === "ready" || name === "failed") over.resolve();
+    });
+    const forgetLeaving = onAbort(signal, over.resolve);
+    pool.want(host, "asked");
+    await over.promise;
+    forgetState();
+    forgetLeaving();
+  }
+
+  return {
+    get name() {
+      return entry.name;
+    },
+    get aliases() {
+      return [...entry.aliases];
+    },
+    info: () => infoOf(entry),
+    status: () => status(entry),
+    slots: () => slotsOf(entry, slots),
+    chatFormat: () => loaded("how the model's answers are written").chatFormat,
+    prompts() {
+      const { modelPath, modelName, promptTexts } = loaded("what the model's prompts are made of");
+      return { fileName: basename(modelPath ?? modelName), ...promptTexts };
+    },
+    async query(question, signal) {
+      const { host } = entry.current;
+      // One that has been here comes back for whoever asks; for the first load nobody is kept waiting.
+      if (host.loads > 0 && host.state.name !== "ready") await comesBack(host, signal);
+      return await host.dispatcher.query(question, signal);
+    },
+    get loading() {
+      return entry.current.host.loading;
+    },
+  };
+}
+
+function slotsOf({ current: { host } }: ModelEntry, slots: number): readonly SlotStatus[] {
+  if (host.slots.length > 0) return host.slots;
+  const count = host.info?.slots ?? slots;
+  return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
+}
