@@ -71,6 +71,8 @@ export function createWorker(options: WorkerOptions): Worker {
     ...options,
     slots: config.modelSettings.slots,
     limits: config,
+    // A number of threads that was given by hand stays.
+    cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
     observers: [accounts, ...(options.traces === undefined ? [] : [options.traces])],
     onGaveUp,

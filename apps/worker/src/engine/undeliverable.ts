@@ -12,6 +12,7 @@ export function answerToUndelivered(command: EngineCommand, failure: JobFailure)
     case "query":
       return { type: "query_result", id: command.id, answer: { kind: "failed", failure } };
     case "end_preflight":
+    case "limit_threads":
     case "cancel":
     case "shutdown":
       return undefined;

@@ -20,6 +20,9 @@ import type { ModelState } from "./model-state.ts";
 /** How soon a refused client may ask again: while leaving, and while there is hope that an engine comes back. */
 const retryAfterS = 5;
 
+/** More than any machine has. */
+const noThreadLimit = 4_096;
+
 export interface ModelHostOptions {
   /** What the names of its jobs begin with, among those of all hosts. */
   readonly key: string;
@@ -79,6 +82,8 @@ export interface ModelHost {
   readonly loads: number;
   readonly starts: number;
   readonly deaths: number;
+  /** Its engine computes with so many threads at most; undefined: with as many as it likes. */
+  limitThreads(most: number | undefined): void;
   /** Tells how far its file has come. */
   downloading(progress: number, doneBytes?: number): void;
   /** Somebody needs it, and it may not load yet; what it was refused with is over. */
@@ -114,6 +119,8 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   const past = { starts: 0, deaths: 0 };
   let loads = 0;
   let unloading: Promise<void> | undefined;
+  /** As the engine was told last. */
+  let threadLimit: number | undefined;
   const registry = createRegistryPart(options.registry);
   const sessions = createSessionRegistry();
   const queue = createAdmissionQueue<Job>({
@@ -207,6 +214,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   function onReady(found: BackendInfo, loadMs: number): void {
     info = found;
     loads += 1;
+    threadLimit = undefined;
     if (options.name === undefined) name = found.modelName;
     const facts = {
       model: name,
@@ -281,6 +289,11 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     get deaths() {
       return past.deaths + (engine?.deaths ?? 0);
+    },
+    limitThreads(most) {
+      if (engine?.ready !== true || threadLimit === most) return;
+      threadLimit = most;
+      engine.send({ type: "limit_threads", threads: most ?? noThreadLimit });
     },
     downloading(progress, doneBytes) {
       if (state.name === "waiting") state.apply("download");

@@ -10,6 +10,8 @@ export interface RouterOptions {
   readonly hostOf: (model: string) => ModelHost;
   /** A job is about to be handed to it. */
   readonly onWanted: (host: ModelHost) => void;
+  /** A job has been accepted. */
+  readonly onAccepted: () => void;
 }
 
 export interface ModelRouter extends JobDispatcher {
@@ -17,7 +19,7 @@ export interface ModelRouter extends JobDispatcher {
   idle(host: ModelHost): Promise<void>;
 }
 
-export function createModelRouter({ hosts, hostOf, onWanted }: RouterOptions): ModelRouter {
+export function createModelRouter({ hosts, hostOf, onWanted, onAccepted: tell }: RouterOptions): ModelRouter {
   const hostsOfJobs = new WeakMap<Job, ModelHost>();
   /** Jobs that are being accepted, by their hosts, and who waits until there is none. */
   const pending = new Map<ModelHost, { count: number; readonly none: Deferred<void> }>();
@@ -40,6 +42,7 @@ export function createModelRouter({ hosts, hostOf, onWanted }: RouterOptions): M
 
   function onAccepted(host: ModelHost, job: Job): void {
     hostsOfJobs.set(job, host);
+    tell();
     const { client, sessionId } = job.spec.scope;
     // A session has one stream at a time, whichever models it asks.
     for (const other of sessionId === undefined ? [] : hosts()) {

@@ -5,6 +5,7 @@ import type { JobRegistry } from "@waggle/jobs";
 import { shownReference } from "@waggle/models";
 import type { ModelSource, ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import { createCoreShares } from "./core-shares.ts";
 import { createModelHost } from "./model-host.ts";
 import type { ModelHost, ModelHostOptions } from "./model-host.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
@@ -35,6 +36,8 @@ export interface ModelsOptions extends Pick<
   readonly defaultModel: string | undefined;
   readonly keepAliveMs: number;
   readonly budget: Budget;
+  /** That all engines share. */
+  readonly cores: number;
   readonly registry: JobRegistry;
   readonly createEngine: (
     hosted: HostedFile,
@@ -86,10 +89,12 @@ export function createModels(options: ModelsOptions): Models {
     log,
     onUnload: (host, reason) => metrics.modelUnloads.inc({ model: host.name, reason }),
   });
+  const shares = createCoreShares(options.cores, () => [...hosts]);
   const router = createModelRouter({
     hosts: () => [...hosts],
     hostOf: (model) => named(model).current.host,
     onWanted: (host) => pool.want(host),
+    onAccepted: shares.update,
   });
 
   function createHost(
@@ -112,7 +117,10 @@ export function createModels(options: ModelsOptions): Models {
         onDownloadProgress: options.onDownloadProgress,
         onReady: (info, loadMs) => options.onReady(host, info, loadMs),
         onGaveUp: (never) => options.onGaveUp(host, never),
-        onIdle: (last) => pool.onIdle(host, last),
+        onIdle(last) {
+          pool.onIdle(host, last);
+          shares.update();
+        },
       },
     );
     const hosted: HostedFile = { host, reference, source, facts: undefined };
@@ -123,7 +131,10 @@ export function createModels(options: ModelsOptions): Models {
       keepAliveMs: () => entryOf().keepAliveMs,
       prepare: () => options.prepare(hosted),
     });
-    host.state.onChange((to, from) => options.onState(host, to, from));
+    host.state.onChange((to, from) => {
+      options.onState(host, to, from);
+      shares.update();
+    });
     return hosted;
   }
 

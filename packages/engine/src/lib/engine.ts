@@ -236,6 +236,8 @@ export function createEngine(options: EngineOptions): Engine {
             if (!over) emit({ type: "query_result", id: command.id, answer: reply });
           });
           return;
+        case "limit_threads":
+          return pacing.limitThreads(command.threads);
         case "shutdown":
           return loop.leave();
       }

@@ -92,6 +92,8 @@ export type EngineCommand =
   | { readonly type: "cancel"; readonly jobId: string }
   /** A question about the model that is no job; answered by `query_result` with the same id, while steps go on. */
   | { readonly type: "query"; readonly id: string; readonly question: EngineQuery }
+  /** Compute with so many threads at most, until another number comes: other engines share the cores. */
+  | { readonly type: "limit_threads"; readonly threads: number }
   /** Leave now; running jobs are lost. */
   | { readonly type: "shutdown" };
 

@@ -18,6 +18,32 @@ function run(pacing: Pacing, decoding: number, steps: number, ms: (rows: number)
   });
 }
 
+describe("a limit of threads", () => {
+  const shape: PassShape = { decodeRows: 1, tokens: 1 };
+
+  test("holds at once, and what passes take meanwhile teaches nothing", () => {
+    const pacing = pacingWith({ start: 4, max: 8 });
+    const before = pacing.threads(shape);
+    pacing.limitThreads(2);
+    for (let i = 0; i < 500; i += 1) {
+      const threads = pacing.threads(shape);
+      expect(threads).toBe(2);
+      // Far slower than any pass before: alone, this would make it fall back.
+      expect(pacing.observe({ ...shape, threads, passMs: 1_000 })).toBeUndefined();
+    }
+    pacing.limitThreads(8);
+    expect(pacing.threads(shape)).toBe(before);
+  });
+
+  test("is no limit where fewer are wanted anyway, and never less than one thread", () => {
+    const pacing = pacingWith(oneThread);
+    pacing.limitThreads(0);
+    expect(pacing.threads(shape)).toBe(1);
+    pacing.limitThreads(4);
+    expect(pacing.threads(shape)).toBe(1);
+  });
+});
+
 /** Two or three rows take three times as long as one. */
 const cliff = (rows: number): number => (rows === 1 ? 10 : 30);
 /** A wider step costs hardly more: what memory takes, everybody shares. */

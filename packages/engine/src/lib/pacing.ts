@@ -44,6 +44,8 @@ export interface Pacing {
   observe(pass: Pass & Partial<Pick<StepStats, "scored">>): ThreadChange | undefined;
   /** Learns how many cores others have left to this engine of late; where nobody tells, more threads are tried at any time. */
   notice(freeCores: number): void;
+  /** Computes with so many threads at most from now on: other engines have the rest of the cores. What such passes take says nothing of threads. */
+  limitThreads(most: number): void;
   /** What computing each of so many prompt tokens takes, in ms; undefined before a prompt was measured. */
   tokenMs(tokens: number): number | undefined;
 }
@@ -57,6 +59,9 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
   const turns = new Map(slotsInTurns.map((decoding) => [decoding, turnsOf(decoding)]));
   /** How the planned pass takes turns, if that was a choice. */
   let planned: { readonly choice: Choice; readonly count: number } | undefined;
+  let mostThreads = Infinity;
+  /** The pass that is about to begin, or runs, has fewer threads than it would have alone. */
+  let limited = false;
 
   function turnsOf(decoding: number): Choice {
     const usualMs = (count: number): number => allTurnsMs(count, costs.stepMs(decoding / count) ?? Number.NaN);
@@ -75,11 +80,17 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
         ? { tokens: batchSize, ms: pieceMs(decoding, costs) }
         : { tokens: Math.min(batchSize, limitsOf({ decoding, prefilling: 0 }).tokens), ms: Infinity },
     notice: (freeCores) => governor.notice(freeCores),
-    threads: (pass) => governor.nextFor(kindOf(pass)),
+    limitThreads: (most) => void (mostThreads = Math.max(1, most)),
+    threads(pass) {
+      const wanted = governor.nextFor(kindOf(pass));
+      limited = mostThreads < wanted;
+      return Math.min(mostThreads, wanted);
+    },
     goesOn(pass, threads) {
       const choice = turns.get(pass.decodeRows);
       const inTurns = choice !== undefined && (choice.settled > 1 || choice.trying);
-      return !inTurns && governor.staysWith(kindOf(pass), threads);
+      if (inTurns || threads > mostThreads) return false;
+      return limited ? threads === mostThreads : governor.staysWith(kindOf(pass), threads);
     },
     plan(load) {
       const { decoding, prefilling } = load;
@@ -107,7 +118,7 @@ export function createPacing({ batchSize, threads, prefillBudget: fixed }: Pacin
       }
       const expectedMs = costs.add(pass);
       trials.observe(pass.passMs);
-      const change = governor.observe(pass, expectedMs);
+      const change = limited ? undefined : governor.observe(pass, expectedMs);
       planned?.choice.observe(allTurnsMs(planned.count, pass.passMs));
       return change;
     },

@@ -1,0 +1,19 @@
+// Owns how the engines share the machine's cores: those that have jobs share them evenly, and who is alone has all of them. Many threads on few
+// cores are not a little slower but many times: each pass waits at barriers for its slowest thread.
+import type { ModelHost } from "./model-host.ts";
+
+export interface CoreShares {
+  /** Jobs have come or gone, or an engine has. */
+  update(): void;
+}
+
+/** @param cores that this worker may use */
+export function createCoreShares(cores: number, hosts: () => readonly ModelHost[]): CoreShares {
+  return {
+    update() {
+      const busy = hosts().filter(({ state, registry }) => state.name === "ready" && registry.liveCount > 0);
+      const share = busy.length < 2 ? undefined : Math.max(1, Math.floor(cores / busy.length));
+      for (const host of busy) host.limitThreads(share);
+    },
+  };
+}
