@@ -25,6 +25,13 @@ import type { Route } from "./routes.ts";
 
 const modelErrors = ["invalid_argument", "not_found", "payload_too_large"] as const satisfies readonly ErrorCode[];
 const changeErrors = [...modelErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
+const downloadErrors = [
+  ...modelErrors,
+  "forbidden",
+  "conflict",
+  "resource_exhausted",
+  "unavailable",
+] as const satisfies readonly ErrorCode[];
 const submitErrors = [...jobErrors, "not_found"] as const satisfies readonly ErrorCode[];
 const answerErrors = [...submitErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
 
@@ -40,7 +47,7 @@ export const ollamaRoutes = {
   ollamaTags: {
     method: "get",
     path: "/api/tags",
-    summary: "The one model that this worker serves, with a tag.",
+    summary: "The models that this worker serves, with a tag.",
     status: 200,
     response: OllamaTagsSchema,
     errors: [],
@@ -48,7 +55,7 @@ export const ollamaRoutes = {
   ollamaRunning: {
     method: "get",
     path: "/api/ps",
-    summary: "The same, once it is loaded.",
+    summary: "Those of them that are loaded.",
     status: 200,
     response: OllamaRunningSchema,
     errors: [],
@@ -109,13 +116,13 @@ export const ollamaRoutes = {
   ollamaPull: {
     method: "post",
     path: "/api/pull",
-    summary: "Success for the model that is served, which is here; no other one can be had.",
+    summary: "Success for a model that is here; another one is downloaded, and served from then on.",
     request: OllamaPullRequestSchema,
     status: 200,
     response: OllamaStatusSchema,
     stream: OllamaStatusSchema,
     streamType: "application/x-ndjson",
-    errors: modelErrors,
+    errors: downloadErrors,
   },
   ollamaPush: {
     method: "post",
@@ -136,18 +143,18 @@ export const ollamaRoutes = {
   ollamaCopy: {
     method: "post",
     path: "/api/copy",
-    summary: "Refused: a worker serves its model under one name.",
+    summary: "One more name for a model.",
     request: OllamaCopyRequestSchema,
     status: 200,
-    errors: changeErrors,
+    errors: [...modelErrors, "forbidden", "conflict", "resource_exhausted"],
   },
   ollamaDelete: {
     method: "delete",
     path: "/api/delete",
-    summary: "Refused: a worker keeps its model.",
+    summary: "Delete a model that was downloaded; others are refused.",
     request: OllamaModelRequestSchema,
     status: 200,
-    errors: changeErrors,
+    errors: [...modelErrors, "forbidden", "conflict"],
   },
   ollamaBlob: {
     method: "post",

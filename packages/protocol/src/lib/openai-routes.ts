@@ -14,7 +14,7 @@ export const openAiRoutes = {
   models: {
     method: "get",
     path: "/v1/models",
-    summary: "The one model that this worker serves.",
+    summary: "The models that this worker serves, loaded or not.",
     status: 200,
     response: ModelListSchema,
     errors: [],
@@ -22,7 +22,7 @@ export const openAiRoutes = {
   model: {
     method: "get",
     path: "/v1/models/:id",
-    summary: "The model by its name, which may have slashes.",
+    summary: "A model by its name, which may have slashes.",
     status: 200,
     response: ModelSchema,
     errors: ["not_found"],

@@ -14,6 +14,7 @@ import { responsesRoutes } from "./responses-routes.ts";
 import { OpenAiErrorSchema } from "./openai-errors.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
+import { modelRoutes } from "./models-routes.ts";
 import { usageRoutes } from "./usage.ts";
 
 type Json = Record<string, unknown>;
@@ -66,7 +67,7 @@ export function openApiDocument(options: OpenApiOptions): Json {
 export const workerRouteGroups: readonly RouteGroup[] = [
   {
     tag: "Native",
-    routes: { ...workerRoutes, ...usageRoutes },
+    routes: { ...workerRoutes, ...modelRoutes, ...usageRoutes },
     error: ErrorBodySchema,
     note: "Unknown fields are refused.",
   },
