@@ -46,7 +46,8 @@ export async function startTrialWorker({ command, env, signal }: TrialWorkerOpti
     await end();
     signal?.throwIfAborted();
     const reason = errors.at(-1) ?? (error as Error).message;
-    throw new WaggleError("unavailable", reason.replace(/^engine_died: /, ""), { cause: error });
+    // A line of its log begins with the event's name.
+    throw new WaggleError("unavailable", reason.replace(/^[a-z]+(_[a-z]+)+: /, ""), { cause: error });
   }
 }
 
