@@ -66,7 +66,9 @@ describe("the machine", () => {
 
 describe("what computes", () => {
   it.each([
-    ["Cannot compute on cuda: no binary for it is installed", /--omit=optional/],
+    ["Cannot compute on cpu: no binary for it is installed", /--omit=optional/],
+    ["Cannot compute on cuda: no binary for it is installed", /waggle gpu add cuda/],
+    ["Cannot compute on vulkan: the package in /gpu does not load here", /driver\. WAGGLE_DEVICE=cpu/],
     ["/lib/libc.so.6: version `GLIBC_2.32' not found", /glibc/],
     ["The engine was ended by SIGKILL", /memory/],
     ["It said something new", /waggle serve --log-level debug/],
@@ -94,10 +96,11 @@ describe("what computes", () => {
   it.each([
     ["none", {}, "ok", /none; the processor computes/],
     ["used", { nvidia: [card], nvidiaDevices, device: "cuda" }, "ok", /H200, 141 GiB, driver 570\.1, used by cuda/],
-    ["unused", { nvidia: [card], nvidiaDevices }, "warning", /H200.* is not used.*cuda/],
+    ["unused", { nvidia: [card], nvidiaDevices }, "warning", /H200.* is not used.*waggle gpu add cuda/],
+    ["without a package", { nvidia: [card], arch: "arm64" }, "ok", /H200.* is not used: .*cuda on linux-arm64/],
     ["driver broken", { nvidiaDevices, nvidiaError: "version mismatch" }, "problem", /mismatch.*reboot/],
     ["no driver", { nvidiaDevices }, "warning", /nvidia-smi is not.*--gpus all/],
-    ["Vulkan unused", { renderDevices, vulkanDrivers: ["radeon_icd"] }, "warning", /radeon_icd.*vulkan/],
+    ["Vulkan unused", { renderDevices, vulkanDrivers: ["radeon_icd"] }, "warning", /radeon_icd.*waggle gpu add vulkan/],
     ["Vulkan without driver", { renderDevices }, "warning", /renderD128 is there without.*mesa-vulkan-drivers/],
     [
       "no permission",

@@ -1,4 +1,5 @@
 // Owns the checks of what computes: the engine, tried out, and the GPU, whose driver and package must both be there.
+import { hasGpuPackages, type GpuDevice } from "@waggle/gpu-packages";
 import { formatBytes } from "../terminal/format.ts";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
@@ -20,9 +21,13 @@ export function checkEngine({ error, device, build, tokensPerSecond }: EngineFac
 }
 
 function engineRemedy(error: string): string {
-  if (/no binary/i.test(error)) {
-    return "Install again without --omit=optional: the engine's binary is an optional dependency. WAGGLE_DEVICE=cpu needs no other.";
+  const device = /compute on (cuda|vulkan)\b/.exec(error)?.[1];
+  if (device !== undefined) {
+    const missing = /no binary|add it again/.test(error);
+    const first = missing ? `Add what it needs: waggle gpu add ${device}.` : "Install the GPU's driver.";
+    return `${first} WAGGLE_DEVICE=cpu computes on the processor.`;
   }
+  if (/no binary/i.test(error)) return "Install again, for this kind of machine and without --omit=optional.";
   if (/GLIBC|libstdc|\.so|musl/.test(error)) {
     return "The system's C library is too old or another one (Alpine): use a system with glibc 2.31 or newer.";
   }
@@ -50,8 +55,6 @@ export interface GpuFacts {
   readonly device: string | undefined;
 }
 
-const howToAdd = "docs/operations.md says how to add the engine's package for it (GPUs)";
-
 export function checkGpu(facts: GpuFacts): Finding {
   const { device, nvidia, nvidiaError, nvidiaDevices, renderDevices, closedDevices, vulkanDrivers } = facts;
   const names = nvidia.map(({ name, driver, memoryBytes }) => `${name}, ${formatBytes(memoryBytes)}, driver ${driver}`);
@@ -66,21 +69,25 @@ export function checkGpu(facts: GpuFacts): Finding {
     const remedy = "Add the user to the groups video and render, and log in again.";
     return warning("GPU", `this user may not open ${closedDevices.join(", ")}`, remedy);
   }
-  if (nvidia.length > 0) return warning("GPU", `${names.join("; ")} is not used`, `${howToAdd}, with cuda.`);
+  if (nvidia.length > 0) return unused(names.join("; "), "cuda", facts);
   if (nvidiaDevices.length > 0) {
     const remedy = "Install NVIDIA's driver with nvidia-smi; in a container start it with --gpus all.";
     return warning("GPU", `${nvidiaDevices[0] ?? ""} is there, and nvidia-smi is not`, remedy);
   }
   if (renderDevices.length > 0 && vulkanDrivers.length > 0) {
-    return warning(
-      "GPU",
-      `Vulkan drivers are there (${vulkanDrivers.join(", ")}), and no GPU is used`,
-      `${howToAdd}, with vulkan.`,
-    );
+    return unused(`A GPU with a driver for Vulkan (${vulkanDrivers.join(", ")})`, "vulkan", facts);
   }
   if (renderDevices.length > 0) {
-    const remedy = `Install its driver for Vulkan (mesa-vulkan-drivers); ${howToAdd}.`;
+    const remedy = "Install its driver for Vulkan (mesa-vulkan-drivers), and run waggle doctor again.";
     return warning("GPU", `${renderDevices[0] ?? ""} is there without a driver for Vulkan`, remedy);
   }
   return ok("GPU", "none; the processor computes");
+}
+
+function unused(what: string, device: GpuDevice, { platform, arch }: GpuFacts): Finding {
+  const text = `${what} is not used`;
+  if (hasGpuPackages(device, platform, arch)) {
+    return warning("GPU", text, `Add what the engine needs for it: waggle gpu add ${device}.`);
+  }
+  return ok("GPU", `${text}: the engine has no package for ${device} on ${platform}-${arch}`);
 }

@@ -111,7 +111,7 @@ export interface ClockFacts {
 }
 
 export function checkClock({ nowMs, otherMs }: ClockFacts): Finding {
-  const remedy = "Set the clock, and let it be kept (systemctl enable --now systemd-timesyncd).";
+  const remedy = "Set the clock, and let it be kept (on Linux: systemctl enable --now systemd-timesyncd).";
   const text = new Date(nowMs).toISOString();
   if (nowMs < releasedMs) return problem("Clock", `${text} is in the past: downloads by HTTPS fail`, remedy);
   const skewMs = otherMs === undefined ? 0 : Math.abs(nowMs - otherMs);

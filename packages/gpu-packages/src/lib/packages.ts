@@ -35,6 +35,11 @@ const rows: readonly Row[] = [
   { device: "vulkan", system: "linux-x64", names: ["linux-x64-vulkan"], downloadMb: 24, installedMb: 71 },
 ];
 
+/** @param os, cpu as `gpuPackagesFor` takes them */
+export function hasGpuPackages(device: GpuDevice, os: string, cpu: string): boolean {
+  return rowFor(device, os, cpu) !== undefined;
+}
+
 /**
  * @param os as `process.platform` has it
  * @param cpu as `process.arch` has it
@@ -42,7 +47,7 @@ const rows: readonly Row[] = [
  */
 export function gpuPackagesFor(device: GpuDevice, os: string, cpu: string): GpuPackages {
   const system = `${os}-${cpu}`;
-  const row = rows.find((one) => one.device === device && one.system === system);
+  const row = rowFor(device, os, cpu);
   if (row === undefined) {
     const hint =
       system === "darwin-arm64" ? "on Apple silicon the engine uses the GPU by itself" : "it is for linux-x64";
@@ -50,4 +55,8 @@ export function gpuPackagesFor(device: GpuDevice, os: string, cpu: string): GpuP
   }
   const { names, downloadMb, installedMb } = row;
   return { specifiers: names.map((name) => `@node-llama-cpp/${name}@${engineVersion}`), downloadMb, installedMb };
+}
+
+function rowFor(device: GpuDevice, os: string, cpu: string): Row | undefined {
+  return rows.find((one) => one.device === device && one.system === `${os}-${cpu}`);
 }
