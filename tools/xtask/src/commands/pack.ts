@@ -1,6 +1,6 @@
 // Owns the commands pack and pack:check: their options, what they print and their exit codes.
 import { readdirSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { repositoryPath } from "@waggle/harness";
 import type { Command } from "commander";
 import { checkPackage } from "../lib/pack/check-package.ts";
@@ -66,7 +66,7 @@ async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
 
 function told({ path, bytes, unpackedBytes, files }: Tarball, tree: string): string {
   const parts = readdirSync(tree, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.split("/").length <= 2 && statSync(join(tree, name)).isDirectory())
+    .filter((name) => name.split(sep).length <= 2 && statSync(join(tree, name)).isDirectory())
     .map((name) => `  ${name.padEnd(34)}${mb(bytesIn(join(tree, name)))}`);
   return [
     `${relative(process.cwd(), path)}: ${mb(bytes)}, installed ${mb(unpackedBytes)} in ${files} files`,

@@ -1,0 +1,41 @@
+// Holds the workflow to the repository, as nothing here runs it: what it calls is there, in the versions that there are.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { parse } from "yaml";
+import { repositoryPath } from "@waggle/harness";
+import { engineBinaryFor } from "./engine-binary.ts";
+
+interface Job {
+  readonly env?: { readonly ENGINE?: string };
+  readonly steps: readonly { readonly run?: string }[];
+}
+
+const read = (path: string): string => readFileSync(repositoryPath(path), "utf8");
+const { jobs } = parse(read(".github/workflows/ci.yaml")) as { readonly jobs: Readonly<Record<string, Job>> };
+const text = Object.values(jobs)
+  .flatMap(({ steps }) => steps.map(({ run = "" }) => run))
+  .join("\n");
+
+it("calls scripts and commands that there are, by the pnpm that there is", () => {
+  const manifest = JSON.parse(read("package.json")) as { readonly packageManager: string; readonly scripts: object };
+  const calls = Array.from(text.matchAll(/npx --yes (pnpm@\S+) (\S+)(?: (\S+))?/g), ([, ...words]) => words);
+  expect(calls.length).toBeGreaterThan(15);
+  const known = new Set(["install", "exec", "-r", ...Object.keys(manifest.scripts)]);
+  expect(calls.filter(([pnpm, script = ""]) => pnpm !== manifest.packageManager || !known.has(script))).toEqual([]);
+  const folder = "tools/xtask/src/commands";
+  const xtask = readdirSync(repositoryPath(folder))
+    .map((name) => read(`${folder}/${name}`))
+    .join("");
+  const asked = calls.filter(([, script]) => script === "xtask").map(([, , command = ""]) => command);
+  expect(asked.filter((command) => !xtask.includes(`.command("${command}")`))).toEqual([]);
+  const folders = text.match(/(?<= )packages\/\S+/g) ?? [];
+  expect(folders.length).toBeGreaterThan(5);
+  expect(folders.filter((folder) => !existsSync(repositoryPath(folder)))).toEqual([]);
+});
+
+it("brings the engine of each system in the version of the catalog", () => {
+  const version = /^ +node-llama-cpp: (\d\S+)/m.exec(read("pnpm-workspace.yaml"))?.[1];
+  const engineOf = (os: string, cpu: string): string => `${engineBinaryFor(os, cpu).name}@${version}`;
+  expect(`@node-llama-cpp/${jobs["macos"]?.env?.ENGINE}`).toBe(engineOf("darwin", "arm64"));
+  expect(`@node-llama-cpp/${jobs["windows"]?.env?.ENGINE}`).toBe(engineOf("win32", "x64"));
+});
