@@ -12,6 +12,8 @@ export interface RouterOptions {
   readonly onWanted: (host: ModelHost) => void;
   /** A job has been accepted. */
   readonly onAccepted: () => void;
+  /** It has been accepted, or refused. */
+  readonly onSettled: (host: ModelHost) => void;
 }
 
 export interface ModelRouter extends JobDispatcher {
@@ -19,7 +21,7 @@ export interface ModelRouter extends JobDispatcher {
   idle(host: ModelHost): Promise<void>;
 }
 
-export function createModelRouter({ hosts, hostOf, onWanted, onAccepted: tell }: RouterOptions): ModelRouter {
+export function createModelRouter({ hosts, hostOf, onWanted, onAccepted: tell, onSettled }: RouterOptions): ModelRouter {
   const hostsOfJobs = new WeakMap<Job, ModelHost>();
   /** Jobs that are being accepted, by their hosts, and who waits until there is none. */
   const pending = new Map<ModelHost, { count: number; readonly none: Deferred<void> }>();
@@ -63,7 +65,10 @@ export function createModelRouter({ hosts, hostOf, onWanted, onAccepted: tell }:
           (job) => onAccepted(host, job),
           () => {},
         )
-        .finally(() => count(host, -1));
+        .finally(() => {
+          count(host, -1);
+          onSettled(host);
+        });
       return accepted;
     },
     position: (job) => dispatcherOf(job).position(job),

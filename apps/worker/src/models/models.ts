@@ -95,6 +95,7 @@ export function createModels(options: ModelsOptions): Models {
     hostOf: (model) => named(model).current.host,
     onWanted: (host) => pool.want(host),
     onAccepted: shares.update,
+    onSettled: (host) => pool.settled(host),
   });
 
   function createHost(

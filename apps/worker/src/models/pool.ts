@@ -41,8 +41,13 @@ export interface Pool {
   add(resident: Resident): void;
   /** It has left, and does not come back. */
   remove(host: ModelHost): void;
-  /** Somebody needs it: loads it, if it is not here. What failed is tried again after a while; `asked` by name at once, and even where no job waits. */
+  /**
+   * A job is about to come to it, and `settled` is to follow: loads it, if it is not here. What failed is tried again after a while. `asked` by
+   * name: at once, even where no job waits, and nothing follows.
+   */
   want(host: ModelHost, asked?: "asked"): void;
+  /** The job that it was wanted for has been accepted or refused. */
+  settled(host: ModelHost): void;
   /** Resolves when its engine is gone. Where jobs wait for it, it comes back; what is done between, it finds. */
   unload(host: ModelHost, reason: UnloadReason, between?: () => void): Promise<void>;
   /** A job of it has ended, and there is no other. */
@@ -67,6 +72,8 @@ interface Place {
   preparing: boolean;
   /** Who wants it, while it is not here: a job, or somebody by its name, who waits whatever becomes of jobs. */
   wantedBy: "job" | "name" | undefined;
+  /** Jobs that are neither accepted nor refused yet. */
+  coming: number;
   usedAt: number;
   loadedAt: number;
   failedAt: number;
@@ -98,7 +105,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       const phase = phases[host.state.name];
       if (phase === undefined) return [];
       const { usedAt, loadedAt } = held;
-      const busy = host.registry.liveCount > 0;
+      const busy = hasJobs(held);
       return [{ key: host.key, bytes: bytesOf(held), phase, pinned: pinned(), busy, usedAt, loadedAt }];
     });
   }
@@ -140,6 +147,10 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
 
   function isWanted({ wantedBy, resident: { host } }: Place): boolean {
     return wantedBy !== undefined || host.registry.liveCount > 0;
+  }
+
+  function hasJobs({ coming, resident: { host } }: Place): boolean {
+    return coming > 0 || host.registry.liveCount > 0;
   }
 
   /** Lets load what fits, in the order in which they have come: a small one that overtook the others would keep them waiting for ever. */
@@ -200,9 +211,17 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     forgetExpiry(held);
     const { host, pinned, keepAliveMs } = held.resident;
     const ms = held.keepAliveMs ?? keepAliveMs();
-    if (pinned() || ms === Infinity || host.state.name !== "ready" || host.registry.liveCount > 0) return;
+    if (pinned() || ms === Infinity || host.state.name !== "ready" || hasJobs(held)) return;
     const timer = clock.setTimeout(() => void unload(host, "idle"), ms);
     held.expiry = { at: clock.now() + ms, timer };
+  }
+
+  /** No job has it stay, or wait for its turn. */
+  function rest(held: Place): void {
+    startExpiry(held);
+    if (held.wantedBy === "job") held.wantedBy = undefined;
+    if (held.wantedBy === undefined && line.delete(held)) held.resident.host.giveWay();
+    advance();
   }
 
   function onState(held: Place, state: ModelHost["state"]["name"]): void {
@@ -231,6 +250,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
         plan: undefined,
         preparing: false,
         wantedBy: undefined,
+        coming: 0,
         usedAt: clock.now(),
         loadedAt: 0,
         failedAt: -Infinity,
@@ -251,12 +271,19 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       if (closed) return;
       const held = placeOf(host);
       held.usedAt = clock.now();
+      if (asked === undefined) held.coming += 1;
       if (host.state.name !== "ready") held.wantedBy = asked === undefined ? (held.wantedBy ?? "job") : "name";
       forgetExpiry(held);
       const { name } = host.state;
       if (name === "unloaded") queue(held);
       else if (name === "failed" && (asked !== undefined || clock.now() - held.failedAt >= retryAfterMs)) queue(held);
-      else if (name === "ready" && host.registry.liveCount === 0) startExpiry(held);
+      else if (name === "ready") startExpiry(held);
+    },
+    settled(host) {
+      const held = places.get(host);
+      if (held === undefined || closed) return;
+      held.coming -= 1;
+      if (!hasJobs(held)) rest(held);
     },
     unload: (host, reason, between) => unload(host, reason, between === undefined ? {} : { between }),
     onIdle(host, { spec }) {
@@ -264,10 +291,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       if (held === undefined || closed) return;
       held.usedAt = clock.now();
       held.keepAliveMs = spec.keepAliveMs;
-      startExpiry(held);
-      if (held.wantedBy === "job") held.wantedBy = undefined;
-      if (held.wantedBy === undefined && line.delete(held)) host.giveWay();
-      advance();
+      if (!hasJobs(held)) rest(held);
     },
     keep(host, ms) {
       const held = placeOf(host);

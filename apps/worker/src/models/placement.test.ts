@@ -1,0 +1,153 @@
+import { expect, test } from "vitest";
+import { place } from "./placement.ts";
+import type { Budget, Placement, Tenant } from "./placement.ts";
+
+const mib = 2 ** 20;
+const now = 100_000;
+const budget: Budget = { bytes: 300 * mib, models: 3, leastStayMs: 5_000 };
+
+/** Loaded long ago, idle, not pinned, and of 100 MiB. */
+function tenant(key: string, more: Partial<Tenant> = {}): Tenant {
+  const usual = { bytes: 100 * mib, phase: "loaded", pinned: false, busy: false, usedAt: 0, loadedAt: 0 } as const;
+  return { key, ...usual, ...more };
+}
+
+const full = ["a", "b", "c"].map((key) => tenant(key));
+const evict = (...keys: string[]): Placement => ({ kind: "evict", keys });
+const wait = (untilMs?: number): Placement => ({ kind: "wait", untilMs });
+const never = (reason: string): Placement => ({ kind: "never", reason });
+
+test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Budget>, Placement]>([
+  ["an empty budget has room", 300, [], {}, { kind: "fits" }],
+  ["what fits beside the others loads", 100, [tenant("a"), tenant("b")], {}, { kind: "fits" }],
+  ["without a budget in bytes, places alone count", 9_000, [tenant("a")], { bytes: undefined }, { kind: "fits" }],
+  ["one whose size nobody knows takes a place", 0, full, {}, evict("a")],
+  [
+    "the least recently used idle one leaves",
+    100,
+    [tenant("a", { usedAt: 3 }), tenant("b", { usedAt: 1 }), tenant("c", { usedAt: 2 })],
+    {},
+    evict("b"),
+  ],
+  ["as many leave as it needs", 200, full, {}, evict("a", "b")],
+  [
+    "an idle one leaves before a busy one that has been here for longer",
+    100,
+    [tenant("a", { busy: true }), tenant("b", { usedAt: now, loadedAt: now })],
+    { models: 2 },
+    evict("b"),
+  ],
+  [
+    "of busy ones the longest loaded leaves",
+    100,
+    [tenant("a", { busy: true, loadedAt: 2 }), tenant("b", { busy: true, loadedAt: 1, usedAt: now })],
+    { models: 2 },
+    evict("b"),
+  ],
+  [
+    "a busy one stays for a while first",
+    100,
+    [tenant("a", { busy: true, loadedAt: now - 4_999 }), tenant("b", { busy: true, loadedAt: now - 10 })],
+    { models: 2 },
+    wait(now + 1),
+  ],
+  [
+    "a busy one leaves when that while is over",
+    100,
+    [tenant("a", { busy: true, loadedAt: now - 5_000 }), tenant("b", { busy: true, loadedAt: now - 10 })],
+    { models: 2 },
+    evict("a"),
+  ],
+  [
+    "no idle one leaves in vain, while a busy one has to stay",
+    300,
+    [tenant("a"), tenant("b", { busy: true, loadedAt: now - 1_000 })],
+    {},
+    wait(now + 4_000),
+  ],
+  [
+    "a small one that was chosen first stays where a larger one leaves",
+    200,
+    [tenant("small", { bytes: 50 * mib, usedAt: 1 }), tenant("large", { bytes: 200 * mib, usedAt: 2 })],
+    {},
+    evict("large"),
+  ],
+  [
+    "a pinned one stays",
+    100,
+    [tenant("a", { pinned: true }), tenant("b", { usedAt: now }), tenant("c")],
+    {},
+    evict("c"),
+  ],
+  [
+    "a pinned one stays however long it has been here",
+    100,
+    [tenant("a", { pinned: true, busy: true }), tenant("b", { busy: true, loadedAt: now - 1 })],
+    { models: 2 },
+    wait(now + 4_999),
+  ],
+  [
+    "where one leaves already, nobody else has to",
+    100,
+    [...full.slice(1), tenant("a", { phase: "leaving" })],
+    {},
+    wait(),
+  ],
+  [
+    "where one leaves and does not suffice, another one does too",
+    200,
+    [tenant("a", { phase: "leaving" }), tenant("b"), tenant("c")],
+    {},
+    evict("b"),
+  ],
+  ["one that loads is let load", 100, [tenant("a", { phase: "loading" })], { models: 1 }, wait()],
+  ["more than the budget never fits", 301, [], {}, never("it takes 301 MiB, and the memory budget is 300 MiB")],
+  [
+    "what does not fit beside pinned ones never will",
+    201,
+    [tenant("a", { pinned: true })],
+    {},
+    never("it takes 201 MiB, and pinned models hold 100 MiB of a budget of 300 MiB"),
+  ],
+  [
+    "pinned ones may hold all places",
+    1,
+    [tenant("a", { pinned: true })],
+    { bytes: undefined, models: 1 },
+    never("it takes 1 MiB, and pinned models hold 100 MiB of 1 places"),
+  ],
+])("%s", (_name, sizeMib, tenants, changes, expected) => {
+  expect(place(sizeMib * mib, tenants, { ...budget, ...changes }, now)).toEqual(expected);
+});
+
+test("whoever is told to leave suffices, and not one of them is spared without harm", () => {
+  for (let round = 0; round < 2_000; round += 1) {
+    const random = (below: number): number => Math.floor(Math.random() * below);
+    const phases = ["loading", "loaded", "leaving"] as const;
+    const tenants = Array.from({ length: random(6) }, (_, key) => ({
+      key: String(key),
+      bytes: random(150) * mib,
+      phase: phases[random(3)] as Tenant["phase"],
+      pinned: random(5) === 0,
+      busy: random(2) === 0,
+      usedAt: random(now),
+      loadedAt: now - random(10_000),
+    }));
+    const limits = { ...budget, models: 1 + random(6) };
+    const bytes = random(320) * mib;
+    const placement = place(bytes, tenants, limits, now);
+    if (placement.kind !== "evict") continue;
+    const leaving = tenants.filter(({ key }) => placement.keys.includes(key));
+    const fitsWithout = (gone: readonly Tenant[]): boolean => {
+      const others = tenants.filter((one) => one.phase !== "leaving" && !gone.includes(one));
+      return place(bytes, others, limits, now).kind === "fits";
+    };
+    const story = JSON.stringify({ bytes, tenants, limits, placement });
+    expect(fitsWithout(leaving), story).toBe(true);
+    for (const one of leaving) {
+      expect(one, story).toMatchObject({ phase: "loaded", pinned: false });
+      expect(!one.busy || now - one.loadedAt >= limits.leastStayMs, story).toBe(true);
+      expect(fitsWithout(leaving.filter((other) => other !== one)), story).toBe(false);
+    }
+  }
+});

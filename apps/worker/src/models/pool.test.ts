@@ -1,0 +1,469 @@
+// The pool on a fake clock, over hosts whose engines load and leave when the test says so.
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type { Job } from "@waggle/jobs";
+import type { ModelMemory, ModelStateName } from "@waggle/protocol";
+import { createLogger } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, expect, test } from "vitest";
+import type { ModelHost } from "./model-host.ts";
+import { createModelState } from "./model-state.ts";
+import { createPool } from "./pool.ts";
+import type { LoadPlan, Pool, Resident } from "./pool.ts";
+
+const mib = 2 ** 20;
+const memoryOf = (mebibytes: number): ModelMemory => ({ total: mebibytes * mib }) as ModelMemory;
+
+interface Actor {
+  readonly host: ModelHost;
+  readonly state: () => ModelStateName;
+  /** Jobs that it has, waiting or running. */
+  jobs: number;
+  pinned: boolean;
+  keepAliveMs: number;
+  plan: () => LoadPlan | Promise<LoadPlan>;
+  /** How often it has begun to load. */
+  readonly loads: () => number;
+  readonly failure: () => string | undefined;
+  loaded(): void;
+  /** Its last running job has ended, and its engine is gone. */
+  left(): Promise<void>;
+  /** A job of it ends, and it has no other; the job said that it be kept so long. */
+  idle(keepAliveMs?: number): void;
+}
+
+/** Lets promises' reactions run: the pool's longest chain is a few turns. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+let clock: ReturnType<typeof createFakeClock>;
+let pool: Pool;
+let unloads: string[];
+let logLines: Record<string, unknown>[];
+
+function createTestPool(models: number, bytes?: number): void {
+  clock = createFakeClock();
+  unloads = [];
+  logLines = [];
+  const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
+  pool = createPool({
+    budget: { bytes, models, leastStayMs: 5_000 },
+    clock,
+    log: createLogger({ level: "info", format: "json", name: "test", destination: { write } }),
+    onUnload: (host, reason) => unloads.push(`${host.name} ${reason}`),
+  });
+}
+
+afterEach(() => {
+  pool.close();
+  expect(clock.pending).toBe(0);
+});
+
+function actor(name: string, sizeMib = 100): Actor {
+  const state = createModelState();
+  let leaving: Deferred<void> | undefined;
+  let loads = 0;
+  let failure: string | undefined;
+  const host = {
+    key: name,
+    name,
+    state,
+    residentBytes: undefined,
+    registry: {
+      get liveCount() {
+        return self.jobs;
+      },
+    },
+    dispatcher: { running: 0, waiting: 0 },
+    wait: (why: string) => state.apply("wait", why),
+    giveWay: () => state.apply("give_way"),
+    load() {
+      loads += 1;
+      state.apply("load");
+    },
+    fail(message: string) {
+      failure = message;
+      state.apply("fail", message);
+    },
+    async unload() {
+      if (state.name === "unloaded") return;
+      // Nothing is there yet that would have to leave.
+      const gone = state.name === "waiting" || state.name === "failed";
+      if (state.name !== "unloading") state.apply("unload");
+      leaving ??= deferred<void>();
+      if (gone) leaving.resolve();
+      await leaving.promise;
+      leaving = undefined;
+      if (state.name === "unloading") state.apply("unloaded");
+    },
+  } as unknown as ModelHost;
+  const self: Actor = {
+    host,
+    state: () => state.name,
+    jobs: 0,
+    pinned: false,
+    keepAliveMs: Infinity,
+    plan: () => ({ memory: memoryOf(sizeMib) }),
+    loads: () => loads,
+    failure: () => failure,
+    loaded: () => state.apply("loaded"),
+    async left() {
+      expect(leaving, `${name} was not told to leave`).toBeDefined();
+      leaving?.resolve();
+      await settle();
+    },
+    idle(keepAliveMs) {
+      self.jobs = 0;
+      pool.onIdle(host, { spec: { keepAliveMs } } as Job);
+    },
+  };
+  const resident: Resident = {
+    host,
+    pinned: () => self.pinned,
+    keepAliveMs: () => self.keepAliveMs,
+    prepare: () => self.plan(),
+  };
+  pool.add(resident);
+  return self;
+}
+
+/** It comes for a job of its own. */
+function ask(one: Actor): void {
+  pool.want(one.host);
+  one.jobs += 1;
+  pool.settled(one.host);
+}
+
+async function loadNow(...actors: readonly Actor[]): Promise<void> {
+  for (const one of actors) {
+    ask(one);
+    one.loaded();
+    clock.advance(1);
+    one.idle();
+  }
+  await settle();
+}
+
+test("what fits loads at once, and what does not waits until the least recently used one has left", async () => {
+  createTestPool(2);
+  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  await loadNow(a, b);
+  clock.advance(10);
+  pool.want(a.host, "asked");
+  expect([a.state(), b.state()]).toEqual(["ready", "ready"]);
+  ask(c);
+  expect([a.state(), b.state(), c.state()]).toEqual(["ready", "unloading", "waiting"]);
+  await b.left();
+  expect([b.state(), c.state()]).toEqual(["unloaded", "loading"]);
+  expect(unloads).toEqual(["b memory"]);
+  expect(logLines).toEqual([
+    expect.objectContaining({ msg: "model_unload", model: "b", reason: "memory", for: "c", jobs: 0, waiting: 0 }),
+  ]);
+});
+
+test("they load in the order in which they came, though a later one would fit already", async () => {
+  createTestPool(4, 300 * mib);
+  const [a, big, small] = [actor("a", 200), actor("big", 200), actor("small", 50)] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  ask(big);
+  ask(small);
+  await settle();
+  expect([a.state(), big.state(), small.state()]).toEqual(["ready", "waiting", "waiting"]);
+  a.idle();
+  expect(a.state()).toBe("unloading");
+  await a.left();
+  expect([big.state(), small.state()]).toEqual(["loading", "loading"]);
+});
+
+test("one whose file has to be found comes into the line when it is found", async () => {
+  createTestPool(1);
+  const [slow, quick] = [actor("slow"), actor("quick")] as const;
+  const found = deferred<LoadPlan>();
+  slow.plan = () => found.promise;
+  ask(slow);
+  ask(quick);
+  expect([slow.state(), quick.state()]).toEqual(["waiting", "loading"]);
+  quick.loaded();
+  quick.idle();
+  found.resolve({ memory: undefined });
+  await settle();
+  await quick.left();
+  expect(slow.state()).toBe("loading");
+});
+
+test("a busy one leaves for another only when it has been here for a while", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  ask(b);
+  clock.advance(4_999);
+  expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
+  clock.advance(1);
+  expect([a.state(), b.state()]).toEqual(["unloading", "waiting"]);
+  await a.left();
+  // Its own jobs still wait: it stands behind b.
+  expect([a.state(), b.state()]).toEqual(["waiting", "loading"]);
+  b.loaded();
+  b.idle();
+  await settle();
+  await b.left();
+  expect([a.state(), b.state(), a.loads()]).toEqual(["loading", "unloaded", 2]);
+});
+
+test("a pinned one stays, and what does not fit beside it is told so", async () => {
+  createTestPool(2, 250 * mib);
+  const [a, b] = [actor("a"), actor("b", 200)] as const;
+  a.pinned = true;
+  a.keepAliveMs = 10;
+  await loadNow(a);
+  clock.advance(1_000_000);
+  ask(b);
+  expect([a.state(), b.state()]).toEqual(["ready", "failed"]);
+  expect(b.failure()).toMatch(/^Cannot load model b: it takes 200 MiB, and pinned models hold 100 MiB/);
+});
+
+test.each<[name: string, usual: number, job: number | undefined, staysMs: number]>([
+  ["as configured", 60_000, undefined, 60_000],
+  ["for ever", Infinity, undefined, Infinity],
+  ["not at all", 0, undefined, 0],
+  ["as its last job said", 60_000, 5_000, 5_000],
+  ["for ever, as its last job said", 60_000, Infinity, Infinity],
+  ["not at all, as its last job said", Infinity, 0, 0],
+])("a model stays without jobs %s", async (_, usual, job, staysMs) => {
+  createTestPool(2);
+  const a = actor("a");
+  a.keepAliveMs = usual;
+  ask(a);
+  a.loaded();
+  clock.advance(1_000_000);
+  expect(pool.expiresAt(a.host), "while it has a job").toBeUndefined();
+  a.idle(job);
+  if (staysMs === Infinity) {
+    expect([pool.expiresAt(a.host), clock.pending]).toEqual([undefined, 0]);
+    return;
+  }
+  expect(pool.expiresAt(a.host)).toBe(clock.now() + staysMs);
+  if (staysMs > 0) clock.advance(staysMs - 1);
+  expect(a.state()).toBe("ready");
+  clock.advance(staysMs > 0 ? 1 : 0);
+  expect([a.state(), pool.expiresAt(a.host)]).toEqual(["unloading", undefined]);
+  await a.left();
+  expect([a.state(), unloads]).toEqual(["unloaded", ["a idle"]]);
+});
+
+test("whoever asks for it has it stay for longer, and a job that runs keeps it", async () => {
+  createTestPool(2);
+  const a = actor("a");
+  a.keepAliveMs = 1_000;
+  await loadNow(a);
+  clock.advance(900);
+  pool.want(a.host, "asked");
+  clock.advance(900);
+  ask(a);
+  clock.advance(100_000);
+  expect(a.state()).toBe("ready");
+  a.idle();
+  pool.keep(a.host, 50);
+  clock.advance(50);
+  expect(a.state()).toBe("unloading");
+});
+
+test("a job that is about to come keeps it, and one that was refused does not", async () => {
+  createTestPool(2);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  a.keepAliveMs = 0;
+  ask(a);
+  a.loaded();
+  pool.want(a.host);
+  a.idle();
+  clock.advance(10_000);
+  expect([a.state(), clock.pending]).toEqual(["ready", 0]);
+  pool.settled(a.host);
+  clock.advance(0);
+  expect(a.state()).toBe("unloading");
+  pool.want(b.host);
+  b.loaded();
+  await settle();
+  pool.settled(b.host);
+  expect(b.state()).toBe("ready");
+});
+
+test("what nobody wants any more, since the job was refused, does not stand in the line", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  pool.want(b.host);
+  expect(b.state()).toBe("waiting");
+  pool.settled(b.host);
+  expect(b.state()).toBe("unloaded");
+  expect(clock.pending).toBe(0);
+});
+
+test("what it was to be kept by one job is not what it is kept by the next one", async () => {
+  createTestPool(2);
+  const a = actor("a");
+  a.keepAliveMs = 1_000;
+  ask(a);
+  a.loaded();
+  a.idle(Infinity);
+  ask(a);
+  a.idle();
+  expect(pool.expiresAt(a.host)).toBe(1_000);
+});
+
+test("when its jobs are cancelled while it waits, it gives way", async () => {
+  createTestPool(1);
+  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  ask(b);
+  ask(c);
+  b.idle();
+  expect([b.state(), c.state()]).toEqual(["unloaded", "waiting"]);
+  a.idle();
+  await a.left();
+  expect([b.loads(), c.state()]).toEqual([0, "loading"]);
+});
+
+test("who asked for it by its name waits on when its jobs are cancelled", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  pool.want(b.host, "asked");
+  ask(b);
+  b.idle();
+  expect(b.state()).toBe("waiting");
+  a.idle();
+  await a.left();
+  expect(b.state()).toBe("loading");
+});
+
+test("one whose jobs are gone before its file is found does not load", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  const found = deferred<LoadPlan>();
+  a.plan = () => found.promise;
+  ask(a);
+  a.idle();
+  found.resolve({ memory: undefined });
+  await settle();
+  expect([a.state(), a.loads()]).toEqual(["unloaded", 0]);
+});
+
+test("what could not be loaded is tried again after half a minute, and at once when it is asked for by name", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  let tries = 0;
+  a.plan = () => {
+    tries += 1;
+    return tries === 2 ? Promise.reject(new Error("no such file")) : Promise.resolve({ memory: memoryOf(1) });
+  };
+  ask(a);
+  await settle();
+  a.host.fail("broken");
+  a.jobs = 0;
+  clock.advance(29_999);
+  pool.want(a.host);
+  expect([a.state(), tries]).toEqual(["failed", 1]);
+  pool.want(a.host, "asked");
+  await settle();
+  expect([a.state(), a.failure(), tries]).toEqual(["failed", "no such file", 2]);
+  clock.advance(29_999);
+  pool.want(a.host);
+  expect(tries).toBe(2);
+  clock.advance(1);
+  ask(a);
+  await settle();
+  expect([a.state(), tries]).toEqual(["loading", 3]);
+});
+
+test("one that fails makes way for the next in line", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  ask(b);
+  a.host.fail("broken");
+  await settle();
+  expect([a.state(), b.state()]).toEqual(["failed", "loading"]);
+});
+
+test("one that is unloaded with jobs waiting comes back, and finds what was done between", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  ask(a);
+  a.loaded();
+  await settle();
+  let sizeMib = 100;
+  a.plan = () => ({ memory: memoryOf(sizeMib) });
+  const over = pool.unload(a.host, "replaced", () => (sizeMib = 7));
+  await a.left();
+  await over;
+  expect([a.state(), a.loads(), pool.memoryOf(a.host)?.total, unloads]).toEqual([
+    "loading",
+    2,
+    7 * mib,
+    ["a replaced"],
+  ]);
+  a.loaded();
+  a.idle();
+  const again = pool.unload(a.host, "asked");
+  await a.left();
+  await again;
+  expect([a.state(), a.loads()]).toEqual(["unloaded", 2]);
+});
+
+test("it says what is used, and whether more would find room", async () => {
+  createTestPool(3, 300 * mib);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  await loadNow(a, b);
+  expect(pool.usedBytes).toBe(200 * mib);
+  expect([pool.hasRoom(300 * mib, []), pool.hasRoom(201 * mib, [a.host])]).toEqual([true, false]);
+  b.pinned = true;
+  expect([pool.hasRoom(200 * mib, []), pool.hasRoom(101 * mib, [a.host])]).toEqual([true, false]);
+  Object.assign(a.host, { residentBytes: 150 * mib });
+  expect(pool.usedBytes, "what it takes in fact, where that is more").toBe(250 * mib);
+});
+
+test("one that is removed does not come back, and its room is the others'", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  await loadNow(a);
+  const over = pool.unload(a.host, "removed");
+  ask(b);
+  a.jobs = 1;
+  pool.remove(a.host);
+  expect(b.state()).toBe("loading");
+  await a.left();
+  await over;
+  expect([a.state(), a.loads()]).toEqual(["unloaded", 1]);
+});
+
+test("when it is closed nothing loads any more, and no timer is left", async () => {
+  createTestPool(2);
+  const [a, b, c] = [actor("a"), actor("b"), actor("c")] as const;
+  a.keepAliveMs = 1_000;
+  await loadNow(a);
+  ask(b);
+  b.loaded();
+  await settle();
+  pool.want(a.host);
+  a.jobs = 1;
+  ask(c);
+  expect(clock.pending, "it looks again when one may leave").toBe(1);
+  pool.close();
+  expect(clock.pending).toBe(0);
+  a.idle();
+  await settle();
+  pool.want(c.host, "asked");
+  expect([c.state(), c.loads(), clock.pending]).toEqual(["waiting", 0, 0]);
+});
