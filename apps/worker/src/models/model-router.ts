@@ -21,7 +21,13 @@ export interface ModelRouter extends JobDispatcher {
   idle(host: ModelHost): Promise<void>;
 }
 
-export function createModelRouter({ hosts, hostOf, onWanted, onAccepted: tell, onSettled }: RouterOptions): ModelRouter {
+export function createModelRouter({
+  hosts,
+  hostOf,
+  onWanted,
+  onAccepted: tell,
+  onSettled,
+}: RouterOptions): ModelRouter {
   const hostsOfJobs = new WeakMap<Job, ModelHost>();
   /** Jobs that are being accepted, by their hosts, and who waits until there is none. */
   const pending = new Map<ModelHost, { count: number; readonly none: Deferred<void> }>();

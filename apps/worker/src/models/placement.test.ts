@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { place } from "./placement.ts";
 import type { Budget, Placement, Tenant } from "./placement.ts";
@@ -120,34 +121,39 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
   expect(place(sizeMib * mib, tenants, { ...budget, ...changes }, now)).toEqual(expected);
 });
 
+const tenantArbitrary = fc.record({
+  bytes: fc.integer({ min: 0, max: 150 * mib }),
+  phase: fc.constantFrom("loading", "loaded", "leaving"),
+  pinned: fc.nat(4).map((one) => one === 0),
+  busy: fc.boolean(),
+  usedAt: fc.nat(now),
+  loadedAt: fc.nat(10_000).map((ago) => now - ago),
+});
+const tenantsArbitrary = fc
+  .array(tenantArbitrary, { maxLength: 5 })
+  .map((all) => all.map((one, key): Tenant => ({ key: String(key), ...one })));
+
 test("whoever is told to leave suffices, and not one of them is spared without harm", () => {
-  for (let round = 0; round < 2_000; round += 1) {
-    const random = (below: number): number => Math.floor(Math.random() * below);
-    const phases = ["loading", "loaded", "leaving"] as const;
-    const tenants = Array.from({ length: random(6) }, (_, key) => ({
-      key: String(key),
-      bytes: random(150) * mib,
-      phase: phases[random(3)] as Tenant["phase"],
-      pinned: random(5) === 0,
-      busy: random(2) === 0,
-      usedAt: random(now),
-      loadedAt: now - random(10_000),
-    }));
-    const limits = { ...budget, models: 1 + random(6) };
-    const bytes = random(320) * mib;
-    const placement = place(bytes, tenants, limits, now);
-    if (placement.kind !== "evict") continue;
-    const leaving = tenants.filter(({ key }) => placement.keys.includes(key));
-    const fitsWithout = (gone: readonly Tenant[]): boolean => {
-      const others = tenants.filter((one) => one.phase !== "leaving" && !gone.includes(one));
-      return place(bytes, others, limits, now).kind === "fits";
-    };
-    const story = JSON.stringify({ bytes, tenants, limits, placement });
-    expect(fitsWithout(leaving), story).toBe(true);
-    for (const one of leaving) {
-      expect(one, story).toMatchObject({ phase: "loaded", pinned: false });
-      expect(!one.busy || now - one.loadedAt >= limits.leastStayMs, story).toBe(true);
-      expect(fitsWithout(leaving.filter((other) => other !== one)), story).toBe(false);
-    }
-  }
+  const property = fc.property(
+    tenantsArbitrary,
+    fc.nat(320 * mib),
+    fc.integer({ min: 1, max: 6 }),
+    (all, bytes, models) => {
+      const limits = { ...budget, models };
+      const placement = place(bytes, all, limits, now);
+      if (placement.kind !== "evict") return;
+      const leaving = all.filter(({ key }) => placement.keys.includes(key));
+      const fitsWithout = (gone: readonly Tenant[]): boolean => {
+        const others = all.filter((one) => one.phase !== "leaving" && !gone.includes(one));
+        return place(bytes, others, limits, now).kind === "fits";
+      };
+      expect(fitsWithout(leaving)).toBe(true);
+      for (const one of leaving) {
+        expect(one).toMatchObject({ phase: "loaded", pinned: false });
+        expect(!one.busy || now - one.loadedAt >= limits.leastStayMs).toBe(true);
+        expect(fitsWithout(leaving.filter((other) => other !== one))).toBe(false);
+      }
+    },
+  );
+  fc.assert(property, { numRuns: 500 });
 });

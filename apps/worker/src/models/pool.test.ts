@@ -57,7 +57,7 @@ function createTestPool(models: number, bytes?: number): void {
 
 afterEach(() => {
   pool.close();
-  expect(clock.pending).toBe(0);
+  if (clock.pending > 0) throw new Error(`${clock.pending} timers are left`);
 });
 
 function actor(name: string, sizeMib = 100): Actor {
@@ -420,6 +420,52 @@ test("one that is unloaded with jobs waiting comes back, and finds what was done
   await a.left();
   await again;
   expect([a.state(), a.loads()]).toEqual(["unloaded", 2]);
+});
+
+test("one that is unloaded while a job is about to come, or somebody asks for it, comes back", async () => {
+  createTestPool(2);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  await loadNow(a, b);
+  pool.want(a.host);
+  const both = [pool.unload(a.host, "asked"), pool.unload(b.host, "asked")];
+  pool.want(b.host, "asked");
+  await a.left();
+  await b.left();
+  await Promise.all(both);
+  expect([a.state(), b.state()]).toEqual(["loading", "loading"]);
+  pool.settled(a.host);
+});
+
+test("what is to be done between is done before it loads again, whoever had it unloaded first", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  await loadNow(a);
+  a.jobs = 1;
+  let file = "old";
+  const loaded: string[] = [];
+  a.plan = () => {
+    loaded.push(file);
+    return { memory: undefined };
+  };
+  const first = pool.unload(a.host, "memory");
+  const second = pool.unload(a.host, "replaced", () => (file = "new"));
+  await a.left();
+  await Promise.all([first, second]);
+  expect([a.state(), loaded]).toEqual(["loading", ["new"]]);
+});
+
+test("a file that has been replaced while it was looked for does not load", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  const old = deferred<LoadPlan>();
+  a.plan = () => old.promise;
+  ask(a);
+  a.plan = () => ({ memory: memoryOf(7) });
+  await pool.unload(a.host, "replaced", () => {});
+  expect([a.state(), a.loads(), pool.memoryOf(a.host)?.total]).toEqual(["loading", 1, 7 * mib]);
+  old.reject(new Error("no such file"));
+  await settle();
+  expect([a.state(), a.failure()]).toEqual(["loading", undefined]);
 });
 
 test("it says what is used, and whether more would find room", async () => {

@@ -69,7 +69,10 @@ const retryAfterMs = 30_000;
 interface Place {
   readonly resident: Resident;
   plan: LoadPlan | undefined;
-  preparing: boolean;
+  /** While its file is being found. */
+  preparing: Promise<LoadPlan> | undefined;
+  /** To be done once its engine is gone, before anything is loaded again. */
+  readonly between: (() => void)[];
   /** Who wants it, while it is not here: a job, or somebody by its name, who waits whatever becomes of jobs. */
   wantedBy: "job" | "name" | undefined;
   /** Jobs that are neither accepted nor refused yet. */
@@ -113,14 +116,16 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   function queue(held: Place): void {
     const { host } = held.resident;
     if (host.state.name !== "waiting") host.wait("it waits for its turn");
-    if (held.preparing) return;
+    if (held.preparing !== undefined) return;
     try {
       const plan = held.resident.prepare();
       if (!(plan instanceof Promise)) return prepared(held, plan);
-      held.preparing = true;
+      held.preparing = plan;
+      // Another file may have taken its place meanwhile.
+      const isMeant = (): boolean => held.preparing === plan;
       plan.then(
-        (found) => prepared(held, found),
-        (error: unknown) => failed(held, error),
+        (found) => void (isMeant() && prepared(held, found)),
+        (error: unknown) => void (isMeant() && failed(held, error)),
       );
     } catch (error) {
       failed(held, error);
@@ -128,7 +133,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   }
 
   function prepared(held: Place, plan: LoadPlan): void {
-    held.preparing = false;
+    held.preparing = undefined;
     held.plan = plan;
     const { host } = held.resident;
     // It may have been unloaded meanwhile, or have been removed.
@@ -140,13 +145,13 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   }
 
   function failed(held: Place, error: unknown): void {
-    held.preparing = false;
+    held.preparing = undefined;
     if (closed || !places.has(held.resident.host)) return;
     held.resident.host.fail(error instanceof Error ? error.message : String(error));
   }
 
-  function isWanted({ wantedBy, resident: { host } }: Place): boolean {
-    return wantedBy !== undefined || host.registry.liveCount > 0;
+  function isWanted(held: Place): boolean {
+    return held.wantedBy !== undefined || hasJobs(held);
   }
 
   function hasJobs({ coming, resident: { host } }: Place): boolean {
@@ -195,10 +200,14 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       log.info({ ...facts, ...why }, "model_unload");
       onUnload(host, reason);
     }
+    if (between !== undefined) held.between.push(between);
     await host.unload();
-    between?.();
+    // Whoever waited first goes on first, and may have it load: what is to be done before that is done by then, whoever asked for it.
+    const changes = held.between.splice(0);
+    if (changes.length > 0) held.preparing = undefined;
+    for (const change of changes) change();
     if (closed || places.get(host) !== held) return;
-    if (host.state.name === "unloaded" && host.registry.liveCount > 0) queue(held);
+    if (host.state.name === "unloaded" && isWanted(held)) queue(held);
     advance();
   }
 
@@ -248,7 +257,8 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       const held: Place = {
         resident,
         plan: undefined,
-        preparing: false,
+        preparing: undefined,
+        between: [],
         wantedBy: undefined,
         coming: 0,
         usedAt: clock.now(),

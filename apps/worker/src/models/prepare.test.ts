@@ -36,6 +36,16 @@ test("a file is described by its header", async () => {
   expect(hosted.facts?.bytes).toBeGreaterThan(1e6);
 });
 
+test("what is known of a file says nothing of the one that has taken its place meanwhile", async () => {
+  const path = join(folder, "a.gguf");
+  copyFileSync(embeddedModelPath(), path);
+  const hosted = hostedFile(path);
+  const prepared = prepareModel(hosted, options());
+  Object.assign(hosted, { reference: "b.gguf" });
+  await prepared;
+  expect(hosted.facts).toBeUndefined();
+});
+
 test("what is missing is an error that names it", async () => {
   await expect(prepareModel(hostedFile("/nowhere/x.gguf"), options())).rejects.toThrow(
     "Cannot load model /nowhere/x.gguf: no such file",

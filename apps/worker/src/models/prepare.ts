@@ -29,12 +29,14 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
     onProgress: ({ doneBytes, totalBytes }) => report(totalBytes ? doneBytes / totalBytes : 0, doneBytes),
   });
   const header = await headerOf(path);
-  hosted.facts = {
-    path,
-    bytes: header?.fileBytes ?? 0,
-    modifiedAt: statSync(path).mtime.toISOString(),
-    card: header === undefined ? undefined : modelCardOf(header),
-  };
+  // Another file may have taken its place meanwhile.
+  if (hosted.reference === reference)
+    hosted.facts = {
+      path,
+      bytes: header?.fileBytes ?? 0,
+      modifiedAt: statSync(path).mtime.toISOString(),
+      card: header === undefined ? undefined : modelCardOf(header),
+    };
   return { memory: header === undefined ? undefined : options.memoryOf(header, path) };
 }
 
