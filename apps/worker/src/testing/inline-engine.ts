@@ -26,6 +26,8 @@ export interface InlineEngineOptions {
   readonly fake?: Partial<FakeBackendOptions> | undefined;
   /** Default: events at once, commands a microtask later. */
   readonly link?: InlineLink | undefined;
+  /** The file that it says to have loaded; none by default. */
+  readonly modelPath?: string | undefined;
   /** Loads only when it is told to. */
   readonly loadLater: boolean;
 }
@@ -37,6 +39,8 @@ export interface InlineEngine extends EngineHost {
   load(): void;
   /** It dies as a killed process does: without a word. */
   kill(message?: string): void;
+  /** It cannot be loaded, or does not come back. */
+  giveUp(message: string): void;
 }
 
 export function createInlineEngine(options: InlineEngineOptions, events: EngineHostEvents): InlineEngine {
@@ -72,7 +76,8 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     backend = newBackend;
     engine = born;
     running = engine.run();
-    events.onReady(newBackend.info, 0);
+    const { modelPath } = options;
+    events.onReady(modelPath === undefined ? newBackend.info : { ...newBackend.info, modelPath }, 0);
   }
 
   return {
@@ -88,6 +93,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
       events.onDeath("signal");
       events.onLost("signal", message);
     },
+    giveUp: (message) => events.onGaveUp(message, starts === 0),
     start() {
       if (!options.loadLater) load();
     },

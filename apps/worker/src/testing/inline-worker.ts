@@ -18,7 +18,7 @@ import { createInlineEngine } from "./inline-engine.ts";
 import type { InlineEngine, InlineLink } from "./inline-engine.ts";
 
 export interface InlineWorkerOptions {
-  readonly slots?: number;
+  readonly slots?: number | undefined;
   readonly contextSize?: number;
   /** The name that the model is served under; its own by default. */
   readonly modelRef?: string;
@@ -29,7 +29,7 @@ export interface InlineWorkerOptions {
   readonly fake?: Partial<FakeBackendOptions>;
   /** Of ended jobs that can be replayed; 1,000 by default. */
   readonly endedJobsKept?: number;
-  readonly access?: Partial<HttpAccess>;
+  readonly access?: Partial<HttpAccess> | undefined;
   readonly maxBodyBytes?: number;
   readonly maxStreamsPerClient?: number;
   /** Default: ready from the start. */
@@ -78,7 +78,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     name: "test",
     destination: { write: (line: string) => void logLines.push(JSON.parse(line) as Record<string, unknown>) },
   });
-  const config = configOf(options);
+  const config = inlineConfigOf(options);
   let engine: InlineEngine | undefined;
   const worker = createWorker({
     config,
@@ -128,7 +128,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
 }
 
 /** The daemon's own defaults, but for what a test asks for. */
-function configOf(options: InlineWorkerOptions): WorkerConfig {
+export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
   const { access = {}, limits = {} } = options;
   const parsed = parseConfig(["--local-mode", "--backend", "fake", "--worker-id", "test", "--log-format", "json"], {});
   if (parsed.kind === "exit") throw new Error(parsed.stderr);

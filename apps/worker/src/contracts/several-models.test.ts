@@ -1,0 +1,340 @@
+// What a worker of several models promises, whichever route is asked.
+import { createStepGate, expectedFakeText } from "@waggle/engine";
+import type { ModelEvent, ModelStatus, ModelStatuses, StreamEvent } from "@waggle/protocol";
+import { parseSse } from "@waggle/sse";
+import { createTokenTable } from "@waggle/front";
+import { afterEach, describe, expect, test } from "vitest";
+import { readEvents, textOf } from "../testing/events.ts";
+import type { StreamReader } from "../testing/events.ts";
+import { createSeveralModels } from "../testing/several-models.ts";
+import type { SeveralModels, SeveralModelsOptions } from "../testing/several-models.ts";
+
+let worker: SeveralModels;
+afterEach(() => worker.close());
+
+function start(options: Partial<SeveralModelsOptions> = {}): void {
+  worker = createSeveralModels({ models: ["ant", "bee"], ...options });
+}
+
+async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
+  return await worker.app.request(path, init);
+}
+
+async function stream(model: string, more: Record<string, unknown> = {}): Promise<StreamReader> {
+  const response = await post("/v1/inference", { model, prompt: `to ${model} [eog:9]`, temperature: 0, ...more });
+  expect(response.status).toBe(200);
+  return readEvents(response);
+}
+
+/** What a change told last. */
+async function change(path: string, body: unknown): Promise<ModelEvent | undefined> {
+  const response = await post(path, body);
+  if (response.body === null || !response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  let last: ModelEvent | undefined;
+  for await (const { data } of parseSse(response.body)) if (data !== "[DONE]") last = JSON.parse(data) as ModelEvent;
+  return last;
+}
+
+async function status(name: string): Promise<ModelStatus | undefined> {
+  const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost" } });
+  return ((await response.json()) as ModelStatuses).models.find((model) => model.name === name);
+}
+
+const endOf = (events: readonly StreamEvent[]): StreamEvent | undefined => events.at(-1);
+const fileIn = (events: readonly StreamEvent[]): string | undefined => {
+  const started = events.find((event) => event.type === "started");
+  return started?.type === "started" ? started.model_file : undefined;
+};
+const isLoading = (event: StreamEvent): boolean => event.type === "status" && event.status === "loading";
+
+const textFor = (text: string): string =>
+  expectedFakeText({ kind: "text", text }, { temperature: 0, seed: 42, ignore_eos: false }, 100);
+
+/** An answer from the file, whole. */
+async function expectAnswer(reader: StreamReader, file: string, prompt: string): Promise<void> {
+  const { events, done, failed } = await reader.rest();
+  expect([fileIn(events), textOf(events), done, failed]).toEqual([file, textFor(prompt), true, false]);
+  expect(endOf(events)).toMatchObject({ type: "end", finish_reason: "stop" });
+}
+
+const messages = [{ role: "user", content: "hello [eog:5]" }];
+const limits = { max_tokens: 20 };
+
+describe("a name", () => {
+  const routes: readonly (readonly [path: string, body: Record<string, unknown>])[] = [
+    ["/v1/inference", { prompt: "hello [eog:5]" }],
+    ["/v1/chat/completions", { messages }],
+    ["/v1/completions", { prompt: "hello [eog:5]" }],
+    ["/v1/responses", { input: "hello [eog:5]" }],
+    ["/v1/messages", { messages, ...limits }],
+    ["/api/chat", { messages, stream: false }],
+    ["/api/generate", { prompt: "hello [eog:5]", stream: false }],
+  ];
+
+  test.each(routes)("at %s means its model, by an alias and in other letters too", async (path, body) => {
+    start({ aliases: { bee: ["gpt-4o"] } });
+    await change("/v1/models/load", { model: "bee" });
+    for (const model of ["bee", "gpt-4o", "BEE:latest"]) {
+      const response = await post(path, { ...body, model });
+      await response.text();
+      expect([response.status, model]).toEqual([200, model]);
+    }
+    expect([worker.answered("bee"), worker.answered("ant")]).toEqual([3, 0]);
+  });
+
+  test.each(routes)("at %s that nobody knows is told with those that there are", async (path, body) => {
+    start();
+    const response = await post(path, { ...body, model: "wasp" });
+    expect(response.status).toBe(404);
+    expect(await response.text()).toMatch(
+      // Ollama's clients look for its own words.
+      path.startsWith("/api/")
+        ? "model 'wasp' not found"
+        : /Cannot find model \\?"wasp\\?": this worker serves ant, bee\./,
+    );
+    expect([worker.engines("ant"), worker.engines("bee")]).toEqual([0, 0]);
+  });
+
+  test("has to be said, unless there is one for those who say none or another one", async () => {
+    start();
+    expect((await post("/v1/inference", { prompt: "hello" })).status).toBe(400);
+    await worker.close();
+    start({ defaultModel: "bee" });
+    for (const named of [{}, { model: "wasp" }]) {
+      const { events } = await readEvents(await post("/v1/inference", { prompt: "hello [eog:5]", ...named })).rest();
+      expect(fileIn(events)).toBe("bee.gguf");
+    }
+  });
+
+  test("of an embedding model is not that of one that generates", async () => {
+    start({ fakes: { bee: { kind: "embed" } } });
+    await change("/v1/models/load", { model: "bee" });
+    const vectors = await post("/v1/embeddings", { model: "bee", input: ["a", "b"] });
+    expect([vectors.status, await vectors.json()]).toEqual([200, expect.objectContaining({ model: "bee" })]);
+    expect(worker.engines("ant")).toBe(0);
+  });
+
+  test("may be added, and is nobody else's then", async () => {
+    start();
+    expect((await post("/api/copy", { source: "bee", destination: "hornet" })).status).toBe(200);
+    const reader = await stream("hornet");
+    await expectAnswer(reader, "bee.gguf", "to hornet [eog:9]");
+    expect((await post("/api/copy", { source: "ant", destination: "hornet" })).status).toBe(409);
+    expect((await status("bee"))?.aliases).toEqual(["hornet"]);
+  });
+});
+
+describe("a model is loaded on demand", () => {
+  test("while the stream says so, and the one that is idle leaves for it", async () => {
+    start({ atOnce: 1, loadLater: ["bee"] });
+    await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+    const reader = await stream("bee");
+    await reader.until(isLoading);
+    (await worker.engine("bee")).load();
+    await expectAnswer(reader, "bee.gguf", "to bee [eog:9]");
+    expect(await status("ant")).toMatchObject({ state: "unloaded", loads: 1 });
+    expect(worker.logLines).toContainEqual(
+      expect.objectContaining({ msg: "model_unload", model: "ant", reason: "memory", for: "bee", jobs: 0 }),
+    );
+  });
+
+  test("one that is busy finishes its stream first", async () => {
+    const gate = createStepGate();
+    start({ atOnce: 1, gates: { ant: gate } });
+    const first = await stream("ant");
+    const second = await stream("bee");
+    await second.until(isLoading);
+    expect(worker.engines("bee")).toBe(0);
+    gate.open();
+    await expectAnswer(first, "ant.gguf", "to ant [eog:9]");
+    await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
+  });
+
+  test("and unloaded when its last job is over and said so", async () => {
+    start();
+    await expectAnswer(await stream("bee", { keep_alive: -1 }), "bee.gguf", "to bee [eog:9]");
+    for (let times = 0; times < 2; times += 1) {
+      await expectAnswer(await stream("ant", { keep_alive: 0 }), "ant.gguf", "to ant [eog:9]");
+      await expect.poll(async () => (await status("ant"))?.state).toBe("unloaded");
+    }
+    expect([worker.engines("ant"), (await status("bee"))?.state]).toEqual([2, "ready"]);
+  });
+
+  test("a failure of one is told to those who asked for it, and to nobody else", async () => {
+    start({ loadLater: ["bee"] });
+    const reader = await stream("bee");
+    (await worker.engine("bee")).giveUp("Cannot load model bee: it is broken.");
+    const { events } = await reader.rest();
+    expect(endOf(events)).toMatchObject({
+      type: "error",
+      code: "unavailable",
+      message: expect.stringContaining("broken"),
+    });
+    expect(await status("bee")).toMatchObject({ state: "failed", reason: expect.stringContaining("broken") });
+    await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+  });
+});
+
+describe("an unload", () => {
+  test("waits for jobs that run, and those that wait have it come back", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gates: { ant: gate } });
+    const [running, waiting] = [await stream("ant"), await stream("ant")];
+    await running.until((event) => event.type === "status" && event.status === "thinking");
+    const unloaded = post("/v1/models/unload", { model: "ant" });
+    await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
+    gate.open();
+    await expectAnswer(running, "ant.gguf", "to ant [eog:9]");
+    expect((await unloaded).status).toBe(200);
+    await expectAnswer(waiting, "ant.gguf", "to ant [eog:9]");
+    expect([worker.engines("ant"), (await worker.engine("ant")).deaths]).toEqual([2, 0]);
+  });
+
+  test("of a pinned model is refused, and what has no room beside it is told so", async () => {
+    start({ atOnce: 1 });
+    expect((await post("/v1/models/pin", { model: "ant" })).status).toBe(200);
+    expect((await post("/v1/models/unload", { model: "ant" })).status).toBe(409);
+    const refused = await post("/v1/inference", { model: "bee", prompt: "hello" });
+    expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining("pinned")]);
+    expect(await status("ant")).toMatchObject({ state: "ready", pinned: true });
+    await post("/v1/models/pin", { model: "ant", pinned: false });
+    expect(await change("/v1/models/load", { model: "bee" })).toMatchObject({
+      type: "done",
+      model: { state: "ready" },
+    });
+    expect((await status("ant"))?.state).toBe("unloaded");
+  });
+});
+
+test("a session has one stream, whichever models it asks", async () => {
+  const gate = createStepGate();
+  start({ gates: { ant: gate } });
+  const first = await stream("ant", { session_id: "s" });
+  const second = await stream("bee", { session_id: "s" });
+  await expectAnswer(second, "bee.gguf", "to bee [eog:9]");
+  gate.open();
+  expect(endOf((await first.rest()).events)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
+});
+
+test("an engine's death ends its own streams, and no other model's", async () => {
+  const gates = { ant: createStepGate(), bee: createStepGate() };
+  start({ gates });
+  const [ant, bee] = [await stream("ant"), await stream("bee")];
+  for (const [gate, reader] of [
+    [gates.ant, ant],
+    [gates.bee, bee],
+  ] as const) {
+    const begun = reader.until((event) => event.type === "token");
+    gate.step(3);
+    await begun;
+  }
+  (await worker.engine("ant")).kill();
+  expect(endOf((await ant.rest()).events)).toMatchObject({ type: "error", code: "engine_failed" });
+  gates.bee.open();
+  await expectAnswer(bee, "bee.gguf", "to bee [eog:9]");
+  expect([(await status("ant"))?.state, (await status("bee"))?.state]).toEqual(["loading", "ready"]);
+});
+
+describe("a swap", () => {
+  test("has jobs before it answered by the old file, jobs after it by the new one", async () => {
+    const gate = createStepGate();
+    start({ gates: { ant: gate }, loadLater: ["bee"] });
+    const before = await stream("ant");
+    await before.until((event) => event.type === "status" && event.status === "thinking");
+    const swapped = change("/v1/models/swap", { model: "ant", reference: "bee" });
+    const next = await worker.engine("bee");
+    const meanwhile = await stream("ant");
+    expect(await status("ant")).toMatchObject({ replacing: { state: "loading" } });
+    expect((await post("/v1/models/swap", { model: "ant", reference: "bee" })).status).toBe(409);
+    next.load();
+    expect(await swapped).toMatchObject({ type: "done", model: { name: "ant", state: "ready", leaving: 1 } });
+    await expectAnswer(await stream("ant"), "bee.gguf", "to ant [eog:9]");
+    gate.open();
+    for (const reader of [before, meanwhile]) await expectAnswer(reader, "ant.gguf", "to ant [eog:9]");
+    await expect.poll(async () => (await status("ant"))?.leaving).toBeUndefined();
+    expect(worker.logLines).toContainEqual(
+      expect.objectContaining({ msg: "model_unload", reason: "replaced", jobs: 0 }),
+    );
+  });
+
+  test.each<[why: string, reference: string]>([
+    ["there is no such file", "wasp.gguf"],
+    ["it does not load", "bee"],
+  ])("that fails since %s leaves the old file where it is", async (_, reference) => {
+    start({ loadLater: ["bee"] });
+    await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+    const swapped = post("/v1/models/swap", { model: "ant", reference });
+    if (reference === "bee") (await worker.engine("bee")).giveUp("Cannot load model: broken.");
+    const told = await (await swapped).text();
+    expect(told).toContain(reference === "bee" ? "broken" : "no such file");
+    await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+    const after = await status("ant");
+    expect([after?.state, after?.replacing, worker.engines("ant")]).toEqual(["ready", undefined, 1]);
+    await expect.poll(() => worker.models.hosts().length).toBe(2);
+  });
+
+  test("in place answers who waited, by the old file where the new one cannot be loaded", async () => {
+    start({ loadLater: ["bee"] });
+    const swapped = post("/v1/models/swap", { model: "ant", reference: "bee" });
+    (await worker.engine("bee")).giveUp("Cannot load model: broken.");
+    expect(await (await swapped).text()).toContain("broken");
+    await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+  });
+});
+
+test("what Waggle has not downloaded is not deleted", async () => {
+  start();
+  const response = await worker.app.request("/v1/models/ant", { method: "DELETE", headers: { host: "localhost" } });
+  expect([response.status, await response.text()]).toEqual([
+    403,
+    expect.stringContaining("has not downloaded its file"),
+  ]);
+  await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+});
+
+describe("in network mode", () => {
+  const tokens = createTokenTable([
+    { name: "root", token: "root-secret", admin: true },
+    { name: "guest", token: "guest-secret" },
+  ]);
+  const root = { authorization: "Bearer root-secret" };
+  const guest = { authorization: "Bearer guest-secret" };
+
+  test.each<[method: string, path: string, body: unknown]>([
+    ["POST", "/v1/models/load", { model: "ant" }],
+    ["POST", "/v1/models/unload", { model: "ant" }],
+    ["POST", "/v1/models/pin", { model: "ant" }],
+    ["POST", "/v1/models/swap", { model: "ant", reference: "bee" }],
+    ["POST", "/v1/models/pull", { reference: "hf:user/repo" }],
+    ["DELETE", "/v1/models/ant", undefined],
+    ["POST", "/api/copy", { source: "ant", destination: "x" }],
+    ["DELETE", "/api/delete", { model: "ant" }],
+    ["POST", "/api/pull", { model: "x" }],
+  ])("%s %s is an admin's", async (method, path, body) => {
+    start({ access: { localMode: false, tokens: () => tokens } });
+    const ask = async (headers: Record<string, string>): Promise<number> => {
+      const init = {
+        method,
+        headers: { host: "localhost", ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      };
+      const response = await worker.app.request(path, init);
+      await response.text();
+      return response.status;
+    };
+    expect(await ask(guest)).toBe(403);
+    expect([worker.engines("ant"), worker.models.find("ant").aliases.size]).toEqual([0, 0]);
+    const deleting = method === "DELETE";
+    const allowed = await ask(root);
+    // What was not downloaded is not deleted, whoever asks.
+    if (deleting) expect(allowed).toBe(403);
+    else expect(allowed).not.toBe(403);
+  });
+
+  test("everybody who may ask sees the models", async () => {
+    start({ access: { localMode: false, tokens: () => tokens } });
+    const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost", ...guest } });
+    expect(response.status).toBe(200);
+  });
+});

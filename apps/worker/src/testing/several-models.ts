@@ -1,0 +1,138 @@
+// Owns a worker of several models without processes and sockets, for tests: the daemon's own composition around an engine in this process for
+// each file. A file is a name here; what a stream says of its file tells which engine has answered.
+import { deferred, systemClock } from "@waggle/async";
+import type { Clock, Deferred } from "@waggle/async";
+import type { FakeBackendOptions, StepGate } from "@waggle/engine";
+import { createTokenTable } from "@waggle/front";
+import type { App, HttpAccess } from "@waggle/front";
+import { WaggleError } from "@waggle/protocol";
+import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import type { Models } from "../models/models.ts";
+import { createOperations } from "../models/operations.ts";
+import type { LoadPlan } from "../models/pool.ts";
+import type { HostedFile } from "../models/model-entry.ts";
+import { createWorker } from "../worker.ts";
+import { createInlineEngine } from "./inline-engine.ts";
+import type { InlineEngine } from "./inline-engine.ts";
+import { inlineConfigOf } from "./inline-worker.ts";
+
+export interface SeveralModelsOptions {
+  /** Names; the file of each is `<name>.gguf`. The first one is not loaded from the start either. */
+  readonly models: readonly string[];
+  /** Most of them in memory; all of them by default. */
+  readonly atOnce?: number;
+  readonly aliases?: Readonly<Record<string, readonly string[]>>;
+  readonly defaultModel?: string;
+  readonly keepAliveMs?: number;
+  readonly slots?: number;
+  /** By name: the engines of its file compute as fast as it lets them. */
+  readonly gates?: Readonly<Record<string, Pick<StepGate, "pass" | "open">>>;
+  readonly fakes?: Readonly<Record<string, Partial<FakeBackendOptions>>>;
+  /** Those whose engines load only when they are told to. */
+  readonly loadLater?: readonly string[];
+  readonly clock?: Clock;
+  readonly access?: Partial<HttpAccess>;
+}
+
+export interface SeveralModels {
+  readonly app: App;
+  readonly models: Models;
+  /** The nth engine that was made for the model's own file, from 1; now or later. */
+  engine(name: string, nth?: number): Promise<InlineEngine>;
+  /** How many were made. */
+  engines(name: string): number;
+  /** Jobs that reached an engine of its file. */
+  answered(name: string): number;
+  readonly logLines: readonly Record<string, unknown>[];
+  close(): Promise<void>;
+}
+
+const leastStayMs = 0;
+
+export function createSeveralModels(options: SeveralModelsOptions): SeveralModels {
+  const { models, clock = systemClock, gates = {}, fakes = {}, loadLater = [] } = options;
+  const logLines: Record<string, unknown>[] = [];
+  const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
+  const log = createLogger({ level: "debug", format: "json", name: "test", destination: { write } });
+  const config = {
+    ...inlineConfigOf({ slots: options.slots, access: options.access }),
+    defaultModel: options.defaultModel,
+    modelsFolder: "/nonexistent/waggle-models",
+  };
+  const made = new Map<string, InlineEngine[]>();
+  const awaited = new Map<string, Deferred<InlineEngine>>();
+  const fileOf = (name: string): string => `${name}.gguf`;
+
+  function prepare({ reference }: HostedFile): LoadPlan {
+    if (!models.map(fileOf).includes(reference))
+      throw new WaggleError("unavailable", `Cannot load model ${reference}: no such file`);
+    return { memory: undefined };
+  }
+
+  function awaitedEngine(name: string, nth: number): Deferred<InlineEngine> {
+    const key = `${name} ${nth}`;
+    const found = awaited.get(key) ?? deferred<InlineEngine>();
+    awaited.set(key, found);
+    return found;
+  }
+
+  const worker = createWorker({
+    config,
+    specs: models.map((name) => ({
+      name,
+      aliases: options.aliases?.[name] ?? [],
+      reference: fileOf(name),
+      source: "file",
+      pinned: false,
+    })),
+    budget: { bytes: undefined, models: options.atOnce ?? models.length, leastStayMs },
+    keepAliveMs: options.keepAliveMs ?? Infinity,
+    prepare,
+    log,
+    metrics: createWorkerMetrics(),
+    clock,
+    tokens: options.access?.tokens ?? (() => createTokenTable([])),
+    url: () => "http://127.0.0.1:0",
+    createEngine({ reference }, events) {
+      const name = reference.slice(0, -fileOf("").length);
+      const engine = createInlineEngine(
+        {
+          slots: config.modelSettings.slots,
+          contextSize: 4_096,
+          clock,
+          gate: gates[name],
+          fake: fakes[name],
+          modelPath: `/models/${reference}`,
+          loadLater: loadLater.includes(name),
+        },
+        events,
+      );
+      const engines = made.get(name) ?? [];
+      made.set(name, engines);
+      awaitedEngine(name, engines.push(engine)).resolve(engine);
+      return engine;
+    },
+    onDownloadProgress: () => {},
+    onReady: () => {},
+    onFirstLoadFailed: () => {},
+    createControl: (all, served) =>
+      createOperations({ config, models: all, served, prepare, now: () => clock.now() }).control,
+  });
+  worker.start();
+  return {
+    app: worker.app,
+    models: worker.models,
+    engine: (name, nth = 1) => awaitedEngine(name, nth).promise,
+    engines: (name) => made.get(name)?.length ?? 0,
+    answered(name) {
+      const commands = (made.get(name) ?? []).flatMap((engine) => engine.commands);
+      return commands.filter(({ type }) => type === "submit").length;
+    },
+    logLines,
+    async close() {
+      worker.abort();
+      await worker.stop();
+      worker.close();
+    },
+  };
+}
