@@ -1,21 +1,25 @@
 // Owns how an answer is shown: what is being waited for, its text, its figures, and what went wrong with it.
+import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { arrivalWords } from "../models/model-words.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { Markdown } from "../parts/markdown.tsx";
+import { percent } from "../parts/percent.ts";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
-import { describeLine, milliseconds, percent, rate } from "./words.ts";
+import type { ModelChoice } from "./model-choice.ts";
+import { describeLine, milliseconds, rate } from "./words.ts";
 
 export interface AnswerTurnProps {
   readonly answer: Answer;
   readonly isLast: boolean;
+  readonly choice: ModelChoice;
   readonly onRetry: (answerId: string) => void;
 }
 
-export function AnswerTurn({ answer, isLast, onRetry }: AnswerTurnProps): VNode {
+export function AnswerTurn({ answer, isLast, choice, onRetry }: AnswerTurnProps): VNode {
   const live = isLive(answer);
-  const wait = waitingWords(answer);
   return (
     <li class="turn answer" data-phase={answer.phase}>
       <h3 class="visually-hidden">Answer</h3>
@@ -29,11 +33,7 @@ export function AnswerTurn({ answer, isLast, onRetry }: AnswerTurnProps): VNode 
         </details>
       )}
       {answer.text !== "" && <Markdown text={answer.text} />}
-      {wait !== undefined && (
-        <p class="waiting muted" role="status">
-          <span class="live-dot pulse" /> {wait}
-        </p>
-      )}
+      {live && <Waiting answer={answer} choice={choice} />}
       {answer.problem !== undefined && (
         <div class="notice bad spread" role="alert">
           <span>{answer.problem.message}</span>
@@ -49,16 +49,32 @@ export function AnswerTurn({ answer, isLast, onRetry }: AnswerTurnProps): VNode 
   );
 }
 
-/** Undefined while tokens come or nothing does any more. */
-function waitingWords(answer: Answer): string | undefined {
+function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">): VNode | null {
+  const wait = waitingWords(answer, choice.find(answer.model));
+  if (wait === undefined) return null;
+  return (
+    <p class="waiting muted" role="status">
+      <span class="live-dot pulse" /> {wait}
+    </p>
+  );
+}
+
+/**
+ * Undefined while tokens come or nothing does any more.
+ * @param model the one that answers, where the worker has several
+ */
+function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
   if (answer.reconnecting === true) return "Reconnecting…";
   switch (answer.phase) {
     case "sending":
       return "Sending…";
-    case "waiting":
-      return `Waiting (${describeLine(answer.position ?? 1, answer.etaMs)})`;
+    case "waiting": {
+      const line = describeLine(answer.position ?? 1, answer.etaMs);
+      const wait = model === undefined ? undefined : arrivalWords(model);
+      return wait === undefined ? `Waiting (${line})` : `${wait} (${line})`;
+    }
     case "loading":
-      return "Loading the model…";
+      return (model === undefined ? undefined : arrivalWords(model)) ?? "Loading the model…";
     case "thinking":
       return answer.promptShare === undefined
         ? "Thinking…"
@@ -78,6 +94,7 @@ function Figures({ answer }: { readonly answer: Answer }): VNode | null {
     answer.tokens > 0 ? `${answer.tokens} ${answer.tokens === 1 ? "token" : "tokens"}` : undefined,
     answer.tokensPerSecond === undefined ? undefined : `${rate(answer.tokensPerSecond)} tokens/s`,
     answer.ttftMs === undefined ? undefined : `first token after ${milliseconds(answer.ttftMs)}`,
+    answer.tokens > 0 ? answer.model : undefined,
   ].filter((figure) => figure !== undefined);
   if (figures.length === 0) return null;
   return <span class="figures small muted numbers">{figures.join(" · ")}</span>;

@@ -26,6 +26,19 @@ const after = (...events: readonly StreamEvent[]): Answer =>
   events.reduce((answer, event) => applyEvent(answer, event, 1_250), start);
 
 describe("an answer", () => {
+  it("names its model as the worker does, where it was asked for by name", () => {
+    const started: StreamEvent = {
+      type: "started",
+      stream_id: "job-1",
+      model: "small",
+      prompt_tokens: 1,
+      cached_tokens: 0,
+      queue_ms: 0,
+    };
+    expect(applyEvent({ ...start, model: "alias" }, started, 0).model).toBe("small");
+    expect(applyEvent(start, started, 0)).not.toHaveProperty("model");
+  });
+
   it("waits, thinks, streams, and ends with the worker's figures", () => {
     const waiting = after({ type: "queued", stream_id: "job-1", position: 3 });
     expect(waiting).toMatchObject({ phase: "waiting", position: 3 });

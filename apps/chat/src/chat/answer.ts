@@ -20,6 +20,8 @@ export interface Answer {
   /** The page's own, and the stream's id: every event is checked against it. */
   readonly jobId: string;
   readonly phase: AnswerPhase;
+  /** Which one answers, where the worker has several: as it was asked for, then as the worker says. */
+  readonly model?: string;
   readonly text: string;
   /** What the model thought before it spoke. */
   readonly thoughts?: string;
@@ -57,6 +59,11 @@ export function isLive(answer: Answer): boolean {
   return answer.phase !== "done" && answer.phase !== "stopped" && answer.phase !== "broken";
 }
 
+/** Whether it waits for a slot, or for its model. */
+export function hasNotBegun(answer: Answer | undefined): boolean {
+  return answer?.phase === "sending" || answer?.phase === "waiting" || answer?.phase === "loading";
+}
+
 /** The answer after one event. An event of another stream, or after the end, changes nothing. */
 export function applyEvent(answer: Answer, event: StreamEvent, now: number): Answer {
   if (event.stream_id !== answer.jobId || !isLive(answer)) return answer;
@@ -78,6 +85,7 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
       return {
         ...without(answer, "position"),
         phase: beforeText(answer, "thinking"),
+        ...(answer.model === undefined ? {} : { model: event.model }),
         promptTokens: event.prompt_tokens,
       };
     case "token":

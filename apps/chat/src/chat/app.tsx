@@ -11,6 +11,7 @@ import type { Chat } from "./chat.ts";
 import { Composer } from "./composer.tsx";
 import { liveAnswer, titleOf } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
+import type { ModelChoice } from "./model-choice.ts";
 import { SettingsDialog } from "./settings-dialog.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { Transcript } from "./transcript.tsx";
@@ -23,9 +24,10 @@ export interface AppProps {
   readonly chat: Chat;
   readonly conversations: Conversations;
   readonly about: WorkerAbout;
+  readonly choice: ModelChoice;
 }
 
-export function App({ api, chat, conversations, about }: AppProps): VNode {
+export function App({ api, chat, conversations, about, choice }: AppProps): VNode {
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
@@ -84,7 +86,7 @@ export function App({ api, chat, conversations, about }: AppProps): VNode {
           <Brand title="Waggle" href="/" />
         </span>
         <div class="grow">
-          <WorkerBadge about={about} />
+          <WorkerBadge about={about} choice={choice} wanted={current.settings.model} onChoose={chat.choose} />
         </div>
         <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
           <Icon name="sliders" />
@@ -98,9 +100,9 @@ export function App({ api, chat, conversations, about }: AppProps): VNode {
       </header>
       <main>
         {current.turns.length === 0 ? (
-          <Welcome about={about} onSend={chat.send} />
+          <Welcome model={choice.chosen(current.settings.model)?.name ?? about.info.value?.model} onSend={chat.send} />
         ) : (
-          <Transcript key={current.id} conversation={current} chat={chat} />
+          <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
         )}
       </main>
       <Composer key={`composer-${current.id}`} live={live} onSend={chat.send} onStop={chat.stop} />

@@ -10,6 +10,8 @@ import type { Conversation, Room, Settings, Turn } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 import { createEventBatch } from "./event-batch.ts";
 import { newId } from "./ids.ts";
+import type { ModelChoice } from "./model-choice.ts";
+import type { ConversationStorage } from "./storage.ts";
 import { roomIn, submitJob } from "./submit.ts";
 import type { WorkerAbout } from "./worker-about.ts";
 
@@ -24,13 +26,16 @@ export interface Chat {
   show(id: string | undefined): void;
   remove(id: string): void;
   configure(settings: Settings): void;
+  /** Of the models of a worker that has several: the one that answers here from now on, and in new conversations. */
+  choose(model: string): void;
 }
 
 export interface ChatOptions {
   readonly api: Api;
   readonly conversations: Conversations;
   readonly about: WorkerAbout;
-  readonly saveSettings: (settings: Settings) => void;
+  readonly choice: ModelChoice;
+  readonly storage: Pick<ConversationStorage, "loadSettings" | "saveSettings">;
 }
 
 interface Followed {
@@ -44,9 +49,10 @@ interface Followed {
 /** A Stop that does not get through is tried again; after that the worker's answer runs out unseen. */
 const cancelTries = 3;
 
-export function createChat({ api, conversations, about, saveSettings }: ChatOptions): Chat {
+export function createChat({ api, conversations, about, choice, storage }: ChatOptions): Chat {
   let followed: Followed | undefined;
-  let charsPerToken = assumedCharsPerToken;
+  /** By model; of a worker that has one, under no name. */
+  const charsPerToken = new Map<string | undefined, number>();
   /** Answers on their way to the worker, which has no stream for them yet. */
   const submitting = new Map<string, Promise<void>>();
   /** Answers whose lost connection the visitor wants taken up again. */
@@ -56,8 +62,11 @@ export function createChat({ api, conversations, about, saveSettings }: ChatOpti
   /** Conversations that this tab has shown: only their answers are its business. */
   const visited = new Set<string>();
 
-  function room(): Room {
-    return { contextTokens: about.info.value?.context_size, charsPerToken };
+  function roomOf(model: string | undefined): Room {
+    return {
+      contextTokens: model === undefined ? about.info.value?.context_size : choice.find(model)?.context_size,
+      charsPerToken: charsPerToken.get(model) ?? assumedCharsPerToken,
+    };
   }
 
   /** Follows the stream of the shown conversation or, when none is coming there, that of another one that was left while it came. */
@@ -118,8 +127,8 @@ export function createChat({ api, conversations, about, saveSettings }: ChatOpti
     const chars = sentChars.get(answer.jobId) ?? 0;
     sentChars.delete(answer.jobId);
     const learnt = answer.problem === undefined ? undefined : roomIn(answer.problem, chars);
-    if (learnt === undefined || learnt.charsPerToken >= charsPerToken) return false;
-    charsPerToken = learnt.charsPerToken;
+    if (learnt === undefined || learnt.charsPerToken >= roomOf(answer.model).charsPerToken) return false;
+    charsPerToken.set(answer.model, learnt.charsPerToken);
     return true;
   }
 
@@ -137,7 +146,12 @@ export function createChat({ api, conversations, about, saveSettings }: ChatOpti
   }
 
   async function submit(asked: Conversation, answer: Answer, coming: Answer | undefined): Promise<void> {
-    const outcome = await submitJob(api, asked, answer, room(), (learnt) => (charsPerToken = learnt.charsPerToken));
+    const model = await choice.toAsk(asked.settings.model);
+    const named = model === undefined ? answer : { ...answer, model };
+    if (model !== undefined) conversations.change(asked.id, answer.id, (now) => ({ ...now, model }));
+    const outcome = await submitJob(api, asked, named, roomOf(model), (learnt) =>
+      charsPerToken.set(model, learnt.charsPerToken),
+    );
     submitting.delete(answer.id);
     if (outcome.kind === "accepted") {
       sentChars.set(answer.jobId, outcome.chars);
@@ -221,8 +235,13 @@ export function createChat({ api, conversations, about, saveSettings }: ChatOpti
       attend();
     },
     configure(settings) {
-      saveSettings(settings);
+      storage.saveSettings(settings);
       conversations.put({ ...conversations.current.peek(), settings });
+    },
+    choose(model) {
+      const conversation = conversations.current.peek();
+      storage.saveSettings({ ...storage.loadSettings(), model });
+      conversations.put({ ...conversation, settings: { ...conversation.settings, model } });
     },
   };
 }

@@ -47,6 +47,8 @@ it("asks for a job of its own name in its session, which goes on without a reade
   const said = conversation([you("1", "a")]);
   const asked = requestFor(said, newAnswer("2", "job-2", 0), messagesFor(said, "2", open).messages);
   expect(asked).toMatchObject({ job_id: "job-2", session_id: "chat-1", on_disconnect: "continue", temperature: 0.5 });
+  expect(asked).not.toHaveProperty("model");
+  expect(requestFor(said, { ...newAnswer("2", "job-2", 0), model: "small" }, [])).toMatchObject({ model: "small" });
 });
 
 it("is called after its first message", () => {

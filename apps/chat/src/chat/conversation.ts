@@ -32,6 +32,8 @@ export interface Settings {
   readonly system: string;
   /** What is not here is the worker's default. */
   readonly sampling: Readonly<Partial<Record<SamplingName, number>>>;
+  /** Which one answers, where the worker has several. */
+  readonly model?: string;
 }
 
 export interface Conversation {
@@ -128,6 +130,7 @@ export function requestFor(
 ): GenerateRequestInput {
   return {
     messages: [...messages],
+    ...(answer.model === undefined ? {} : { model: answer.model }),
     ...conversation.settings.sampling,
     job_id: answer.jobId,
     session_id: conversation.id,

@@ -1,10 +1,15 @@
 // Owns the start of the chat page: its parts are made and joined here, and nowhere else.
+import { computed } from "@preact/signals";
+import { createModelList } from "../models/model-list.ts";
 import { mount } from "../parts/mount.tsx";
 import { createApi } from "../wire/api.ts";
 import { App } from "./app.tsx";
+import { hasNotBegun } from "./answer.ts";
 import { createChat } from "./chat.ts";
 import "./chat.css";
+import { liveAnswer } from "./conversation.ts";
 import { createConversations } from "./conversations.ts";
+import { createModelChoice } from "./model-choice.ts";
 import { createStorage } from "./storage.ts";
 import { createWorkerAbout } from "./worker-about.ts";
 
@@ -12,7 +17,11 @@ const api = createApi();
 const storage = createStorage();
 const conversations = createConversations(storage);
 const about = createWorkerAbout(api);
-const chat = createChat({ api, conversations, about, saveSettings: storage.saveSettings });
+const choice = createModelChoice(
+  createModelList(api),
+  computed(() => hasNotBegun(liveAnswer(conversations.current.value))),
+);
+const chat = createChat({ api, conversations, about, choice, storage });
 
 /** The address names the conversation, so that a reload, a bookmark and the back button find it. */
 function showAddressed(): void {
@@ -32,4 +41,4 @@ document.addEventListener("visibilitychange", () => {
 });
 
 about.refresh();
-mount(<App api={api} chat={chat} conversations={conversations} about={about} />);
+mount(<App api={api} chat={chat} conversations={conversations} about={about} choice={choice} />);

@@ -36,7 +36,7 @@ export function SettingsDialog({ settings, onSave, onClose }: SettingsDialogProp
 
   function save(event: SubmitEvent): void {
     event.preventDefault();
-    onSave(read(new FormData(event.currentTarget as HTMLFormElement)));
+    onSave({ ...settings, ...read(new FormData(event.currentTarget as HTMLFormElement)) });
     dialog.current?.close();
   }
 
@@ -79,7 +79,7 @@ export function SettingsDialog({ settings, onSave, onClose }: SettingsDialogProp
   );
 }
 
-function read(form: FormData): Settings {
+function read(form: FormData): Pick<Settings, "system" | "sampling"> {
   const given = samplingNames.flatMap((name) => {
     const text = formText(form, name);
     return text === "" ? [] : [[name, Number(text)] as const];

@@ -8,17 +8,18 @@ import type { Chat } from "./chat.ts";
 import { liveAnswer } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
 import { MessageTurn } from "./message-turn.tsx";
+import type { ModelChoice } from "./model-choice.ts";
 
 /** Closer to the end than this counts as being there. */
 const nearEndPx = 48;
 
-export function Transcript({
-  conversation,
-  chat,
-}: {
+export interface TranscriptProps {
   readonly conversation: Conversation;
   readonly chat: Chat;
-}): VNode {
+  readonly choice: ModelChoice;
+}
+
+export function Transcript({ conversation, chat, choice }: TranscriptProps): VNode {
   const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useSignal(true);
   const lastId = conversation.turns.at(-1)?.id;
@@ -59,7 +60,7 @@ export function Transcript({
       >
         <ol class="turns">
           {conversation.turns.map((turn) => (
-            <TurnItem key={turn.id} turn={turn} isLast={turn.id === lastId} chat={chat} />
+            <TurnItem key={turn.id} turn={turn} isLast={turn.id === lastId} chat={chat} choice={choice} />
           ))}
         </ol>
       </div>
@@ -76,17 +77,18 @@ interface TurnProps {
   readonly turn: Turn;
   readonly isLast: boolean;
   readonly chat: Chat;
+  readonly choice: ModelChoice;
 }
 
 /** Drawn again only when the turn itself has changed: a long conversation costs no more than its last answer. */
-function TurnItem({ turn, isLast, chat }: TurnProps): VNode {
+function TurnItem({ turn, isLast, chat, choice }: TurnProps): VNode {
   return useMemo(
     () =>
       turn.role === "user" ? (
         <MessageTurn turn={turn} onResend={chat.resend} />
       ) : (
-        <AnswerTurn answer={turn} isLast={isLast} onRetry={chat.retry} />
+        <AnswerTurn answer={turn} isLast={isLast} choice={choice} onRetry={chat.retry} />
       ),
-    [turn, isLast, chat],
+    [turn, isLast, chat, choice],
   );
 }

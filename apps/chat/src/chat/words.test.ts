@@ -1,6 +1,7 @@
 // Shows how positions and figures read.
 import { expect, it } from "vitest";
-import { describeLine, milliseconds, percent, rate } from "./words.ts";
+import { percent } from "../parts/percent.ts";
+import { describeLine, milliseconds, rate } from "./words.ts";
 
 it.each([
   [1, "next in line"],

@@ -1,4 +1,4 @@
-// Owns how positions and figures are put into words.
+// Owns how positions and figures of an answer are put into words.
 
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
 const suffixes: Readonly<Record<Intl.LDMLPluralRule, string>> = {
@@ -14,11 +14,6 @@ const suffixes: Readonly<Record<Intl.LDMLPluralRule, string>> = {
 export function describeLine(position: number, etaMs?: number): string {
   const place = position === 1 ? "next in line" : `${position}${suffixes[ordinals.select(position)]} in line`;
   return etaMs === undefined ? place : `${place}, about ${Math.ceil(etaMs / 1_000)} s`;
-}
-
-/** @param share 0 to 1 */
-export function percent(share: number): string {
-  return `${Math.floor(share * 100)} %`;
 }
 
 /** Three digits at most, and never a second one behind the point. */

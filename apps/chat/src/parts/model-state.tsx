@@ -12,6 +12,10 @@ const looks: Readonly<Record<ModelStateName, { readonly badge: string; readonly 
   failed: { badge: "badge bad", word: "failed" },
 };
 
+export function stateWord(state: ModelStateName): string {
+  return looks[state].word;
+}
+
 export function ModelState({ state }: { readonly state: ModelStateName }): VNode {
   return <span class={looks[state].badge}>{looks[state].word}</span>;
 }

@@ -11,6 +11,7 @@ export function TokenDialog({ api }: { readonly api: Api }): VNode | null {
     if (asked !== "no" && dialog.current?.open === false) dialog.current.showModal();
   }, [asked]);
   if (asked === "no") return null;
+  const optional = asked === "admin";
 
   function submit(event: SubmitEvent): void {
     event.preventDefault();
@@ -20,9 +21,22 @@ export function TokenDialog({ api }: { readonly api: Api }): VNode | null {
   }
 
   return (
-    <dialog class="dialog" ref={dialog} aria-labelledby="token-title" onCancel={(event) => event.preventDefault()}>
+    <dialog
+      class="dialog"
+      ref={dialog}
+      aria-labelledby="token-title"
+      onCancel={(event) => {
+        if (optional) api.tokenAsked.value = "no";
+        else event.preventDefault();
+      }}
+    >
       <form onSubmit={submit}>
-        <h2 id="token-title">This worker asks for an API token</h2>
+        <h2 id="token-title">
+          {optional ? "To change models, give an admin token" : "This worker asks for an API token"}
+        </h2>
+        {optional && (
+          <p class="small muted">It takes the place of the one that this page has. Then ask for the change again.</p>
+        )}
         {asked === "wrong" && <p class="notice bad">The worker did not take that token.</p>}
         <label class="field">
           <span>API token</span>
@@ -32,6 +46,11 @@ export function TokenDialog({ api }: { readonly api: Api }): VNode | null {
           <input type="checkbox" name="keep" /> Keep it in this browser after the tab is closed
         </label>
         <div class="row end">
+          {optional && (
+            <button type="button" class="button quiet" onClick={() => (api.tokenAsked.value = "no")}>
+              Cancel
+            </button>
+          )}
           <button class="button primary">Continue</button>
         </div>
       </form>

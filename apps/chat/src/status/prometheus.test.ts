@@ -1,6 +1,6 @@
 // Shows that scrapes are read as they stand, and that quantiles come out of the buckets' growth.
 import { expect, it } from "vitest";
-import { growth, parseScrape, quantile } from "./prometheus.ts";
+import { growth, parseScrape, quantile, total } from "./prometheus.ts";
 
 const text = (counts: readonly [number, number, number]): string =>
   `# HELP waggle_x Something.\n# TYPE waggle_x histogram\n` +
@@ -26,4 +26,21 @@ it("finds a quantile in what was counted between two scrapes, and none when noth
 
 it("tells what lies beyond the last bucket as its bound", () => {
   expect(quantile(0.5, "waggle_x", parseScrape(text([0, 0, 0])), parseScrape(text([0, 0, 4])))).toBe(1);
+});
+
+it("puts the models of a worker together", () => {
+  const scrape = (small: number, large: number | undefined): string =>
+    `waggle_n_total{model="small"} ${small}\nwaggle_n_bucket{le="1",model="small"} ${small}\nwaggle_n_bucket{le="+Inf",model="small"} ${small}\n` +
+    (large === undefined
+      ? ""
+      : `waggle_n_total{model="large"} ${large}\nwaggle_n_bucket{model="large",le="1"} 0\nwaggle_n_bucket{model="large",le="+Inf"} ${large}\n`);
+  const [before, after] = [parseScrape(scrape(10, 5)), parseScrape(scrape(13, 6))];
+  expect(total("waggle_n_total", after)).toBe(19);
+  expect(total("waggle_none", after)).toBeUndefined();
+  expect(growth("waggle_n_total", before, after)).toBe(4);
+  expect(quantile(0.75, "waggle_n", before, after)).toBe(1);
+  expect(quantile(0.5, "waggle_n", before, after)).toBeCloseTo(2 / 3);
+  // One that has left, and one that has begun anew, take nothing away from the others.
+  expect(growth("waggle_n_total", before, parseScrape(scrape(12, undefined)))).toBe(2);
+  expect(growth("waggle_n_total", before, parseScrape(scrape(12, 1)))).toBe(2);
 });

@@ -13,23 +13,36 @@ export function parseScrape(text: string): Scrape {
   return values;
 }
 
+/** Of all that bear the name, whatever their labels: a worker tells most figures for each of its models. Undefined where there is none. */
+export function total(name: string, scrape: Scrape): number | undefined {
+  const values = keysOf(name, scrape).map((key) => scrape.get(key) ?? 0);
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+}
+
+/** Of counters, all that bear the name together. One that went back has begun anew, and has not grown. */
 export function growth(name: string, before: Scrape, after: Scrape): number {
-  return (after.get(name) ?? 0) - (before.get(name) ?? 0);
+  return keysOf(name, after).reduce((sum, key) => sum + grown(key, before, after), 0);
+}
+
+function keysOf(name: string, scrape: Scrape): readonly string[] {
+  return [...scrape.keys()].filter((key) => key === name || key.startsWith(`${name}{`));
+}
+
+function grown(key: string, before: Scrape, after: Scrape): number {
+  return Math.max(0, (after.get(key) ?? 0) - (before.get(key) ?? 0));
 }
 
 /**
- * The quantile of what a histogram counted between two scrapes, linear within its bucket; undefined when it counted nothing. What lies
- * beyond the last bucket counts as its bound.
+ * The quantile of what a histogram counted between two scrapes, of all its labels together, linear within its bucket; undefined when it
+ * counted nothing. What lies beyond the last bucket counts as its bound.
  */
 export function quantile(q: number, histogram: string, before: Scrape, after: Scrape): number | undefined {
-  const buckets = [...after.keys()]
-    .flatMap((name) => {
-      const bound = name.startsWith(`${histogram}_bucket{`) ? /le="([^"]+)"/.exec(name)?.[1] : undefined;
-      return bound === undefined
-        ? []
-        : [{ bound: Number(bound.replace("+Inf", "Infinity")), count: growth(name, before, after) }];
-    })
-    .toSorted((a, b) => a.bound - b.bound);
+  const counts = new Map<number, number>();
+  for (const key of keysOf(`${histogram}_bucket`, after)) {
+    const bound = Number((/\ble="([^"]+)"/.exec(key)?.[1] ?? "NaN").replace("+Inf", "Infinity"));
+    counts.set(bound, (counts.get(bound) ?? 0) + grown(key, before, after));
+  }
+  const buckets = [...counts].map(([bound, count]) => ({ bound, count })).toSorted((a, b) => a.bound - b.bound);
   const wanted = (buckets.at(-1)?.count ?? 0) * q;
   if (wanted === 0) return undefined;
   let [lowerBound, lowerCount] = [0, 0];

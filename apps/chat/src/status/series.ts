@@ -1,5 +1,5 @@
 // Owns what the plots show: figures over time, out of scrapes. Pure.
-import { growth, quantile } from "./prometheus.ts";
+import { growth, quantile, total } from "./prometheus.ts";
 import type { TimedScrape } from "./watch-worker.ts";
 
 /** Latencies are told over a window: within two seconds there may be one request, or none. */
@@ -43,8 +43,8 @@ export function seriesOf(scrapes: readonly TimedScrape[]): StatusSeries {
       const steps = growth("waggle_batch_width_count", before.values, after.values);
       return steps > 0 ? growth("waggle_batch_width_sum", before.values, after.values) / steps : undefined;
     }),
-    slotsBusy: each((_, after) => after.values.get("waggle_slots_busy")),
-    queueDepth: each((_, after) => after.values.get("waggle_queue_depth")),
+    slotsBusy: each((_, after) => total("waggle_slots_busy", after.values)),
+    queueDepth: each((_, after) => total("waggle_queue_depth", after.values)),
     ttftP50: latency("waggle_ttft_seconds", 0.5),
     ttftP95: latency("waggle_ttft_seconds", 0.95),
     itlP50: latency("waggle_itl_seconds", 0.5),

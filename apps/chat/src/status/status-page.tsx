@@ -1,13 +1,15 @@
 // Owns the worker's status page: who it is, what its slots do, and how it has been over the last minutes.
 import { useComputed } from "@preact/signals";
-import type { SlotStatus, WorkerInfo } from "@waggle/protocol";
+import type { WorkerInfo } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { ModelsPanel } from "../models/models-panel.tsx";
 import { Brand } from "../parts/brand.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { Plot } from "./plot.tsx";
 import { seriesOf } from "./series.ts";
+import { loadedModels } from "./watch-worker.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 
 export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: WorkerWatch }): VNode {
@@ -29,8 +31,9 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
             The worker does not answer. Asking again…
           </p>
         )}
-        {info !== undefined && <About info={info} />}
-        <SlotTable slots={watch.slots.value} />
+        {info !== undefined && <About info={info} models={watch.models.statuses.value?.models.length ?? 1} />}
+        <ModelsPanel api={api} list={watch.models} />
+        <SlotTable watch={watch} />
         <Plots watch={watch} />
       </main>
       <TokenDialog api={api} />
@@ -38,15 +41,15 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
   );
 }
 
-function About({ info }: { readonly info: WorkerInfo }): VNode {
+/** @param models how many; what is true of one of them is told in its own row */
+function About({ info, models }: { readonly info: WorkerInfo; readonly models: number }): VNode {
   const facts: readonly (readonly [string, string])[] = [
-    ["Model", info.model],
+    models > 1 ? ["Models", String(models)] : ["Model", info.model],
     [
       "Backend",
       info.backend === "fake" ? "fake: no model" : [info.device, info.engine_build].filter(Boolean).join(", "),
     ],
-    ["Context", info.context_size === undefined ? "–" : `${info.context_size.toLocaleString("en")} tokens per slot`],
-    ["Parameters", info.parameters === undefined ? "–" : info.parameters.toLocaleString("en")],
+    ...(models > 1 ? [] : factsOfOne(info)),
     ["Threads", info.threads === undefined ? "–" : String(info.threads)],
     ["Up for", duration(info.uptime_ms)],
     ["Version", info.version],
@@ -70,12 +73,36 @@ function About({ info }: { readonly info: WorkerInfo }): VNode {
   );
 }
 
-function SlotTable({ slots }: { readonly slots: readonly SlotStatus[] }): VNode {
+function factsOfOne(info: WorkerInfo): readonly (readonly [string, string])[] {
+  return [
+    ["Context", info.context_size === undefined ? "–" : `${info.context_size.toLocaleString("en")} tokens per slot`],
+    ["Parameters", info.parameters === undefined ? "–" : info.parameters.toLocaleString("en")],
+  ];
+}
+
+function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
+  const slots = watch.slots.value;
+  const loaded = loadedModels(watch.models.statuses.value?.models ?? []);
+  const shown = watch.slotsModel.value;
   const busy = slots.filter(({ state }) => state !== "idle").length;
   return (
     <section class="card" aria-labelledby="slots-title">
       <div class="spread">
         <h2 id="slots-title">Slots</h2>
+        {shown !== undefined && (
+          <select
+            class="choice small"
+            aria-label="Slots of the model"
+            value={shown}
+            onChange={(event) => watch.showSlotsOf(event.currentTarget.value)}
+          >
+            {loaded.map(({ name }) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        )}
         <span class="small muted numbers">{`${busy} of ${slots.length} busy`}</span>
       </div>
       <ol class="slots">

@@ -1,7 +1,9 @@
 // Owns asking the worker how it is: short requests, some seconds apart, and only while somebody looks.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
-import type { SlotStatus, Slots, WorkerInfo } from "@waggle/protocol";
+import type { ModelStatus, SlotStatus, Slots, WorkerInfo } from "@waggle/protocol";
+import { createModelList } from "../models/model-list.ts";
+import type { ModelList } from "../models/model-list.ts";
 import type { Api } from "../wire/api.ts";
 import { parseScrape } from "./prometheus.ts";
 import type { Scrape } from "./prometheus.ts";
@@ -18,10 +20,21 @@ export interface TimedScrape {
 
 export interface WorkerWatch {
   readonly info: ReadonlySignal<WorkerInfo | undefined>;
+  readonly models: ModelList;
+  /** Of `slotsModel`. */
   readonly slots: ReadonlySignal<readonly SlotStatus[]>;
+  /** Whose slots are asked for; undefined while the worker has one model, or none that is loaded. */
+  readonly slotsModel: ReadonlySignal<string | undefined>;
+  /** Asks for the slots of this one from now on, as long as it is loaded. */
+  showSlotsOf(model: string): void;
   /** Oldest first. */
   readonly scrapes: ReadonlySignal<readonly TimedScrape[]>;
   readonly reachable: ReadonlySignal<boolean>;
+}
+
+/** Those that have slots. */
+export function loadedModels(models: readonly ModelStatus[]): readonly ModelStatus[] {
+  return models.filter(({ slots }) => slots !== undefined);
 }
 
 export function watchWorker(api: Api): WorkerWatch {
@@ -30,12 +43,30 @@ export function watchWorker(api: Api): WorkerWatch {
   const scrapes = signal<readonly TimedScrape[]>([]);
   const reachable = signal(true);
 
+  const models = createModelList(api);
+  const wantedModel = signal<string | undefined>(undefined);
+  const slotsModel = computed(() => {
+    const all = models.statuses.value?.models ?? [];
+    const loaded = loadedModels(all);
+    if (all.length < 2) return undefined;
+    return (loaded.find(({ name }) => name === wantedModel.value) ?? loaded.find((model) => model.default) ?? loaded[0])
+      ?.name;
+  });
+
   async function ask(): Promise<void> {
-    const responses = await Promise.all(["/v1/info", "/v1/slots", "/metrics"].map((path) => api.request(path)));
-    const [about, running, metrics] = responses;
-    if (about?.ok === true) info.value = (await about.json()) as WorkerInfo;
-    if (running?.ok === true) slots.value = ((await running.json()) as Slots).slots;
-    if (metrics?.ok !== true) return;
+    await models.refresh();
+    const model = slotsModel.peek();
+    const several = (models.statuses.peek()?.models.length ?? 0) > 1;
+    const slotsPath = model === undefined ? "/v1/slots" : `/v1/slots?model=${encodeURIComponent(model)}`;
+    const [about, metrics, running] = await Promise.all([
+      api.request("/v1/info"),
+      api.request("/metrics"),
+      several && model === undefined ? undefined : api.request(slotsPath),
+    ]);
+    if (about.ok) info.value = (await about.json()) as WorkerInfo;
+    if (running === undefined) slots.value = [];
+    else if (running.ok && model === slotsModel.peek()) slots.value = ((await running.json()) as Slots).slots;
+    if (!metrics.ok) return;
     const values = parseScrape(await metrics.text());
     scrapes.value = [...scrapes.value, { at: Date.now(), values }].slice(-scrapesLimit);
   }
@@ -53,5 +84,16 @@ export function watchWorker(api: Api): WorkerWatch {
   }
 
   void askForEver();
-  return { info, slots, scrapes, reachable };
+  return {
+    info,
+    models,
+    slots,
+    slotsModel,
+    scrapes,
+    reachable,
+    showSlotsOf(model) {
+      wantedModel.value = model;
+      slots.value = [];
+    },
+  };
 }

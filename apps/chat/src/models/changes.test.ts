@@ -1,0 +1,132 @@
+// Shows what a visitor's changes of models ask of the worker, and what is known of each until it is over.
+import { signal } from "@preact/signals";
+import type { ModelEvent } from "@waggle/protocol";
+import { expect, it, vi } from "vitest";
+import type { Api, RequestOptions } from "../wire/api.ts";
+import { changesLimit, createChanges } from "./changes.ts";
+import type { Change, Changes } from "./changes.ts";
+import { modelStatus } from "./testing/model-status.ts";
+
+interface Asked {
+  readonly what: string;
+  readonly body: unknown;
+  readonly signal: AbortSignal | undefined;
+  answer(response: Response): void;
+}
+
+/** A worker that answers when the test does. */
+function createWorker(): { api: Api; asked: Asked[]; changes: Changes; onChanged: ReturnType<typeof vi.fn> } {
+  const asked: Asked[] = [];
+  const api: Api = {
+    tokenAsked: signal<"no">("no"),
+    giveToken: () => {},
+    request: (path, init: RequestOptions = {}) =>
+      new Promise((answer, fail) => {
+        const sent = init.signal ?? undefined;
+        sent?.addEventListener("abort", () => fail(sent.reason as Error), { once: true });
+        const body = typeof init.body === "string" ? (JSON.parse(init.body) as unknown) : undefined;
+        asked.push({ what: `${init.method} ${path}`, body, signal: sent, answer });
+      }),
+  };
+  const onChanged = vi.fn();
+  return { api, asked, changes: createChanges({ api, onChanged }), onChanged };
+}
+
+function openStream(): { response: Response; send(event: ModelEvent): void; close(): void } {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>({ start: (its) => void (controller = its) });
+  return {
+    response: new Response(body, { status: 200 }),
+    send: (event) => controller?.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(event)}\n\n`)),
+    close: () => controller?.close(),
+  };
+}
+
+const refusal = (status: number, code: string, message: string): Response =>
+  Response.json({ error: { code, message, type: "x", retryable: false } }, { status });
+const done: ModelEvent = { type: "done", model: modelStatus("small", { state: "ready" }) };
+const changeOf = (changes: Changes, model: string): Change | undefined => changes.ofModels.value.get(model);
+
+it("follows a load: asked, on its way, done", async () => {
+  const { asked, changes, onChanged } = createWorker();
+  changes.load("small");
+  expect(asked[0]).toMatchObject({ what: "POST /v1/models/load", body: { model: "small" } });
+  expect(changeOf(changes, "small")).toMatchObject({ kind: "load", state: "running" });
+  const { response, send } = openStream();
+  asked[0]?.answer(response);
+  send({ type: "progress", stage: "loading", progress: 0.5 });
+  await vi.waitFor(() => expect(changeOf(changes, "small")?.progress?.progress).toBe(0.5));
+  expect(onChanged).not.toHaveBeenCalled();
+  send(done);
+  await vi.waitFor(() => expect(onChanged).toHaveBeenCalledOnce());
+  expect(changeOf(changes, "small")).toBeUndefined();
+  expect(changes.result.value).toBe("small is loaded.");
+});
+
+it("keeps what went wrong until it is dismissed: a refusal, an error in the stream, a stream without an end, no answer", async () => {
+  const { asked, changes } = createWorker();
+  const problemOf = async (answer: (asked: Asked) => void): Promise<unknown> => {
+    changes.swap("small", "other.gguf", true);
+    const last = asked.at(-1);
+    expect(last?.body).toEqual({ model: "small", reference: "other.gguf", unload_first: true });
+    if (last !== undefined) answer(last);
+    await vi.waitFor(() => expect(changeOf(changes, "small")?.state).toBe("failed"));
+    const failed = changeOf(changes, "small");
+    if (failed !== undefined) changes.dismiss(failed);
+    expect(changeOf(changes, "small")).toBeUndefined();
+    return failed?.problem?.message;
+  };
+  expect(await problemOf(({ answer }) => answer(refusal(403, "forbidden", "No.")))).toBe("No.");
+  expect(
+    await problemOf(({ answer }) => {
+      const { response, send } = openStream();
+      answer(response);
+      send({ type: "error", code: "resource_exhausted", message: "No memory.", retryable: true });
+    }),
+  ).toBe("No memory.");
+  expect(
+    await problemOf(({ answer }) => {
+      const { response, close } = openStream();
+      answer(response);
+      close();
+    }),
+  ).toMatch(/broke off/);
+  expect(await problemOf(({ answer }) => answer(Response.error()))).toMatch(/status 0/);
+});
+
+it("asks for one answer where there is no stream, and tells the bytes that a delete has freed", async () => {
+  const { asked, changes } = createWorker();
+  changes.remove("a b/c");
+  expect(asked[0]?.what).toBe("DELETE /v1/models/a%20b%2Fc");
+  asked[0]?.answer(Response.json({ id: "a b/c", object: "model", deleted: true, freed_bytes: 1_200_000_000 }));
+  await vi.waitFor(() => expect(changes.result.value).toBe("a b/c is deleted: 1.2 GB are free again."));
+  changes.pin("small", true);
+  expect(asked[1]).toMatchObject({ what: "POST /v1/models/pin", body: { model: "small", pinned: true } });
+  asked[1]?.answer(Response.json(modelStatus("small")));
+  await vi.waitFor(() => expect(changes.result.value).toBe("small is pinned."));
+  changes.unload("small");
+  expect(asked[2]).toMatchObject({ what: "POST /v1/models/unload", body: { model: "small" } });
+});
+
+it("leaves a pull that is given up, and says nothing of it", async () => {
+  const { asked, changes, onChanged } = createWorker();
+  changes.pull("hf:a/b:Q4_0", "mine");
+  changes.pull("hf:a/b:Q4_0", "mine");
+  expect(asked).toHaveLength(1);
+  expect(asked[0]).toMatchObject({ what: "POST /v1/models/pull", body: { reference: "hf:a/b:Q4_0", name: "mine" } });
+  const pull = changes.pulls.value.get("hf:a/b:Q4_0");
+  if (pull !== undefined) changes.dismiss(pull);
+  expect(asked[0]?.signal?.aborted).toBe(true);
+  await vi.waitFor(() => expect(onChanged).toHaveBeenCalledOnce());
+  expect(changes.pulls.value.size).toBe(0);
+  expect(changes.result.value).toBe("");
+});
+
+it("does not take more at a time than the browser has connections for", async () => {
+  const { asked, changes } = createWorker();
+  for (let i = 0; i <= changesLimit; i++) changes.load(`m${i}`);
+  expect(asked).toHaveLength(changesLimit);
+  expect(changes.full.value).toBe(true);
+  asked[0]?.answer(refusal(404, "not_found", "Which?"));
+  await vi.waitFor(() => expect(changes.full.value).toBe(false));
+});

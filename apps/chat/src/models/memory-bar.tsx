@@ -1,0 +1,73 @@
+// Owns bars of bytes: parts side by side on a scale, and their figures in words below. Only the words are read out.
+import type { ModelMemory, ModelStatuses } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { byteWords, memoryParts } from "./model-words.ts";
+import type { MemoryPart } from "./model-words.ts";
+
+/** Classes of the stylesheet; parts that lie side by side have different ones. */
+const colours = ["part-a", "part-b", "part-c", "part-d"] as const;
+
+interface BarProps {
+  readonly parts: readonly MemoryPart[];
+  /** The bar's whole width. */
+  readonly scaleBytes: number;
+}
+
+function Bar({ parts, scaleBytes }: BarProps): VNode {
+  return (
+    <>
+      <div class="memory-bar" aria-hidden="true">
+        {parts.map(({ name, bytes }, i) => (
+          <span key={name} class={colourOf(i)} style={{ width: `${(bytes * 100) / Math.max(1, scaleBytes)}%` }} />
+        ))}
+      </div>
+      <ul class="memory-parts small numbers">
+        {parts.map(({ name, bytes }, i) => (
+          <li key={name}>
+            <span class={`memory-swatch ${colourOf(i)}`} aria-hidden="true" />
+            {`${name} ${byteWords(bytes)}`}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function colourOf(i: number): string {
+  return colours[i % colours.length] ?? colours[0];
+}
+
+export interface MemoryProps {
+  readonly memory: ModelMemory;
+  readonly loaded: boolean;
+  /** So that the bars of several models can be compared. */
+  readonly scaleBytes: number;
+}
+
+export function Memory({ memory, loaded, scaleBytes }: MemoryProps): VNode {
+  const measured = memory.measured === undefined ? "" : `, measured ${byteWords(memory.measured)}`;
+  return (
+    <div class="memory">
+      <p class="small numbers">{`${loaded ? "Takes" : "Would take"} ${byteWords(memory.total)}${measured}`}</p>
+      <Bar parts={memoryParts(memory)} scaleBytes={scaleBytes} />
+    </div>
+  );
+}
+
+export function Budget({ statuses: { models, budget } }: { readonly statuses: ModelStatuses }): VNode {
+  const { total, used } = budget.memory;
+  const parts = models
+    .filter(({ state }) => state === "loading" || state === "ready" || state === "unloading")
+    .flatMap(({ name, memory }) => (memory === undefined ? [] : [{ name, bytes: memory.total }]));
+  const sum = parts.reduce((bytes, part) => bytes + part.bytes, 0);
+  const taken =
+    total === null
+      ? `Loaded models take ${byteWords(used)} of memory, without a limit`
+      : `Loaded models take ${byteWords(used)} of ${byteWords(total)} of memory`;
+  return (
+    <div class="memory">
+      <p class="small numbers">{`${taken} · ${budget.threads} ${budget.threads === 1 ? "thread" : "threads"} for all`}</p>
+      <Bar parts={parts} scaleBytes={Math.max(total ?? 0, used, sum)} />
+    </div>
+  );
+}

@@ -1,0 +1,273 @@
+// Shows the pages of a worker that has several models: choosing one, looking after all of them.
+import { WaggleError } from "@waggle/protocol";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { waitUntil } from "../support/wait.ts";
+import { launchBrowser, visit } from "./support/browser.ts";
+import type { Watched } from "./support/browser.ts";
+import { chatPage } from "./support/chat-page.ts";
+import { inspectPage } from "./support/inspect-page.ts";
+import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
+import type { ModelWorker } from "./support/model-worker.ts";
+
+let browser: Browser;
+let fakeUrl: string;
+let worker: ModelWorker;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  fakeUrl = (await spawnFakeWorker()).url;
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await worker[Symbol.asyncDispose]();
+});
+
+const { small, large, vectors } = severalModels();
+
+describe("the chat", () => {
+  async function open(): Promise<Watched> {
+    worker = await openModelWorker(fakeUrl, statusesOf([small, large, vectors]));
+    const visited = await visit(browser, worker.url);
+    await visited.page.getByLabel("Model", { exact: true }).waitFor();
+    return visited;
+  }
+
+  it("offers the models with what is known of them, asks for the chosen one, and remembers it", async () => {
+    const { page, complaints } = await open();
+    const picker = page.getByLabel("Model", { exact: true });
+    expect(await picker.inputValue()).toBe("bee-small");
+    expect(await picker.locator("option").allInnerTexts()).toEqual([
+      "bee-small (small) · ready · chat · tools",
+      "bee-large · not loaded",
+      "bee-vectors · ready · embeds texts",
+    ]);
+    expect(await picker.locator("option[value=bee-vectors]").isDisabled()).toBe(true);
+    const chat = chatPage(page);
+    await chat.send("hello [eog:2]");
+    await chat.phase("done");
+    await picker.selectOption("bee-large");
+    await chat.send("hello again [eog:2]");
+    await chat.phase("done");
+    expect(worker.jobs.map(({ model }) => model)).toEqual(["bee-small", "bee-large"]);
+    await page.getByRole("button", { name: "New conversation" }).click();
+    expect(await picker.inputValue()).toBe("bee-large");
+    await page.reload();
+    await picker.waitFor();
+    expect(await picker.inputValue()).toBe("bee-large");
+    expect(complaints).toEqual([]);
+  });
+
+  it("says how far the model is that an answer waits for", async () => {
+    const busy = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "30ms"]);
+    await busy.client.createJob({ prompt: "endless", on_disconnect: "continue", priority: 5 });
+    worker = await openModelWorker(busy.url, statusesOf([small, large]));
+    const { page } = await visit(browser, worker.url);
+    await page.getByLabel("Model", { exact: true }).selectOption("bee-large");
+    await chatPage(page).send("hello [eog:2]");
+    await page.getByText("Waiting (next in line)").waitFor();
+    worker.tell(statusesOf([small, { ...large, state: "waiting", reason: "bee-small has running jobs" }]));
+    await page.getByText("Waiting until there is memory for bee-large… (next in line)").waitFor();
+    worker.tell(statusesOf([small, { ...large, state: "loading", progress: 0.42 }]));
+    await page.getByText("Loading bee-large (42 %)… (next in line)").waitFor();
+    await page.locator("header").getByText("42 %").waitFor();
+    worker.tell(statusesOf([small, { ...large, state: "ready" }]));
+    await page.getByText("Waiting (next in line)").waitFor();
+    await chatPage(page).stop();
+    await chatPage(page).phase("stopped");
+  });
+
+  it("looks as ever where there is one model, and names none", async () => {
+    worker = await openModelWorker(fakeUrl, statusesOf([small]));
+    const { page } = await visit(browser, worker.url);
+    const chat = chatPage(page);
+    await chat.send("hello [eog:2]");
+    await chat.phase("done");
+    expect(await page.getByLabel("Model", { exact: true }).count()).toBe(0);
+    expect(worker.jobs[0]).not.toHaveProperty("model");
+  });
+});
+
+describe("the status page", () => {
+  async function open(): Promise<Watched> {
+    worker = await openModelWorker(fakeUrl, statusesOf([small, large, vectors]));
+    const visited = await visit(browser, `${worker.url}/status`);
+    await visited.page.locator("[data-model=bee-large]").waitFor();
+    return visited;
+  }
+
+  it("tells each model's state, memory and future, and what they take of the budget", async () => {
+    const { page, complaints } = await open();
+    const row = page.locator("[data-model=bee-small]");
+    await page.getByText("Loaded models take 798 MB of 4.0 GB of memory · 4 threads for all").waitFor();
+    await row.getByText("Takes 650 MB, measured 612 MB").waitFor();
+    await row.getByText("KV cache 150 MB").waitFor();
+    await row.getByText("2 of 8 slots busy · stays 5 min after its last job").waitFor();
+    await page.locator("[data-model=bee-large]").getByText("Would take 3.4 GB").waitFor();
+    await page
+      .locator("[data-model=bee-large]")
+      .getByText(/downloaded from hf:bees/)
+      .waitFor();
+    await page
+      .locator("[data-model=bee-vectors]")
+      .getByText(/unloads in \d+ days/)
+      .waitFor();
+    await page.getByLabel("Slots of the model").selectOption("bee-vectors");
+    expect(await page.getByRole("button", { name: /^Delete/ }).count()).toBe(1);
+    expect(complaints).toEqual([]);
+  });
+
+  it("loads a model with its progress, and says to listeners what became of it", async () => {
+    const { page } = await open();
+    await page.getByRole("button", { name: "Load bee-large" }).click();
+    const load = await worker.next();
+    expect(load).toMatchObject({ route: "loadModel", body: { model: "bee-large" } });
+    const row = page.locator("[data-model=bee-large]");
+    expect(await row.getByRole("button", { name: "Pin bee-large" }).isDisabled()).toBe(true);
+    load.send({ type: "progress", stage: "loading", progress: 0.6 });
+    await row.getByText("Loading · 60 %").waitFor();
+    expect(await row.getByRole("progressbar").getAttribute("value")).toBe("0.6");
+    await row.getByRole("status").getByText("bee-large: Loading: 50 %").waitFor();
+    const loaded = { ...large, state: "ready" as const, slots: { total: 8, busy: 0 } };
+    worker.tell(statusesOf([small, loaded, vectors]));
+    load.send({ type: "done", model: loaded });
+    await page.getByText("bee-large is loaded.").waitFor();
+    await page.getByRole("status").getByText("bee-large is ready.").waitFor();
+    await page.getByRole("button", { name: "Unload bee-large" }).click();
+    const unload = await worker.next();
+    expect(unload.route).toBe("unloadModel");
+    await row.getByText("It is unloaded once its last job has ended…").waitFor();
+    worker.tell(statusesOf([small, large, vectors]));
+    unload.answer(large);
+    await page.getByText("bee-large is unloaded.").waitFor();
+  });
+
+  it("asks before it deletes, naming the bytes, and says that it needs an admin token where it does", async () => {
+    const { page } = await open();
+    const press = page.getByRole("button", { name: "Delete bee-large", exact: true });
+    await press.click();
+    await page.getByText(/bee-large-Q4_K_M\.gguf \(2\.5 GB\) is deleted from the worker's disk/).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await press.evaluate((button) => button === document.activeElement)).toBe(true);
+    await press.click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    const refused = await worker.next();
+    expect(refused).toMatchObject({ route: "deleteModel", path: "/v1/models/bee-large" });
+    refused.refuse(new WaggleError("forbidden", "Cannot DELETE: the API token is not marked admin in the token file."));
+    const row = page.locator("[data-model=bee-large]");
+    await row.getByRole("alert").getByText("it needs an admin token.").waitFor();
+    await row.getByRole("button", { name: "Give an admin token" }).click();
+    await page.getByLabel("API token", { exact: true }).fill("the-admins-token");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await press.click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    const taken = await worker.next();
+    worker.tell(statusesOf([small, vectors]));
+    taken.answer({ id: "bee-large", object: "model", deleted: true, freed_bytes: 2_497_000_000 });
+    await page.getByText("bee-large is deleted: 2.5 GB are free again.").waitFor();
+    await row.waitFor({ state: "detached" });
+  });
+
+  it("swaps a file, and tells both while both are there", async () => {
+    const { page } = await open();
+    await page.getByRole("button", { name: "Swap bee-small" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("File, model or reference").fill("bee-small-v2.gguf");
+    await dialog.getByLabel(/The old file may leave first/).check();
+    await dialog.getByRole("button", { name: "Swap" }).click();
+    const swap = await worker.next();
+    expect(swap.body).toEqual({ model: "bee-small", reference: "bee-small-v2.gguf", unload_first: true });
+    const replacing = { file: "bee-small-v2.gguf", state: "loading" as const, progress: 0.1 };
+    worker.tell(statusesOf([{ ...small, replacing }, large, vectors]));
+    const row = page.locator("[data-model=bee-small]");
+    await row.getByText("bee-small-v2.gguf takes its place: loading, 10 %").waitFor();
+    swap.refuse(new WaggleError("resource_exhausted", "Cannot swap: both files take 5 GB, and 4 GB are there."));
+    await row.getByRole("alert").getByText("both files take 5 GB").waitFor();
+    await row.getByRole("button", { name: "Dismiss: Swap bee-small" }).click();
+    expect(await row.getByRole("alert").count()).toBe(0);
+    worker.tell(statusesOf([{ ...small, leaving: 1 }, large, vectors]));
+    await row.getByText("The file before this one finishes its last jobs.").waitFor();
+  });
+
+  it("pulls a model with figures, and gives it up when told to", async () => {
+    const { page, complaints } = await open();
+    const reference = "hf:bees/queen-GGUF:Q4_K_M";
+    const start = async (): Promise<void> => {
+      await page.getByLabel("Reference", { exact: true }).fill(reference);
+      await page.getByLabel("Serve it as (optional)").fill("queen");
+      await page.getByRole("button", { name: "Pull", exact: true }).click();
+    };
+    await start();
+    const pull = await worker.next();
+    expect(pull.body).toEqual({ reference, name: "queen" });
+    const line = page.locator(".pulled");
+    pull.send({
+      type: "progress",
+      stage: "downloading",
+      progress: 0.25,
+      done_bytes: 500_000_000,
+      total_bytes: 2_000_000_000,
+      bytes_per_second: 12_500_000,
+      eta_ms: 120_000,
+      part: 1,
+      parts: 2,
+    });
+    await line.getByText("Downloading part 1 of 2 · 25 % · 500 MB of 2.0 GB · 12.5 MB/s · 2 min left").waitFor();
+    await line.getByRole("button", { name: `Cancel: pull ${reference}` }).click();
+    await pull.left;
+    await line.waitFor({ state: "detached" });
+    await start();
+    (await worker.next()).send({ type: "done", model: { ...large, name: "queen" } });
+    await page.getByText(`${reference} is here, as queen.`).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("goes without a mouse", async () => {
+    const { page } = await open();
+    await page.getByRole("button", { name: "Swap bee-large" }).focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("other.gguf");
+    await page.keyboard.press("Enter");
+    const swap = await worker.next();
+    expect(swap.body).toMatchObject({ model: "bee-large", reference: "other.gguf", unload_first: false });
+    swap.send({ type: "done", model: large });
+    await page.getByText("bee-large is answered by other.gguf from now on.").waitFor();
+  });
+});
+
+describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
+  it.each([
+    [1_200, "/"],
+    [360, "/"],
+    [1_200, "/status"],
+    [360, "/status"],
+  ])("can be read and fits, %i wide: %s", async (width, path) => {
+    const failed = {
+      ...large,
+      state: "failed" as const,
+      reason: `Cannot load ${"x".repeat(90)}.gguf: it is no GGUF file.`,
+    };
+    const loading = { ...vectors, name: `a-${"long-".repeat(30)}name`, state: "loading" as const, progress: 0.3 };
+    worker = await openModelWorker(fakeUrl, statusesOf([small, failed, loading]));
+    const { page, complaints } = await visit(browser, `${worker.url}${path}`, {
+      colorScheme,
+      viewport: { width, height: 800 },
+    });
+    if (path === "/") await page.getByLabel("Model", { exact: true }).selectOption("bee-large");
+    else {
+      await page.getByLabel("Reference", { exact: true }).fill("https://example.com/a.gguf");
+      await page.getByRole("button", { name: "Pull", exact: true }).click();
+      (await worker.next()).refuse(new WaggleError("forbidden", "No."));
+      await page.getByRole("button", { name: "Give an admin token" }).waitFor();
+    }
+    await waitUntil(async () => (await page.getByText("failed", { exact: true }).count()) > 0);
+    const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
+    expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+    expect(complaints.filter((text) => !text.includes("403"))).toEqual([]);
+  });
+});
