@@ -1,5 +1,6 @@
 // Shows the pages of a worker that has several models: choosing one, looking after all of them.
 import { WaggleError } from "@waggle/protocol";
+import type { ModelStatus, ModelStatuses } from "@waggle/protocol";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
@@ -119,6 +120,20 @@ describe("the status page", () => {
     await page.getByLabel("Slots of the model").selectOption("bee-vectors");
     expect(await page.getByRole("button", { name: /^Delete/ }).count()).toBe(1);
     expect(complaints).toEqual([]);
+  });
+
+  it("shows all that is taken, also where no model is known to take it", async () => {
+    const { page } = await open();
+    const { memory: _, ...unknown } = small;
+    const told = (...models: ModelStatus[]): ModelStatuses => {
+      const { budget } = statusesOf([]);
+      return { models, budget: { ...budget, memory: { ...budget.memory, used: 900_000_000 } } };
+    };
+    worker.tell(told(unknown, large));
+    await page.getByText("all loaded models 900 MB").waitFor();
+    worker.tell(told(small, large));
+    await page.getByText("bee-small 650 MB").waitFor();
+    await page.getByText("other files 250 MB").waitFor();
   });
 
   it("loads a model with its progress, and says to listeners what became of it", async () => {

@@ -1,7 +1,10 @@
 // Owns the pictures of the pages in docs/images: real daemons at work, photographed in light, dark and phone width. Run it with
 //   npx --yes pnpm@12.21.0 --filter @waggle/tests shots
-import { mkdir } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shapeNamed, writeRandomModel } from "@waggle/synth";
 import type { Page } from "playwright-core";
 import { killDaemons, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
 import { launchBrowser, openTab, visit } from "./support/browser.ts";
@@ -9,6 +12,7 @@ import { setup as buildPages } from "./support/build-pages.ts";
 import { chatPage } from "./support/chat-page.ts";
 
 const folder = fileURLToPath(new URL("../../docs/images/", import.meta.url));
+const storyTeller = fileURLToPath(new URL("../../models/waggle-tiny-stories.gguf", import.meta.url));
 const wide = { width: 1_200, height: 800 };
 const phone = { width: 390, height: 800 };
 /** Long enough for the plots to have something to show. */
@@ -36,6 +40,24 @@ async function tellStory(url: string, content: string, signal: AbortSignal): Pro
   const body = JSON.stringify({ messages: [{ role: "user", content }], max_tokens: 400 });
   const response = await fetch(`${url}/v1/inference`, { method: "POST", body, signal });
   await response.text();
+}
+
+/** Flags of a worker that has the story teller, a model of random words and one that embeds, and memory for two of them. */
+function severalModels(scratch: string): readonly string[] {
+  const models = { "stories-15m": "15m", "mini-embed": "embed" };
+  const random = Object.entries(models).flatMap(([name, shape]) => {
+    const path = join(scratch, `${name}-q8_0.gguf`);
+    writeRandomModel(shapeNamed(shape), path);
+    return ["--model", `${name}=${path}`];
+  });
+  const shared = ["--max-loaded-models", "2", "--memory-budget", "600MiB", "--default-model", "waggle-tiny-stories"];
+  return ["--model", storyTeller, ...random, ...shared];
+}
+
+async function loadModel(url: string, model: string): Promise<void> {
+  const response = await fetch(`${url}/v1/models/load`, { method: "POST", body: JSON.stringify({ model }) });
+  const told = await response.text();
+  if (!told.includes('"done"')) throw new Error(`Cannot load ${model}: ${told}`);
 }
 
 async function photograph(page: Page, name: string, fullPage: boolean): Promise<void> {
@@ -70,13 +92,15 @@ async function photographChat(page: Page): Promise<void> {
 
 await buildPages();
 await mkdir(folder, { recursive: true });
+const scratch = await mkdtemp(join(tmpdir(), "waggle-shots-"));
 const browser = await launchBrowser();
 const resting = new AbortController();
 try {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const flags = ["--hive-url", hive.url, "--heartbeat-interval", "1s", "--threads", "1", "--worker-id"];
-  const first = await spawnModelWorker([...flags, "bee-1"]);
+  const first = await spawnModelWorker([...flags, "bee-1", ...severalModels(scratch)]);
   await photographChat((await visit(browser, first.url, { viewport: wide })).page);
+  await loadModel(first.url, "mini-embed");
   const second = await spawnModelWorker([...flags, "bee-2"]);
   const third = await spawnModelWorker([...flags, "bee-3"]);
   const hivePage = await visit(browser, hive.url, { viewport: wide });
@@ -96,4 +120,5 @@ try {
   resting.abort();
   await browser.close();
   await killDaemons();
+  await rm(scratch, { recursive: true });
 }

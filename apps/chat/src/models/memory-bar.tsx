@@ -54,12 +54,20 @@ export function Memory({ memory, loaded, scaleBytes }: MemoryProps): VNode {
   );
 }
 
+/** As the worker counts: what it expects, or what it has measured where that is more. */
+function countedBytes({ total, measured = 0 }: ModelMemory): number {
+  return Math.max(total, measured);
+}
+
 export function Budget({ statuses: { models, budget } }: { readonly statuses: ModelStatuses }): VNode {
   const { total, used } = budget.memory;
   const parts = models
     .filter(({ state }) => state === "loading" || state === "ready" || state === "unloading")
-    .flatMap(({ name, memory }) => (memory === undefined ? [] : [{ name, bytes: memory.total }]));
-  const sum = parts.reduce((bytes, part) => bytes + part.bytes, 0);
+    .flatMap(({ name, memory }) => (memory === undefined ? [] : [{ name, bytes: countedBytes(memory) }]));
+  const told = parts.reduce((bytes, part) => bytes + part.bytes, 0);
+  // It counts models too that it has no estimate of, and files that are leaving or about to come.
+  const rest = parts.length === 0 ? "all loaded models" : "other files";
+  const all = used > told ? [...parts, { name: rest, bytes: used - told }] : parts;
   const taken =
     total === null
       ? `Loaded models take ${byteWords(used)} of memory, without a limit`
@@ -67,7 +75,7 @@ export function Budget({ statuses: { models, budget } }: { readonly statuses: Mo
   return (
     <div class="memory">
       <p class="small numbers">{`${taken} · ${budget.threads} ${budget.threads === 1 ? "thread" : "threads"} for all`}</p>
-      <Bar parts={parts} scaleBytes={Math.max(total ?? 0, used, sum)} />
+      <Bar parts={all} scaleBytes={Math.max(total ?? 0, used, told)} />
     </div>
   );
 }

@@ -45,12 +45,8 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
 function About({ info, models }: { readonly info: WorkerInfo; readonly models: number }): VNode {
   const facts: readonly (readonly [string, string])[] = [
     models > 1 ? ["Models", String(models)] : ["Model", info.model],
-    [
-      "Backend",
-      info.backend === "fake" ? "fake: no model" : [info.device, info.engine_build].filter(Boolean).join(", "),
-    ],
+    ["Backend", backendWords(info)],
     ...(models > 1 ? [] : factsOfOne(info)),
-    ["Threads", info.threads === undefined ? "–" : String(info.threads)],
     ["Up for", duration(info.uptime_ms)],
     ["Version", info.version],
   ];
@@ -73,10 +69,17 @@ function About({ info, models }: { readonly info: WorkerInfo; readonly models: n
   );
 }
 
+/** The device and the build are those of a loaded engine: until there is one, only the backend's name is known. */
+function backendWords({ backend, device, engine_build: build }: WorkerInfo): string {
+  if (backend === "fake") return "fake: no model";
+  return device === undefined ? backend : [device, build].filter(Boolean).join(", ");
+}
+
 function factsOfOne(info: WorkerInfo): readonly (readonly [string, string])[] {
   return [
     ["Context", info.context_size === undefined ? "–" : `${info.context_size.toLocaleString("en")} tokens per slot`],
     ["Parameters", info.parameters === undefined ? "–" : info.parameters.toLocaleString("en")],
+    ["Threads", info.threads === undefined ? "–" : String(info.threads)],
   ];
 }
 
