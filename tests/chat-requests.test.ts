@@ -219,7 +219,7 @@ describe("an answer", () => {
 
   it("with a call that cannot be read is content, and counted", async () => {
     const unreadable = async (): Promise<number> =>
-      Number(/^waggle_unreadable_tool_calls_total (\d+)$/m.exec(await worker.client.metrics())?.[1]);
+      Number(/^waggle_unreadable_tool_calls_total\{model=".+"\} (\d+)$/m.exec(await worker.client.metrics())?.[1]);
     const before = await unreadable();
     const broken = '<tool_call>\n{"name": "get_weather", city!}\n</tool_call>';
     const length = worker.model.tokenize(broken).length;

@@ -101,7 +101,8 @@ describe("a collected answer", () => {
     await waitUntil(async () => (await client.slots()).every((slot) => slot.state === "idle"));
     expect((await client.health()).queue.depth).toBe(0);
     const metrics = await client.metrics();
-    const bucket = (le: string) => new RegExp(`cancel_steps_bucket\\{le="${le}"\\} (\\d+)`).exec(metrics)?.[1];
+    const bucket = (le: string) =>
+      new RegExp(`cancel_steps_bucket\\{le="${le}",model=".+"\\} (\\d+)`).exec(metrics)?.[1];
     expect(bucket("1")).toBe(bucket("\\+Inf"));
 
     async function reached(wanted: Phase): Promise<boolean> {

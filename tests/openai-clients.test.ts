@@ -95,9 +95,10 @@ describe("the openai client", () => {
     stream.controller.abort();
     await waitUntil(slotsAreIdle, 5_000);
     const metrics = await worker.client.metrics();
-    const [all, atMostOne] = [/cancel_steps_bucket{le="\+Inf"} (\d+)/, /cancel_steps_bucket{le="1"} (\d+)/].map(
-      (pattern) => pattern.exec(metrics)?.[1],
-    );
+    const [all, atMostOne] = [
+      /cancel_steps_bucket{le="\+Inf",model=".+"} (\d+)/,
+      /cancel_steps_bucket{le="1",model=".+"} (\d+)/,
+    ].map((pattern) => pattern.exec(metrics)?.[1]);
     expect(all).toBe(atMostOne);
   });
 

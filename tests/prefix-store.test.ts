@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StreamEvent } from "@waggle/protocol";
 import type { WorkerClient } from "@waggle/client";
+import { parseMetrics } from "@waggle/harness";
 import { afterEach, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
 
@@ -53,17 +54,10 @@ it("comes back warm to a conversation that lost its slot, also after the engine 
   expect(revived.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
   expect(revived.text).toBe(back.text);
 
-  const metrics = await (await fetch(`${worker.url}/metrics`)).text();
-  const valueOf = (name: string): number =>
-    Number(
-      metrics
-        .split("\n")
-        .find((line) => line.startsWith(`${name} `))
-        ?.split(" ")[1],
-    );
-  expect(valueOf('waggle_prefix_transfers_total{operation="load"}')).toBeGreaterThanOrEqual(2);
-  expect(valueOf("waggle_prefix_states")).toBeGreaterThanOrEqual(2);
-  expect(valueOf("waggle_prefix_bytes")).toBeGreaterThan(10_000);
+  const metrics = parseMetrics(await (await fetch(`${worker.url}/metrics`)).text());
+  expect(metrics.sum("waggle_prefix_transfers_total", { operation: "load" })).toBeGreaterThanOrEqual(2);
+  expect(metrics.sum("waggle_prefix_states")).toBeGreaterThanOrEqual(2);
+  expect(metrics.sum("waggle_prefix_bytes")).toBeGreaterThan(10_000);
 }, 60_000);
 
 it("is gone with its worker", async () => {

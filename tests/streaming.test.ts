@@ -101,7 +101,7 @@ describe("a context that is shifted", () => {
     expect(end).toMatchObject({ type: "end", finish_reason: "length" });
     expect(end?.type === "end" && end.usage.total_tokens).toBe(64);
     expect(textOf(events).startsWith(textOf(unshifted)), "the same until the context is full").toBe(true);
-    const shifts = /^waggle_context_shifts_total (\d+)$/m.exec(await small.client.metrics())?.[1];
+    const shifts = /^waggle_context_shifts_total\{model=".+"\} (\d+)$/m.exec(await small.client.metrics())?.[1];
     expect(Number(shifts)).toBeGreaterThanOrEqual(4);
   });
 
@@ -115,7 +115,7 @@ describe("several at once", () => {
   it("eight requests stream at the same time, in batches of more than seven", async () => {
     const width = async () => {
       const text = await worker.client.metrics();
-      const read = (name: string) => Number(new RegExp(`^${name} (.+)$`, "m").exec(text)?.[1]);
+      const read = (name: string) => Number(new RegExp(`^${name}\\{model=".+"\\} (.+)$`, "m").exec(text)?.[1]);
       return { sum: read("waggle_batch_width_sum"), count: read("waggle_batch_width_count") };
     };
     const stop = new AbortController();

@@ -4,12 +4,13 @@ import type { ModelFile } from "@waggle/engine";
 import type { StreamCounter } from "@waggle/front";
 import type { JobRegistry } from "@waggle/jobs";
 import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protocol";
-import { ModelStateSchema, WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
+import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
 import { chatAbilitiesOf } from "./models/chat-abilities.ts";
 import type { ModelEntry } from "./models/model-entry.ts";
 import type { ModelHost } from "./models/model-host.ts";
+import { collectModelGauges } from "./models/model-gauges.ts";
 import type { Models } from "./models/models.ts";
 import type { WorkerState } from "./worker-state.ts";
 
@@ -118,16 +119,6 @@ export function createReport(options: ReportOptions): Report {
     };
   }
 
-  function collectModel(metrics: WorkerMetrics, entry: ModelEntry): void {
-    const { host } = entry.current;
-    const model = entry.name;
-    for (const one of ModelStateSchema.options) {
-      metrics.modelState.set({ model, state: one }, one === host.state.name ? 1 : 0);
-    }
-    const loaded = host.state.name === "ready" || host.state.name === "loading";
-    metrics.modelMemoryBytes.set({ model }, loaded ? (models.pool.memoryOf(host)?.total ?? 0) : 0);
-  }
-
   return {
     info: () => infoOf(models.main),
     infoOf,
@@ -170,18 +161,12 @@ export function createReport(options: ReportOptions): Report {
       tokens_per_second: tokensPerSecond(),
     }),
     collect(metrics, streams) {
-      const slots = slotCounts();
-      const queue = queueCounts();
       metrics.setState(state.name, WorkerStateSchema.options);
-      metrics.slotsTotal.set(slots.total);
-      metrics.slotsBusy.set(slots.busy);
-      metrics.queueDepth.set(queue.depth);
-      metrics.queueCapacity.set(queue.capacity);
       metrics.streamsOpen.set(streams.open);
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);
       metrics.memoryBudgetBytes.set(models.pool.budget.bytes ?? 0);
-      for (const entry of models.entries()) collectModel(metrics, entry);
+      collectModelGauges(metrics, models, config.queueCapacity);
     },
   };
 }

@@ -2,3 +2,4 @@ export * from "./lib/logger.ts";
 export type { LogSink } from "./lib/log-sink.ts";
 export * from "./lib/metric-table.ts";
 export * from "./lib/metrics.ts";
+export type { ModelMetrics } from "./lib/model-metrics.ts";

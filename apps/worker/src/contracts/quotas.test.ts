@@ -221,7 +221,7 @@ test("a client sees itself; a token marked monitor sees all, here and in the met
   expect(series).toContain('waggle_client_requests_total{client="alice",outcome="accepted"} 1\n');
   expect(series).toContain('waggle_client_jobs_ended_total{client="alice",outcome="finished"} 1\n');
   const own = await (await get("/metrics", alice)).text();
-  expect(own).toContain("waggle_jobs_accepted_total 2\n");
+  expect(own).toContain('waggle_jobs_accepted_total{model="waggle-fake"} 2\n');
   expect(own).not.toContain("waggle_client_");
 });
 

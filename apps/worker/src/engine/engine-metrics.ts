@@ -1,28 +1,66 @@
-// Owns what the metrics say of an engine, from its events.
+// Owns what the metrics say of a model's engines, from their events.
 import type { EngineEvent } from "@waggle/engine";
-import type { WorkerMetrics } from "@waggle/telemetry";
+import type { ModelMetrics } from "@waggle/telemetry";
 
-export function recordEngineEvent(metrics: WorkerMetrics, event: EngineEvent): void {
+/** As the engine told last; what it has not told, or cannot have without a process, is 0. */
+export interface EngineReadings {
+  readonly threads: number;
+  /** Of its main thread, 0 to 1. */
+  readonly eventLoopUtilization: number;
+  readonly rssBytes: number;
+  /** In the prefix store, which outlives an engine. */
+  readonly prefixStates: number;
+  readonly prefixBytes: number;
+}
+
+export interface EngineMetrics {
+  readonly readings: EngineReadings;
+  record(event: EngineEvent): void;
+  /** Its process has left. */
+  gone(): void;
+}
+
+const withoutProcess = { threads: 0, eventLoopUtilization: 0, rssBytes: 0 };
+
+export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics {
+  let readings: EngineReadings = { ...withoutProcess, prefixStates: 0, prefixBytes: 0 };
+  return {
+    get readings() {
+      return readings;
+    },
+    record(event) {
+      recordEvent(measured(), event);
+      readings = { ...readings, ...readingsOf(event) };
+    },
+    gone() {
+      readings = { ...readings, ...withoutProcess };
+    },
+  };
+}
+
+function recordEvent(metrics: ModelMetrics, event: EngineEvent): void {
+  if (event.type === "step" && event.stats !== undefined) {
+    metrics.steps.inc();
+    metrics.batchWidth.observe(event.stats.width);
+    metrics.stepSeconds.observe(event.stats.passMs / 1000);
+    metrics.stepGapSeconds.observe(event.stats.gapMs / 1000);
+    metrics.contextShifts.inc(event.stats.shifts);
+  }
+  if (event.type === "prefix_store") {
+    metrics.prefixTransfers.inc({ operation: event.operation });
+    metrics.prefixTransferSeconds.observe(event.ms / 1000);
+  }
+}
+
+function readingsOf(event: EngineEvent): Partial<EngineReadings> {
   switch (event.type) {
     case "step":
-      if (event.stats === undefined) return;
-      metrics.steps.inc();
-      metrics.batchWidth.observe(event.stats.width);
-      metrics.stepSeconds.observe(event.stats.passMs / 1000);
-      metrics.stepGapSeconds.observe(event.stats.gapMs / 1000);
-      metrics.contextShifts.inc(event.stats.shifts);
-      metrics.threads.set(event.stats.threads);
-      return;
+      return event.stats === undefined ? {} : { threads: event.stats.threads };
     case "prefix_store":
-      metrics.prefixTransfers.inc({ operation: event.operation });
-      metrics.prefixTransferSeconds.observe(event.ms / 1000);
-      metrics.prefixStates.set(event.states);
-      metrics.prefixBytes.set(event.bytes);
-      return;
+      return { prefixStates: event.states, prefixBytes: event.bytes };
     case "process_stats":
-      metrics.engineEventLoopUtilization.set(event.eventLoopUtilization);
-      metrics.engineRssBytes.set(event.rssBytes);
-      return;
+      return { eventLoopUtilization: event.eventLoopUtilization, rssBytes: event.rssBytes };
     default:
+      return {};
   }
 }

@@ -12,7 +12,8 @@ import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
-import { recordEngineEvent } from "../engine/engine-metrics.ts";
+import { createEngineMetrics } from "../engine/engine-metrics.ts";
+import type { EngineReadings } from "../engine/engine-metrics.ts";
 import { createModelHash } from "./model-hash.ts";
 import { createModelState } from "./model-state.ts";
 import type { ModelState } from "./model-state.ts";
@@ -75,6 +76,8 @@ export interface ModelHost {
   readonly slots: readonly SlotStatus[];
   /** Of the engine's process, in bytes, as it told last; undefined without one. */
   readonly residentBytes: number | undefined;
+  /** What its engine has measured of itself, for the gauges. */
+  readonly readings: EngineReadings;
   fingerprints(): Fingerprints;
   /** Model tokens generated so far. */
   readonly tokens: number;
@@ -114,13 +117,14 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   let slots: readonly SlotStatus[] = [];
   let engine: EngineHost | undefined;
   let info: BackendInfo | undefined;
-  let residentBytes: number | undefined;
   let leaving = false;
   const past = { starts: 0, deaths: 0 };
   let loads = 0;
   let unloading: Promise<void> | undefined;
   /** As the engine was told last. */
   let threadLimit: number | undefined;
+  const measured = () => metrics.ofModel(name);
+  const engineMetrics = createEngineMetrics(measured);
   const registry = createRegistryPart(options.registry);
   const sessions = createSessionRegistry();
   const queue = createAdmissionQueue<Job>({
@@ -180,13 +184,16 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   function eventsOf(isMine: () => boolean): EngineHostEvents {
     return {
       busy: () => dispatcher.running > 0,
-      onStart: () => metrics.engineStarts.inc(),
+      onStart() {
+        measured().begin();
+        measured().engineStarts.inc();
+      },
       onEvent: (event) => isMine() && onEvent(event),
       onReady: (found, loadMs) => isMine() && onReady(found, loadMs),
       onDeath(reason) {
-        metrics.engineDeaths.inc({ reason });
+        measured().engineDeaths.inc({ reason });
         slots = [];
-        residentBytes = undefined;
+        engineMetrics.gone();
       },
       onLost(_reason, message) {
         if (!isMine()) return;
@@ -206,8 +213,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   function onEvent(event: EngineEvent): void {
     if (event.type === "loading") loading.set({ type: "loading", stage: "loading", progress: event.progress });
     if (event.type === "step") slots = event.slots ?? slots;
-    if (event.type === "process_stats") residentBytes = event.rssBytes;
-    recordEngineEvent(metrics, event);
+    engineMetrics.record(event);
     dispatcher.onEngineEvent(event);
   }
 
@@ -215,7 +221,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     info = found;
     loads += 1;
     threadLimit = undefined;
-    if (options.name === undefined) name = found.modelName;
+    if (options.name === undefined) takeName(found.modelName);
     const facts = {
       model: name,
       load_ms: Math.round(loadMs),
@@ -228,6 +234,14 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     modelHash.follow(found.modelPath);
     events.onReady(found, loadMs);
     dispatcher.onEngineReady();
+  }
+
+  /** What has been counted so far was its as well. */
+  function takeName(own: string): void {
+    if (own === name) return;
+    void metrics.renameModel(name, own);
+    name = own;
+    measured().begin();
   }
 
   function fail(message: string): void {
@@ -246,7 +260,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       past.starts += left.starts;
       past.deaths += left.deaths;
       engine = undefined;
-      residentBytes = undefined;
+      engineMetrics.gone();
       slots = [];
     }
     // Whoever had asked it something is told, and whoever waits hears that it loads again.
@@ -276,7 +290,10 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       return slots;
     },
     get residentBytes() {
-      return residentBytes;
+      return engineMetrics.readings.rssBytes || undefined;
+    },
+    get readings() {
+      return engineMetrics.readings;
     },
     get tokens() {
       return lifecycle.tokens;

@@ -87,7 +87,7 @@ export function createModels(options: ModelsOptions): Models {
     budget: options.budget,
     clock,
     log,
-    onUnload: (host, reason) => metrics.modelUnloads.inc({ model: host.name, reason }),
+    onUnload: (host, reason) => metrics.ofModel(host.name).modelUnloads.inc({ reason }),
   });
   const shares = createCoreShares(options.cores, () => [...hosts]);
   const router = createModelRouter({

@@ -37,20 +37,23 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
     model: model(),
     job: job.id,
   });
+  // Asked for each time: a model may tell its name only when it is loaded.
+  const measured = () => metrics.ofModel(model());
   let generated = 0;
   return {
     get tokens() {
       return generated;
     },
     accepted(job) {
-      metrics.jobsAccepted.inc();
+      measured().jobsAccepted.inc();
       log.debug(keys(job), "stream_accepted");
     },
     started(job) {
       const { counts, startedAt = job.acceptedAt } = job.state;
-      metrics.promptTokens.inc(counts.promptTokens);
-      metrics.cachedPromptTokens.inc(counts.cachedTokens);
-      metrics.queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
+      const { promptTokens, cachedPromptTokens, queueSeconds } = measured();
+      promptTokens.inc(counts.promptTokens);
+      cachedPromptTokens.inc(counts.cachedTokens);
+      queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
       log.info(keys(job), "stream_start");
       for (const observer of observers) observer.started(job, model());
     },
@@ -63,18 +66,19 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
     tokensCame(job, { tokens, first, sincePreviousMs }) {
       const { acceptedAt, state } = job;
       generated += tokens;
-      metrics.tokensGenerated.inc(tokens);
-      if (first) metrics.ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
-      if (sincePreviousMs !== undefined) metrics.itlSeconds.observe(sincePreviousMs / 1000);
+      const { tokensGenerated, ttftSeconds, itlSeconds } = measured();
+      tokensGenerated.inc(tokens);
+      if (first) ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
+      if (sincePreviousMs !== undefined) itlSeconds.observe(sincePreviousMs / 1000);
       for (const observer of observers) observer.tokensCame(job, tokens, model());
     },
-    cancelled: (steps) => metrics.cancelSteps.observe(steps),
+    cancelled: (steps) => measured().cancelSteps.observe(steps),
     unreadable(job, calls) {
-      metrics.unreadableCalls.inc(calls);
+      measured().unreadableCalls.inc(calls);
       log.warn({ ...keys(job), calls }, "tool_call_unreadable");
     },
     ended(job, outcome) {
-      metrics.jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
+      measured().jobsEnded.inc({ outcome: outcome.type, reason: reasonOf(outcome) });
       for (const observer of observers) observer.ended(job, outcome, model());
       if (outcome.type !== "finished") {
         log.info({ ...keys(job), reason: reasonOf(outcome) }, "stream_cancelled");

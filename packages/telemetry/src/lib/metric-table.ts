@@ -6,23 +6,40 @@ export interface MetricRow {
   readonly name: `waggle_${string}`;
   readonly help: string;
   readonly labels: readonly string[];
+  /** Each model that is served has series of its own, with its name in the label `model`. */
+  readonly perModel: boolean;
   /** Upper bounds, in the unit of the name; histograms only. */
   readonly buckets?: readonly number[];
 }
+
+/** The label that says whose series it is. */
+export const modelLabel = "model";
 
 const stepSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 const gapSeconds = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5];
 const waitSeconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 const submitSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
+/** The same, with the label `model` before a row's others. */
+const ofModel = {
+  counter: <L extends string = never>(name: string, help: string, labels: readonly L[] = []) =>
+    withModel(counter(name, help, labels)),
+  gauge: <L extends string = never>(name: string, help: string, labels: readonly L[] = []) =>
+    withModel(gauge(name, help, labels)),
+  histogram: (name: string, help: string, buckets: readonly number[]) => withModel(histogram(name, help, buckets)),
+};
+
 export const metricTable = {
-  jobsAccepted: counter("jobs_accepted_total", "Jobs admitted to the queue."),
+  jobsAccepted: ofModel.counter("jobs_accepted_total", "Jobs admitted to the queue."),
   jobsJoined: counter("jobs_joined_total", "Requests that joined the job of an earlier try."),
-  jobsEnded: counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
+  jobsEnded: ofModel.counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
   jobsRejected: counter("jobs_rejected_total", "Jobs refused at the door, by error code.", ["code"]),
-  tokensGenerated: counter("tokens_generated_total", "Model tokens sampled."),
-  promptTokens: counter("prompt_tokens_total", "Prompt tokens of started jobs, cached ones included."),
-  cachedPromptTokens: counter("cached_prompt_tokens_total", "Prompt tokens found in a KV cache, so not computed."),
+  tokensGenerated: ofModel.counter("tokens_generated_total", "Model tokens sampled."),
+  promptTokens: ofModel.counter("prompt_tokens_total", "Prompt tokens of started jobs, cached ones included."),
+  cachedPromptTokens: ofModel.counter(
+    "cached_prompt_tokens_total",
+    "Prompt tokens found in a KV cache, so not computed.",
+  ),
   clientRequests: counter(
     "client_requests_total",
     "Requests for a job by API token and whether they got one, accepted or refused.",
@@ -34,11 +51,13 @@ export const metricTable = {
     "Tokens by API token and kind: prompt (computed), cached_prompt, completion.",
     ["client", "model", "kind"],
   ),
-  steps: counter("steps_total", "Forward passes."),
-  contextShifts: counter("context_shifts_total", "Full contexts shifted for jobs that asked for it."),
-  prefixTransfers: counter("prefix_transfers_total", "Slot states saved, loaded, or found damaged.", ["operation"]),
-  engineStarts: counter("engine_starts_total", "Engine processes started."),
-  engineDeaths: counter("engine_deaths_total", "Engine processes that died or were killed.", ["reason"]),
+  steps: ofModel.counter("steps_total", "Forward passes."),
+  contextShifts: ofModel.counter("context_shifts_total", "Full contexts shifted for jobs that asked for it."),
+  prefixTransfers: ofModel.counter("prefix_transfers_total", "Slot states saved, loaded, or found damaged.", [
+    "operation",
+  ]),
+  engineStarts: ofModel.counter("engine_starts_total", "Engine processes started."),
+  engineDeaths: ofModel.counter("engine_deaths_total", "Engine processes that died or were killed.", ["reason"]),
   heartbeats: counter("heartbeats_total", "Heartbeats to the hive, by how they went.", ["outcome"]),
   stateTransitions: counter("state_transitions_total", "State changes of each state machine.", [
     "machine",
@@ -46,90 +65,108 @@ export const metricTable = {
     "to",
   ]),
   httpRequests: counter("http_requests_total", "HTTP requests answered.", ["route", "status"]),
-  unreadableCalls: counter(
+  unreadableCalls: ofModel.counter(
     "unreadable_tool_calls_total",
     "Pieces of answers that looked like tool calls and could not be read; their clients got them as content.",
   ),
   traceSpans: counter("trace_spans_total", "Spans of traces, sent to the collector or dropped.", ["outcome"]),
-  modelUnloads: counter(
+  modelUnloads: ofModel.counter(
     "model_unloads_total",
     "Models that left memory, by why: idle, memory (for another one), asked, replaced, removed.",
-    ["model", "reason"],
+    ["reason"],
   ),
   readersCutOff: counter("readers_cut_off_total", "Stream readers cut off as slow consumers."),
 
   state: gauge("state", "The worker's state: 1 for the one it is in, 0 for the others.", ["state"]),
-  modelState: gauge("model_state", "Each model's state: 1 for the one it is in, 0 for the others.", ["model", "state"]),
-  modelMemoryBytes: gauge("model_memory_bytes", "What a loaded model takes, as the memory budget counts it.", [
-    "model",
-  ]),
+  modelState: ofModel.gauge("model_state", "Each model's state: 1 for the one it is in, 0 for the others.", ["state"]),
+  modelMemoryBytes: ofModel.gauge("model_memory_bytes", "What a loaded model takes, as the memory budget counts it."),
   memoryBudgetBytes: gauge("memory_budget_bytes", "Memory that all models may take together; 0 without a budget."),
-  slotsBusy: gauge("slots_busy", "Slots with a job in them."),
-  slotsTotal: gauge("slots_total", "Slots."),
-  queueDepth: gauge("queue_depth", "Jobs waiting for a slot."),
-  queueCapacity: gauge("queue_capacity", "Most jobs that may wait."),
+  slotsBusy: ofModel.gauge("slots_busy", "Slots with a job in them."),
+  slotsTotal: ofModel.gauge("slots_total", "Slots."),
+  queueDepth: ofModel.gauge("queue_depth", "Jobs waiting for a slot."),
+  queueCapacity: ofModel.gauge("queue_capacity", "Most jobs that may wait."),
   streamsOpen: gauge("streams_open", "Readers connected to a stream."),
   jobsRegistered: gauge("jobs_registered", "Jobs known: waiting, running, and ended ones kept for replay."),
   replayBytes: gauge("replay_bytes", "Bytes held for replay, over all jobs."),
-  prefixStates: gauge("prefix_states", "Slot states in the prefix store."),
-  prefixBytes: gauge("prefix_bytes", "Bytes of the slot states in the prefix store."),
-  threads: gauge("threads", "Threads that compute a forward pass."),
+  prefixStates: ofModel.gauge("prefix_states", "Slot states in the prefix store."),
+  prefixBytes: ofModel.gauge("prefix_bytes", "Bytes of the slot states in the prefix store."),
+  threads: ofModel.gauge("threads", "Threads that compute a forward pass."),
   eventLoopUtilization: gauge("event_loop_utilization", "Busy share of the main thread since the last scrape, 0 to 1."),
-  engineEventLoopUtilization: gauge(
+  engineEventLoopUtilization: ofModel.gauge(
     "engine_event_loop_utilization",
     "Busy share of the engine's main thread over the last second, 0 to 1; passes run on another.",
   ),
-  engineRssBytes: gauge("engine_rss_bytes", "Resident memory of the engine's process, model and KV cache included."),
+  engineRssBytes: ofModel.gauge(
+    "engine_rss_bytes",
+    "Resident memory of the engine's process, model and KV cache included.",
+  ),
 
-  batchWidth: histogram(
+  batchWidth: ofModel.histogram(
     "batch_width",
     "Rows per forward pass; sum / count is the mean batch width.",
     [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64],
   ),
-  stepSeconds: histogram("step_seconds", "Duration of a forward pass and its sampling.", stepSeconds),
-  stepGapSeconds: histogram(
+  stepSeconds: ofModel.histogram("step_seconds", "Duration of a forward pass and its sampling.", stepSeconds),
+  stepGapSeconds: ofModel.histogram(
     "step_gap_seconds",
     "From one pass's end to the next one's start while work waits.",
     gapSeconds,
   ),
-  prefixTransferSeconds: histogram(
+  prefixTransferSeconds: ofModel.histogram(
     "prefix_transfer_seconds",
     "Saving or loading a slot state, between two passes.",
     stepSeconds,
   ),
-  queueSeconds: histogram("queue_seconds", "Acceptance to slot.", waitSeconds),
-  ttftSeconds: histogram("ttft_seconds", "Time to first token: acceptance to first token.", waitSeconds),
-  itlSeconds: histogram("itl_seconds", "Inter-token latency: from one token to the next of one job.", stepSeconds),
+  queueSeconds: ofModel.histogram("queue_seconds", "Acceptance to slot.", waitSeconds),
+  ttftSeconds: ofModel.histogram("ttft_seconds", "Time to first token: acceptance to first token.", waitSeconds),
+  itlSeconds: ofModel.histogram(
+    "itl_seconds",
+    "Inter-token latency: from one token to the next of one job.",
+    stepSeconds,
+  ),
   httpSubmitSeconds: histogram("http_submit_seconds", "Request to answer of POST /v1/jobs.", submitSeconds),
-  cancelSteps: histogram("cancel_steps", "Forward passes between a cancel and its slot being free.", [0, 1, 2, 5]),
+  cancelSteps: ofModel.histogram(
+    "cancel_steps",
+    "Forward passes between a cancel and its slot being free.",
+    [0, 1, 2, 5],
+  ),
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricTable = typeof metricTable;
 
-interface CounterRow<L extends string> extends MetricRow {
-  readonly kind: "counter";
+/** The rows of which each model has its own series. */
+export type ModelMetricTable = {
+  [K in keyof MetricTable as MetricTable[K]["perModel"] extends true ? K : never]: MetricTable[K];
+};
+
+interface Row<K extends MetricRow["kind"], L extends string, M extends boolean> extends MetricRow {
+  readonly kind: K;
   readonly labels: readonly L[];
+  readonly perModel: M;
 }
 
-interface GaugeRow<L extends string> extends MetricRow {
-  readonly kind: "gauge";
-  readonly labels: readonly L[];
+function counter<L extends string = never>(
+  name: string,
+  help: string,
+  labels: readonly L[] = [],
+): Row<"counter", NoInfer<L>, false> {
+  return { kind: "counter", name: `waggle_${name}`, help, labels, perModel: false };
 }
 
-interface HistogramRow extends MetricRow {
-  readonly kind: "histogram";
-  readonly labels: readonly never[];
-  readonly buckets: readonly number[];
+function gauge<L extends string = never>(
+  name: string,
+  help: string,
+  labels: readonly L[] = [],
+): Row<"gauge", NoInfer<L>, false> {
+  return { kind: "gauge", name: `waggle_${name}`, help, labels, perModel: false };
 }
 
-function counter<L extends string = never>(name: string, help: string, labels: readonly L[] = []): CounterRow<L> {
-  return { kind: "counter", name: `waggle_${name}`, help, labels };
+function histogram(name: string, help: string, buckets: readonly number[]): Row<"histogram", never, false> {
+  return { kind: "histogram", name: `waggle_${name}`, help, labels: [], perModel: false, buckets };
 }
 
-function gauge<L extends string = never>(name: string, help: string, labels: readonly L[] = []): GaugeRow<L> {
-  return { kind: "gauge", name: `waggle_${name}`, help, labels };
-}
-
-function histogram(name: string, help: string, buckets: readonly number[]): HistogramRow {
-  return { kind: "histogram", name: `waggle_${name}`, help, labels: [], buckets };
+function withModel<K extends MetricRow["kind"], L extends string>(
+  row: Row<K, L, false>,
+): Row<K, NoInfer<L> | typeof modelLabel, true> {
+  return { ...row, labels: [modelLabel, ...row.labels], perModel: true };
 }

@@ -25,30 +25,36 @@ test("names are unique, prefixed, and a counter's ends in _total", () => {
   }
 });
 
-test("counters count by their labels", async () => {
+test("counters count by their labels, each model for itself", async () => {
   const metrics = createWorkerMetrics();
-  metrics.jobsAccepted.inc();
-  metrics.jobsEnded.inc({ outcome: "cancelled", reason: "client" });
-  metrics.tokensGenerated.inc(8);
-  expect(await sample(metrics, "waggle_jobs_accepted_total")).toBe(1);
-  expect(await sample(metrics, 'waggle_jobs_ended_total{outcome="cancelled",reason="client"}')).toBe(1);
-  expect(await sample(metrics, "waggle_tokens_generated_total")).toBe(8);
+  const [one, other] = [metrics.ofModel("one"), metrics.ofModel("other")];
+  one.jobsAccepted.inc();
+  one.jobsEnded.inc({ outcome: "cancelled", reason: "client" });
+  one.tokensGenerated.inc(8);
+  other.tokensGenerated.inc(3);
+  metrics.ofModel("one").tokensGenerated.inc();
+  expect(await sample(metrics, 'waggle_jobs_accepted_total{model="one"}')).toBe(1);
+  expect(await sample(metrics, 'waggle_jobs_ended_total{outcome="cancelled",reason="client",model="one"}')).toBe(1);
+  expect(await sample(metrics, 'waggle_tokens_generated_total{model="one"}')).toBe(9);
+  expect(await sample(metrics, 'waggle_tokens_generated_total{model="other"}')).toBe(3);
 });
 
 test("the mean batch width is sum / count", async () => {
   const metrics = createWorkerMetrics();
-  for (const width of [8, 8, 5]) metrics.batchWidth.observe(width);
-  expect(await sample(metrics, "waggle_batch_width_sum")).toBe(21);
-  expect(await sample(metrics, "waggle_batch_width_count")).toBe(3);
-  expect(await sample(metrics, 'waggle_batch_width_bucket{le="6"}')).toBe(1);
+  const { batchWidth } = metrics.ofModel("m");
+  for (const width of [8, 8, 5]) batchWidth.observe(width);
+  expect(await sample(metrics, 'waggle_batch_width_sum{model="m"}')).toBe(21);
+  expect(await sample(metrics, 'waggle_batch_width_count{model="m"}')).toBe(3);
+  expect(await sample(metrics, 'waggle_batch_width_bucket{le="6",model="m"}')).toBe(1);
 });
 
 test("a cancel that cost no step falls into the first bucket", async () => {
   const metrics = createWorkerMetrics();
-  metrics.cancelSteps.observe(0);
-  metrics.cancelSteps.observe(1);
-  expect(await sample(metrics, 'waggle_cancel_steps_bucket{le="0"}')).toBe(1);
-  expect(await sample(metrics, 'waggle_cancel_steps_bucket{le="1"}')).toBe(2);
+  const { cancelSteps } = metrics.ofModel("m");
+  cancelSteps.observe(0);
+  cancelSteps.observe(1);
+  expect(await sample(metrics, 'waggle_cancel_steps_bucket{le="0",model="m"}')).toBe(1);
+  expect(await sample(metrics, 'waggle_cancel_steps_bucket{le="1",model="m"}')).toBe(2);
 });
 
 test("the state gauge is one-hot", async () => {
@@ -61,8 +67,9 @@ test("the state gauge is one-hot", async () => {
 
 test("two workers in one process count apart", async () => {
   const [one, other] = [createWorkerMetrics(), createWorkerMetrics()];
-  one.steps.inc();
-  expect(await sample(other, "waggle_steps_total")).toBe(0);
+  one.ofModel("m").steps.inc();
+  other.ofModel("m").begin();
+  expect(await sample(other, 'waggle_steps_total{model="m"}')).toBe(0);
 });
 
 test("the event loop's utilization is a share of the time since the last scrape", async () => {

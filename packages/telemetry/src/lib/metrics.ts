@@ -2,7 +2,9 @@
 import { performance } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import { metricTable } from "./metric-table.ts";
-import type { MetricRow, MetricTable } from "./metric-table.ts";
+import type { MetricRow, MetricTable, ModelMetricTable } from "./metric-table.ts";
+import { createModelSeries } from "./model-metrics.ts";
+import type { ModelSeries } from "./model-metrics.ts";
 
 type LabelOf<R extends MetricRow> = R["labels"][number];
 type MetricOf<R extends MetricRow> = R["kind"] extends "counter"
@@ -11,17 +13,20 @@ type MetricOf<R extends MetricRow> = R["kind"] extends "counter"
     ? Gauge<LabelOf<R>>
     : Histogram<LabelOf<R>>;
 
-export type WorkerMetrics = { readonly [K in keyof MetricTable]: MetricOf<MetricTable[K]> } & {
-  /** The content type that belongs to `text()`. */
-  readonly contentType: string;
-  /**
-   * Everything, in Prometheus' text format, with the daemon's own process metrics.
-   * @param whose `worker` leaves out what is told of single clients
-   */
-  text(whose?: "all" | "worker"): Promise<string>;
-  /** Moves the one-hot `state` gauge: `current` is 1 and all others are 0. */
-  setState(current: string, all: readonly string[]): void;
-};
+type WorkerMetricTable = Omit<MetricTable, keyof ModelMetricTable>;
+
+/** What is one model's is reached with its name only. */
+export type WorkerMetrics = { readonly [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> } & ModelSeries & {
+    /** The content type that belongs to `text()`. */
+    readonly contentType: string;
+    /**
+     * Everything, in Prometheus' text format, with the daemon's own process metrics.
+     * @param whose `worker` leaves out what is told of single clients
+     */
+    text(whose?: "all" | "worker"): Promise<string>;
+    /** Moves the one-hot `state` gauge: `current` is 1 and all others are 0. */
+    setState(current: string, all: readonly string[]): void;
+  };
 
 /**
  * Milliseconds between two looks at the event loop's delay. Node's own 10 would wake an idle daemon 100 times a second.
@@ -39,9 +44,10 @@ export function createWorkerMetrics(): WorkerMetrics {
     const of: readonly string[] = row.labels;
     return [key, createMetric(row, of.includes("client") ? clients : registry)] as const;
   });
-  const metrics = Object.fromEntries(entries) as { [K in keyof MetricTable]: MetricOf<MetricTable[K]> };
+  const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
   return {
     ...metrics,
+    ...createModelSeries(new Map(entries)),
     contentType: registry.contentType,
     async text(whose = "all") {
       const worker = await registry.metrics();

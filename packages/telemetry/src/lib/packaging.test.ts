@@ -42,12 +42,10 @@ const rules = alerts.groups.flatMap((group) => group.rules);
 
 /** Prometheus gives every series these. */
 const scrapeLabels = ["instance", "job"];
-/** Those of one model have it where a worker has several. */
-const modelLabel = "model";
 
 const labelsOf = new Map<string, readonly string[]>([["up", scrapeLabels]]);
 for (const row of Object.values<MetricRow>(metricTable)) {
-  const labels = [...row.labels, ...scrapeLabels, modelLabel];
+  const labels = [...row.labels, ...scrapeLabels];
   if (row.kind === "histogram") {
     for (const part of ["sum", "count"]) labelsOf.set(`${row.name}_${part}`, labels);
     labelsOf.set(`${row.name}_bucket`, [...labels, "le"]);

@@ -1,0 +1,68 @@
+// Tests the series of single models: where they begin, how they follow a name, and which of them leave.
+import { expect, test } from "vitest";
+import { metricTable } from "./metric-table.ts";
+import type { MetricRow } from "./metric-table.ts";
+import { createWorkerMetrics } from "./metrics.ts";
+
+const linesOf = async (metrics: { text(): Promise<string> }, part: string): Promise<string[]> =>
+  (await metrics.text()).split("\n").filter((line) => !line.startsWith("#") && line.includes(part));
+
+test("every row of a model has its label, and no other row but what is told of clients", () => {
+  for (const { name, labels, perModel } of Object.values<MetricRow>(metricTable)) {
+    const has = labels.includes("model") && !labels.includes("client");
+    expect([name, perModel]).toEqual([name, has]);
+  }
+});
+
+test("what begins shows 0 where nothing else tells its series apart, and begins once", async () => {
+  const metrics = createWorkerMetrics();
+  const model = metrics.ofModel("m");
+  expect(await linesOf(metrics, 'model="m"')).toEqual([]);
+  model.steps.inc(5);
+  model.begin();
+  model.ttftSeconds.observe(1);
+  metrics.ofModel("m").begin();
+  expect(await linesOf(metrics, "waggle_steps_total{")).toEqual(['waggle_steps_total{model="m"} 5']);
+  expect(await linesOf(metrics, "waggle_tokens_generated_total{")).toEqual([
+    'waggle_tokens_generated_total{model="m"} 0',
+  ]);
+  expect(await linesOf(metrics, "waggle_ttft_seconds_count")).toEqual(['waggle_ttft_seconds_count{model="m"} 1']);
+  expect(await linesOf(metrics, "waggle_itl_seconds_count")).toEqual(['waggle_itl_seconds_count{model="m"} 0']);
+});
+
+test("what was counted before a model told its name goes on under it, and its old name is gone", async () => {
+  const metrics = createWorkerMetrics();
+  const early = metrics.ofModel("file");
+  early.begin();
+  early.jobsAccepted.inc(2);
+  early.engineDeaths.inc({ reason: "exit" });
+  metrics.ofModel("neighbour").jobsAccepted.inc(7);
+  const renamed = metrics.renameModel("file", "own");
+  metrics.ofModel("own").begin();
+  metrics.ofModel("own").jobsAccepted.inc();
+  await renamed;
+  expect(await linesOf(metrics, 'model="file"')).toEqual([]);
+  expect(await linesOf(metrics, "waggle_jobs_accepted_total{")).toEqual([
+    'waggle_jobs_accepted_total{model="neighbour"} 7',
+    'waggle_jobs_accepted_total{model="own"} 3',
+  ]);
+  expect(await linesOf(metrics, "waggle_engine_deaths_total{")).toEqual([
+    'waggle_engine_deaths_total{reason="exit",model="own"} 1',
+  ]);
+});
+
+test("gauges of models leave when they are set anew, counters stay", async () => {
+  const metrics = createWorkerMetrics();
+  for (const name of ["one", "two"]) {
+    metrics.ofModel(name).slotsTotal.set(4);
+    metrics.ofModel(name).modelState.set({ state: "ready" }, 1);
+    metrics.ofModel(name).steps.inc();
+  }
+  metrics.streamsOpen.set(3);
+  metrics.resetModelGauges();
+  metrics.ofModel("two").slotsTotal.set(2);
+  expect(await linesOf(metrics, "waggle_slots_total{")).toEqual(['waggle_slots_total{model="two"} 2']);
+  expect(await linesOf(metrics, "waggle_model_state{")).toEqual([]);
+  expect(await linesOf(metrics, "waggle_steps_total{")).toHaveLength(2);
+  expect(await linesOf(metrics, "waggle_streams_open ")).toEqual(["waggle_streams_open 3"]);
+});

@@ -1,0 +1,107 @@
+// Owns the series of single models: each metric that a model has for itself, bound to the model's name.
+import { Counter, Gauge, Histogram } from "prom-client";
+import type { Metric } from "prom-client";
+import { metricTable, modelLabel } from "./metric-table.ts";
+import type { MetricRow, ModelMetricTable } from "./metric-table.ts";
+
+/** Labels beside the model's, if there are any, and then the number. */
+type Call<L extends string, N extends readonly unknown[]> = [L] extends [never]
+  ? N
+  : [labels: Readonly<Record<L, string>>, ...N];
+type OwnLabels<R extends MetricRow> = Exclude<R["labels"][number], typeof modelLabel>;
+
+type BoundMetric<R extends MetricRow> = R["kind"] extends "counter"
+  ? { inc(...call: Call<OwnLabels<R>, [by?: number]>): void }
+  : R["kind"] extends "gauge"
+    ? { set(...call: Call<OwnLabels<R>, [to: number]>): void }
+    : { observe(value: number): void };
+
+/** One model's metrics. */
+export type ModelMetrics = { readonly [K in keyof ModelMetricTable]: BoundMetric<ModelMetricTable[K]> } & {
+  /** Shows what has not been counted yet as 0, so that its first one is seen as a growth. Idempotent. */
+  begin(): void;
+};
+
+export interface ModelSeries {
+  /** Always the same object for a name, so as cheap as a look into a map. */
+  ofModel(name: string): ModelMetrics;
+  /**
+   * What was counted for a model before it told its name goes on under that name. Of histograms nothing is kept: nothing is measured
+   * before a model is loaded.
+   */
+  renameModel(from: string, to: string): Promise<void>;
+  /** Removes all models' gauges: those that are there are about to be set, and those that have left are not. */
+  resetModelGauges(): void;
+}
+
+const modelRows = Object.entries<MetricRow>(metricTable).filter(([, row]) => row.perModel);
+
+/** @param metrics by their keys in the table */
+export function createModelSeries(metrics: ReadonlyMap<string, Metric>): ModelSeries {
+  const known = new Map<string, ModelMetrics>();
+  const own = modelRows.flatMap(([key, row]) => {
+    const metric = metrics.get(key);
+    return metric === undefined ? [] : [{ key, row, metric }];
+  });
+
+  function bindAll(model: string): ModelMetrics {
+    let begun = false;
+    const bound = Object.fromEntries(own.map(({ key, metric }) => [key, bind(metric, model)]));
+    const begin = (): void => {
+      if (begun) return;
+      begun = true;
+      for (const { row, metric } of own) if (row.labels.length === 1) showZero(metric, model);
+    };
+    return { ...bound, begin } as ModelMetrics;
+  }
+
+  function ofModel(name: string): ModelMetrics {
+    let found = known.get(name);
+    if (found === undefined) known.set(name, (found = bindAll(name)));
+    return found;
+  }
+
+  return {
+    ofModel,
+    async renameModel(from, to) {
+      known.delete(from);
+      await Promise.all(own.map(async ({ metric }) => await moveSeries(metric, from, to)));
+    },
+    resetModelGauges() {
+      for (const { metric } of own) if (metric instanceof Gauge) metric.reset();
+    },
+  };
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+function bind(metric: Metric, model: string): object {
+  const only = { [modelLabel]: model };
+  const split = (call: readonly [(Labels | number)?, number?]): [Labels, number | undefined] => {
+    const [first, second] = call;
+    return typeof first === "object" ? [{ ...first, ...only }, second] : [only, first];
+  };
+  if (metric instanceof Counter) return { inc: (...call: [(Labels | number)?, number?]) => metric.inc(...split(call)) };
+  if (metric instanceof Histogram) return metric.labels(only);
+  return {
+    set(...call: [Labels | number, number?]) {
+      const [labels, to = 0] = split(call);
+      (metric as Gauge).set(labels, to);
+    },
+  };
+}
+
+function showZero(metric: Metric, model: string): void {
+  if (metric instanceof Counter) metric.inc({ [modelLabel]: model }, 0);
+  else if (metric instanceof Histogram) metric.zero({ [modelLabel]: model });
+}
+
+async function moveSeries(metric: Metric, from: string, to: string): Promise<void> {
+  if (metric instanceof Histogram) metric.remove({ [modelLabel]: from });
+  if (!(metric instanceof Counter)) return;
+  for (const { labels, value } of (await metric.get()).values) {
+    if (labels[modelLabel] !== from) continue;
+    metric.remove(labels);
+    metric.inc({ ...labels, [modelLabel]: to }, value);
+  }
+}
