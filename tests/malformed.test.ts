@@ -82,8 +82,9 @@ describe("ten thousand malformed requests", () => {
       { seed, numRuns: parsedRuns, endOnFailure: true },
     );
     // Not all of them at one gate: the schema, the paths, the gate, the size, and a few that are sound after all.
-    for (const status of [200, 202, 400, 403, 404, 413])
-      expect(statuses[status], `status ${status}`).toBeGreaterThan(10);
+    for (const status of [200, 400, 403, 404, 413]) expect(statuses[status], `status ${status}`).toBeGreaterThan(10);
+    // Of a single route's.
+    expect(statuses[202], "status 202").toBeGreaterThan(0);
   });
 
   it(`${rawRuns * batch} that only a socket can send: answered or cut off`, async () => {

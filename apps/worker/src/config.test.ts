@@ -155,6 +155,7 @@ const fakeFields = {
 
 function valueOf(config: WorkerConfig, key: OptionKey): unknown {
   if (key in fakeFields) return config.fake[fakeFields[key as keyof typeof fakeFields]];
+  if (key === "models") return config.models.map(({ name, reference }) => ({ name, reference }));
   return isModelSetting(key) ? config.modelSettings[key] : config[key as keyof WorkerConfig];
 }
 

@@ -9,6 +9,8 @@ import { parseCommandLine } from "./config/command.ts";
 import { ConfigFileError, readConfigFile } from "./config/config-file.ts";
 import type { ConfigFile } from "./config/config-file.ts";
 import { huggingFaceToken } from "./config/hugging-face-token.ts";
+import { configuredModels } from "./config/configured-models.ts";
+import type { ConfiguredModel } from "./config/configured-models.ts";
 import { describeMachine } from "./config/machine.ts";
 import type { Machine } from "./config/machine.ts";
 import { variableOf } from "./config/option-row.ts";
@@ -28,7 +30,6 @@ import type { FakeEngineOptions } from "./engine/engine-start.ts";
 export { readTokens } from "./config/read-tokens.ts";
 
 type Computed =
-  | "models"
   | "aliases"
   | "pinnedModels"
   | "workerId"
@@ -45,10 +46,12 @@ type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValue
  * bytes.
  */
 export interface WorkerConfig
-  extends Omit<OptionValues, Computed | ModelSettingKey | `fake${string}`>, Defined<Computed> {
+  extends Omit<OptionValues, "models" | Computed | ModelSettingKey | `fake${string}`>, Defined<Computed> {
   readonly version: string;
   /** The models folder was given, so what lies there is served. */
   readonly servesFolder: boolean;
+  readonly models: readonly ConfiguredModel[];
+  /** Of models that have none of their own. */
   readonly modelSettings: ModelSettings;
   /** Most threads that the engine tries by itself. */
   readonly maxThreads: number;
@@ -103,9 +106,7 @@ function configFileOf(flags: Sources["flags"], env: Environment, machine: Machin
   const path = flags.get("configFile") ?? variableText(env, variableOf(optionTable.configFile));
   // What is no path at all is refused with the other settings.
   if (path === undefined || !optionTable.configFile.schema.safeParse(path).success) return undefined;
-  const file = readConfigFile(path, machine.readText);
-  if (file.models === undefined) return file;
-  throw new ConfigFileError(path, [`line ${file.models.line}: there is no setting "models"`]);
+  return readConfigFile(path, machine.readText);
 }
 
 /** @throws TokenFileError, ChatTemplateError */
@@ -117,14 +118,28 @@ function settingsOf(from: Sources, machine: Machine): ConfigResult {
       parsed.error.issues.map((issue) => describeIssue(issue, from)),
       machine,
     );
-  const values = parsed.data as OptionValues;
+  const given = parsed.data as OptionValues;
+  const values = { ...given, models: given.models ?? from.file?.models };
+  const settingsOf = (own: OptionValues): ModelSettings =>
+    modelSettingsOf(own, readChatTemplate(own.chatTemplate, machine.readText), machine.cores);
+  const { models, problems } = configuredModels({
+    values,
+    file: given.models === undefined ? from.file : undefined,
+    settingsOf,
+  });
 
   const apiToken = variableText(env, tokenVariable);
   const sources = [apiToken && tokenVariable, values.apiTokenFile && "--api-token-file"].filter((source) => source);
-  const broken = brokenRules({ values, tokenSource: sources.length === 0 ? undefined : sources.join(" and ") });
+  const broken = [
+    ...brokenRules({ values, tokenSource: sources.length === 0 ? undefined : sources.join(" and ") }),
+    ...problems,
+  ];
   if (broken.length > 0) return refuse(broken, machine);
   const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
-  return { kind: "run", config: completeConfig(values, { apiToken, apiTokens }, env, machine) };
+  return {
+    kind: "run",
+    config: completeConfig(values, { apiToken, apiTokens, models, modelSettings: settingsOf(values) }, env, machine),
+  };
 }
 
 const schema = z.object(
@@ -166,7 +181,7 @@ function refuse(problems: readonly string[], { program }: Machine): ConfigResult
 
 function completeConfig(
   values: OptionValues,
-  tokens: Pick<WorkerConfig, "apiToken" | "apiTokens">,
+  read: Pick<WorkerConfig, "apiToken" | "apiTokens" | "models" | "modelSettings">,
   env: Environment,
   machine: Machine,
 ): WorkerConfig {
@@ -174,11 +189,9 @@ function completeConfig(
   const workerId = values.workerId ?? defaultWorkerId(values.port, machine);
   return {
     ...settings,
-    models: values.models ?? [],
     aliases: values.aliases ?? [],
     pinnedModels: values.pinnedModels ?? [],
     servesFolder: values.modelsFolder !== undefined,
-    modelSettings: modelSettingsOf(values, readChatTemplate(values.chatTemplate, machine.readText), machine.cores),
     version: machine.version,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, machine.homeFolder)),
@@ -186,10 +199,10 @@ function completeConfig(
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,
     logFormat: values.logFormat ?? (machine.stderrIsTerminal ? "pretty" : "json"),
-    clientQueueShare: values.clientQueueShare ?? (tokens.apiTokens.length > 1 ? 0.5 : 1),
+    clientQueueShare: values.clientQueueShare ?? (read.apiTokens.length > 1 ? 0.5 : 1),
     allowedHosts: values.allowedHosts ?? [],
     allowedOrigins: values.allowedOrigins ?? [],
-    ...tokens,
+    ...read,
     huggingFaceToken: huggingFaceToken((name) => variableText(env, name), machine),
     traces: readTraceSettings((name) => variableText(env, name), { version: machine.version, instance: workerId }),
     fake: {

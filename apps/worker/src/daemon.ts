@@ -81,19 +81,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? server.url,
     prepare,
-    createEngine: ({ reference, facts }, events) =>
-      createSupervisor({
+    createEngine({ host, reference, facts, settings }, events) {
+      const together = Math.min(config.maxLoadedModels, worker.models.hosts().length);
+      const prefixes = prefixFolder?.shareOf(host.key, together);
+      return createSupervisor({
         ...config,
         ...events,
-        start: engineStartOf(
-          config,
-          facts?.path ?? reference,
-          prefixFolder === undefined ? undefined : { folder: prefixFolder.path, maxBytes: prefixFolder.maxBytes },
-        ),
+        start: engineStartOf(config, facts?.path ?? reference, settings, prefixes),
         env: options.env,
         clock,
         log,
-      }),
+        onStopped: prefixes?.release,
+      });
+    },
     createControl(models, served) {
       const made = createOperations({ config, models, served, prepare, now: () => clock.now() });
       pulls = made.pulls;

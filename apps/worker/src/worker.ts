@@ -69,7 +69,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const models = createModels({
     ...config,
     ...options,
-    slots: config.modelSettings.slots,
+    settings: config.modelSettings,
     limits: config,
     // A number of threads that was given by hand stays.
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
@@ -83,7 +83,6 @@ export function createWorker(options: WorkerOptions): Worker {
     models,
     clock,
     threads: config.maxThreads,
-    slots: config.modelSettings.slots,
     infoOf: report.infoOf,
   });
   const schemas = createSchemaCompiler({ clock });

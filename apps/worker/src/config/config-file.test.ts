@@ -52,11 +52,52 @@ test.each(["", "# nothing\n", "---\n"])("the file %j has no settings", (text) =>
   expect(read(text)).toEqual({ path: "/w.yaml", values: new Map(), models: undefined });
 });
 
-test("what stands under models is handed on as data, with its line", () => {
-  expect(read("slots: 2\nmodels:\n  tale:\n    path: ./a.gguf\n    slots: 4\n").models).toEqual({
-    value: { tale: { path: "./a.gguf", slots: 4 } },
-    line: 2,
-  });
+test("models have settings of their own, with their lines", () => {
+  const text = [
+    "slots: 2",
+    "models:",
+    "  small: hf:user/repo:Q4_K_M",
+    "  tale:",
+    "    model: ./a=b.gguf",
+    "    alias: [gpt-4o, o1]",
+    "    pin: true",
+    "    keep-alive: 10m",
+    "    slots: 4",
+    "    mmap: false",
+    "    lora: [a.gguf=0.5, b.gguf]",
+  ].join("\n");
+  expect(read(text).models).toEqual([
+    { name: "small", line: 3, reference: "hf:user/repo:Q4_K_M", aliases: [], pinned: false, values: new Map() },
+    {
+      name: "tale",
+      line: 4,
+      reference: "./a=b.gguf",
+      aliases: ["gpt-4o", "o1"],
+      pinned: true,
+      values: new Map([
+        ["keepAliveMs", { text: "10m", line: 8 }],
+        ["slots", { text: "4", line: 9 }],
+        ["mmap", { text: "false", line: 10 }],
+        ["lora", { text: "a.gguf=0.5,b.gguf", line: 11 }],
+      ]),
+    },
+  ]);
+});
+
+test.each([
+  ["models:", "line 1: models must be names, each with its model below it"],
+  ["models: a.gguf", "line 1: models must be names"],
+  ["models:\n  a: 1", "line 2: models.a has no model: a GGUF file, or what can be downloaded"],
+  ["models:\n  a:\n    slots: 2", "line 2: models.a has no model"],
+  ["models:\n  a:\n    model: [x]", "line 3: models.a has no model"],
+  ["models:\n  a/b: x.gguf", 'line 2: "a/b" cannot be the name of a model'],
+  ["models:\n  a:\n    model: x\n    port: 1", 'line 4: models.a cannot have a setting "port" of its own'],
+  ["models:\n  a:\n    model: x\n    slots: [1]", "line 4: models.a slots takes one value, not a list"],
+  ["models:\n  a:\n    model: x\n    pin: 1", "line 4: models.a pin must be true or false"],
+  ["models:\n  a:\n    model: x\n    alias: [b, ~]", "line 4: models.a alias takes a name, or a list of names"],
+  ["model: x\nmodels:\n  a: y", "model and models cannot both be set"],
+])("%j is refused by line and name of the model", (text, reason) => {
+  expect(refusal(text).join("\n")).toContain(reason);
 });
 
 test.each([
@@ -107,5 +148,5 @@ test("a file that is missing, cannot be read or is too long is named", () => {
 test("aliases that multiply are refused", () => {
   const levels = Array.from({ length: 9 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`);
   const bomb = ["models:", "  l0: &l0 [x]", ...levels.map((line) => `  ${line}`)].join("\n");
-  expect(refusal(bomb)[0]).toContain("line 1: models");
+  expect(refusal(bomb)[0]).toContain("line 2: models.l0 has no model");
 });

@@ -1,10 +1,14 @@
 // Owns the settings file: YAML in, for each setting the text that its flag would have. It does not know what a setting takes; that is
 // decided where flags and variables are, once for all of them.
-import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
-import type { Document, Node, Scalar } from "yaml";
+import { LineCounter, isMap, isScalar, parseDocument } from "yaml";
+import type { Document, Node } from "yaml";
+import { readFileModels } from "./file-models.ts";
+import type { FileModel } from "./file-models.ts";
+import { textOf } from "./file-values.ts";
+import type { FileValue } from "./file-values.ts";
 import { optionRows } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
-import { booleanValue, type OptionRow } from "./option-row.ts";
+import type { OptionRow } from "./option-row.ts";
 
 /** Hundreds of models' settings; what is longer was not written for us. */
 const maxFileChars = 1_048_576;
@@ -15,15 +19,8 @@ const maxShownChars = 80;
 export interface ConfigFile {
   readonly path: string;
   readonly values: ReadonlyMap<OptionKey, FileValue>;
-  /** What stands under `models`, as plain data; undefined where nothing does. */
-  readonly models: { readonly value: unknown; readonly line: number } | undefined;
-}
-
-export interface FileValue {
-  /** As the flag would have it. */
-  readonly text: string;
-  /** Counted from 1. */
-  readonly line: number;
+  /** Those that stand under `models`; undefined where nothing does. */
+  readonly models: readonly FileModel[] | undefined;
 }
 
 export class ConfigFileError extends Error {
@@ -41,12 +38,13 @@ export class ConfigFileError extends Error {
 const rowsByName: ReadonlyMap<string, readonly [OptionKey, OptionRow]> = new Map(
   optionRows.map((entry) => [entry[1].flag, entry]),
 );
-/** Nested: it is handed on as it stands. */
+/** The one setting with settings of its own: each model's. */
 const modelsName = "models";
 const ownName = "config";
 
 /**
- * Settings by the names of their flags, without the dashes. Switches are true or false; what may be repeated may be a list.
+ * Settings by the names of their flags, without the dashes. Switches are true or false; what may be repeated may be a list. Under `models` each
+ * model has its own.
  * @throws ConfigFileError
  */
 export function readConfigFile(path: string, read: (path: string) => string): ConfigFile {
@@ -66,8 +64,11 @@ export function readConfigFile(path: string, read: (path: string) => string): Co
     const line = lineOf(key);
     const name = isScalar(key) ? String(key.value) : "";
     const [option, row] = rowsByName.get(name) ?? [];
-    if (name === modelsName) models = { value: dataOf(value, document, path, line), line };
-    else if (name === ownName) reasons.push(`line ${line}: config cannot be set in the file itself`);
+    if (name === modelsName) {
+      const found = readFileModels(value, { document, line, lineOf });
+      models = found.models;
+      reasons.push(...found.reasons);
+    } else if (name === ownName) reasons.push(`line ${line}: config cannot be set in the file itself`);
     else if (option === undefined || row === undefined) {
       reasons.push(`line ${line}: there is no setting ${JSON.stringify(name.slice(0, maxShownChars))}`);
     } else {
@@ -76,17 +77,9 @@ export function readConfigFile(path: string, read: (path: string) => string): Co
       else values.set(option, { ...text, line });
     }
   }
+  if (models !== undefined && values.has("models")) reasons.push("model and models cannot both be set");
   if (reasons.length > 0) throw new ConfigFileError(path, reasons);
   return { path, values, models };
-}
-
-/** @throws ConfigFileError on aliases that would grow beyond all bounds */
-function dataOf(node: Node | null, document: Document, path: string, line: number): unknown {
-  try {
-    return node?.toJS(document);
-  } catch (error) {
-    throw new ConfigFileError(path, [`line ${line}: ${modelsName}: ${reasonOf(error)}`]);
-  }
 }
 
 function parse(path: string, read: (path: string) => string, lineCounter: LineCounter): Document.Parsed {
@@ -107,40 +100,6 @@ function parse(path: string, read: (path: string) => string, lineCounter: LineCo
   });
   if (reasons.length > 0) throw new ConfigFileError(path, reasons);
   return document;
-}
-
-type Text = { readonly text: string } | { readonly problem: string };
-
-function textOf(node: Node | null, row: OptionRow, document: Document): Text {
-  const value = isAlias(node) ? node.resolve(document) : node;
-  if (value === undefined || value === null) return { problem: "has no value" };
-  if (isScalar(value)) return scalarText(value, row);
-  if (!isSeq<Node>(value)) return { problem: "takes no settings of its own" };
-  const { repeatable } = row;
-  if (repeatable === undefined) return { problem: "takes one value, not a list" };
-  const items = value.items.map((item) =>
-    isScalar(item) ? scalarText(item, row) : { problem: "takes a list of texts" },
-  );
-  const bad = items.find((item) => "problem" in item);
-  if (bad !== undefined) return bad;
-  const texts = items.flatMap((item) => ("text" in item ? [item.text] : []));
-  if (texts.length === 0) return { problem: "has an empty list: leave it out" };
-  if (texts.some((text) => text.includes(repeatable))) {
-    return { problem: `has ${repeatable === "," ? "a comma" : "a line break"} in an item: make it several` };
-  }
-  return { text: texts.join(repeatable) };
-}
-
-/** A number is handed on as it was written: 007 and 1e3 are the setting's to judge. */
-function scalarText({ value, source }: Scalar, row: OptionRow): Text {
-  if (value === null) return { problem: "has no value" };
-  if (row.value === undefined) {
-    return typeof value === "boolean" ? { text: String(value) } : { problem: "must be true or false" };
-  }
-  if (typeof value === "boolean" && row.value === booleanValue) return { text: String(value) };
-  if (typeof value === "boolean") return { problem: `must be ${row.value}, not ${value}; put quotes around a text` };
-  if (typeof value === "string") return { text: value };
-  return typeof value === "number" ? { text: source ?? String(value) } : { problem: "must be a text or a number" };
 }
 
 function reasonOf(error: unknown): string {

@@ -14,9 +14,12 @@ export interface RuleInput {
 export function brokenRules(input: RuleInput): readonly string[] {
   return [
     ...[accessRule, modelNameRule, bindRule, ollamaRule, advertiseRule, fakeRule, replayRule, bodyRule],
-    ...[cacheRule, ropeRule],
+    ...settingsRules,
   ].flatMap((rule) => rule(input) ?? []);
 }
+
+/** About what a model is loaded with. */
+export const settingsRules: readonly ((input: RuleInput) => string | undefined)[] = [cacheRule, ropeRule];
 
 function accessRule({ values, tokenSource }: RuleInput): string | undefined {
   if (values.localMode && tokenSource !== undefined) {

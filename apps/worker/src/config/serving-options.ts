@@ -14,7 +14,7 @@ export interface GivenModel {
 }
 
 /** `name=reference`, or a reference alone: in a path or a URL something with a slash or a colon comes before any equals sign. */
-function givenModel(item: string): GivenModel | undefined {
+export function givenModel(item: string): GivenModel | undefined {
   if (item === "" || item.length > maxReferenceChars) return undefined;
   const [, name, reference] = /^([^=/\\:]+)=(.+)$/s.exec(item) ?? [];
   if (name === undefined || reference === undefined) return { name: undefined, reference: item };

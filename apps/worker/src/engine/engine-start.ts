@@ -28,8 +28,9 @@ export interface FakeEngineOptions {
 }
 
 export function engineStartOf(
-  config: WorkerConfig,
+  config: Pick<WorkerConfig, "backend" | "gpuFolder" | "maxThreads" | "fake">,
   model: string,
+  settings: ModelSettings,
   prefixStore: EngineStart["prefixStore"],
 ): EngineStart {
   return {
@@ -37,7 +38,7 @@ export function engineStartOf(
     backend: config.backend,
     model,
     gpuFolder: config.gpuFolder,
-    settings: config.modelSettings,
+    settings,
     maxThreads: config.maxThreads,
     prefixStore,
     fake: config.fake,

@@ -44,6 +44,25 @@ test("a folder of the worker's own is gone with it", async () => {
   expect(readdirSync(parent)).toEqual([]);
 });
 
+test("models share it, and what one has kept goes with its engine", async () => {
+  const folder = await chosen();
+  const one = folder.shareOf("j", 2);
+  const other = folder.shareOf("m2j", 2);
+  expect([one.maxBytes, other.maxBytes]).toEqual([2 ** 19, 2 ** 19]);
+  for (const { folder: path } of [one, other]) mkdirSync(join(path, "model"), { recursive: true });
+  one.release();
+  expect([existsSync(one.folder), existsSync(other.folder)]).toEqual([false, true]);
+});
+
+test("models share a folder that was asked for, and find their states again", async () => {
+  const { shareOf } = await chosen({ folder: join(parent, "mine") });
+  const share = shareOf("j", 4);
+  expect(share).toMatchObject({ folder: join(parent, "mine"), maxBytes: 2 ** 18 });
+  mkdirSync(share.folder);
+  share.release();
+  expect(existsSync(share.folder)).toBe(true);
+});
+
 test("a folder that was asked for stays", async () => {
   const folder = await chosen({ folder: join(parent, "mine") });
   mkdirSync(folder.path);

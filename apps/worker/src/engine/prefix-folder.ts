@@ -19,8 +19,17 @@ const unlockedAgeMs = 600_000;
 export interface PrefixFolder {
   readonly path: string;
   readonly maxBytes: number;
+  /** What one of so many models may have of it. */
+  shareOf(key: string, models: number): PrefixShare;
   /** Removes what is not to outlive the worker. */
   close(): void;
+}
+
+export interface PrefixShare {
+  readonly folder: string;
+  readonly maxBytes: number;
+  /** Its engine has left: removes what is not to outlive it. */
+  release(): void;
 }
 
 export interface PrefixFolderOptions {
@@ -36,7 +45,15 @@ export interface PrefixFolderOptions {
 export async function choosePrefixFolder(options: PrefixFolderOptions): Promise<PrefixFolder | undefined> {
   const { folder, maxBytes, parents = [memoryFolder, tmpdir()] } = options;
   if (maxBytes === 0) return undefined;
-  if (folder !== undefined) return { path: folder, maxBytes, close: () => {} };
+  if (folder !== undefined) {
+    // Each model has a folder of its own in it already, by which it finds its states again.
+    const shareOf = (_key: string, models: number): PrefixShare => ({
+      folder,
+      maxBytes: Math.floor(maxBytes / models),
+      release: () => {},
+    });
+    return { path: folder, maxBytes, shareOf, close: () => {} };
+  }
   const parent = parents.find(isUsable);
   if (parent === undefined) return undefined;
   await removeLeftovers(parent);
@@ -46,9 +63,15 @@ export async function choosePrefixFolder(options: PrefixFolderOptions): Promise<
   if (parent === memoryFolder) bounds.push(process.availableMemory() * largestShare.ofMemory);
   mkdirSync(path, { mode: 0o700 });
   const lock = await lockFolder(path);
+  const ownBytes = Math.floor(Math.min(...bounds));
   return {
     path,
-    maxBytes: Math.floor(Math.min(...bounds)),
+    maxBytes: ownBytes,
+    shareOf(key, models) {
+      const own = join(path, key);
+      const release = (): void => rmSync(own, { recursive: true, force: true });
+      return { folder: own, maxBytes: Math.floor(ownBytes / models), release };
+    },
     close() {
       lock.release();
       rmSync(path, { recursive: true, force: true });

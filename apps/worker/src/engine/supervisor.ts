@@ -38,6 +38,8 @@ export interface SupervisorOptions extends EngineHostEvents {
   readonly loadTimeoutMs: number;
   /** So many deaths in a row, none after a minute of service, are a crash loop; how long loading takes does not matter. */
   readonly crashLoopDeaths: number;
+  /** After the last process, when it was told to stop. */
+  readonly onStopped?: (() => void) | undefined;
   /** Default: a real process. */
   readonly fork?: typeof forkEngine;
 }
@@ -201,6 +203,14 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     if (command.type === "submit") watchdog.wake();
   }
 
+  async function leave(engine: ChildProcess): Promise<void> {
+    const left = new Promise<void>((resolve) => (gone = resolve));
+    send({ type: "shutdown" });
+    const kill = clock.setTimeout(() => engine.kill("SIGKILL"), leaveTimeoutMs);
+    await left;
+    kill.cancel();
+  }
+
   return {
     start,
     send,
@@ -208,13 +218,8 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       stopping = true;
       restart?.cancel();
       watchdog.stop();
-      const engine = child;
-      if (engine === undefined) return;
-      const left = new Promise<void>((resolve) => (gone = resolve));
-      send({ type: "shutdown" });
-      const kill = clock.setTimeout(() => engine.kill("SIGKILL"), leaveTimeoutMs);
-      await left;
-      kill.cancel();
+      if (child !== undefined) await leave(child);
+      options.onStopped?.();
     },
     get ready() {
       return readyAt !== undefined;

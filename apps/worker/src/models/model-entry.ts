@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import type { ModelCard } from "@waggle/gguf";
 import type { ModelSource, ModelStatus } from "@waggle/protocol";
+import type { ModelSettings } from "../config/model-settings.ts";
 import type { ModelHost } from "./model-host.ts";
 import type { Pool } from "./pool.ts";
 
@@ -21,6 +22,8 @@ export interface HostedFile {
   /** A path, or what can be downloaded. */
   readonly reference: string;
   readonly source: ModelSource;
+  /** What it is loaded with. */
+  readonly settings: ModelSettings;
   /** Once it is on disk and somebody has looked at it. */
   facts: ModelFileFacts | undefined;
 }
@@ -30,7 +33,8 @@ export interface ModelEntry {
   readonly name: string;
   readonly aliases: Set<string>;
   pinned: boolean;
-  /** In ms; undefined: as configured. */
+  readonly settings: ModelSettings;
+  /** In ms. */
   readonly keepAliveMs: number;
   current: HostedFile;
   next: HostedFile | undefined;

@@ -12,7 +12,8 @@ export async function modelSpecsOf(config: WorkerConfig): Promise<readonly Model
   return withRights([...given, ...lying], config);
 }
 
-type BareSpec = Omit<ModelSpec, "aliases" | "pinned">;
+/** What it is called and where it is; names and rights that flags give come later. */
+type BareSpec = Omit<ModelSpec, "aliases" | "pinned"> & Partial<Pick<ModelSpec, "aliases" | "pinned">>;
 
 function givenSpecs({ backend, models, modelRef, servesFolder }: WorkerConfig): readonly BareSpec[] {
   const [first, ...others] = models;
@@ -21,12 +22,12 @@ function givenSpecs({ backend, models, modelRef, servesFolder }: WorkerConfig): 
     return servesFolder ? [] : [{ name: modelRef, reference: embeddedModelPath(), source: "embedded" }];
   }
   const source = backend === "fake" ? "fake" : "file";
-  if (others.length === 0) return [{ name: first.name ?? modelRef, reference: first.reference, source }];
+  if (others.length === 0) return [{ ...first, name: first.name ?? modelRef, source }];
   const taken = new Set(models.flatMap(({ name }) => name ?? []));
-  return models.map(({ name, reference }) => {
-    const own = name ?? uniqueName(defaultName(reference), taken);
-    taken.add(own);
-    return { name: own, reference, source };
+  return models.map((model) => {
+    const name = model.name ?? uniqueName(defaultName(model.reference), taken);
+    taken.add(name);
+    return { ...model, name, source };
   });
 }
 
@@ -69,8 +70,8 @@ function withRights(
     const isMeant = (name: string): boolean => sole || spec.name === name;
     return {
       ...spec,
-      aliases: aliases.filter(({ name }) => isMeant(name)).map(({ alias }) => alias),
-      pinned: pinnedModels.some(isMeant),
+      aliases: [...(spec.aliases ?? []), ...aliases.filter(({ name }) => isMeant(name)).map(({ alias }) => alias)],
+      pinned: spec.pinned === true || pinnedModels.some(isMeant),
     };
   });
 }

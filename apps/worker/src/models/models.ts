@@ -5,6 +5,7 @@ import type { JobRegistry } from "@waggle/jobs";
 import { shownReference } from "@waggle/models";
 import type { ModelSource, ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { ModelSettings } from "../config/model-settings.ts";
 import { createCoreShares } from "./core-shares.ts";
 import { createModelHost } from "./model-host.ts";
 import type { ModelHost, ModelHostOptions } from "./model-host.ts";
@@ -25,15 +26,20 @@ export interface ModelSpec {
   readonly reference: string;
   readonly source: ModelSource;
   readonly pinned: boolean;
+  /** What it is loaded with; undefined: as all others. */
+  readonly settings?: ModelSettings | undefined;
+  readonly keepAliveMs?: number | undefined;
 }
 
 export interface ModelsOptions extends Pick<
   ModelHostOptions,
-  "slots" | "queueCapacity" | "clientQueueShare" | "limits" | "modelsFolder" | "observers"
+  "queueCapacity" | "clientQueueShare" | "limits" | "modelsFolder" | "observers"
 > {
   readonly specs: readonly ModelSpec[];
   /** The name that answers for names that nobody knows. */
   readonly defaultModel: string | undefined;
+  /** Of models that have none of their own. */
+  readonly settings: ModelSettings;
   readonly keepAliveMs: number;
   readonly budget: Budget;
   /** That all engines share. */
@@ -101,16 +107,16 @@ export function createModels(options: ModelsOptions): Models {
   function createHost(
     name: string | undefined,
     entryOf: () => ModelEntry,
-    reference: string,
-    source: ModelSource,
+    file: Pick<HostedFile, "reference" | "source" | "settings">,
   ): HostedFile {
     const host = createModelHost(
       {
         ...options,
+        slots: file.settings.slots,
         // Only one: its jobs are called as they always were.
         key: (serial += 1) === 1 ? "j" : `m${serial}j`,
         name,
-        modelPath: shownReference(reference),
+        modelPath: shownReference(file.reference),
         registry,
         createEngine: (events) => options.createEngine(hosted, events),
       },
@@ -124,7 +130,7 @@ export function createModels(options: ModelsOptions): Models {
         },
       },
     );
-    const hosted: HostedFile = { host, reference, source, facts: undefined };
+    const hosted: HostedFile = { ...file, host, facts: undefined };
     hosts.add(host);
     pool.add({
       host,
@@ -142,14 +148,16 @@ export function createModels(options: ModelsOptions): Models {
   function add(spec: ModelSpec): ModelEntry {
     const taken = spec.name === undefined ? undefined : exactly(spec.name);
     if (taken !== undefined) throw new Error(`Cannot serve two models as "${spec.name}".`);
+    const { reference, source, settings = options.settings } = spec;
     const entry: ModelEntry = {
       get name() {
         return spec.name ?? entry.current.host.name;
       },
       aliases: new Set(spec.aliases),
       pinned: spec.pinned,
-      keepAliveMs: options.keepAliveMs,
-      current: createHost(spec.name, () => entry, spec.reference, spec.source),
+      settings,
+      keepAliveMs: spec.keepAliveMs ?? options.keepAliveMs,
+      current: createHost(spec.name, () => entry, { reference, source, settings }),
       next: undefined,
       leaving: new Set(),
     };
@@ -206,7 +214,8 @@ export function createModels(options: ModelsOptions): Models {
       const at = entries.indexOf(entry);
       if (at >= 0) entries.splice(at, 1);
     },
-    host: (entry, reference, source) => createHost(entry.name, () => entry, reference, source),
+    host: (entry, reference, source) =>
+      createHost(entry.name, () => entry, { reference, source, settings: entry.settings }),
     async retire(hosted, reason) {
       const { host } = hosted;
       await router.idle(host);

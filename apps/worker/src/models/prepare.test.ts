@@ -15,7 +15,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function hostedFile(reference: string, downloading = (_progress: number, _doneBytes?: number): void => {}): HostedFile {
-  return { host: { downloading } as HostedFile["host"], reference, source: "file", facts: undefined };
+  const host = { downloading } as HostedFile["host"];
+  return { host, reference, source: "file", settings: {} as HostedFile["settings"], facts: undefined };
 }
 
 const options = () => ({

@@ -17,8 +17,6 @@ export interface ServedOptions {
   readonly clock: Clock;
   /** Threads that all engines share. */
   readonly threads: number;
-  /** Slots of a model that has not been loaded yet. */
-  readonly slots: number;
   /** The worker's facts with those of a model. */
   readonly infoOf: (entry: ModelEntry) => WorkerInfo;
 }
@@ -70,7 +68,7 @@ export function createServed(options: ServedOptions): Served {
 
 function createServedModel(
   entry: ModelEntry,
-  { models, infoOf, slots }: ServedOptions,
+  { models, infoOf }: ServedOptions,
   status: (entry: ModelEntry) => ModelStatus,
 ): ServedModel {
   const { pool } = models;
@@ -105,7 +103,7 @@ function createServedModel(
     },
     info: () => infoOf(entry),
     status: () => status(entry),
-    slots: () => slotsOf(entry, slots),
+    slots: () => slotsOf(entry),
     chatFormat: () => loaded("how the model's answers are written").chatFormat,
     prompts() {
       const { modelPath, modelName, promptTexts } = loaded("what the model's prompts are made of");
@@ -123,8 +121,8 @@ function createServedModel(
   };
 }
 
-function slotsOf({ current: { host } }: ModelEntry, slots: number): readonly SlotStatus[] {
+function slotsOf({ current: { host }, settings }: ModelEntry): readonly SlotStatus[] {
   if (host.slots.length > 0) return host.slots;
-  const count = host.info?.slots ?? slots;
+  const count = host.info?.slots ?? settings.slots;
   return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));
 }

@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "../config.ts";
+import type { WorkerConfig } from "../config.ts";
+import { describeMachine } from "./machine.ts";
+
+const machine = (text: string) => ({ ...describeMachine(), cores: 4, readText: () => text });
+
+function run(text: string, argv: readonly string[] = []): WorkerConfig {
+  const result = parseConfig(["--local-mode", "--config", "/w.yaml", ...argv], {}, machine(text));
+  if (result.kind === "exit") throw new Error(result.stderr);
+  return result.config;
+}
+
+function refusal(text: string): string | undefined {
+  const result = parseConfig(["--local-mode", "--config", "/w.yaml"], {}, machine(text));
+  return result.kind === "exit" ? result.stderr : undefined;
+}
+
+const two = [
+  "slots: 2",
+  "models:",
+  "  small: a.gguf",
+  "  large:",
+  "    model: b.gguf",
+  "    slots: 8",
+  "    context-size: 1024",
+  "    keep-alive: -1",
+].join("\n");
+
+test("a model is loaded with what is its own, and with what is said for all", () => {
+  const [small, large] = run(two).models;
+  expect(small).toMatchObject({ name: "small", reference: "a.gguf", settings: { slots: 2 }, keepAliveMs: undefined });
+  expect(small?.settings.contextSize).toBeUndefined();
+  expect(large).toMatchObject({ name: "large", settings: { slots: 8, contextSize: 1_024 }, keepAliveMs: Infinity });
+});
+
+test("what stands with the model wins over a flag for all", () => {
+  const { models, modelSettings } = run(two, ["--slots", "3", "--threads", "2"]);
+  expect(modelSettings.slots).toBe(3);
+  expect(models.map(({ settings: { slots, threads } }) => [slots, threads])).toEqual([
+    [3, 2],
+    [8, 2],
+  ]);
+});
+
+test("a flag that names models takes the place of the list", () => {
+  expect(run(two, ["--model", "c.gguf"]).models).toMatchObject([{ name: undefined, reference: "c.gguf" }]);
+});
+
+test.each([
+  [
+    "models:\n  a:\n    model: x\n    slots: 0",
+    'Cannot use slots "0" (from /w.yaml, line 4): it must be a whole number from 1 to 64.',
+  ],
+  [
+    "models:\n  a:\n    model: x\n    flash-attention: off\n    cache-type-v: q8_0",
+    "a quantized V cache needs flash attention. (/w.yaml, line 2: a)",
+  ],
+])("%j is refused", (text, reason) => {
+  expect(refusal(text)).toContain(reason);
+});

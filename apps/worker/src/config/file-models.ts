@@ -1,0 +1,129 @@
+// Owns what stands under `models` in the settings file: each model by its name, with settings that hold for it alone.
+import { isAlias, isMap, isScalar, isSeq } from "yaml";
+import type { Document, Node } from "yaml";
+import { textOf } from "./file-values.ts";
+import type { FileValue } from "./file-values.ts";
+import { isModelSetting } from "./model-settings.ts";
+import { optionRows } from "./option-table.ts";
+import type { OptionKey } from "./option-table.ts";
+import { givenModel } from "./serving-options.ts";
+
+export interface FileModel {
+  readonly name: string;
+  /** Counted from 1. */
+  readonly line: number;
+  /** A path, or what can be downloaded. */
+  readonly reference: string;
+  readonly aliases: readonly string[];
+  readonly pinned: boolean;
+  /** Those of the option table that are its own. */
+  readonly values: ReadonlyMap<OptionKey, FileValue>;
+}
+
+export interface FileModelsContext {
+  readonly document: Document;
+  /** Where `models` stands. */
+  readonly line: number;
+  readonly lineOf: (node: Node) => number;
+}
+
+export interface FileModels {
+  readonly models: readonly FileModel[];
+  /** What is wrong, each with its line. */
+  readonly reasons: readonly string[];
+}
+
+const referenceName = "model";
+const noReference = "has no model: a GGUF file, or what can be downloaded";
+const aliasName = "alias";
+const pinName = "pin";
+
+const rowsByName = new Map(
+  optionRows.filter(([key]) => isModelSetting(key) || key === "keepAliveMs").map((entry) => [entry[1].flag, entry]),
+);
+
+export function readFileModels(node: Node | null, context: FileModelsContext): FileModels {
+  const root = resolved(node, context);
+  if (!isMap<Node, Node | null>(root) || root.items.length === 0) {
+    return { models: [], reasons: [`line ${context.line}: models must be names, each with its model below it`] };
+  }
+  const reasons: string[] = [];
+  const models = root.items.flatMap(({ key, value }): readonly FileModel[] => {
+    const line = context.lineOf(key);
+    const name = isScalar(key) ? String(key.value) : "";
+    if (givenModel(`${name}=x`)?.name !== name) {
+      reasons.push(`line ${line}: ${JSON.stringify(name.slice(0, 80))} cannot be the name of a model`);
+      return [];
+    }
+    const found = readModel(name, value, { ...context, line });
+    reasons.push(...found.reasons.map((reason) => `line ${reason.line}: models.${name} ${reason.text}`));
+    return [found.model];
+  });
+  return { models, reasons };
+}
+
+interface Reason {
+  readonly line: number;
+  readonly text: string;
+}
+
+function readModel(
+  name: string,
+  node: Node | null,
+  context: FileModelsContext,
+): { readonly model: FileModel; readonly reasons: readonly Reason[] } {
+  const reasons: Reason[] = [];
+  const values = new Map<OptionKey, FileValue>();
+  const own = { reference: "", aliases: [] as readonly string[], pinned: false };
+  const { document, line, lineOf } = context;
+  const body = resolved(node, context);
+  const refuse = (at: number, text: string): unknown => reasons.push({ line: at, text });
+
+  function readReference(value: Node | null, at: number): void {
+    const text = isScalar(value) && typeof value.value === "string" ? value.value : "";
+    if (text.trim() === "" || givenModel(`${name}=${text}`) === undefined) refuse(at, noReference);
+    else own.reference = text;
+  }
+
+  function readAliases(value: Node | null, at: number): void {
+    const items = isSeq<Node>(value) ? value.items : [value];
+    own.aliases = items.map((item) => (isScalar(item) && item.value !== null ? String(item.value).trim() : ""));
+    if (own.aliases.includes("")) refuse(at, `${aliasName} takes a name, or a list of names`);
+  }
+
+  function readPin(value: Node | null, at: number): void {
+    if (isScalar(value) && typeof value.value === "boolean") own.pinned = value.value;
+    else refuse(at, `${pinName} must be true or false`);
+  }
+
+  function readSetting(setting: string, value: Node | null, at: number): void {
+    const [option, row] = rowsByName.get(setting) ?? [];
+    if (option === undefined || row === undefined) {
+      refuse(at, `cannot have a setting ${JSON.stringify(setting.slice(0, 80))} of its own`);
+      return;
+    }
+    const text = textOf(value, row, document);
+    if ("problem" in text) refuse(at, `${setting} ${text.problem}`);
+    else values.set(option, { ...text, line: at });
+  }
+
+  const readers = new Map([
+    [referenceName, readReference],
+    [aliasName, readAliases],
+    [pinName, readPin],
+  ]);
+  if (isMap<Node, Node | null>(body)) {
+    for (const { key, value } of body.items) {
+      const setting = isScalar(key) ? String(key.value) : "";
+      const read = readers.get(setting);
+      if (read === undefined) readSetting(setting, value, lineOf(key));
+      else read(resolved(value, context), lineOf(key));
+    }
+    if (!body.has(referenceName)) refuse(line, noReference);
+  } else readReference(body, line);
+  return { model: { name, line, ...own, values }, reasons };
+}
+
+function resolved(node: Node | null, { document }: FileModelsContext): Node | null {
+  return isAlias(node) ? (node.resolve(document) ?? null) : node;
+}
