@@ -87,7 +87,7 @@ function readModel(
 
   function readAliases(value: Node | null, at: number): void {
     const items = isSeq<Node>(value) ? value.items : [value];
-    own.aliases = items.map((item) => (isScalar(item) && item.value !== null ? String(item.value).trim() : ""));
+    own.aliases = items.map((item) => (isScalar(item) && typeof item.value === "string" ? item.value.trim() : ""));
     if (own.aliases.includes("")) refuse(at, `${aliasName} takes a name, or a list of names`);
   }
 

@@ -2,19 +2,19 @@
 // It knows no HTTP, no hive and no other model; when it may load and when it has to leave, the pool decides.
 import { basename } from "node:path";
 import { createConflatedChannel } from "@waggle/async";
-import type { Clock, ConflatedChannel } from "@waggle/async";
+import type { ConflatedChannel } from "@waggle/async";
 import type { BackendInfo, EngineEvent } from "@waggle/engine";
 import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
-import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
+import type { Dispatcher, Fingerprints, Job, JobObserver, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
 import { createEngineMetrics } from "../engine/engine-metrics.ts";
 import type { EngineReadings } from "../engine/engine-metrics.ts";
 import { createModelHash } from "./model-hash.ts";
+import type { ModelHostEvents, ModelHostOptions } from "./model-host-options.ts";
 import { createModelState } from "./model-state.ts";
 import type { ModelState } from "./model-state.ts";
 
@@ -23,41 +23,6 @@ const retryAfterS = 5;
 
 /** More than any machine has. */
 const noThreadLimit = 4_096;
-
-export interface ModelHostOptions {
-  /** What the names of its jobs begin with, among those of all hosts. */
-  readonly key: string;
-  /** The file, or where it comes from, as it may be shown: without credentials. */
-  readonly modelPath: string;
-  /** The name that the model is served under; undefined: its own, once it is loaded. */
-  readonly name: string | undefined;
-  /** Until the engine says. */
-  readonly slots: number;
-  readonly queueCapacity: number;
-  readonly clientQueueShare: number;
-  readonly limits: JobLimits;
-  /** Where models lie, and what is known of them. */
-  readonly modelsFolder: string;
-  /** All models' jobs. */
-  readonly registry: JobRegistry;
-  /** One for each time that it is loaded. */
-  readonly createEngine: (events: EngineHostEvents) => EngineHost;
-  readonly log: Logger;
-  readonly metrics: WorkerMetrics;
-  readonly clock: Clock;
-  readonly observers?: readonly JobObserver[];
-}
-
-/** What others hear of a host. */
-export interface ModelHostEvents {
-  readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
-  /** The model can be used, for the first time or again. */
-  readonly onReady: (info: BackendInfo, loadMs: number) => void;
-  /** No engine will come: it cannot be loaded, or is in a crash loop. `never`: it was never loaded. */
-  readonly onGaveUp: (never: boolean) => void;
-  /** A job of it has ended, and it has no other. */
-  readonly onIdle: (last: Job) => void;
-}
 
 export interface ModelHost {
   readonly key: string;
