@@ -129,6 +129,11 @@ describe("files and folders", () => {
   it("models", () => {
     const bee = { name: "bee", reference: "hf:a/bee:Q4_0" };
     expect(checkModelFiles([]).map(({ text }) => text)).toEqual(["none downloaded; the embedded one is always there"]);
+    const own = { name: "/m/x.gguf", reference: undefined, own: true };
+    expect(checkModelFiles([bee, own])[0]?.text).toBe("1 downloaded and 1 of your own, all whole");
+    expect(checkModelFiles([own])[0]?.text).toBe("1 of your own, all whole");
+    const [broken] = checkModelFiles([{ ...own, damage: "no such file" }]);
+    expectFinding(broken, "problem", /^\/m\/x\.gguf: no such file\. Correct the path/);
     expect(checkModelFiles([bee]).map(({ level, text }) => [level, text])).toEqual([["ok", "1 downloaded, all whole"]]);
     const [begun, damaged, nameless] = checkModelFiles([
       { ...bee, begun: 0.456 },

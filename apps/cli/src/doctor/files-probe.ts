@@ -4,9 +4,10 @@ import { dirname } from "node:path";
 import { readGgufFile } from "@waggle/gguf";
 import type { CliConfig } from "../config.ts";
 import { listDownloads } from "../local/downloads.ts";
+import { ownModelFiles } from "../local/worker-settings.ts";
 import type { FolderFacts, ModelFileFacts, TokenFileFacts } from "./files.ts";
 
-/** Of models whose headers are read. */
+/** Of models whose headers are read: downloads, and others. */
 const maxModels = 200;
 
 export async function probeFolder(path: string, purpose: string): Promise<FolderFacts> {
@@ -40,6 +41,10 @@ export async function probeModelFiles(config: CliConfig, signal: AbortSignal): P
     if (state === "partial") {
       facts.push({ name, reference, begun: totalBytes === undefined ? "unknown" : bytes / totalBytes });
     } else facts.push({ name, reference, damage: await damageOf(path, signal) });
+  }
+  const downloaded = models.map(({ path }) => path);
+  for (const path of (await ownModelFiles(config.env, downloaded)).slice(0, maxModels)) {
+    facts.push({ name: path, reference: undefined, own: true, damage: await damageOf(path, signal) });
   }
   return facts;
 }

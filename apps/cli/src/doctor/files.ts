@@ -39,12 +39,14 @@ export interface ModelFileFacts {
   readonly begun?: number | "unknown" | undefined;
   /** What is wrong with its header. */
   readonly damage?: string | undefined;
+  /** Not downloaded by Waggle, which does not delete it. */
+  readonly own?: boolean;
 }
 
 /** One finding for each model that has something, or one for all. */
 export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Finding[] {
   const check = "Models";
-  const found = models.flatMap(({ name, reference, begun, damage }) => {
+  const found = models.flatMap(({ name, reference, begun, damage, own = false }) => {
     const again = reference === undefined ? `waggle rm ${name}` : `waggle pull ${reference}`;
     if (begun !== undefined) {
       const share = begun === "unknown" ? "" : `, ${Math.floor(begun * 100)} %`;
@@ -53,12 +55,18 @@ export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Fin
       ];
     }
     if (damage === undefined) return [];
+    if (own) return [problem(check, `${name}: ${damage}`, "Correct the path that names it, or get the file again.")];
     const fetch = reference === undefined ? "and get it again" : `and "${again}"`;
     return [problem(check, `${name}: ${damage}`, `Delete it with "waggle rm ${name}" ${fetch}.`)];
   });
   if (found.length > 0) return found;
   if (models.length === 0) return [ok(check, "none downloaded; the embedded one is always there")];
-  return [ok(check, `${models.length} downloaded, all whole`)];
+  const own = models.filter((one) => one.own === true).length;
+  const counts = [
+    ...(models.length > own ? [`${models.length - own} downloaded`] : []),
+    ...(own > 0 ? [`${own} of your own`] : []),
+  ];
+  return [ok(check, `${counts.join(" and ")}, all whole`)];
 }
 
 export interface TokenFileFacts {

@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createStyle } from "../terminal/style.ts";
 import { formatFinding } from "../commands/doctor.ts";
@@ -16,6 +17,7 @@ import { probeHive, probePort } from "./network-probe.ts";
 import { runTool } from "./run-tool.ts";
 
 const { signal } = new AbortController();
+const embedded = fileURLToPath(new URL("../../../../models/waggle-tiny-stories.gguf", import.meta.url));
 let folder = "";
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-doctor-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -79,10 +81,26 @@ describe("what is looked at", () => {
   it("is every download: whole, damaged or begun", async () => {
     writeFileSync(join(folder, "hf_a_bee.gguf"), "no model");
     writeFileSync(join(folder, "hf_a_wasp.gguf.0123456789abcdef.part"), "half");
-    const config = { modelsFolder: folder } as Parameters<typeof probeModelFiles>[0];
+    const config = { modelsFolder: folder, env: {} } as Parameters<typeof probeModelFiles>[0];
     const [bee, wasp] = await probeModelFiles(config, signal);
     expect(bee).toMatchObject({ name: "bee", damage: expect.stringContaining("not a GGUF file") as string });
     expect(wasp).toMatchObject({ name: "wasp", begun: "unknown" });
+  });
+
+  it("is every file of one's own that would be served: named, or in the folder", async () => {
+    writeFileSync(join(folder, "hf_a_bee.gguf"), "GGUF, downloaded");
+    writeFileSync(join(folder, "cut.gguf"), "GGUF, and no more");
+    const env = { WAGGLE_MODEL: `tiny=${embedded}\n${join(folder, "gone.gguf")}\nhf:a/bee`, WAGGLE_MODELS_DIR: folder };
+    const config = { modelsFolder: folder, env } as unknown as Parameters<typeof probeModelFiles>[0];
+    const facts = await probeModelFiles(config, signal);
+    expect(facts.map(({ name, own, damage }) => [name, own, damage !== undefined])).toEqual([
+      ["bee", undefined, true],
+      [embedded, true, false],
+      [join(folder, "gone.gguf"), true, true],
+      [join(folder, "cut.gguf"), true, true],
+    ]);
+    const wrong = { ...config, env: { ...env, WAGGLE_SLOTS: "none" } };
+    expect(await probeModelFiles(wrong, signal)).toHaveLength(1);
   });
 
   it("is a port: free, somebody's, or ours", async () => {

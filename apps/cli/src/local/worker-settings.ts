@@ -1,4 +1,6 @@
 // Owns what a worker of this machine would be told by the environment: folder, tokens and the like, read by the worker's own reader.
+import { resolve } from "node:path";
+import { scanFolder } from "@waggle/models";
 import { readSettings } from "@waggle/worker";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Environment } from "../config.ts";
@@ -34,4 +36,22 @@ async function workerSettings(env: Environment): Promise<Settings> {
 export async function hubOptions(env: Environment): Promise<{ readonly offline: boolean; readonly token?: string }> {
   const { offline, huggingFaceToken } = await workerSettings(env);
   return { offline, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
+}
+
+/**
+ * Files that a worker would serve and that Waggle has not downloaded: named one by one, or in the folder that it serves.
+ * @param downloaded their paths
+ * @returns none where the settings are wrong
+ */
+export async function ownModelFiles(env: Environment, downloaded: readonly string[]): Promise<readonly string[]> {
+  const result = await readSettings([], env);
+  if (result.kind !== "run") return [];
+  const { models, modelsFolder, servesFolder } = result.config;
+  const named = models
+    .map(({ reference }) => reference)
+    .filter((reference) => !/^(?:hf|ollama|https?):/i.test(reference))
+    .map((path) => resolve(path));
+  if (!servesFolder) return named;
+  const lying = await scanFolder(modelsFolder, { except: [...downloaded, ...named] }).catch(() => []);
+  return [...named, ...lying.map(({ path }) => path)];
 }
