@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { defaultContextSize, fits, type ContextMemory } from "./context-size.ts";
 
 const memoryOf = (freeBytes: number): ContextMemory => ({
-  free: { cpu: freeBytes, gpu: 0 },
-  cacheOf: (contextSize) => ({ cpu: contextSize * 1_000, gpu: 0 }),
+  free: { host: freeBytes, gpu: 0 },
+  takenBy: (contextSize) => ({ host: contextSize * 1_000, gpu: 0 }),
 });
 
 test("is the trained size while memory is plenty", () => {
@@ -15,7 +15,7 @@ test("is 8,192 at most", () => {
   expect(defaultContextSize(131_072, memoryOf(1e12))).toBe(8_192);
 });
 
-test("shrinks until the cache fits into half of the free memory", () => {
+test("shrinks until the context fits into half of the free memory", () => {
   expect(defaultContextSize(4_096, memoryOf(4_096_000))).toBe(2_048);
   expect(defaultContextSize(4_096, memoryOf(4_095_999))).toBe(1_792);
 });
@@ -25,8 +25,8 @@ test("is undefined when nothing fits", () => {
 });
 
 test("what was asked for may take all of the free memory, of each kind", () => {
-  const cacheOf: ContextMemory["cacheOf"] = (size) => ({ cpu: size, gpu: 10 * size });
-  expect(fits(100, { free: { cpu: 100, gpu: 1_000 }, cacheOf })).toBe(true);
-  expect(fits(100, { free: { cpu: 100, gpu: 999 }, cacheOf })).toBe(false);
-  expect(fits(100, { free: { cpu: 99, gpu: 1_000 }, cacheOf })).toBe(false);
+  const takenBy: ContextMemory["takenBy"] = (size) => ({ host: size, gpu: 10 * size });
+  expect(fits(100, { free: { host: 100, gpu: 1_000 }, takenBy })).toBe(true);
+  expect(fits(100, { free: { host: 100, gpu: 999 }, takenBy })).toBe(false);
+  expect(fits(100, { free: { host: 99, gpu: 1_000 }, takenBy })).toBe(false);
 });

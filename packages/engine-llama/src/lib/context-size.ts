@@ -4,23 +4,23 @@
 const defaultContextLimit = 8_192;
 /** llama.cpp pads contexts to multiples of this. */
 const contextStep = 256;
-/** The cache may take this part of what is free: the rest is for the compute buffers, the worker and the neighbours. */
+/** A context may take this part of what is free: the rest is for the worker and the neighbours. */
 const memoryShare = 0.5;
 
-/** Bytes in the memory of the CPU and of the GPU. */
+/** Bytes in the memory of the host and of the GPU. */
 export interface Bytes {
-  readonly cpu: number;
+  readonly host: number;
   readonly gpu: number;
 }
 
 export interface ContextMemory {
   readonly free: Bytes;
-  /** Of the KV cache of all slots together, for so many tokens per slot; grows with it. */
-  readonly cacheOf: (contextSize: number) => Bytes;
+  /** By all slots together and what computes them, for so many tokens per slot; grows with it. */
+  readonly takenBy: (contextSize: number) => Bytes;
 }
 
 /**
- * Tokens per slot: the trained size, 8,192 at most, then less until the KV cache of all slots fits into half of the free memory.
+ * Tokens per slot: the trained size, 8,192 at most, then less until the context of all slots fits into half of the free memory.
  * Undefined when not even the smallest one fits.
  */
 export function defaultContextSize(trained: number, memory: ContextMemory): number | undefined {
@@ -32,8 +32,8 @@ export function defaultContextSize(trained: number, memory: ContextMemory): numb
   return undefined;
 }
 
-/** Whether the KV cache fits into this share of the free memory. */
-export function fits(contextSize: number, { free, cacheOf }: ContextMemory, share = 1): boolean {
-  const { cpu, gpu } = cacheOf(contextSize);
-  return cpu <= free.cpu * share && gpu <= free.gpu * share;
+/** Whether the context fits into this share of the free memory. */
+export function fits(contextSize: number, { free, takenBy }: ContextMemory, share = 1): boolean {
+  const { host, gpu } = takenBy(contextSize);
+  return host <= free.host * share && gpu <= free.gpu * share;
 }

@@ -1,18 +1,20 @@
 // Owns the context: how large it is, and the settings without which llama.cpp would decide for itself.
+import { createEstimator } from "@waggle/fit";
+import type { GgufHeader } from "@waggle/gguf";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { BatchDispatch } from "./batch-dispatch.ts";
 import { inSlotOrder } from "./batch-order.ts";
 import { defaultContextSize, fits, type ContextMemory } from "./context-size.ts";
 import { cannotLoad } from "./load-error.ts";
+import { memorySettingsOf } from "./memory-settings.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
 /** Without it a model with sliding windows computes a kept prefix again, outside of any step. */
 const swaFullCache = true;
-/** Tokens per slot of the smaller context whose memory is asked for; llama.cpp pads to multiples of it. */
-const probeSize = 256;
 
 export interface ContextOptions {
   readonly modelPath: string;
+  readonly header: GgufHeader;
   readonly slots: number;
   /** Tokens per slot. */
   readonly contextSize: number | undefined;
@@ -58,27 +60,12 @@ function tooLarge({ modelPath, slots }: ContextOptions, contextSize: number | un
   return cannotLoad(modelPath, `memory does not suffice for ${slots} slots of ${length}`);
 }
 
-/** What a token costs is the difference between two small contexts; asked about an absurd one, the library's estimate does not come back. */
-async function contextMemory(model: LlamaModel, { slots, batchSize, cache }: ContextOptions): Promise<ContextMemory> {
-  const estimate = (contextSize: number): Promise<{ cpuRam: number; gpuVram: number }> =>
-    model.fileInsights.estimateContextResourceRequirementsV2({
-      contextSize,
-      sequences: slots,
-      batchSize,
-      modelGpuLayers: model.gpuLayers,
-      flashAttention: cache.flashAttention,
-      kvCacheKeyType: model.defaultContextKvCacheKeyType,
-      kvCacheValueType: model.defaultContextKvCacheValueType,
-      swaFullCache,
-    });
-  const small = await estimate(probeSize);
-  const large = await estimate(2 * probeSize);
-  const bytesPerToken = {
-    cpu: (large.cpuRam - small.cpuRam) / probeSize,
-    gpu: (large.gpuVram - small.gpuVram) / probeSize,
-  };
+async function contextMemory(model: LlamaModel, options: ContextOptions): Promise<ContextMemory> {
+  const { header, slots, batchSize, cache } = options;
+  const estimate = createEstimator(header);
+  const settings = { slots, batchSize, ...memorySettingsOf(model), flashAttention: cache.flashAttention === true };
   return {
-    free: { cpu: process.availableMemory(), gpu: (await model.llama.getVramState()).free },
-    cacheOf: (contextSize) => ({ cpu: bytesPerToken.cpu * contextSize, gpu: bytesPerToken.gpu * contextSize }),
+    free: { host: process.availableMemory(), gpu: (await model.llama.getVramState()).free },
+    takenBy: (contextSize) => estimate({ ...settings, contextSize }).context,
   };
 }

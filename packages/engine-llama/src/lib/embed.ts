@@ -1,13 +1,16 @@
 // Owns embedding and ranking: a context of their own for one text at a time, made when the first one comes, so that its memory is spent by
 // those only who embed.
 import type { Embedder, TextPiece } from "@waggle/engine";
-import type { ModelUse } from "@waggle/gguf";
+import { estimateMemory } from "@waggle/fit";
+import type { GgufHeader, ModelUse } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaContext, LlamaContextSequence, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
 import type { LoraAdapters } from "./lora.ts";
+import { memorySettingsOf } from "./memory-settings.ts";
 import { createTextTokenizer, type TextTokenizerOptions } from "./text-tokens.ts";
 
 export interface EmbedderOptions extends TextTokenizerOptions {
+  readonly header: GgufHeader;
   readonly use: ModelUse;
   /** Most tokens of a text, where pieces of it are small enough. */
   readonly maxTokens: number;
@@ -52,7 +55,7 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
 
   async function open(): Promise<TextContext> {
     if (opened !== undefined) return opened;
-    await checkMemory(model, maxTokens, batchSize);
+    await checkMemory(options, maxTokens, batchSize);
     try {
       // One token more: the library keeps the last place of a context free.
       const size = { contextSize: maxTokens + 1, batchSize, threads };
@@ -103,19 +106,12 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
 }
 
 /** Looked at before: the library's own check lets through what then takes the whole machine with it. */
-async function checkMemory(model: LlamaModel, maxTokens: number, batchSize: number): Promise<void> {
-  const { cpuRam, gpuVram } = await model.fileInsights.estimateContextResourceRequirementsV2({
-    contextSize: maxTokens + 1,
-    sequences: 1,
-    batchSize,
-    isEmbeddingContext: true,
-    modelGpuLayers: model.gpuLayers,
-    flashAttention: model.defaultContextFlashAttention,
-    kvCacheKeyType: model.defaultContextKvCacheKeyType,
-    kvCacheValueType: model.defaultContextKvCacheValueType,
-  });
+async function checkMemory({ model, header }: EmbedderOptions, contextSize: number, batchSize: number): Promise<void> {
+  const flashAttention = model.flashAttentionSupported;
+  const settings = { slots: 1, contextSize, batchSize, ...memorySettingsOf(model), flashAttention };
+  const { context } = estimateMemory(header, settings, { kind: "embed" });
   const { free } = await model.llama.getVramState();
-  if (cpuRam > process.availableMemory() || gpuVram > free) throw noMemory(maxTokens);
+  if (context.host > process.availableMemory() || context.gpu > free) throw noMemory(contextSize);
 }
 
 function noMemory(maxTokens: number, cause?: unknown): WaggleError {

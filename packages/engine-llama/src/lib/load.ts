@@ -118,6 +118,7 @@ async function load(
   const dispatch = createBatchDispatch();
   const { context, contextSize } = await openContext(model, {
     modelPath,
+    header,
     slots,
     contextSize: options.contextSize,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),

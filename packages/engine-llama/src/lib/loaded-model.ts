@@ -77,9 +77,9 @@ export function loadReadingBackend(loaded: LoadedModel, release: () => Promise<v
 }
 
 export function embedderOf(
-  { model, use, vocabulary, tokenizer, adapters }: LoadedModel,
+  { model, header, use, vocabulary, tokenizer, adapters }: LoadedModel,
   size: Pick<EmbedderOptions, "maxTokens" | "batchSize" | "threads">,
 ): LlamaEmbedder | undefined {
   const rankTemplate = vocabulary.chatTemplates.get("rerank");
-  return createEmbedder({ model, use, tokenize: tokenizer.tokenize, rankTemplate, adapters, ...size });
+  return createEmbedder({ model, header, use, tokenize: tokenizer.tokenize, rankTemplate, adapters, ...size });
 }

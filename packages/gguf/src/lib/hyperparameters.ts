@@ -20,15 +20,14 @@ export interface Hyperparameters {
   readonly windowPattern: number | readonly boolean[] | undefined;
   /** The last layers that have no cache of their own. */
   readonly sharedKvLayers: number;
-  /** Of a latent attention (MLA): the numbers that stand for keys and values of all heads. */
-  readonly kvLatentLength: number | undefined;
-  readonly ropeLength: number | undefined;
   /** Layers at the end that guess further tokens, and take no part otherwise. */
   readonly predictionLayers: number;
   readonly experts: number;
   readonly expertsUsed: number;
   readonly expertFeedForwardLength: number | undefined;
   readonly recurrent: RecurrentShape | undefined;
+  /** Tokens that a short convolution sees (LFM2). */
+  readonly shortConvolution: number | undefined;
   /** Where only each so-and-so-manieth layer has attention: qwen3next and its like. */
   readonly attentionInterval: number | undefined;
   readonly vocabularySize: number;
@@ -79,13 +78,12 @@ export function hyperparametersOf({ architecture, metadata, tensors }: Omit<Gguf
       metadata.booleans(`${architecture}.attention.sliding_window_pattern`) ??
       number("attention.sliding_window_pattern"),
     sharedKvLayers: number("attention.shared_kv_layers") ?? 0,
-    kvLatentLength: number("attention.kv_lora_rank"),
-    ropeLength: number("rope.dimension_count"),
     predictionLayers: number("nextn_predict_layers") ?? 0,
     experts: number("expert_count") ?? 0,
     expertsUsed: number("expert_used_count") ?? 0,
     expertFeedForwardLength: number("expert_feed_forward_length"),
     recurrent: recurrentOf(number),
+    shortConvolution: number("shortconv.l_cache"),
     attentionInterval: number("full_attention_interval"),
     vocabularySize: metadata.arrayLength("tokenizer.ggml.tokens") ?? number("vocab_size") ?? embedding ?? 0,
     poolingType: number("pooling_type"),

@@ -14,6 +14,12 @@ export interface ModelShape {
   readonly context: number;
   /** It reads a text as a whole and writes none: what becomes of it is a vector, or how well a text fits another one. */
   readonly encoder?: "embed" | "rerank";
+  /** Of a decoder with attention: by which architecture's names and with which of its tensors. `llama` unless given. */
+  readonly architecture?: "llama" | "qwen3" | "gemma3";
+  /** Numbers of a head, where that is not the width divided by the heads. */
+  readonly headSize?: number;
+  /** Tokens that five of six layers look back on. */
+  readonly window?: number;
   /** Its memory of a text is one state, after its last token. It has neither heads nor a feed-forward part. */
   readonly recurrent?: true;
 }
@@ -33,10 +39,28 @@ const miniLm = { layers: 6, width: 384, heads: 12, kvHeads: 12, feedForward: 1_5
 /** Its matrices. */
 const mamba = { layers: 24, width: 768, heads: 0, kvHeads: 0, feedForward: 0, vocabulary: 50_280, context: 8_192 };
 
+/** Heads larger than their part of the width, and normed. */
+const qwen: ModelShape = {
+  name: "qwen",
+  like: "Qwen3-0.6B",
+  ...{ layers: 28, width: 1_024, heads: 16, kvHeads: 8, headSize: 128, feedForward: 3_072 },
+  ...{ vocabulary: 151_936, context: 40_960, architecture: "qwen3" },
+};
+
+/** A large vocabulary, and layers that look back on a window only. */
+const gemma: ModelShape = {
+  name: "gemma",
+  like: "gemma-3-270m",
+  ...{ layers: 18, width: 640, heads: 4, kvHeads: 1, headSize: 256, feedForward: 2_048 },
+  ...{ vocabulary: 262_144, context: 32_768, architecture: "gemma3", window: 512 },
+};
+
 export const shapes: readonly ModelShape[] = [
   ...rows.map(([name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context]) => {
     return { name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context };
   }),
+  qwen,
+  gemma,
   { name: "embed", like: "all-MiniLM-L6-v2", ...miniLm, encoder: "embed" },
   { name: "rerank", like: "ms-marco-MiniLM-L6-v2", ...miniLm, encoder: "rerank" },
   { name: "mamba", like: "mamba-130m", ...mamba, recurrent: true },

@@ -12,6 +12,7 @@ const folders = [
   ["packages/ports/src/lib/x.ts", [], ["@waggle/async", "execa"]],
   ["packages/pages/src/lib/x.ts", [], ["@waggle/async", "hono"]],
   ["packages/json-grammar/src/lib/x.ts", [], ["@waggle/protocol", "ajv"]],
+  ["packages/fit/src/lib/x.ts", ["@waggle/async", "@waggle/gguf"], ["@waggle/protocol", "node-llama-cpp"]],
   ["packages/gguf/src/lib/x.ts", [], ["@waggle/protocol", "node-llama-cpp"]],
   ["packages/synth/src/lib/x.ts", [], ["@waggle/protocol", "@waggle/harness"]],
   ["packages/chat-format/src/lib/x.ts", ["@waggle/json-grammar"], ["@waggle/engine", "@huggingface/jinja"]],
@@ -28,7 +29,7 @@ const folders = [
   ],
   [
     "packages/engine-llama/src/lib/x.ts",
-    ["@waggle/engine", "@waggle/async", "@waggle/gguf", "@waggle/protocol", "node-llama-cpp"],
+    ["@waggle/engine", "@waggle/async", "@waggle/fit", "@waggle/gguf", "@waggle/protocol", "node-llama-cpp"],
     ["@waggle/queue", "@waggle/client"],
   ],
   [
@@ -95,7 +96,7 @@ const folders = [
   ],
   [
     "tools/xtask/src/lib/x.ts",
-    ["@waggle/client", "@waggle/json-grammar/testing", "@waggle/synth", "@waggle/testing/hostile", "commander"],
+    ["@waggle/client", "@waggle/fit", "@waggle/gguf", "@waggle/json-grammar/testing", "@waggle/synth", "@waggle/testing/hostile", "commander"],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
   ["packages/gpu-packages/src/lib/x.ts", ["@waggle/protocol", "@waggle/async"], ["node-llama-cpp", "@waggle/harness"]],

@@ -1,0 +1,2 @@
+export { createEstimator, estimateMemory, type MemoryEstimate } from "./lib/estimate.ts";
+export type { MemorySettings } from "./lib/settings.ts";

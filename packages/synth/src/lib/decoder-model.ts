@@ -1,0 +1,81 @@
+// Owns the parts of a made-up decoder's file, by llama.cpp's names: one of the llama architecture, or with what qwen3 and gemma3 add to it.
+import { gguf, matrix, vector, type GgufTensor } from "./gguf.ts";
+import { makeVocabulary, special } from "./random-vocabulary.ts";
+import type { ModelShape } from "./shapes.ts";
+
+const chatTemplate =
+  "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}" +
+  "{% if add_generation_prompt %}assistant:{% endif %}";
+
+/** @param architecture of a model that is no decoder, but whose file says the same */
+export function decoderMetadata(
+  shape: ModelShape,
+  architecture: string = shape.architecture ?? "llama",
+): Readonly<Record<string, Buffer>> {
+  const { pieces, scores, types } = makeVocabulary(shape.vocabulary);
+  return {
+    "general.architecture": gguf.string(architecture),
+    [`${architecture}.context_length`]: gguf.uint32(shape.context),
+    [`${architecture}.embedding_length`]: gguf.uint32(shape.width),
+    [`${architecture}.block_count`]: gguf.uint32(shape.layers),
+    [`${architecture}.feed_forward_length`]: gguf.uint32(shape.feedForward),
+    [`${architecture}.attention.head_count`]: gguf.uint32(shape.heads),
+    [`${architecture}.attention.head_count_kv`]: gguf.uint32(shape.kvHeads),
+    [`${architecture}.attention.layer_norm_rms_epsilon`]: gguf.float32(1e-5),
+    [`${architecture}.rope.dimension_count`]: gguf.uint32(headSizeOf(shape)),
+    [`${architecture}.rope.freq_base`]: gguf.float32(10_000),
+    [`${architecture}.vocab_size`]: gguf.uint32(shape.vocabulary),
+    ...(shape.headSize === undefined ? {} : headMetadata(architecture, shape.headSize)),
+    ...(shape.window === undefined ? {} : { [`${architecture}.attention.sliding_window`]: gguf.uint32(shape.window) }),
+    "tokenizer.ggml.model": gguf.string("llama"),
+    "tokenizer.ggml.pre": gguf.string("default"),
+    "tokenizer.ggml.tokens": gguf.strings(pieces),
+    "tokenizer.ggml.scores": gguf.float32s(scores),
+    "tokenizer.ggml.token_type": gguf.int32s(types),
+    "tokenizer.ggml.bos_token_id": gguf.uint32(special.beginning),
+    "tokenizer.ggml.eos_token_id": gguf.uint32(special.end),
+    "tokenizer.ggml.unknown_token_id": gguf.uint32(special.unknown),
+    "tokenizer.ggml.add_bos_token": gguf.bool(true),
+    "tokenizer.ggml.add_eos_token": gguf.bool(false),
+    "tokenizer.ggml.add_space_prefix": gguf.bool(true),
+    "tokenizer.chat_template": gguf.string(chatTemplate),
+  };
+}
+
+/** There is no output matrix: llama.cpp takes the embedding where it is absent. */
+export function decoderTensors(shape: ModelShape): GgufTensor[] {
+  const { layers, width, heads, kvHeads, feedForward, vocabulary } = shape;
+  const headSize = headSizeOf(shape);
+  const norm = (name: string, length = width): GgufTensor => vector(`${name}.weight`, length);
+  const normsHeads = shape.architecture === "qwen3" || shape.architecture === "gemma3";
+  const normsTwice = shape.architecture === "gemma3";
+  return [
+    matrix("token_embd.weight", width, vocabulary),
+    norm("output_norm"),
+    ...Array.from({ length: layers }, (_, layer) => [
+      norm(`blk.${layer}.attn_norm`),
+      matrix(`blk.${layer}.attn_q.weight`, width, headSize * heads),
+      matrix(`blk.${layer}.attn_k.weight`, width, headSize * kvHeads),
+      matrix(`blk.${layer}.attn_v.weight`, width, headSize * kvHeads),
+      ...(normsHeads ? ["q", "k"].map((part) => norm(`blk.${layer}.attn_${part}_norm`, headSize)) : []),
+      matrix(`blk.${layer}.attn_output.weight`, headSize * heads, width),
+      ...(normsTwice ? [norm(`blk.${layer}.post_attention_norm`)] : []),
+      norm(`blk.${layer}.ffn_norm`),
+      matrix(`blk.${layer}.ffn_gate.weight`, width, feedForward),
+      matrix(`blk.${layer}.ffn_up.weight`, width, feedForward),
+      matrix(`blk.${layer}.ffn_down.weight`, feedForward, width),
+      ...(normsTwice ? [norm(`blk.${layer}.post_ffw_norm`)] : []),
+    ]).flat(),
+  ];
+}
+
+function headMetadata(architecture: string, headSize: number): Readonly<Record<string, Buffer>> {
+  return {
+    [`${architecture}.attention.key_length`]: gguf.uint32(headSize),
+    [`${architecture}.attention.value_length`]: gguf.uint32(headSize),
+  };
+}
+
+function headSizeOf({ width, heads, headSize }: ModelShape): number {
+  return headSize ?? (heads === 0 ? 0 : width / heads);
+}
