@@ -7,6 +7,7 @@ import { addCheck } from "./commands/check.ts";
 import { addClientsCheck } from "./commands/clients-check.ts";
 import { addDocs } from "./commands/docs.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
+import { addFitCheck } from "./commands/fit-check.ts";
 import { addDev, addFleet } from "./commands/fleet.ts";
 import { addFormatsCheck } from "./commands/formats-check.ts";
 import { addLlamaServerCompare } from "./commands/llama-server-compare.ts";
@@ -32,6 +33,7 @@ const commands = [
     addLlamaServerCompare,
     addEngineBuild,
     addSchemasBench,
+    addFitCheck,
     addChatPicture,
     addPack,
     addCheck,

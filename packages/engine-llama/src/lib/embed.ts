@@ -4,7 +4,7 @@ import type { Embedder, TextPiece } from "@waggle/engine";
 import { estimateMemory } from "@waggle/fit";
 import type { GgufHeader, ModelUse } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
-import type { LlamaContext, LlamaContextSequence, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
+import type { LlamaContext, LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
 import type { LoraAdapters } from "./lora.ts";
 import { memorySettingsOf } from "./memory-settings.ts";
 import { createTextTokenizer, type TextTokenizerOptions } from "./text-tokens.ts";

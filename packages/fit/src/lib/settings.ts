@@ -34,7 +34,7 @@ export interface LoadedSettings {
   readonly embeds: boolean;
 }
 
-export const defaultBatchSize = 512;
+const defaultBatchSize = 512;
 /** llama.cpp pads caches to multiples of it. */
 const cellStep = 256;
 /** Where memory cannot be cut, what is computed in one piece can only be kept as one. */
@@ -66,7 +66,7 @@ export function decideSettings(shape: ModelShape, kind: ModelUse["kind"], settin
 }
 
 /** As node-llama-cpp decides it for the engine. */
-export function flashAttentionSupported({ architecture, numbers }: ModelShape): boolean {
+function flashAttentionSupported({ architecture, numbers }: ModelShape): boolean {
   if (architecture === "grok" || architecture === "gemma2") return false;
   return (numbers.keyLength ?? 0) === (numbers.valueLength ?? numbers.keyLength ?? 0);
 }

@@ -56,5 +56,6 @@ export const programs: readonly Program[] = [
 /** Threads of theirs. Within the repository they start from the build of their package, as they are few modules each. */
 export const threads: readonly Program[] = [
   { name: "schema thread", folder: "packages/front", entries: ["lib/schema-thread"] },
+  { name: "memory thread", folder: "packages/fit", entries: ["lib/memory-thread"] },
   { name: "template thread", folder: "packages/chat-template", entries: ["lib/thread/template-thread"] },
 ];

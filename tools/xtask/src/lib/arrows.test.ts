@@ -96,7 +96,15 @@ const folders = [
   ],
   [
     "tools/xtask/src/lib/x.ts",
-    ["@waggle/client", "@waggle/fit", "@waggle/gguf", "@waggle/json-grammar/testing", "@waggle/synth", "@waggle/testing/hostile", "commander"],
+    [
+      "@waggle/client",
+      "@waggle/fit",
+      "@waggle/gguf",
+      "@waggle/json-grammar/testing",
+      "@waggle/synth",
+      "@waggle/testing/hostile",
+      "commander",
+    ],
     ["@waggle/worker", "../../../../apps/worker/src/main.ts", "@waggle/testing"],
   ],
   ["packages/gpu-packages/src/lib/x.ts", ["@waggle/protocol", "@waggle/async"], ["node-llama-cpp", "@waggle/harness"]],

@@ -1,0 +1,123 @@
+// Owns the search for what fits: how much of a model a GPU takes, and the longest context and the most slots that memory allows.
+import { modelUseOf, type GgufHeader } from "@waggle/gguf";
+import { createEstimator, type MemoryEstimate } from "./estimate.ts";
+import { modelShapeOf } from "./layers.ts";
+import type { Machine } from "./machine.ts";
+import type { MemorySettings } from "./settings.ts";
+import { bytesPerToken } from "./speed.ts";
+
+/** Of the engine's process with no model, measured; a daemon in front of it takes about as much and is there already. */
+export const engineProcessBytes = 130 * 1_048_576;
+const contextStep = 256;
+const mostSlots = 256;
+/** What a context is by default, if the model was trained on as much. */
+const usualContext = 8_192;
+const usualTextTokens = 2_048;
+
+export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize"> {
+  /** 1 by default. */
+  readonly slots?: number | undefined;
+  /** The engine's own default unless given: what the model was trained on, 8,192 at most. */
+  readonly contextSize?: number | undefined;
+}
+
+export interface Fit {
+  /** `fits`: what was wanted does. `smaller`: a shorter context does. `none`: nothing does. */
+  readonly verdict: "fits" | "smaller" | "none";
+  /** With what was wanted, or with the longest context that fits; with none, with what was wanted. */
+  readonly estimate: MemoryEstimate;
+  readonly slots: number;
+  readonly contextSize: number;
+  /** The longest for the wanted slots, up to what the model was trained on; 0 where none fits. */
+  readonly largestContext: number;
+  /** The most for the wanted context; 0 where not even one fits. */
+  readonly largestSlots: number;
+  /** How much of it a GPU takes; `none` also where there is none. */
+  readonly gpu: "whole" | "part" | "none";
+  readonly gpuLayers: number;
+  /** Of one stream, at best: what memory allows, and computing may take longer. Undefined where the bandwidth is not known. */
+  readonly tokensPerSecond: number | undefined;
+}
+
+/** @throws GgufError for a model that can be used for nothing; RangeError for settings that make no sense */
+export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted = {}): Fit {
+  const shape = modelShapeOf(header);
+  const { kind } = modelUseOf(header);
+  const reads = kind !== "generate";
+  const trained = Math.max(1, shape.trainedContext);
+  const slots = reads ? 1 : (wanted.slots ?? 1);
+  const contextSize = wanted.contextSize ?? Math.min(trained, reads ? usualTextTokens : usualContext);
+  const mostLayers = machine.gpu === undefined ? 0 : shape.layers.length + 1;
+  const estimator = createEstimator(header);
+  const most = wanted.gpuLayers === undefined ? mostLayers : Math.min(wanted.gpuLayers, mostLayers);
+  const least = wanted.gpuLayers === undefined ? 0 : most;
+
+  const at = (size: Size, gpuLayers: number): MemoryEstimate =>
+    estimator({ ...wanted, gpuLayers, slots: size.slots, contextSize: size.contextSize });
+  const place = (size: Size): number | undefined => {
+    const layers = largest(least, most, (gpuLayers) => at(size, gpuLayers).gpu <= (machine.gpu?.freeBytes ?? 0));
+    if (layers === undefined) return undefined;
+    return at(size, layers).context.host + hostRest(at(size, layers)) <= machine.freeBytes ? layers : undefined;
+  };
+
+  const steps = Math.max(1, Math.floor(trained / contextStep));
+  const ofContext = (step: number): Size => ({ slots, contextSize: Math.min(trained, step * contextStep) });
+  const longest = largest(1, steps, (step) => place(ofContext(step)) !== undefined);
+  const largestContext = longest === undefined ? 0 : longest === steps ? trained : ofContext(longest).contextSize;
+  const widest = reads ? 1 : mostSlots;
+  const largestSlots = largest(1, widest, (count) => place({ slots: count, contextSize }) !== undefined) ?? 0;
+
+  const whole = place({ slots, contextSize });
+  const chosen = { slots, contextSize: whole === undefined && largestContext > 0 ? largestContext : contextSize };
+  const gpuLayers = place(chosen) ?? least;
+  const estimate = at(chosen, gpuLayers);
+  return {
+    verdict: whole !== undefined ? "fits" : largestContext > 0 ? "smaller" : "none",
+    estimate,
+    ...chosen,
+    largestContext,
+    largestSlots,
+    gpu: gpuLayers === 0 ? "none" : gpuLayers > shape.layers.length ? "whole" : "part",
+    gpuLayers,
+    tokensPerSecond: reads ? undefined : speedOf(header, machine, { ...wanted, ...chosen }, estimate),
+  };
+}
+
+interface Size {
+  readonly slots: number;
+  readonly contextSize: number;
+}
+
+/** What lies on the host besides the context, and the process around it. */
+function hostRest({ host, context, resident, total }: MemoryEstimate): number {
+  const unwritten = total - resident;
+  return host - unwritten - context.host + engineProcessBytes;
+}
+
+function speedOf(
+  header: GgufHeader,
+  { bandwidth, gpu }: Machine,
+  settings: MemorySettings,
+  { weights, gpu: gpuBytes, total }: MemoryEstimate,
+): number | undefined {
+  if (weights === 0) return undefined;
+  const bytes = bytesPerToken(header, settings);
+  const onGpu = gpuBytes / total;
+  if (onGpu > 0 && gpu?.bytesPerSecond === undefined) return undefined;
+  if (onGpu < 1 && bandwidth === undefined) return undefined;
+  const gpuSeconds = onGpu === 0 ? 0 : (bytes * onGpu) / (gpu?.bytesPerSecond ?? Infinity);
+  const hostSeconds = (bytes * (1 - onGpu)) / (bandwidth?.bytesPerSecond ?? Infinity);
+  return 1 / (gpuSeconds + hostSeconds);
+}
+
+/** The largest whole number of a range for which it holds, if it holds for all smaller ones; undefined when for none. */
+export function largest(from: number, to: number, holds: (value: number) => boolean): number | undefined {
+  if (!holds(from)) return undefined;
+  let [low, high] = [from, to];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (holds(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

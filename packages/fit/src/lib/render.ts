@@ -1,0 +1,92 @@
+// Owns how a report of what fits reads in a terminal.
+import type { Fit } from "./largest-fit.ts";
+import type { Machine } from "./machine.ts";
+import type { FitReport, FitRow } from "./report.ts";
+
+const headings = ["file", "quant", "size", "needs", "largest context", "slots", "tokens/s", "verdict"] as const;
+/** Numbers stand at the right. */
+const atTheRight: ReadonlySet<string> = new Set(["size", "needs", "largest context", "slots", "tokens/s"]);
+/** Above it a measurement is worth little. */
+const largeError = 0.2;
+
+/** A table of all rows; of a single one its parts as well. Ends with a line break. */
+export function renderFitReport({ machine, rows }: FitReport): string {
+  const lines = [...table(rows), ""];
+  const [only] = rows;
+  if (rows.length === 1 && only?.fit !== undefined) lines.push(...partsOf(only.fit), "");
+  lines.push(...footnotes(machine, rows));
+  return `${lines.join("\n")}\n`;
+}
+
+function table(rows: readonly FitRow[]): string[] {
+  const cells = [[...headings], ...rows.map(cellsOf)];
+  const widths = headings.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  return cells.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return atTheRight.has(headings[column] ?? "") ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function cellsOf({ name, quantization = "", fileBytes, fit, problem }: FitRow): string[] {
+  if (fit === undefined) return [name, quantization, bytes(fileBytes), "", "", "", "", problem ?? ""];
+  const { estimate, largestContext, largestSlots, tokensPerSecond } = fit;
+  const speed = tokensPerSecond === undefined ? "" : `~${significant(tokensPerSecond)}`;
+  const context = largestContext === 0 ? "-" : String(largestContext);
+  const slots = largestSlots === 0 ? "-" : String(largestSlots);
+  return [name, quantization, bytes(fileBytes), bytes(estimate.total), context, slots, speed, verdictOf(fit)];
+}
+
+function verdictOf({ verdict, slots, contextSize, gpu, gpuLayers }: Fit): string {
+  if (verdict === "none") return "does not fit";
+  const place = gpu === "whole" ? ", all on the GPU" : gpu === "part" ? `, ${gpuLayers} layers on the GPU` : "";
+  const size = `${slots} x ${contextSize} tokens`;
+  return verdict === "fits" ? `fits: ${size}${place}` : `fits with less: ${size}${place}`;
+}
+
+function partsOf({ estimate, slots, contextSize }: Fit): string[] {
+  const { weights, cache, state, compute, output, vocabulary, total } = estimate;
+  const parts: readonly (readonly [string, number])[] = [
+    ["weights", weights],
+    [`KV cache of ${slots} x ${contextSize} tokens`, cache],
+    ["recurrent state", state],
+    ["compute buffer", compute],
+    ["output", output],
+    ["vocabulary", vocabulary],
+    ["total", total],
+  ];
+  const shown = parts.filter(([, size]) => size > 0);
+  const width = Math.max(...shown.map(([name]) => name.length));
+  return shown.map(([name, size]) => `  ${name.padEnd(width)}  ${bytes(size).padStart(9)}`);
+}
+
+function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow[]): string[] {
+  const lines = [
+    `${bytes(freeBytes)} of memory are free${gpu === undefined ? "" : `, ${bytes(gpu.freeBytes)} on ${gpu.name}`}.`,
+  ];
+  if (bandwidth !== undefined && rows.some(({ fit }) => fit?.tokensPerSecond !== undefined)) {
+    const { bytesPerSecond, error, threads } = bandwidth;
+    const rate = `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} ${threads === 1 ? "thread" : "threads"}`;
+    lines.push(`Tokens/s are what memory allows one stream at best (${rate}, give or take ${percent(error)}).`);
+    if (error > largeError) lines.push("The machine was busy while that was measured: ask again when it is not.");
+  }
+  return lines;
+}
+
+function percent(part: number): string {
+  return `${Math.max(1, Math.round(part * 100))} %`;
+}
+
+function significant(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(2);
+}
+
+/** In the units in which files and memory are sold. */
+function bytes(value: number): string {
+  if (value >= 1e9) return `${(value / 1e9).toFixed(2)} GB`;
+  return `${(value / 1e6).toFixed(value >= 1e7 ? 0 : 1)} MB`;
+}

@@ -1,0 +1,38 @@
+// Owns the guess of how fast a model writes: what a token takes to be read, and how long memory takes for that.
+import { bytesOfWeights, type GgufHeader } from "@waggle/gguf";
+import { modelShapeOf, type ModelShape } from "./layers.ts";
+import { decideSettings, type MemorySettings } from "./settings.ts";
+
+/** A conversation of so many tokens is what the guess is for. */
+const typicalTokens = 512;
+
+/**
+ * Bytes that one token takes of one slot: all weights but the rows of tokens that are not looked up, of many experts those that are chosen, and the
+ * cache of a short conversation.
+ */
+export function bytesPerToken(header: GgufHeader, settings: MemorySettings): number {
+  const shape = modelShapeOf(header);
+  return readWeights(header, shape) + readCache(shape, settings);
+}
+
+function readWeights({ tensors }: GgufHeader, { numbers }: ModelShape): number {
+  const hasOutput = tensors.some(({ name }) => name === "output.weight");
+  const chosen = numbers.experts === 0 ? 1 : numbers.expertsUsed / numbers.experts;
+  return tensors.reduce((total, { name, bytes }) => {
+    // Without an output matrix that of the tokens takes its place.
+    if (name === "token_embd.weight" && hasOutput) return total;
+    if (/^(position_embd|token_types|per_layer_token_embd)\./.test(name)) return total;
+    return total + bytes * (name.includes("_exps.") ? chosen : 1);
+  }, 0);
+}
+
+function readCache(shape: ModelShape, settings: MemorySettings): number {
+  const { cacheTypeK, cacheTypeV } = decideSettings(shape, "generate", settings);
+  const tokens = Math.min(typicalTokens, settings.contextSize);
+  return shape.layers.reduce((total, { attention, state }) => {
+    if (attention === undefined) return total + state * 4;
+    const seen = attention.windowed ? Math.min(tokens, shape.numbers.slidingWindow ?? tokens) : tokens;
+    const token = bytesOfWeights(cacheTypeK, attention.keys) + bytesOfWeights(cacheTypeV, attention.values);
+    return total + seen * token + state * 4;
+  }, 0);
+}
