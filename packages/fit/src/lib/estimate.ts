@@ -53,10 +53,13 @@ export function estimateMemory(
 /** For many settings of one model. @throws as `estimateMemory` */
 export function createEstimator(
   header: GgufHeader,
-  { processor = process.arch, kind = modelUseOf(header).kind }: EstimatorOptions = {},
+  { processor = process.arch, kind }: EstimatorOptions = {},
 ): (settings: MemorySettings) => MemoryEstimate {
   const shape = modelShapeOf(header);
-  return (settings) => estimate(header, shape, decideSettings(shape, kind, settings), processor);
+  const own = modelUseOf(header);
+  // Whoever opens a second context, for another use, reads texts in pieces as large as it says.
+  const use = kind === undefined || kind === own.kind ? own : { kind, mustBeWhole: shape.encoder };
+  return (settings) => estimate(header, shape, decideSettings(shape, use, settings), processor);
 }
 
 function estimate(header: GgufHeader, shape: ModelShape, settings: LoadedSettings, processor: string): MemoryEstimate {

@@ -21,7 +21,7 @@ describe("what fits", () => {
   test("is what was wanted, where there is room", () => {
     const fit = largestFit(header, { freeBytes: 1e12 }, { slots: 2, contextSize: 1_024 });
     expect(fit).toMatchObject({ verdict: "fits", slots: 2, contextSize: 1_024, largestContext: 4_096, gpu: "none" });
-    expect(fit.largestSlots).toBe(256);
+    expect(fit.largestSlots).toBe(64);
   });
 
   test("is the trained context by default, and 8,192 tokens at most", () => {

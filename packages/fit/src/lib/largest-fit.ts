@@ -1,24 +1,25 @@
 // Owns the search for what fits: how much of a model a GPU takes, and the longest context and the most slots that memory allows.
 import { modelUseOf, type GgufHeader } from "@waggle/gguf";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
+import { contextSizeOf } from "./engine-defaults.ts";
 import { modelShapeOf } from "./layers.ts";
 import type { Machine } from "./machine.ts";
-import type { MemorySettings } from "./settings.ts";
+import { largest, longestContext } from "./search.ts";
+import { gpuLayersOf, type MemorySettings } from "./settings.ts";
 import { bytesPerToken } from "./speed.ts";
 
 /** Of the engine's process with no model, measured; a daemon in front of it takes about as much and is there already. */
 export const engineProcessBytes = 130 * 1_048_576;
-const contextStep = 256;
-const mostSlots = 256;
-/** What a context is by default, if the model was trained on as much. */
-const usualContext = 8_192;
-const usualTextTokens = 2_048;
+/** Of a worker. */
+const mostSlots = 64;
 
-export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize"> {
+export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "gpuLayers"> {
   /** 1 by default. */
   readonly slots?: number | undefined;
   /** The engine's own default unless given: what the model was trained on, 8,192 at most. */
   readonly contextSize?: number | undefined;
+  /** `auto` by default: as many as a GPU takes. */
+  readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
 }
 
 export interface Fit {
@@ -46,11 +47,12 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   const reads = kind !== "generate";
   const trained = Math.max(1, shape.trainedContext);
   const slots = reads ? 1 : (wanted.slots ?? 1);
-  const contextSize = wanted.contextSize ?? Math.min(trained, reads ? usualTextTokens : usualContext);
+  const contextSize = contextSizeOf(header, wanted.contextSize);
   const mostLayers = machine.gpu === undefined ? 0 : shape.layers.length + 1;
   const estimator = createEstimator(header);
-  const most = wanted.gpuLayers === undefined ? mostLayers : Math.min(wanted.gpuLayers, mostLayers);
-  const least = wanted.gpuLayers === undefined ? 0 : most;
+  const { gpuLayers: asked = "auto" } = wanted;
+  const most = asked === "auto" ? mostLayers : Math.min(gpuLayersOf(shape, asked), mostLayers);
+  const least = asked === "auto" ? 0 : most;
 
   const at = (size: Size, gpuLayers: number): MemoryEstimate =>
     estimator({ ...wanted, gpuLayers, slots: size.slots, contextSize: size.contextSize });
@@ -60,10 +62,7 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
     return at(size, layers).context.host + hostRest(at(size, layers)) <= machine.freeBytes ? layers : undefined;
   };
 
-  const steps = Math.max(1, Math.floor(trained / contextStep));
-  const ofContext = (step: number): Size => ({ slots, contextSize: Math.min(trained, step * contextStep) });
-  const longest = largest(1, steps, (step) => place(ofContext(step)) !== undefined);
-  const largestContext = longest === undefined ? 0 : longest === steps ? trained : ofContext(longest).contextSize;
+  const largestContext = longestContext(trained, (size) => place({ slots, contextSize: size }) !== undefined) ?? 0;
   const widest = reads ? 1 : mostSlots;
   const largestSlots = largest(1, widest, (count) => place({ slots: count, contextSize }) !== undefined) ?? 0;
 
@@ -79,7 +78,7 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
     largestSlots,
     gpu: gpuLayers === 0 ? "none" : gpuLayers > shape.layers.length ? "whole" : "part",
     gpuLayers,
-    tokensPerSecond: reads ? undefined : speedOf(header, machine, { ...wanted, ...chosen }, estimate),
+    tokensPerSecond: reads ? undefined : speedOf(header, machine, { ...wanted, ...chosen, gpuLayers }, estimate),
   };
 }
 
@@ -108,16 +107,4 @@ function speedOf(
   const gpuSeconds = onGpu === 0 ? 0 : (bytes * onGpu) / (gpu?.bytesPerSecond ?? Infinity);
   const hostSeconds = (bytes * (1 - onGpu)) / (bandwidth?.bytesPerSecond ?? Infinity);
   return 1 / (gpuSeconds + hostSeconds);
-}
-
-/** The largest whole number of a range for which it holds, if it holds for all smaller ones; undefined when for none. */
-export function largest(from: number, to: number, holds: (value: number) => boolean): number | undefined {
-  if (!holds(from)) return undefined;
-  let [low, high] = [from, to];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (holds(middle)) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

@@ -85,8 +85,8 @@ function significant(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(2);
 }
 
-/** In the units in which files and memory are sold. */
+/** Three digits: 1.23 GiB, 45.6 MiB. */
 function bytes(value: number): string {
-  if (value >= 1e9) return `${(value / 1e9).toFixed(2)} GB`;
-  return `${(value / 1e6).toFixed(value >= 1e7 ? 0 : 1)} MB`;
+  const [size, unit] = value >= 999.5 * 2 ** 20 ? [value / 2 ** 30, "GiB"] : [value / 2 ** 20, "MiB"];
+  return `${size.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2)} ${unit}`;
 }

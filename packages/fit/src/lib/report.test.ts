@@ -34,10 +34,10 @@ test("reads as a table", () => {
   );
   const lines = text.split("\n");
   expect(lines[0]).toMatch(/^file +quant +size +needs +largest context +slots +tokens\/s +verdict$/);
-  expect(lines[1]).toMatch(/^x-Q8_0.gguf +Q8_0 +1.00 GB +1.0\d GB +4096 +\d+ +~10 +fits: 4 x 4096 tokens$/);
-  expect(lines[2]).toMatch(/^x-F32.gguf +F32 +8.00 GB +8.0\d GB +- +- +~1.2 +does not fit$/);
+  expect(lines[1]).toMatch(/^x-Q8_0.gguf +Q8_0 +954 MiB +(?:9\d\d MiB|1\.0\d GiB) +4096 +\d+ +~10 +fits: 4 x 4096 tokens$/);
+  expect(lines[2]).toMatch(/^x-F32.gguf +F32 +7\.45 GiB +7\.\d\d GiB +- +- +~1.2 +does not fit$/);
   expect(lines[3]).toMatch(/^clip.gguf .*neither generates text nor embeds it$/);
-  expect(text).toContain("4.00 GB of memory are free.");
+  expect(text).toContain("3.73 GiB of memory are free.");
   expect(text).toContain("10.0 GB/s with 2 threads, give or take 4 %");
   expect(text).not.toContain("busy");
 });
@@ -45,7 +45,7 @@ test("reads as a table", () => {
 test("one model alone is told in its parts, and a busy machine is admitted", () => {
   const busy = { ...machine, bandwidth: { ...machine.bandwidth, error: 0.4 }, gpu: { name: "a GPU", freeBytes: 1e9 } };
   const text = renderFitReport(fitReport([{ name: "x.gguf", header }], busy, { gpuLayers: 0 }));
-  expect(text).toMatch(/weights +1.00 GB\n +KV cache of 1 x 4096 tokens +2.1 MB/);
-  expect(text).toContain("1.00 GB on a GPU");
+  expect(text).toMatch(/weights +954 MiB\n +KV cache of 1 x 4096 tokens +2\.00 MiB/);
+  expect(text).toContain("954 MiB on a GPU");
   expect(text).toContain("busy");
 });

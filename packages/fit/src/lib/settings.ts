@@ -12,10 +12,10 @@ export interface MemorySettings {
   /** `f16` unless given, as llama.cpp names types: `q8_0`, `q4_0`, `bf16`, `f32`. */
   readonly cacheTypeK?: string | undefined;
   readonly cacheTypeV?: string | undefined;
-  /** By default where the engine takes it. */
-  readonly flashAttention?: boolean | undefined;
+  /** `auto` by default: where the engine takes it. */
+  readonly flashAttention?: boolean | "auto" | "on" | "off" | undefined;
   /** Layers on a GPU, counted from the last, which is the output's; 0 by default. */
-  readonly gpuLayers?: number | undefined;
+  readonly gpuLayers?: number | "all" | undefined;
 }
 
 /** The same, with everything decided. */
@@ -39,18 +39,23 @@ const defaultBatchSize = 512;
 const cellStep = 256;
 /** Where memory cannot be cut, what is computed in one piece can only be kept as one. */
 const recurrentBatchSize = defaultBatchSize / 2;
+const mostLogitBytes = 64 * 2 ** 20;
+const bytesPerLogit = 4;
+const leastBatch = 64;
+
+/** What a context is for. */
+export type ContextUse = Pick<ModelUse, "kind" | "mustBeWhole">;
 
 /** @throws RangeError for a type of cache that there is not, and sizes below 1 */
-export function decideSettings(shape: ModelShape, kind: ModelUse["kind"], settings: MemorySettings): LoadedSettings {
-  const { gpuLayers = 0 } = settings;
+export function decideSettings(shape: ModelShape, use: ContextUse, settings: MemorySettings): LoadedSettings {
   const contextSize = atLeastOne(settings.contextSize, "a context");
-  const reads = kind !== "generate";
+  const reads = use.kind !== "generate";
   const slots = reads ? 1 : atLeastOne(settings.slots, "the number of slots");
   // Of a context for vectors the library keeps the last place free.
   const cells = roundUp(reads ? contextSize + 1 : contextSize, cellStep);
   const recurs = shape.layers.some(({ state }) => state > 0);
-  const batchSize = settings.batchSize ?? (recurs ? recurrentBatchSize : defaultBatchSize);
-  const wanted = reads && shape.encoder ? contextSize : Math.max(batchSize, slots);
+  const batchSize = Math.max(settings.batchSize ?? (recurs ? recurrentBatchSize : defaultBatchSize), slots);
+  const wanted = !reads ? batchSize : use.mustBeWhole ? contextSize : Math.min(batchSize, bearableBatch(shape));
   const most = Math.min(cells * slots, wanted);
   return {
     slots,
@@ -59,10 +64,25 @@ export function decideSettings(shape: ModelShape, kind: ModelUse["kind"], settin
     outputs: most,
     cacheTypeK: cacheType(settings.cacheTypeK),
     cacheTypeV: cacheType(settings.cacheTypeV),
-    flashAttention: settings.flashAttention ?? flashAttentionSupported(shape),
-    gpuLayers,
+    flashAttention: flashAttentionOf(shape, settings.flashAttention),
+    gpuLayers: gpuLayersOf(shape, settings.gpuLayers),
     embeds: reads,
   };
+}
+
+/** Of a pass for vectors, of which llama.cpp computes all logits: the engine lets them take so much. */
+function bearableBatch({ vocabulary, width }: ModelShape): number {
+  return Math.max(leastBatch, Math.floor(mostLogitBytes / (bytesPerLogit * (vocabulary + width))));
+}
+
+export function gpuLayersOf({ layers }: Pick<ModelShape, "layers">, wanted: MemorySettings["gpuLayers"] = 0): number {
+  const all = layers.length + 1;
+  return wanted === "all" ? all : Math.max(0, Math.min(wanted, all));
+}
+
+function flashAttentionOf(shape: ModelShape, wanted: MemorySettings["flashAttention"] = "auto"): boolean {
+  if (wanted === "auto") return flashAttentionSupported(shape);
+  return wanted === true || wanted === "on";
 }
 
 /** As node-llama-cpp decides it for the engine. */

@@ -5,6 +5,7 @@ import { decideSettings, type MemorySettings } from "./settings.ts";
 
 /** A conversation of so many tokens is what the guess is for. */
 const typicalTokens = 512;
+const writes = { kind: "generate", mustBeWhole: false } as const;
 
 /**
  * Bytes that one token takes of one slot: all weights but the rows of tokens that are not looked up, of many experts those that are chosen, and the
@@ -27,7 +28,7 @@ function readWeights({ tensors }: GgufHeader, { numbers }: ModelShape): number {
 }
 
 function readCache(shape: ModelShape, settings: MemorySettings): number {
-  const { cacheTypeK, cacheTypeV } = decideSettings(shape, "generate", settings);
+  const { cacheTypeK, cacheTypeV } = decideSettings(shape, writes, settings);
   const tokens = Math.min(typicalTokens, settings.contextSize);
   return shape.layers.reduce((total, { attention, state }) => {
     if (attention === undefined) return total + state * 4;
