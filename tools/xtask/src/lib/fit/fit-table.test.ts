@@ -3,29 +3,41 @@ import { fitTable, judge } from "./fit-table.ts";
 import type { Compared } from "./measure.ts";
 
 const row = { shape: "x", slots: 2, contextSize: 512, batchSize: 512 };
-const parts = { weights: 100, cache: 50, state: 0, compute: 40, output: 10 };
+const mebibyte = 1_048_576;
+const parts = {
+  weights: 1_000 * mebibyte,
+  cache: 500 * mebibyte,
+  state: 0,
+  compute: 400 * mebibyte,
+  output: 100 * mebibyte,
+};
 
-function compared(factor: number, resident: number): Compared {
+const processBytes = 200 * mebibyte;
+
+/** @param residentMib what the process takes */
+function compared(factor: number, residentMib: number): Compared {
   const estimate = {
     ...parts,
     vocabulary: 0,
-    total: 200,
-    host: 200,
+    total: 2_000 * mebibyte,
+    host: 2_000 * mebibyte,
     gpu: 0,
-    resident: 180,
+    resident: 1_800 * mebibyte,
     context: { host: 0, gpu: 0 },
   };
-  const taken = { ...parts, weights: 100 * factor, resident };
+  const taken = { ...parts, weights: parts.weights * factor, resident: residentMib * mebibyte };
   return { row, estimate, taken };
 }
 
-test("an estimate is near when buffers and the process are within a twentieth", () => {
-  expect(judge(compared(1, 200), 20).near).toBe(true);
-  expect(judge(compared(1.2, 200), 20).near).toBe(false);
-  expect(judge(compared(1, 180), 20).near).toBe(false);
+test("an estimate is near when buffers and the process are within a twentieth, the process but for its noise", () => {
+  expect(judge(compared(1, 2_000), processBytes).near).toBe(true);
+  expect(judge(compared(1, 2_120), processBytes).near).toBe(true);
+  expect(judge(compared(1.2, 2_000), processBytes).near).toBe(false);
+  expect(judge(compared(1, 2_150), processBytes).near).toBe(false);
+  expect(judge(compared(1, 1_850), processBytes).near).toBe(false);
 });
 
 test("shows what was compared", () => {
-  const [, line] = fitTable([judge(compared(1, 200), 20)]).split("\n");
+  const [, line] = fitTable([judge(compared(1, 2_000), processBytes)]).split("\n");
   expect(line).toMatch(/^x +2 x 512 .* 1\.000 .* 1\.000$/);
 });

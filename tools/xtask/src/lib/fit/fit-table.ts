@@ -4,6 +4,8 @@ import type { Compared } from "./measure.ts";
 const mebibyte = 1_048_576;
 /** What an estimate may be off by. */
 export const tolerance = 0.05;
+/** By which the same load takes more or less of the system from one time to the next: what Node and the C library keep. */
+const processNoiseBytes = 32 * mebibyte;
 
 const headings = ["model", "slots x context", "estimate MiB", "llama.cpp MiB", "ratio", "resident", "RSS MiB", "ratio"];
 
@@ -34,7 +36,9 @@ export function judge({ row, estimate, taken }: Compared, processBytes: number):
       mib(taken.resident),
       ratios[1].toFixed(3),
     ],
-    near: ratios.every((ratio) => Math.abs(ratio - 1) <= tolerance),
+    near:
+      Math.abs(reserved - said) <= tolerance * said &&
+      Math.abs(resident - taken.resident) <= tolerance * taken.resident + processNoiseBytes,
   };
 }
 
