@@ -21,7 +21,7 @@ import { budgetOf } from "./models/budget.ts";
 import type { HostedFile } from "./models/model-entry.ts";
 import { modelSpecsOf } from "./models/model-specs.ts";
 import { createOperations, downloadsOf } from "./models/operations.ts";
-import { prepareModel } from "./models/prepare.ts";
+import { describeModel, prepareModel } from "./models/prepare.ts";
 import type { LoadPlan } from "./models/pool.ts";
 import type { Pulls } from "./models/pulls.ts";
 
@@ -69,25 +69,26 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let abortNow: (() => void) | undefined;
   let code: number = exitCodes.ok;
   let loadMs = 0;
+  const budget = budgetOf(config, specs.length);
+  const preparing = { resolve: downloadsOf(config), signal: stopping.signal, budgetBytes: budget.bytes };
   const prepare = (hosted: HostedFile): LoadPlan | Promise<LoadPlan> =>
-    hosted.source === "fake"
-      ? { memory: undefined }
-      : prepareModel(hosted, { resolve: downloadsOf(config), signal: stopping.signal, memoryOf: () => undefined });
+    hosted.source === "fake" ? { memory: undefined } : prepareModel(hosted, preparing);
   let pulls: Pulls | undefined;
   const worker = createWorker({
     ...options,
     specs,
-    budget: budgetOf(config, specs.length),
+    budget,
     keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? server.url,
     prepare,
     createEngine({ host, reference, facts, settings }, events) {
+      const contextSize = facts?.plan?.contextSize ?? settings.contextSize;
       const together = Math.min(config.maxLoadedModels, worker.models.hosts().length);
       const prefixes = prefixFolder?.shareOf(host.key, together);
       return createSupervisor({
         ...config,
         ...events,
-        start: engineStartOf(config, facts?.path ?? reference, settings, prefixes),
+        start: engineStartOf(config, facts?.path ?? reference, { ...settings, contextSize }, prefixes),
         env: options.env,
         clock,
         log,
@@ -95,7 +96,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       });
     },
     createControl(models, served) {
-      const made = createOperations({ config, models, served, prepare, now: () => clock.now() });
+      const made = createOperations({ config, models, served, prepare, describe, now: () => clock.now() });
       pulls = made.pulls;
       return made.control;
     },
@@ -140,6 +141,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   if (config.backend === "fake") log.warn("The backend is fake: there is no model, and every answer is canned.");
   worker.start();
+  void describeAll();
   if (config.hiveUrl !== undefined) {
     reporter = startReporter({
       hive: createHiveClient({ baseUrl: config.hiveUrl, requestTimeoutMs: config.hiveTimeoutMs }),
@@ -150,6 +152,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       heartbeat: report.heartbeat,
       onHeartbeat: (outcome) => metrics.heartbeats.inc({ outcome }),
     });
+  }
+
+  async function describe(hosted: HostedFile): Promise<void> {
+    const { host, source } = hosted;
+    if (source === "fake" || hosted.facts !== undefined || host.state.name !== "unloaded") return;
+    const plan = await describeModel(hosted, preparing);
+    if (plan !== undefined && worker.models.pool.memoryOf(host) === undefined) worker.models.pool.know(host, plan);
+  }
+
+  /** One after the other, so that a folder of many models delays nobody. */
+  async function describeAll(): Promise<void> {
+    for (const { current } of [...worker.models.entries()]) await describe(current);
   }
 
   let stopped: (code: number) => void;

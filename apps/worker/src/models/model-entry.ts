@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import type { ModelCard } from "@waggle/gguf";
 import type { ModelSource, ModelStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
+import type { MemoryPlan } from "./memory-plan.ts";
 import type { ModelHost } from "./model-host.ts";
 import type { Pool } from "./pool.ts";
 
@@ -14,6 +15,8 @@ export interface ModelFileFacts {
   readonly modifiedAt: string;
   /** What its header says; undefined where it could not be read. */
   readonly card: ModelCard | undefined;
+  /** What it takes; undefined where that cannot be told. */
+  readonly plan: MemoryPlan | undefined;
 }
 
 /** A host, and what is known of the file that it serves. */

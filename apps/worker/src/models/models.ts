@@ -123,7 +123,11 @@ export function createModels(options: ModelsOptions): Models {
       },
       {
         onDownloadProgress: options.onDownloadProgress,
-        onReady: (info, loadMs) => options.onReady(host, info, loadMs),
+        onReady(info, loadMs) {
+          const memory = hosted.facts?.plan?.memoryAt(info.contextSize);
+          if (memory !== undefined) pool.know(host, { memory });
+          options.onReady(host, info, loadMs);
+        },
         onGaveUp: (never) => options.onGaveUp(host, never),
         onIdle(last) {
           pool.onIdle(host, last);

@@ -20,6 +20,8 @@ export interface OperationsOptions {
   readonly models: Models;
   readonly served: Served;
   readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  /** Finds out what the file of a new model is. */
+  readonly describe?: (hosted: HostedFile) => Promise<void>;
   readonly now: () => number;
 }
 
@@ -50,7 +52,9 @@ export function createOperations(options: OperationsOptions): {
       }
       const own = name ?? uniqueName(nameOf(reference ?? path), taken);
       const spec = { name: own, aliases: [], reference: path, source: "download", pinned: false } as const;
-      return served.statusOf(models.add(spec));
+      const entry = models.add(spec);
+      void options.describe?.(entry.current);
+      return served.statusOf(entry);
     },
   });
 

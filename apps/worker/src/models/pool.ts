@@ -56,6 +56,8 @@ export interface Pool {
   keep(host: ModelHost, ms: number | undefined): void;
   /** When it is to leave if nobody asks for it, in ms of the clock; undefined: it stays. */
   expiresAt(host: ModelHost): number | undefined;
+  /** Something better is known of it than before, or something at all. */
+  know(host: ModelHost, plan: LoadPlan): void;
   memoryOf(host: ModelHost): ModelMemory | undefined;
   /** Whether so many bytes more would find room beside these and all pinned ones, should all others leave. */
   hasRoom(bytes: number, beside: readonly ModelHost[]): boolean;
@@ -309,6 +311,10 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       startExpiry(held);
     },
     expiresAt: (host) => places.get(host)?.expiry?.at,
+    know(host, plan) {
+      const held = places.get(host);
+      if (held !== undefined) held.plan = plan;
+    },
     memoryOf: (host) => places.get(host)?.plan?.memory,
     hasRoom(bytes, beside) {
       const others = tenants().filter(({ key, pinned }) => pinned || beside.some((host) => host.key === key));

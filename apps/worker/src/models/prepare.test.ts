@@ -22,7 +22,7 @@ function hostedFile(reference: string, downloading = (_progress: number, _doneBy
 const options = () => ({
   resolve: { folder, offline: false },
   signal: new AbortController().signal,
-  memoryOf: () => undefined,
+  budgetBytes: undefined,
 });
 
 test("a file is described by its header", async () => {

@@ -4,8 +4,8 @@ import { GgufError, modelCardOf, readGgufFile } from "@waggle/gguf";
 import type { GgufHeader } from "@waggle/gguf";
 import { resolveModel } from "@waggle/models";
 import type { ResolveModelOptions } from "@waggle/models";
-import type { ModelMemory } from "@waggle/protocol";
 import type { HostedFile } from "./model-entry.ts";
+import { memoryPlanOf } from "./memory-plan.ts";
 import type { LoadPlan } from "./pool.ts";
 
 /** Progress is told in steps of a hundredth: a message for every byte would drown whoever watches. */
@@ -16,7 +16,8 @@ const tellIntervalMs = 1_000;
 export interface PrepareOptions {
   readonly resolve: Omit<ResolveModelOptions, "onProgress" | "signal">;
   readonly signal: AbortSignal;
-  readonly memoryOf: (header: GgufHeader, path: string) => ModelMemory | undefined;
+  /** Of all models together; undefined: none. */
+  readonly budgetBytes: number | undefined;
 }
 
 /** @throws WaggleError unavailable, naming the model and the reason; the signal's reason when it aborts */
@@ -29,6 +30,7 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
     onProgress: ({ doneBytes, totalBytes }) => report(totalBytes ? doneBytes / totalBytes : 0, doneBytes),
   });
   const header = await headerOf(path);
+  const plan = header === undefined ? undefined : memoryPlanOf(header, hosted.settings, options.budgetBytes);
   // Another file may have taken its place meanwhile.
   if (hosted.reference === reference)
     hosted.facts = {
@@ -36,8 +38,19 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
       bytes: header?.fileBytes ?? 0,
       modifiedAt: statSync(path).mtime.toISOString(),
       card: header === undefined ? undefined : modelCardOf(header),
+      plan,
     };
-  return { memory: header === undefined ? undefined : options.memoryOf(header, path) };
+  return { memory: plan?.memory };
+}
+
+/** Looks at a file that is on disk already; undefined where it is not, or is no model. */
+export async function describeModel(hosted: HostedFile, options: PrepareOptions): Promise<LoadPlan | undefined> {
+  try {
+    return await prepareModel(hosted, { ...options, resolve: { ...options.resolve, offline: true } });
+  } catch {
+    // Whoever wants it is told why.
+    return undefined;
+  }
 }
 
 /** What cannot be read, the engine says better. */

@@ -56,7 +56,7 @@ const folders = [
   ],
   [
     "apps/worker/src/x.ts",
-    ["@waggle/front", "@waggle/jobs", "@waggle/models", "@waggle/protocol"],
+    ["@waggle/front", "@waggle/fit", "@waggle/jobs", "@waggle/models", "@waggle/protocol"],
     [
       "@waggle/engine-llama",
       "@waggle/mock-hive",
