@@ -7,6 +7,7 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   run: () => import("./commands/run.ts"),
   list: () => import("./commands/list.ts"),
   show: () => import("./commands/show.ts"),
+  fit: () => import("./commands/fit.ts"),
   ps: () => import("./commands/ps.ts"),
   pull: () => import("./commands/pull.ts"),
   rm: () => import("./commands/rm.ts"),

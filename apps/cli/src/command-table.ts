@@ -59,6 +59,33 @@ export const commandTable = [
     examples: ["waggle show qwen3-4b"],
   },
   {
+    name: "fit",
+    summary: "what models take in memory, and what of it this machine has",
+    arguments: [
+      {
+        name: "models",
+        help: "files, folders, names of downloads, references; hf:user/repo means all quantizations there; all downloads by default",
+        variadic: true,
+        completion: "model",
+      },
+    ],
+    options: [
+      { flags: "--slots <n>", help: "jobs that run side by side (this and the others as for waggle serve)" },
+      { flags: "--context-size <tokens>", help: "context of each slot" },
+      { flags: "--batch-size <tokens>", help: "most tokens in a forward pass" },
+      { flags: "--cache-type-k <type>", help: "numbers of the K cache, such as q8_0" },
+      { flags: "--cache-type-v <type>", help: "numbers of the V cache" },
+      { flags: "--flash-attention <when>", help: "on, off or auto" },
+      { flags: "--gpu-layers <n>", help: "layers that a GPU holds: auto, all, or a number" },
+      json,
+    ],
+    examples: [
+      "waggle fit hf:Qwen/Qwen3-4B-GGUF",
+      "waggle fit ./qwen3-4b-q4_k_m.gguf --slots 4 --context-size 32768",
+      "waggle fit ~/models --cache-type-k q8_0 --cache-type-v q8_0",
+    ],
+  },
+  {
     name: "ps",
     summary: "the models that are loaded, with memory, slots and how long they stay",
     options: [url, json],

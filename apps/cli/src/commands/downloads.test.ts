@@ -110,9 +110,11 @@ describe("waggle show of a file", () => {
     expect(out).toMatch(/^name +Waggle Tiny Stories$/m);
     expect(out).toMatch(/^can do +text$/m);
     expect(out).toMatch(/^architecture +llama$/m);
+    expect(out).toMatch(/^memory +1\d\d MiB with 8 x 512 tokens$/m);
     expect(out).toMatch(new RegExp(`^where +${storyTeller}$`, "m"));
     expect(JSON.parse((await waggle(["show", storyTeller, "--json"])).out)).toMatchObject({
       card: { architecture: "llama", kind: "generate" },
+      memory: { slots: 8, contextSize: 512, gpu: 0 },
     });
   });
 

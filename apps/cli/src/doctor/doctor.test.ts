@@ -142,6 +142,8 @@ describe("files and folders", () => {
     ]);
     expectFinding(begun, "warning", /bee is begun, 45 %\. Go on with "waggle pull hf:a\/bee:Q4_0"/);
     expectFinding(damaged, "problem", /not a GGUF file.*"waggle rm bee" and "waggle pull hf:a\/bee:Q4_0"/);
+    const [large] = checkModelFiles([{ ...bee, tooLarge: { needsBytes: 40 * gib, availableBytes: 2 * gib } }]);
+    expectFinding(large, "warning", /bee needs 40\.0 GiB of memory, and 2\.00 GiB are available\. .*waggle fit/);
     expectFinding(nameless, "warning", /old is begun\./);
   });
 

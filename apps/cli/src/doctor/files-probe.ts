@@ -1,7 +1,8 @@
 // Owns how folders, models and the token file are looked at.
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { readGgufFile } from "@waggle/gguf";
+import { engineMemory } from "@waggle/fit";
+import { modelCardOf, readGgufFile, type GgufHeader } from "@waggle/gguf";
 import type { CliConfig } from "../config.ts";
 import { listDownloads } from "../local/downloads.ts";
 import { ownModelFiles } from "../local/worker-settings.ts";
@@ -40,23 +41,32 @@ export async function probeModelFiles(config: CliConfig, signal: AbortSignal): P
   for (const { name, reference, path, state, bytes, totalBytes } of models) {
     if (state === "partial") {
       facts.push({ name, reference, begun: totalBytes === undefined ? "unknown" : bytes / totalBytes });
-    } else facts.push({ name, reference, damage: await damageOf(path, signal) });
+    } else facts.push({ name, reference, ...(await lookAt(path, signal)) });
   }
   const downloaded = models.map(({ path }) => path);
   for (const path of (await ownModelFiles(config.env, downloaded)).slice(0, maxModels)) {
-    facts.push({ name: path, reference: undefined, own: true, damage: await damageOf(path, signal) });
+    facts.push({ name: path, reference: undefined, own: true, ...(await lookAt(path, signal)) });
   }
   return facts;
 }
 
-async function damageOf(path: string, signal: AbortSignal): Promise<string | undefined> {
+async function lookAt(path: string, signal: AbortSignal): Promise<Pick<ModelFileFacts, "damage" | "tooLarge">> {
   try {
-    await readGgufFile(path, { signal });
-    return undefined;
+    return {
+      damage: undefined,
+      tooLarge: tooLargeFor(process.availableMemory(), await readGgufFile(path, { signal })),
+    };
   } catch (error) {
     signal.throwIfAborted();
-    return error instanceof Error ? error.message : String(error);
+    return { damage: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** On the processor, with the least that a conversation takes; undefined where that much is there. */
+export function tooLargeFor(availableBytes: number, header: GgufHeader): ModelFileFacts["tooLarge"] {
+  if (modelCardOf(header).problem !== undefined) return undefined;
+  const { total } = engineMemory(header, { slots: 1, contextSize: 256 });
+  return total > availableBytes ? { needsBytes: total, availableBytes } : undefined;
 }
 
 /** @param path what WAGGLE_API_TOKEN_FILE says; what stands in the file is the settings' check */

@@ -39,6 +39,8 @@ export interface ModelFileFacts {
   readonly begun?: number | "unknown" | undefined;
   /** What is wrong with its header. */
   readonly damage?: string | undefined;
+  /** What it needs at least, where there is less. */
+  readonly tooLarge?: { readonly needsBytes: number; readonly availableBytes: number } | undefined;
   /** Not downloaded by Waggle, which does not delete it. */
   readonly own?: boolean;
 }
@@ -46,13 +48,18 @@ export interface ModelFileFacts {
 /** One finding for each model that has something, or one for all. */
 export function checkModelFiles(models: readonly ModelFileFacts[]): readonly Finding[] {
   const check = "Models";
-  const found = models.flatMap(({ name, reference, begun, damage, own = false }) => {
+  const found = models.flatMap(({ name, reference, begun, damage, tooLarge, own = false }) => {
     const again = reference === undefined ? `waggle rm ${name}` : `waggle pull ${reference}`;
     if (begun !== undefined) {
       const share = begun === "unknown" ? "" : `, ${Math.floor(begun * 100)} %`;
       return [
         warning(check, `${name} is begun${share}`, `Go on with "${again}", or give it up with "waggle rm ${name}".`),
       ];
+    }
+    if (tooLarge !== undefined) {
+      const { needsBytes, availableBytes } = tooLarge;
+      const text = `${name} needs ${formatBytes(needsBytes)} of memory, and ${formatBytes(availableBytes)} are available`;
+      return [warning(check, text, "Close other programs, or take a smaller quantization: waggle fit hf:user/repo.")];
     }
     if (damage === undefined) return [];
     if (own) return [problem(check, `${name}: ${damage}`, "Correct the path that names it, or get the file again.")];

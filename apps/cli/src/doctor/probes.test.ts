@@ -5,12 +5,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readGgufFile } from "@waggle/gguf";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createStyle } from "../terminal/style.ts";
 import { formatFinding } from "../commands/doctor.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { parseNvidia, probeGpu } from "./engine-probe.ts";
-import { probeDisk, probeFolder, probeModelFiles, probeTokenFile } from "./files-probe.ts";
+import { probeDisk, probeFolder, probeModelFiles, probeTokenFile, tooLargeFor } from "./files-probe.ts";
 import type { Finding } from "./finding.ts";
 import { flagsIn, probeMemory, probeProcessor } from "./machine-probe.ts";
 import { probeHive, probePort } from "./network-probe.ts";
@@ -99,6 +100,9 @@ describe("what is looked at", () => {
       [join(folder, "gone.gguf"), true, true],
       [join(folder, "cut.gguf"), true, true],
     ]);
+    expect(facts.every(({ tooLarge }) => tooLarge === undefined)).toBe(true);
+    const header = await readGgufFile(embedded);
+    expect(tooLargeFor(64 * 2 ** 20, header)).toMatchObject({ availableBytes: 64 * 2 ** 20 });
     const wrong = { ...config, env: { ...env, WAGGLE_SLOTS: "none" } };
     expect(await probeModelFiles(wrong, signal)).toHaveLength(1);
   });

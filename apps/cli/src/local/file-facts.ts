@@ -1,27 +1,33 @@
 // Owns what a model's file says of itself, in a few words for each: read from its header alone, here or at the hub.
+import { engineMemory, type EngineMemory } from "@waggle/fit";
 import { modelCardOf, type ModelCard } from "@waggle/gguf";
 import { readModelHeader, shownReference } from "@waggle/models";
 import type { Context } from "../command.ts";
 import { formatBytes, formatCount } from "../terminal/format.ts";
-import { hubOptions } from "./worker-settings.ts";
+import { hubOptions, modelSettings } from "./worker-settings.ts";
 
 export interface FileCard {
   readonly reference: string;
   /** Undefined where it is not on this machine. */
   readonly path: string | undefined;
   readonly card: ModelCard;
+  /** With the settings of a worker; undefined where it can be used for nothing. */
+  readonly memory: (EngineMemory & { readonly slots: number }) | undefined;
 }
 
 /** @param reference a path, or what can be downloaded @throws WaggleError naming what is wrong with it */
 export async function readCard({ config, signal }: Context, reference: string): Promise<FileCard> {
   const options = { folder: config.modelsFolder, signal, ...(await hubOptions(config.env)) };
   const { header, path } = await readModelHeader(reference, options);
-  return { reference: shownReference(reference), path, card: modelCardOf(header) };
+  const card = modelCardOf(header);
+  const settings = await modelSettings(config.env);
+  const memory = card.problem === undefined ? { ...engineMemory(header, settings), slots: settings.slots } : undefined;
+  return { reference: shownReference(reference), path, card, memory };
 }
 
 const uses = { generate: "text", embed: "embeddings", rerank: "reranking" } as const;
 
-export function fileFacts({ reference, path, card }: FileCard): (readonly [string, string | undefined])[] {
+export function fileFacts({ reference, path, card, memory }: FileCard): (readonly [string, string | undefined])[] {
   const { kind, problem, trainedContext, embeddingSize, parts, chatTemplates } = card;
   return [
     ["name", card.name],
@@ -36,6 +42,11 @@ export function fileFacts({ reference, path, card }: FileCard): (readonly [strin
     ["vectors", embeddingSize === undefined ? undefined : `${embeddingSize} numbers`],
     ["chat template", chatTemplates.length === 0 ? "none" : chatTemplates.join(", ")],
     ["file", `${formatBytes(card.fileBytes)}${parts > 1 ? ` in ${parts} parts` : ""}`],
+    ["memory", memory === undefined ? undefined : memoryWords(memory)],
     ["where", path ?? `${reference}, not downloaded`],
   ];
+}
+
+function memoryWords({ total, slots, contextSize }: NonNullable<FileCard["memory"]>): string {
+  return `${formatBytes(total)} with ${slots} x ${contextSize} tokens`;
 }

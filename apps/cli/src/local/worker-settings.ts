@@ -26,10 +26,22 @@ export function ownEnvironment(env: Environment): Environment {
 }
 
 /** @throws CliError naming the variable that is wrong */
-async function workerSettings(env: Environment): Promise<Settings> {
-  const result = await readSettings(["--local-mode"], ownEnvironment(env));
+async function workerSettings(env: Environment, flags: readonly string[] = []): Promise<Settings> {
+  const result = await readSettings(["--local-mode", ...flags], ownEnvironment(env));
   if (result.kind === "run") return result.config;
   throw new CliError((result.stderr ?? "").split("\n")[0] ?? "", exitCodes.wrongUse);
+}
+
+/**
+ * With what a model would be loaded.
+ * @param flags in the worker's words
+ * @throws CliError naming the flag or the variable that is wrong
+ */
+export async function modelSettings(
+  env: Environment,
+  flags: readonly string[] = [],
+): Promise<Settings["modelSettings"]> {
+  return (await workerSettings(env, flags)).modelSettings;
 }
 
 /** For the functions of @waggle/models. @throws CliError naming the variable that is wrong */

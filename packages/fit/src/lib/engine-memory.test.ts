@@ -15,6 +15,7 @@ describe("an engine", () => {
     expect(memory.total).toBe(resident + engineProcessBytes);
     expect(memory.weights + memory.kvCache + memory.compute + memory.process).toBe(memory.total);
     expect(memory.host).toBe(memory.total);
+    expect(memory.contextSize).toBe(2_048);
   });
 
   test("has the context that the model was trained on, and 8,192 tokens at most", () => {

@@ -23,6 +23,8 @@ export interface EngineSettings extends Omit<MemorySettings, "contextSize" | "gp
 
 /** All in bytes, host and GPU together. */
 export interface EngineMemory {
+  /** Tokens per slot with which it was reckoned; no bytes. */
+  readonly contextSize: number;
   /** With adapters. */
   readonly weights: number;
   /** Keys and values of all slots, with recurrent states. */
@@ -64,13 +66,14 @@ function createReckoner(header: GgufHeader, settings: EngineSettings): (contextS
   const layers = modelShapeOf(header).layers.length + 1;
   return (contextSize) => {
     const at = (count: number | "all"): MemoryEstimate => estimate({ ...settings, contextSize, gpuLayers: count });
-    if (gpuFreeBytes === undefined) return partsOf(at(0), mmap, loraBytes);
-    if (gpuLayers !== "auto") return partsOf(at(gpuLayers), mmap, loraBytes);
-    return partsOf(at(largest(0, layers, (count) => at(count).gpu <= gpuFreeBytes) ?? 0), mmap, loraBytes);
+    const parts = (count: number | "all"): EngineMemory => ({ contextSize, ...partsOf(at(count), mmap, loraBytes) });
+    if (gpuFreeBytes === undefined) return parts(0);
+    if (gpuLayers !== "auto") return parts(gpuLayers);
+    return parts(largest(0, layers, (count) => at(count).gpu <= gpuFreeBytes) ?? 0);
   };
 }
 
-function partsOf(estimate: MemoryEstimate, mmap: boolean, loraBytes: number): EngineMemory {
+function partsOf(estimate: MemoryEstimate, mmap: boolean, loraBytes: number): Omit<EngineMemory, "contextSize"> {
   const { cache, state, compute, output, vocabulary, gpu, context } = estimate;
   const unwritten = estimate.total - estimate.resident;
   const weights = estimate.weights + loraBytes;

@@ -1,5 +1,6 @@
 // Owns how a report of what fits reads in a terminal.
-import type { Fit } from "./largest-fit.ts";
+import type { MemoryEstimate } from "./estimate.ts";
+import { engineProcessBytes, type Fit } from "./largest-fit.ts";
 import type { Machine } from "./machine.ts";
 import type { FitReport, FitRow } from "./report.ts";
 
@@ -38,7 +39,7 @@ function cellsOf({ name, quantization = "", fileBytes, fit, problem }: FitRow): 
   const speed = tokensPerSecond === undefined ? "" : `~${significant(tokensPerSecond)}`;
   const context = largestContext === 0 ? "-" : String(largestContext);
   const slots = largestSlots === 0 ? "-" : String(largestSlots);
-  return [name, quantization, bytes(fileBytes), bytes(estimate.total), context, slots, speed, verdictOf(fit)];
+  return [name, quantization, bytes(fileBytes), bytes(neededBytes(estimate)), context, slots, speed, verdictOf(fit)];
 }
 
 function verdictOf({ verdict, slots, contextSize, gpu, gpuLayers }: Fit): string {
@@ -49,19 +50,25 @@ function verdictOf({ verdict, slots, contextSize, gpu, gpuLayers }: Fit): string
 }
 
 function partsOf({ estimate, slots, contextSize }: Fit): string[] {
-  const { weights, cache, state, compute, output, vocabulary, total } = estimate;
+  const { weights, cache, state, compute, output, vocabulary, total, resident } = estimate;
   const parts: readonly (readonly [string, number])[] = [
     ["weights", weights],
     [`KV cache of ${slots} x ${contextSize} tokens`, cache],
     ["recurrent state", state],
-    ["compute buffer", compute],
+    ["compute buffer, where it is written to", compute - (total - resident)],
     ["output", output],
     ["vocabulary", vocabulary],
-    ["total", total],
+    ["the engine itself", engineProcessBytes],
+    ["total", neededBytes(estimate)],
   ];
   const shown = parts.filter(([, size]) => size > 0);
   const width = Math.max(...shown.map(([name]) => name.length));
   return shown.map(([name, size]) => `  ${name.padEnd(width)}  ${bytes(size).padStart(9)}`);
+}
+
+/** What the search for what fits counts. */
+function neededBytes({ resident }: MemoryEstimate): number {
+  return resident + engineProcessBytes;
 }
 
 function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow[]): string[] {

@@ -79,7 +79,14 @@ const folders = [
   ],
   [
     "apps/cli/src/x.ts",
-    ["@waggle/client", "@waggle/gpu-packages", "@waggle/worker", "@waggle/worker/well-known", "commander"],
+    [
+      "@waggle/client",
+      "@waggle/fit",
+      "@waggle/gpu-packages",
+      "@waggle/worker",
+      "@waggle/worker/well-known",
+      "commander",
+    ],
     [
       "@waggle/engine-llama",
       "@waggle/front",

@@ -1,0 +1,75 @@
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FitReport } from "@waggle/fit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { firstGpu } from "../local/free-gpu.ts";
+import { runCommand } from "../testing/run-command.ts";
+
+const stories = fileURLToPath(new URL("../../../../models/waggle-tiny-stories.gguf", import.meta.url));
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-fit-"));
+  for (const name of ["one.gguf", "two.gguf"]) copyFileSync(stories, join(folder, name));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const report = async (...argv: readonly string[]): Promise<FitReport> =>
+  JSON.parse((await runCommand(["fit", "--json", ...argv])).out) as FitReport;
+
+describe("waggle fit", () => {
+  it("tells what a file takes, in its parts, and how fast memory is", async () => {
+    const { code, out } = await runCommand(["fit", stories, "--slots", "2"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^waggle-tiny-stories\.gguf +F16 .* fits: 2 x \d+ tokens$/m);
+    expect(out).toMatch(/^ {2}KV cache of 2 x \d+ tokens +[\d.]+ MiB$/m);
+    expect(out).toMatch(/of memory are free\.\nTokens\/s are what memory allows/);
+  });
+
+  it("has a row for each model of a folder", async () => {
+    expect((await report(folder)).rows.map(({ name }) => name)).toEqual(["one.gguf", "two.gguf"]);
+  });
+
+  it("takes the settings that a worker takes", async () => {
+    const settings = ["--slots", "3", "--context-size", "256", "--batch-size", "64", "--gpu-layers", "0"];
+    const { wanted, rows } = await report(stories, ...settings, "--cache-type-k", "q8_0", "--cache-type-v", "q4_0");
+    expect(wanted).toEqual({
+      ...{ slots: 3, contextSize: 256, batchSize: 64, gpuLayers: 0 },
+      ...{ cacheTypeK: "q8_0", cacheTypeV: "q4_0", flashAttention: "auto" },
+    });
+    const [usual] = (await report(stories, "--slots", "3", "--context-size", "256")).rows;
+    expect(rows[0]?.fit?.estimate.cache).toBeLessThan(usual?.fit?.estimate.cache ?? 0);
+  });
+
+  it("says so where layers are to lie on a GPU that it knows nothing of", async () => {
+    const env = { WAGGLE_DEVICE: "cpu" };
+    const { code, err } = await runCommand(["fit", stories, "--gpu-layers", "all"], { config: { env } });
+    expect([code, err]).toEqual([0, expect.stringContaining("No GPU is known")]);
+    expect((await runCommand(["fit", stories], { config: { env } })).err).toBe("");
+  });
+
+  it("says what is wrong", async () => {
+    expect(await runCommand(["fit", stories, "--slots", "many"])).toMatchObject({
+      code: 64,
+      err: expect.stringMatching(/^waggle: Cannot use --slots "many": /) as string,
+    });
+    expect(await runCommand(["fit", "./no-such.gguf"])).toMatchObject({
+      code: 69,
+      err: "waggle: Cannot read model ./no-such.gguf: no such file.\n",
+    });
+    expect(await runCommand(["fit"], { config: { modelsFolder: folder } })).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^waggle: Nothing has been downloaded to /) as string,
+    });
+  });
+});
+
+it("knows NVIDIA's first GPU and what of it is free", () => {
+  expect(firstGpu("NVIDIA H200, 143000\nNVIDIA H200, 1\n")).toEqual({
+    name: "NVIDIA H200",
+    freeBytes: 143_000 * 2 ** 20,
+  });
+  expect(firstGpu("")).toBeUndefined();
+  expect(firstGpu("No devices were found")).toBeUndefined();
+});

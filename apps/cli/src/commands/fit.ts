@@ -1,0 +1,60 @@
+// Owns `waggle fit`: what models take in memory with the worker's settings, what of it this machine has, and how fast they may be; told from their
+// headers, before anything is loaded or downloaded.
+import {
+  fitReport,
+  measureMemoryBandwidth,
+  renderFitReport,
+  thisMachine,
+  type FitReport,
+  type Wanted,
+} from "@waggle/fit";
+import { exitCodes } from "../cli-error.ts";
+import type { Run, Words } from "../command.ts";
+import { findFitModels } from "../local/fit-models.ts";
+import { findGpu } from "../local/free-gpu.ts";
+import { hubOptions, modelSettings } from "../local/worker-settings.ts";
+import { createStatusLine } from "../terminal/status-line.ts";
+
+/** As the worker has them; by the names that commander gives them. */
+const flags = {
+  slots: "--slots",
+  contextSize: "--context-size",
+  batchSize: "--batch-size",
+  cacheTypeK: "--cache-type-k",
+  cacheTypeV: "--cache-type-v",
+  flashAttention: "--flash-attention",
+  gpuLayers: "--gpu-layers",
+} as const satisfies Partial<Record<keyof Wanted, string>>;
+
+export const run: Run = async ({ config, out, err, signal }, words) => {
+  const settings = await modelSettings(config.env, wordsOf(words));
+  const line = createStatusLine(err);
+  try {
+    const hub = { folder: config.modelsFolder, ...(await hubOptions(config.env)), signal };
+    const { models, leftOut } = await findFitModels(words.args, hub, (what) => line.show(`reading ${what}`));
+    line.show("measuring how fast memory is read");
+    const bandwidth = await measureMemoryBandwidth({ threads: settings.threads, signal });
+    const gpu = await findGpu(config.gpuFolder, settings.device, signal);
+    const wanted = Object.fromEntries(Object.keys(flags).map((name) => [name, settings[name as keyof typeof flags]]));
+    const report = fitReport(models, thisMachine({ bandwidth, gpu }), wanted);
+    line.clear();
+    if (gpu === undefined && settings.gpuLayers !== "auto" && settings.gpuLayers !== 0) {
+      err.write("No GPU is known that says what it has free, so all layers are counted in this machine's memory.\n");
+    }
+    if (leftOut > 0) err.write(`${leftOut} more are left out: a table has so many models of other shapes at most.\n`);
+    out.write(
+      words.has("json") ? `${JSON.stringify(report satisfies FitReport, undefined, 2)}\n` : renderFitReport(report),
+    );
+  } finally {
+    line.clear();
+  }
+  return exitCodes.ok;
+};
+
+/** In the worker's words, whose reader says what is wrong with them. */
+function wordsOf(words: Words): readonly string[] {
+  return Object.entries(flags).flatMap(([name, flag]) => {
+    const value = words.text(name);
+    return value === undefined ? [] : [flag, value];
+  });
+}

@@ -1,0 +1,125 @@
+// Owns which models a person means who asks what fits: files, folders, downloads, references, and all quantizations of a repository.
+import { statSync } from "node:fs";
+import { basename } from "node:path";
+import { readGgufFile, type GgufHeader } from "@waggle/gguf";
+import type { FitSource } from "@waggle/fit";
+import { listHubFiles, readModelHeader, scanFolder, shownReference, type HubModelFile } from "@waggle/models";
+import { CliError } from "../cli-error.ts";
+import { isFileOrReference } from "../worker/open-session.ts";
+import { listDownloads, pickDownload } from "./downloads.ts";
+
+export interface FitModelsOptions {
+  /** Of downloads. */
+  readonly folder: string;
+  readonly offline: boolean;
+  readonly token?: string;
+  /** A mirror of Hugging Face. */
+  readonly endpoint?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface FitModels {
+  readonly models: readonly FitSource[];
+  /** Models of a repository whose headers would be too many to read. */
+  readonly leftOut: number;
+}
+
+/** Of one repository: each takes a few requests. */
+const mostShapes = 12;
+
+/**
+ * @param wanted paths, references and names; without any, all downloads
+ * @param onLook told whose header is read next
+ * @throws CliError, or WaggleError naming what cannot be read
+ */
+export async function findFitModels(
+  wanted: readonly string[],
+  options: FitModelsOptions,
+  onLook: (what: string) => void,
+): Promise<FitModels> {
+  const found: FitModels[] = [];
+  for (const one of wanted.length === 0 ? await allDownloads(options) : wanted)
+    found.push(await modelsOf(one, options, onLook));
+  return {
+    models: found.flatMap(({ models }) => models),
+    leftOut: found.reduce((total, { leftOut }) => total + leftOut, 0),
+  };
+}
+
+async function allDownloads({ folder }: FitModelsOptions): Promise<readonly string[]> {
+  const downloads = await listDownloads({ modelsFolder: folder });
+  const whole = downloads.filter(({ state }) => state === "whole").map(({ path }) => path);
+  if (whole.length > 0) return whole;
+  throw new CliError(
+    `Nothing has been downloaded to ${folder}. Name a file, or a repository: waggle fit hf:user/repo.`,
+  );
+}
+
+async function modelsOf(wanted: string, options: FitModelsOptions, onLook: (what: string) => void): Promise<FitModels> {
+  if (isRepository(wanted)) return await modelsOfRepository(wanted, options, onLook);
+  if (statSync(wanted, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return { models: await modelsOfFolder(wanted, options.signal, onLook), leftOut: 0 };
+  }
+  const { folder } = options;
+  const reference = isFileOrReference(wanted) ? wanted : (await pickDownload({ modelsFolder: folder }, wanted)).path;
+  onLook(shownReference(reference));
+  const { header } = await readModelHeader(reference, options);
+  return { models: [{ name: lastWord(shownReference(reference)), header }], leftOut: 0 };
+}
+
+/** `hf:user/repo`, and no quantization of it. */
+export function isRepository(reference: string): boolean {
+  return /^hf:(?:\/\/)?[^/:]+\/[^/:]+$/i.test(reference);
+}
+
+async function modelsOfFolder(
+  folder: string,
+  signal: AbortSignal,
+  onLook: (what: string) => void,
+): Promise<readonly FitSource[]> {
+  const found = await scanFolder(folder);
+  if (found.length === 0) throw new CliError(`There are no models in ${folder}.`);
+  const models: FitSource[] = [];
+  for (const { path } of found) {
+    onLook(path);
+    models.push({ name: basename(path), header: await readGgufFile(path, { signal }) });
+  }
+  return models;
+}
+
+async function modelsOfRepository(
+  reference: string,
+  options: FitModelsOptions,
+  onLook: (what: string) => void,
+): Promise<FitModels> {
+  if (options.offline) throw new CliError("The hub is not asked: the variable WAGGLE_OFFLINE is set.");
+  onLook(`what there is in ${reference}`);
+  const files = await listHubFiles(reference, options);
+  if (files.length === 0) throw new CliError(`There are no GGUF models in ${reference}.`);
+  const headers = new Map<string, GgufHeader>();
+  const models: FitSource[] = [];
+  for (const file of files) {
+    const shape = shapeOf(file);
+    let header = headers.get(shape);
+    if (header === undefined) {
+      if (headers.size === mostShapes) continue;
+      onLook(file.path);
+      ({ header } = await readModelHeader(file.reference, options));
+      headers.set(shape, header);
+    }
+    models.push({ name: basename(file.path), quantization: file.quantization, header, fileBytes: file.bytes });
+  }
+  return { models, leftOut: files.length - models.length };
+}
+
+/** Its quantizations have one name but for that word; a repository may have more models than one. */
+function shapeOf({ path, quantization }: HubModelFile): string {
+  const name = basename(path)
+    .replace(/-\d{5}-of-\d{5}/, "")
+    .toLowerCase();
+  return quantization === undefined ? name : name.replace(quantization.toLowerCase(), "");
+}
+
+function lastWord(reference: string): string {
+  return reference.split("/").at(-1) ?? reference;
+}
