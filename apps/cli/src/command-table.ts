@@ -137,7 +137,11 @@ export const commandTable = [
     summary: "serve another file under a model's name, without breaking a stream",
     arguments: [
       model,
-      { name: "reference", help: "a file in the models folder, a name, or what can be downloaded", required: true },
+      {
+        name: "reference",
+        help: "a file beside the present one or in the models folder, a name, or what can be downloaded",
+        required: true,
+      },
     ],
     options: [url, { flags: "--unload-first", help: "where both do not fit: the old one may leave first" }],
     examples: ["waggle swap assistant hf:Qwen/Qwen3-4B-GGUF:Q5_K_M"],

@@ -1,4 +1,6 @@
 // Owns `waggle swap`.
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { createProgressView } from "../terminal/progress.ts";
@@ -7,8 +9,8 @@ import { needWorker } from "../worker/reach.ts";
 
 export const run: Run = async (context, words) => {
   const [model = "", reference = ""] = words.args;
-  const { client } = await needWorker(context, words.text("url"));
-  const request = { model, reference, unloadFirst: words.has("unloadFirst") };
+  const { client, url } = await needWorker(context, words.text("url"));
+  const request = { model, reference: referenceAt(url, reference), unloadFirst: words.has("unloadFirst") };
   const swapped = await followEvents(
     client.models.swap(request, { signal: context.signal }),
     createProgressView(context.err),
@@ -17,3 +19,9 @@ export const run: Run = async (context, words) => {
   context.out.write(`${swapped.name} is answered by ${swapped.file ?? reference}.${leaving}\n`);
   return exitCodes.ok;
 };
+
+/** A worker on this machine finds a file by its whole path; its own folder is not ours. */
+function referenceAt(url: string, reference: string): string {
+  const isHere = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
+  return isHere && existsSync(reference) ? resolve(reference) : reference;
+}

@@ -48,11 +48,10 @@ function planFor(header: GgufHeader, settings: EngineSettings, budgetBytes: numb
 }
 
 function engineSettingsOf(settings: ModelSettings): EngineSettings {
-  const { slots, contextSize, batchSize, cacheTypeK, cacheTypeV, flashAttention, mmap, lora = [] } = settings;
+  const files = settings.lora ?? [];
   return {
-    ...{ slots, contextSize, batchSize, cacheTypeK, cacheTypeV, mmap },
-    flashAttention: flashAttention === "auto" ? undefined : flashAttention === "on",
-    loraBytes: lora.reduce((bytes, { path }) => bytes + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0),
+    ...settings,
+    loraBytes: files.reduce((bytes, { path }) => bytes + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0),
   };
 }
 

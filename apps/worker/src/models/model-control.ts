@@ -17,10 +17,13 @@ export interface ModelControlOptions {
   readonly models: Models;
   readonly statusOf: (entry: ModelEntry) => ModelStatus;
   /**
-   * What an operator calls a file: one in the models folder, the name of a model, or what can be downloaded.
+   * What an operator calls a file: one in the models folder or beside the model's own, the name of a model, or what can be downloaded.
    * @throws WaggleError invalid_argument
    */
-  readonly resolve: (reference: string) => Promise<{ readonly reference: string; readonly source: ModelSource }>;
+  readonly resolve: (
+    reference: string,
+    entry: ModelEntry,
+  ) => Promise<{ readonly reference: string; readonly source: ModelSource }>;
   readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
   readonly pulls: Pulls;
   /** Deletes the files of a download; returns the bytes that are free again. */
@@ -143,7 +146,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     async swap(name, reference, { unloadFirst }) {
       const entry = models.named(name);
       free(entry);
-      const target = await options.resolve(reference);
+      const target = await options.resolve(reference, entry);
       free(entry);
       if (entry.current.host.state.name !== "ready") return swapInPlace(entry, target.reference, target.source);
       const next = models.host(entry, target.reference, target.source);

@@ -1,5 +1,5 @@
 // Owns what an operator's changes need of this machine: its models folder, and the way to those that can be downloaded.
-import { relative, resolve, sep } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { ModelControl } from "@waggle/front";
 import { createCatalogue, nameOf, uniqueName } from "@waggle/models";
 import type { PullOptions } from "@waggle/models";
@@ -7,9 +7,10 @@ import { WaggleError } from "@waggle/protocol";
 import type { ModelSource } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
 import { createModelControl } from "./model-control.ts";
-import type { HostedFile } from "./model-entry.ts";
+import type { HostedFile, ModelEntry } from "./model-entry.ts";
 import { findNamed } from "./model-names.ts";
 import type { Models } from "./models.ts";
+import { offeredFile } from "./offered-file.ts";
 import type { LoadPlan } from "./pool.ts";
 import { createPulls } from "./pulls.ts";
 import type { Pulls } from "./pulls.ts";
@@ -59,17 +60,25 @@ export function createOperations(options: OperationsOptions): {
   });
 
   /** @throws WaggleError invalid_argument */
-  async function resolveReference(reference: string): Promise<{ reference: string; source: ModelSource }> {
+  async function resolveReference(
+    reference: string,
+    { current }: ModelEntry,
+  ): Promise<{ reference: string; source: ModelSource }> {
     const known = findNamed(models.entries(), reference)?.current;
     if (known !== undefined) return { reference: known.facts?.path ?? known.reference, source: known.source };
     if (/^(?:hf|ollama|https?):/i.test(reference)) return { reference, source: "download" };
-    const path = resolve(folder, reference);
-    const inside = relative(folder, path);
-    if (inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || resolve(inside) === inside) {
-      throw new WaggleError("invalid_argument", `Cannot accept field "reference": it is no file in the models folder.`);
+    const beside =
+      current.source === "file" && current.facts !== undefined ? [dirname(resolve(current.facts.path))] : [];
+    const path = offeredFile(reference, [folder, ...beside]);
+    if (path === undefined) {
+      const where = "in the models folder or beside the model's own";
+      throw new WaggleError("invalid_argument", `Cannot accept field "reference": it is no file ${where}.`);
     }
     const downloaded = (await catalogue.list()).some((one) => one.path === path);
-    return { reference: path, source: downloaded ? "download" : "folder" };
+    return {
+      reference: path,
+      source: downloaded ? "download" : offeredFile(path, [folder]) === path ? "folder" : "file",
+    };
   }
 
   const control = createModelControl({

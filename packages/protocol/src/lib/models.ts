@@ -128,7 +128,9 @@ export const SwapModelRequestSchema = z
       .string()
       .min(1)
       .max(4_096)
-      .describe("A file in the models folder, the name of a model that the worker has, or what can be downloaded."),
+      .describe(
+        "A file in the models folder or beside the model's own, the name of a model that the worker has, or what can be downloaded.",
+      ),
     unload_first: z
       .boolean()
       .default(false)
