@@ -6,6 +6,7 @@ export type { Metadata } from "./lib/metadata.ts";
 export { chatTemplatesOf, modelCardOf, quantizationOfHeader, type ModelCard } from "./lib/model-card.ts";
 export { isEncoder, modelUseOf, type ModelUse } from "./lib/model-use.ts";
 export { partNames, readGgufFile } from "./lib/read-file.ts";
+export { readVocabularyTexts, type SpecialToken, type VocabularyTexts } from "./lib/vocabulary-texts.ts";
 export { readGgufHeader, readGgufParts, type GgufHeader, type ReadHeaderOptions } from "./lib/read-header.ts";
 export { bytesOfWeights, tensorTypeNamed, tensorTypeOf, type TensorType } from "./lib/tensor-types.ts";
 export type { GgufTensor } from "./lib/tensors.ts";

@@ -16,5 +16,8 @@ export const limits = {
   keptBytes: 1 << 27,
   /** Longer arrays are passed over, but for their length. Settings of each layer are shorter, vocabularies longer. */
   keptArrayLength: 1_024,
+  /** Tokens that stand for something other than text, and all of their texts together. Real vocabularies have up to 7,000. */
+  specialTokens: 65_536,
+  specialTextBytes: 1 << 22,
   parts: 1_000,
 } as const;

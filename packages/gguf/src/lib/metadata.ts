@@ -4,7 +4,7 @@ import { damaged } from "./gguf-error.ts";
 import { limits } from "./limits.ts";
 
 /** `gguf_metadata_value_type` of ggml's docs/gguf.md. */
-const stringType = 8;
+export const stringType = 8;
 const arrayType = 9;
 
 interface Scalar {
@@ -31,9 +31,17 @@ const scalars: readonly (Scalar | undefined)[] = [
 
 type Plain = number | boolean | string;
 
-/** Of an array that is too long to be kept, the length alone. */
-interface List {
+/** Where an array's elements lie in the file: those of strings each have a length of their own before them. */
+export interface ArrayPlace {
+  /** Of the first one, in bytes from the file's start. */
+  readonly at: number;
   readonly length: number;
+  /** `gguf_metadata_value_type` of ggml's docs/gguf.md. */
+  readonly elementType: number;
+}
+
+/** Of an array that is too long to be kept, its place alone. */
+interface List extends ArrayPlace {
   readonly values: readonly Plain[] | undefined;
 }
 
@@ -49,6 +57,8 @@ export interface Metadata {
   booleans(key: string): readonly boolean[] | undefined;
   /** Of an array, whether or not its elements were kept. */
   arrayLength(key: string): number | undefined;
+  /** Of an array, for who reads it by itself. */
+  arrayPlace(key: string): ArrayPlace | undefined;
 }
 
 export interface ReadMetadataOptions {
@@ -77,18 +87,19 @@ export async function readMetadata(cursor: Cursor, { count, onToken }: ReadMetad
     const elementType = await cursor.u32();
     const length = await cursor.u64();
     if (length > limits.arrayLength) throw damaged(`an array of ${length} elements in ${key}`);
+    const place = { at: cursor.position, length, elementType };
     if (elementType === stringType) {
       await cursor.skipTexts(length, key === "tokenizer.ggml.tokens" ? onToken : undefined);
-      return { length, values: undefined };
+      return { ...place, values: undefined };
     }
     const { bytes, read } = scalarOf(elementType, key);
     if (length > limits.keptArrayLength) {
       cursor.skip(length * bytes);
-      return { length, values: undefined };
+      return { ...place, values: undefined };
     }
     keep(length * bytes);
     const raw = await cursor.bytes(length * bytes);
-    return { length, values: Array.from({ length }, (_, index) => read(raw, index * bytes)) };
+    return { ...place, values: Array.from({ length }, (_, index) => read(raw, index * bytes)) };
   }
 
   async function readValue(key: string): Promise<Plain | List> {
@@ -113,6 +124,10 @@ function scalarOf(type: number, key: string): Scalar {
 }
 
 function metadataOf(values: ReadonlyMap<string, Plain | List>): Metadata {
+  const placeOf = (key: string): ArrayPlace | undefined => {
+    const value = values.get(key);
+    return typeof value === "object" ? value : undefined;
+  };
   const listOf = (key: string): readonly Plain[] | undefined => {
     const value = values.get(key);
     if (value === undefined) return undefined;
@@ -125,10 +140,8 @@ function metadataOf(values: ReadonlyMap<string, Plain | List>): Metadata {
     boolean: (key) => ofType(values.get(key), isBoolean),
     numbers: (key) => allOf(listOf(key), isNumber),
     booleans: (key) => allOf(listOf(key), isBoolean),
-    arrayLength(key) {
-      const value = values.get(key);
-      return typeof value === "object" ? value.length : undefined;
-    },
+    arrayLength: (key) => placeOf(key)?.length,
+    arrayPlace: placeOf,
   };
 }
 

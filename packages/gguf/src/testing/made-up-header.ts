@@ -1,7 +1,14 @@
 // Owns headers made up for tests: any keys and tensors, and what no file should have.
 
 /** `[type, value]` by the number of `gguf_metadata_value_type`, or a value whose type is plain. */
-export type MadeUpValue = string | number | boolean | readonly string[] | readonly number[] | readonly boolean[];
+export type MadeUpValue =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  | readonly number[]
+  | readonly boolean[]
+  | { readonly int32s: readonly number[] };
 
 export interface MadeUpTensor {
   readonly name: string;
@@ -53,6 +60,7 @@ export function text(value: string): Buffer {
 
 function valueOf(value: MadeUpValue): Buffer {
   if (typeof value === "object") {
+    if ("int32s" in value) return Buffer.concat([u32(9), u32(5), u64(value.int32s.length), ...value.int32s.map(u32)]);
     const [first] = value;
     return Buffer.concat([u32(9), u32(typeOf(first)), u64(value.length), ...value.map(plain)]);
   }
