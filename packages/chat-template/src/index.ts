@@ -10,4 +10,5 @@ export { compileTemplate, type CompiledTemplate, type RenderOptions } from "./li
 export { defaultRenderLimits, type RenderLimits } from "./lib/limits.ts";
 export { TemplateError, type TemplateErrorReason } from "./lib/template-error.ts";
 export { defaultThreadLimits, type ThreadLimits } from "./lib/thread/task-runner.ts";
+export { renderHere } from "./lib/thread/render-here.ts";
 export { jsonText, type JsonText } from "./lib/values/input.ts";

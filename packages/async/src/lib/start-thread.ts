@@ -3,8 +3,6 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
-const require = createRequire(import.meta.url);
-
 /** The part of esbuild that is used. */
 interface Bundler {
   buildSync(options: Readonly<Record<string, unknown>>): { readonly outputFiles: readonly { readonly text: string }[] };
@@ -28,7 +26,8 @@ export function startThread(name: string, caller: string, options: ThreadOptions
 function bundleOf(path: string): string {
   const known = bundles.get(path);
   if (known !== undefined) return known;
-  // Only the sources need it, so it comes with no installed package.
+  // Only the sources need it, so it comes with no installed package. Within such a bundle there is no way to it, and no need.
+  const require = createRequire(import.meta.url);
   const { buildSync } = require("esbuild") as Bundler;
   const { outputFiles } = buildSync({
     entryPoints: [path],

@@ -4,6 +4,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { createTemplateRenderer } from "./chat-template.ts";
 import type { ChatTemplate, TemplateRenderer, TemplateRendererOptions } from "./chat-template.ts";
 import { compileTemplate } from "./compiled-template.ts";
+import { renderHere } from "./thread/render-here.ts";
 import { jsonText } from "./values/input.ts";
 
 const date = new Date(2026, 10, 21, 14, 5);
@@ -54,6 +55,21 @@ test("the thread renders as this thread does", async () => {
     const here = compileTemplate(source).render(values, { now: () => date });
     expect(await (await opened(source)).render(plain)).toBe(here);
   }
+});
+
+test("without a thread of its own it renders the same, and what a template changes is a copy", async () => {
+  const renderer = create({ startThread: renderHere });
+  for (const source of [...llamaTemplates().values()].slice(0, 5)) {
+    const template = await renderer.open({ source, ...texts });
+    expect(await template.render(plain)).toBe(await (await opened(source)).render(plain));
+  }
+  const changing = await renderer.open({ source: "{% set _ = messages.append(1) %}{{ messages | length }}", ...texts });
+  const messages = [user];
+  expect(await changing.render({ ...plain, messages })).toBe("2");
+  expect(messages).toEqual([user]);
+  const waiting = changing.render(plain);
+  await renderer.close();
+  await expect(waiting).rejects.toMatchObject({ reason: "unavailable" });
 });
 
 test("tool_use is taken when there are tools", async () => {

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { createScope, type Scope } from "@waggle/async";
 import type { Backend } from "@waggle/engine";
-import { GgufError, modelUseOf, readGgufFile, type GgufHeader, type ModelUse } from "@waggle/gguf";
+import { GgufError, chatTemplatesOf, modelUseOf, readGgufFile, type GgufHeader, type ModelUse } from "@waggle/gguf";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { createBatchDispatch } from "./batch-dispatch.ts";
@@ -130,7 +130,7 @@ async function load(
   scope.use(context);
   adapters.apply(context);
   const chat = await openChat({
-    templates: vocabulary.chatTemplates,
+    templates: chatTemplatesOf(header),
     chosen: options.chatTemplate,
     specialTokens: vocabulary.specialTokens,
     bosText: model.tokens.bosString ?? "",

@@ -1,7 +1,7 @@
 // Owns what is made of a model once it is loaded, whatever it is for: what it says of itself, and what reads texts for vectors or ranks.
 import { basename, resolve } from "node:path";
 import type { Backend, BackendInfo } from "@waggle/engine";
-import type { GgufHeader, ModelUse } from "@waggle/gguf";
+import { chatTemplatesOf, type GgufHeader, type ModelUse } from "@waggle/gguf";
 import type { LoadedSettings } from "@waggle/protocol";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import { createEmbedder, type EmbedderOptions, type LlamaEmbedder } from "./embed.ts";
@@ -77,9 +77,9 @@ export function loadReadingBackend(loaded: LoadedModel, release: () => Promise<v
 }
 
 export function embedderOf(
-  { model, header, use, vocabulary, tokenizer, adapters }: LoadedModel,
+  { model, header, use, tokenizer, adapters }: LoadedModel,
   size: Pick<EmbedderOptions, "maxTokens" | "batchSize" | "threads">,
 ): LlamaEmbedder | undefined {
-  const rankTemplate = vocabulary.chatTemplates.get("rerank");
+  const rankTemplate = chatTemplatesOf(header).get("rerank");
   return createEmbedder({ model, header, use, tokenize: tokenizer.tokenize, rankTemplate, adapters, ...size });
 }

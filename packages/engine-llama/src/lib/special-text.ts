@@ -1,14 +1,8 @@
 // Owns the rule that text from a client never becomes a control token, whatever it says.
+import type { SpecialToken } from "@waggle/gguf";
 
 /** A noncharacter: no text may carry it, so it can mark a place in one. */
 export const breakMark = "\uFDD0";
-
-/** What a token's place in the vocabulary says about it. */
-export interface SpecialToken {
-  readonly text: string;
-  /** Control and unknown tokens; the others are user-defined ones, which have meaning to some templates and none to others. */
-  readonly control: boolean;
-}
 
 export interface SpecialText {
   /** The text with a mark inside whatever the tokenizer would take for a control token: tokenized in pieces between marks, none is one. */

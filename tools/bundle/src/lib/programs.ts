@@ -58,4 +58,5 @@ export const threads: readonly Program[] = [
   { name: "schema thread", folder: "packages/front", entries: ["lib/schema-thread"] },
   { name: "memory thread", folder: "packages/fit", entries: ["lib/memory-thread"] },
   { name: "template thread", folder: "packages/chat-template", entries: ["lib/thread/template-thread"] },
+  { name: "description thread", folder: "packages/model-chat", entries: ["lib/description-thread"] },
 ];

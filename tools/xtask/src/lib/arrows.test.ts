@@ -17,6 +17,11 @@ const folders = [
   ["packages/synth/src/lib/x.ts", [], ["@waggle/protocol", "@waggle/harness"]],
   ["packages/chat-format/src/lib/x.ts", ["@waggle/json-grammar"], ["@waggle/engine", "@huggingface/jinja"]],
   ["packages/chat-template/src/lib/x.ts", ["@waggle/async"], ["@waggle/engine", "@huggingface/jinja"]],
+  [
+    "packages/model-chat/src/lib/x.ts",
+    ["@waggle/async", "@waggle/chat-format", "@waggle/chat-template", "@waggle/gguf"],
+    ["@waggle/engine", "@waggle/protocol", "node-llama-cpp"],
+  ],
   ["packages/protocol/src/lib/x.ts", ["zod"], ["@waggle/async", "hono"]],
   ["packages/sse/src/lib/x.ts", ["eventsource-parser"], ["@waggle/async", "@waggle/protocol"]],
   ["packages/queue/src/lib/x.ts", ["@waggle/async"], ["@waggle/protocol", "@waggle/engine"]],
@@ -29,7 +34,15 @@ const folders = [
   ],
   [
     "packages/engine-llama/src/lib/x.ts",
-    ["@waggle/engine", "@waggle/async", "@waggle/fit", "@waggle/gguf", "@waggle/protocol", "node-llama-cpp"],
+    [
+      "@waggle/engine",
+      "@waggle/async",
+      "@waggle/fit",
+      "@waggle/gguf",
+      "@waggle/model-chat",
+      "@waggle/protocol",
+      "node-llama-cpp",
+    ],
     ["@waggle/queue", "@waggle/client"],
   ],
   [

@@ -4,7 +4,7 @@ import { systemClock } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { TemplateError, overLimit } from "../template-error.ts";
 import { createFairQueue } from "./fair-queue.ts";
-import type { ThreadResult, ThreadTask } from "./template-thread.ts";
+import type { ThreadResult, ThreadTask } from "./render-task.ts";
 import { startTemplateWorker } from "./template-worker.ts";
 import type { TemplateThread, TemplateThreadEvents, ThreadMemory } from "./template-worker.ts";
 

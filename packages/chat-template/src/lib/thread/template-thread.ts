@@ -1,44 +1,9 @@
-// Owns the thread that renders: one message after the other, each a template by its number with values, each answer a text or what is wrong.
+// Owns the thread that renders: one message after the other, each answered.
 import { parentPort } from "node:worker_threads";
-import { compileTemplate } from "../compiled-template.ts";
-import type { CompiledTemplate } from "../compiled-template.ts";
-import type { RenderLimits } from "../limits.ts";
-import { TemplateError } from "../template-error.ts";
-import type { TemplateErrorReason } from "../template-error.ts";
+import { createTaskPerformer, threadReady } from "./render-task.ts";
+import type { ThreadTask } from "./render-task.ts";
 
-export interface ThreadTask {
-  readonly template: number;
-  /** Of a template that this thread has not had yet. */
-  readonly source?: string;
-  /** Absent: the template is only to be read. */
-  readonly values?: Readonly<Record<string, unknown>>;
-  readonly nowMs: number;
-  readonly limits: RenderLimits;
-}
-
-/** `reason` is absent for a defect of ours. */
-export type ThreadResult =
-  | { readonly kind: "rendered"; readonly text: string }
-  | { readonly kind: "failed"; readonly reason: TemplateErrorReason | undefined; readonly message: string };
-
-/** Said once, when everything is loaded: what comes after it is the template's own time. */
-export const threadReady = "ready";
-
-const templates = new Map<number, CompiledTemplate>();
+const perform = createTaskPerformer();
 
 parentPort?.on("message", (task: ThreadTask) => parentPort?.postMessage(perform(task)));
 parentPort?.postMessage(threadReady);
-
-function perform({ template, source, values, nowMs, limits }: ThreadTask): ThreadResult {
-  try {
-    if (source !== undefined) templates.set(template, compileTemplate(source));
-    if (values === undefined) return { kind: "rendered", text: "" };
-    const text = templates.get(template)?.render(values, { now: () => new Date(nowMs), limits });
-    return text === undefined
-      ? { kind: "failed", reason: undefined, message: "its thread does not know the template" }
-      : { kind: "rendered", text };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : "unknown";
-    return { kind: "failed", reason: error instanceof TemplateError ? error.reason : undefined, message };
-  }
-}

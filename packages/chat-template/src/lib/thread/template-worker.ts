@@ -1,7 +1,7 @@
 // Owns the real thread behind the renderer: how it is started, and what is heard of it.
 import { startThread } from "@waggle/async";
-import { threadReady } from "./template-thread.ts";
-import type { ThreadResult, ThreadTask } from "./template-thread.ts";
+import { threadReady } from "./render-task.ts";
+import type { ThreadResult, ThreadTask } from "./render-task.ts";
 
 /** The part of a thread that is used here. */
 export interface TemplateThread {

@@ -1,0 +1,9 @@
+export { describeFile, type DescribeOptions, type FileDescription } from "./lib/describe-file.ts";
+export {
+  createFileDescriber,
+  defaultDescriberLimits,
+  type DescriberLimits,
+  type FileDescriber,
+  type FileDescriberOptions,
+} from "./lib/file-describer.ts";
+export { openModelChat, type ModelChat, type ModelChatOptions } from "./lib/open-model-chat.ts";

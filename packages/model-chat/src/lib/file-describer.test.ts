@@ -1,0 +1,129 @@
+// The real thread, and when files are described: one after the other, for so long and no longer.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deferred, type Deferred } from "@waggle/async";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { writeRandomModel, writeScriptedModel, shapeNamed } from "@waggle/synth";
+import { createFakeClock } from "@waggle/testing";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { describeFile } from "./describe-file.ts";
+import type { DescriptionResult, DescriptionTask } from "./description-thread.ts";
+import { createFileDescriber, type FileDescriber, type FileDescriberOptions } from "./file-describer.ts";
+
+const storyModel = join(import.meta.dirname, "../../../../models/waggle-tiny-stories.gguf");
+const folder = mkdtempSync(join(tmpdir(), "model-chat-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const open: FileDescriber[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((describer) => describer.close()));
+});
+
+function create(options: Partial<FileDescriberOptions> = {}): FileDescriber {
+  const describer = createFileDescriber({ chosen: undefined, ...options });
+  open.push(describer);
+  return describer;
+}
+
+function scripted(name: string, template: string): string {
+  const path = join(folder, `${name}.gguf`);
+  writeScriptedModel({ path, template });
+  return path;
+}
+
+describe("a thread", () => {
+  test("tells what this thread would find out, tokens of the vocabulary as marks", async () => {
+    const path = scripted("qwen3", llamaTemplates().get("Qwen-Qwen3-0.6B") ?? "");
+    const told = await create().describe(path);
+    expect(told).toEqual(await describeFile(path, { chosen: undefined }));
+    expect(told).toMatchObject({ card: { kind: "generate", name: "Scripted" }, bos: "<|im_end|>", eos: "<|im_end|>" });
+    expect(told.chatFormat.abilities).toMatchObject({ thinking: "switchable", tools: true });
+    expect(told.chatFormat.marks).toContainEqual(expect.objectContaining({ text: "<think>", control: false }));
+    expect(told.chatTemplate).toContain("enable_thinking");
+  });
+
+  test("takes the template that was chosen, and says why it cannot", async () => {
+    expect((await create({ chosen: "chatml" }).describe(storyModel)).chatTemplate).toContain("<|im_start|>");
+    await expect(create({ chosen: "{{ nothing.at.all }}" }).describe(storyModel)).rejects.toThrow(/nothing|undefined/);
+  });
+
+  test("has one of ours stand in for a template that cannot be rendered", async () => {
+    const { chatFormat, chatTemplate } = await create().describe(scripted("broken", "{{ raise_exception('no') }}"));
+    expect(chatFormat.name).toBe("generic");
+    expect(chatTemplate).toContain("Assistant:");
+  });
+
+  test("says what a file is not", async () => {
+    const path = join(folder, "noise.gguf");
+    writeFileSync(path, "noise");
+    const describer = create();
+    await expect(describer.describe(path)).rejects.toThrow("not a GGUF file");
+    await expect(describer.describe(join(folder, "absent.gguf"))).rejects.toThrow("no such file");
+  });
+
+  test("finds no format for a model that does not write", async () => {
+    const path = join(folder, "embed.gguf");
+    writeRandomModel({ ...shapeNamed("embed"), layers: 1, vocabulary: 400 }, path);
+    const { card, chatFormat, chatTemplate } = await create().describe(path);
+    expect([card.kind, chatFormat.name, chatTemplate]).toEqual(["embed", "generic", ""]);
+  });
+});
+
+describe("in turn", () => {
+  interface Started {
+    readonly task: DescriptionTask;
+    readonly result: Deferred<DescriptionResult>;
+    ended: boolean;
+  }
+
+  function withThreads(limits: FileDescriberOptions["limits"] = {}) {
+    const threads: Started[] = [];
+    const clock = createFakeClock();
+    const describer = create({
+      limits,
+      clock,
+      startThread(task) {
+        const started: Started = { task, result: deferred(), ended: false };
+        threads.push(started);
+        return { result: started.result.promise, end: async () => void (started.ended = true) };
+      },
+    });
+    return { threads, clock, describer };
+  }
+
+  test("one file after the other, each with a thread that ends", async () => {
+    const { threads, describer } = withThreads();
+    const told = [describer.describe("a"), describer.describe("b")];
+    expect(threads.map(({ task }) => task.path)).toEqual(["a"]);
+    threads[0]?.result.resolve({ kind: "failed", message: "not this one" });
+    await expect(told[0]).rejects.toThrow("not this one");
+    await expect.poll(() => threads.length).toBe(2);
+    expect(threads.map(({ ended }) => ended)).toEqual([true, false]);
+    threads[1]?.result.reject(new Error("its thread has gone"));
+    await expect(told[1]).rejects.toThrow("its thread has gone");
+    expect(threads[1]?.ended).toBe(true);
+  });
+
+  test("a file that takes too long makes room for the next one", async () => {
+    const { threads, clock, describer } = withThreads({ timeoutMs: 500 });
+    const slow = describer.describe("slow");
+    const next = describer.describe("next");
+    clock.advance(500);
+    await expect(slow).rejects.toThrow("it takes more than 500 ms");
+    await expect.poll(() => threads.length).toBe(2);
+    await describer.close();
+    await expect(next).rejects.toThrow("leaving");
+  });
+
+  test("so many may wait, and nobody once it is closed", async () => {
+    const { threads, describer } = withThreads({ waiting: 1 });
+    const told = [describer.describe("a"), describer.describe("b")];
+    const outcomes = Promise.allSettled(told);
+    await expect(describer.describe("c")).rejects.toThrow("too many others");
+    await describer.close();
+    expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await expect(describer.describe("d")).rejects.toThrow("leaving");
+    expect(threads.map(({ ended }) => ended)).toEqual([true]);
+  });
+});

@@ -1,0 +1,93 @@
+// Owns when files are described: one after the other, each on a thread of its own, for so long and no longer.
+import { systemClock, type Clock } from "@waggle/async";
+import type { FileDescription } from "./describe-file.ts";
+import type { DescriptionTask } from "./description-thread.ts";
+import { startDescriptionWorker, type DescriptionThread } from "./description-worker.ts";
+
+export interface DescriberLimits {
+  /** For one file, once it is its turn. */
+  readonly timeoutMs: number;
+  /** Files that may wait. */
+  readonly waiting: number;
+}
+
+export const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
+
+export interface FileDescriberOptions {
+  /** Instead of the models' own templates: a name of ours, or a template's source. */
+  readonly chosen: string | undefined;
+  readonly limits?: Partial<DescriberLimits>;
+  readonly clock?: Clock;
+  /** Default: a thread of this process. */
+  readonly startThread?: (task: DescriptionTask) => DescriptionThread;
+}
+
+export interface FileDescriber {
+  /** @throws Error with the reason: what cannot be read, takes too long, or has too many before it */
+  describe(path: string): Promise<FileDescription>;
+  /** Who waits is refused; resolves when no thread is left. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly path: string;
+  readonly resolve: (description: FileDescription) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function createFileDescriber(options: FileDescriberOptions): FileDescriber {
+  const { chosen, clock = systemClock, startThread = startDescriptionWorker } = options;
+  const limits = { ...defaultDescriberLimits, ...options.limits };
+  const queue: Waiting[] = [];
+  let running: Promise<void> | undefined;
+  let stop: ((error: Error) => void) | undefined;
+  let isClosed = false;
+
+  async function run(path: string): Promise<FileDescription> {
+    const thread = startThread({ path, chosen });
+    let giveUp = (_: Error): void => {};
+    const ended = new Promise<never>((_, reject) => (giveUp = reject));
+    const timer = clock.setTimeout(
+      () => giveUp(new Error(`it takes more than ${limits.timeoutMs} ms`)),
+      limits.timeoutMs,
+    );
+    stop = giveUp;
+    try {
+      const result = await Promise.race([thread.result, ended]);
+      if (result.kind === "failed") throw new Error(result.message);
+      return result.description;
+    } finally {
+      stop = undefined;
+      timer.cancel();
+      await thread.end();
+    }
+  }
+
+  async function work(): Promise<void> {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      await run(next.path).then(next.resolve, next.reject);
+    }
+    running = undefined;
+  }
+
+  return {
+    async describe(path) {
+      if (isClosed) throw closed();
+      if (queue.length >= limits.waiting) throw new Error("too many others are before it");
+      return await new Promise((resolve, reject) => {
+        queue.push({ path, resolve, reject });
+        running ??= work();
+      });
+    },
+    async close() {
+      isClosed = true;
+      for (const { reject } of queue.splice(0)) reject(closed());
+      stop?.(closed());
+      await running;
+    },
+  };
+}
+
+function closed(): Error {
+  return new Error("the worker is leaving");
+}
