@@ -7,8 +7,9 @@ import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protoc
 import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
-import { chatAbilitiesOf } from "./models/chat-abilities.ts";
-import type { ModelEntry } from "./models/model-entry.ts";
+import { chatOf } from "./models/chat-abilities.ts";
+import type { Descriptions } from "./models/descriptions.ts";
+import type { HostedFile, ModelEntry } from "./models/model-entry.ts";
 import type { ModelHost } from "./models/model-host.ts";
 import { collectModelGauges } from "./models/model-gauges.ts";
 import type { Models } from "./models/models.ts";
@@ -17,6 +18,7 @@ import type { WorkerState } from "./worker-state.ts";
 export interface ReportOptions {
   readonly config: WorkerConfig;
   readonly models: Models;
+  readonly descriptions: Descriptions;
   readonly state: WorkerState;
   readonly registry: JobRegistry;
   readonly clock: Clock;
@@ -35,7 +37,7 @@ export interface Report {
 }
 
 export function createReport(options: ReportOptions): Report {
-  const { config, models, state, registry, clock } = options;
+  const { config, models, descriptions, state, registry, clock } = options;
 
   let last = { tokens: 0, at: options.startedAt };
 
@@ -90,6 +92,7 @@ export function createReport(options: ReportOptions): Report {
   function infoOf(entry: ModelEntry | undefined): WorkerInfo {
     const host = entry?.current.host;
     const model = host?.info;
+    const chat = entry === undefined ? undefined : chatOf(entry.current, descriptions);
     return {
       ...shared(),
       model: entry?.name ?? "",
@@ -99,7 +102,7 @@ export function createReport(options: ReportOptions): Report {
       queue_capacity: config.queueCapacity,
       uptime_ms: Math.round(clock.now() - options.startedAt),
       ...(host === undefined || model === undefined
-        ? {}
+        ? cardFactsOf(entry?.current, descriptions)
         : {
             context_size: model.contextSize,
             trained_context_size: model.trainedContextSize,
@@ -113,9 +116,9 @@ export function createReport(options: ReportOptions): Report {
             ...(model.settings === undefined ? {} : { settings: model.settings }),
             kind: model.kind,
             ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
-            ...(model.kind === "generate" ? { chat: chatAbilitiesOf(model.chatFormat) } : {}),
             infill: model.infill,
           }),
+      ...(chat === undefined ? {} : { chat }),
     };
   }
 
@@ -168,6 +171,27 @@ export function createReport(options: ReportOptions): Report {
       metrics.memoryBudgetBytes.set(models.pool.budget.bytes ?? 0);
       collectModelGauges(metrics, models, config.queueCapacity);
     },
+  };
+}
+
+/** Of a model that was never loaded. */
+function cardFactsOf(hosted: HostedFile | undefined, descriptions: Descriptions): Partial<WorkerInfo> {
+  const { facts, settings } = hosted ?? {};
+  const card = facts?.card ?? (hosted === undefined ? undefined : descriptions.known(hosted)?.card);
+  if (card === undefined) return {};
+  const { architecture, kind, quantization, trainedContext, embeddingSize } = card;
+  const contextSize = facts?.plan?.contextSize ?? settings?.contextSize;
+  return {
+    ...(contextSize === undefined ? {} : { context_size: contextSize }),
+    ...(trainedContext === undefined ? {} : { trained_context_size: trainedContext }),
+    parameters: card.parameters,
+    model_bytes: card.fileBytes,
+    architecture,
+    ...(quantization === undefined ? {} : { quantization }),
+    ...(facts === undefined ? {} : { model_modified_at: facts.modifiedAt }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(kind === "embed" && embeddingSize !== undefined ? { embedding_size: embeddingSize } : {}),
+    infill: kind === "generate" && card.infill,
   };
 }
 

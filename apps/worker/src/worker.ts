@@ -1,6 +1,7 @@
 // Owns the composition of a worker: its models, what it says about itself, and the HTTP front. No process and no socket
 // is opened here, so tests and simulations run the very composition that the daemon runs.
 import type { Clock } from "@waggle/async";
+import { createFileDescriber } from "@waggle/model-chat";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, ModelControl, TokenTable } from "@waggle/front";
 import { createJobRegistry } from "@waggle/jobs";
@@ -10,10 +11,12 @@ import type { ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
+import { createDescriptions } from "./models/descriptions.ts";
 import type { ModelEntry } from "./models/model-entry.ts";
 import type { ModelHost } from "./models/model-host.ts";
 import { createModels } from "./models/models.ts";
 import type { Models, ModelsOptions } from "./models/models.ts";
+import { downloadsOf } from "./models/operations.ts";
 import { createServed } from "./models/served.ts";
 import type { Served } from "./models/served.ts";
 import { createWorkerPages } from "./pages.ts";
@@ -78,9 +81,21 @@ export function createWorker(options: WorkerOptions): Worker {
     onGaveUp,
     onState,
   });
-  const report = createReport({ config, models, state, registry, clock, startedAt: clock.now(), url: options.url });
+  const describer = createFileDescriber({ clock });
+  const descriptions = createDescriptions({ resolve: downloadsOf(config), describer, log });
+  const report = createReport({
+    config,
+    models,
+    descriptions,
+    state,
+    registry,
+    clock,
+    startedAt: clock.now(),
+    url: options.url,
+  });
   const served = createServed({
     models,
+    descriptions,
     clock,
     threads: config.maxThreads,
     infoOf: report.infoOf,
@@ -185,7 +200,7 @@ export function createWorker(options: WorkerOptions): Worker {
       each((host) => host.abort());
     },
     async stop() {
-      await Promise.all([...each((host) => host.stop()), schemas.close()]);
+      await Promise.all([...each((host) => host.stop()), schemas.close(), describer.close()]);
     },
     close() {
       each((host) => host.close());

@@ -1,4 +1,5 @@
 export { describeFile, type DescribeOptions, type FileDescription } from "./lib/describe-file.ts";
+export type { DescriptionTask } from "./lib/description-thread.ts";
 export {
   createFileDescriber,
   defaultDescriberLimits,

@@ -2,11 +2,12 @@
 import { basename } from "node:path";
 import { deferred, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
-import type { BackendInfo } from "@waggle/engine";
-import type { ServedModel, ServedModels } from "@waggle/front";
+import type { ChatFormat } from "@waggle/chat-format";
+import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
-import { chatAbilitiesOf } from "./chat-abilities.ts";
+import { chatOf } from "./chat-abilities.ts";
+import type { Descriptions } from "./descriptions.ts";
 import { statusOf } from "./model-entry.ts";
 import type { ModelEntry } from "./model-entry.ts";
 import type { ModelHost } from "./model-host.ts";
@@ -14,6 +15,8 @@ import type { Models } from "./models.ts";
 
 export interface ServedOptions {
   readonly models: Models;
+  /** What the files tell of models that are not loaded. */
+  readonly descriptions: Descriptions;
   readonly clock: Clock;
   /** Threads that all engines share. */
   readonly threads: number;
@@ -27,17 +30,16 @@ export interface Served extends ServedModels {
 }
 
 export function createServed(options: ServedOptions): Served {
-  const { models, clock } = options;
+  const { models, clock, descriptions } = options;
   const { pool } = models;
   const views = new WeakMap<ModelEntry, ServedModel>();
 
   function statusOfEntry(entry: ModelEntry): ModelStatus {
-    const { info } = entry.current.host;
     return statusOf(entry, {
       pool,
       isDefault: models.isDefault(entry),
       now: clock.now(),
-      chat: info?.kind === "generate" ? chatAbilitiesOf(info.chatFormat) : undefined,
+      chat: chatOf(entry.current, descriptions),
     });
   }
 
@@ -68,17 +70,34 @@ export function createServed(options: ServedOptions): Served {
 
 function createServedModel(
   entry: ModelEntry,
-  { models, infoOf }: ServedOptions,
+  { models, descriptions, infoOf }: ServedOptions,
   status: (entry: ModelEntry) => ModelStatus,
 ): ServedModel {
   const { pool } = models;
 
-  /** Of what only a loaded model knows: who asks has it loaded, and may ask again. */
-  function loaded(what: string): BackendInfo {
-    const { host } = entry.current;
-    if (host.info !== undefined) return host.info;
+  /** By the engine that has it, or had it; else by its file. */
+  async function told(what: string): Promise<Told> {
+    const { current } = entry;
+    const { host } = current;
+    const description = host.info === undefined ? await descriptions.of(current) : undefined;
+    if (host.info !== undefined) {
+      const { chatFormat, promptTexts, modelPath, modelName } = host.info;
+      return { chatFormat, prompts: { fileName: basename(modelPath ?? modelName), ...promptTexts } };
+    }
+    if (description !== undefined) {
+      const { path, chatFormat, chatTemplate, bos, eos } = description;
+      const fileName = basename(path);
+      return { chatFormat, prompts: { fileName, chatTemplate, bos, eos } };
+    }
+    throw notLoaded(what);
+  }
+
+  /** Who asks has it loaded, and may ask again. */
+  function notLoaded(what: string): WaggleError {
+    const { host, source, facts } = entry.current;
     pool.want(host, "asked");
-    throw new WaggleError("unavailable", `Cannot tell ${what}: the model is not loaded yet.`, { retryAfterS: 1 });
+    const why = source === "download" && facts === undefined ? "downloaded" : "loaded";
+    return new WaggleError("unavailable", `Cannot tell ${what}: the model is not ${why} yet.`, { retryAfterS: 1 });
   }
 
   /** Resolves when it is loaded or cannot be, or when the signal aborts. */
@@ -104,21 +123,29 @@ function createServedModel(
     info: () => infoOf(entry),
     status: () => status(entry),
     slots: () => slotsOf(entry),
-    chatFormat: () => loaded("how the model's answers are written").chatFormat,
-    prompts() {
-      const { modelPath, modelName, promptTexts } = loaded("what the model's prompts are made of");
-      return { fileName: basename(modelPath ?? modelName), ...promptTexts };
+    chatFormat: async () => (await told("how the model's answers are written")).chatFormat,
+    prompts: async () => (await told("what the model's prompts are made of")).prompts,
+    requireLoaded() {
+      if (entry.current.host.info === undefined) throw notLoaded("what the model is loaded with");
     },
     async query(question, signal) {
       const { host } = entry.current;
       // One that has been here comes back for whoever asks; for the first load nobody is kept waiting.
-      if (host.loads > 0 && host.state.name !== "ready") await comesBack(host, signal);
+      if (host.state.name !== "ready") {
+        if (host.loads > 0) await comesBack(host, signal);
+        else pool.want(host, "asked");
+      }
       return await host.dispatcher.query(question, signal);
     },
     get loading() {
       return entry.current.host.loading;
     },
   };
+}
+
+interface Told {
+  readonly chatFormat: ChatFormat;
+  readonly prompts: ModelPrompts;
 }
 
 function slotsOf({ current: { host }, settings }: ModelEntry): readonly SlotStatus[] {

@@ -1,5 +1,6 @@
 // Owns a worker of several models without processes and sockets, for tests: the daemon's own composition around an engine in this process for
 // each file. A file is a name here; what a stream says of its file tells which engine has answered.
+import { basename, join } from "node:path";
 import { deferred, systemClock } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import type { FakeBackendOptions, StepGate } from "@waggle/engine";
@@ -19,6 +20,8 @@ import { inlineConfigOf } from "./inline-worker.ts";
 export interface SeveralModelsOptions {
   /** Names; the file of each is `<name>.gguf`. The first one is not loaded from the start either. */
   readonly models: readonly string[];
+  /** Where the files are, for a test that has any. */
+  readonly folder?: string;
   /** Most of them in memory; all of them by default. */
   readonly atOnce?: number;
   readonly aliases?: Readonly<Record<string, readonly string[]>>;
@@ -61,7 +64,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   };
   const made = new Map<string, InlineEngine[]>();
   const awaited = new Map<string, Deferred<InlineEngine>>();
-  const fileOf = (name: string): string => `${name}.gguf`;
+  const fileOf = (name: string): string => join(options.folder ?? "", `${name}.gguf`);
 
   function prepare({ reference }: HostedFile): LoadPlan {
     if (!models.map(fileOf).includes(reference))
@@ -94,7 +97,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     url: () => "http://127.0.0.1:0",
     createEngine({ reference }, events) {
-      const name = reference.slice(0, -fileOf("").length);
+      const name = basename(reference, ".gguf");
       const engine = createInlineEngine(
         {
           slots: config.modelSettings.slots,
@@ -102,7 +105,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
           clock,
           gate: gates[name],
           fake: fakes[name],
-          modelPath: `/models/${reference}`,
+          modelPath: `/models/${basename(reference)}`,
           loadLater: loadLater.includes(name),
         },
         events,

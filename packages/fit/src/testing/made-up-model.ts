@@ -60,5 +60,6 @@ function metadataOf(architecture: string, settings: Readonly<Record<string, unkn
     numbers: (key) => list(key, "number") as number[] | undefined,
     booleans: (key) => list(key, "boolean") as boolean[] | undefined,
     arrayLength: () => undefined,
+    arrayPlace: () => undefined,
   };
 }

@@ -99,7 +99,7 @@ export interface WorkerView {
   collect(): void;
 }
 
-/** What the routes read of one of its models. To ask for what only a loaded model knows has it loaded. */
+/** What the routes read of one of its models. To ask for what neither its engine nor its file tells has it loaded. */
 export interface ServedModel {
   /** The name it is served under. */
   readonly name: string;
@@ -109,10 +109,12 @@ export interface ServedModel {
   status(): ModelStatus;
   /** As the engine last told; job ids are the engine's own. */
   slots(): readonly SlotStatus[];
-  /** How the model's answers are written. @throws WaggleError unavailable while nobody knows it */
-  readonly chatFormat: () => ChatFormat;
+  /** How the model's answers are written: the file tells before an engine does. @throws WaggleError unavailable while nobody knows it */
+  readonly chatFormat: () => Promise<ChatFormat>;
   /** What prompts are made of. @throws WaggleError unavailable while nobody knows it */
-  readonly prompts: () => ModelPrompts;
+  readonly prompts: () => Promise<ModelPrompts>;
+  /** For what only a loaded model has. @throws WaggleError unavailable where it is not, and begins to load it */
+  requireLoaded(): void;
   /** Asks the engine something about the model. */
   readonly query: Queries["ask"];
   readonly loading: ConflatedChannel<LoadingEvent>;

@@ -16,7 +16,7 @@ async function heldTo(
   const spec = await conversationSpecOf(
     { messages, options, sampling, ...more },
     {
-      chatFormat: () => genericFormat,
+      chatFormat: () => Promise.resolve(genericFormat),
       async answerGrammar(wish) {
         held = wish;
         return 'root ::= "a"';

@@ -20,7 +20,7 @@ export interface Conversation {
 
 export interface ConversationContext {
   /** @throws WaggleError unavailable while nobody knows it yet */
-  readonly chatFormat: () => ChatFormat;
+  readonly chatFormat: () => Promise<ChatFormat>;
   /** @throws WaggleError invalid_argument naming the field and the keyword that cannot be had; resource_exhausted */
   readonly answerGrammar: AnswerGrammar;
 }
@@ -42,8 +42,8 @@ export async function conversationSpecOf(
         : `${schema?.field} asks for another one`,
     );
   }
-  const prompt = promptOf(conversation, plan?.tools, context);
-  const thinkingBudget = thinkingBudgetOf(options, context);
+  const prompt = await promptOf(conversation, plan?.tools, context);
+  const thinkingBudget = await thinkingBudgetOf(options, context);
   if (sampling.grammar !== undefined && thinkingBudget !== undefined) {
     throw unsupported("thinking_budget_tokens", "a grammar of the request's own says what the whole answer is");
   }
@@ -55,7 +55,7 @@ export async function conversationSpecOf(
     ...(strict == null ? {} : { strict }),
   }));
   const wish: AnswerGrammarOptions = {
-    format: context.chatFormat(),
+    format: await context.chatFormat(),
     tools,
     choice: plan?.choice ?? "auto",
     parallel: options.parallel_tool_calls !== false,
@@ -68,13 +68,13 @@ export async function conversationSpecOf(
 }
 
 /** The prompt alone, for those who want to see it. @throws WaggleError invalid_argument naming the field */
-export function promptOf(
+export async function promptOf(
   { messages, options }: Pick<Conversation, "messages" | "options">,
   tools: readonly Tool[] | undefined,
   { chatFormat }: Pick<ConversationContext, "chatFormat">,
-): PromptInput & { kind: "messages" } {
+): Promise<PromptInput & { kind: "messages" }> {
   const continues = continuesFinalMessage(messages, options);
-  const variables = wishesAboutTemplate(options) ? templateVariables(options, chatFormat()) : undefined;
+  const variables = wishesAboutTemplate(options) ? templateVariables(options, await chatFormat()) : undefined;
   const template = {
     ...(variables === undefined ? {} : { variables }),
     ...(continues ? { continueFinalMessage: true } : {}),
@@ -131,10 +131,13 @@ function mayHold({ forced }: ToolPlan, { grammar, ignore_eos: endless }: Convers
   return forced || (grammar === undefined && !endless);
 }
 
-function thinkingBudgetOf(options: ChatOptions, { chatFormat }: ConversationContext): number | undefined {
+async function thinkingBudgetOf(
+  options: ChatOptions,
+  { chatFormat }: ConversationContext,
+): Promise<number | undefined> {
   const budget = options.thinking_budget_tokens;
   if (budget == null || budget === -1) return undefined;
-  if (chatFormat().abilities.thinking !== "never") return budget;
+  if ((await chatFormat()).abilities.thinking !== "never") return budget;
   if (budget === 0) return undefined;
   throw unsupported("thinking_budget_tokens", "this model does not think");
 }

@@ -5,7 +5,9 @@ import { describeFile } from "./describe-file.ts";
 import type { FileDescription } from "./describe-file.ts";
 
 export interface DescriptionTask {
+  /** Of any part of a split model. */
   readonly path: string;
+  /** Instead of the model's own template: a name of ours, or a template's source. */
   readonly chosen: string | undefined;
 }
 

@@ -11,6 +11,8 @@ import { describeFile } from "./describe-file.ts";
 import type { DescriptionResult, DescriptionTask } from "./description-thread.ts";
 import { createFileDescriber, type FileDescriber, type FileDescriberOptions } from "./file-describer.ts";
 
+/** Each model's own template. */
+const chosen = undefined;
 const storyModel = join(import.meta.dirname, "../../../../models/waggle-tiny-stories.gguf");
 const folder = mkdtempSync(join(tmpdir(), "model-chat-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -20,8 +22,8 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((describer) => describer.close()));
 });
 
-function create(options: Partial<FileDescriberOptions> = {}): FileDescriber {
-  const describer = createFileDescriber({ chosen: undefined, ...options });
+function create(options: FileDescriberOptions = {}): FileDescriber {
+  const describer = createFileDescriber(options);
   open.push(describer);
   return describer;
 }
@@ -35,8 +37,8 @@ function scripted(name: string, template: string): string {
 describe("a thread", () => {
   test("tells what this thread would find out, tokens of the vocabulary as marks", async () => {
     const path = scripted("qwen3", llamaTemplates().get("Qwen-Qwen3-0.6B") ?? "");
-    const told = await create().describe(path);
-    expect(told).toEqual(await describeFile(path, { chosen: undefined }));
+    const told = await create().describe({ path, chosen });
+    expect(told).toEqual(await describeFile(path, { chosen }));
     expect(told).toMatchObject({ card: { kind: "generate", name: "Scripted" }, bos: "<|im_end|>", eos: "<|im_end|>" });
     expect(told.chatFormat.abilities).toMatchObject({ thinking: "switchable", tools: true });
     expect(told.chatFormat.marks).toContainEqual(expect.objectContaining({ text: "<think>", control: false }));
@@ -44,12 +46,14 @@ describe("a thread", () => {
   });
 
   test("takes the template that was chosen, and says why it cannot", async () => {
-    expect((await create({ chosen: "chatml" }).describe(storyModel)).chatTemplate).toContain("<|im_start|>");
-    await expect(create({ chosen: "{{ nothing.at.all }}" }).describe(storyModel)).rejects.toThrow(/nothing|undefined/);
+    const path = storyModel;
+    expect((await create().describe({ path, chosen: "chatml" })).chatTemplate).toContain("<|im_start|>");
+    await expect(create().describe({ path, chosen: "{{ nothing.at.all }}" })).rejects.toThrow("undefined");
   });
 
   test("has one of ours stand in for a template that cannot be rendered", async () => {
-    const { chatFormat, chatTemplate } = await create().describe(scripted("broken", "{{ raise_exception('no') }}"));
+    const path = scripted("broken", "{{ raise_exception('no') }}");
+    const { chatFormat, chatTemplate } = await create().describe({ path, chosen });
     expect(chatFormat.name).toBe("generic");
     expect(chatTemplate).toContain("Assistant:");
   });
@@ -58,14 +62,14 @@ describe("a thread", () => {
     const path = join(folder, "noise.gguf");
     writeFileSync(path, "noise");
     const describer = create();
-    await expect(describer.describe(path)).rejects.toThrow("not a GGUF file");
-    await expect(describer.describe(join(folder, "absent.gguf"))).rejects.toThrow("no such file");
+    await expect(describer.describe({ path, chosen })).rejects.toThrow("not a GGUF file");
+    await expect(describer.describe({ path: join(folder, "absent.gguf"), chosen })).rejects.toThrow("no such file");
   });
 
   test("finds no format for a model that does not write", async () => {
     const path = join(folder, "embed.gguf");
     writeRandomModel({ ...shapeNamed("embed"), layers: 1, vocabulary: 400 }, path);
-    const { card, chatFormat, chatTemplate } = await create().describe(path);
+    const { card, chatFormat, chatTemplate } = await create().describe({ path, chosen });
     expect([card.kind, chatFormat.name, chatTemplate]).toEqual(["embed", "generic", ""]);
   });
 });
@@ -94,7 +98,7 @@ describe("in turn", () => {
 
   test("one file after the other, each with a thread that ends", async () => {
     const { threads, describer } = withThreads();
-    const told = [describer.describe("a"), describer.describe("b")];
+    const told = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
     expect(threads.map(({ task }) => task.path)).toEqual(["a"]);
     threads[0]?.result.resolve({ kind: "failed", message: "not this one" });
     await expect(told[0]).rejects.toThrow("not this one");
@@ -107,8 +111,8 @@ describe("in turn", () => {
 
   test("a file that takes too long makes room for the next one", async () => {
     const { threads, clock, describer } = withThreads({ timeoutMs: 500 });
-    const slow = describer.describe("slow");
-    const next = describer.describe("next");
+    const slow = describer.describe({ path: "slow", chosen });
+    const next = describer.describe({ path: "next", chosen });
     clock.advance(500);
     await expect(slow).rejects.toThrow("it takes more than 500 ms");
     await expect.poll(() => threads.length).toBe(2);
@@ -118,12 +122,12 @@ describe("in turn", () => {
 
   test("so many may wait, and nobody once it is closed", async () => {
     const { threads, describer } = withThreads({ waiting: 1 });
-    const told = [describer.describe("a"), describer.describe("b")];
+    const told = [describer.describe({ path: "a", chosen }), describer.describe({ path: "b", chosen })];
     const outcomes = Promise.allSettled(told);
-    await expect(describer.describe("c")).rejects.toThrow("too many others");
+    await expect(describer.describe({ path: "c", chosen })).rejects.toThrow("too many others");
     await describer.close();
     expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    await expect(describer.describe("d")).rejects.toThrow("leaving");
+    await expect(describer.describe({ path: "d", chosen })).rejects.toThrow("leaving");
     expect(threads.map(({ ended }) => ended)).toEqual([true]);
   });
 });

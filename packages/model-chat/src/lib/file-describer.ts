@@ -14,8 +14,6 @@ export interface DescriberLimits {
 export const defaultDescriberLimits: DescriberLimits = { timeoutMs: 20_000, waiting: 64 };
 
 export interface FileDescriberOptions {
-  /** Instead of the models' own templates: a name of ours, or a template's source. */
-  readonly chosen: string | undefined;
   readonly limits?: Partial<DescriberLimits>;
   readonly clock?: Clock;
   /** Default: a thread of this process. */
@@ -24,27 +22,27 @@ export interface FileDescriberOptions {
 
 export interface FileDescriber {
   /** @throws Error with the reason: what cannot be read, takes too long, or has too many before it */
-  describe(path: string): Promise<FileDescription>;
+  describe(task: DescriptionTask): Promise<FileDescription>;
   /** Who waits is refused; resolves when no thread is left. */
   close(): Promise<void>;
 }
 
 interface Waiting {
-  readonly path: string;
+  readonly task: DescriptionTask;
   readonly resolve: (description: FileDescription) => void;
   readonly reject: (error: Error) => void;
 }
 
-export function createFileDescriber(options: FileDescriberOptions): FileDescriber {
-  const { chosen, clock = systemClock, startThread = startDescriptionWorker } = options;
+export function createFileDescriber(options: FileDescriberOptions = {}): FileDescriber {
+  const { clock = systemClock, startThread = startDescriptionWorker } = options;
   const limits = { ...defaultDescriberLimits, ...options.limits };
   const queue: Waiting[] = [];
   let running: Promise<void> | undefined;
   let stop: ((error: Error) => void) | undefined;
   let isClosed = false;
 
-  async function run(path: string): Promise<FileDescription> {
-    const thread = startThread({ path, chosen });
+  async function run(task: DescriptionTask): Promise<FileDescription> {
+    const thread = startThread(task);
     let giveUp = (_: Error): void => {};
     const ended = new Promise<never>((_, reject) => (giveUp = reject));
     const timer = clock.setTimeout(
@@ -65,17 +63,17 @@ export function createFileDescriber(options: FileDescriberOptions): FileDescribe
 
   async function work(): Promise<void> {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      await run(next.path).then(next.resolve, next.reject);
+      await run(next.task).then(next.resolve, next.reject);
     }
     running = undefined;
   }
 
   return {
-    async describe(path) {
+    async describe(task) {
       if (isClosed) throw closed();
       if (queue.length >= limits.waiting) throw new Error("too many others are before it");
       return await new Promise((resolve, reject) => {
-        queue.push({ path, resolve, reject });
+        queue.push({ task, resolve, reject });
         running ??= work();
       });
     },

@@ -131,7 +131,7 @@ describe("sampling", () => {
   const specOf = (more: object) =>
     translateMessages(MessagesRequestSchema.parse({ model: "m", max_tokens: 9, messages: hello, ...more }), {
       ...{ client: "c", trace: "t", sessionId: undefined, deadlineMs: undefined, model: "m", keepAliveMs: undefined },
-      chatFormat: () => genericFormat,
+      chatFormat: () => Promise.resolve(genericFormat),
       answerGrammar: () => Promise.resolve(""),
     });
 

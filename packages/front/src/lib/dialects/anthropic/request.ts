@@ -30,7 +30,7 @@ export async function translateMessages(body: MessagesRequest, context: RequestC
     top_k: body.top_k,
   };
   const spec = specOfWishes(wishes, context);
-  const conversation = { ...conversationOf(body, context.chatFormat()), sampling: spec.sampling };
+  const conversation = { ...conversationOf(body, await context.chatFormat()), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: undefined };
 }
 

@@ -33,7 +33,7 @@ export function createAnthropicRoutes(
           answer: { kind: "collected", collector: (job) => anthropicCollector(job, model) },
         });
       }
-      const opening = mayThink(body, served.chatFormat()) ? "thinking" : "text";
+      const opening = mayThink(body, await served.chatFormat()) ? "thinking" : "text";
       const stream = {
         model,
         opening,
@@ -48,8 +48,8 @@ export function createAnthropicRoutes(
       nameRequest(c);
       const body = await readBody(c, CountTokensRequestSchema, limits.maxBodyBytes);
       const served = models.find(body.model);
-      const conversation = conversationOf(body, served.chatFormat());
-      const prompt = promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const conversation = conversationOf(body, await served.chatFormat());
+      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
       const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
       return c.json({ input_tokens: promptTokens });
     },

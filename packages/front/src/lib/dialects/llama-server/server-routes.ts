@@ -26,10 +26,12 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
   const defaults = specOfWishes({}, nobody).sampling;
 
   return {
-    props(c) {
+    async props(c) {
       const served = models.find(c.req.query("model"));
-      const prompts = served.prompts();
+      const prompts = await served.prompts();
       const info = served.info();
+      // Its clients plan with the context's length, which is chosen at the load where nobody has said it.
+      if (info.context_size === undefined) served.requireLoaded();
       const { tools = false, parallel_tool_calls: parallel = false } = info.chat ?? {};
       return c.json({
         default_generation_settings: {
@@ -66,9 +68,8 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       throw new WaggleError("unimplemented", "Cannot change properties: the worker's settings are fixed at its start.");
     },
     loraAdapters(c) {
-      // Before the model is loaded nobody knows.
       const served = models.find(c.req.query("model"));
-      served.prompts();
+      served.requireLoaded();
       const { settings } = served.info();
       return c.json((settings?.lora ?? []).map(({ id, file, scale }) => ({ id, path: file, scale })));
     },

@@ -41,7 +41,7 @@ export function createTokenRoutes({
     async applyTemplate(c) {
       const { model, messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
       const served = models.find(model);
-      const wanted = promptOf({ messages, options }, tools ?? undefined, served);
+      const wanted = await promptOf({ messages, options }, tools ?? undefined, served);
       const { prompt } = await served.query<"render">({ ...wanted, kind: "render" }, leavingOf(c));
       return c.json({ prompt });
     },

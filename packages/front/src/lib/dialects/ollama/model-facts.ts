@@ -43,7 +43,7 @@ export interface ShowOptions {
 }
 
 export function shownModel({ info, abilities, since, basename }: ShowOptions): Record<string, unknown> {
-  const parameters = `num_ctx ${info.context_size ?? 0}`;
+  const parameters = `num_ctx ${contextSizeOf(info)}`;
   return {
     license: "",
     modelfile: `FROM ${publicName(info.model)}\nPARAMETER ${parameters}\n`,
@@ -63,10 +63,14 @@ function modelInfo(info: WorkerInfo, basename: string): Record<string, string | 
     "general.architecture": architecture,
     "general.basename": basename,
     "general.parameter_count": info.parameters ?? 0,
-    // As the worker enforces it, which may be less than the model was trained on.
-    [`${architecture}.context_length`]: info.context_size ?? 0,
+    [`${architecture}.context_length`]: contextSizeOf(info),
     ...(width === undefined ? {} : { [`${architecture}.embedding_length`]: width }),
   };
+}
+
+/** As the worker enforces it, which may be less than the model was trained on; before it is loaded, that. */
+function contextSizeOf({ context_size: size, trained_context_size: trained }: WorkerInfo): number {
+  return size ?? trained ?? 0;
 }
 
 /** Tools every model that writes is told of, if need be in the prompt's own words. One that ranks can nothing that Ollama knows. */

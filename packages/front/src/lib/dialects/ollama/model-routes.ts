@@ -67,9 +67,10 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
     },
     async ollamaShow(c) {
       const { asked, served } = askedModel(await readName(c), models);
+      const { abilities } = await served.chatFormat();
       const info = served.info();
       const basename = c.req.header("user-agent")?.startsWith(copilot) === true ? asked : info.model;
-      return c.json(shownModel({ info, abilities: served.chatFormat().abilities, since, basename }));
+      return c.json(shownModel({ info, abilities, since, basename }));
     },
     async ollamaPull(c) {
       const body = await readBody(c, OllamaPullRequestSchema, limits.maxBodyBytes);

@@ -81,7 +81,7 @@ async function conversationJob(
   const spec = jobOf(body, context);
   const options = {
     ...("tools" in body ? { tools: body.tools } : {}),
-    ...thinkingOptions(body.think, context.chatFormat(), context.asked),
+    ...thinkingOptions(body.think, await context.chatFormat(), context.asked),
   };
   const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)) };

@@ -18,7 +18,7 @@ export async function translateChat(body: ChatCompletionRequest, context: Reques
     throw unsupported("top_logprobs", "it needs logprobs: true");
   const spec = specOfWishes(wishesOf(body, body.max_completion_tokens ?? body.max_tokens), context);
   const messages = withoutFunctions(body.messages);
-  const options = { ...body, ...toolWishesOf(body), chat_template_kwargs: templateWishesOf(body, context) };
+  const options = { ...body, ...toolWishesOf(body), chat_template_kwargs: await templateWishesOf(body, context) };
   const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
 }
@@ -78,12 +78,12 @@ function schemaOf({ response_format: format, json_schema: schema }: ChatCompleti
 }
 
 /** Asking for the usual length asks for nothing. @throws WaggleError invalid_argument where the template knows no other */
-function templateWishesOf(
+async function templateWishesOf(
   { verbosity, chat_template_kwargs: given }: ChatCompletionRequest,
   { chatFormat }: RequestContext,
-): ChatCompletionRequest["chat_template_kwargs"] {
+): Promise<ChatCompletionRequest["chat_template_kwargs"]> {
   if (verbosity == null) return given;
-  if (chatFormat().inputs.variables.includes("verbosity")) return { verbosity, ...given };
+  if ((await chatFormat()).inputs.variables.includes("verbosity")) return { verbosity, ...given };
   if (verbosity === "medium") return given;
   throw unsupported("verbosity", "this model's chat template does not read it");
 }

@@ -17,9 +17,13 @@ const switchedByEffort = format(
   ["reasoning_effort"],
 );
 
-function optionsOf(body: ResponseRequest, chatFormat: ChatFormat): object {
+function knowing(format: ChatFormat): { chatFormat: () => Promise<ChatFormat> } {
+  return { chatFormat: () => Promise.resolve(format) };
+}
+
+async function optionsOf(body: ResponseRequest, chatFormat: ChatFormat): Promise<object> {
   const toolbox = toolboxOf(body.tools, body.tool_choice);
-  return conversationOfRequest(body, [], toolbox, { chatFormat: () => chatFormat }).options;
+  return (await conversationOfRequest(body, [], toolbox, knowing(chatFormat))).options;
 }
 
 test.each([
@@ -31,17 +35,17 @@ test.each([
   ["none, of a model that is on or off", "none", switched, { enable_thinking: false }, "none"],
   ["a level, where the switch has its name", "low", switchedByEffort, { enable_thinking: true }, "low"],
   ["a level, of a model that does not think", "high", genericFormat, {}, null],
-])("an effort: %s", (_, effort, chatFormat, options, told) => {
+])("an effort: %s", async (_, effort, chatFormat, options, told) => {
   const body: ResponseRequest = { reasoning: { effort } };
-  expect(optionsOf(body, chatFormat)).toEqual(options);
-  expect(echoOf(body, { chatFormat: () => chatFormat })["reasoning"]).toEqual({ effort: told, summary: null });
+  expect(await optionsOf(body, chatFormat)).toEqual(options);
+  expect((await echoOf(body, knowing(chatFormat)))["reasoning"]).toEqual({ effort: told, summary: null });
 });
 
-test("without an effort the model's format is not asked, which nobody knows before it has been loaded", () => {
+test("without an effort the model's format is not asked, which nobody knows before it has been loaded", async () => {
   const chatFormat = (): never => {
     throw new Error("unknown");
   };
-  expect(echoOf({}, { chatFormat })["reasoning"]).toEqual({ effort: null, summary: null });
+  expect((await echoOf({}, { chatFormat }))["reasoning"]).toEqual({ effort: null, summary: null });
 });
 
 test.each([
@@ -52,19 +56,20 @@ test.each([
     { type: "json_schema", name: "x", schema: { type: "array" } } as const,
     { value: { type: "array" }, field: "text.format.schema" },
   ],
-])("the schema of the format %j", (wanted, schema) => {
-  const context = { chatFormat: () => genericFormat };
+])("the schema of the format %j", async (wanted, schema) => {
+  const context = knowing(genericFormat);
   const body = wanted === undefined ? {} : { text: { format: wanted } };
-  expect(conversationOfRequest(body, [], toolboxOf(undefined, undefined), context).schema).toEqual(schema);
+  const conversation = await conversationOfRequest(body, [], toolboxOf(undefined, undefined), context);
+  expect(conversation.schema).toEqual(schema);
 });
 
-test("the temperature and top_p of no wish are OpenAI's", () => {
-  const context = { chatFormat: () => genericFormat };
-  expect(echoOf({}, context)).toMatchObject({ temperature: 1, top_p: 1 });
-  expect(echoOf({ temperature: 0, top_p: 0.5 }, context)).toMatchObject({ temperature: 0, top_p: 0.5 });
+test("the temperature and top_p of no wish are OpenAI's", async () => {
+  const context = knowing(genericFormat);
+  expect(await echoOf({}, context)).toMatchObject({ temperature: 1, top_p: 1 });
+  expect(await echoOf({ temperature: 0, top_p: 0.5 }, context)).toMatchObject({ temperature: 0, top_p: 0.5 });
 });
 
-test("what Codex sends of itself is let through, and what was offered is told", () => {
+test("what Codex sends of itself is let through, and what was offered is told", async () => {
   const body = ResponseRequestSchema.parse({
     model: "gpt-5",
     input: [{ type: "message", id: "msg_1", role: "user", content: [{ type: "input_text", text: "hi" }] }],
@@ -82,8 +87,8 @@ test("what Codex sends of itself is let through, and what was offered is told", 
     text: { verbosity: "low" },
     client_metadata: { session_id: "01a1" },
   });
-  expect(optionsOf(body, genericFormat)).toMatchObject({ tool_choice: "auto", parallel_tool_calls: true });
-  expect(echoOf(body, { chatFormat: () => genericFormat })).toMatchObject({
+  expect(await optionsOf(body, genericFormat)).toMatchObject({ tool_choice: "auto", parallel_tool_calls: true });
+  expect(await echoOf(body, knowing(genericFormat))).toMatchObject({
     tools: [{ type: "function", name: "exec_command" }],
     store: false,
     text: { format: { type: "text" } },

@@ -22,16 +22,16 @@ export async function responseSpecOf(
   context: RequestContext,
 ): Promise<Omit<GenerateSpec, "id">> {
   const spec = specOfWishes(wishesOf(body), context);
-  const conversation = { ...conversationOfRequest(body, items, toolbox, context), sampling: spec.sampling };
+  const conversation = { ...(await conversationOfRequest(body, items, toolbox, context)), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: topLogprobsOf(body) };
 }
 
-export function conversationOfRequest(
+export async function conversationOfRequest(
   body: ResponseCountRequest,
   items: readonly ResponseItem[],
   { functions, choice, fieldOf }: Toolbox,
   { chatFormat }: Pick<RequestContext, "chatFormat">,
-): Omit<Conversation, "sampling"> {
+): Promise<Omit<Conversation, "sampling">> {
   const effort = body.reasoning?.effort;
   return {
     messages: messagesOf(body.instructions, items),
@@ -39,7 +39,7 @@ export function conversationOfRequest(
       ...(functions.length === 0 ? {} : { tools: [...functions] }),
       tool_choice: choice,
       parallel_tool_calls: body.parallel_tool_calls,
-      ...(effort == null ? {} : effortOptions(effort, chatFormat())),
+      ...(effort == null ? {} : effortOptions(effort, await chatFormat())),
     },
     schema: schemaOf(body),
     toolField: fieldOf,
@@ -47,9 +47,12 @@ export function conversationOfRequest(
 }
 
 /** `reasoning.effort` only where the model knows it. */
-export function echoOf(body: ResponseRequest, { chatFormat }: Pick<RequestContext, "chatFormat">): RequestEcho {
+export async function echoOf(
+  body: ResponseRequest,
+  { chatFormat }: Pick<RequestContext, "chatFormat">,
+): Promise<RequestEcho> {
   const effort = body.reasoning?.effort;
-  const known = effort != null && Object.keys(effortOptions(effort, chatFormat())).length > 0;
+  const known = effort != null && Object.keys(effortOptions(effort, await chatFormat())).length > 0;
   return {
     background: false,
     instructions: body.instructions ?? null,

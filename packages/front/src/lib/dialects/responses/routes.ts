@@ -70,7 +70,7 @@ export function createResponsesRoutes(
       const context = requestContextOf(c, options, served, { streamed: body.stream === true });
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
-      const said = { created_at: Math.floor(Date.now() / 1000), model: served.name, ...echoOf(body, context) };
+      const said = { created_at: Math.floor(Date.now() / 1000), model: served.name, ...(await echoOf(body, context)) };
       const accepted = (job: Job): ResponseShape => {
         // Of a request that was sent again: the response is the first one's.
         const earlier = store.find(c.get("client"), job.id);
@@ -93,8 +93,8 @@ export function createResponsesRoutes(
       const { before, own } = itemsOf(c, body);
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const served = models.find(body.model);
-      const conversation = conversationOfRequest(body, [...before, ...own], toolbox, served);
-      const prompt = promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const conversation = await conversationOfRequest(body, [...before, ...own], toolbox, served);
+      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
       const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
       return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
     },

@@ -1,0 +1,153 @@
+// What a worker promises of a model that was never loaded, where its file is here: the file tells how it chats.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { describeFile } from "@waggle/model-chat";
+import { OllamaShowSchema } from "@waggle/protocol";
+import type { ModelStatuses } from "@waggle/protocol";
+import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/synth";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { readEvents } from "../testing/events.ts";
+import { createSeveralModels } from "../testing/several-models.ts";
+import type { SeveralModels, SeveralModelsOptions } from "../testing/several-models.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "not-loaded-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const pathOf = (name: string): string => join(folder, `${name}.gguf`);
+
+function write(name: string, template: string): void {
+  writeScriptedModel({ path: pathOf(name), template: llamaTemplates().get(template) ?? template, context: 64 });
+}
+
+beforeAll(() => {
+  write("qwen", "Qwen-Qwen3-0.6B");
+  write("oss", "openai-gpt-oss-120b");
+  write("plain", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:");
+  writeRandomModel({ ...shapeNamed("embed"), layers: 1, vocabulary: 400 }, pathOf("embed"));
+  writeFileSync(pathOf("noise"), "noise");
+});
+
+const formats: Record<string, ReturnType<typeof describeFile>> = {};
+let worker: SeveralModels;
+afterEach(() => worker.close());
+
+function start(options: Partial<SeveralModelsOptions> = {}): void {
+  worker = createSeveralModels({ models: ["qwen", "oss", "plain", "embed", "noise"], folder, ...options });
+}
+
+/** Its engines chat as its file does, and load when they are told to. */
+async function startAs(model: string): Promise<void> {
+  const { chatFormat } = await (formats[model] ??= describeFile(pathOf(model), { chosen: undefined }));
+  start({ loadLater: [model], fakes: { [model]: { chatFormat } } });
+}
+
+async function post(path: string, body: unknown): Promise<Response> {
+  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost" } };
+  return await worker.app.request(path, init);
+}
+
+const messages = [{ role: "user", content: "hello [eog:5]" }];
+const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+const tools = [{ type: "function", function: { name: "look", parameters: schema } }];
+
+describe("the first chat with a model", () => {
+  test.each<[model: string, path: string, body: Record<string, unknown>, end: string]>([
+    ["qwen", "/v1/messages", { messages, max_tokens: 20, stream: true }, "event: message_stop"],
+    ["oss", "/v1/messages", { messages, max_tokens: 20, thinking: { type: "adaptive" }, stream: true }, "message_stop"],
+    ["qwen", "/api/chat", { messages }, '"done":true'],
+    ["qwen", "/api/chat", { messages, tools, think: true }, '"done":true'],
+    ["qwen", "/v1/chat/completions", { messages, tools, stream: true }, "data: [DONE]"],
+    ["oss", "/v1/chat/completions", { messages, json_schema: schema, stream: true }, "data: [DONE]"],
+    ["oss", "/v1/responses", { input: "hi [eog:5]", reasoning: { effort: "low" }, stream: true }, "response.completed"],
+  ])("%s at %s %j is a stream before it is loaded, and the same job as after", async (model, path, body, end) => {
+    await startAs(model);
+    const response = await post(path, { model, ...body });
+    expect(response.status).toBe(200);
+    const engine = await worker.engine(model);
+    expect(engine.commands).toEqual([]);
+    engine.load();
+    expect(await response.text()).toContain(end);
+
+    const again = await post(path, { model, ...body });
+    expect(await again.text()).toContain(end);
+    const jobs = engine.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
+    expect(jobs).toHaveLength(2);
+    const drawn = { jobId: expect.any(String), sampling: expect.anything() };
+    expect(jobs[1]).toEqual({ ...jobs[0], ...drawn });
+  });
+
+  test("says meanwhile that it loads", async () => {
+    const model = "qwen";
+    await startAs(model);
+    const reader = readEvents(await post("/v1/inference", { model, messages, json_schema: schema }));
+    const loading = await reader.until((event) => event.type === "status" && event.status === "loading");
+    expect(loading).toBeDefined();
+    (await worker.engine(model)).load();
+    expect((await reader.rest()).done).toBe(true);
+  });
+});
+
+async function shown(model: string): Promise<readonly string[] | undefined> {
+  const response = await post("/api/show", { model });
+  expect(response.status).toBe(200);
+  return OllamaShowSchema.parse(await response.json()).capabilities;
+}
+
+describe("what it can do", () => {
+  test("is told without loading it, and in the list from then on", async () => {
+    start();
+    expect(await shown("qwen")).toEqual(["completion", "tools", "thinking"]);
+    expect(await shown("plain")).toEqual(["completion", "tools"]);
+    expect(await shown("embed")).toEqual(["embedding"]);
+    const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost" } });
+    const { models } = (await response.json()) as ModelStatuses;
+    expect(models.map(({ name, state, chat }) => [name, state, chat?.thinking])).toEqual([
+      ["qwen", "unloaded", "switchable"],
+      ["oss", "unloaded", undefined],
+      ["plain", "unloaded", "never"],
+      ["embed", "unloaded", undefined],
+      ["noise", "unloaded", undefined],
+    ]);
+  });
+
+  test("is found out once, and again for another file under its name", async () => {
+    write("changing", "Qwen-Qwen3-0.6B");
+    start({ models: ["changing", "plain"] });
+    expect(await Promise.all([shown("changing"), shown("changing")])).toEqual([
+      ["completion", "tools", "thinking"],
+      ["completion", "tools", "thinking"],
+    ]);
+    write("changing", "{{ messages[0].content }}");
+    expect(await shown("changing")).toEqual(["completion", "tools"]);
+  });
+});
+
+describe("what its file does not tell", () => {
+  test.each([
+    ["a file that is none", "noise", {}],
+    ["a file that is not there", "qwen", { folder: "/nonexistent" }],
+  ])("of %s: who asks has it loaded and may ask again", async (_, model, options) => {
+    start({ ...options, loadLater: [model] });
+    const response = await post("/v1/messages", { model, messages, max_tokens: 20 });
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await response.text()).toContain("Cannot tell how the model's answers are written: the model is not loaded");
+    (await worker.engine(model)).load();
+    expect((await post("/v1/messages", { model, messages, max_tokens: 20 })).status).toBe(200);
+  });
+
+  test.each(["/v1/messages/count_tokens", "/tokenize", "/apply-template"])("%s begins to load it", async (path) => {
+    start({ loadLater: ["qwen"] });
+    expect((await post(path, { model: "qwen", messages, content: "a" })).status).toBe(503);
+    (await worker.engine("qwen")).load();
+    expect((await post(path, { model: "qwen", messages, content: "a" })).status).toBe(200);
+  });
+
+  test.each(["/props?model=qwen", "/lora-adapters?model=qwen"])("%s begins to load it", async (path) => {
+    start({ loadLater: ["qwen"] });
+    const get = async (): Promise<Response> => await worker.app.request(path, { headers: { host: "localhost" } });
+    expect((await get()).status).toBe(503);
+    (await worker.engine("qwen")).load();
+    expect((await get()).status).toBe(200);
+  });
+});
