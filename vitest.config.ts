@@ -23,6 +23,7 @@ const untimed = [
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",
+  "tests/not-loaded.test.ts",
   "tests/openai-*.test.ts",
   "tests/prefix-store.test.ts",
   "tests/retries.test.ts",
