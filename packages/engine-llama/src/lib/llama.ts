@@ -19,21 +19,53 @@ const passedOver = [
   "possible training context overflow",
 ];
 
+type Listener = (level: LogLevel, message: string) => void;
+
+export interface OpenedLlama {
+  readonly llama: Llama;
+  /** From now on its log is told to others only. The library itself stays open. */
+  release(): void;
+}
+
+/** Who hears what llama.cpp says. Its log is one for the process, whichever model it is about. */
+const listeners = new Set<Listener>();
+/**
+ * By device and threads. Each is opened once in a process: the library tries its binary in a process of its own every time, which takes half a
+ * second.
+ */
+const opened = new Map<string, Promise<Llama | undefined>>();
+
 /**
  * A build from source (`xtask engine:build`) is taken before the prebuilt binary: the library looks into its own folder of builds first,
  * and goes on to the prebuilt one when that does not load.
  * @throws WaggleError unavailable when there is no binary for the device
  */
-export async function openLlama(
-  { device, gpuPackages, maxThreads }: LlamaChoice,
-  log: (level: LogLevel, message: string) => void,
-): Promise<Llama> {
-  if (device !== "cpu" && gpuPackages !== undefined) findGpuPackagesIn(gpuPackages);
-  const llama = await findBinary(device, maxThreads, log);
-  if (llama !== undefined && (await computesOn(llama, device))) return llama;
-  await llama?.dispose();
-  const cpu = device === "auto" ? await findBinary("cpu", maxThreads, log) : undefined;
-  return cpu ?? (await noBinary(device, gpuPackages));
+export async function openLlama({ device, gpuPackages, maxThreads }: LlamaChoice, log: Listener): Promise<OpenedLlama> {
+  listeners.add(log);
+  const release = (): void => void listeners.delete(log);
+  try {
+    if (device !== "cpu" && gpuPackages !== undefined) findGpuPackagesIn(gpuPackages);
+    const llama = await openOnce(device, maxThreads);
+    if (llama !== undefined && (await computesOn(llama, device))) return { llama, release };
+    const cpu = device === "auto" ? await openOnce("cpu", maxThreads) : undefined;
+    return { llama: cpu ?? (await noBinary(device, gpuPackages)), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function openOnce(device: LlamaDevice, maxThreads: number): Promise<Llama | undefined> {
+  const key = `${device} ${maxThreads}`;
+  const opening = opened.get(key) ?? findBinary(device, maxThreads);
+  opened.set(key, opening);
+  const llama = await opening.catch((error: unknown) => {
+    opened.delete(key);
+    throw error;
+  });
+  // Packages that it needs may come yet.
+  if (llama === undefined) opened.delete(key);
+  return llama;
 }
 
 /**
@@ -46,11 +78,7 @@ async function computesOn(llama: Llama, device: LlamaDevice): Promise<boolean> {
 }
 
 /** Undefined when there is none. */
-async function findBinary(
-  device: LlamaDevice,
-  maxThreads: number,
-  log: (level: LogLevel, message: string) => void,
-): Promise<Llama | undefined> {
+async function findBinary(device: LlamaDevice, maxThreads: number): Promise<Llama | undefined> {
   try {
     return await getLlama({
       gpu: device === "cpu" ? false : device,
@@ -62,7 +90,7 @@ async function findBinary(
       logger(level, message) {
         if (passedOver.some((text) => message.includes(text))) return;
         const failed = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal;
-        log(failed ? "error" : "warn", message.trimEnd());
+        for (const listener of listeners) listener(failed ? "error" : "warn", message.trimEnd());
       },
     });
   } catch (error) {

@@ -80,12 +80,11 @@ async function load(
 ): Promise<Backend> {
   const { modelPath, slots, device, gpuPackages, onProgress, log, signal } = options;
   const maxThreads = Math.max(availableParallelism(), options.threads);
-  const llama = scope.use(
-    await openLlama({ device, gpuPackages, maxThreads }, (level, message) => {
-      if (level === "error") errors.add(message);
-      log?.(level, message);
-    }),
-  );
+  const { llama, release } = await openLlama({ device, gpuPackages, maxThreads }, (level, message) => {
+    if (level === "error") errors.add(message);
+    log?.(level, message);
+  });
+  scope.defer(release);
   log?.("info", `llama.cpp runs from the ${buildOf(llama)} build`);
   const model = scope.use(
     await llama.loadModel({

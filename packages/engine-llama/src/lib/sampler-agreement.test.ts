@@ -25,11 +25,11 @@ let model: LlamaModel;
 let sequence: LlamaContextSequence;
 const opened: { dispose(): Promise<void> }[] = [];
 beforeAll(async () => {
-  const llama = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
+  const { llama } = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
   model = await llama.loadModel({ modelPath: storyModel });
   const context = await model.createContext({ contextSize: 256, batchSize: 256, threads: 1 });
   sequence = context.getSequence();
-  opened.push(context, model, llama);
+  opened.push(context, model);
 });
 afterAll(async () => {
   for (const one of opened) await one.dispose();
