@@ -71,7 +71,7 @@ export function lines<T>(expected: string, parse: (item: string) => T | undefine
   });
 }
 
-/** As requests have it: milliseconds, Infinity for what is below 0. */
+/** As requests have it: milliseconds, Infinity for what is below 0 or longer than 24 days. */
 export function keepAlive(): TextSchema<number> {
   return textSchema('a number of seconds, or a duration such as "5m"; -1 for ever', (value) => {
     const number = /^-?\d{1,9}$/.test(value) ? Number(value) : value;

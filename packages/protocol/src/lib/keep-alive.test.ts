@@ -11,6 +11,11 @@ test.each([
   ["250ms", 250],
   ["0", 0],
   ["-1s", Infinity],
+  [2_147_483, 2_147_483_000],
+  [2_147_484, Infinity],
+  ["1000h", Infinity],
+  [1e300, Infinity],
+  ["9".repeat(63) + "h", Infinity],
 ])("%j is %d ms", (value, ms) => {
   expect(keepAliveMs(KeepAliveSchema.parse(value))).toBe(ms);
 });

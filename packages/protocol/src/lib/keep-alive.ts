@@ -3,6 +3,8 @@
 import { z } from "zod";
 
 const maxChars = 64;
+/** What is longer is for ever: no timer is as long (24.8 days). */
+const longestMs = 2 ** 31 - 1;
 const goDuration = /^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
 const unitMs: Readonly<Record<string, number>> = {
   ns: 1e-6,
@@ -28,14 +30,14 @@ export const KeepAliveSchema = z
     'must be a number of seconds, or a duration with its unit such as "5m"',
   )
   .describe(
-    "How long the model stays loaded after this job: seconds, or 5m; 0 unloads it then, below 0 keeps it for ever.",
+    "How long the model stays loaded after this job: seconds, or 5m; 0 unloads it then, below 0, or more than 24 days, keeps it for ever.",
   );
 export type KeepAlive = z.infer<typeof KeepAliveSchema>;
 
-/** In milliseconds; Infinity for what is below 0. */
+/** In milliseconds, at most 2^31 - 1; Infinity for what is below 0 or longer. */
 export function keepAliveMs(value: KeepAlive): number {
   const ms = typeof value === "number" ? value * 1_000 : durationMs(value);
-  return ms < 0 ? Infinity : ms;
+  return ms < 0 || ms > longestMs ? Infinity : ms;
 }
 
 function durationMs(text: string): number {
