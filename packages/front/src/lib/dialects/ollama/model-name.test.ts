@@ -48,6 +48,14 @@ describe("a request names it", () => {
     expect(() => askedModel({ name: "x" }, models)).toThrow("model 'x' not found");
   });
 
+  test("exactly, before one that differs by capitals or by characters that Ollama's clients do not take", () => {
+    const all = ["Tale", "tale", "a b", "a-b"].map((name) => ({ name, aliases: [] }) as unknown as ServedModel);
+    const among = { all: () => all, fallback: undefined } as unknown as ServedModels;
+    for (const one of all) expect(askedModel({ model: one.name }, among).served).toBe(one);
+    expect(askedModel({ model: "tale:latest" }, among).served.name).toBe("tale");
+    expect(askedModel({ model: "TALE" }, among).served.name).toBe("Tale");
+  });
+
   test("by an alias, or by any name where one model answers for all", () => {
     expect(askedModel({ model: "SHORT" }, models).served).toBe(served);
     expect(askedModel({ model: "x" }, { ...models, fallback: served })).toEqual({ asked: "x", served });

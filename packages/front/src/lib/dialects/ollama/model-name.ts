@@ -30,10 +30,20 @@ export interface AskedModel {
  */
 export function askedModel({ model, name }: OllamaModelWishes, models: ServedModels): AskedModel {
   const asked = askedName({ model, name });
-  const served = models.all().find((one) => [one.name, ...one.aliases].some((known) => isNameOf(asked, known)));
+  const served = findModel(asked, models.all()) ?? models.fallback;
   if (served !== undefined) return { asked, served };
-  if (models.fallback !== undefined) return { asked, served: models.fallback };
   throw modelNotFound(asked);
+}
+
+/** Two models may differ by capitals, or by what stands in a public name for other characters: who asks exactly means exactly that one. */
+function findModel(asked: string, all: readonly ServedModel[]): ServedModel | undefined {
+  const by = (isMeant: (known: string) => boolean): ServedModel | undefined =>
+    all.find(({ name, aliases }) => [name, ...aliases].some(isMeant));
+  return (
+    by((known) => known === asked) ??
+    by((known) => publicName(known) === withTag(asked)) ??
+    by((known) => isNameOf(asked, known))
+  );
 }
 
 /** @throws WaggleError invalid_argument */
