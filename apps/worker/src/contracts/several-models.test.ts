@@ -1,9 +1,11 @@
 // What a worker of several models promises, whichever route is asked.
+import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText } from "@waggle/engine";
+import type { EngineCommand } from "@waggle/engine";
 import type { ModelEvent, ModelStatus, ModelStatuses, StreamEvent } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
 import { createTokenTable } from "@waggle/front";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { readEvents, textOf } from "../testing/events.ts";
 import type { StreamReader } from "../testing/events.ts";
 import { createSeveralModels } from "../testing/several-models.ts";
@@ -206,6 +208,68 @@ describe("an unload", () => {
     expect((await status("ant"))?.state).toBe("unloaded");
   });
 });
+
+describe("a question to a model", () => {
+  const ask = async (model: string): Promise<unknown> => {
+    const response = await post("/tokenize", { model, content: "hello" });
+    return [response.status, await response.text()];
+  };
+  const answer = [200, expect.stringContaining('"tokens"')];
+
+  test("is answered before it is unloaded", async () => {
+    start();
+    await change("/v1/models/load", { model: "ant" });
+    const sent = deferred<EngineCommand>();
+    vi.spyOn(await worker.engine("ant"), "send").mockImplementation(sent.resolve);
+    const asked = ask("ant");
+    const command = await sent.promise;
+    const unloaded = post("/v1/models/unload", { model: "ant" });
+    await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
+    const id = command.type === "query" ? command.id : "";
+    const { dispatcher } = worker.models.named("ant").current.host;
+    dispatcher.onEngineEvent({ type: "query_result", id, answer: { kind: "tokenize", tokens: [7] } });
+    expect(await asked).toEqual(answer);
+    expect(await (await unloaded).json()).toMatchObject({ state: "unloaded" });
+  });
+
+  test("keeps it from leaving for another one before it is answered", async () => {
+    start({ atOnce: 1 });
+    await change("/v1/models/load", { model: "ant" });
+    await change("/v1/models/load", { model: "bee" });
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect(await Promise.all([ask("ant"), ask("bee")])).toEqual([answer, answer]);
+    }
+  });
+
+  test("that cannot be loaded says why, and does not try again each time", async () => {
+    start({ loadLater: ["bee"] });
+    expect(await ask("bee")).toEqual([503, expect.stringContaining("not loaded yet")]);
+    (await worker.engine("bee")).giveUp("Cannot load model: broken.");
+    for (const path of ["/tokenize", "/api/chat"]) {
+      const response = await post(path, { model: "bee", content: "hello", messages });
+      expect([path, response.status, await response.text()]).toEqual([path, 503, expect.stringContaining("broken")]);
+    }
+    expect(worker.engines("bee")).toBe(1);
+  });
+});
+
+test.each(["unload", "delete", "leave"])(
+  "whoever waits for a model to load hears when that is over: %s",
+  async (end) => {
+    start({ loadLater: ["ant", "bee"], atOnce: 1 });
+    const [ant, bee] = [change("/v1/models/load", { model: "ant" }), change("/v1/models/load", { model: "bee" })];
+    await expect.poll(async () => (await status("bee"))?.state).toBe("waiting");
+    if (end === "unload") for (const model of ["ant", "bee"]) await post("/v1/models/unload", { model });
+    if (end === "delete") {
+      for (const entry of [...worker.models.entries()]) {
+        worker.models.remove(entry);
+        void worker.models.retire(entry.current, "removed");
+      }
+    }
+    if (end === "leave") await worker.close();
+    for (const change of [ant, bee]) expect(await change).toMatchObject({ type: "error", code: "cancelled" });
+  },
+);
 
 test("a session has one stream, whichever models it asks", async () => {
   const gate = createStepGate();

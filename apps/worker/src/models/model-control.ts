@@ -36,13 +36,14 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
 
   /** What is told until the host has loaded, or cannot. */
   function loadingOf(host: ModelHost, done: () => ModelEvent): ModelChange {
-    const change = createConflatedChannel<ModelEvent>(stateEvent(host, done));
+    const now = (): ModelEvent => (isGivenUp(host) ? gaveUp(host) : stateEvent(host, done));
+    const change = createConflatedChannel<ModelEvent>(now());
     if (change.value.type !== "progress") return change;
     const events = host.loading.watch();
     const forget = host.state.onChange(() => follow());
     const follow = (): void => {
       if (change.value.type !== "progress") return;
-      change.set(stateEvent(host, done));
+      change.set(now());
       if (isOver(change)) {
         forget();
         void events.return?.();
@@ -52,6 +53,14 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       for await (const _ of events) follow();
     })();
     return change;
+  }
+
+  /** Nothing follows: somebody has had it unloaded, or it is deleted, or the worker leaves. */
+  function isGivenUp(host: ModelHost): boolean {
+    const { state, loading } = host;
+    return state.name === "unloaded"
+      ? !pool.isWanted(host)
+      : state.name === "loading" && loading.value.type === "failed";
   }
 
   function free(entry: ModelEntry): void {
@@ -195,6 +204,12 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
 
 function isOver(change: ModelChange): boolean {
   return change.value.type !== "progress";
+}
+
+function gaveUp({ name, state, loading }: ModelHost): ModelEvent {
+  const told = state.name === "loading" && loading.value.type === "failed" ? loading.value.message : undefined;
+  const why = told ?? "it was unloaded, or the worker is leaving.";
+  return { type: "error", code: "cancelled", message: `Cannot load model ${name}: ${why}`, retryable: true };
 }
 
 function stateEvent({ state, loading, name }: ModelHost, done: () => ModelEvent): ModelEvent {

@@ -217,6 +217,12 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     events.onGaveUp(loads === 0);
   }
 
+  /** Nothing is loaded from now on. */
+  function stopLoading(): void {
+    leaving = true;
+    if (state.name === "waiting" || state.name === "downloading") state.apply("give_way");
+  }
+
   async function leave(): Promise<void> {
     await dispatcher.still();
     const left = engine;
@@ -290,8 +296,9 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     giveWay: () => state.apply("give_way"),
     load() {
       if (leaving) return;
-      state.apply("load", "the model is loading");
+      // First, so that nobody takes what was told of the last time for this one.
       loading.set({ type: "loading", stage: "loading", progress: 0 });
+      state.apply("load", "the model is loading");
       const before = engine;
       if (before !== undefined) {
         past.starts += before.starts;
@@ -308,13 +315,13 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       return (unloading ??= leave().finally(() => (unloading = undefined)));
     },
     refuse() {
-      leaving = true;
+      stopLoading();
       // Who gave up has told everybody why, and that says more.
       if (state.name === "failed") return;
       dispatcher.refuse(new WaggleError("unavailable", "Cannot run the job: the worker is leaving.", { retryAfterS }));
     },
     abort() {
-      leaving = true;
+      stopLoading();
       dispatcher.abort(new WaggleError("unavailable", "The job was aborted: the worker is leaving."));
       // Whoever still watches the model load is told, and its stream ends like all others.
       if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });

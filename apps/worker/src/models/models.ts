@@ -224,8 +224,7 @@ export function createModels(options: ModelsOptions): Models {
     async retire(hosted, reason) {
       const { host } = hosted;
       await router.idle(host);
-      await pool.unload(host, reason);
-      pool.remove(host);
+      await pool.remove(host, reason);
       await host.stop();
       host.close();
       hosts.delete(host);

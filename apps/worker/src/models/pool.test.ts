@@ -387,6 +387,21 @@ test("what could not be loaded is tried again after half a minute, and at once w
   expect([a.state(), tries]).toEqual(["loading", 3]);
 });
 
+test("what could not be loaded is not tried for a question either, until half a minute is over", async () => {
+  createTestPool(1);
+  const a = actor("a");
+  ask(a);
+  a.host.fail("broken");
+  a.jobs = 0;
+  clock.advance(29_999);
+  pool.want(a.host, "needed");
+  expect([a.state(), a.loads(), pool.isWanted(a.host)]).toEqual(["failed", 1, false]);
+  clock.advance(1);
+  pool.want(a.host, "needed");
+  await settle();
+  expect([a.state(), a.loads(), pool.isWanted(a.host)]).toEqual(["loading", 2, true]);
+});
+
 test("one that fails makes way for the next in line", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
@@ -484,14 +499,14 @@ test("one that is removed does not come back, and its room is the others'", asyn
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   await loadNow(a);
-  const over = pool.unload(a.host, "removed");
+  const over = pool.remove(a.host, "removed");
   ask(b);
-  a.jobs = 1;
-  pool.remove(a.host);
-  expect(b.state()).toBe("loading");
+  pool.want(a.host);
+  expect([b.state(), pool.isWanted(a.host)]).toEqual(["waiting", false]);
   await a.left();
   await over;
-  expect([a.state(), a.loads()]).toEqual(["unloaded", 1]);
+  pool.settled(a.host);
+  expect([a.state(), a.loads(), b.state()]).toEqual(["unloaded", 1, "loading"]);
 });
 
 test("when it is closed nothing loads any more, and no timer is left", async () => {

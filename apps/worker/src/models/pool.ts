@@ -39,15 +39,17 @@ export interface Pool {
   /** Of models that are in memory, or on their way in or out. */
   readonly usedBytes: number;
   add(resident: Resident): void;
-  /** It has left, and does not come back. */
-  remove(host: ModelHost): void;
+  /** Resolves when its engine is gone; it does not come back, whoever wants it. */
+  remove(host: ModelHost, reason: UnloadReason): Promise<void>;
   /**
-   * A job is about to come to it, and `settled` is to follow: loads it, if it is not here. What failed is tried again after a while. `asked` by
-   * name: at once, even where no job waits, and nothing follows.
+   * A job or a question is about to come to it, and `settled` is to follow: loads it, if it is not here. What failed is tried again after a
+   * while. `needed`: also where no job waits, and nothing follows. `asked` by name: likewise, and at once.
    */
-  want(host: ModelHost, asked?: "asked"): void;
-  /** The job that it was wanted for has been accepted or refused. */
+  want(host: ModelHost, asked?: "needed" | "asked"): void;
+  /** The job that it was wanted for has been accepted or refused, or the question has been answered. */
   settled(host: ModelHost): void;
+  /** Whether it loads as soon as it can: there are jobs or questions for it, or somebody has asked for it. */
+  isWanted(host: ModelHost): boolean;
   /** Resolves when its engine is gone. Where jobs wait for it, it comes back; what is done between, it finds. */
   unload(host: ModelHost, reason: UnloadReason, between?: () => void): Promise<void>;
   /** A job of it has ended, and there is no other. */
@@ -77,8 +79,10 @@ interface Place {
   readonly between: (() => void)[];
   /** Who wants it, while it is not here: a job, or somebody by its name, who waits whatever becomes of jobs. */
   wantedBy: "job" | "name" | undefined;
-  /** Jobs that are neither accepted nor refused yet. */
+  /** Jobs that are neither accepted nor refused yet, and questions. */
   coming: number;
+  /** It is about to leave for ever. */
+  removed: boolean;
   usedAt: number;
   loadedAt: number;
   failedAt: number;
@@ -153,7 +157,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   }
 
   function isWanted(held: Place): boolean {
-    return held.wantedBy !== undefined || hasJobs(held);
+    return !held.removed && (held.wantedBy !== undefined || hasJobs(held));
   }
 
   function hasJobs({ coming, resident: { host } }: Place): boolean {
@@ -263,6 +267,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
         between: [],
         wantedBy: undefined,
         coming: 0,
+        removed: false,
         usedAt: clock.now(),
         loadedAt: 0,
         failedAt: -Infinity,
@@ -272,10 +277,11 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       places.set(resident.host, held);
       resident.host.state.onChange((name) => onState(held, name));
     },
-    remove(host) {
+    async remove(host, reason) {
       const held = placeOf(host);
+      held.removed = true;
+      await unload(host, reason);
       forgetExpiry(held);
-      line.delete(held);
       places.delete(host);
       advance();
     },
@@ -284,18 +290,22 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       const held = placeOf(host);
       held.usedAt = clock.now();
       if (asked === undefined) held.coming += 1;
-      if (host.state.name !== "ready") held.wantedBy = asked === undefined ? (held.wantedBy ?? "job") : "name";
       forgetExpiry(held);
       const { name } = host.state;
-      if (name === "unloaded") queue(held);
-      else if (name === "failed" && (asked !== undefined || clock.now() - held.failedAt >= retryAfterMs)) queue(held);
-      else if (name === "ready") startExpiry(held);
+      if (name === "ready") return startExpiry(held);
+      if (name === "failed" && asked !== "asked" && clock.now() - held.failedAt < retryAfterMs) return;
+      held.wantedBy = asked === undefined ? (held.wantedBy ?? "job") : "name";
+      if (!held.removed && (name === "unloaded" || name === "failed")) queue(held);
     },
     settled(host) {
       const held = places.get(host);
       if (held === undefined || closed) return;
       held.coming -= 1;
       if (!hasJobs(held)) rest(held);
+    },
+    isWanted(host) {
+      const held = places.get(host);
+      return held !== undefined && !closed && isWanted(held);
     },
     unload: (host, reason, between) => unload(host, reason, between === undefined ? {} : { between }),
     onIdle(host, { spec }) {

@@ -13,6 +13,9 @@ import type { ModelEntry } from "./model-entry.ts";
 import type { ModelHost } from "./model-host.ts";
 import type { Models } from "./models.ts";
 
+/** How soon a client may ask again that heard why a model cannot be loaded. */
+const retryAfterS = 5;
+
 export interface ServedOptions {
   readonly models: Models;
   /** What the files tell of models that are not loaded. */
@@ -92,25 +95,34 @@ function createServedModel(
     throw notLoaded(what);
   }
 
-  /** Who asks has it loaded, and may ask again. */
+  /** Who asks has it loaded, and may ask again; or hears why it cannot be. */
   function notLoaded(what: string): WaggleError {
     const { host, source, facts } = entry.current;
-    pool.want(host, "asked");
+    pool.want(host, "needed");
+    const { name, reason } = host.state;
+    if (name === "failed" && reason !== undefined) return new WaggleError("unavailable", reason, { retryAfterS });
     const why = source === "download" && facts === undefined ? "downloaded" : "loaded";
     return new WaggleError("unavailable", `Cannot tell ${what}: the model is not ${why} yet.`, { retryAfterS: 1 });
   }
 
-  /** Resolves when it is loaded or cannot be, or when the signal aborts. */
-  async function comesBack(host: ModelHost, signal: AbortSignal): Promise<void> {
-    const over = deferred<void>();
-    const forgetState = host.state.onChange((name) => {
-      if (name === "ready" || name === "failed") over.resolve();
-    });
-    const forgetLeaving = onAbort(signal, over.resolve);
-    pool.want(host, "asked");
-    await over.promise;
+  /** Resolves with what `then` begins in the turn in which it is loaded, before anybody can have it leave, or when it does not load. */
+  async function onceLoaded<T>(host: ModelHost, signal: AbortSignal, then: () => Promise<T>): Promise<T> {
+    const begun = deferred<{ readonly answer: Promise<T> }>();
+    let over = false;
+    const look = (): void => {
+      const { name } = host.state;
+      const isOver = name === "ready" || name === "failed" || (name === "unloaded" && !pool.isWanted(host));
+      if (over || !(isOver || signal.aborted)) return;
+      over = true;
+      begun.resolve({ answer: then() });
+    };
+    const forgetState = host.state.onChange(look);
+    const forgetLeaving = onAbort(signal, look);
+    look();
+    const { answer } = await begun.promise;
     forgetState();
     forgetLeaving();
+    return await answer;
   }
 
   return {
@@ -130,12 +142,19 @@ function createServedModel(
     },
     async query(question, signal) {
       const { host } = entry.current;
-      // One that has been here comes back for whoever asks; for the first load nobody is kept waiting.
-      if (host.state.name !== "ready") {
-        if (host.loads > 0) await comesBack(host, signal);
-        else pool.want(host, "asked");
+      // For the first load nobody is kept waiting.
+      if (host.loads === 0) throw notLoaded("what was asked of it");
+      // One that has been here comes back for whoever asks, and stays for the answer.
+      pool.want(host);
+      try {
+        return await onceLoaded(host, signal, async () => {
+          const { name, reason } = host.state;
+          if (name === "failed" && reason !== undefined) throw new WaggleError("unavailable", reason, { retryAfterS });
+          return await host.dispatcher.query(question, signal);
+        });
+      } finally {
+        pool.settled(host);
       }
-      return await host.dispatcher.query(question, signal);
     },
     get loading() {
       return entry.current.host.loading;

@@ -36,7 +36,7 @@ export interface Dispatcher extends JobDispatcher {
   abort(error: WaggleError): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
-  /** Resolves when the engine holds nothing of any job; jobs may wait meanwhile. */
+  /** Resolves when the engine holds nothing of any job, and no question waits for an answer; jobs may wait meanwhile. */
   still(): Promise<void>;
   /** Jobs that wait for a slot. */
   readonly waiting: number;

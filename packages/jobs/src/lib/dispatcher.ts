@@ -58,7 +58,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const waiting = createWaitingJobs(options.queue);
   const timers = createJobTimers(clock);
   const preflight = createPreflight({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
-  const queries = createQueries({ send: engine.send, ready: () => engine.ready, clock });
+  const queries = createQueries({ engine, clock, onLeft: () => stillness.changed() });
   const expectations = createExpectations({ ready: () => engine.ready, waitMs: options.queue.waitMs });
   const positions = createPositions({
     clock,
@@ -75,7 +75,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** By sequence, what the engine holds: also of jobs that have ended while it still cleans up after them. */
   const held = new Map<string, Job>();
   const idleness = createIdleness(() => registry.liveCount === 0);
-  const stillness = createIdleness(() => held.size === 0);
+  const stillness = createIdleness(() => held.size === 0 && queries.waiting === 0);
   const { uidPrefix = "j" } = options;
   let refusal: WaggleError | undefined;
   let serial = 0;

@@ -13,7 +13,7 @@ function setUp() {
   const send = (command: EngineCommand): void => {
     if (command.type === "query") sent.push(command.id);
   };
-  const queries = createQueries({ send, ready: () => true, clock });
+  const queries = createQueries({ engine: { ready: true, send }, clock, onLeft: () => {} });
   const ask = (chars: number, signal = stays) =>
     queries
       .ask<"tokenize">(

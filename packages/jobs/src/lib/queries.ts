@@ -29,12 +29,15 @@ export interface Queries {
   answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
   /** Nobody will answer any more: whoever waits is told why. */
   abandon(why: string): void;
+  /** Questions that wait for an answer. */
+  readonly waiting: number;
 }
 
 export interface QueriesOptions {
-  readonly send: (command: EngineCommand) => void;
-  readonly ready: () => boolean;
+  readonly engine: { readonly ready: boolean; send(command: EngineCommand): void };
   readonly clock: Clock;
+  /** A question waits no longer. */
+  readonly onLeft: () => void;
 }
 
 interface WaitingQuery {
@@ -44,7 +47,7 @@ interface WaitingQuery {
   readonly answered: Deferred<EngineQueryResult>;
 }
 
-export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
+export function createQueries({ engine, clock, onLeft }: QueriesOptions): Queries {
   const waiting = new Map<string, WaitingQuery>();
   /** Those of them that are long and not with the engine yet, the oldest first. */
   const line = new Set<WaitingQuery>();
@@ -66,7 +69,7 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
     waiting.set(query.id, query);
     waitingLength += length;
     if (length > shortLength) line.add(query);
-    else send({ type: "query", id: query.id, question });
+    else engine.send({ type: "query", id: query.id, question });
     sendNext();
     return query;
   }
@@ -74,6 +77,7 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
   function leave(query: WaitingQuery): void {
     if (waiting.delete(query.id)) waitingLength -= query.length;
     line.delete(query);
+    onLeft();
   }
 
   function sendNext(): void {
@@ -81,12 +85,12 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
     if (long !== undefined || next === undefined) return;
     line.delete(next);
     long = next.id;
-    send({ type: "query", id: next.id, question: next.question });
+    engine.send({ type: "query", id: next.id, question: next.question });
   }
 
   return {
     async ask(question, signal) {
-      if (!ready()) throw unavailable("it is not loaded");
+      if (!engine.ready) throw unavailable("it is not loaded");
       if (signal.aborted) throw clientLeft();
       const query = enter(question);
       const { answered } = query;
@@ -116,6 +120,9 @@ export function createQueries({ send, ready, clock }: QueriesOptions): Queries {
       long = undefined;
       line.clear();
       for (const { answered } of waiting.values()) answered.reject(unavailable(why));
+    },
+    get waiting() {
+      return waiting.size;
     },
   };
 }
