@@ -36,11 +36,13 @@ interface Pull {
 }
 
 export function createPulls({ pull: settings, offline, now, onPulled }: PullsOptions): Pulls {
+  /** Those that can be joined; one that nobody waits for any more ends by itself. */
   const pulls = new Map<string, Pull>();
+  const running = new Set<Pull>();
 
   function begin(reference: string, name: string | undefined): Pull {
     if (offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
-    if (pulls.size >= mostPulls) {
+    if (running.size >= mostPulls) {
       throw new WaggleError("resource_exhausted", `Cannot download ${reference}: ${mostPulls} others are under way.`, {
         retryAfterS: 10,
       });
@@ -58,10 +60,18 @@ export function createPulls({ pull: settings, offline, now, onPulled }: PullsOpt
     const over = pullModel(reference, { ...settings, signal: stop.signal, onProgress })
       .then((pulled) => change.set({ type: "done", model: onPulled(pulled, name) }))
       .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)))
-      .finally(() => pulls.delete(reference));
-    const pull = { change, stop, over, waiting: 0 };
+      .finally(() => {
+        forget(reference, pull);
+        running.delete(pull);
+      });
+    const pull: Pull = { change, stop, over, waiting: 0 };
     pulls.set(reference, pull);
+    running.add(pull);
     return pull;
+  }
+
+  function forget(reference: string, pull: Pull): void {
+    if (pulls.get(reference) === pull) pulls.delete(reference);
   }
 
   return {
@@ -75,12 +85,14 @@ export function createPulls({ pull: settings, offline, now, onPulled }: PullsOpt
           if (released) return;
           released = true;
           pull.waiting -= 1;
-          if (pull.waiting === 0) pull.stop.abort();
+          if (pull.waiting > 0) return;
+          forget(reference, pull);
+          pull.stop.abort();
         },
       };
     },
     async stop() {
-      const all = [...pulls.values()];
+      const all = [...running];
       for (const { stop } of all) stop.abort();
       await Promise.all(all.map(({ over }) => over));
     },
