@@ -125,10 +125,11 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** The only model of a worker that has to load it: then the worker is as well as its model. */
   function isAll(host: ModelHost): boolean {
-    return models.entries().length === 1 && models.main?.current.host === host && preloaded.includes(host);
+    const { main } = models;
+    return models.entries().length === 1 && main?.current.host === host && preloaded.includes(main);
   }
 
-  let preloaded: readonly ModelHost[] = [];
+  let preloaded: readonly ModelEntry[] = [];
 
   function onState(host: ModelHost, to: ModelStateName, from: ModelStateName): void {
     metrics.stateTransitions.inc({ machine: "model", from, to });
@@ -177,13 +178,10 @@ export function createWorker(options: WorkerOptions): Worker {
     app,
     report,
     start() {
-      preloaded = models
-        .entries()
-        .filter(isNeeded)
-        .map(({ current }) => current.host);
-      for (const host of preloaded) awaited.add(host);
+      preloaded = models.entries().filter(isNeeded);
+      for (const { current } of preloaded) awaited.add(current.host);
       state.apply("listening", "the model is loading");
-      for (const host of preloaded) models.pool.want(host, "asked");
+      for (const { current } of preloaded) models.pool.want(current.host, "asked");
       if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
     },
     refuse() {

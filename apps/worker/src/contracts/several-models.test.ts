@@ -341,9 +341,29 @@ describe("a swap", () => {
   test("in place answers who waited, by the old file where the new one cannot be loaded", async () => {
     start({ loadLater: ["bee"] });
     const swapped = post("/v1/models/swap", { model: "ant", reference: "bee" });
-    (await worker.engine("bee")).giveUp("Cannot load model: broken.");
+    const bee = await worker.engine("bee");
+    const waiting = await stream("ant");
+    for (const [method, path] of [
+      ["POST", "/v1/models/swap"],
+      ["DELETE", "/v1/models/ant"],
+    ] as const) {
+      const body = JSON.stringify({ model: "ant", reference: "bee" });
+      const init = { method, headers: { host: "localhost" }, ...(method === "POST" ? { body } : {}) };
+      expect((await worker.app.request(path, init)).status, `${method} meanwhile`).toBe(409);
+    }
+    bee.giveUp("Cannot load model: broken.");
     expect(await (await swapped).text()).toContain("broken");
+    await expectAnswer(waiting, "ant.gguf", "to ant [eog:9]");
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+    expect(await change("/v1/models/swap", { model: "ant", reference: "ant" })).toMatchObject({ type: "done" });
+  });
+
+  test("that has no room for both is refused, and the old file stays", async () => {
+    start({ atOnce: 1 });
+    await change("/v1/models/load", { model: "ant" });
+    const response = await post("/v1/models/swap", { model: "ant", reference: "bee" });
+    expect([response.status, await response.text()]).toEqual([429, expect.stringContaining("unload_first")]);
+    expect([(await status("ant"))?.state, worker.engines("bee")]).toEqual(["ready", 0]);
   });
 });
 
@@ -355,6 +375,29 @@ test("what Waggle has not downloaded is not deleted", async () => {
     expect.stringContaining("has not downloaded its file"),
   ]);
   await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+});
+
+test("what another model is served from as well is not deleted", async () => {
+  start({ models: ["ant"] });
+  const rest = { aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
+  for (const name of ["cat", "dog"]) {
+    worker.models.add({ name, ...rest });
+    await change("/v1/models/load", { model: name });
+  }
+  const response = await worker.app.request("/v1/models/cat", { method: "DELETE", headers: { host: "localhost" } });
+  expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("same file")]);
+  await expectAnswer(await stream("cat"), "ant.gguf", "to cat [eog:9]");
+});
+
+test.each(["/v1/models/copy", "/api/delete"])("a copy is deleted alone: %s", async (path) => {
+  start();
+  const before = worker.models.entries().length;
+  expect((await post("/api/copy", { source: "ant", destination: "copy" })).status).toBe(200);
+  const init = { method: "DELETE", headers: { host: "localhost" } };
+  const body = JSON.stringify({ model: "COPY:latest" });
+  const response = await worker.app.request(path, path.startsWith("/api") ? { ...init, body } : init);
+  expect([response.status, worker.models.entries().length]).toEqual([200, before]);
+  expect((await status("ant"))?.aliases).toEqual([]);
 });
 
 describe("in network mode", () => {

@@ -1,4 +1,5 @@
 // Owns the changes that an operator asks for: load, unload, pin, swap, fetch, delete, one more name. Each says what becomes of it.
+import { resolve } from "node:path";
 import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
 import type { ModelControl, ModelChange } from "@waggle/front";
@@ -64,14 +65,14 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   }
 
   function free(entry: ModelEntry): void {
-    if (entry.next === undefined) return;
+    if (entry.next === undefined && !entry.swapping) return;
     throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
   }
 
   /** @throws WaggleError resource_exhausted */
   async function requireRoom(entry: ModelEntry, next: HostedFile): Promise<void> {
     const { memory } = await options.prepare(next);
-    if (memory === undefined || pool.hasRoom(memory.total, [entry.current.host])) return;
+    if (pool.hasRoom(memory?.total ?? 0, [entry.current.host])) return;
     throw new WaggleError(
       "resource_exhausted",
       `Cannot load both files of ${entry.name} at the same time: memory does not suffice. With unload_first the old one leaves before.`,
@@ -106,22 +107,20 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   /** The old file leaves once its running jobs have ended; what waits is answered by the new one, or by the old one where that cannot be loaded. */
   function swapInPlace(entry: ModelEntry, reference: string, source: ModelSource): ModelChange {
     const { current } = entry;
-    const old = { reference: current.reference, source: current.source, facts: current.facts };
+    entry.swapping = true;
     const change: ConflatedChannel<ModelEvent> = createConflatedChannel<ModelEvent>({
       type: "progress",
       stage: "waiting",
     });
     void (async () => {
-      await pool.unload(current.host, "replaced", () =>
-        Object.assign(current, { reference, source, facts: undefined }),
-      );
+      await pool.unload(current.host, "replaced", () => {
+        const former = { reference: current.reference, source: current.source, facts: current.facts };
+        Object.assign(current, { reference, source, facts: undefined, former });
+      });
       pool.want(current.host, "asked");
       const loading = loadingOf(current.host, () => ({ type: "done", model: statusOf(entry) }));
       for await (const event of loading.watch()) {
-        if (event.type === "error") {
-          Object.assign(current, old);
-          pool.want(current.host, "asked");
-        }
+        if (event.type !== "progress") entry.swapping = false;
         change.set(event);
         if (event.type !== "progress") return;
       }
@@ -173,6 +172,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     pull: (reference, name) => pulls.join(reference, name),
     async remove(name) {
       const entry = models.named(name);
+      if (entry.aliases.delete(name)) return 0;
       free(entry);
       const { current } = entry;
       const path = current.facts?.path ?? current.host.info?.modelPath;
@@ -180,6 +180,13 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         throw new WaggleError(
           "forbidden",
           `Cannot delete model ${entry.name}: Waggle has not downloaded its file, and deletes no other.`,
+        );
+      }
+      const other = models.entries().find((one) => one !== entry && filesOf(one).includes(resolve(path)));
+      if (other !== undefined) {
+        throw new WaggleError(
+          "conflict",
+          `Cannot delete model ${entry.name}: ${other.name} is served from the same file.`,
         );
       }
       models.remove(entry);
@@ -200,6 +207,14 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       entry.aliases.add(alias);
     },
   };
+}
+
+/** Absolute paths of what it is served from now, and soon. */
+function filesOf({ current, next }: ModelEntry): readonly string[] {
+  return [current, next].flatMap((one) => {
+    const path = one?.facts?.path ?? one?.host.info?.modelPath ?? one?.reference;
+    return path === undefined ? [] : [resolve(path)];
+  });
 }
 
 function isOver(change: ModelChange): boolean {

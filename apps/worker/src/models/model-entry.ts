@@ -29,6 +29,8 @@ export interface HostedFile {
   readonly settings: ModelSettings;
   /** Once it is on disk and somebody has looked at it. */
   facts: ModelFileFacts | undefined;
+  /** The file before it, to which the host goes back should this one not load. */
+  former?: Pick<HostedFile, "reference" | "source" | "facts"> | undefined;
 }
 
 export interface ModelEntry {
@@ -41,6 +43,8 @@ export interface ModelEntry {
   readonly keepAliveMs: number;
   current: HostedFile;
   next: HostedFile | undefined;
+  /** The host of now is about to have another file. */
+  swapping: boolean;
   readonly leaving: Set<HostedFile>;
 }
 

@@ -211,8 +211,10 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
 
   function fail(message: string): void {
     log.error({ model: name }, `model_failed: ${message}`);
+    const goesBack = events.goesBack();
     state.apply("fail", message);
     loading.set({ type: "failed", message });
+    if (goesBack) return;
     dispatcher.refuse(new WaggleError("unavailable", message, { retryAfterS }));
     events.onGaveUp(loads === 0);
   }

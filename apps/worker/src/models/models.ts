@@ -126,9 +126,18 @@ export function createModels(options: ModelsOptions): Models {
         onReady(info, loadMs) {
           const memory = hosted.facts?.plan?.memoryAt(info.contextSize);
           if (memory !== undefined) pool.know(host, { memory });
+          hosted.former = undefined;
           options.onReady(host, info, loadMs);
         },
         onGaveUp: (never) => options.onGaveUp(host, never),
+        goesBack() {
+          const { former } = hosted;
+          if (former === undefined) return false;
+          Object.assign(hosted, former, { former: undefined });
+          // Once it has failed.
+          queueMicrotask(() => pool.want(host, "asked"));
+          return true;
+        },
         onIdle(last) {
           pool.onIdle(host, last);
           shares.update();
@@ -164,6 +173,7 @@ export function createModels(options: ModelsOptions): Models {
       keepAliveMs: spec.keepAliveMs ?? options.keepAliveMs,
       current: createHost(spec.name, () => entry, { reference, source, settings }),
       next: undefined,
+      swapping: false,
       leaving: new Set(),
     };
     entries.push(entry);

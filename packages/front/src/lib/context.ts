@@ -146,7 +146,10 @@ export interface ModelControl {
   swap(name: string, reference: string, how: { readonly unloadFirst: boolean }): Promise<ModelChange>;
   /** Whoever asks for the same one gets the same change. */
   pull(reference: string, name: string | undefined): ModelPull;
-  /** Bytes that are free again. @throws WaggleError forbidden when its file is not one that was downloaded */
+  /**
+   * Bytes that are free again. An alias goes alone, and the model stays. @throws WaggleError forbidden when its file is not one that was
+   * downloaded, conflict when another model is served from it
+   */
   remove(name: string): Promise<number>;
   /** One more name for it. @throws WaggleError conflict when it is taken */
   alias(name: string, alias: string): void;

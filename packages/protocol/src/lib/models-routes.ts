@@ -87,7 +87,8 @@ export const modelRoutes = {
   deleteModel: {
     method: "delete",
     path: "/v1/models/:id",
-    summary: "Unload a model and delete its files, where Waggle has downloaded them; never a file that was given.",
+    summary:
+      "Unload a model and delete its files, where Waggle has downloaded them; never a file that was given. An alias goes alone.",
     status: 200,
     response: ModelDeletedSchema,
     errors: changeErrors,

@@ -151,7 +151,7 @@ export const ollamaRoutes = {
   ollamaDelete: {
     method: "delete",
     path: "/api/delete",
-    summary: "Delete a model that was downloaded; others are refused.",
+    summary: "Delete a model that was downloaded; others are refused. A copy goes alone.",
     request: OllamaModelRequestSchema,
     status: 200,
     errors: [...modelErrors, "forbidden", "conflict"],

@@ -15,7 +15,7 @@ import { eventChunks } from "../../event-chunks.ts";
 import { requireAdmin } from "../../require-admin.ts";
 import { streamResponse } from "../../stream-response.ts";
 import { ollamaVersion, runningModel, shownModel, tagOf } from "./model-facts.ts";
-import { askedModel, askedName } from "./model-name.ts";
+import { askedModel, askedName, isNameOf } from "./model-name.ts";
 import { pullLine, pulled } from "./pull.ts";
 
 type ModelRoute = Exclude<
@@ -101,9 +101,11 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
       return c.body(null, 200);
     },
     async ollamaDelete(c) {
-      const { served } = askedModel(await readName(c), { ...models, fallback: undefined });
+      const { asked, served } = askedModel(await readName(c), { ...models, fallback: undefined });
       requireAdmin(c);
-      await control.remove(served.name);
+      // As Ollama's copies, an alias goes alone.
+      const alias = isNameOf(asked, served.name) ? undefined : served.aliases.find((one) => isNameOf(asked, one));
+      await control.remove(alias ?? served.name);
       return c.body(null, 200);
     },
     ollamaBlob(c) {
