@@ -400,6 +400,18 @@ test.each(["/v1/models/copy", "/api/delete"])("a copy is deleted alone: %s", asy
   expect((await status("ant"))?.aliases).toEqual([]);
 });
 
+test("a swap that waits for a job ends when the worker leaves", async () => {
+  start({ atOnce: 1 });
+  await change("/v1/models/load", { model: "ant" });
+  vi.spyOn(await worker.engine("ant"), "send").mockImplementation(() => {});
+  const reader = await stream("ant");
+  const swapped = change("/v1/models/swap", { model: "ant", reference: "bee", unload_first: true });
+  await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
+  await worker.close();
+  expect(await swapped).toMatchObject({ type: "error", code: "cancelled" });
+  expect(endOf((await reader.rest()).events)).toMatchObject({ type: "error" });
+});
+
 describe("in network mode", () => {
   const tokens = createTokenTable([
     { name: "root", token: "root-secret", admin: true },

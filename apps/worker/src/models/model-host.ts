@@ -330,6 +330,8 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     async stop() {
       await Promise.all([modelHash.stop(), engine?.stop()]);
+      // It says nothing more of what it held: whoever waits for that waits no longer.
+      dispatcher.onEngineLost(new WaggleError("unavailable", "The worker is leaving."));
     },
     close() {
       dispatcher.stop();

@@ -92,17 +92,17 @@ function createServedModel(
       const fileName = basename(path);
       return { chatFormat, prompts: { fileName, chatTemplate, bos, eos } };
     }
-    throw notLoaded(what);
+    throw notLoaded(`Cannot tell ${what}`);
   }
 
   /** Who asks has it loaded, and may ask again; or hears why it cannot be. */
-  function notLoaded(what: string): WaggleError {
+  function notLoaded(failed: string): WaggleError {
     const { host, source, facts } = entry.current;
     pool.want(host, "needed");
     const { name, reason } = host.state;
     if (name === "failed" && reason !== undefined) return new WaggleError("unavailable", reason, { retryAfterS });
     const why = source === "download" && facts === undefined ? "downloaded" : "loaded";
-    return new WaggleError("unavailable", `Cannot tell ${what}: the model is not ${why} yet.`, { retryAfterS: 1 });
+    return new WaggleError("unavailable", `${failed}: the model is not ${why} yet.`, { retryAfterS: 1 });
   }
 
   /** Resolves with what `then` begins in the turn in which it is loaded, before anybody can have it leave, or when it does not load. */
@@ -138,12 +138,12 @@ function createServedModel(
     chatFormat: async () => (await told("how the model's answers are written")).chatFormat,
     prompts: async () => (await told("what the model's prompts are made of")).prompts,
     requireLoaded() {
-      if (entry.current.host.info === undefined) throw notLoaded("what the model is loaded with");
+      if (entry.current.host.info === undefined) throw notLoaded("Cannot tell what the model is loaded with");
     },
     async query(question, signal) {
       const { host } = entry.current;
       // For the first load nobody is kept waiting.
-      if (host.loads === 0) throw notLoaded("what was asked of it");
+      if (host.loads === 0) throw notLoaded("Cannot ask the model");
       // One that has been here comes back for whoever asks, and stays for the answer.
       pool.want(host);
       try {
