@@ -412,6 +412,17 @@ test("a swap that waits for a job ends when the worker leaves", async () => {
   expect(endOf((await reader.rest()).events)).toMatchObject({ type: "error" });
 });
 
+test.each([
+  ["bee:latest", 409],
+  ["BEE", 409],
+  ["", 400],
+  ["a\nb", 400],
+])("a copy may not be called %j", async (destination, code) => {
+  start();
+  expect((await post("/api/copy", { source: "ant", destination })).status).toBe(code);
+  expect((await status("ant"))?.aliases).toEqual([]);
+});
+
 describe("in network mode", () => {
   const tokens = createTokenTable([
     { name: "root", token: "root-secret", admin: true },

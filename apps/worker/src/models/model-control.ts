@@ -6,6 +6,7 @@ import type { ModelControl, ModelChange } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
+import { findNamed } from "./model-names.ts";
 import type { ModelHost } from "./model-host.ts";
 import type { Models } from "./models.ts";
 import type { LoadPlan } from "./pool.ts";
@@ -196,8 +197,9 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     },
     alias(name, alias) {
       const entry = models.named(name);
-      const taken = models.entries().some((other) => other.name === alias || other.aliases.has(alias));
-      if (taken) throw new WaggleError("conflict", `Cannot call model ${entry.name} "${alias}": that name is taken.`);
+      // Also but for capitals or a tag: it would take the other one's jobs.
+      if (findNamed(models.entries(), alias) !== undefined)
+        throw new WaggleError("conflict", `Cannot call model ${entry.name} "${alias}": that name is taken.`);
       if (entry.aliases.size >= mostAliases) {
         throw new WaggleError(
           "resource_exhausted",

@@ -48,7 +48,7 @@ export function createOperations(options: OperationsOptions): {
       const here = models.entries().find(({ current }) => current.facts?.path === path || current.reference === path);
       if (here !== undefined) return served.statusOf(here);
       const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
-      if (name !== undefined && taken.has(name)) {
+      if (name !== undefined && findNamed(models.entries(), name) !== undefined) {
         throw new WaggleError("conflict", `Cannot serve the model as ${name}: that name is taken. It is downloaded.`);
       }
       const own = name ?? uniqueName(nameOf(reference ?? path), taken);

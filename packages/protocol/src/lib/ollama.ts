@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { KeepAliveSchema } from "./keep-alive.ts";
 import { requestLimits } from "./limits.ts";
+import { ModelNameSchema } from "./models.ts";
 import { WideSeedSchema } from "./seed.ts";
 import { ToolsSchema } from "./tools.ts";
 
@@ -183,6 +184,6 @@ export const OllamaPullRequestSchema = z
 export const OllamaCopyRequestSchema = z
   .object({
     source: z.string().max(requestLimits.modelChars),
-    destination: z.string().max(requestLimits.modelChars),
+    destination: ModelNameSchema,
   })
   .meta({ id: "OllamaCopyRequest" });
