@@ -87,6 +87,23 @@ describe("starting", () => {
     expect(stderr).toContain(`process ${process.pid}`);
   });
 
+  it.each([
+    [["--alias", "bee=ant"], 'Cannot serve two models as \\"bee\\"'],
+    [["--pin", "wasp"], 'Cannot find model \\"wasp\\": this worker serves bee, ant.'],
+  ])("whose models do not go together, as %j, exits with 64 and says why", async (flags, why) => {
+    const models = ["--model", "bee=b.gguf", "--model", "ant=a.gguf"];
+    const { code, stderr } = await runDaemon("worker", [
+      "--local-mode",
+      "--backend",
+      "fake",
+      "--port",
+      "0",
+      ...models,
+      ...flags,
+    ]);
+    expect([code, stderr]).toEqual([64, expect.stringContaining(why)]);
+  });
+
   it("that cannot load the model: queued jobs end, the progress stream says so, exit code 75", async () => {
     const worker = await spawnDaemon("worker", [
       ...["--local-mode", "--port", "0", "--backend", "fake"],

@@ -1,7 +1,7 @@
 // Owns the worker as a process: what it is told becomes a daemon, and the daemon's end becomes an exit code.
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "@waggle/async";
-import { exitCodes } from "@waggle/protocol";
+import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Logger } from "@waggle/telemetry";
@@ -89,6 +89,9 @@ async function run(
     if (error instanceof PortTakenError) {
       log.error(error.message);
       leaveWith(exitCodes.portTaken);
+    } else if (error instanceof WaggleError && error.code === "invalid_argument") {
+      log.error(error.message);
+      leaveWith(exitCodes.badConfiguration);
     } else {
       log.fatal({ err: error }, "Cannot start the worker.");
       leaveWith(exitCodes.internal);

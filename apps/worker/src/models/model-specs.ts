@@ -1,11 +1,12 @@
 // Owns which models a worker serves from its start: those that it is told, and those that lie in its folder.
 import { resolve } from "node:path";
 import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models";
+import { WaggleError } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
 import { embeddedModelPath } from "../embedded-model.ts";
 import type { ModelSpec } from "./models.ts";
 
-/** @throws Error when an alias or a pin names a model that there is not, or two have the same name */
+/** @throws WaggleError invalid_argument when an alias or a pin names a model that there is not, two have the same name, or the folder cannot be read */
 export async function modelSpecsOf(config: WorkerConfig): Promise<readonly ModelSpec[]> {
   const given = givenSpecs(config);
   const lying = config.servesFolder && config.backend !== "fake" ? await specsInFolder(config, given) : [];
@@ -48,7 +49,12 @@ async function specsInFolder({ modelsFolder }: WorkerConfig, given: readonly Bar
       source: "download",
     }));
   const names = [...taken, ...downloaded.flatMap(({ name }) => name ?? [])];
-  const found = await scanFolder(modelsFolder, { except: [...paths, ...known], taken: names });
+  const found = await scanFolder(modelsFolder, { except: [...paths, ...known], taken: names }).catch(
+    (error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${why}`);
+    },
+  );
   return [...downloaded, ...found.map(({ name, path }): BareSpec => ({ name, reference: path, source: "folder" }))];
 }
 
@@ -64,9 +70,12 @@ function withRights(
     ...(defaultModel === undefined ? [] : [defaultModel]),
   ]) {
     if (names.includes(name) || (sole && specs[0]?.name === undefined)) continue;
-    throw new Error(`Cannot find model "${name}": this worker serves ${names.join(", ") || "none"}.`);
+    throw new WaggleError(
+      "invalid_argument",
+      `Cannot find model "${name}": this worker serves ${names.join(", ") || "none"}.`,
+    );
   }
-  return specs.map((spec) => {
+  const named = specs.map((spec) => {
     const isMeant = (name: string): boolean => sole || spec.name === name;
     return {
       ...spec,
@@ -74,4 +83,10 @@ function withRights(
       pinned: spec.pinned === true || pinnedModels.some(isMeant),
     };
   });
+  const all = named.flatMap(({ name, aliases: others }) => [
+    ...new Set([...(name === undefined ? [] : [name]), ...others]),
+  ]);
+  const twice = all.find((name, index) => all.indexOf(name) < index);
+  if (twice === undefined) return named;
+  throw new WaggleError("invalid_argument", `Cannot serve two models as "${twice}".`);
 }
