@@ -165,7 +165,8 @@ describe("a client that leaves", () => {
       });
     }
     await waitUntil(async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()), 5_000);
-    await waitUntil(async () => (await worker.client.health()).slots.busy === 0, 5_000);
+    // One whose end was seen late has a job by then, whose prompt is computed on for whoever tries again: ten seconds long.
+    await waitUntil(async () => (await worker.client.health()).slots.busy === 0, 20_000);
   });
 
   it("frees the slot", async () => {
