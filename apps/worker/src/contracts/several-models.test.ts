@@ -441,6 +441,7 @@ describe("in network mode", () => {
     ["POST", "/api/copy", { source: "ant", destination: "x" }],
     ["DELETE", "/api/delete", { model: "ant" }],
     ["POST", "/api/pull", { model: "x" }],
+    ["POST", "/api/generate", { model: "ant", keep_alive: 0 }],
   ])("%s %s is an admin's", async (method, path, body) => {
     start({ access: { localMode: false, tokens: () => tokens } });
     const ask = async (headers: Record<string, string>): Promise<number> => {

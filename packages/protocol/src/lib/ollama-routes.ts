@@ -33,7 +33,7 @@ const downloadErrors = [
   "unavailable",
 ] as const satisfies readonly ErrorCode[];
 const submitErrors = [...jobErrors, "not_found"] as const satisfies readonly ErrorCode[];
-const answerErrors = [...submitErrors, "unimplemented"] as const satisfies readonly ErrorCode[];
+const answerErrors = [...submitErrors, "forbidden", "unimplemented"] as const satisfies readonly ErrorCode[];
 
 export const ollamaRoutes = {
   ollamaVersion: {

@@ -7,6 +7,7 @@ import type { AppContext, AppOptions, ServedModel } from "../../context.ts";
 import type { Generation, Handler } from "../../dialect.ts";
 import { schemaGrammarFor } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
+import { requireAdmin } from "../../require-admin.ts";
 import { requestContextOf } from "../../wishes.ts";
 import { chatForm, generateForm, loadedAnswer, ollamaCollector, ollamaFraming } from "./answer.ts";
 import type { AnswerForm } from "./answer.ts";
@@ -43,6 +44,7 @@ export function createOllamaRoutes(
     form: AnswerForm,
   ): Promise<Response> {
     if (keepAlive != null && keepAliveMs(keepAlive) === 0) {
+      requireAdmin(c);
       await control.unload(served.name);
       return c.json(loadedAnswer(form, "unload"));
     }
