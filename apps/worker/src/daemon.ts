@@ -81,7 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? server.url,
     prepare,
-    createEngine({ host, reference, facts, settings }, events) {
+    createEngine({ host, reference, facts, settings, loaded }, events) {
       const contextSize = facts?.plan?.contextSize ?? settings.contextSize;
       const together = Math.min(config.maxLoadedModels, worker.models.hosts().length);
       const prefixes = prefixFolder?.shareOf(host.key, together);
@@ -92,6 +92,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         env: options.env,
         clock,
         log,
+        loadedBefore: loaded === reference,
         onStopped: prefixes?.release,
       });
     },

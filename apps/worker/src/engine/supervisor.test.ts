@@ -36,7 +36,7 @@ function createFakeEngine(pid: number | undefined): FakeEngine {
 
 type Fork = (pid: number) => FakeEngine;
 
-function setUp(fork: Fork = createFakeEngine) {
+function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
   const clock = createFakeClock();
   const engines: FakeEngine[] = [];
   const heard: string[] = [];
@@ -46,6 +46,7 @@ function setUp(fork: Fork = createFakeEngine) {
   const supervisor = createSupervisor({
     start: { type: "start" } as EngineStart,
     env: {},
+    loadedBefore,
     clock,
     log: createLogger({
       level: "info",
@@ -237,6 +238,17 @@ describe("an engine that is stopped", () => {
     }
     expect(worker.heard.slice(2)).toEqual(["death: hung", "lost", "start"]);
   });
+});
+
+it.each([
+  [false, ["start", "death: signal", "gave up at first"]],
+  [true, ["start", "death: signal", "start"]],
+])("that dies on its first load, of a file that was loaded before: %s", (loadedBefore, heard) => {
+  const worker = setUp(createFakeEngine, { loadedBefore });
+  worker.supervisor.start();
+  worker.die();
+  worker.clock.advance(0);
+  expect(worker.heard.map((what) => what.replace(/(at first):.*/, "$1"))).toEqual(heard);
 });
 
 it("has no timer left when it has stopped", async () => {

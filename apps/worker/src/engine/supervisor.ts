@@ -38,6 +38,8 @@ export interface SupervisorOptions extends EngineHostEvents {
   readonly loadTimeoutMs: number;
   /** So many deaths in a row, none after a minute of service, are a crash loop; how long loading takes does not matter. */
   readonly crashLoopDeaths: number;
+  /** An engine has loaded this file before: then only an engine that says so itself cannot load it. */
+  readonly loadedBefore?: boolean;
   /** After the last process, when it was told to stop. */
   readonly onStopped?: (() => void) | undefined;
   /** Default: a real process. */
@@ -180,7 +182,8 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     deathsInARow += 1;
     options.onDeath(death.reason);
     if (servedMs !== undefined) options.onLost(death.reason, death.message);
-    if (!everReady) options.onGaveUp(death.message, true);
+    const isVerdict = death.reason === "load_failed" || options.loadedBefore !== true;
+    if (!everReady && isVerdict) options.onGaveUp(death.message, true);
     else if (deathsInARow >= options.crashLoopDeaths) {
       const loop = `The engine died ${deathsInARow} times in a row, never after a minute of service.`;
       options.onGaveUp(`${loop} The last time: ${death.message}`, false);

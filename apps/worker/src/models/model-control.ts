@@ -117,6 +117,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       await pool.unload(current.host, "replaced", () => {
         const former = { reference: current.reference, source: current.source, facts: current.facts };
         Object.assign(current, { reference, source, facts: undefined, former });
+        current.host.forget();
       });
       pool.want(current.host, "asked");
       const loading = loadingOf(current.host, () => ({ type: "done", model: statusOf(entry) }));

@@ -29,6 +29,8 @@ export interface HostedFile {
   readonly settings: ModelSettings;
   /** Once it is on disk and somebody has looked at it. */
   facts: ModelFileFacts | undefined;
+  /** The reference of the file that an engine has loaded last. */
+  loaded?: string;
   /** The file before it, to which the host goes back should this one not load. */
   former?: Pick<HostedFile, "reference" | "source" | "facts"> | undefined;
 }

@@ -58,6 +58,8 @@ export interface ModelHost {
   wait(why: string): void;
   /** Nobody needs it any more. */
   giveWay(): void;
+  /** Another file takes the place of the one that it had. */
+  forget(): void;
   /** Begins to load. */
   load(): void;
   /** It cannot be loaded: what waits for it ends with this. */
@@ -296,6 +298,9 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       state.apply("wait", why);
     },
     giveWay: () => state.apply("give_way"),
+    forget() {
+      info = undefined;
+    },
     load() {
       if (leaving) return;
       // First, so that nobody takes what was told of the last time for this one.

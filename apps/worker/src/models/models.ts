@@ -127,6 +127,7 @@ export function createModels(options: ModelsOptions): Models {
           const memory = hosted.facts?.plan?.memoryAt(info.contextSize);
           if (memory !== undefined) pool.know(host, { memory });
           hosted.former = undefined;
+          hosted.loaded = hosted.reference;
           options.onReady(host, info, loadMs);
         },
         onGaveUp: (never) => options.onGaveUp(host, never),
