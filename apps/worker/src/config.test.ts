@@ -483,6 +483,9 @@ test("--help lists every flag but the hidden ones, with defaults, examples and e
   expect(help).toMatch(/^Limits:$/m);
   for (const code of [0, 64, 69, 70, 75, 130, 143]) expect(help).toMatch(new RegExp(`^ +${code} +\\S`, "m"));
   expect(help).toContain("waggle-worker --local-mode\n");
+  const examples = /^Examples:\n((?: .*\n)+)\nExit codes:$/m.exec(help)?.[1]?.trimEnd().split("\n") ?? [];
+  expect(examples).toHaveLength(5);
+  for (const example of examples) expect(example).toMatch(/^ {2}(WAGGLE_\w+=… )?waggle-worker --/);
   expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
 });
 

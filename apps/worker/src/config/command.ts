@@ -103,18 +103,11 @@ Values:
   see a command line. HF_TOKEN opens private Hugging Face models.
 
 Examples:
-<<<<<<< HEAD
   ${program} --local-mode
   ${program} --local-mode --ollama
   ${program} --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
+  ${program} --local-mode --model chat=./llama-3.2-1b-q4_k_m.gguf --model embed=hf:user/embedder:Q8_0
   WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
-=======
-  waggle-worker --local-mode
-  waggle-worker --local-mode --ollama
-  waggle-worker --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
-  waggle-worker --local-mode --model chat=./llama-3.2-1b-q4_k_m.gguf --model embed=hf:user/embedder:Q8_0
-  WAGGLE_API_TOKEN=… waggle-worker --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
->>>>>>> e2aba57 (WIP: serving options)
 
 Exit codes:
 ${Object.entries(codes)

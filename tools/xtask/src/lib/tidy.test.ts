@@ -33,6 +33,14 @@ describe("a source file", () => {
     expect(fileProblems("packages/x/src/lib/string-utils.ts", "// Owns a.\n")).toHaveLength(1);
     expect(fileProblems("packages/x/src/lib/outils.ts", "// Owns a.\n")).toEqual([]);
   });
+
+  it("has no conflict of two branches in it, not within a text either", () => {
+    for (const marker of ["<".repeat(7), ">".repeat(7)]) {
+      expect(
+        fileProblems("packages/x/src/lib/a.ts", `// Owns a.\nconst help = \`\n${marker} main\n\`;\n`),
+      ).toHaveLength(1);
+    }
+  });
 });
 
 describe("the index of decisions", () => {

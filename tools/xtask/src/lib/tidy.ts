@@ -6,6 +6,8 @@ import { staleDocs } from "./generated-docs.ts";
 const readmeHeadings = ["## Use", "## Limits", "## Not for"];
 /** The last words of a file name that say nothing about what is in it. */
 const emptyNames = /(^|-)(utils?|helpers?|managers?|misc|common|data)\.tsx?$/;
+/** As git leaves it in a file that it could not merge; within a text no compiler finds it. */
+const conflictMarker = /^(?:<{7}|>{7}) /m;
 
 /** One line for each thing that is not tidy, with its path from the root. */
 export function tidyProblems(root: string): string[] {
@@ -68,6 +70,7 @@ export function fileProblems(path: string, source: string): string[] {
     ...(speaksForItself || /^(#!.*\n)?\/\/ \S/.test(source)
       ? []
       : [`${path}: does not open with a comment that says what it owns`]),
+    ...(conflictMarker.test(source) ? [`${path}: a conflict of two branches is left in it`] : []),
     ...(emptyNames.test(path.slice(path.lastIndexOf("/") + 1)) ? [`${path}: this name says nothing`] : []),
   ];
 }
