@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { InterruptedError } from "../cli-error.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
 
-const bytes = Buffer.alloc(2 ** 20, "bee");
+const bytes = Buffer.alloc(2 ** 20, "GGUF bee");
 const sha256 = createHash("sha256").update(bytes).digest("hex");
 const storyTeller = fileURLToPath(new URL("../../../../models/waggle-tiny-stories.gguf", import.meta.url));
 

@@ -7,8 +7,8 @@ import { startModelServer } from "../testing/model-server.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { pullModel } from "./pull-model.ts";
 
-const content = Buffer.alloc(300_000, "waggle ");
-const newer = Buffer.alloc(300_000, "newer ");
+const content = Buffer.alloc(300_000, "GGUF waggle ");
+const newer = Buffer.alloc(300_000, "GGUF newer ");
 const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 const partialKey = "0123456789abcdef";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startModelServer, type ModelServer } from "../testing/model-server.ts";
+import { startModelServer, type ModelServer, type ModelServerOptions } from "../testing/model-server.ts";
 import { downloadModel, type DownloadOptions } from "./download.ts";
 import { parseReference } from "./parse-reference.ts";
 import type { PullProgress } from "./progress.ts";
@@ -14,8 +14,12 @@ import { resolveModel } from "./resolve-model.ts";
 
 const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 /** Enough for a piece for each of four connections. */
-const content = randomBytes(20_000_000);
-const other = randomBytes(content.length);
+const content = randomModel(20_000_000);
+const other = randomModel(content.length);
+
+function randomModel(size: number): Buffer {
+  return Buffer.concat([Buffer.from("GGUF"), randomBytes(size - 4)]);
+}
 
 let folder: string;
 beforeEach(() => {
@@ -178,7 +182,7 @@ describe("several connections", () => {
 describe("a file that changes on the server", () => {
   test.each([
     ["by its ETag", { content, etag: '"old"' }, { content: other, etag: '"new"' }],
-    ["by its size", { content, etag: '"1"' }, { content: other.subarray(1_000), etag: '"1"' }],
+    ["by its size", { content, etag: '"1"' }, { content: other.subarray(0, -1_000), etag: '"1"' }],
     [
       "by the hash that the hub tells",
       { content, linkedSha256: sha256Of(content) },
@@ -248,6 +252,35 @@ test("a server that sends other bytes than it was asked for is refused", async (
   const refused = resolveModel(`${server.url}/story.gguf`, { folder, offline: false });
   await expect(refused).rejects.toThrow(/: the file changed while it was downloaded$/);
   expect(filesThere().filter((name) => name.endsWith(".gguf"))).toEqual([]);
+});
+
+describe("what is no model", () => {
+  const page = Buffer.from("<html>Log in to go on".padEnd(3_000_000));
+
+  test.each<[string, Omit<ModelServerOptions, "content">]>([
+    ["is refused at its beginning, and nothing of it stays", { etag: '"1"' }],
+    ["is refused where the server knows no ranges", { chunked: true }],
+    ["is refused whatever its hash", { linkedSha256: sha256Of(page) }],
+  ])("%s", async (_name, options) => {
+    let refuse = (): void => {};
+    const isRefused = new Promise<void>((resolve) => (refuse = resolve));
+    await using server = await startModelServer({
+      ...options,
+      content: page,
+      // Nothing but the first piece comes before it is refused.
+      beforePiece: async (at) => await (at === 0 ? undefined : isRefused),
+    });
+    const pulling = download(`${server.url}/login.gguf`, server, { connections: 1 }).finally(() => refuse());
+    await expect(pulling).rejects.toThrow(/^Cannot download model .*: what the server sends is not a GGUF file\.?$/);
+    expect(filesThere()).toEqual([]);
+  });
+
+  test("is refused when it is shorter than what models begin with", async () => {
+    await using server = await startModelServer({ content: Buffer.from("GG"), chunked: true });
+    const refused = download(`${server.url}/short.gguf`, server, {});
+    await expect(refused).rejects.toThrow("not a GGUF file");
+    expect(filesThere()).toEqual([]);
+  });
 });
 
 test("a trickle is no stall", async () => {

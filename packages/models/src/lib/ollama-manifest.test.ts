@@ -11,7 +11,7 @@ import { parseReference } from "./parse-reference.ts";
 import { pullModel } from "./pull-model.ts";
 import { readModelHeader } from "./read-header.ts";
 
-const content = Buffer.alloc(300_000, "waggle ");
+const content = Buffer.alloc(300_000, "GGUF waggle ");
 const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 const layer = (type: string, bytes: Buffer) => ({
   mediaType: `application/vnd.ollama.image.${type}`,
@@ -86,12 +86,12 @@ test("a model's header is read from the registry's blob", async () => {
   const manifest = { layers: [layer("model", content)] };
   await using registry = await startRegistry({ "/v2/library/story/manifests/8b": manifest }, [], cdn.url);
   const reading = readModelHeader("ollama:story:8b", { folder, offline: false, ollamaEndpoint: registry.url });
-  await expect(reading).rejects.toThrow(/^Cannot read model ollama:story:8b: not a GGUF file/);
+  await expect(reading).rejects.toThrow(/^Cannot read model ollama:story:8b: GGUF version/);
   expect(cdn.requests).toEqual([`GET /v2/library/story/blobs/sha256:${sha256Of(content)} bytes=0-262143`]);
 });
 
 test("a blob that is another than its digest is removed", async () => {
-  await using cdn = await startModelServer({ content: Buffer.alloc(content.length, "other ") });
+  await using cdn = await startModelServer({ content: Buffer.alloc(content.length, "GGUF other ") });
   const manifest = { layers: [layer("model", content)] };
   await using registry = await startRegistry({ "/v2/bee/story/manifests/latest": manifest }, [], cdn.url);
   const refused = pullModel("ollama:bee/story", { folder, ollamaEndpoint: registry.url });

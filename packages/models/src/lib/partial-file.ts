@@ -16,6 +16,8 @@ const journalEnding = ".json";
 const begunPattern = /^([\da-f]{16}\.part(\.json)?|json\.[\da-f]{8})$/;
 /** Of the library that downloaded for earlier versions; what it left cannot be continued. */
 const formerEnding = ".ipull";
+/** What every model begins with. A page that asks to log in, or an archive, comes with an answer of 200 as well. */
+const modelMagic = Buffer.from("GGUF");
 /** A process that is killed has lost what arrived since then. Before it, the bytes are brought to the disk. */
 const saveIntervalMs = 1_000;
 
@@ -30,11 +32,11 @@ export interface PartialFile extends AsyncDisposable {
   readonly doneBytes: number;
   /** The gaps of a file of this size, in order. */
   missing(sizeBytes: number): readonly ByteRange[];
-  /** @throws DownloadError when the disk is full; what is there stays */
+  /** @throws DownloadError when the disk is full, and what is there stays; when it is no model, and then the file goes */
   write(at: number, bytes: Uint8Array): Promise<void>;
   /** Starts again with nothing. */
   clear(): Promise<void>;
-  /** Checks the hash and gives the file its name. @throws DownloadError when the hash is another; then the file is gone */
+  /** Checks the hash and gives the file its name. @throws DownloadError when the hash is another or it is no model; then the file is gone */
   complete(): Promise<void>;
 }
 
@@ -69,6 +71,7 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
   let savedAt = performance.now();
   let saving: Promise<void> | undefined;
   let ended = false;
+  let isModel: boolean | undefined;
 
   async function save(): Promise<void> {
     if (journal === undefined || ended) return;
@@ -92,12 +95,21 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
     if (journal !== undefined) await orDiskError(writeJournal(journal, ranges.list));
   }
 
+  /** As soon as its beginning is here: nobody waits an hour for the wrong file. */
+  async function requireModel(isWhole: boolean): Promise<void> {
+    if (isModel === true || (!isWhole && ranges.prefixBytes < modelMagic.length)) return;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(modelMagic.length), 0, modelMagic.length, 0);
+    isModel = ranges.prefixBytes >= bytesRead && buffer.equals(modelMagic);
+    if (!isModel) throw new DownloadError("what the server sends is not a GGUF file");
+  }
+
   async function write(at: number, bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       const { bytesWritten } = await orDiskError(file.write(bytes, done, bytes.length - done, at + done));
       ranges.add(at + done, at + done + bytesWritten);
       done += bytesWritten;
     }
+    await requireModel(false);
     if (wanted !== undefined) hash.follow(ranges.prefixBytes);
     saveInTime();
   }
@@ -110,6 +122,7 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
       await removePartials(path);
       throw new DownloadError(`the file is damaged: its SHA-256 is ${found}, and ${wanted} is right; it was removed`);
     }
+    await requireModel(true);
     // Another process that took this download for given up may have written more of it.
     await file.truncate(ranges.doneBytes);
     // The name must not be on the disk before the bytes are.
@@ -134,15 +147,17 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
       await hash.stop();
       await saving;
       ranges.clear();
+      isModel = undefined;
       await begin();
     },
     complete,
     async [Symbol.asyncDispose]() {
       await hash.stop();
       await saving;
-      await save().catch(() => {});
+      if (isModel !== false) await save().catch(() => {});
       await file.close();
-      if (resumeKey === undefined) await rm(partial, { force: true });
+      if (isModel === false) await removePartials(path);
+      else if (resumeKey === undefined) await rm(partial, { force: true });
     },
   };
 }

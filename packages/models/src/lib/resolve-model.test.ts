@@ -12,8 +12,8 @@ import { parseReference } from "./parse-reference.ts";
 import type { PullProgress } from "./progress.ts";
 import { resolveModel } from "./resolve-model.ts";
 
-const content = Buffer.alloc(1_000_000, "waggle ");
-const longContent = Buffer.alloc(20_000_000, "waggle ");
+const content = Buffer.alloc(1_000_000, "GGUF waggle ");
+const longContent = Buffer.alloc(20_000_000, "GGUF waggle ");
 const sha256Of = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
 let folder: string;
@@ -362,7 +362,7 @@ describe("a download that is cut off", () => {
   });
 
   test("is never continued with another version of the file", async () => {
-    const old = Buffer.alloc(content.length, "old ");
+    const old = Buffer.alloc(content.length, "GGUF old ");
     const options = { folder, offline: false };
     const stopped = new AbortController();
     await using before = await startModelServer({ content: old, etag: '"old"' });
