@@ -79,7 +79,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
       architecture: info?.file?.architecture ?? facts?.card?.architecture,
       quantization: info?.file?.quantization ?? facts?.card?.quantization,
       parameters: info?.parameters ?? facts?.card?.parameters,
-      file_bytes: info?.modelBytes ?? facts?.bytes,
+      file_bytes: facts?.bytes ?? info?.modelBytes,
       context_size: info?.contextSize,
       trained_context_size: info?.trainedContextSize ?? facts?.card?.trainedContext,
       embedding_size: info?.embeddingSize ?? undefined,

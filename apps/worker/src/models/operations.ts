@@ -44,20 +44,31 @@ export function createOperations(options: OperationsOptions): {
     pull: downloadsOf(config),
     offline: config.offline,
     now,
-    onPulled({ path, reference }, name) {
-      const here = models.entries().find(({ current }) => current.facts?.path === path || current.reference === path);
-      if (here !== undefined) return served.statusOf(here);
-      const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
-      if (name !== undefined && findNamed(models.entries(), name) !== undefined) {
-        throw new WaggleError("conflict", `Cannot serve the model as ${name}: that name is taken. It is downloaded.`);
-      }
-      const own = name ?? uniqueName(nameOf(reference ?? path), taken);
-      const spec = { name: own, aliases: [], reference: path, source: "download", pinned: false } as const;
-      const entry = models.add(spec);
-      void options.describe?.(entry.current);
+    requireFree,
+    async onPulled({ path, reference }, name) {
+      const entry = models.entries().find((one) => pathOf(one) === path) ?? addDownload(path, reference, name);
+      // So that its size and what it can do are told with it.
+      await options.describe?.(entry.current);
       return served.statusOf(entry);
     },
   });
+
+  function addDownload(path: string, reference: string | undefined, name: string | undefined): ModelEntry {
+    const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
+    // Somebody may have taken it meanwhile.
+    if (name !== undefined && findNamed(models.entries(), name) !== undefined)
+      throw nameTaken(name, " It is downloaded.");
+    const own = name ?? uniqueName(nameOf(reference ?? path), taken);
+    return models.add({ name: own, aliases: [], reference: path, source: "download", pinned: false });
+  }
+
+  /** @throws WaggleError conflict when another model bears the name: nothing has been downloaded by then */
+  async function requireFree(reference: string, name: string): Promise<void> {
+    const holder = findNamed(models.entries(), name);
+    if (holder === undefined) return;
+    const here = await catalogue.find(reference);
+    if (here === undefined || pathOf(holder) !== here.path) throw nameTaken(name);
+  }
 
   /** @throws WaggleError invalid_argument */
   async function resolveReference(
@@ -90,4 +101,12 @@ export function createOperations(options: OperationsOptions): {
     removeFiles: async (path) => (await catalogue.remove(path)).bytes,
   });
   return { control, pulls };
+}
+
+function pathOf({ current }: ModelEntry): string {
+  return current.facts?.path ?? current.reference;
+}
+
+function nameTaken(name: string, more = ""): WaggleError {
+  return new WaggleError("conflict", `Cannot serve the model as ${name}: that name is taken.${more}`);
 }

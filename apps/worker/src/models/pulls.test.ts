@@ -25,6 +25,7 @@ test("who asks for one that everybody else has just left does not hear that it w
     pull: { folder },
     offline: false,
     now: () => 0,
+    requireFree: async () => {},
     onPulled: () => {
       throw new Error("Nothing comes");
     },

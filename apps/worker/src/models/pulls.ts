@@ -17,8 +17,10 @@ export interface PullsOptions {
   /** Nothing is downloaded. */
   readonly offline: boolean;
   readonly now: () => number;
+  /** Before anything is asked of a server. @throws WaggleError conflict when another model has this name */
+  readonly requireFree: (reference: string, name: string) => Promise<void>;
   /** It is here: serves it, and says as what. @throws WaggleError conflict when its name is taken */
-  readonly onPulled: (pulled: PulledModel, name: string | undefined) => ModelStatus;
+  readonly onPulled: (pulled: PulledModel, name: string | undefined) => Promise<ModelStatus>;
 }
 
 export interface Pulls {
@@ -35,7 +37,7 @@ interface Pull {
   waiting: number;
 }
 
-export function createPulls({ pull: settings, offline, now, onPulled }: PullsOptions): Pulls {
+export function createPulls({ pull: settings, offline, now, requireFree, onPulled }: PullsOptions): Pulls {
   /** Those that can be joined; one that nobody waits for any more ends by itself. */
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
@@ -57,8 +59,12 @@ export function createPulls({ pull: settings, offline, now, onPulled }: PullsOpt
       toldStage = progress.stage;
       change.set(progressEvent(progress));
     };
-    const over = pullModel(reference, { ...settings, signal: stop.signal, onProgress })
-      .then((pulled) => change.set({ type: "done", model: onPulled(pulled, name) }))
+    const fetched = async (): Promise<ModelStatus> => {
+      if (name !== undefined) await requireFree(reference, name);
+      return await onPulled(await pullModel(reference, { ...settings, signal: stop.signal, onProgress }), name);
+    };
+    const over = fetched()
+      .then((model) => change.set({ type: "done", model }))
       .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)))
       .finally(() => {
         forget(reference, pull);

@@ -11,6 +11,7 @@ import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Models } from "../models/models.ts";
 import { createOperations } from "../models/operations.ts";
 import type { LoadPlan } from "../models/pool.ts";
+import { describeModel } from "../models/prepare.ts";
 import type { HostedFile } from "../models/model-entry.ts";
 import { createWorker } from "../worker.ts";
 import { createInlineEngine } from "./inline-engine.ts";
@@ -22,6 +23,8 @@ export interface SeveralModelsOptions {
   readonly models: readonly string[];
   /** Where the files are, for a test that has any. */
   readonly folder?: string;
+  /** Where downloads are kept. Default: a folder that is not there, and nothing is downloaded. */
+  readonly modelsFolder?: string;
   /** Most of them in memory; all of them by default. */
   readonly atOnce?: number;
   readonly aliases?: Readonly<Record<string, readonly string[]>>;
@@ -60,7 +63,8 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   const config = {
     ...inlineConfigOf({ slots: options.slots, access: options.access }),
     defaultModel: options.defaultModel,
-    modelsFolder: "/nonexistent/waggle-models",
+    offline: options.modelsFolder === undefined,
+    modelsFolder: options.modelsFolder ?? "/nonexistent/waggle-models",
   };
   const made = new Map<string, InlineEngine[]>();
   const awaited = new Map<string, Deferred<InlineEngine>>();
@@ -70,6 +74,12 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     if (!models.map(fileOf).includes(reference))
       throw new WaggleError("unavailable", `Cannot load model ${reference}: no such file`);
     return { memory: undefined };
+  }
+
+  async function describe(hosted: HostedFile): Promise<void> {
+    const offline = { folder: config.modelsFolder, offline: true };
+    const { signal } = new AbortController();
+    await describeModel(hosted, { resolve: offline, signal, budgetBytes: undefined, onMissing: () => {} });
   }
 
   function awaitedEngine(name: string, nth: number): Deferred<InlineEngine> {
@@ -119,7 +129,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     onReady: () => {},
     onFirstLoadFailed: () => {},
     createControl: (all, served) =>
-      createOperations({ config, models: all, served, prepare, now: () => clock.now() }).control,
+      createOperations({ config, models: all, served, prepare, describe, now: () => clock.now() }).control,
   });
   worker.start();
   return {
