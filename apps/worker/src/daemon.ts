@@ -158,7 +158,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   async function describe(hosted: HostedFile): Promise<void> {
     const { host, source } = hosted;
     if (source === "fake" || hosted.facts !== undefined || host.state.name !== "unloaded") return;
-    const plan = await describeModel(hosted, preparing);
+    const onMissing = (reason: string): void => log.warn({ model: host.name }, `model_missing: ${reason}`);
+    const plan = await describeModel(hosted, { ...preparing, onMissing });
     if (plan !== undefined && worker.models.pool.memoryOf(host) === undefined) worker.models.pool.know(host, plan);
   }
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { embeddedModelPath } from "../embedded-model.ts";
 import type { HostedFile } from "./model-entry.ts";
-import { prepareModel } from "./prepare.ts";
+import { describeModel, prepareModel } from "./prepare.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -53,16 +53,26 @@ test("what is missing is an error that names it", async () => {
   );
 });
 
+test("a named file that is not there is told of before anybody asks for it, and what is to be downloaded is not", async () => {
+  const missing: string[] = [];
+  const describing = { ...options(), onMissing: (reason: string) => void missing.push(reason) };
+  expect(await describeModel(hostedFile("/nowhere/x.gguf"), describing)).toBeUndefined();
+  expect(await describeModel(hostedFile("hf:user/repo:Q4_0"), describing)).toBeUndefined();
+  copyFileSync(embeddedModelPath(), join(folder, "a.gguf"));
+  expect(await describeModel(hostedFile(join(folder, "a.gguf")), describing)).toBeDefined();
+  expect(missing).toEqual(["Cannot load model /nowhere/x.gguf: no such file"]);
+});
+
 test("what is no model is the engine's to refuse, which says why", async () => {
   const path = join(folder, "a.gguf");
   copyFileSync(import.meta.filename, path);
   const hosted = hostedFile(path);
   expect(await prepareModel(hosted, options())).toEqual({ memory: undefined });
-  expect(hosted.facts).toMatchObject({ path, card: undefined });
+  expect(hosted.facts).toMatchObject({ path, card: undefined, bytes: statSync(path).size });
 });
 
 test("a download is told about as it arrives", async () => {
-  const bytes = Buffer.alloc(1_000_000);
+  const bytes = Buffer.alloc(1_000_000, "GGUF");
   const server = createServer(({ headers }, response) => {
     const [, from = "0", to] = /bytes=(\d+)-(\d*)/.exec(headers.range ?? "") ?? [];
     const end = to === undefined || to === "" ? bytes.length - 1 : Number(to);

@@ -35,7 +35,7 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
   if (hosted.reference === reference)
     hosted.facts = {
       path,
-      bytes: header?.fileBytes ?? 0,
+      bytes: header?.fileBytes ?? statSync(path).size,
       modifiedAt: statSync(path).mtime.toISOString(),
       card: header === undefined ? undefined : modelCardOf(header),
       plan,
@@ -43,12 +43,18 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
   return { memory: plan?.memory };
 }
 
-/** Looks at a file that is on disk already; undefined where it is not, or is no model. */
-export async function describeModel(hosted: HostedFile, options: PrepareOptions): Promise<LoadPlan | undefined> {
+export interface DescribeOptions extends PrepareOptions {
+  /** A file that the operator has named is not there, say by a slip of the keys: why, before anybody asks for it in vain. */
+  readonly onMissing: (reason: string) => void;
+}
+
+/** Looks at a file that is on disk already; undefined where it is not. */
+export async function describeModel(hosted: HostedFile, options: DescribeOptions): Promise<LoadPlan | undefined> {
   try {
     return await prepareModel(hosted, { ...options, resolve: { ...options.resolve, offline: true } });
-  } catch {
-    // Whoever wants it is told why.
+  } catch (error) {
+    // Whoever wants it is told why; what is to be downloaded is not here yet.
+    if (!/^(?:hf|ollama|https?):/i.test(hosted.reference)) options.onMissing((error as Error).message);
     return undefined;
   }
 }
