@@ -82,6 +82,14 @@ describe("without a worker", () => {
       err: expect.stringContaining("What has come is kept: the same command goes on from there.\n") as string,
     });
     expect((await waggle(["list"])).out).toMatch(/^slow +1\.00 MiB +begun, \d+ %/m);
+    for (const command of ["show", "run", "fit"]) {
+      expect(await waggle([command, "slow", ...(command === "run" ? ["Hello"] : [])])).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(
+          /slow is not whole \(begun, \d+ %\)\. "waggle pull http:.*" gets the rest\.\n$/,
+        ) as string,
+      });
+    }
   });
 
   it("what makes no sense is refused with a sentence", async () => {

@@ -29,6 +29,17 @@ export async function pickDownload(config: Pick<CliConfig, "modelsFolder">, want
   );
 }
 
+/** One that can be read. @throws CliError naming what there is, or how to get the rest of it */
+export async function pickWholeDownload(
+  config: Pick<CliConfig, "modelsFolder">,
+  wanted: string,
+): Promise<DownloadedModel> {
+  const model = await pickDownload(config, wanted);
+  if (model.state === "whole") return model;
+  const rest = model.reference === undefined ? "" : ` "waggle pull ${model.reference}" gets the rest.`;
+  throw new CliError(`${model.name} is not whole (${downloadState(model)}).${rest}`);
+}
+
 export function downloadSize({ bytes, totalBytes }: DownloadedModel): string {
   return formatBytes(totalBytes ?? bytes);
 }

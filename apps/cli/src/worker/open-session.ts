@@ -4,7 +4,7 @@ import type { WorkerClient } from "@waggle/client";
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
-import { pickDownload } from "../local/downloads.ts";
+import { pickWholeDownload } from "../local/downloads.ts";
 import { modelsOf } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
 import { findWorker } from "./reach.ts";
@@ -47,7 +47,7 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
 
 /** Something that a worker could load though no worker has it. */
 export function isFileOrReference(text: string): boolean {
-  return /^(hf|ollama|https?):/.test(text) || /\.gguf$/i.test(text) || (text.includes("/") && existsSync(text));
+  return /^(hf|ollama|https?):/i.test(text) || /\.gguf$/i.test(text) || (text.includes("/") && existsSync(text));
 }
 
 /** A worker of our own, with this model or its own one. @throws CliError when it cannot be started, or the model cannot be loaded */
@@ -69,7 +69,7 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
 /** A worker takes files and references; a name is that of a download. */
 async function fileOf({ config }: Context, model: string | undefined): Promise<readonly string[]> {
   if (model === undefined) return [];
-  return [isFileOrReference(model) ? model : (await pickDownload(config, model)).path];
+  return [isFileOrReference(model) ? model : (await pickWholeDownload(config, model)).path];
 }
 
 async function whenReady(
