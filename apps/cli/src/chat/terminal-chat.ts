@@ -6,8 +6,7 @@ import { CliError, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import { createStatusLine } from "../terminal/status-line.ts";
 import { createWordWrap } from "../terminal/word-wrap.ts";
-import type { Session } from "../worker/open-session.ts";
-import { modelsOf } from "../worker/model-names.ts";
+import type { ChatModels } from "./chat-models.ts";
 import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";
 import type { ChatHistory } from "./history.ts";
@@ -19,36 +18,33 @@ import { completeSlash, isSlashCommand, runSlashCommand } from "./slash-commands
 export interface TerminalChatOptions {
   readonly context: Context;
   readonly output: NodeJS.WritableStream;
-  readonly session: Session;
+  readonly models: ChatModels;
   readonly conversation: Conversation;
   readonly history: ChatHistory;
 }
 
 /** Resolves when the person leaves. */
 export async function chatInTerminal(options: TerminalChatOptions): Promise<void> {
-  const { context, output, session, history } = options;
+  const { context, output, models, history } = options;
   const { out, signal } = context;
   const pastes = createPastes();
   const composer = createComposer();
   const keyboard = createKeyboard({ stdin: context.stdin, write: out.write, collapse: pastes.collapse });
   const status = createStatusLine(out);
   let conversation = options.conversation;
-  let { modelName } = session;
-  let models: readonly string[] = [];
+  let { modelName } = models.session;
+  let names: readonly string[] = [];
   let stats = "";
 
   async function askModels(): Promise<void> {
-    models = await modelsOf(session.client, signal).then(
-      (all) => all.filter(({ kind }) => kind === undefined || kind === "generate").map(({ name }) => name),
-      () => [modelName],
-    );
+    names = await models.names().catch(() => [modelName]);
   }
 
   function next(): Promise<TypedLine> {
     return readLine(keyboard, output, {
       prompt: composer.open ? out.style.dim("... ") : out.style.cyan("> "),
       history: history.entries.map(pastes.collapse).toReversed(),
-      complete: (line) => completeSlash(line, models),
+      complete: (line) => completeSlash(line, names),
     });
   }
 
@@ -57,13 +53,23 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
     const release = keyboard.hold(() => stop.abort());
     const whole = AbortSignal.any([stop.signal, signal]);
     try {
-      const events = session.client.inference(requestFor(conversation, prompt), { signal: whole });
+      const events = models.session.client.inference(requestFor(conversation, prompt), { signal: whole });
       const outcome = await showAnswer(events, { out, status, forPerson: true, signal: whole });
       signal.throwIfAborted();
       conversation = withTurn(conversation, prompt, outcome);
       stats = statsOf(outcome);
       if (outcome.error !== undefined) complain(new CliError(outcome.error.message));
       else say(outcome.stopped ? "Stopped." : stats);
+    } finally {
+      release();
+    }
+  }
+
+  async function switchTo(name: string): Promise<void> {
+    const stop = new AbortController();
+    const release = keyboard.hold(() => stop.abort());
+    try {
+      await models.use(name, stop.signal);
     } finally {
       release();
     }
@@ -86,7 +92,8 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
       return true;
     }
     if (/^\/model( |$)/.test(message)) await askModels();
-    const outcome = runSlashCommand(message, { conversation, modelName, models, stats });
+    const outcome = runSlashCommand(message, { conversation, modelName, models: names, stats });
+    if (outcome.modelName !== undefined) await switchTo(outcome.modelName);
     conversation = outcome.conversation ?? conversation;
     modelName = outcome.modelName ?? modelName;
     say(outcome.say ?? "");
@@ -95,6 +102,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
 
   try {
     await askModels();
+    const { session } = models;
     const where = session.ownWorker ? ", in a worker of its own" : ` at ${session.url}`;
     say(`${modelName}${where}. /help lists the commands, Ctrl-D leaves.\n`);
     let interrupted = false;

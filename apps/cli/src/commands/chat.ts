@@ -2,14 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CliError, exitCodes } from "../cli-error.ts";
-import type { Run } from "../command.ts";
+import type { Context, Run } from "../command.ts";
 import { parseSetting } from "../answer/request-settings.ts";
+import { createChatModels, type ChatModels } from "../chat/chat-models.ts";
 import type { Conversation } from "../chat/conversation.ts";
 import { createHistory } from "../chat/history.ts";
 import { chatThroughPipes } from "../chat/piped-chat.ts";
 import { chatInTerminal } from "../chat/terminal-chat.ts";
 import { createProgressView } from "../terminal/progress.ts";
-import { openSession } from "../worker/open-session.ts";
+import { listDownloads } from "../local/downloads.ts";
+import { modelsOf } from "../worker/model-names.ts";
+import { openOwnSession, openSession, type Session } from "../worker/open-session.ts";
 
 export const run: Run = async (context, words) => {
   const settings = Object.fromEntries(words.list("set").map(parseSetting));
@@ -17,11 +20,9 @@ export const run: Run = async (context, words) => {
   const [model] = words.args;
   const session = await openSession(context, { url: words.text("url"), model, onProgress: progress.show });
   progress.clear();
+  const models = modelsFor(context, session, model, progress);
   try {
-    const info = await session.client.info({ signal: context.signal });
-    if (info.kind !== undefined && info.kind !== "generate" && session.model === undefined) {
-      throw new CliError(`${session.modelName} writes no answers: its kind is ${info.kind}.`);
-    }
+    await requireWriter(session, context.signal);
     const conversation: Conversation = {
       system: words.text("system"),
       messages: [],
@@ -32,10 +33,49 @@ export const run: Run = async (context, words) => {
     if (context.stdin.isTTY && context.out.isTerminal) {
       const path = words.has("history") ? join(context.config.stateFolder, "chat-history") : undefined;
       const history = createHistory(path);
-      await chatInTerminal({ context, output: process.stdout, session, conversation, history });
+      await chatInTerminal({ context, output: process.stdout, models, conversation, history });
     } else await chatThroughPipes(context, session, conversation);
     return exitCodes.ok;
   } finally {
-    await session.close();
+    await models.session.close();
   }
 };
+
+function modelsFor(
+  context: Context,
+  session: Session,
+  model: string | undefined,
+  progress: ReturnType<typeof createProgressView>,
+): ChatModels {
+  return createChatModels({
+    session,
+    model,
+    served: async ({ client }) => {
+      const models = await modelsOf(client, context.signal);
+      return models.filter(({ kind }) => kind === undefined || kind === "generate").map(({ name }) => name);
+    },
+    downloads: async () =>
+      (await listDownloads(context.config)).filter(({ state }) => state === "whole").map(({ name }) => name),
+    async open(name, signal) {
+      const wish = { url: undefined, model: name, onProgress: progress.show };
+      try {
+        const opened = await openOwnSession({ ...context, signal }, wish);
+        await requireWriter(opened, signal).catch(async (error: unknown) => {
+          await opened.close();
+          throw error;
+        });
+        return opened;
+      } finally {
+        progress.clear();
+      }
+    },
+    signal: context.signal,
+  });
+}
+
+/** @throws CliError for a model that embeds or ranks */
+async function requireWriter({ client, model, modelName }: Session, signal: AbortSignal): Promise<void> {
+  const { kind } = await client.info({ signal });
+  if (kind === undefined || kind === "generate" || model !== undefined) return;
+  throw new CliError(`${modelName} writes no answers: its kind is ${kind}.`);
+}

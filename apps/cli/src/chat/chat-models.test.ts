@@ -1,0 +1,79 @@
+// Switching models within a chat, where a worker runs and where the chat has brought one along.
+import { expect, it } from "vitest";
+import { CliError, InterruptedError } from "../cli-error.ts";
+import type { Session } from "../worker/open-session.ts";
+import { createChatModels, type ChatModels } from "./chat-models.ts";
+
+interface World {
+  readonly models: ChatModels;
+  /** What was opened and closed, in order. */
+  readonly done: string[];
+  readonly chat: AbortController;
+}
+
+function world(ownWorker: boolean, wanted?: string): World {
+  const done: string[] = [];
+  const chat = new AbortController();
+  const sessionOf = (model: string | undefined): Session => ({
+    client: {} as Session["client"],
+    url: "http://127.0.0.1:1",
+    model: undefined,
+    modelName: `The ${model ?? "story teller"}`,
+    ownWorker,
+    close: async () => void done.push(`close ${model}`),
+  });
+  const models = createChatModels({
+    session: sessionOf(wanted),
+    model: wanted,
+    served: async () => ["ant", "bee"],
+    downloads: async () => ["bee", "broken", "wasp"],
+    async open(model, signal) {
+      if (model === "wasp") signal.throwIfAborted();
+      if (model === "broken") throw new CliError("Cannot load model broken: not a GGUF file.");
+      done.push(`open ${model}`);
+      return sessionOf(model);
+    },
+    signal: chat.signal,
+  });
+  return { models, done, chat };
+}
+
+const never = new AbortController().signal;
+
+it("a worker that runs has its models, and stays the chat's", async () => {
+  const { models, done } = world(false);
+  expect(await models.names()).toEqual(["ant", "bee"]);
+  const { session } = models;
+  await models.use("bee", never);
+  expect([models.session === session, done]).toEqual([true, []]);
+});
+
+it("a worker of our own gives way to one with the download that is wanted, and comes back", async () => {
+  const { models, done } = world(true);
+  expect(await models.names()).toEqual(["The story teller", "bee", "broken", "wasp"]);
+  await models.use("The story teller", never);
+  await models.use("bee", never);
+  expect(models.session.modelName).toBe("The bee");
+  expect(await models.names()).toEqual(["The story teller", "bee", "broken", "wasp"]);
+  await models.use("The story teller", never);
+  expect(done).toEqual(["close undefined", "open bee", "close bee", "open undefined"]);
+});
+
+it("the model that the chat began with is listed once", async () => {
+  expect(await world(true, "bee").models.names()).toEqual(["The bee", "broken", "wasp"]);
+});
+
+it("where the other cannot be loaded, or nobody waits for it, the former one answers on", async () => {
+  const { models, done } = world(true);
+  await expect(models.use("broken", never)).rejects.toThrow("Cannot load model broken: not a GGUF file.");
+  await expect(models.use("wasp", AbortSignal.abort())).rejects.toThrow("Stopped. The story teller answers on.");
+  expect(models.session.modelName).toBe("The story teller");
+  expect(done).toEqual(["close undefined", "open undefined", "close undefined", "open undefined"]);
+});
+
+it("a chat that is interrupted opens nothing more", async () => {
+  const { models, done, chat } = world(true);
+  chat.abort(new InterruptedError());
+  await expect(models.use("wasp", never)).rejects.toThrow(InterruptedError);
+  expect(done).toEqual(["close undefined"]);
+});
