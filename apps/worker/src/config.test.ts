@@ -489,6 +489,12 @@ test("--help lists every flag but the hidden ones, with defaults, examples and e
   expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
 });
 
+test("--help of waggle serve says that models stand without a flag", () => {
+  const { stdout: help } = parseConfig(["--help"], {}, { ...machine, program: "waggle serve" }) as { stdout: string };
+  expect(help).toMatch(/^Usage: waggle serve \[models\.\.\.\] \[options\]$/m);
+  expect(help).toContain("  waggle serve --local-mode --ollama\n");
+});
+
 test("--version tells the version, whatever else is wrong", () => {
   const result = parseConfig(["--version", "--slots", "0"], { WAGGLE_PORT: "x" }, machine);
   expect(result).toEqual({ kind: "exit", code: 0, stdout: "waggle-worker 1.2.3\n" });

@@ -15,6 +15,8 @@ export type CommandLine =
   | { readonly kind: "error"; readonly message: string };
 
 const helpColumns = 110;
+/** It takes models without their flag: see serve-arguments. */
+const serveProgram = "waggle serve";
 
 export function parseCommandLine(argv: readonly string[], told: Pick<Machine, "version" | "program">): CommandLine {
   let printed = "";
@@ -47,7 +49,7 @@ function createCommand(
 ): Command {
   const command = new Command(program)
     .description("Runs GGUF models and streams their tokens over HTTP.")
-    .usage("[options]")
+    .usage(program === serveProgram ? "[models...] [options]" : "[options]")
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({
