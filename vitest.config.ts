@@ -27,6 +27,7 @@ const untimed = [
   "tests/openai-*.test.ts",
   "tests/prefix-store.test.ts",
   "tests/retries.test.ts",
+  "tests/several-models.test.ts",
   "tests/stream-facts.test.ts",
   "tests/traces.test.ts",
   "tools/xtask/src/commands/worker-bench.test.ts",

@@ -12,6 +12,7 @@ import { addDev, addFleet } from "./commands/fleet.ts";
 import { addFormatsCheck } from "./commands/formats-check.ts";
 import { addLlamaServerCompare } from "./commands/llama-server-compare.ts";
 import { addModelsScript } from "./commands/models-script.ts";
+import { addModelsSoak } from "./commands/models-soak.ts";
 import { addModelsSynth } from "./commands/models-synth.ts";
 import { addPack } from "./commands/pack.ts";
 import { addPorts } from "./commands/ports.ts";
@@ -27,6 +28,7 @@ const commands = [
   ...[
     addModelsSynth,
     addModelsScript,
+    addModelsSoak,
     addCallsCheck,
     addClientsCheck,
     addFormatsCheck,
