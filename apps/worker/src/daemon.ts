@@ -91,7 +91,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         start: engineStartOf(config, facts?.path ?? reference, { ...settings, contextSize }, prefixes),
         env: options.env,
         clock,
-        log,
+        // Of one model nobody asks whose engine it is.
+        log: together > 1 ? log.child({ model: host.name }) : log,
         loadedBefore: loaded === reference,
         onStopped: prefixes?.release,
       });
