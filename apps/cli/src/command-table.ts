@@ -71,7 +71,7 @@ export const commandTable = [
     ],
     options: [
       { flags: "--slots <n>", help: "jobs that run side by side (this and the others as for waggle serve)" },
-      { flags: "--context-size <tokens>", help: "context of each slot" },
+      { flags: "--context, --context-size <tokens>", help: "context of each slot" },
       { flags: "--batch-size <tokens>", help: "most tokens in a forward pass" },
       { flags: "--cache-type-k <type>", help: "numbers of the K cache, such as q8_0" },
       { flags: "--cache-type-v <type>", help: "numbers of the V cache" },

@@ -38,7 +38,7 @@ describe("waggle fit", () => {
       ...{ slots: 3, contextSize: 256, batchSize: 64, gpuLayers: 0 },
       ...{ cacheTypeK: "q8_0", cacheTypeV: "q4_0", flashAttention: "auto" },
     });
-    const [usual] = (await report(stories, "--slots", "3", "--context-size", "256")).rows;
+    const [usual] = (await report(stories, "--slots", "3", "--context", "256")).rows;
     expect(rows[0]?.fit?.estimate.cache).toBeLessThan(usual?.fit?.estimate.cache ?? 0);
   });
 

@@ -33,7 +33,8 @@ function completedCommand(spec: CommandSpec): CompletedCommand {
     name,
     summary,
     options: options.map(({ flags, help }) => ({
-      flag: flags.split(" ")[0] ?? flags,
+      // Of two names the second is the one that is documented everywhere else.
+      flag: flags.match(/--[\w-]+/g)?.at(-1) ?? flags,
       help,
       takesValue: flags.includes("<"),
     })),
