@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import type { ModelStatuses } from "@waggle/protocol";
 import { writeScriptedModel } from "@waggle/synth";
 import { afterAll, expect, it } from "vitest";
 import { killDaemons, spawnModelWorker } from "./support/daemon.ts";
@@ -28,4 +30,28 @@ it("answers the first chat of a client of Ollama's, and says before what it can 
   const answer = await post("/api/chat", { messages: [{ role: "user", content: "Hello" }], think: false });
   expect(answer.status).toBe(200);
   expect((await answer.text()).trimEnd().split("\n").at(-1)).toContain('"done":true');
+});
+
+it("is known by what it takes, and loaded with contexts that the memory budget has room for", async () => {
+  const mib = 2 ** 20;
+  const path = fileURLToPath(new URL("../models/waggle-tiny-stories.gguf", import.meta.url));
+  const shared = ["--model", `ant=${path}`, "--model", path, "--slots", "64"];
+  const statusOf = async (url: string, fits: (one: ModelStatuses["models"][number]) => boolean) => {
+    const look = async () => ((await (await fetch(`${url}/v1/models/status`)).json()) as ModelStatuses).models[0];
+    await expect.poll(async () => fits((await look()) ?? expect.fail("no model")), { timeout: 20_000 }).toBe(true);
+    return (await look()) ?? expect.fail("no model");
+  };
+  const load = async (url: string): Promise<string> =>
+    await (await fetch(`${url}/v1/models/load`, { method: "POST", body: JSON.stringify({ model: "ant" }) })).text();
+
+  const tight = await spawnModelWorker([...shared, "--memory-budget", "1MiB"]);
+  const { memory, state } = await statusOf(tight.url, (one) => one.memory !== undefined);
+  expect(state).toBe("unloaded");
+  const least = memory?.total ?? 0;
+  expect(least).toBeGreaterThan(50 * mib);
+  expect(await load(tight.url)).toContain("the memory budget is 1 MiB");
+
+  const roomy = await spawnModelWorker([...shared, "--memory-budget", String(Math.ceil(least))]);
+  expect(await load(roomy.url)).toContain('"done"');
+  expect(await statusOf(roomy.url, (one) => one.state === "ready")).toMatchObject({ context_size: 256 });
 });

@@ -4,8 +4,6 @@ import type { Compared } from "./measure.ts";
 const mebibyte = 1_048_576;
 /** What an estimate may be off by. */
 export const tolerance = 0.05;
-/** By which the same load takes more or less of the system from one time to the next: what Node and the C library keep. */
-const processNoiseBytes = 32 * mebibyte;
 
 const headings = ["model", "slots x context", "estimate MiB", "llama.cpp MiB", "ratio", "resident", "RSS MiB", "ratio"];
 
@@ -38,7 +36,7 @@ export function judge({ row, estimate, taken }: Compared, processBytes: number):
     ],
     near:
       Math.abs(reserved - said) <= tolerance * said &&
-      Math.abs(resident - taken.resident) <= tolerance * taken.resident + processNoiseBytes,
+      Math.abs(resident - taken.resident) <= tolerance * taken.resident,
   };
 }
 
