@@ -1,7 +1,10 @@
 export { emptyMessage, messageOf, withToken, type MessageDraft } from "./lib/answer-message.ts";
 export * from "./lib/dispatcher.ts";
+export * from "./lib/dispatcher-options.ts";
 export * from "./lib/dispatcher-port.ts";
+export { engineJobOf } from "./lib/engine-job.ts";
 export * from "./lib/job.ts";
+export type { JobFollower } from "./lib/job-follower.ts";
 export type { JobObserver } from "./lib/job-observer.ts";
 export type { JobLimits } from "./lib/job-limits.ts";
 export * from "./lib/job-spec.ts";
@@ -11,5 +14,6 @@ export type { Queries } from "./lib/queries.ts";
 export * from "./lib/reader.ts";
 export type { Fingerprints } from "./lib/receipt.ts";
 export * from "./lib/registry.ts";
+export { saidBy } from "./lib/said.ts";
 export { streamKeys } from "./lib/stream-events.ts";
 export * from "./lib/summaries.ts";

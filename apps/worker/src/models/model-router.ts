@@ -60,11 +60,11 @@ export function createModelRouter({
   }
 
   return {
-    submit(spec) {
+    submit(spec, follower) {
       const host = hostOf(spec.model);
       count(host, 1);
       onWanted(host);
-      const accepted = host.dispatcher.submit(spec);
+      const accepted = host.dispatcher.submit(spec, follower);
       // Before whoever awaits it goes on, and without a turn more than a single dispatcher takes.
       accepted
         .then(

@@ -12,6 +12,14 @@ import type {
 } from "./backend.ts";
 import type { LineLimits } from "./line-limits.ts";
 
+/** What a job has said under an engine that is gone. */
+export interface SaidTokens {
+  /** Those that its token events have told of, in order. */
+  readonly ids: readonly Token[];
+  /** How many token events told of them: the index of the next one. */
+  readonly events: number;
+}
+
 /** A job as the engine sees it. */
 export type EngineJob = GenerateJob | TextsJob;
 
@@ -50,6 +58,8 @@ export interface GenerateJob {
   /** Jobs share cached prefixes within one scope only: it is the API token's name. */
   readonly cacheScope: string;
   readonly sessionId?: string;
+  /** Where it goes on: after what it has said already. Its next event is the one that comes after that. */
+  readonly said?: SaidTokens;
 }
 
 /** Texts that are read and not answered. It has no slot: its pieces are computed between the passes of the others. */

@@ -15,4 +15,5 @@ export function keepComputed(job: Job, event: ComputedEvent): void {
 export function dropContent(job: Job): void {
   job.spec = withoutContent(job.spec);
   job.promptLogprobs = [];
+  job.said = [];
 }

@@ -2,6 +2,7 @@
 import type { EngineEvent } from "@waggle/engine";
 import type { CancelledBy, WaggleError } from "@waggle/protocol";
 import type { Job } from "./job.ts";
+import type { JobFollower } from "./job-follower.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { Queries } from "./queries.ts";
 import type { Reader } from "./reader.ts";
@@ -9,7 +10,7 @@ import type { Reader } from "./reader.ts";
 /** What the front sees: jobs, whichever model they are for. */
 export interface JobDispatcher {
   /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable; then nothing has changed and nobody was disturbed */
-  submit(spec: JobSpec): Promise<Job>;
+  submit(spec: JobSpec, follower?: JobFollower): Promise<Job>;
   /** 1 is next, 0 is running; undefined once it has ended. */
   position(job: Job): number | undefined;
   /** Asks for the job's end and returns at once; `job.ended` tells when it is over. Idempotent. */

@@ -1,57 +1,32 @@
 // Owns the way of a job from acceptance to its one terminal event. It tells the reducer what has happened, and performs
 // what that answers: nobody else changes a job. It never awaits a client, and nothing in it waits under a lock: each
 // function runs to its end in one turn, but for the one query to the engine before acceptance.
-import type { Clock } from "@waggle/async";
-import type { EngineCommand, EngineEvent, JobEvent as EngineJobEvent } from "@waggle/engine";
+import type { EngineEvent, JobEvent as EngineJobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { dropContent, keepComputed } from "./computed.ts";
+import type { DispatcherOptions } from "./dispatcher-options.ts";
 import type { Dispatcher } from "./dispatcher-port.ts";
+import { jobEventOf } from "./engine-events.ts";
 import { engineJobOf } from "./engine-job.ts";
 import { createExpectations } from "./expectations.ts";
 import { createIdleness } from "./idleness.ts";
 import { failureOf, hasEnded, isWaiting } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
+import type { JobFollower } from "./job-follower.ts";
 import type { JobSpec } from "./job-spec.ts";
-import type { Lifecycle } from "./lifecycle.ts";
-import { choicesOf, createJob, sessionKeyOf, withDefaults } from "./new-job.ts";
-import type { JobLimits } from "./job-limits.ts";
+import { choicesOf, createJob, sessionKeyOf, withDefaults, type NewJobOptions } from "./new-job.ts";
 import { createPositions } from "./positions.ts";
-import { createPreflight, type PromptSize } from "./preflight.ts";
+import { createPreflight } from "./preflight.ts";
 import { createQueries } from "./queries.ts";
 import { createReaders } from "./readers.ts";
-import { record, type Fingerprints } from "./receipt.ts";
+import { record } from "./receipt.ts";
 import { reduce, type Effect, type JobEvent } from "./reduce.ts";
-import type { JobRegistry } from "./registry.ts";
+import { noteSaid, saidBy } from "./said.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 
 /** How long the engine's preflight may hold an answer back (wire.md). */
 const preflightTimeoutMs = 80;
-
-/** What the dispatcher sees of the engine. */
-export interface EngineLink {
-  /** Loaded and taking jobs. */
-  readonly ready: boolean;
-  readonly slots: number;
-  /** Never throws: what cannot be sent fails by an event. */
-  send(command: EngineCommand): void;
-}
-
-export interface DispatcherOptions {
-  readonly queue: AdmissionQueue<Job>;
-  readonly registry: JobRegistry;
-  readonly sessions: SessionRegistry;
-  readonly engine: EngineLink;
-  readonly lifecycle: Lifecycle;
-  readonly clock: Clock;
-  readonly limits: JobLimits;
-  /** The name the model is served under. */
-  readonly model: () => string;
-  /** What its jobs' own names begin with, where several dispatchers share a registry; "j" by default. */
-  readonly uidPrefix?: string;
-  readonly fingerprints: () => Fingerprints;
-}
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { registry, sessions, engine, lifecycle, clock, limits } = options;
@@ -117,6 +92,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return lifecycle.cancelled(effect.steps);
       case "measure_unreadable":
         return lifecycle.unreadable(job, effect.calls);
+      case "said":
+        return noteSaid(job, effect);
       case "keep":
         return keepComputed(job, effect.event);
       case "free":
@@ -128,8 +105,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function submitSequences(job: Job): void {
     for (const { uid } of job.state.sequences) held.set(uid, job);
-    for (const { uid, choice } of job.state.sequences) {
-      engine.send({ type: "submit", job: engineJobOf(uid, job.spec, choice) });
+    for (const sequence of job.state.sequences) {
+      const { uid, choice } = sequence;
+      if (engine.run !== undefined) engine.run(job, sequence);
+      else engine.send({ type: "submit", job: engineJobOf(uid, job.spec, choice, saidBy(job, choice)) });
     }
   }
 
@@ -145,6 +124,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       lifecycle.predecessorLeft(successor, !job.state.sequences.some((sequence) => sequence.held));
       apply(successor, { type: "unblocked" });
     }
+    job.follower?.ended(outcome);
     job.ended.resolve();
     positions.changed();
     idleness.changed();
@@ -161,14 +141,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- admission ----------------------------------------------------------------------------------------------------
 
-  async function submit(wanted: JobSpec): Promise<Job> {
+  async function submit(wanted: JobSpec, follower?: JobFollower): Promise<Job> {
     const uid = `${uidPrefix}${(serial += 1)}`;
     const spec = withDefaults(wanted, limits);
     refuseEarly(spec);
     const size = engine.ready ? await preflight.ask(engineJobOf(uid, spec)) : undefined;
     // The world may have moved while the engine was asked; from here on nothing waits.
     refuseEarly(spec);
-    const job = admit(spec, uid, size);
+    const job = admit(spec, { uid, size, follower });
     registry.add(job);
     lifecycle.accepted(job);
     startTimers(job);
@@ -196,11 +176,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** Finds the job its place: in the queue, where the waiting job of its session stands, or behind the running one. */
-  function admit(spec: JobSpec, uid: string, size: PromptSize | undefined): Job {
+  function admit(spec: JobSpec, made: Pick<NewJobOptions, "uid" | "size" | "follower">): Job {
     const old = holderOf(sessionKeyOf(spec.scope));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
     const { replayBufferBytes } = limits;
-    const job = createJob(spec, { uid, now: clock.now(), replayBufferBytes, phase, size });
+    const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
     const begins = waiting.next() === undefined && hasRoomFor(job);
     expectations.refuseLate(job, () => (begins ? 0 : waiting.forecast(job, old)));
     if (old === undefined) waiting.join(job);
@@ -267,24 +247,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function onJobEvent(event: EngineJobEvent): void {
     const job = held.get(event.jobId);
     if (job === undefined) return;
-    const at = clock.now();
-    switch (event.type) {
-      case "started":
-        return apply(job, { type: "started", event, model: options.model(), at });
-      case "progress":
-        return apply(job, { type: "progress", event });
-      case "token":
-        return apply(job, { type: "token", event, at });
-      case "prompt_logprobs":
-      case "embedding":
-        return apply(job, { type: "computed", event });
-      case "finished":
-      case "cancelled":
-      case "failed":
-        held.delete(event.jobId);
-        apply(job, { type: "released", event, at });
-        return stillness.changed();
+    const follower = hasEnded(job) ? undefined : job.follower;
+    const change = jobEventOf(event, { model: options.model(), at: clock.now() });
+    if (change.type !== "released") {
+      apply(job, change);
+      return follower?.event(event);
     }
+    held.delete(event.jobId);
+    // Nothing comes after its end, which this may bring.
+    follower?.event(event);
+    apply(job, change);
+    stillness.changed();
   }
 
   function onEngineLost(error: WaggleError): void {
@@ -292,7 +265,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     queries.abandon("the engine died");
     const lost = [...new Set(held.values())];
     held.clear();
-    for (const job of lost) apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
+    for (const job of lost) {
+      if (!hasEnded(job)) job.follower?.engineLost();
+      apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
+    }
     stillness.changed();
     // Whoever refuses takes nothing from the queue any more, whatever engine comes.
     if (refusal !== undefined) return endWaiting(refusal);

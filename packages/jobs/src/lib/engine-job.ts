@@ -1,14 +1,18 @@
 // Owns how a job becomes what the engine is told.
-import type { EngineJob, GenerateJob, PromptInput, TextsJob } from "@waggle/engine";
+import type { EngineJob, GenerateJob, PromptInput, SaidTokens, TextsJob } from "@waggle/engine";
 import type { Sampling } from "@waggle/protocol";
 import type { EmbedSpec, JobSpec, RerankSpec } from "./job-spec.ts";
 
-/** The job of one choice, under the engine's name for it. */
-export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
+/**
+ * The job of one choice, under the engine's name for it.
+ * @param said what this choice has said so far
+ */
+export function engineJobOf(uid: string, spec: JobSpec, choice = 0, said = saidBefore(spec)): EngineJob {
   // Timing would tell one client what another has asked, so prefixes are shared within one token's scope only.
   const cacheScope = spec.scope.client;
   if (spec.kind !== "generate") return textsJobOf(uid, spec, cacheScope);
   const { prompt, scope, topLogprobs, maxTokens, repetitionLimit } = spec;
+  const { sessionId = scope.cacheSession } = scope;
   return {
     kind: "generate",
     jobId: uid,
@@ -27,8 +31,13 @@ export function engineJobOf(uid: string, spec: JobSpec, choice = 0): EngineJob {
     stop: spec.stop,
     sampling: withSeedOf(spec.sampling, choice),
     cacheScope,
-    ...(scope.sessionId === undefined ? {} : { sessionId: scope.sessionId }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(said === undefined || said.events === 0 ? {} : { said }),
   };
+}
+
+function saidBefore(spec: JobSpec): SaidTokens | undefined {
+  return spec.kind === "generate" ? spec.said : undefined;
 }
 
 function textsJobOf(jobId: string, spec: EmbedSpec | RerankSpec, cacheScope: string): TextsJob {

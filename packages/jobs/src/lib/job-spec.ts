@@ -1,6 +1,6 @@
 // Owns what the worker is asked for, in no dialect's words. Each dialect translates its requests into a JobSpec, and only
 // that goes down to the jobs.
-import type { EmbedInput, LineLimits, PromptInput } from "@waggle/engine";
+import type { EmbedInput, LineLimits, PromptInput, SaidTokens } from "@waggle/engine";
 import type { LoraChoice, Sampling } from "@waggle/protocol";
 
 /** Checked by its dialect: every field is bounded and in its range. */
@@ -35,6 +35,8 @@ export interface JobScope {
   readonly client: string;
   /** One stream at a time for each session; a new job supersedes the old one. */
   readonly sessionId?: string | undefined;
+  /** The session whose KV cache it goes on from, where `sessionId` is absent: whoever keeps the session's order is elsewhere. */
+  readonly cacheSession?: string | undefined;
   /** The id of the request that brought the job, for the log. */
   readonly trace: string;
   /** Of that request's body: the same request has the same. */
@@ -69,6 +71,10 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly topLogprobs?: number | undefined;
   /** Keep the logprobs of the prompt's tokens as well, with as many alternatives. Then nothing of it is taken from a cache. */
   readonly promptLogprobs?: boolean | undefined;
+  /** What becomes of it when its engine dies after it has spoken; by default it goes on under the next one. */
+  readonly onEngineLoss?: "resume" | "error" | undefined;
+  /** What it has said elsewhere, where it began; `choices` is 1 then. */
+  readonly said?: SaidTokens | undefined;
 }
 
 export interface EmbedSpec extends SpecOfAnyKind {
@@ -96,5 +102,5 @@ export function withoutContent(spec: JobSpec): JobSpec {
   if (spec.kind === "embed") return { ...spec, texts: [] };
   if (spec.kind === "rerank") return { ...spec, queries: [], documents: [] };
   const { grammar: _, logit_bias: __, ...sampling } = spec.sampling;
-  return { ...spec, prompt: { kind: "text", text: "" }, answerGrammar: undefined, stop: [], sampling };
+  return { ...spec, prompt: { kind: "text", text: "" }, answerGrammar: undefined, stop: [], sampling, said: undefined };
 }

@@ -1,8 +1,9 @@
 // Owns what a job is. What can change in it is its state, which `reduce` alone computes and the dispatcher alone replaces.
 import type { Deferred, TimerHandle } from "@waggle/async";
-import type { PromptLogprobEntry } from "@waggle/engine";
+import type { PromptLogprobEntry, Token } from "@waggle/engine";
 import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
+import type { JobFollower } from "./job-follower.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "./replay-log.ts";
 import type { TextDigests } from "./text-digests.ts";
@@ -78,6 +79,12 @@ export interface JobState {
   readonly enginesLost: number;
 }
 
+/** What a choice has said so far, in the words of the engine's SaidTokens. It grows with each token event. */
+export interface SaidSoFar {
+  readonly ids: Token[];
+  events: number;
+}
+
 export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget";
 
 export interface Job {
@@ -98,6 +105,9 @@ export interface Job {
    * when the job is accepted: they are too many to be kept with a job that has ended.
    */
   promptLogprobs: PromptLogprobEntry[];
+  /** By choice; empty once the job has ended. */
+  said: readonly SaidSoFar[];
+  readonly follower: JobFollower | undefined;
   readonly acceptedAt: number;
   /** Prompt tokens that were in no cache when the engine was asked; undefined where it did not answer in time, and where no token is to come. */
   readonly uncachedTokens: number | undefined;

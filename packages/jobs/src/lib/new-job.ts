@@ -2,7 +2,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { emptyMessage } from "./answer-message.ts";
-import type { Job, Phase } from "./job.ts";
+import type { Job, Phase, SaidSoFar } from "./job.ts";
+import type { JobFollower } from "./job-follower.ts";
 import type { JobScope, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "./preflight.ts";
 import { createReplayLog } from "./replay-log.ts";
@@ -40,20 +41,24 @@ export interface NewJobOptions {
   readonly replayBufferBytes: number;
   /** As the engine put it, where it did in time. */
   readonly size?: PromptSize | undefined;
+  readonly follower?: JobFollower | undefined;
   readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
 }
 
 export function createJob(spec: JobSpec, options: NewJobOptions): Job {
-  const { uid, now, replayBufferBytes, phase, size } = options;
+  const { uid, now, replayBufferBytes, phase, size, follower } = options;
+  const said = Array.from({ length: choicesOf(spec) }, () => saidBefore(spec));
   return {
     uid,
     id: spec.id ?? `job-${randomUUID()}`,
     spec,
     sessionKey: sessionKeyOf(spec.scope),
-    log: createReplayLog(replayBufferBytes),
+    log: createReplayLog(replayBufferBytes, said[0]?.events),
     digests: createTextDigests(),
     vectors: [],
     promptLogprobs: [],
+    said,
+    follower,
     acceptedAt: now,
     uncachedTokens: size === undefined || spec.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
     callKey: randomBytes(8).toString("hex"),
@@ -82,4 +87,9 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
       enginesLost: 0,
     },
   };
+}
+
+function saidBefore(spec: JobSpec): SaidSoFar {
+  const said = spec.kind === "generate" ? spec.said : undefined;
+  return { ids: [...(said?.ids ?? [])], events: said?.events ?? 0 };
 }

@@ -72,8 +72,8 @@ describe("a job", () => {
     const job = newJob();
     const effects = apply(job, { type: "submitted" }, started(), token(0, 5), token(1, 9), finished());
     expect(typesOf(effects)).toEqual([
-      ...["submit", "measure_start", "status", "started", "measure_tokens", "token", "measure_tokens", "token"],
-      ...["end", "ended", "free"],
+      ...["submit", "measure_start", "status", "started", "measure_tokens", "said", "token"],
+      ...["measure_tokens", "said", "token", "end", "ended", "free"],
     ]);
     expect(job.state).toMatchObject({
       phase: { name: "ended", outcome: { type: "finished", by: "end" } },
@@ -95,7 +95,7 @@ describe("a job", () => {
       },
     });
     expect(typesOf(told).filter((type) => type === "status")).toHaveLength(2);
-    expect(typesOf(apply(job, token(0, 5), progress()))).toEqual(["measure_tokens", "token"]);
+    expect(typesOf(apply(job, token(0, 5), progress()))).toEqual(["measure_tokens", "said", "token"]);
   });
 
   it("tells where its prompt left the cache, when it starts and in its usage", () => {

@@ -4,7 +4,7 @@
 //     ^  ^         |                                  |
 //     |  +---------+ its engine died before it spoke  |  from every phase: end, abort
 //   blocked (until the engine has released the job of its session that it supersedes)
-import type { JobEvent as EngineJobEvent } from "@waggle/engine";
+import type { JobEvent as EngineJobEvent, Token } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "./computed.ts";
@@ -75,6 +75,8 @@ export type Effect =
       readonly first: boolean;
       readonly sincePreviousMs: number | undefined;
     }
+  /** A choice has told of these tokens, in one event. */
+  | { readonly type: "said"; readonly choice: number; readonly ids: readonly Token[] }
   /** What it has computed beside its stream. */
   | { readonly type: "keep"; readonly event: ComputedEvent }
   /** Forward passes between a cancel and the slot being free. */
@@ -185,7 +187,11 @@ function speak(job: Job, { event, at }: Extract<JobEvent, { type: "token" }>): C
   const sincePreviousMs = lastTokenMs === undefined ? undefined : spokenMs - lastTokenMs;
   return {
     state: next,
-    effects: [{ type: "measure_tokens", tokens: event.n, first, sincePreviousMs }, append(token)],
+    effects: [
+      { type: "measure_tokens", tokens: event.n, first, sincePreviousMs },
+      { type: "said", choice: sequence.choice, ids: event.ids },
+      append(token),
+    ],
   };
 }
 

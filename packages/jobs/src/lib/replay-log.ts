@@ -42,8 +42,11 @@ export interface ReplayLog {
   subscribe(listener: () => void): () => void;
 }
 
-/** @param maxBytes what the token events may occupy; beyond it the oldest go, and a reader that still needs them is too slow */
-export function createReplayLog(maxBytes: number): ReplayLog {
+/**
+ * @param maxBytes what the token events may occupy; beyond it the oldest go, and a reader that still needs them is too slow
+ * @param firstIndex of its first token event: those before it were told elsewhere
+ */
+export function createReplayLog(maxBytes: number, firstIndex = 0): ReplayLog {
   let waiting: ReplayLog["waiting"];
   let started: StartedEvent | undefined;
   let terminal: TerminalEvent | undefined;
@@ -51,7 +54,7 @@ export function createReplayLog(maxBytes: number): ReplayLog {
   /** Entries of `tokens` that have been dropped but not yet cut off the array. */
   let dropped = 0;
   /** Index of tokens[0]. */
-  let base = 0;
+  let base = firstIndex;
   let bytes = 0;
   const listeners = new Set<() => void>();
 

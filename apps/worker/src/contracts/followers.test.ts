@@ -1,0 +1,48 @@
+// What somebody hears who follows a job for another machine.
+import { createStepGate } from "@waggle/engine";
+import { generateSpecOf } from "@waggle/front";
+import type { JobFollower } from "@waggle/jobs";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import { afterEach, expect, test } from "vitest";
+import { createInlineWorker, type InlineWorker } from "../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function createRecorder(): { heard: string[]; follower: JobFollower } {
+  const heard: string[] = [];
+  const follower: JobFollower = {
+    event: (event) => void heard.push(event.type === "token" ? `token ${event.index}` : event.type),
+    engineLost: () => void heard.push("engine lost"),
+    ended: (outcome) => void heard.push(`ended: ${outcome.type}`),
+  };
+  return { heard, follower };
+}
+
+function submit(prompt: string, follower: JobFollower) {
+  const request = GenerateRequestSchema.parse({ prompt, temperature: 0 });
+  const spec = generateSpecOf(request, { client: "a", trace: "t", model: "waggle-fake", direct: false });
+  return worker.dispatcher.submit(spec, follower);
+}
+
+test("a follower hears what the engine tells, each death of one, and the end once and last", async () => {
+  const gate = createStepGate();
+  worker = createInlineWorker({ gate, slots: 1 });
+  const { heard, follower } = createRecorder();
+  const job = await submit("A [eog:2]", follower);
+  await gate.held();
+  worker.kill();
+  worker.load();
+  gate.open();
+  await job.ended.promise;
+  const life = ["started", "token 0", "token 1", "finished", "ended: finished"];
+  expect(heard).toEqual(["started", "engine lost", ...life]);
+});
+
+test("a follower of a job that is cancelled while it waits hears its end alone", async () => {
+  worker = createInlineWorker({ loadLater: true });
+  const { heard, follower } = createRecorder();
+  const job = await submit("A", follower);
+  worker.dispatcher.cancel(job, "client");
+  expect(heard).toEqual(["ended: cancelled"]);
+});

@@ -1,0 +1,36 @@
+// Owns what a dispatcher is made of: the engine as it sees it, and what it shares with others.
+import type { Clock } from "@waggle/async";
+import type { EngineCommand } from "@waggle/engine";
+import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+import type { Job, SequenceState } from "./job.ts";
+import type { JobLimits } from "./job-limits.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Fingerprints } from "./receipt.ts";
+import type { JobRegistry } from "./registry.ts";
+
+/** What the dispatcher sees of the engine, or of many of them. */
+export interface EngineLink {
+  /** Loaded and taking jobs. */
+  readonly ready: boolean;
+  /** May change at any time. */
+  readonly slots: number;
+  /** Never throws: what cannot be sent fails by an event. */
+  send(command: EngineCommand): void;
+  /** Called in place of a `submit` where present, by who has to know whose job it is. Never throws either. */
+  run?(job: Job, sequence: SequenceState): void;
+}
+
+export interface DispatcherOptions {
+  readonly queue: AdmissionQueue<Job>;
+  readonly registry: JobRegistry;
+  readonly sessions: SessionRegistry;
+  readonly engine: EngineLink;
+  readonly lifecycle: Lifecycle;
+  readonly clock: Clock;
+  readonly limits: JobLimits;
+  /** The name the model is served under. */
+  readonly model: () => string;
+  /** What its jobs' own names begin with, where several dispatchers share a registry; "j" by default. */
+  readonly uidPrefix?: string;
+  readonly fingerprints: () => Fingerprints;
+}

@@ -1,0 +1,13 @@
+// Owns what somebody may follow of one job's work, in the engine's own words: who does it for another machine tells that machine.
+import type { JobEvent } from "@waggle/engine";
+import type { Outcome } from "./job.ts";
+
+/** Of a job with one sequence. Each function returns at once and does not throw. */
+export interface JobFollower {
+  /** What the engine has told of the job, once the job's state knows of it. */
+  event(event: JobEvent): void;
+  /** The engine has died while it held the job; the job may go on under the next one. */
+  engineLost(): void;
+  /** It is over: the last call, and the only one of its kind. */
+  ended(outcome: Outcome): void;
+}
