@@ -109,6 +109,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   apiTokenFile: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
   allowedHosts: ["A.example.org", ["a.example.org"], "a,[::1]", ["a", "[::1]"], "a:80"],
   allowedOrigins: ["https://a", ["https://a"], "http://a:1,https://b", ["http://a:1", "https://b"], "*"],
+  openMetrics: ["true", true, "false", false, "perhaps"],
   hiveUrl: ["http://hive:7700", "http://hive:7700", "http://hive/", "http://hive", "hive:7700"],
   workerId: ["w-1", "w-1", "a.b:c_d", "a.b:c_d", "a b"],
   heartbeatIntervalMs: ["50ms", 50, "2m", 120_000, "49ms"],

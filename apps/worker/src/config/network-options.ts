@@ -78,6 +78,13 @@ export const networkOptions = {
     defaultText: "the worker's own; in local mode this machine's",
     repeatable: ",",
   },
+  openMetrics: {
+    flag: "open-metrics",
+    group: "Access",
+    help: "GET /metrics without a token, for scrapers that have none",
+    schema: boolean(),
+    default: "false",
+  },
 
   hiveUrl: {
     flag: "hive-url",

@@ -29,7 +29,11 @@ function tokensWith(quota: Partial<Quota>): ReturnType<typeof createTokenTable> 
 /** @param quota alice's */
 function start(quota: Partial<Quota>, options: InlineWorkerOptions = {}): void {
   table = tokensWith(quota);
-  worker = createInlineWorker({ clock, ...options, access: { localMode: false, tokens: () => table } });
+  worker = createInlineWorker({
+    clock,
+    ...options,
+    access: { ...options.access, localMode: false, tokens: () => table },
+  });
 }
 
 async function post(path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
@@ -223,6 +227,19 @@ test("a client sees itself; a token marked monitor sees all, here and in the met
   const own = await (await get("/metrics", alice)).text();
   expect(own).toContain('waggle_jobs_accepted_total{model="waggle-fake"} 2\n');
   expect(own).not.toContain("waggle_client_");
+});
+
+test("open metrics need no token and tell nothing of clients; one that is brought counts all the same", async () => {
+  start({}, { access: { openMetrics: true } });
+  await (await post(chatPath, chat("a [eog:1]"), alice)).text();
+  const open = await get("/metrics", {});
+  expect(open.status).toBe(200);
+  const series = await open.text();
+  expect(series).toContain('waggle_jobs_accepted_total{model="waggle-fake"} 1\n');
+  expect(series).not.toContain("waggle_client_");
+  expect(await (await get("/metrics", root)).text()).toContain("waggle_client_");
+  expect((await get("/metrics", { authorization: "Bearer wrong" })).status).toBe(401);
+  expect((await get("/v1/info", {})).status).toBe(401);
 });
 
 test("in local mode there is one client, and it sees itself", async () => {

@@ -4,6 +4,7 @@ import type { ModelStateName } from "@waggle/protocol";
 import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
 import type { ModelHost } from "./model-host.ts";
 import type { Models } from "./models.ts";
+import { setVllmGauges } from "./vllm-gauges.ts";
 
 /** Sets those of the models that there are, and removes those of models that have left. */
 export function collectModelGauges(metrics: WorkerMetrics, models: Models, queueCapacity: number): void {
@@ -15,6 +16,7 @@ export function collectModelGauges(metrics: WorkerMetrics, models: Models, queue
     const gauges = metrics.ofModel(name);
     setCounts(gauges, under, queueCapacity);
     setReadings(gauges, under);
+    setVllmGauges(gauges, under);
     gauges.modelMemoryBytes.set(sumOf(under.filter(isInMemory), (host) => models.pool.memoryOf(host)?.total ?? 0));
   }
   for (const { name, current } of models.entries()) {

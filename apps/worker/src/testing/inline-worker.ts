@@ -149,5 +149,6 @@ export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
     localMode: access.localMode ?? true,
     allowedHosts: access.allowedHosts ?? [],
     allowedOrigins: access.allowedOrigins ?? [],
+    openMetrics: access.openMetrics ?? false,
   };
 }

@@ -74,6 +74,8 @@ export interface HttpAccess {
   readonly allowedHosts: readonly string[];
   /** Whole origins, `https://chat.example`. */
   readonly allowedOrigins: readonly string[];
+  /** The metrics answer without a token, and then tell nothing of single clients. */
+  readonly openMetrics: boolean;
   /** Read at each request: it may be replaced while we run. */
   readonly tokens: () => TokenTable;
 }

@@ -46,7 +46,7 @@ export function createGate(
     }
     // A preflight carries no token by design, and answers nothing but what the Origin check has decided.
     if (c.req.method === "OPTIONS" && origin !== undefined) return preflight(c);
-    const open = access.localMode || isPage(c.req.method, c.req.path);
+    const open = access.localMode || isPage(c.req.method, c.req.path) || isOpenScrape(c, access);
     if (open) enter(c, localClient, access);
     else {
       const client = authenticate(c, access);
@@ -54,6 +54,12 @@ export function createGate(
     }
     return await next();
   };
+}
+
+/** A scrape with a token is asked for it all the same: its rights decide what it sees. */
+function isOpenScrape(c: AppContext, { openMetrics }: HttpAccess): boolean {
+  if (!openMetrics || c.req.path !== workerRoutes.metrics.path) return false;
+  return c.get("dialect").credential((name) => c.req.header(name)) === undefined;
 }
 
 /** @param rights of its token, where it has shown one */

@@ -26,7 +26,9 @@ function appWith(access: Pick<HttpAccess, "localMode" | "tokens">): Hono<AppEnv>
     c.set("log", createLogger({ level: "silent", format: "json", name: "test" }));
     await next();
   });
-  app.use(createGate({ ...access, allowedHosts: [], allowedOrigins: [] }, (_, path) => path === "/page"));
+  app.use(
+    createGate({ ...access, allowedHosts: [], allowedOrigins: [], openMetrics: false }, (_, path) => path === "/page"),
+  );
   app.get("*", (c) => {
     requireAdmin(c);
     return c.text(c.get("client"));

@@ -3,10 +3,10 @@
 
 export interface MetricRow {
   readonly kind: "counter" | "gauge" | "histogram";
-  readonly name: `waggle_${string}`;
+  readonly name: `waggle_${string}` | `vllm:${string}`;
   readonly help: string;
   readonly labels: readonly string[];
-  /** Each model that is served has series of its own, with its name in the label `model`. */
+  /** Each model that is served has series of its own, with its name in the first label. */
   readonly perModel: boolean;
   /** Upper bounds, in the unit of the name; histograms only. */
   readonly buckets?: readonly number[];
@@ -14,6 +14,11 @@ export interface MetricRow {
 
 /** The label that says whose series it is. */
 export const modelLabel = "model";
+
+/** What vLLM calls the same label. */
+const vllmModelLabel = "model_name";
+
+export type ModelLabel = typeof modelLabel | typeof vllmModelLabel;
 
 const stepSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 const gapSeconds = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5];
@@ -101,6 +106,17 @@ export const metricTable = {
     "Resident memory of the engine's process, model and KV cache included.",
   ),
 
+  vllmWaiting: vllmGauge("num_requests_waiting", "Jobs waiting for a slot, as llm-d reads it."),
+  vllmRunning: vllmGauge("num_requests_running", "Jobs that run, as llm-d reads it."),
+  vllmKvUsage: vllmGauge(
+    "kv_cache_usage_perc",
+    "Cells of the KV cache that running jobs fill, of all cells, 0 to 1; what is kept for later jobs counts as free.",
+  ),
+  vllmCacheConfig: vllmGauge("cache_config_info", "The KV cache in blocks of tokens, in labels; always 1.", [
+    "block_size",
+    "num_gpu_blocks",
+  ]),
+
   batchWidth: ofModel.histogram(
     "batch_width",
     "Rows per forward pass; sum / count is the mean batch width.",
@@ -159,6 +175,15 @@ function gauge<L extends string = never>(
   labels: readonly L[] = [],
 ): Row<"gauge", NoInfer<L>, false> {
   return { kind: "gauge", name: `waggle_${name}`, help, labels, perModel: false };
+}
+
+/** A gauge under the name that vLLM gives it, which schedulers of inference requests know. */
+function vllmGauge<L extends string = never>(
+  name: string,
+  help: string,
+  labels: readonly L[] = [],
+): Row<"gauge", NoInfer<L> | typeof vllmModelLabel, true> {
+  return { kind: "gauge", name: `vllm:${name}`, help, labels: [vllmModelLabel, ...labels], perModel: true };
 }
 
 function histogram(name: string, help: string, buckets: readonly number[]): Row<"histogram", never, false> {

@@ -21,7 +21,7 @@ test("names are unique, prefixed, and a counter's ends in _total", () => {
   const names = Object.values(metricTable).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const row of Object.values(metricTable)) {
-    expect(row.name).toMatch(row.kind === "counter" ? /^waggle_[a-z_]+_total$/ : /^waggle_[a-z_]+$/);
+    expect(row.name).toMatch(row.kind === "counter" ? /^waggle_[a-z_]+_total$/ : /^(waggle_|vllm:)[a-z_]+$/);
   }
 });
 

@@ -2,13 +2,13 @@
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Metric } from "prom-client";
 import { metricTable, modelLabel } from "./metric-table.ts";
-import type { MetricRow, ModelMetricTable } from "./metric-table.ts";
+import type { MetricRow, ModelLabel, ModelMetricTable } from "./metric-table.ts";
 
 /** Labels beside the model's, if there are any, and then the number. */
 type Call<L extends string, N extends readonly unknown[]> = [L] extends [never]
   ? N
   : [labels: Readonly<Record<L, string>>, ...N];
-type OwnLabels<R extends MetricRow> = Exclude<R["labels"][number], typeof modelLabel>;
+type OwnLabels<R extends MetricRow> = Exclude<R["labels"][number], ModelLabel>;
 
 type BoundMetric<R extends MetricRow> = R["kind"] extends "counter"
   ? { inc(...call: Call<OwnLabels<R>, [by?: number]>): void }
@@ -46,7 +46,9 @@ export function createModelSeries(metrics: ReadonlyMap<string, Metric>): ModelSe
 
   function bindAll(model: string): ModelMetrics {
     let begun = false;
-    const bound = Object.fromEntries(own.map(({ key, metric }) => [key, bind(metric, model)]));
+    const bound = Object.fromEntries(
+      own.map(({ key, row, metric }) => [key, bind(metric, { [row.labels[0] ?? modelLabel]: model })]),
+    );
     const begin = (): void => {
       if (begun) return;
       begun = true;
@@ -75,8 +77,8 @@ export function createModelSeries(metrics: ReadonlyMap<string, Metric>): ModelSe
 
 type Labels = Readonly<Record<string, string>>;
 
-function bind(metric: Metric, model: string): object {
-  const only = { [modelLabel]: model };
+/** @param only the label of the model, with its name */
+function bind(metric: Metric, only: Labels): object {
   const split = (call: readonly [(Labels | number)?, number?]): [Labels, number | undefined] => {
     const [first, second] = call;
     return typeof first === "object" ? [{ ...first, ...only }, second] : [only, first];

@@ -43,3 +43,11 @@ it("asks for the probes that there are, as no root, with a root file system that
   expect(manifest).toContain("readOnlyRootFilesystem: true");
   expect(manifest).toContain("runAsNonRoot: true");
 });
+
+it("shows llm-d's router the pods and the port that there are", () => {
+  const values = read("packaging/kubernetes/llm-d-values.yaml");
+  const label = /matchLabels: (\{.*\})/.exec(values)?.[1] ?? "";
+  expect(manifest).toContain(`  template:\n    metadata:\n      labels: ${label}\n`);
+  expect(manifest).toContain(`containerPort: ${/- number: (\d+)/.exec(values)?.[1]} }`);
+  for (const flag of values.match(/--[a-z-]+/g) ?? []) expect(operations).toContain(`| \`${flag}\``);
+});
