@@ -1,13 +1,20 @@
-// Shows that fleet runs a hive and its workers in one terminal, and that one Ctrl-C leaves nothing of them.
+// Shows that fleet runs a hive and its workers in one terminal, and that one Ctrl-C leaves nothing of them; and what a router of llm-d
+// finds of a worker: its endpoint in the hive's file, and its load in the worker's metrics.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HiveWorkersSchema } from "@waggle/protocol";
-import { createLeftoverCheck } from "@waggle/harness";
+import { createLeftoverCheck, parseMetrics } from "@waggle/harness";
 import { execa } from "execa";
-import { expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
+import { parse } from "yaml";
+import { killDaemons, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
 import { waitUntil } from "./support/wait.ts";
 
 const root = join(import.meta.dirname, "..");
 const command = ["--conditions=waggle-source", "--import", "tsx", "tools/xtask/src/main.ts", "fleet"];
+afterEach(killDaemons);
+
 const free = ["--port", "0", "--hive-port", "0", "--", "--backend", "fake"];
 
 it("runs a hive that knows each of its workers, and ends them all", async () => {
@@ -39,4 +46,41 @@ it("refuses a number of workers that makes no sense", async () => {
   });
   expect(exitCode).not.toBe(0);
   expect(stderr).toContain("from 1 to 32");
+});
+
+it("shows llm-d's router a worker that is ready, with its load, and not one that has left", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "waggle-"));
+  const file = join(folder, "endpoints.yaml");
+  const endpoints = async (): Promise<unknown> => {
+    const { endpoints: listed } = parse(await readFile(file, "utf8")) as { endpoints: unknown };
+    return listed;
+  };
+  const hive = await spawnDaemon("hive", ["--port", "0", "--endpoints-file", file]);
+  await waitUntil(async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]");
+  const slow = ["--slots", "1", "--context-size", "256", "--fake-step-delay", "20ms"];
+  const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1", ...slow]);
+  await waitUntil(async () => JSON.stringify(await endpoints()) !== "[]");
+  const labels = { "llm-d.ai/engine-type": "vllm", model: "waggle-fake" };
+  expect(await endpoints()).toEqual([{ name: "w1", address: "127.0.0.1", port: new URL(worker.url).port, labels }]);
+
+  const job = { prompt: "a tale of bees", max_tokens: 200 };
+  const jobs = [await worker.client.createJob(job), await worker.client.createJob(job)];
+  const load = async (): Promise<readonly number[]> => {
+    const scrape = parseMetrics(await worker.client.metrics());
+    const names = ["num_requests_running", "num_requests_waiting", "kv_cache_usage_perc"];
+    return names.map((name) => scrape.sum(`vllm:${name}`, { model_name: "waggle-fake" }));
+  };
+  await waitUntil(async () => {
+    const [running, waiting, cells = 0] = await load();
+    return running === 1 && waiting === 1 && cells > 0.05;
+  });
+  for (const { job_id: id } of jobs) await worker.client.cancelJob(id);
+  await waitUntil(async () => (await load()).every((figure) => figure === 0));
+  worker.signal("SIGTERM");
+  expect(await worker.exited).toBe(0);
+  await waitUntil(async () => JSON.stringify(await endpoints()) === "[]");
+  hive.signal("SIGTERM");
+  expect(await hive.exited).toBe(0);
+  expect(await readFile(file, "utf8")).toBe("endpoints: []\n");
+  await rm(folder, { recursive: true });
 });

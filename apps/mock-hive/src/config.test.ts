@@ -8,6 +8,12 @@ describe("parseConfig", () => {
     expect(parseConfig([], {})).toEqual({ kind: "run", config: defaults });
   });
 
+  it("takes the path of a file of endpoints", () => {
+    const config = { ...defaults, endpointsFile: "/e/endpoints.yaml" };
+    expect(parseConfig(["--endpoints-file", "/e/endpoints.yaml"], {})).toEqual({ kind: "run", config });
+    expect(parseConfig([], { WAGGLE_HIVE_ENDPOINTS_FILE: "/e/endpoints.yaml" })).toEqual({ kind: "run", config });
+  });
+
   it("takes a flag before its variable, and an empty variable as unset", () => {
     const env = { WAGGLE_HIVE_PORT: "1", WAGGLE_HIVE_LOG_LEVEL: "debug", WAGGLE_HIVE_HOST: "" };
     const config = { ...defaults, port: 0, logLevel: "debug" };
@@ -22,6 +28,7 @@ describe("parseConfig", () => {
     [["--host", "0.0.0.0"], {}, "Cannot use --host 0.0.0.0: the hive has no authentication"],
     [["--log-level", "loud"], {}, "Cannot use --log-level loud: must be one of trace"],
     [["--log-format", "xml"], {}, "Cannot use --log-format xml: must be one of pretty, json"],
+    [["--endpoints-file", ""], {}, "Cannot use --endpoints-file : must be a path of 1 to 4096 characters"],
     [["--colour"], {}, "Cannot start: unknown option '--colour'"],
     [["--port"], {}, "Cannot start: option '--port <number>' argument missing"],
     [["extra"], {}, "Cannot start: too many arguments"],

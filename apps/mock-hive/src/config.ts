@@ -23,13 +23,18 @@ const ConfigSchema = z.object({
   logLevel: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`),
   logFormat: z.enum(logFormats, `must be one of ${logFormats.join(", ")}`),
   heartbeatsKept: integer(1, 100_000),
+  endpointsFile: z
+    .string()
+    .regex(/^.{1,4096}$/, "must be a path of 1 to 4096 characters")
+    .optional(),
 });
 export type HiveConfig = z.infer<typeof ConfigSchema>;
 
 interface Flag {
   readonly flag: string;
   readonly value: string;
-  readonly fallback: string;
+  /** Absent where there is none. */
+  readonly fallback?: string;
   readonly help: string;
 }
 
@@ -43,6 +48,11 @@ const flags: Readonly<Record<keyof HiveConfig, Flag>> = {
     value: "<number>",
     fallback: "1000",
     help: "heartbeats to remember, over all workers",
+  },
+  endpointsFile: {
+    flag: "--endpoints-file",
+    value: "<path>",
+    help: "keep a list of the workers there, for llm-d's router",
   },
 };
 
@@ -93,7 +103,8 @@ function createProgram(): Command {
     .exitOverride();
   for (const [, flag] of flagEntries()) {
     const { value, help, fallback } = flag;
-    program.option(`${flag.flag} ${value}`, `${help} (default: ${fallback}; variable: ${variableOf(flag)})`);
+    const notes = [...(fallback === undefined ? [] : [`default: ${fallback}`]), `variable: ${variableOf(flag)}`];
+    program.option(`${flag.flag} ${value}`, `${help} (${notes.join("; ")})`);
   }
   return program;
 }

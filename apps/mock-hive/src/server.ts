@@ -8,6 +8,7 @@ import { findPortHolder } from "@waggle/ports";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createHiveApp, errorResponse } from "./app.ts";
+import { createEndpointsFile } from "./endpoints-file.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed } from "./feed.ts";
 import { createWorkerRegistry } from "./workers.ts";
@@ -27,6 +28,8 @@ export interface HiveOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly heartbeatsKept: number;
+  /** Where routers of llm-d find the workers. */
+  readonly endpointsFile?: string | undefined;
   readonly log: Logger;
 }
 
@@ -44,8 +47,13 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
   const onEvent = (event: HiveEvent): void => {
     logEvent(log, event);
     feed.publish(event);
+    endpoints?.update();
   };
   const registry = createWorkerRegistry({ clock, wallClock: Date.now, heartbeatsKept, onEvent });
+  const endpoints =
+    options.endpointsFile === undefined
+      ? undefined
+      : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
   const faults = createFaults({ onForget: () => registry.forgetAll() });
   const app = createHiveApp({ registry, faults, feed, log });
   const answer = getRequestListener(app.fetch, {
@@ -56,12 +64,14 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
   const server = createServer((request, response) => void answer(request, response));
   server.maxConnections = connectionsLimit;
   await listen(server, options);
+  endpoints?.update();
 
   return {
     url: urlOf(server),
     async close() {
       registry.close();
       feed.close();
+      await endpoints?.close();
       const closed = once(server, "close");
       server.close();
       const force = setTimeout(() => server.closeAllConnections(), closeGraceMs);

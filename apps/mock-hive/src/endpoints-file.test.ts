@@ -1,0 +1,93 @@
+// Tests that the file on disk follows the workers, is never seen half, and that a disk that refuses it is said once.
+import { mkdir, mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { HiveWorker } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { parse } from "yaml";
+import { createEndpointsFile } from "./endpoints-file.ts";
+
+const worker = (worker_id: string, url = "http://10.0.0.1:7711"): HiveWorker => ({
+  ...{ worker_id, url, model: "m", state: "ready", liveness: "alive" },
+  ...{ slots: { total: 2, busy: 0 }, queue: { depth: 0, capacity: 8 }, version: "0.1.0", interval_ms: 1_000 },
+  ...{ registered_at: "2026-11-02T10:00:00.000Z", last_seen_at: "2026-11-02T10:00:00.000Z", heartbeats: 1 },
+});
+
+let folder = "";
+let workers: HiveWorker[] = [];
+const log = { error: vi.fn(), warn: vi.fn() };
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "waggle-endpoints-"));
+  workers = [];
+  vi.clearAllMocks();
+});
+afterEach(async () => await rm(folder, { recursive: true, force: true }));
+
+const fileIn = (path: string) => createEndpointsFile({ path, workers: () => workers, log: log as unknown as Logger });
+async function namesIn(path: string): Promise<string[]> {
+  const { endpoints } = parse(await readFile(path, "utf8")) as { endpoints: { name: string }[] };
+  return endpoints.map(({ name }) => name);
+}
+
+test("what happens while it writes is written too, and nothing lies beside it", async () => {
+  const path = join(folder, "endpoints.yaml");
+  const file = fileIn(path);
+  file.update();
+  workers.push(worker("w1"));
+  file.update();
+  workers.push(worker("w2"));
+  // Whatever the mask of the process takes from new files, routers may read this one.
+  const mask = process.umask(0o077);
+  file.update();
+  await file.close();
+  process.umask(mask);
+  expect(await namesIn(path)).toEqual(["w1", "w2"]);
+  expect(await readdir(folder)).toEqual(["endpoints.yaml"]);
+  expect((await stat(path)).mode & 0o777).toBe(0o644);
+});
+
+test("a file that says it already stays the one that it is", async () => {
+  const path = join(folder, "endpoints.yaml");
+  const first = fileIn(path);
+  workers.push(worker("w1"));
+  first.update();
+  await vi.waitFor(async () => expect(await namesIn(path)).toEqual(["w1"]));
+  const { ino } = await stat(path);
+  workers[0] = { ...worker("w1"), heartbeats: 7 };
+  first.update();
+  await first.close();
+  expect((await stat(path)).ino).toBe(ino);
+});
+
+test("a disk that refuses it is said once, and the next change tries again", async () => {
+  const path = join(folder, "later", "endpoints.yaml");
+  const file = fileIn(path);
+  file.update();
+  await vi.waitFor(() => expect(log.error).toHaveBeenCalledTimes(1));
+  workers.push(worker("w1"));
+  file.update();
+  // A second refusal is over when a third one may begin.
+  await mkdir(join(folder, "later"));
+  await vi.waitFor(async () => {
+    file.update();
+    expect(await namesIn(path)).toEqual(["w1"]);
+  });
+  await file.close();
+  expect(log.error).toHaveBeenCalledTimes(1);
+  expect(String(log.error.mock.calls[0]?.[0])).toContain(`Cannot write the endpoints file ${path}: ENOENT`);
+});
+
+test("a worker that cannot be listed is told once, until it can be", async () => {
+  const file = fileIn(join(folder, "endpoints.yaml"));
+  workers.push(worker("w1", "http://bee.local:7711"));
+  file.update();
+  file.update();
+  expect(log.warn).toHaveBeenCalledTimes(1);
+  workers[0] = worker("w1");
+  file.update();
+  workers[0] = worker("w1", "http://bee.local:7711");
+  file.update();
+  expect(log.warn).toHaveBeenCalledTimes(2);
+  await file.close();
+});

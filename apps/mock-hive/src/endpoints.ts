@@ -1,0 +1,58 @@
+// Owns which workers a router of llm-d may send requests to, and how its file of endpoints says so. Pure; who writes it is endpoints-file's.
+//
+// The format is that of llm-d-router 0.9, plugin `file-discovery` (pkg/epp/framework/plugins/datalayer/discovery/file/plugin.go): a list
+// `endpoints` of { name, namespace, address, port, labels }, where the address is a literal IPv4 one, and the port is a string.
+import { isIPv4 } from "node:net";
+import type { HiveWorker } from "@waggle/protocol";
+import { stringify } from "yaml";
+
+/** The router refuses a larger file. */
+export const endpointsFileBytes: number = 1024 * 1024;
+
+export interface Endpoint {
+  readonly name: string;
+  /** IPv4, never a name: the router resolves none, and does not start with one in its file. */
+  readonly address: string;
+  readonly port: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface UnlistedWorker {
+  readonly workerId: string;
+  readonly reason: string;
+}
+
+export interface Endpoints {
+  /** Of workers that are alive and ready, by name. */
+  readonly listed: readonly Endpoint[];
+  /** Alive and ready, and yet the file cannot say where they are. */
+  readonly unlisted: readonly UnlistedWorker[];
+}
+
+export function endpointsOf(workers: readonly HiveWorker[]): Endpoints {
+  const listed: Endpoint[] = [];
+  const unlisted: UnlistedWorker[] = [];
+  for (const { worker_id: name, url, model, liveness, state } of workers) {
+    if (liveness !== "alive" || state !== "ready") continue;
+    const place = placeOf(url);
+    if (typeof place === "string") unlisted.push({ workerId: name, reason: place });
+    // The router looks for the engine's label to know which metrics to read: ours have vLLM's names.
+    else listed.push({ name, ...place, labels: { "llm-d.ai/engine-type": "vllm", model } });
+  }
+  listed.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { listed, unlisted };
+}
+
+/** The whole file. All values are quoted: the router's YAML is the older one, to which a model called `on` is no text. */
+export function formatEndpoints(endpoints: readonly Endpoint[]): string {
+  return stringify({ endpoints }, { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN", lineWidth: 0 });
+}
+
+function placeOf(url: string): Pick<Endpoint, "address" | "port"> | string {
+  const { protocol, hostname, port, pathname } = new URL(url);
+  if (protocol !== "http:") return `${url} is not plain http`;
+  if (pathname !== "/") return `${url} has a path`;
+  const address = hostname === "localhost" ? "127.0.0.1" : hostname;
+  if (!isIPv4(address)) return `${hostname} is no IPv4 address`;
+  return { address, port: port === "" ? "80" : port };
+}
