@@ -1,4 +1,5 @@
 // Owns the sampling of the job in a slot: what is asked after the last token that is computed for it, and which token the answer comes to.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError } from "./grammar-matcher.ts";
 import type { GrammarRun } from "./grammar-run.ts";
@@ -32,6 +33,9 @@ export interface SlotWorkOptions {
   readonly history: () => readonly Token[];
 }
 
+/** Of what was said before, the grammar follows so many in one turn of the event loop. */
+const saidTokensPerTurn = 256;
+
 /** @throws WaggleError invalid_argument when the grammar cannot be followed */
 export async function createSlotWork({ slot, sampling, passes, context, history }: SlotWorkOptions): Promise<SlotWork> {
   const { topLogprobs } = sampling;
@@ -51,7 +55,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   const alone = sampling.fillIn === true || hasDry || (passes.look === undefined && looks);
   const penalised = hasRepeatPenalty(sampling);
   let last: Token | undefined;
-  let discarded = 0;
+  let discarded = sampling.said?.discarded ?? 0;
 
   /** Each place has random numbers of its own: the same ones whatever else is in the batch, and whoever goes on from here. */
   function seed(ahead = 0): number {
@@ -131,11 +135,24 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
 }
 
 async function grammarOf(
-  { answer, grammar }: SlotSampling,
+  { answer, grammar, said }: SlotSampling,
   { grammars }: SamplingContext,
 ): Promise<GrammarRun | undefined> {
-  if (answer !== undefined) return await grammars.beginAnswer(answer.grammar, answer.said);
-  return grammar === undefined ? undefined : await grammars.begin(grammar);
+  if (answer === undefined && grammar === undefined) return undefined;
+  const run =
+    answer === undefined
+      ? await grammars.begin(grammar ?? "")
+      : await grammars.beginAnswer(answer.grammar, answer.said);
+  await follow(run, said?.ids ?? []);
+  return run;
+}
+
+/** As far as the job has been before. */
+async function follow(run: GrammarRun, said: readonly Token[]): Promise<void> {
+  for (const [at, token] of said.entries()) {
+    if (at % saidTokensPerTurn === saidTokensPerTurn - 1) await nextTurn();
+    run.accept(token);
+  }
 }
 
 /** What the request leaves to the model is nothing: a grammar that leads nowhere, a bias on everything. */

@@ -143,6 +143,17 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly adapters?: readonly number[];
   /** Return logprobs with each token, with so many alternatives; undefined: none, which is a good deal cheaper. */
   readonly topLogprobs?: number;
+  /** It goes on after tokens that it has sampled before, under an engine that is gone. */
+  readonly said?: SaidBefore;
+}
+
+/** They stand at the end of what is fed as the prompt, and the first one that is sampled comes after them. */
+export interface SaidBefore {
+  readonly ids: readonly Token[];
+  /** So many tokens after the head of the prompt, and the first ones of these perhaps, were forgotten by shifts: they are not fed. */
+  readonly discarded: number;
+  /** Of the prompt alone, forgotten ones included. */
+  readonly promptTokens: number;
 }
 
 /** One slot's share of a step. */

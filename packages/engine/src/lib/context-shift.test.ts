@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { expectedText, job, startEngine, statsOf } from "../testing/engine-harness.ts";
 import type { Token } from "./backend.ts";
-import { contextCapacity, planShift } from "./context-shift.ts";
+import { contextCapacity, planShift, replayShifts } from "./context-shift.ts";
 import { tokenizeFake } from "./fake-model.ts";
 
 describe("planShift", () => {
@@ -27,6 +27,34 @@ describe("planShift", () => {
         expect([cached - keep, cached - keep + 1]).toContain(2 * discard);
       }),
     );
+  });
+});
+
+describe("replayShifts", () => {
+  test("leaves the slot as the shifts of a whole run do", async () => {
+    const held: (readonly Token[])[] = [];
+    const { engine, of, untilJob } = startEngine({
+      contextSize: 32,
+      slots: 1,
+      wrap: (fake) => ({
+        ...fake,
+        async step(entries, underway) {
+          const results = await fake.step(entries, underway);
+          held.push(fake.heldTokens(0));
+          return results;
+        },
+      }),
+    });
+    engine.handle({ type: "submit", job: job("a", "Hello", { contextShift: true, maxTokens: 96 }) });
+    await untilJob("a", "finished");
+    const ids = of("a").flatMap((event) => (event.type === "token" ? event.ids : []));
+    const prompt = tokenizeFake({ kind: "text", text: "Hello" });
+    expect(held).toHaveLength(96);
+    held.forEach((tokens, said) => {
+      const replayed = replayShifts(prompt, ids.slice(0, said), 32);
+      expect(replayed.tokens).toEqual(tokens);
+      expect(replayed.discarded).toBe(prompt.length + said - tokens.length);
+    });
   });
 });
 

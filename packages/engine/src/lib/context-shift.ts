@@ -1,5 +1,7 @@
 // Owns what a full context forgets so that a job can go on. Pure; it moves nothing.
 
+import type { Token } from "./backend.ts";
+
 /** The head that a shift keeps is this part of the context at most: a system message stands there, if anywhere. */
 const headShare = 1 / 4;
 
@@ -23,4 +25,26 @@ export function contextCapacity(contextSize: number): number {
 export function planShift(cachedLength: number, promptLength: number, contextSize: number): ContextShift {
   const keep = Math.max(1, Math.min(promptLength, Math.floor(contextSize * headShare)));
   return { keep, discard: Math.ceil((cachedLength - keep) / 2) };
+}
+
+/** What a slot holds once a job has said so much in it, and fed all of that. */
+export interface ReplayedContext {
+  readonly tokens: readonly Token[];
+  /** What shifts have forgotten of the prompt and of what was said. */
+  readonly discarded: number;
+}
+
+/** The shifts of a job that has said these tokens, without the slot that it was in. */
+export function replayShifts(prompt: readonly Token[], said: readonly Token[], contextSize: number): ReplayedContext {
+  const tokens = [...prompt];
+  let discarded = 0;
+  for (const token of said) {
+    if (tokens.length >= contextCapacity(contextSize)) {
+      const { keep, discard } = planShift(tokens.length, prompt.length, contextSize);
+      tokens.splice(keep, discard);
+      discarded += discard;
+    }
+    tokens.push(token);
+  }
+  return { tokens, discarded };
 }

@@ -48,6 +48,8 @@ export interface FakeBackendOptions {
   readonly threads?: number;
   /** The scales that its adapters were loaded with; none by default. */
   readonly adapters?: readonly number[];
+  /** Ends the process that the backend is in, at the marker `[die:N]`; where absent, that marker means nothing. */
+  readonly die?: () => void;
   /** Where slots are saved; one that another backend has used is as if the engine had started anew. */
   readonly saved?: FakeStates;
 }
@@ -147,7 +149,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       stepping = false;
       stepsEnded += 1;
     }
-    return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry));
+    return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry, options.die));
   }
 
   /** Begins before whoever waits for the step before it hears of that. */
@@ -275,7 +277,7 @@ async function checkSampling(sampling: SlotSampling): Promise<void> {
   }
 }
 
-function compute(slot: FakeSlot, entry: BatchEntry): EntryResult {
+function compute(slot: FakeSlot, entry: BatchEntry, die: (() => void) | undefined): EntryResult {
   const followers: TokenLogprobs[] = [];
   if (entry.kind === "prefill") {
     entry.tokens.forEach((token, i) => {
@@ -287,7 +289,8 @@ function compute(slot: FakeSlot, entry: BatchEntry): EntryResult {
   const scored = entry.kind === "prefill" && entry.followers !== undefined ? { followers } : {};
   if (entry.kind === "prefill" && !entry.sample) return { kind: "none", ...scored };
   if (slot.sampling === undefined) throw refusal("sample", "no job is bound");
-  slot.sampler ??= createFakeSampler(slot.held, slot.sampling);
+  slot.sampler ??= samplerOf(slot, slot.sampling);
+  if (slot.sampler.dies) die?.();
   const sampled = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
   const token = entry.forced ?? sampled;
   if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt asked." };
@@ -295,6 +298,16 @@ function compute(slot: FakeSlot, entry: BatchEntry): EntryResult {
   const { topLogprobs } = slot.sampling;
   const logprobs = topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) };
   return { kind: "token", token, ...logprobs, ...scored };
+}
+
+/** Where it is after what its job has said before, if anything: it counts tokens, and a character may span several. */
+function samplerOf({ held, hashes }: FakeSlot, sampling: SlotSampling): FakeSampler {
+  const { said } = sampling;
+  if (said === undefined) return createFakeSampler(held, sampling);
+  const left = Math.max(0, said.promptTokens - said.discarded);
+  const sampler = createFakeSampler(held.slice(0, left), sampling);
+  said.ids.forEach((_, i) => sampler.next(hashes[left + i - 1] ?? emptyContext));
+  return sampler;
 }
 
 /** As certain of what it would have said itself, and of nothing else. */

@@ -123,12 +123,14 @@ export type FakeSampling = Pick<SlotSampling, "temperature" | "seed" | "ignore_e
 export interface FakeSampler {
   /** The next token after a context with this hash; undefined where the marker `[fail:N]` lets the entry fail. */
   next(contextHash: number): Token | undefined;
+  /** The next one is never sampled: the marker `[die:N]` has come to its N tokens. */
+  readonly dies: boolean;
 }
 
 /**
  * Samples for one job. Markers anywhere in the prompt direct it, the last of a kind counts: `[eog:N]` ends the
- * generation after N tokens, `[fail:N]` lets the job's entry fail after N tokens, `[unicode]` gives characters that
- * span tokens. `[say:…]` has it say this, percent-encoded, a byte per token, and end. Without `[eog:N]` or that it never ends.
+ * generation after N tokens, `[fail:N]` lets the job's entry fail after N tokens, `[die:N]` ends the engine's process
+ * then, `[unicode]` gives characters that span tokens. `[say:…]` has it say this, percent-encoded, a byte per token, and end. Without `[eog:N]` or that it never ends.
  */
 export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
   const markers = readMarkers(prompt);
@@ -137,6 +139,9 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
   let pending: Token[] = [];
   let count = 0;
   return {
+    get dies() {
+      return count >= markers.dieAfter;
+    },
     next(contextHash) {
       count += 1;
       if (count > markers.failAfter) return undefined;
@@ -175,17 +180,21 @@ export function expectedFakeText(input: PromptInput, sampling: FakeSampling, max
 interface Markers {
   readonly eogAfter: number;
   readonly failAfter: number;
+  readonly dieAfter: number;
   readonly unicode: boolean;
   readonly say?: Uint8Array;
 }
 
 function readMarkers(prompt: readonly Token[]): Markers {
-  if (!prompt.includes("[".charCodeAt(0))) return { eogAfter: Infinity, failAfter: Infinity, unicode: false };
+  if (!prompt.includes("[".charCodeAt(0))) {
+    return { eogAfter: Infinity, failAfter: Infinity, dieAfter: Infinity, unicode: false };
+  }
   const text = new TextDecoder().decode(Uint8Array.from(prompt.filter((token) => token < byteTokens)));
   const say = [...text.matchAll(/\[say:([^\]]*)\]/g)].at(-1)?.[1];
   return {
     eogAfter: lastNumber(text, /\[eog:(\d+)\]/g),
     failAfter: lastNumber(text, /\[fail:(\d+)\]/g),
+    dieAfter: lastNumber(text, /\[die:(\d+)\]/g),
     unicode: text.includes("[unicode]"),
     ...(say === undefined ? {} : { say: encoder.encode(decodeURIComponent(say)) }),
   };

@@ -2,6 +2,7 @@
 // nothing.
 import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "./backend.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "./messages.ts";
+import type { SampledToken } from "./sequence.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
 /** What is asked about a token. */
@@ -74,15 +75,22 @@ function applyResult(
   if (entry.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
   const { token } = result;
   const sampled = {
-    token,
-    bytes: model.tokenBytes(token),
-    mark: model.markOf(token),
-    endOfGeneration: model.isEndOfGeneration(token),
+    ...describeSampled(token, model),
     ...(result.logprobs === undefined ? {} : { logprobs: describeLogprobs(token, result.logprobs, model) }),
   };
   const { events: said, finish } = sequenceOf(slot).accept(sampled, atMs);
   for (const event of said) events.push(event);
   if (finish !== undefined) releaseSlot(slot, { kind: "finished", by: finish });
+}
+
+/** What a token is to the sequence that has sampled it. */
+export function describeSampled(token: Token, model: Model): SampledToken {
+  return {
+    token,
+    bytes: model.tokenBytes(token),
+    mark: model.markOf(token),
+    endOfGeneration: model.isEndOfGeneration(token),
+  };
 }
 
 /** @param computed how many prompt tokens the pass has put into the cache, the last ones there */

@@ -2,7 +2,17 @@
 import { markText, type AnswerStart } from "@waggle/chat-format";
 import { WaggleError, requestLimits } from "@waggle/protocol";
 import { adaptersOf } from "./adapters.ts";
-import type { Backend, EmbedInput, Embedder, PromptInput, SlotSampling, TextPair, Token } from "./backend.ts";
+import type {
+  Backend,
+  EmbedInput,
+  Embedder,
+  PromptInput,
+  SaidBefore,
+  SlotSampling,
+  TextPair,
+  Token,
+} from "./backend.ts";
+import { replayShifts } from "./context-shift.ts";
 import { checkKind } from "./job-kinds.ts";
 import type { EngineJob, GenerateJob, JobFailure, TextsJob } from "./messages.ts";
 import { textAt, textCount } from "./texts-work.ts";
@@ -18,7 +28,9 @@ export type PreparedJob = PreparedGenerate | PreparedTexts;
 export interface PreparedGenerate {
   readonly kind: "generate";
   readonly job: GenerateJob;
+  /** What is to be fed before the first token is sampled: of a job that goes on, with what it has said. */
   readonly prompt: readonly Token[];
+  /** Of the prompt alone. */
   readonly promptTokens: number;
   /** How many of its first tokens may come from a cache: sampling needs one that is computed, the prompt's logprobs all of them. */
   readonly reusableTokens: number;
@@ -61,9 +73,11 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
   async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
     const input = promptOf(job);
     checkChars(input, contextSize);
-    const { tokens: prompt, start } = await backend.tokenize(input);
-    checkLength(prompt.length, contextSize, "");
-    checkPromptLogprobs(job, prompt.length);
+    const { tokens, start } = await backend.tokenize(input);
+    const promptTokens = tokens.length;
+    checkLength(promptTokens, contextSize, "");
+    checkPromptLogprobs(job, promptTokens);
+    const { fed: prompt, said } = await withSaid(job, tokens);
     const adapters = adaptersOf(job.lora, backend.info.settings?.lora ?? []);
     const { seed } = job.sampling;
     const sampling = {
@@ -72,16 +86,30 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
       ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
       ...(job.fillIn === true ? { fillIn: true } : {}),
       ...(adapters === undefined ? {} : { adapters }),
+      ...(said === undefined ? {} : { said }),
       ...(job.answerGrammar === undefined || start === undefined
         ? {}
         : { answer: { grammar: job.answerGrammar, said: markText(start.said, chatFormat.marks) } }),
     };
     if (job.contextShift === true) backend.checkShift();
     await backend.checkSampling(sampling);
-    const promptTokens = prompt.length;
-    const reusableTokens = job.promptLogprobs === true ? 0 : promptTokens - 1;
+    const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
     const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
     return start === undefined ? prepared : { ...prepared, start };
+  }
+
+  /** Behind the prompt, but for what its context has forgotten since. */
+  async function withSaid(
+    job: GenerateJob,
+    prompt: readonly Token[],
+  ): Promise<{ fed: readonly Token[]; said?: SaidBefore }> {
+    if (job.said === undefined) return { fed: prompt };
+    // Refused where one of them is none of the model's.
+    const { tokens: ids } = await backend.tokenize({ kind: "pieces", pieces: [job.said.ids] });
+    const { tokens: fed, discarded } = job.contextShift
+      ? replayShifts(prompt, ids, contextSize)
+      : { tokens: [...prompt, ...ids], discarded: 0 };
+    return { fed, said: { ids, discarded, promptTokens: prompt.length } };
   }
 
   async function prepareTexts(job: TextsJob, signal?: AbortSignal): Promise<PreparedTexts> {
@@ -137,6 +165,11 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
       return { ...prepared, job } as PreparedJob;
     },
   };
+}
+
+/** All of its prompt's logprobs have come before its first token, so a job that goes on has told of them. */
+export function scoresPrompt({ promptLogprobs, said }: GenerateJob): boolean {
+  return promptLogprobs === true && said === undefined;
 }
 
 /** What a client may learn of an error; anything but a WaggleError is a defect of ours and stays in the log. */
@@ -243,7 +276,7 @@ function factsOf(job: EngineJob): unknown {
   return [
     [job.kind, job.prompt, job.pieces, job.infill, job.messages, job.tools, job.template],
     [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs],
-    [job.contextShift, job.fillIn, job.lora],
+    [job.contextShift, job.fillIn, job.lora, job.said],
   ];
 }
 

@@ -1,6 +1,6 @@
 // Owns what happens between two passes: slots are freed and given away, jobs begin with the longest prefix that is
 // cheaper to fetch than to compute. While somebody decodes, a scheduling point saves or loads few states.
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type StoppedBy } from "@waggle/protocol";
 import { cacheScopeOf } from "./adapters.ts";
 import type { Backend, SavedState } from "./backend.ts";
 import { chooseSlot } from "./choose-slot.ts";
@@ -9,12 +9,12 @@ import { differsAt } from "./differs-at.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { EngineEvent } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
-import { endingEvents } from "./postprocess.ts";
+import { describeSampled, endingEvents } from "./postprocess.ts";
 import { failureOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
 import { cachedTokens, findPrefixSource } from "./prefix-source.ts";
 import { createKvOffload } from "./kv-offload.ts";
 import { readerFor } from "./answer-text.ts";
-import { createSequence, type Sequence } from "./sequence.ts";
+import { createSequence, type Accepted, type Sequence } from "./sequence.ts";
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
 
 /** A job that has not begun. It cannot before it is prepared. */
@@ -88,19 +88,21 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       full = choice === undefined;
       if (choice === undefined) continue;
       waiting.delete(jobId);
-      bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens, saved: new Set() }, sequenceFor(prepared, 0));
+      const sequence = sequenceFor(prepared);
+      const replayed = replay(sequence, prepared);
+      bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens, saved: new Set(), replayed }, sequence);
     }
   }
 
-  function sequenceFor(prepared: PreparedGenerate, cachedTokens: number): Sequence {
-    const { job, prompt, sampling } = prepared;
+  function sequenceFor(prepared: PreparedGenerate): Sequence {
+    const { job, promptTokens, sampling } = prepared;
     const { thinkingBudget: budget, repetitionLimit } = job;
     return createSequence({
       jobId: job.jobId,
+      cachedTokens: 0,
       stop: job.stop,
       ignoreEos: sampling.ignore_eos,
-      promptTokens: prompt.length,
-      cachedTokens,
+      promptTokens,
       maxTokens: job.maxTokens,
       contextShift: job.contextShift === true,
       contextSize: backend.info.contextSize,
@@ -110,6 +112,16 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       repetitionLimit,
       lines: job.lines,
     });
+  }
+
+  /** What the job has said already, as if this engine had sampled it. */
+  function replay(sequence: Sequence, { job, sampling }: PreparedGenerate): Accepted {
+    const { said } = sampling;
+    if (said === undefined || job.said === undefined) return { events: [], finish: undefined };
+    return sequence.replay(
+      said.ids.map((token) => describeSampled(token, backend)),
+      job.said.events,
+    );
   }
 
   async function beginPending(): Promise<void> {
@@ -130,7 +142,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     const staying = source.kind === "load" ? 0 : source.keepTokens;
     if (!pending.saved.has(slot) && offload.wouldLose(slot, staying)) return await save(slot, slot);
     if (source.kind === "load") return await load(slot, pending, source.state);
-    await begin(slot, pending.prepared, source.keepTokens);
+    if (pending.replayed.finish === undefined) await begin(slot, pending, source.keepTokens);
+    else finishAtOnce(slot, pending, pending.replayed.finish);
     return true;
   }
 
@@ -152,10 +165,11 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     return true;
   }
 
-  async function begin(slot: Slot, prepared: PreparedGenerate, keepTokens: number): Promise<void> {
-    const { job, prompt, reusableTokens, sampling } = prepared;
+  async function begin(slot: Slot, { prepared, replayed }: PendingStart, keepTokens: number): Promise<void> {
+    const { job, prompt, promptTokens, reusableTokens, sampling } = prepared;
     const hadCache = reusableTokens > 0 && slot.cacheScope === cacheScopeOf(prepared) && slot.cached.length > 0;
-    beginSlot(slot, prepared, keepTokens, sequenceFor(prepared, keepTokens));
+    beginSlot(slot, prepared, keepTokens);
+    slot.sequence?.begin(keepTokens, now());
     let kept: number;
     try {
       kept = await backend.begin(slot.id, keepTokens, sampling);
@@ -163,16 +177,36 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       fail(slot, job.jobId, thrown);
       return;
     }
-    if (kept < keepTokens) beginSlot(slot, prepared, kept, sequenceFor(prepared, kept));
-    const counts = { promptTokens: prompt.length, cachedTokens: kept };
-    outbox.add({
-      type: "started",
-      jobId: job.jobId,
-      slot: slot.id,
-      ...counts,
-      ...(hadCache ? { differsAt: differsAt(prompt, kept, backend.tokenBytes) } : {}),
-      seed: sampling.seed,
-    });
+    if (kept < keepTokens) {
+      beginSlot(slot, prepared, kept);
+      slot.sequence?.begin(kept, now());
+    }
+    outbox.add(
+      {
+        type: "started",
+        jobId: job.jobId,
+        slot: slot.id,
+        promptTokens,
+        cachedTokens: Math.min(kept, promptTokens),
+        ...(hadCache ? { differsAt: differsAt(prompt, kept, backend.tokenBytes) } : {}),
+        seed: sampling.seed,
+      },
+      ...replayed.events,
+    );
+  }
+
+  /** All that it had left to say is that it has ended. What the slot holds stays as it is. */
+  function finishAtOnce(slot: Slot, { prepared, replayed }: PendingStart, by: StoppedBy): void {
+    const { job, promptTokens, sampling } = prepared;
+    const counts = { promptTokens, cachedTokens: promptTokens };
+    slot.sequence?.begin(promptTokens, now());
+    outbox.add(
+      { type: "started", jobId: job.jobId, slot: slot.id, ...counts, seed: sampling.seed },
+      ...replayed.events,
+    );
+    releaseSlot(slot, { kind: "finished", by });
+    outbox.add(...endingEvents(slot, lastPasses, now()));
+    freeSlot(slot, lastPasses);
   }
 
   /** A job that cannot begin is over, and nobody else's work with it. Nobody knows what the slot holds now, so nobody gets any of it. */

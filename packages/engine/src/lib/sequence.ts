@@ -19,11 +19,13 @@ export interface SequenceOptions {
   readonly stop: readonly string[];
   readonly ignoreEos: boolean;
   readonly promptTokens: number;
+  /** Of them, until it begins. */
   readonly cachedTokens: number;
   /** Asked for; the context's end may come first, unless the context is shifted. 0: the prompt is computed, and that is all. */
   readonly maxTokens: number | undefined;
   readonly contextShift: boolean;
   readonly contextSize: number;
+  /** When it got its slot, until it begins. */
   readonly startedAtMs: number;
   /** Of an answer to messages. */
   readonly reader?: AnswerReader | undefined;
@@ -62,6 +64,14 @@ export interface Sequence {
   mayGoOnFor(tokens: number): boolean;
   /** The one that ended its text. */
   readonly stopString: string | undefined;
+  /** It begins: so much of what is to be fed is cached. Again where that has turned out to be less. */
+  begin(cachedTokens: number, atMs: number): void;
+  /**
+   * What the job has said under an engine that is gone, before anything else is accepted.
+   * @param told so many events have told of it already
+   * @returns the events that none has told yet, and whether it had come to its end; what follows that is left out
+   */
+  replay(said: Iterable<SampledToken>, told: number): Accepted;
   /** So many prompt tokens are in the cache, and not yet all of them; undefined where that need not be told. */
   progress(processedTokens: number, atMs: number): ProgressEvent | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
@@ -70,10 +80,10 @@ export interface Sequence {
   totals(atMs: number): JobTotals;
 }
 
-/** A job from its slot on. Times are milliseconds on one clock; durations come out rounded to microseconds. */
+/** A job from its slot on: `begin` is called before any other function that takes a time. Times are milliseconds on one clock; durations come out rounded to microseconds. */
 export function createSequence(options: SequenceOptions): Sequence {
-  const { jobId, startedAtMs, thinking, ignoreEos } = options;
-  const room = options.contextShift ? Infinity : options.contextSize - options.promptTokens;
+  const { jobId, promptTokens, thinking, ignoreEos } = options;
+  const room = options.contextShift ? Infinity : options.contextSize - promptTokens;
   const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
   const text = createAnswerText(options.stop, options.reader);
   const repetition =
@@ -87,11 +97,14 @@ export function createSequence(options: SequenceOptions): Sequence {
   /** No token of a thought is wanted, and the prompt has begun one. */
   let forced: Token[] = thinking?.budget === 0 && text.thinking ? [...thinking.close] : [];
   let eventIndex = 0;
+  /** Events before this one were told by an engine that is gone. */
+  let firstUntold = 0;
   /** Tokens that no event has told yet. */
   let untold: Token[] = [];
   /** Of these tokens. */
   let logprobs: LogprobEntry[] = [];
   let firstTokenAtMs: number | undefined;
+  let { cachedTokens, startedAtMs } = options;
   let lastTokenAtMs = startedAtMs;
   let progressAtMs: number | undefined;
 
@@ -114,7 +127,11 @@ export function createSequence(options: SequenceOptions): Sequence {
   }
 
   function events(pieces: readonly Piece[], atMs: number): TokenEvent[] {
-    return pieces.map((piece) => tokenEvent(piece, atMs));
+    return news(pieces.map((piece) => tokenEvent(piece, atMs)));
+  }
+
+  function news(all: readonly TokenEvent[]): TokenEvent[] {
+    return all.filter(({ index }) => index >= firstUntold);
   }
 
   /** As much of the pieces as the lines allow. */
@@ -158,58 +175,93 @@ export function createSequence(options: SequenceOptions): Sequence {
     progress(processedTokens, atMs) {
       if (progressAtMs !== undefined && atMs - progressAtMs < progressIntervalMs) return undefined;
       progressAtMs = atMs;
-      const { promptTokens, cachedTokens } = options;
       const tMs = roundMs(atMs - startedAtMs);
-      return { type: "progress", jobId, processedTokens, promptTokens, cachedTokens, tMs };
+      return {
+        type: "progress",
+        jobId,
+        processedTokens: Math.min(processedTokens, promptTokens),
+        promptTokens,
+        cachedTokens,
+        tMs,
+      };
     },
 
-    accept({ token, bytes, mark, endOfGeneration, logprobs: entry }, atMs) {
-      if (options.maxTokens === 0) return { events: [], finish: "max_tokens" };
-      lastToken = token;
+    begin(cached, atMs) {
+      // What was said is cached as well, and no part of the prompt.
+      cachedTokens = Math.min(cached, promptTokens);
+      startedAtMs = lastTokenAtMs = atMs;
+    },
+
+    replay(said, told) {
+      firstUntold = told;
+      const untoldEvents: TokenEvent[] = [];
+      for (const token of said) {
+        // None of it takes time: what is timed begins with the first token that is computed.
+        const { events: replayed, finish } = take(token, startedAtMs, 0);
+        for (const event of replayed) untoldEvents.push(event);
+        if (finish !== undefined) return { events: untoldEvents, finish };
+      }
+      if (eventIndex >= told) return { events: untoldEvents, finish: undefined };
+      // Only the model's own end, of which no event tells, brings out what is held back.
       completionTokens += 1;
+      const { pieces, stopped } = text.end();
+      return { events: [...untoldEvents, ...events(pieces, startedAtMs)], finish: stopped ? "stop_string" : "end" };
+    },
+
+    accept(sampled, atMs) {
+      if (options.maxTokens === 0) return { events: [], finish: "max_tokens" };
       firstTokenAtMs ??= atMs;
       lastTokenAtMs = atMs;
-
-      const ends = endOfGeneration && !ignoreEos;
-      if (!ends) untold.push(token);
-      if (!ends && entry !== undefined) logprobs.push(entry);
-      const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
-      if (forced[0] === token) forced.shift();
-      else {
-        // The grammar had no room for what was to come; the rest of it means nothing then.
-        forced = [];
-        watchThought();
-      }
-      const { pieces, by } = watched(pushed.pieces, atMs - firstTokenAtMs);
-      if (by !== undefined) return { events: events(pieces, atMs), finish: by };
-      if (pushed.stopped) return { events: events(pieces, atMs), finish: "stop_string" };
-      const repeats = !ends && repetition?.push(token) === true;
-      if (!ends && !repeats && completionTokens < maxTokens) {
-        return { events: events(pieces, atMs), finish: undefined };
-      }
-
-      // The rest may itself complete a stop string: U+FFFD for an unfinished character is text like any other.
-      const end = text.end();
-      const rest = watched(end.pieces, atMs - firstTokenAtMs);
-      const finish = rest.by ?? endOf(ends, end.stopped, repeats);
-      return { events: events(joined(pieces, rest.pieces), atMs), finish };
+      return take(sampled, atMs, atMs - firstTokenAtMs);
     },
 
     flush(atMs) {
       const rest = events(watched(text.end().pieces, 0).pieces, atMs);
       // Tokens without a text of their own are told too: with them the ids are the whole context.
-      return untold.length === 0 ? rest : [...rest, tokenEvent({ text: "" }, atMs)];
+      return untold.length === 0 ? rest : [...rest, ...events([{ text: "" }], atMs)];
     },
 
     totals: (atMs) => ({
-      promptTokens: options.promptTokens,
-      cachedTokens: options.cachedTokens,
+      promptTokens,
+      cachedTokens,
       completionTokens,
       prefillMs: roundMs((firstTokenAtMs ?? atMs) - startedAtMs),
       decodeMs: roundMs(firstTokenAtMs === undefined ? 0 : lastTokenAtMs - firstTokenAtMs),
       ...(text.unreadableCalls === 0 ? {} : { unreadableCalls: text.unreadableCalls }),
     }),
   };
+
+  function take(
+    { token, bytes, mark, endOfGeneration, logprobs: entry }: SampledToken,
+    atMs: number,
+    decodeMs: number,
+  ): Accepted {
+    lastToken = token;
+    completionTokens += 1;
+    const ends = endOfGeneration && !ignoreEos;
+    if (!ends) untold.push(token);
+    if (!ends && entry !== undefined) logprobs.push(entry);
+    const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
+    if (forced[0] === token) forced.shift();
+    else {
+      // The grammar had no room for what was to come; the rest of it means nothing then.
+      forced = [];
+      watchThought();
+    }
+    const { pieces, by } = watched(pushed.pieces, decodeMs);
+    if (by !== undefined) return { events: events(pieces, atMs), finish: by };
+    if (pushed.stopped) return { events: events(pieces, atMs), finish: "stop_string" };
+    const repeats = !ends && repetition?.push(token) === true;
+    if (!ends && !repeats && completionTokens < maxTokens) {
+      return { events: events(pieces, atMs), finish: undefined };
+    }
+
+    // The rest may itself complete a stop string: U+FFFD for an unfinished character is text like any other.
+    const end = text.end();
+    const rest = watched(end.pieces, decodeMs);
+    const finish = rest.by ?? endOf(ends, end.stopped, repeats);
+    return { events: events(joined(pieces, rest.pieces), atMs), finish };
+  }
 
   function endOf(ends: boolean, stopped: boolean, repeats: boolean): StoppedBy {
     if (ends) return "end";

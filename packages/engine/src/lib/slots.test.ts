@@ -65,8 +65,12 @@ describe("a slot", () => {
       reusableTokens: 4,
       sampling: {} as never,
     };
-    bindSlot(slot, { prepared, keepTokens: 2, saved: new Set() }, sequence);
-    if (begins) beginSlot(slot, prepared, 2, sequence);
+    bindSlot(
+      slot,
+      { prepared, keepTokens: 2, saved: new Set(), replayed: { events: [], finish: undefined } },
+      sequence,
+    );
+    if (begins) beginSlot(slot, prepared, 2);
     return slot;
   }
 

@@ -5,8 +5,8 @@ import { adapterKey, cacheScopeOf } from "./adapters.ts";
 import type { SavedState, Token } from "./backend.ts";
 import type { ContextShift } from "./context-shift.ts";
 import type { JobFailure } from "./messages.ts";
-import type { PreparedGenerate } from "./prepare.ts";
-import type { Sequence } from "./sequence.ts";
+import { scoresPrompt, type PreparedGenerate } from "./prepare.ts";
+import type { Accepted, Sequence } from "./sequence.ts";
 
 export type SlotState = SlotStateName;
 
@@ -32,6 +32,8 @@ export interface PendingStart {
   readonly prepared: PreparedGenerate;
   /** How much of the slot's cache is the beginning of its prompt. */
   readonly keepTokens: number;
+  /** What came of what it has said already; nothing for a job that is new. */
+  readonly replayed: Accepted;
   /** Slots that were saved for it. Once each: whatever becomes of their states, the job begins. */
   readonly saved: ReadonlySet<Slot>;
 }
@@ -51,8 +53,10 @@ export interface Slot {
   sessionId: string | undefined;
   /** The pass after which the slot was last freed; -1 if it never worked. */
   lastUsed: number;
-  /** Of the job in it; empty when idle. */
+  /** What is fed before the job in it samples; empty when idle. */
   prompt: readonly Token[];
+  /** Of the prompt alone: a job that goes on is fed what it has said as well. */
+  promptTokens: number;
   /** Which adapters its job has chosen. */
   adapters: string;
   /** Its prompt's logprobs are wanted. */
@@ -99,6 +103,7 @@ export function createSlots(count: number): readonly Slot[] {
     sessionId: undefined,
     lastUsed: -1,
     prompt: [],
+    promptTokens: 0,
     adapters: "",
     scores: false,
     agingTokens: 0,
@@ -114,20 +119,20 @@ export function createSlots(count: number): readonly Slot[] {
 export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence): void {
   slot.state = transition(slot.state, "bind");
   slot.prompt = pending.prepared.prompt;
+  slot.promptTokens = pending.prepared.promptTokens;
   slot.adapters = adapterKey(pending.prepared.sampling);
-  slot.scores = pending.prepared.job.promptLogprobs === true;
+  slot.scores = scoresPrompt(pending.prepared.job);
   slot.agingTokens = 0;
   slot.pending = pending;
   slot.sequence = sequence;
 }
 
 /** The job in the slot begins: its first `keepTokens` prompt tokens are the first ones of the slot's cache. */
-export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number, sequence: Sequence): void {
+export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number): void {
   slot.pending = undefined;
   slot.cached.length = keepTokens;
   slot.cacheScope = cacheScopeOf(prepared);
   slot.sessionId = prepared.job.sessionId;
-  slot.sequence = sequence;
 }
 
 /** Follows the backend's load of a saved state; undefined: it was damaged, and the slot holds nothing. */
@@ -166,6 +171,7 @@ export function freeSlot(slot: Slot, pass: number): void {
   slot.lastUsed = pass;
   slot.writtenBehind = undefined;
   slot.prompt = [];
+  slot.promptTokens = 0;
   slot.pending = undefined;
   slot.sequence = undefined;
   slot.ending = undefined;
@@ -176,7 +182,7 @@ export function slotStatus(slot: Slot): SlotStatus {
     id: slot.id,
     state: slot.state,
     ...(slot.sequence === undefined ? {} : { job_id: slot.sequence.jobId }),
-    prompt_tokens: slot.prompt.length,
+    prompt_tokens: slot.promptTokens,
     tokens: slot.sequence?.completionTokens ?? 0,
   };
 }

@@ -89,7 +89,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const { contextSize } = backend.info;
     for (const slot of slots) {
       if (slot.state !== "decoding" || slot.cached.length < contextCapacity(contextSize)) continue;
-      const shift = planShift(slot.cached.length, slot.prompt.length, contextSize);
+      const shift = planShift(slot.cached.length, slot.promptTokens, contextSize);
       await backend.shift(slot.id, shift.keep, shift.discard);
       shiftSlot(slot, shift);
       shifts += 1;

@@ -1,0 +1,60 @@
+// Tests that jobs go on from what they have said: on a real model, and on one that says a thought and a call in a family's own format.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { answerGrammar } from "@waggle/chat-format";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import type { Backend } from "@waggle/engine";
+import { writeScriptedModel } from "@waggle/synth";
+import { resumeContract, type ResumableJob } from "@waggle/testing";
+import { afterAll } from "vitest";
+import { storyModel } from "../testing/story-model.ts";
+import { loadLlamaBackend } from "./load.ts";
+
+const cpu = { slots: 2, batchSize: 128, threads: 1, device: "cpu" } as const;
+
+for (const way of ["public", "direct"] as const) {
+  const made = () => loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256, way });
+  resumeContract(`llama by the ${way} way`, made, { everyCut: way === "public" ? 17 : 9 });
+}
+
+const folder = mkdtempSync(join(tmpdir(), "waggle-resume-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const tools = [
+  {
+    type: "function",
+    function: { name: "look", parameters: { type: "object", properties: { at: { type: "string" } } } },
+  },
+] as const;
+const call = '<tool_call>\n{"name": "look", "arguments": {"at": "ё 🐝"}}\n</tool_call>';
+/** Of different lengths, so that each one's answer stands where no other's does. */
+const look = (length: number) => [{ role: "user" as const, content: `Look${"!".repeat(length)}` }];
+const jobs = {
+  "a thought and a call": { messages: look(1), maxTokens: 160, tools },
+  // Once the model is there to say what its calls look like.
+  "a call that a grammar asks for": { messages: look(300), maxTokens: 160, tools, answerGrammar: "" },
+  "a thought that is closed": { messages: look(600), maxTokens: 60, thinkingBudget: 12 },
+} satisfies Record<string, ResumableJob>;
+const says = [
+  `<think>\nhm\n</think>\n\nSo:\n${call}`,
+  `<think>\n\n</think>\n\n${call}`,
+  `<think>\n${"so ".repeat(30)}`,
+];
+
+async function loadScripted(): Promise<Backend> {
+  const template = llamaTemplates().get("Qwen-QwQ-32B") ?? "";
+  const path = join(folder, "scripted.gguf");
+  const model = writeScriptedModel({ path, template, context: 2_048 });
+  const backend = await loadLlamaBackend({ ...cpu, modelPath: path, contextSize: 2_048 });
+  const prompts = Object.values<ResumableJob>(jobs).map(({ messages = [], tools: offered = [] }) =>
+    backend.tokenize({ kind: "messages", messages, tools: offered }),
+  );
+  model.say(...(await Promise.all(prompts)).map(({ tokens }, i) => ({ at: tokens.length, say: says[i] ?? "" })));
+  const { chatFormat: format } = backend.info;
+  const calls = { format, tools: [{ name: "look" }], parallel: false, choice: "required" } as const;
+  jobs["a call that a grammar asks for"].answerGrammar = answerGrammar(calls);
+  return backend;
+}
+
+resumeContract("a model with a family's format", loadScripted, { alone: true, everyCut: 5, jobs });
