@@ -114,6 +114,9 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   workerId: ["w-1", "w-1", "a.b:c_d", "a.b:c_d", "a b"],
   heartbeatIntervalMs: ["50ms", 50, "2m", 120_000, "49ms"],
   hiveTimeoutMs: ["50ms", 50, "1m", 60_000, "61s"],
+  natsUrl: ["nats://a:4222", "nats://a:4222", "tls://b", "tls://b", "x".repeat(3_000)],
+  natsCreds: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
+  natsInsecure: ["true", true, "false", false, "perhaps"],
   logLevel: ["trace", "trace", "silent", "silent", "loud"],
   logFormat: ["json", "json", "pretty", "pretty", "xml"],
   queueCapacity: ["1", 1, "4096", 4_096, "4097"],
@@ -163,6 +166,7 @@ function valueOf(config: WorkerConfig, key: OptionKey): unknown {
 /** What else it takes for a setting to be accepted. */
 function company(key: OptionKey): readonly string[] {
   if (key === "localMode" || key === "apiTokenFile") return [];
+  if (key === "natsCreds" || key === "natsInsecure") return [...local, "--nats-url", "nats://a"];
   return key.startsWith("fake") ? [...local, "--backend", "fake"] : local;
 }
 

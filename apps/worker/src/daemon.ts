@@ -13,6 +13,7 @@ import { createDownloadProgress } from "./download-progress.ts";
 import { engineStartOf } from "./engine/engine-start.ts";
 import { choosePrefixFolder } from "./engine/prefix-folder.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
+import { joinFleet } from "./fleet/join-fleet.ts";
 import { startReporter } from "./hive/reporter.ts";
 import type { Reporter } from "./hive/reporter.ts";
 import { openPorts } from "./ports.ts";
@@ -78,6 +79,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ...options,
     specs,
     budget,
+    observers: [{ started() {}, tokensCame() {}, ended: () => fleet?.look() }],
     keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? server.url,
     prepare,
@@ -109,6 +111,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     }).show,
     onReady(_host, _info, ms) {
       loadMs = ms;
+      fleet?.changed();
     },
     onFirstLoadFailed: () => leave(exitCodes.modelCannotBeLoaded, 0),
   });
@@ -132,6 +135,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const server = await openPorts(app, config).catch((error: unknown) => {
     prefixFolder?.close();
+    throw error;
+  });
+  const fleet = await joinFleet({ config, worker, log, clock }).catch(async (error: unknown) => {
+    prefixFolder?.close();
+    await server.close();
     throw error;
   });
   const { url } = server;
@@ -181,8 +189,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 
   async function takeDown(drainMs: number, abortCode: number): Promise<void> {
+    // First: what another worker can go on with leaves without waiting for its end.
+    const handedOver = fleet?.leave();
     worker.refuse();
     stopping.abort();
+    await handedOver;
     const inTime = drainMs > 0 && (await before(worker.idle(), drainMs));
     const { liveCount } = worker.registry;
     if (!inTime && liveCount > 0) {
@@ -191,6 +202,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     }
     worker.abort();
     await Promise.all([reporter?.leave(), worker.stop(), pulls?.stop(), flushed()]);
+    await fleet?.close();
     prefixFolder?.close();
     await server.close();
     worker.close();

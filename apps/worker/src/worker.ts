@@ -5,7 +5,7 @@ import { createFileDescriber } from "@waggle/model-chat";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, ModelControl, TokenTable } from "@waggle/front";
 import { createJobRegistry } from "@waggle/jobs";
-import type { JobRegistry } from "@waggle/jobs";
+import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -34,6 +34,8 @@ export interface WorkerOptions extends Pick<
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
+  /** Follow the lives of all jobs. */
+  readonly observers?: readonly JobObserver[] | undefined;
   readonly tokens: () => TokenTable;
   /** Where others reach it; asked only once it listens. */
   readonly url: () => string;
@@ -48,6 +50,7 @@ export interface Worker {
   readonly registry: JobRegistry;
   readonly app: App;
   readonly report: Report;
+  readonly served: Served;
   /** Begins to load what has to be there from the start. */
   start(): void;
   /** Refuses new jobs and ends those that wait. */
@@ -77,7 +80,7 @@ export function createWorker(options: WorkerOptions): Worker {
     // A number of threads that was given by hand stays.
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
-    observers: [accounts, ...(options.traces === undefined ? [] : [options.traces])],
+    observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
     onGaveUp,
     onState,
   });
@@ -177,6 +180,7 @@ export function createWorker(options: WorkerOptions): Worker {
     registry,
     app,
     report,
+    served,
     start() {
       preloaded = models.entries().filter(isNeeded);
       for (const { current } of preloaded) awaited.add(current.host);

@@ -10,6 +10,7 @@ export type { JobLimits } from "./lib/job-limits.ts";
 export * from "./lib/job-spec.ts";
 export * from "./lib/lifecycle.ts";
 export * from "./lib/new-job.ts";
+export type { PromptSize } from "./lib/preflight.ts";
 export type { Queries } from "./lib/queries.ts";
 export * from "./lib/reader.ts";
 export type { Fingerprints } from "./lib/receipt.ts";

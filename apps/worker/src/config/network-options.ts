@@ -119,6 +119,29 @@ export const networkOptions = {
     default: "5s",
   },
 
+  natsUrl: {
+    flag: "nats-url",
+    value: "url",
+    group: "Fleet",
+    help: "NATS server of the fleet to work for, as nats://host:4222",
+    schema: text(1, 2_048),
+    defaultText: "no fleet",
+  },
+  natsCreds: {
+    flag: "nats-creds",
+    value: "path",
+    group: "Fleet",
+    help: "credentials for it, a file as nsc writes them",
+    schema: text(1, 4_096),
+  },
+  natsInsecure: {
+    flag: "nats-insecure",
+    group: "Fleet",
+    help: "talk to a NATS server on another machine without TLS or credentials",
+    schema: boolean(),
+    default: "false",
+  },
+
   logLevel: {
     flag: "log-level",
     value: "level",

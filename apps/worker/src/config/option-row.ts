@@ -9,6 +9,7 @@ export const optionGroups = [
   "Network",
   "Access",
   "Hive",
+  "Fleet",
   "Logs",
   "Limits",
   "Fake backend",

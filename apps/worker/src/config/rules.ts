@@ -13,7 +13,7 @@ export interface RuleInput {
 /** Every rule that is broken, as a whole sentence. */
 export function brokenRules(input: RuleInput): readonly string[] {
   return [
-    ...[accessRule, modelNameRule, bindRule, ollamaRule, advertiseRule, fakeRule, replayRule, bodyRule],
+    ...[accessRule, modelNameRule, bindRule, ollamaRule, advertiseRule, natsRule, fakeRule, replayRule, bodyRule],
     ...settingsRules,
   ].flatMap((rule) => rule(input) ?? []);
 }
@@ -62,6 +62,12 @@ function advertiseRule({ values }: RuleInput): string | undefined {
   if (values.hiveUrl === undefined || values.advertiseUrl !== undefined || !isWildcard(values.host)) return undefined;
   const reason = "the hive would be told an address that leads nowhere. Add --advertise-url";
   return `Cannot use --hive-url with --host ${values.host} alone: ${reason}.`;
+}
+
+function natsRule({ values }: RuleInput): string | undefined {
+  const given = values.natsCreds !== undefined ? "--nats-creds" : values.natsInsecure ? "--nats-insecure" : undefined;
+  if (given === undefined || values.natsUrl !== undefined) return undefined;
+  return `Cannot use ${given} without --nats-url.`;
 }
 
 function fakeRule({ values }: RuleInput): string | undefined {

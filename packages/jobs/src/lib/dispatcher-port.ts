@@ -1,9 +1,10 @@
 // Owns what the front and the daemon see of a dispatcher. One that runs its jobs on other machines would look the same.
-import type { EngineEvent } from "@waggle/engine";
+import type { EngineEvent, EngineJob } from "@waggle/engine";
 import type { CancelledBy, WaggleError } from "@waggle/protocol";
 import type { Job } from "./job.ts";
 import type { JobFollower } from "./job-follower.ts";
 import type { JobSpec } from "./job-spec.ts";
+import type { PromptSize } from "./preflight.ts";
 import type { Queries } from "./queries.ts";
 import type { Reader } from "./reader.ts";
 
@@ -25,6 +26,8 @@ export interface JobDispatcher {
 export interface Dispatcher extends JobDispatcher {
   /** Asks the engine something about the model. */
   readonly query: Queries["ask"];
+  /** What it would say of a job that is to come; undefined where it does not say in time. @throws WaggleError as the engine put it */
+  preflight(job: EngineJob): Promise<PromptSize | undefined>;
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
   /** The engine died: what has spoken ends with this error, what has said nothing runs on the next one, or is refused after `refuse`. */

@@ -284,6 +284,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),
     query: queries.ask,
+    preflight: async (job) => (engine.ready ? await preflight.ask(job) : undefined),
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
     openReader: readers.open,
     onEngineEvent,

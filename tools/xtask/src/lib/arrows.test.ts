@@ -61,6 +61,11 @@ const folders = [
     ["@waggle/queue", "@waggle/protocol", "@waggle/engine"],
     ["@waggle/front", "@waggle/engine-llama", "hono"],
   ],
+  [
+    "packages/fleet/src/lib/x.ts",
+    ["@waggle/engine", "@waggle/jobs", "@nats-io/jetstream", "@nats-io/transport-node"],
+    ["@waggle/front", "@waggle/worker", "hono"],
+  ],
   ["packages/tracing/src/lib/x.ts", ["@waggle/async", "@waggle/jobs"], ["@waggle/front", "@waggle/telemetry"]],
   [
     "packages/front/src/lib/x.ts",
@@ -69,8 +74,9 @@ const folders = [
   ],
   [
     "apps/worker/src/x.ts",
-    ["@waggle/front", "@waggle/fit", "@waggle/jobs", "@waggle/models", "@waggle/protocol"],
+    ["@waggle/front", "@waggle/fit", "@waggle/fleet", "@waggle/jobs", "@waggle/models", "@waggle/protocol"],
     [
+      "@nats-io/transport-node",
       "@waggle/engine-llama",
       "@waggle/mock-hive",
       "@waggle/harness",

@@ -1,0 +1,126 @@
+// Owns what the fleet sees of this worker: its models that can run jobs now, and what they answer.
+import { createHash, randomUUID } from "node:crypto";
+import type {
+  FleetModelFile,
+  MemberModel,
+  ModelDescription,
+  RunnableModel,
+  WorkerAnswer,
+  WorkerPort,
+} from "@waggle/fleet";
+import type { Served } from "../models/served.ts";
+import type { ModelEntry } from "../models/model-entry.ts";
+import type { Models } from "../models/models.ts";
+import type { Report } from "../report.ts";
+
+export interface FleetPortOptions {
+  readonly id: string;
+  readonly version: string;
+  readonly models: Models;
+  readonly served: Served;
+  readonly report: Pick<Report, "heartbeat" | "infoOf">;
+}
+
+/** Which answers it gives depends on nothing else. */
+const fakeSha256 = createHash("sha256").update("waggle's fake backend").digest("hex");
+
+export function createFleetPort({ id, version, models, served, report }: FleetPortOptions): WorkerPort {
+  let sequence = 0;
+
+  function fileOf({ current: { host } }: ModelEntry): FleetModelFile {
+    const { modelSha256, templateSha256, modelFile } = host.fingerprints();
+    const isFake = host.info?.backend === "fake";
+    return {
+      modelSha256: modelSha256 ?? (isFake ? fakeSha256 : null),
+      templateSha256: templateSha256 ?? null,
+      modelFile: modelFile ?? null,
+    };
+  }
+
+  function isReady({ current: { host } }: ModelEntry): boolean {
+    return host.state.name === "ready" && host.engine?.ready === true;
+  }
+
+  function slotsOf({ current: { host }, settings }: ModelEntry): number {
+    return host.info?.slots ?? settings.slots;
+  }
+
+  function memberOf(entry: ModelEntry): MemberModel {
+    return {
+      name: entry.name,
+      aliases: [...entry.aliases],
+      isDefault: models.isDefault(entry),
+      ready: isReady(entry),
+      slots: slotsOf(entry),
+      revision: entry.current.host.loads,
+      ...fileOf(entry),
+    };
+  }
+
+  function runnable(entry: ModelEntry): RunnableModel {
+    return {
+      name: entry.name,
+      slots: slotsOf(entry),
+      free() {
+        const { dispatcher } = entry.current.host;
+        return isReady(entry) ? slotsOf(entry) - dispatcher.running - dispatcher.waiting : 0;
+      },
+      file: () => fileOf(entry),
+      async run(spec, follower) {
+        const job = await models.router.submit(spec, follower);
+        return { cancel: () => models.router.cancel(job, "client") };
+      },
+    };
+  }
+
+  function describe(entry: ModelEntry): ModelDescription {
+    const { info, loads } = entry.current.host;
+    return {
+      ...fileOf(entry),
+      revision: loads,
+      info: report.infoOf(entry),
+      status: served.statusOf(entry),
+      engine:
+        info === undefined
+          ? null
+          : {
+              chatFormat: info.chatFormat,
+              promptTexts: info.promptTexts,
+              slots: info.slots,
+              contextSize: info.contextSize,
+            },
+    };
+  }
+
+  return {
+    id,
+    version,
+    member: () => ({
+      kind: "worker",
+      id,
+      heartbeat: report.heartbeat((sequence += 1)),
+      models: models.entries().map(memberOf),
+    }),
+    models: () => models.entries().filter(isReady).map(runnable),
+    async answer(question): Promise<WorkerAnswer> {
+      const entry = models.named(question.model);
+      switch (question.kind) {
+        case "preflight": {
+          const { host } = entry.current;
+          // The gateway's name for it is another one's here.
+          const size = await host.dispatcher.preflight({ ...question.job, jobId: `asked-${randomUUID()}` });
+          return { kind: "preflight", size: size ?? null };
+        }
+        case "query": {
+          const served_ = served.of(entry);
+          return { kind: "query", result: await served_.query(question.question, AbortSignal.timeout(queryTimeoutMs)) };
+        }
+        case "describe":
+          return { kind: "describe", description: describe(entry) };
+      }
+    },
+  };
+}
+
+/** Longer than any gateway waits. */
+const queryTimeoutMs = 30_000;

@@ -1,0 +1,66 @@
+// Owns what a gateway sees of the fleet.
+import type { RecordFollower } from "./event-feed.ts";
+import type { FleetJob, JobRecord, Member, SessionRecord, WorkerAnswer, WorkerQuestion } from "./records.ts";
+
+export interface GatewaySide {
+  /** NATS can be reached now. */
+  readonly connected: boolean;
+  /** Calls back when that changes. Returns how to stop it. */
+  onConnection(listener: (connected: boolean) => void): () => void;
+  /** Workers and gateways whose heartbeats are there, in the order of their ids. */
+  members(): readonly Member[];
+  onMembers(listener: () => void): () => void;
+  /** Heard of within its last beats; a member may still be listed that is not. */
+  isAlive(kind: "worker" | "gateway", id: string): boolean;
+
+  /**
+   * Puts a job into the queue; resolves when NATS has it on disk.
+   * @param at the worker that has said that it keeps a slot for it
+   * @throws WaggleError resource_exhausted when the queue is full, payload_too_large, unavailable
+   */
+  publish(job: FleetJob, at?: string): Promise<void>;
+  /** Hears the records of a job that this gateway publishes, from now on. Returns how to stop. */
+  follow(jobId: string, follower: RecordFollower): () => void;
+  /** Hears those of any gateway's job from their beginning on, and goes on. @throws WaggleError unavailable */
+  followFromStart(jobId: string, follower: RecordFollower): Promise<() => void>;
+  /** Whoever has the job, or gets it, is to end it. Resolves when the key is written. @throws WaggleError unavailable */
+  cancel(jobId: string): Promise<void>;
+  /** Its records and keys are needed no more. Never throws. */
+  forget(jobId: string): Promise<void>;
+
+  /** @throws WaggleError as the worker put it; unavailable when none answers in time */
+  ask<K extends WorkerQuestion["kind"]>(
+    question: Extract<WorkerQuestion, { kind: K }>,
+    options: { readonly timeoutMs: number; readonly worker?: string },
+  ): Promise<Extract<WorkerAnswer, { kind: K }>>;
+
+  /** The live job of a session, wherever it runs. */
+  readonly sessions: {
+    /**
+     * This gateway's job is the session's now.
+     * @returns the record that it replaces, if there is one
+     * @throws WaggleError unavailable
+     */
+    claim(client: string, sessionId: string, record: SessionRecord): Promise<SessionRecord | undefined>;
+    /** Unless another one has claimed it since. Never throws. */
+    release(client: string, sessionId: string, record: SessionRecord): Promise<void>;
+  };
+  /** Has another gateway end its job of that session; resolves when that is over, or nobody answers within the time. */
+  supersede(gateway: string, client: string, sessionId: string, timeoutMs: number): Promise<void>;
+  /** What other gateways ask of this one: ends the session's job, resolves when that is over. */
+  onSupersede(handler: (client: string, sessionId: string) => Promise<void>): void;
+
+  /** Jobs as another gateway can go on with them. Each throws WaggleError unavailable. */
+  readonly records: {
+    put(record: JobRecord): Promise<void>;
+    /** With the number that `adopt` needs. */
+    get(client: string, jobId: string): Promise<{ readonly record: JobRecord; readonly revision: number } | undefined>;
+    /** The job is this gateway's from now on. @returns false when another one was faster */
+    adopt(record: JobRecord, revision: number): Promise<boolean>;
+    remove(client: string, jobId: string): Promise<void>;
+  };
+  /** Tells the others who is here, now and every few seconds. */
+  report(): void;
+  /** No beat, no heartbeat, no connection is left. */
+  close(): Promise<void>;
+}

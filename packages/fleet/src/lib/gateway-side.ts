@@ -1,0 +1,104 @@
+// Owns a gateway's part in the fleet: what it publishes, hears and asks.
+import type { Clock } from "@waggle/async";
+import type { Logger } from "@waggle/telemetry";
+import { createBeats } from "./beats.ts";
+import { cancelJob } from "./cancels.ts";
+import type { FleetConnection } from "./connection.ts";
+import { createEventFeed } from "./event-feed.ts";
+import type { GatewaySide } from "./gateway-port.ts";
+import { publishJob } from "./job-queue.ts";
+import { createJobRecords, createSessions } from "./keyed-records.ts";
+import { createMembers } from "./members.ts";
+import { eventsStream, subjects } from "./names.ts";
+import { unavailable } from "./nats-errors.ts";
+import { answerWith, ask } from "./questions.ts";
+import type { GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "./records.ts";
+
+export interface GatewaySideOptions {
+  readonly connection: FleetConnection;
+  readonly id: string;
+  /** What the others are told of us, asked for each time. */
+  readonly self: () => GatewayMember;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createGatewaySide({ connection, id, self, clock, log }: GatewaySideOptions): GatewaySide {
+  const feed = createEventFeed(connection, id, log);
+  const beats = createBeats(connection, { kind: "gateway", id }, clock);
+  const members = createMembers(connection, { self, clock, log });
+  let supersede: ((client: string, sessionId: string) => Promise<void>) | undefined;
+
+  const forgetQuestions = connection.onChange((connected, first) => {
+    if (connected === undefined || !first) return;
+    connected.nc.subscribe(subjects.askGateway(id), {
+      callback(error, message) {
+        if (error !== null) return;
+        answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, sessionId }) => {
+          await supersede?.(client, sessionId);
+          return { kind: "superseded" };
+        });
+      },
+    });
+  });
+
+  return {
+    get connected() {
+      return connection.connected;
+    },
+    onConnection: (listener) => connection.onChange((connected) => listener(connected !== undefined)),
+    members: members.list,
+    onMembers: members.onChange,
+    isAlive: beats.isAlive,
+    async publish(job, at) {
+      const connected = connection.use();
+      // What nobody would hear is not asked for.
+      await feed.listening;
+      await publishJob(connected, job, at);
+    },
+    follow: feed.follow,
+    async followFromStart(jobId, follower) {
+      try {
+        return await feed.followFromStart(jobId, follower);
+      } catch (error) {
+        throw unavailable("read the job's stream", error);
+      }
+    },
+    async cancel(jobId) {
+      try {
+        await cancelJob(connection.use(), jobId);
+      } catch (error) {
+        throw unavailable("cancel the job", error);
+      }
+    },
+    async forget(jobId) {
+      try {
+        await connection.use().jsm.streams.purge(eventsStream, { filter: subjects.eventsOfJob(jobId) });
+      } catch (error) {
+        // In two minutes they are gone anyway.
+        log.debug({ err: error, job: jobId }, "fleet_events_stay");
+      }
+    },
+    async ask(question, { timeoutMs, worker }) {
+      const subject = worker === undefined ? subjects.ask(question.model) : subjects.askWorker(worker);
+      return (await ask<WorkerAnswer>(connection.use(), subject, question, timeoutMs)) as never;
+    },
+    sessions: createSessions(connection),
+    async supersede(gateway, client, sessionId, timeoutMs) {
+      const question: GatewayQuestion = { kind: "supersede", client, sessionId };
+      // Who does not answer is gone, or slow to end it: the session goes on either way.
+      await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs).catch(() => {});
+    },
+    onSupersede(handler) {
+      supersede = handler;
+    },
+    records: createJobRecords(connection),
+    report: members.report,
+    async close() {
+      forgetQuestions();
+      await feed.close();
+      await members.close();
+      beats.close();
+    },
+  };
+}

@@ -1,0 +1,129 @@
+// Owns the work queue: how a gateway puts a job into it, and how a worker takes one, keeps it and gives it up.
+import { createInbox } from "@nats-io/transport-node";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { WaggleError } from "@waggle/protocol";
+import type { Connected } from "./connection.ts";
+import { isStreamFull, unavailable } from "./nats-errors.ts";
+import { jobsStream, subjects } from "./names.ts";
+import { classOf, decode, encode, fleetVersion, type FleetJob } from "./records.ts";
+
+/** How long NATS may take to answer. */
+const answerTimeoutMs = 3_000;
+/** What a message has besides what we write. */
+const headerRoomBytes = 1_024;
+/** Before a job that another version has written is looked at again. */
+const notOurVersionMs = 10_000;
+const nanosPerMs = 1_000_000;
+/** How soon a client may ask again when the queue is full. */
+const retryAfterS = 2;
+
+/**
+ * Resolves when the job is on disk.
+ * @param at a worker that keeps a slot for it
+ * @param messageId two messages with the same one within two minutes are one
+ * @throws WaggleError resource_exhausted, payload_too_large, unavailable
+ */
+export async function publishJob(
+  { nc, js }: Connected,
+  job: FleetJob,
+  at?: string,
+  messageId: string = job.id,
+): Promise<void> {
+  const data = encode(job);
+  const most = (nc.info?.max_payload ?? Infinity) - headerRoomBytes;
+  if (data.length > most) {
+    throw new WaggleError(
+      "payload_too_large",
+      `Cannot hand the job to the fleet: it has ${data.length} bytes, compressed, and NATS takes ${most} (max_payload).`,
+    );
+  }
+  const { model, spec, id } = job;
+  const subject = at === undefined ? subjects.job(model, classOf(spec.priority), id) : subjects.jobAt(model, at, id);
+  try {
+    await js.publish(subject, data, { msgID: messageId, timeout: answerTimeoutMs });
+  } catch (error) {
+    if (!isStreamFull(error)) throw unavailable("put the job into the fleet's queue", error);
+    throw new WaggleError("resource_exhausted", `Cannot accept the job: the fleet's queue is full.`, {
+      retryAfterS,
+      cause: error,
+    });
+  }
+  nc.publish(at === undefined ? subjects.hint(model) : subjects.hintAt(at));
+}
+
+/** A job that this worker has until it says otherwise, or falls silent for five seconds. */
+export interface TakenJob {
+  readonly job: FleetJob;
+  /** It was taken before, by whomever. */
+  readonly redelivered: boolean;
+  /** Keeps it for another five seconds. */
+  working(): void;
+  /** It is over; resolves when NATS knows. Never throws: what is not acknowledged comes again, and is found to have ended. */
+  done(): Promise<void>;
+  /** Somebody else may have it, after so long. */
+  giveBack(afterMs?: number): void;
+}
+
+/** Takes the next job of this consumer, if there is one. @throws Error when NATS does not answer */
+export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): Promise<TakenJob | undefined> {
+  const message = await pull(nc, consumer);
+  if (message === undefined) return undefined;
+  const { reply } = message;
+  if (reply === undefined) return undefined;
+  let job: FleetJob | undefined;
+  try {
+    job = decode<FleetJob>(message.data);
+  } catch {
+    // No member of a fleet has written it.
+  }
+  if (job?.version !== fleetVersion) {
+    // A newer worker may read it.
+    nc.publish(reply, `-NAK ${JSON.stringify({ delay: notOurVersionMs * nanosPerMs })}`);
+    return undefined;
+  }
+  return {
+    job,
+    redelivered: deliveriesOf(reply) > 1,
+    working: () => publish(nc, reply, "+WPI"),
+    async done() {
+      await nc.request(reply, "+ACK", { timeout: answerTimeoutMs }).catch(() => {});
+    },
+    giveBack: (afterMs = 0) =>
+      publish(
+        nc,
+        reply,
+        afterMs === 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: Math.round(afterMs * nanosPerMs) })}`,
+      ),
+  };
+}
+
+/** One message that is there already. The library knows only pulls that wait. */
+async function pull(nc: NatsConnection, consumer: string): Promise<Msg | undefined> {
+  const reply = createInbox();
+  const message = await new Promise<Msg>((resolve, reject) => {
+    nc.subscribe(reply, {
+      max: 1,
+      timeout: answerTimeoutMs,
+      callback: (error, answer) => (error === null ? resolve(answer) : reject(error)),
+    });
+    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${jobsStream}.${consumer}`, JSON.stringify({ batch: 1, no_wait: true }), {
+      reply,
+    });
+  });
+  // Without a job comes a status: there is none, or too many ask.
+  return message.headers?.code ? undefined : message;
+}
+
+/** `$JS.ACK.<stream>.<consumer>.<deliveries>.…`, or with a domain and an account before the stream. */
+function deliveriesOf(reply: string): number {
+  const parts = reply.split(".");
+  return Number(parts.length < 11 ? parts[4] : parts[6]);
+}
+
+function publish(nc: NatsConnection, subject: string, data: string): void {
+  try {
+    nc.publish(subject, data);
+  } catch {
+    // The connection is closed: NATS finds out by our silence.
+  }
+}

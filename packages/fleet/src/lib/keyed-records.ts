@@ -1,0 +1,83 @@
+// Owns what gateways share in buckets: the live job of each session, and what another gateway needs to go on with a job.
+import type { FleetConnection } from "./connection.ts";
+import { isWrongSequence, unavailable } from "./nats-errors.ts";
+import { keys } from "./names.ts";
+import { decode, encode, type JobRecord, type SessionRecord } from "./records.ts";
+import type { GatewaySide } from "./gateway-port.ts";
+
+/** Others may claim the same session at the same time, but not this often. */
+const mostAttempts = 20;
+
+export function createSessions(connection: FleetConnection): GatewaySide["sessions"] {
+  return {
+    async claim(client, sessionId, record) {
+      const key = keys.session(client, sessionId);
+      try {
+        const { sessions } = connection.use().buckets;
+        for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+          const found = await sessions.get(key);
+          try {
+            await sessions.update(key, encode(record), found?.revision ?? 0);
+            return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
+          } catch (error) {
+            if (!isWrongSequence(error)) throw error;
+          }
+        }
+      } catch (error) {
+        throw unavailable("claim the session", error);
+      }
+      throw unavailable("claim the session", new Error("others claim it all the time"));
+    },
+    async release(client, sessionId, record) {
+      const key = keys.session(client, sessionId);
+      try {
+        const { sessions } = connection.use().buckets;
+        const found = await sessions.get(key);
+        if (found?.operation !== "PUT") return;
+        const { gateway, jobId } = decode<SessionRecord>(found.value);
+        if (gateway !== record.gateway || jobId !== record.jobId) return;
+        await sessions.delete(key, { previousSeq: found.revision });
+      } catch {
+        // Another one has it by now, or its time runs out.
+      }
+    },
+  };
+}
+
+export function createJobRecords(connection: FleetConnection): GatewaySide["records"] {
+  const keyOf = ({ scope, id }: JobRecord): string => keys.job(scope.client, id);
+  return {
+    async put(record) {
+      try {
+        await connection.use().buckets.jobs.put(keyOf(record), encode(record));
+      } catch (error) {
+        throw unavailable("keep the job's record", error);
+      }
+    },
+    async get(client, jobId) {
+      try {
+        const found = await connection.use().buckets.jobs.get(keys.job(client, jobId));
+        if (found?.operation !== "PUT") return undefined;
+        return { record: decode<JobRecord>(found.value), revision: found.revision };
+      } catch (error) {
+        throw unavailable("look for the job", error);
+      }
+    },
+    async adopt(record, revision) {
+      try {
+        await connection.use().buckets.jobs.update(keyOf(record), encode(record), revision);
+        return true;
+      } catch (error) {
+        if (isWrongSequence(error)) return false;
+        throw unavailable("take the job over", error);
+      }
+    },
+    async remove(client, jobId) {
+      try {
+        await connection.use().buckets.jobs.delete(keys.job(client, jobId));
+      } catch (error) {
+        throw unavailable("forget the job", error);
+      }
+    },
+  };
+}

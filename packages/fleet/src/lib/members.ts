@@ -1,0 +1,122 @@
+// Owns the list of members: each keeps its heartbeat in a bucket, and whose heartbeat is too old is gone.
+import type { Clock, TimerHandle } from "@waggle/async";
+import type { Logger } from "@waggle/telemetry";
+import type { Connected, FleetConnection } from "./connection.ts";
+import { keys } from "./names.ts";
+import { decode, encode, fleetVersion, type Member } from "./records.ts";
+import { memberTtlMs } from "./topology.ts";
+
+const heartbeatIntervalMs = 5_000;
+const sweepIntervalMs = 1_000;
+/** Changes that come together are told as one. */
+const settleMs = 10;
+
+export interface Members {
+  list(): readonly Member[];
+  onChange(listener: () => void): () => void;
+  /** Writes our own heartbeat soon, as something in it has changed. */
+  report(): void;
+  /** Takes our heartbeat out. */
+  close(): Promise<void>;
+}
+
+/** @param self what we say of ourselves, asked for each time; without it we only look */
+export function createMembers(
+  connection: FleetConnection,
+  options: { readonly self?: () => Member; readonly clock: Clock; readonly log: Logger },
+): Members {
+  const { self, clock, log } = options;
+  const known = new Map<string, { readonly member: Member; readonly at: number }>();
+  const listeners = new Set<() => void>();
+  let heartbeat: TimerHandle | undefined;
+  let sweep: TimerHandle | undefined;
+  let telling: TimerHandle | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  function changed(): void {
+    telling ??= clock.setTimeout(() => {
+      telling = undefined;
+      for (const listener of listeners) listener();
+    }, settleMs);
+  }
+
+  async function watch({ buckets }: Connected): Promise<void> {
+    const entries = await buckets.members.watch();
+    for await (const { key, operation, value } of entries) {
+      if (closed) return;
+      if (operation === "PUT") take(key, value);
+      else if (known.delete(key)) changed();
+    }
+  }
+
+  function take(key: string, value: Uint8Array): void {
+    let member: Member;
+    try {
+      member = decode<Member>(value);
+    } catch (error) {
+      log.warn({ err: error, key }, "fleet_member_unreadable");
+      return;
+    }
+    if (member.version !== fleetVersion) return;
+    known.set(key, { member, at: clock.now() });
+    changed();
+  }
+
+  function sweepOld(): void {
+    sweep = clock.setTimeout(sweepOld, sweepIntervalMs);
+    // While NATS is away nobody's heartbeat can come.
+    if (!connection.connected) return;
+    for (const [key, { at }] of known) {
+      if (clock.now() - at > memberTtlMs) {
+        known.delete(key);
+        changed();
+      }
+    }
+  }
+
+  function report(): void {
+    if (self === undefined || closed) return;
+    heartbeat?.cancel();
+    heartbeat = clock.setTimeout(report, heartbeatIntervalMs);
+    if (!connection.connected) return;
+    const member = self();
+    writing = connection
+      .use()
+      .buckets.members.put(keys.member(member.kind, member.id), encode(member))
+      .then(
+        () => {},
+        (error: unknown) => log.debug({ err: error }, "fleet_heartbeat_failed"),
+      );
+  }
+
+  const forget = connection.onChange((connected, first) => {
+    if (connected === undefined) return;
+    const now = clock.now();
+    for (const [key, { member }] of known) known.set(key, { member, at: now });
+    if (first) watch(connected).catch((error: unknown) => log.warn({ err: error }, "fleet_members_unheard"));
+    report();
+  });
+  sweepOld();
+
+  return {
+    list: () => [...known].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { member }]) => member),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    report,
+    async close() {
+      closed = true;
+      forget();
+      for (const timer of [heartbeat, sweep, telling]) timer?.cancel();
+      await writing;
+      if (self === undefined || !connection.connected) return;
+      const { kind, id } = self();
+      await connection
+        .use()
+        .buckets.members.delete(keys.member(kind, id))
+        .catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,48 @@
+// Owns questions and answers between members: a request to whoever serves a model, or to one member.
+import type { Msg } from "@nats-io/transport-node";
+import { WaggleError } from "@waggle/protocol";
+import type { Connected } from "./connection.ts";
+import { unavailable } from "./nats-errors.ts";
+import { decode, encode } from "./records.ts";
+import type { GatewayAnswer, WorkerAnswer } from "./records.ts";
+
+type Answer = WorkerAnswer | GatewayAnswer;
+
+/** @throws WaggleError as the other one put it; unavailable when nobody answers in time */
+export async function ask<T extends Answer>(
+  { nc }: Connected,
+  subject: string,
+  question: unknown,
+  timeoutMs: number,
+): Promise<Exclude<T, { kind: "failed" }>> {
+  const reply = await nc.request(subject, encode(question), { timeout: timeoutMs }).catch((error: unknown) => {
+    throw unavailable("ask the fleet", error);
+  });
+  const answer = decode<T>(reply.data);
+  if (answer.kind !== "failed") return answer as Exclude<T, { kind: "failed" }>;
+  const { code, message, details } = answer.failure;
+  throw new WaggleError(code, message, details === undefined ? {} : { details });
+}
+
+/** Answers a request with what the handler finds, or how it fails. Never throws. */
+export function answerWith<Q, A extends Answer>(message: Msg, handler: (question: Q) => Promise<A>): void {
+  void respond(message, handler);
+}
+
+async function respond<Q, A extends Answer>(
+  message: Pick<Msg, "data" | "respond">,
+  handler: (question: Q) => Promise<A>,
+): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = await handler(decode<Q>(message.data));
+  } catch (thrown) {
+    const { code, message: text, details } = WaggleError.from(thrown);
+    answer = { kind: "failed", failure: { code, message: text, ...(details === undefined ? {} : { details }) } };
+  }
+  try {
+    message.respond(encode(answer));
+  } catch {
+    // The connection is gone, or the answer too long: who asked hears nothing in time.
+  }
+}
