@@ -18,6 +18,7 @@ import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
+import type { FleetView } from "./fleet-view.ts";
 import { feedBody } from "./feed-body.ts";
 import { checkHostAndOrigin } from "./gate.ts";
 import { createHivePages } from "./hive-pages.ts";
@@ -32,6 +33,8 @@ export interface HiveAppOptions {
   readonly registry: WorkerRegistry;
   readonly faults: Faults;
   readonly feed: Feed;
+  /** Absent where it looks at none. */
+  readonly fleet?: Pick<FleetView, "current"> | undefined;
   readonly log: Logger;
 }
 
@@ -83,7 +86,7 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
   return app;
 }
 
-function createHandlers({ registry, faults, feed }: HiveAppOptions): Record<RouteName, Handler> {
+function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Record<RouteName, Handler> {
   return {
     register: async (context) => {
       const registration = await readBody(context, RegistrationSchema);
@@ -112,7 +115,8 @@ function createHandlers({ registry, faults, feed }: HiveAppOptions): Record<Rout
       // Nobody would ever read a HEAD's stream.
       if (context.req.method === "HEAD") throw new WaggleError("not_found", "Cannot answer HEAD: this is a stream.");
       const ndjson = context.req.header("accept")?.includes("application/x-ndjson") === true;
-      const items = feed.open(registry.snapshot(), () => context.env.outgoing?.destroy());
+      const first = { ...registry.snapshot(), ...(fleet === undefined ? {} : { fleet: fleet.current() }) };
+      const items = feed.open(first, () => context.env.outgoing?.destroy());
       return new Response(feedBody(items, ndjson), { headers: ndjson ? ndjsonHeaders : sseHeaders });
     },
     getFault: () => Response.json(faults.current()),

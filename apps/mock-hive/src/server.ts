@@ -106,6 +106,9 @@ function logEvent(log: Logger, event: HiveEvent): void {
   switch (event.type) {
     case "snapshot":
       return;
+    case "fleet":
+      log.debug({ connected: event.fleet.connected, gateways: event.fleet.gateways.length }, "fleet");
+      return;
     case "heartbeat":
       log.debug(
         { worker: event.heartbeat.worker_id, seq: event.heartbeat.seq, state: event.heartbeat.state },

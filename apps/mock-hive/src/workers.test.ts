@@ -36,7 +36,8 @@ function createRegistry(heartbeatsKept = 10) {
     events.splice(0).map((event) => {
       switch (event.type) {
         case "snapshot":
-          return "snapshot";
+        case "fleet":
+          return event.type;
         case "registered":
           return `${event.worker.worker_id} registered`;
         case "heartbeat":
@@ -205,6 +206,41 @@ describe("the registry", () => {
     expect(registry.list()).toEqual([]);
     expect(() => registry.heartbeat(heartbeat("a"))).toThrow(expect.objectContaining({ code: "not_found" }));
     expect(news().slice(3)).toEqual(["b deregistered", "a forgotten", "c forgotten"]);
+  });
+
+  it("takes a worker of a fleet for one of its own that is told of there, until it registers here", () => {
+    const { clock, registry, livenessOf, news } = createRegistry();
+    registry.hear(heartbeat(), 1_000);
+    expect(registry.get("w1")).toMatchObject({ source: "nats", interval_ms: 1_000, heartbeats: 1, liveness: "alive" });
+    registry.hear(heartbeat("w1", 1), 1_000);
+    clock.advance(3_000);
+    expect(livenessOf()).toBe("stale");
+    registry.register(registration());
+    expect(registry.get("w1")).not.toHaveProperty("source");
+    registry.hear(heartbeat("w1", 2), 1_000);
+    registry.lose("w1");
+    expect(registry.get("w1").heartbeats).toBe(2);
+    clock.advance(6_000);
+    registry.hear(heartbeat("w1", 3), 1_000);
+    expect(registry.get("w1")).toMatchObject({ source: "nats", liveness: "alive" });
+    expect(news()).toEqual([
+      ...["w1 registered", "w1 heartbeat", "w1 heartbeat", "w1 alive->stale", "w1 stale->alive", "w1 registered"],
+      ...["w1 alive->stale", "w1 stale->gone", "w1 gone->alive", "w1 heartbeat"],
+    ]);
+  });
+
+  it("loses a worker of a fleet that left, and lets time run on for one that was overdue", () => {
+    const { clock, registry, livenessOf, news } = createRegistry();
+    for (const id of ["left", "killed"]) registry.hear(heartbeat(id), 1_000);
+    clock.advance(1_999);
+    registry.lose("left");
+    clock.advance(1);
+    registry.lose("killed");
+    registry.lose("unknown");
+    expect(registry.list().map(({ worker_id }) => worker_id)).toEqual(["killed"]);
+    clock.advance(4_000);
+    expect(livenessOf("killed")).toBe("gone");
+    expect(news().slice(4)).toEqual(["left deregistered", "killed alive->stale", "killed stale->gone"]);
   });
 
   it("keeps the last heartbeats only", () => {

@@ -17,6 +17,9 @@ export const workersLimit = 1_000;
 /** Most gone workers that stay listed; the one that has been gone longest is forgotten first. */
 export const goneWorkersLimit = 100;
 
+/** Who has missed a heartbeat of a fleet for as many intervals has not left in good order. */
+const overdueIntervals = 2;
+
 export interface WorkerRegistryOptions {
   readonly clock: Clock;
   /** Milliseconds since 1970, for the timestamps that others read. */
@@ -34,6 +37,13 @@ export interface WorkerRegistry {
   register(registration: Registration): HiveWorker;
   /** @throws WaggleError not_found when the worker is not listed: it must register again */
   heartbeat(heartbeat: Heartbeat): void;
+  /**
+   * A worker is heard of elsewhere: in a fleet, every `intervalMs`. One that registers here itself is left to that, unless it is gone.
+   * @throws WaggleError resource_exhausted at `workersLimit`
+   */
+  hear(heartbeat: Heartbeat, intervalMs: number): void;
+  /** It is no longer told of there. One that was overdue already has not left: its time runs on. */
+  lose(workerId: string): void;
   /** @throws WaggleError not_found */
   deregister(workerId: string): void;
   /** @throws WaggleError not_found */
@@ -44,13 +54,15 @@ export interface WorkerRegistry {
   heartbeats(filter: { readonly workerId?: string | undefined; readonly limit: number }): Heartbeat[];
   /** Drops every worker; their next heartbeats are unknown. */
   forgetAll(): void;
-  snapshot(): HiveEvent;
+  snapshot(): Extract<HiveEvent, { type: "snapshot" }>;
   /** Cancels the timer; liveness changes no more. */
   close(): void;
 }
 
 interface Entry {
   readonly registeredAt: string;
+  /** Whether it registers here, or is heard of elsewhere. */
+  source: "here" | "nats";
   /** What the worker said of itself last, registering or by heartbeat. */
   report: Registration | Heartbeat;
   intervalMs: number;
@@ -120,7 +132,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     onEvent({ type: "forgotten", at: timestamp(), worker_id: workerId });
   }
 
-  function add(report: Registration): Entry {
+  function add(report: Registration | Heartbeat, intervalMs: number): Entry {
     if (entries.size >= workersLimit) {
       throw new WaggleError(
         "resource_exhausted",
@@ -130,8 +142,9 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     const at = timestamp();
     const entry: Entry = {
       registeredAt: at,
+      source: "here",
       report,
-      intervalMs: report.interval_ms,
+      intervalMs,
       liveness: "alive",
       seenAt: clock.now(),
       lastSeenAt: at,
@@ -141,11 +154,21 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     return entry;
   }
 
+  function beat(entry: Entry, heartbeat: Heartbeat): void {
+    entry.heartbeats += 1;
+    entry.lastHeartbeat = heartbeat;
+    see(entry, heartbeat);
+    kept.push(heartbeat);
+    if (kept.length > options.heartbeatsKept) kept.shift();
+    onEvent({ type: "heartbeat", at: timestamp(), heartbeat });
+  }
+
   const list = (): HiveWorker[] => [...entries.values()].map(toWorker);
 
   return {
     register(registration) {
-      const entry = entries.get(registration.worker_id) ?? add(registration);
+      const entry = entries.get(registration.worker_id) ?? add(registration, registration.interval_ms);
+      entry.source = "here";
       entry.intervalMs = registration.interval_ms;
       see(entry, registration);
       const worker = toWorker(entry);
@@ -153,13 +176,22 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       return worker;
     },
     heartbeat(heartbeat) {
-      const entry = entryOf(heartbeat.worker_id);
-      entry.heartbeats += 1;
-      entry.lastHeartbeat = heartbeat;
-      see(entry, heartbeat);
-      kept.push(heartbeat);
-      if (kept.length > options.heartbeatsKept) kept.shift();
-      onEvent({ type: "heartbeat", at: timestamp(), heartbeat });
+      beat(entryOf(heartbeat.worker_id), heartbeat);
+    },
+    hear(heartbeat, intervalMs) {
+      const known = entries.get(heartbeat.worker_id);
+      if (known?.source === "here" && known.liveness !== "gone") return;
+      const entry = known ?? add(heartbeat, intervalMs);
+      entry.source = "nats";
+      entry.intervalMs = intervalMs;
+      if (entry !== known) onEvent({ type: "registered", at: timestamp(), worker: toWorker(entry) });
+      beat(entry, heartbeat);
+    },
+    lose(workerId) {
+      const entry = entries.get(workerId);
+      if (entry?.source !== "nats" || clock.now() - entry.seenAt >= overdueIntervals * entry.intervalMs) return;
+      entries.delete(workerId);
+      onEvent({ type: "deregistered", at: timestamp(), worker_id: workerId });
     },
     deregister(workerId) {
       entryOf(workerId);
@@ -210,6 +242,7 @@ function toWorker(entry: Entry): HiveWorker {
   const { worker_id, url, model, state, backend, slots, queue, version, models } = entry.report;
   return {
     worker_id,
+    ...(entry.source === "nats" ? { source: "nats" as const } : {}),
     url,
     model,
     state,

@@ -7,6 +7,7 @@ import { Brand } from "../parts/brand.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import type { Api } from "../wire/api.ts";
 import { Faults } from "./faults.tsx";
+import { Gateways } from "./gateways.tsx";
 import type { HiveFeed } from "./hive-feed.ts";
 import type { WorkerView } from "./hive-view.ts";
 import { Timeline } from "./timeline.tsx";
@@ -21,7 +22,7 @@ export function HivePage({ api, feed }: { readonly api: Api; readonly feed: Hive
     const timer = setInterval(() => (now.value = Date.now()), tickMs);
     return () => clearInterval(timer);
   }, [now]);
-  const { workers, timeline, clockOffsetMs } = feed.view.value;
+  const { workers, fleet, timeline, clockOffsetMs } = feed.view.value;
   const sorted = [...workers.values()].toSorted(
     (a, b) =>
       order[a.worker.liveness] - order[b.worker.liveness] || a.worker.worker_id.localeCompare(b.worker.worker_id),
@@ -41,6 +42,11 @@ export function HivePage({ api, feed }: { readonly api: Api; readonly feed: Hive
             The hive does not answer. Reconnecting…
           </p>
         )}
+        {fleet?.connected === false && (
+          <p class="notice bad" role="alert">
+            NATS does not answer the hive. What it shows of the fleet is old.
+          </p>
+        )}
         <section aria-labelledby="workers-title" class="stack">
           <h2 id="workers-title">Workers</h2>
           {sorted.length === 0 && feed.connection.value === "open" && <NoWorkers />}
@@ -50,6 +56,7 @@ export function HivePage({ api, feed }: { readonly api: Api; readonly feed: Hive
             ))}
           </ul>
         </section>
+        {fleet !== undefined && <Gateways gateways={fleet.gateways} hiveNow={now.value + clockOffsetMs} />}
         <div class="below">
           <Timeline entries={timeline} />
           <Faults api={api} />

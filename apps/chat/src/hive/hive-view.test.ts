@@ -76,6 +76,24 @@ it("puts older heartbeats before those it has seen, and none twice", () => {
   ]);
 });
 
+it("lists the gateways of a fleet, and tells who comes and leaves", () => {
+  const gateway = { gateway_id: "g1", url: "http://10.0.0.2:1", started_at: "2026-11-20T09:00:00.000Z", jobs: 2 };
+  const fleet = { connected: true, gateways: [gateway] };
+  const first = applyHiveEvent(emptyHive, { type: "snapshot", at, workers: [], fleet }, now);
+  expect(first.timeline).toEqual([{ key: 1, at: Date.parse(gateway.started_at), who: "g1", what: "joined" }]);
+  const second = { ...gateway, gateway_id: "g2" };
+  const two = applyHiveEvent(
+    first,
+    { type: "fleet", at, fleet: { connected: true, gateways: [gateway, second] } },
+    now,
+  );
+  expect(two.timeline[0]).toEqual({ key: 2, at: Date.parse(at), who: "g2", what: "joined" });
+  const away = applyHiveEvent(two, { type: "fleet", at, fleet: { connected: false, gateways: [second] } }, now);
+  expect(away.fleet?.connected).toBe(false);
+  expect(away.timeline[0]).toMatchObject({ who: "g1", what: "left" });
+  expect(joined.fleet).toBeUndefined();
+});
+
 it("tells after a lost connection what has changed meanwhile, and nothing twice", () => {
   const again = applyHiveEvent(joined, { type: "snapshot", at, workers: [{ ...worker, liveness: "gone" }] }, now);
   expect(happenings(again)).toEqual(["gone", "joined"]);

@@ -1,5 +1,5 @@
-// Owns what the hive's page knows: the workers, a short history of each, and what happened to them. Pure: events in, a new view out.
-import type { Heartbeat, HiveEvent, HiveWorker, LivenessState } from "@waggle/protocol";
+// Owns what the hive's page knows: the workers, a short history of each, the fleet's gateways, and what happened to them all. Pure: events in, a new view out.
+import type { Heartbeat, HiveEvent, HiveFleet, HiveWorker, LivenessState } from "@waggle/protocol";
 
 /** Most heartbeats remembered for each worker's small plots. */
 export const samplesLimit = 90;
@@ -24,19 +24,22 @@ export interface TimelineEntry {
   readonly key: number;
   /** Milliseconds since 1970, by the hive's clock. */
   readonly at: number;
-  readonly workerId: string;
+  /** A worker or a gateway. */
+  readonly who: string;
   readonly what: Happening;
 }
 
 export interface HiveView {
   readonly workers: ReadonlyMap<string, WorkerView>;
+  /** Undefined where the hive looks at none. */
+  readonly fleet: HiveFleet | undefined;
   /** Newest first. */
   readonly timeline: readonly TimelineEntry[];
   /** What to add to this browser's clock to have the hive's. */
   readonly clockOffsetMs: number;
 }
 
-export const emptyHive: HiveView = { workers: new Map(), timeline: [], clockOffsetMs: 0 };
+export const emptyHive: HiveView = { workers: new Map(), fleet: undefined, timeline: [], clockOffsetMs: 0 };
 
 /** @param now this browser's clock, milliseconds since 1970 */
 export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): HiveView {
@@ -44,7 +47,9 @@ export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): H
   const timed = { ...view, clockOffsetMs: at - now };
   switch (event.type) {
     case "snapshot":
-      return applySnapshot(timed, event.workers, at);
+      return applyFleet(applySnapshot(timed, event.workers, at), event.fleet, at);
+    case "fleet":
+      return applyFleet(timed, event.fleet, at);
     case "registered":
       return applyRegistration(timed, event.worker, at);
     case "heartbeat":
@@ -121,6 +126,17 @@ function applyLiveness(view: HiveView, id: string, liveness: LivenessState, at: 
   return happening === undefined ? next : note(next, id, happening, at);
 }
 
+/** What the first one lists was there before anybody looked. */
+function applyFleet(view: HiveView, fleet: HiveFleet | undefined, at: number): HiveView {
+  const before = new Set(view.fleet?.gateways.map(({ gateway_id: id }) => id));
+  const now = new Map(fleet?.gateways.map(({ gateway_id: id, started_at }) => [id, Date.parse(started_at)]));
+  let next: HiveView = { ...view, fleet };
+  for (const id of before) if (!now.has(id)) next = note(next, id, "left", at);
+  for (const [id, since] of now)
+    if (!before.has(id)) next = note(next, id, "joined", view.fleet === undefined ? since : at);
+  return next;
+}
+
 function changeOf(was: LivenessState, is: LivenessState): Happening | undefined {
   if (was === is) return undefined;
   return is === "alive" ? "back" : is;
@@ -146,7 +162,7 @@ function withoutWorker(view: HiveView, id: string): HiveView {
   return { ...view, workers };
 }
 
-function note(view: HiveView, workerId: string, what: Happening, at: number): HiveView {
+function note(view: HiveView, who: string, what: Happening, at: number): HiveView {
   const key = (view.timeline[0]?.key ?? 0) + 1;
-  return { ...view, timeline: [{ key, at, workerId, what }, ...view.timeline].slice(0, timelineLimit) };
+  return { ...view, timeline: [{ key, at, who, what }, ...view.timeline].slice(0, timelineLimit) };
 }

@@ -20,12 +20,12 @@ export function Timeline({ entries }: { readonly entries: readonly TimelineEntry
       <h2 id="timeline-title">What happened</h2>
       {entries.length === 0 && <p class="muted small">Nothing yet.</p>}
       <ol class="timeline" tabIndex={0} aria-label="What happened, newest first">
-        {entries.map(({ key, at, workerId, what }) => (
+        {entries.map(({ key, at, who, what }) => (
           <li key={key}>
             <time class="small muted numbers" dateTime={new Date(at).toISOString()}>
               {clock.format(at)}
             </time>
-            <span class="who">{workerId}</span>
+            <span class="who">{who}</span>
             <span class={words[what].badge}>{words[what].text}</span>
           </li>
         ))}

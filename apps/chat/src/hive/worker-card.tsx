@@ -2,6 +2,7 @@
 import type { LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { ModelState } from "../parts/model-state.tsx";
+import { ago } from "./ago.ts";
 import type { Sample, WorkerView } from "./hive-view.ts";
 import { Sparkline } from "./sparkline.tsx";
 
@@ -29,6 +30,7 @@ export function WorkerCard({ view, hiveNow }: { readonly view: WorkerView; reado
       <p class="small muted model-line">
         {worker.model}
         {worker.backend === "fake" && " (fake backend)"}
+        {worker.source === "nats" && " · from NATS"}
       </p>
       <Models models={worker.models ?? []} />
       <Slots busy={worker.slots.busy} total={worker.slots.total} />
@@ -106,12 +108,4 @@ function Links({ url }: { readonly url: string }): VNode | null {
       </a>
     </p>
   );
-}
-
-/** "3 s ago", "2 min ago". */
-function ago(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1_000));
-  if (seconds < 120) return `${seconds} s ago`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min ago` : `${Math.round(minutes / 60)} h ago`;
 }

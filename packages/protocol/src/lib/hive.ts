@@ -73,6 +73,7 @@ export const HiveWorkerSchema = z
   .object({
     ...workerShape,
     worker_id: WorkerIdSchema,
+    source: z.literal("nats").optional().describe("It is heard of in a fleet on NATS; absent when it registers here."),
     interval_ms: z.int(),
     liveness: LivenessStateSchema,
     registered_at: z.iso.datetime(),
@@ -86,10 +87,37 @@ export type HiveWorker = z.infer<typeof HiveWorkerSchema>;
 export const HiveWorkersSchema = z.object({ workers: z.array(HiveWorkerSchema) }).meta({ id: "HiveWorkers" });
 export const HeartbeatsSchema = z.object({ heartbeats: z.array(HeartbeatSchema) }).meta({ id: "Heartbeats" });
 
+export const HiveGatewaySchema = z
+  .object({
+    gateway_id: WorkerIdSchema,
+    url: WorkerUrlSchema,
+    started_at: z.iso.datetime(),
+    jobs: z.int().nonnegative().describe("Of its clients, that have not ended."),
+  })
+  .meta({ id: "HiveGateway" });
+export type HiveGateway = z.infer<typeof HiveGatewaySchema>;
+
+/** More gateways are left out: the list stands in an event. */
+export const hiveGatewaysLimit = 100;
+
+export const HiveFleetSchema = z
+  .object({
+    connected: z.boolean().describe("NATS answers. While it does not, all that is told of the fleet is old."),
+    gateways: z.array(HiveGatewaySchema).max(hiveGatewaysLimit),
+  })
+  .meta({ id: "HiveFleet" });
+export type HiveFleet = z.infer<typeof HiveFleetSchema>;
+
 /** What `GET /v1/heartbeats/stream` carries. */
 export const HiveEventSchema = z
   .discriminatedUnion("type", [
-    z.object({ type: z.literal("snapshot"), at: z.iso.datetime(), workers: z.array(HiveWorkerSchema) }),
+    z.object({
+      type: z.literal("snapshot"),
+      at: z.iso.datetime(),
+      workers: z.array(HiveWorkerSchema),
+      fleet: HiveFleetSchema.optional().describe("Absent where the hive looks at no fleet."),
+    }),
+    z.object({ type: z.literal("fleet"), at: z.iso.datetime(), fleet: HiveFleetSchema }),
     z.object({ type: z.literal("registered"), at: z.iso.datetime(), worker: HiveWorkerSchema }),
     z.object({ type: z.literal("heartbeat"), at: z.iso.datetime(), heartbeat: HeartbeatSchema }),
     z.object({

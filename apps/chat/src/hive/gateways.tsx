@@ -1,0 +1,34 @@
+// Owns how the gateways of a fleet are listed: where each is, since when, and how many jobs its clients have.
+import type { HiveGateway } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { ago } from "./ago.ts";
+
+/** @param hiveNow the hive's clock, milliseconds since 1970 */
+export function Gateways(props: { readonly gateways: readonly HiveGateway[]; readonly hiveNow: number }): VNode {
+  return (
+    <section class="card" aria-labelledby="gateways-title">
+      <h2 id="gateways-title">Gateways</h2>
+      {props.gateways.length === 0 && <p class="muted small">None is there.</p>}
+      <ul class="gateways">
+        {props.gateways.map(({ gateway_id: id, url, jobs, started_at: startedAt }) => (
+          <li key={id} data-gateway={id}>
+            <span class="who">{id}</span>
+            <span class="small numbers">{jobs === 1 ? "1 job" : `${jobs} jobs`}</span>
+            <span class="small muted numbers">started {ago(props.hiveNow - Date.parse(startedAt))}</span>
+            <Chat url={url} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Chat({ url }: { readonly url: string }): VNode | null {
+  // A gateway names its own address, and only a web address becomes a link.
+  if (!/^https?:\/\//i.test(url)) return null;
+  return (
+    <a class="button tiny" href={url} target="_blank" rel="noopener noreferrer">
+      Chat
+    </a>
+  );
+}
