@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest";
 import { ConfigError, parseConfig } from "./config.ts";
 
 describe("parseConfig", () => {
-  const defaults = { port: 7700, host: "127.0.0.1", logLevel: "info", logFormat: "pretty", heartbeatsKept: 1000 };
+  const defaults = {
+    port: 7700,
+    host: "127.0.0.1",
+    logLevel: "info",
+    logFormat: "pretty",
+    heartbeatsKept: 1000,
+    natsInsecure: false,
+  };
 
   it("has defaults for everything", () => {
     expect(parseConfig([], {})).toEqual({ kind: "run", config: defaults });
@@ -12,6 +19,12 @@ describe("parseConfig", () => {
     const config = { ...defaults, endpointsFile: "/e/endpoints.yaml" };
     expect(parseConfig(["--endpoints-file", "/e/endpoints.yaml"], {})).toEqual({ kind: "run", config });
     expect(parseConfig([], { WAGGLE_HIVE_ENDPOINTS_FILE: "/e/endpoints.yaml" })).toEqual({ kind: "run", config });
+  });
+
+  it("takes a fleet", () => {
+    const flags = ["--nats-url", "nats://hub", "--nats-creds", "/c", "--nats-insecure"];
+    const config = { ...defaults, natsUrl: "nats://hub", natsCreds: "/c", natsInsecure: true };
+    expect(parseConfig(flags, {})).toEqual({ kind: "run", config });
   });
 
   it("takes a flag before its variable, and an empty variable as unset", () => {
@@ -29,6 +42,11 @@ describe("parseConfig", () => {
     [["--log-level", "loud"], {}, "Cannot use --log-level loud: must be one of trace"],
     [["--log-format", "xml"], {}, "Cannot use --log-format xml: must be one of pretty, json"],
     [["--endpoints-file", ""], {}, "Cannot use --endpoints-file : must be a path of 1 to 4096 characters"],
+    [
+      [],
+      { WAGGLE_HIVE_NATS_INSECURE: "perhaps" },
+      "Cannot use --nats-insecure perhaps (from WAGGLE_HIVE_NATS_INSECURE)",
+    ],
     [["--colour"], {}, "Cannot start: unknown option '--colour'"],
     [["--port"], {}, "Cannot start: option '--port <number>' argument missing"],
     [["extra"], {}, "Cannot start: too many arguments"],

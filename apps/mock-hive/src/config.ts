@@ -27,12 +27,22 @@ const ConfigSchema = z.object({
     .string()
     .regex(/^.{1,4096}$/, "must be a path of 1 to 4096 characters")
     .optional(),
+  natsUrl: z
+    .string()
+    .regex(/^.{1,2048}$/, "must be a URL of 1 to 2048 characters")
+    .optional(),
+  natsCreds: z
+    .string()
+    .regex(/^.{1,4096}$/, "must be a path of 1 to 4096 characters")
+    .optional(),
+  natsInsecure: z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
 });
 export type HiveConfig = z.infer<typeof ConfigSchema>;
 
 interface Flag {
   readonly flag: string;
-  readonly value: string;
+  /** What stands for the value in the help; a switch has none. */
+  readonly value?: string;
   /** Absent where there is none. */
   readonly fallback?: string;
   readonly help: string;
@@ -53,6 +63,13 @@ const flags: Readonly<Record<keyof HiveConfig, Flag>> = {
     flag: "--endpoints-file",
     value: "<path>",
     help: "keep a list of the workers there, for llm-d's router",
+  },
+  natsUrl: { flag: "--nats-url", value: "<url>", help: "NATS server of a fleet to show as well, as nats://host:4222" },
+  natsCreds: { flag: "--nats-creds", value: "<path>", help: "credentials for it, a file as nsc writes them" },
+  natsInsecure: {
+    flag: "--nats-insecure",
+    fallback: "false",
+    help: "talk to a NATS server on another machine without TLS or credentials",
   },
 };
 
@@ -80,7 +97,12 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Pa
     const reason = error instanceof CommanderError ? error.message.replace(/^error: /, "") : String(error);
     throw new ConfigError(`Cannot start: ${reason}`, { cause: error });
   }
-  const given = program.opts<Partial<Record<keyof HiveConfig, string>>>();
+  const given = Object.fromEntries(
+    Object.entries(program.opts<Partial<Record<keyof HiveConfig, string | true>>>()).map(([key, text]) => [
+      key,
+      String(text),
+    ]),
+  ) as Partial<Record<keyof HiveConfig, string>>;
   const values = Object.fromEntries(
     flagEntries().map(([key, flag]) => [key, given[key] ?? (env[variableOf(flag)] || flag.fallback)]),
   );
@@ -104,7 +126,7 @@ function createProgram(): Command {
   for (const [, flag] of flagEntries()) {
     const { value, help, fallback } = flag;
     const notes = [...(fallback === undefined ? [] : [`default: ${fallback}`]), `variable: ${variableOf(flag)}`];
-    program.option(`${flag.flag} ${value}`, `${help} (${notes.join("; ")})`);
+    program.option(value === undefined ? flag.flag : `${flag.flag} ${value}`, `${help} (${notes.join("; ")})`);
   }
   return program;
 }

@@ -1,5 +1,5 @@
 // Owns the process: its configuration, its one line on stdout, its signals and its exit code.
-import { exitCodes, type StdoutLine } from "@waggle/protocol";
+import { exitCodes, WaggleError, type StdoutLine } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { ConfigError, parseConfig, type HiveConfig, type ParsedConfig } from "./config.ts";
 import { PortTakenError, startHive, type Hive } from "./server.ts";
@@ -40,6 +40,10 @@ async function start(config: HiveConfig, log: Logger): Promise<Hive> {
     if (error instanceof PortTakenError) {
       log.error(error.message);
       process.exit(exitCodes.portTaken);
+    }
+    if (error instanceof WaggleError) {
+      log.error(error.message);
+      process.exit(exitCodes.badConfiguration);
     }
     log.error(
       `Cannot listen on ${config.host}:${config.port}: ${error instanceof Error ? error.message : String(error)}`,

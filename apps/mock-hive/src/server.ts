@@ -11,6 +11,8 @@ import { createHiveApp, errorResponse } from "./app.ts";
 import { createEndpointsFile } from "./endpoints-file.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed } from "./feed.ts";
+import { createFleetView } from "./fleet-view.ts";
+import { watchFleet, type WatchedFleet } from "./nats.ts";
 import { createWorkerRegistry } from "./workers.ts";
 
 /** Most connections at a time; further ones are closed at once. */
@@ -30,6 +32,10 @@ export interface HiveOptions {
   readonly heartbeatsKept: number;
   /** Where routers of llm-d find the workers. */
   readonly endpointsFile?: string | undefined;
+  /** The fleet to show as well. */
+  readonly natsUrl?: string | undefined;
+  readonly natsCreds?: string | undefined;
+  readonly natsInsecure?: boolean | undefined;
   readonly log: Logger;
 }
 
@@ -39,7 +45,7 @@ export interface Hive {
   close(): Promise<void>;
 }
 
-/** @throws PortTakenError, or the system's own error when the address cannot be used */
+/** @throws PortTakenError; WaggleError for a NATS server that must not be talked to; the system's own error when the address cannot be used */
 export async function startHive(options: HiveOptions): Promise<Hive> {
   const { log, heartbeatsKept } = options;
   const clock = systemClock;
@@ -55,7 +61,10 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
       ? undefined
       : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
   const faults = createFaults({ onForget: () => registry.forgetAll() });
-  const app = createHiveApp({ registry, faults, feed, log });
+  const members = await membersOf(options);
+  const fleet =
+    members === undefined ? undefined : createFleetView({ members, registry, wallClock: Date.now, onEvent, log });
+  const app = createHiveApp({ registry, faults, feed, fleet, log });
   const answer = getRequestListener(app.fetch, {
     // Only HTTP/1.0 may leave Host out; the check in front of the routes then refuses it.
     hostname: "unknown",
@@ -63,12 +72,17 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
   });
   const server = createServer((request, response) => void answer(request, response));
   server.maxConnections = connectionsLimit;
-  await listen(server, options);
+  await listen(server, options).catch(async (error: unknown) => {
+    await members?.close();
+    throw error;
+  });
   endpoints?.update();
 
   return {
     url: urlOf(server),
     async close() {
+      fleet?.close();
+      await members?.close();
       registry.close();
       feed.close();
       await endpoints?.close();
@@ -79,6 +93,12 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
       clearTimeout(force);
     },
   };
+}
+
+async function membersOf(options: HiveOptions): Promise<WatchedFleet | undefined> {
+  const { natsUrl, natsCreds, natsInsecure = false, log } = options;
+  if (natsUrl === undefined) return undefined;
+  return await watchFleet({ url: natsUrl, credsFile: natsCreds, insecure: natsInsecure, clock: systemClock, log });
 }
 
 async function listen(server: Server, { host, port }: HiveOptions): Promise<void> {

@@ -6,7 +6,7 @@ import { keys } from "./names.ts";
 import { decode, encode, fleetVersion, type Member } from "./records.ts";
 import { memberTtlMs } from "./topology.ts";
 
-const heartbeatIntervalMs = 5_000;
+export const memberIntervalMs = 5_000;
 const sweepIntervalMs = 1_000;
 /** Changes that come together are told as one. */
 const settleMs = 10;
@@ -78,7 +78,7 @@ export function createMembers(
   function report(): void {
     if (self === undefined || closed) return;
     heartbeat?.cancel();
-    heartbeat = clock.setTimeout(report, heartbeatIntervalMs);
+    heartbeat = clock.setTimeout(report, memberIntervalMs);
     if (!connection.connected) return;
     const member = self();
     writing = connection

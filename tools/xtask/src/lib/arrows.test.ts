@@ -93,7 +93,7 @@ const folders = [
   ],
   [
     "apps/mock-hive/src/x.ts",
-    ["@waggle/sse", "hono"],
+    ["@waggle/fleet", "@waggle/sse", "hono"],
     ["@waggle/worker", "@waggle/engine", "@waggle/testing", "../../worker/src/main.ts"],
   ],
   [
