@@ -3,7 +3,14 @@ import { connect, type AddressInfo } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
 import { systemClock } from "@waggle/async";
-import { ErrorBodySchema, HiveWorkerSchema, hiveRoutes, type Heartbeat, type Registration } from "@waggle/protocol";
+import {
+  ErrorBodySchema,
+  HiveWorkerSchema,
+  hiveRoutes,
+  type Heartbeat,
+  type HiveFleet,
+  type Registration,
+} from "@waggle/protocol";
 import { createLogger } from "@waggle/telemetry";
 import { describe, expect, it } from "vitest";
 import { createHiveApp, maxBodyBytes, type HiveEnv } from "./app.ts";
@@ -36,7 +43,7 @@ interface Call {
   readonly env?: HiveEnv["Bindings"];
 }
 
-function createHive() {
+function createHive(fleet?: HiveFleet) {
   const logged: string[] = [];
   const log = createLogger({
     level: "error",
@@ -52,7 +59,10 @@ function createHive() {
     onEvent: feed.publish,
   });
   const faults = createFaults({ onForget: () => registry.forgetAll() });
-  const app = createHiveApp({ registry, faults, feed, log });
+  const app = createHiveApp({
+    ...{ registry, faults, feed, log },
+    fleet: fleet === undefined ? undefined : { current: () => fleet },
+  });
 
   async function call(method: string, path: string, { body, headers = {}, signal, env = {} }: Call = {}) {
     const text = typeof body === "string" ? body : JSON.stringify(body);
@@ -156,6 +166,22 @@ describe("the observer's routes", () => {
   it.each(["0", "-1", "many", "1.5", ""])("refuse the limit %j", async (limit) => {
     const { call } = createHive();
     expect(await codeOf(await call("GET", `/v1/heartbeats?limit=${limit}`))).toBe("400 invalid_argument");
+  });
+
+  it("tells a new reader of the fleet first, where the hive looks at one", async () => {
+    const fleet: HiveFleet = { connected: false, gateways: [] };
+    for (const [given, told] of [
+      [fleet, fleet],
+      [undefined, undefined],
+    ]) {
+      const { call } = createHive(given);
+      const headers = { accept: "application/x-ndjson" };
+      const response = await call("GET", "/v1/heartbeats/stream", { headers });
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+      const { value } = await reader.read();
+      await reader.cancel();
+      expect((JSON.parse(new TextDecoder().decode(value)) as { fleet?: unknown }).fleet).toEqual(told);
+    }
   });
 
   it.each([

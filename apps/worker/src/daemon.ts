@@ -159,7 +159,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       intervalMs: config.heartbeatIntervalMs,
       log,
       registration: report.registration,
-      heartbeat: report.heartbeat,
+      heartbeat: report.heartbeats(),
       onHeartbeat: (outcome) => metrics.heartbeats.inc({ outcome }),
     });
   }

@@ -14,6 +14,7 @@ import type { ModelHost } from "./models/model-host.ts";
 import { collectModelGauges } from "./models/model-gauges.ts";
 import type { Models } from "./models/models.ts";
 import type { WorkerState } from "./worker-state.ts";
+import { createTokenRate } from "./token-rate.ts";
 
 export interface ReportOptions {
   readonly config: WorkerConfig;
@@ -31,7 +32,8 @@ export interface Report {
   infoOf(entry: ModelEntry): WorkerInfo;
   health(): Health;
   registration(): Registration;
-  heartbeat(seq: number): Heartbeat;
+  /** Makes the heartbeats for one audience: their rates are from one to the next. */
+  heartbeats(): (seq: number) => Heartbeat;
   /** Sets the gauges that are read off rather than counted. */
   collect(metrics: WorkerMetrics, streams: StreamCounter): void;
 }
@@ -39,18 +41,22 @@ export interface Report {
 export function createReport(options: ReportOptions): Report {
   const { config, models, descriptions, state, registry, clock } = options;
 
-  let last = { tokens: 0, at: options.startedAt };
-
   const total = (count: (host: ModelHost) => number): number =>
     models.hosts().reduce((sum, host) => sum + count(host), 0);
 
-  /** Since the heartbeat before. */
-  function tokensPerSecond(): number {
-    const now = { tokens: total(({ tokens }) => tokens), at: clock.now() };
-    // A model that has left for ever takes its count along.
-    const rate = now.at > last.at ? (Math.max(0, now.tokens - last.tokens) * 1000) / (now.at - last.at) : 0;
-    last = now;
-    return Math.round(rate * 10) / 10;
+  function heartbeats(): (seq: number) => Heartbeat {
+    const { startedAt } = options;
+    const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens), clock, startedAt });
+    return (seq) => ({
+      ...shared(),
+      ...modelStates(),
+      slots: slotCounts(),
+      queue: queueCounts(),
+      timestamp: new Date().toISOString(),
+      health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
+      seq,
+      tokens_per_second: tokensPerSecond(),
+    });
   }
 
   /** Of what is loaded; before anything is, of one model as it will be. */
@@ -153,16 +159,7 @@ export function createReport(options: ReportOptions): Report {
       queue: queueCounts(),
       interval_ms: config.heartbeatIntervalMs,
     }),
-    heartbeat: (seq) => ({
-      ...shared(),
-      ...modelStates(),
-      slots: slotCounts(),
-      queue: queueCounts(),
-      timestamp: new Date().toISOString(),
-      health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
-      seq,
-      tokens_per_second: tokensPerSecond(),
-    }),
+    heartbeats,
     collect(metrics, streams) {
       metrics.setState(state.name, WorkerStateSchema.options);
       metrics.streamsOpen.set(streams.open);

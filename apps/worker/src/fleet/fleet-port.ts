@@ -18,7 +18,7 @@ export interface FleetPortOptions {
   readonly version: string;
   readonly models: Models;
   readonly served: Served;
-  readonly report: Pick<Report, "heartbeat" | "infoOf">;
+  readonly report: Pick<Report, "heartbeats" | "infoOf">;
 }
 
 /** Which answers it gives depends on nothing else. */
@@ -26,6 +26,7 @@ const fakeSha256 = createHash("sha256").update("waggle's fake backend").digest("
 
 export function createFleetPort({ id, version, models, served, report }: FleetPortOptions): WorkerPort {
   let sequence = 0;
+  const heartbeat = report.heartbeats();
 
   function fileOf({ current: { host } }: ModelEntry): FleetModelFile {
     const { modelSha256, templateSha256, modelFile } = host.fingerprints();
@@ -98,7 +99,7 @@ export function createFleetPort({ id, version, models, served, report }: FleetPo
     member: () => ({
       kind: "worker",
       id,
-      heartbeat: report.heartbeat((sequence += 1)),
+      heartbeat: heartbeat((sequence += 1)),
       models: models.entries().map(memberOf),
     }),
     models: () => models.entries().filter(isReady).map(runnable),
