@@ -1,7 +1,9 @@
 // spawn
 export * from "./lib/daemon.ts";
+export * from "./lib/gateway.ts";
 export * from "./lib/leftovers.ts";
 export * from "./lib/log.ts";
+export * from "./lib/nats.ts";
 export * from "./lib/process-group.ts";
 export * from "./lib/processes.ts";
 export * from "./lib/repository.ts";

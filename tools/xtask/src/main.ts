@@ -9,6 +9,7 @@ import { addDocs } from "./commands/docs.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
 import { addFitCheck } from "./commands/fit-check.ts";
 import { addDev, addFleet } from "./commands/fleet.ts";
+import { addFleetBench } from "./commands/fleet-bench.ts";
 import { addFormatsCheck } from "./commands/formats-check.ts";
 import { addLlamaServerCompare } from "./commands/llama-server-compare.ts";
 import { addModelsScript } from "./commands/models-script.ts";
@@ -36,6 +37,7 @@ const commands = [
     addEngineBuild,
     addSchemasBench,
     addFitCheck,
+    addFleetBench,
     addChatPicture,
     addPack,
     addCheck,

@@ -8,7 +8,7 @@ import { repositoryPath } from "./repository.ts";
 import { stopwatch, waitFor } from "./wait.ts";
 
 export type Command = readonly [file: string, ...args: string[]];
-export type DaemonName = "hive" | "worker";
+export type DaemonName = "hive" | "worker" | "gateway";
 type Line<T extends StdoutLine["type"]> = Extract<StdoutLine, { type: T }>;
 
 export interface Daemon extends AsyncDisposable {
@@ -48,7 +48,7 @@ const lineLimitMs = 60_000;
  * `build`, as in the tests, which build first, the build: it starts in half of the time.
  */
 export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = []): Command {
-  const folder = name === "hive" ? "apps/mock-hive" : "apps/worker";
+  const folder = `apps/${name === "hive" ? "mock-hive" : name}`;
   if (process.env["WAGGLE_DAEMONS"] === "build")
     return [process.execPath, ...nodeFlags, repositoryPath(`${folder}/dist/main.js`)];
   const source = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx")];

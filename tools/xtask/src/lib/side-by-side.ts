@@ -1,5 +1,6 @@
 // Owns daemons side by side in one terminal: logs under coloured names, the first to leave ends all, and one Ctrl-C ends them cleanly.
-import { createProcessGroups, startDaemon, until, wayOut, type Daemon, type DaemonName } from "@waggle/harness";
+import { createProcessGroups, startDaemon, until, wayOut } from "@waggle/harness";
+import type { Daemon, DaemonName, ProcessGroups } from "@waggle/harness";
 import { painter } from "./report.ts";
 import { onEnding } from "./signals.ts";
 
@@ -24,7 +25,7 @@ export type Start = (neighbour: Neighbour) => Promise<string>;
  * left by itself.
  * @throws what `startAll` throws, after what it had started is killed
  */
-export async function runSideBySide(startAll: (start: Start) => Promise<void>): Promise<never> {
+export async function runSideBySide(startAll: (start: Start, groups: ProcessGroups) => Promise<void>): Promise<never> {
   const groups = createProcessGroups("xtask");
   const ending = onEnding(() => groups.killAll(), "by themselves");
   const left = new AbortController();
@@ -51,7 +52,7 @@ export async function runSideBySide(startAll: (start: Start) => Promise<void>): 
   }
 
   try {
-    await startAll(start);
+    await startAll(start, groups);
     await until(new Promise<never>(() => {}), over);
   } catch (error) {
     if (!over.aborted) {

@@ -1,0 +1,72 @@
+// Owns the command fleet:bench: its options, and how its figures are shown.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { round } from "@waggle/harness";
+import { shapeNamed, writeRandomModel } from "@waggle/synth";
+import type { Command as Program } from "commander";
+import { benchFirstToken, benchRelease, benchSpeed, benchWorkers } from "../lib/fleet/bench.ts";
+import { integerOf } from "../lib/options.ts";
+import { guarded } from "../lib/signals.ts";
+
+interface Flags {
+  readonly rounds: string;
+}
+
+const mostRounds = 1_000;
+
+export function addFleetBench(program: Program): void {
+  program
+    .command("fleet:bench")
+    .description(
+      "measure a fleet beside a worker of its own: first token, speed, how soon a slot is free, and more workers",
+    )
+    .option("--rounds <n>", "of each, worker and gateway in turns", "5")
+    .action(fleetBench);
+}
+
+function fleetBench(flags: Flags): Promise<void> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  return guarded("fleet:bench", async (groups, ending) => {
+    const rounds = integerOf("--rounds", flags.rounds, 1, mostRounds);
+    const folder = mkdtempSync(join(tmpdir(), "waggle-fleet-"));
+    try {
+      const large = join(folder, "shape-135m.gguf");
+      writeRandomModel(shapeNamed("135m"), large);
+      const { signal } = ending;
+      const embedded = { groups, model: undefined, rounds, signal };
+      const shaped = { groups, model: large, rounds, signal };
+
+      const ttft = await benchFirstToken({ ...embedded, rounds: 20 * rounds });
+      say(
+        `first token (embedded model, p50): worker ${ms(ttft.worker)}, gateway ${ms(ttft.gateway)}, difference ${ms(ttft.differenceP50)}`,
+      );
+      const speed = await benchSpeed(shaped, 64);
+      say(
+        `8 streams (135M shape, one thread): worker ${tps(speed.worker)}, gateway ${tps(speed.gateway)}, ratio ${speed.ratio.toFixed(3)}`,
+      );
+      const release = await benchRelease({ groups, rounds: 4 * rounds });
+      for (const how of ["cancel", "disconnect", "supersede"] as const) {
+        say(
+          `slot free after ${how} (a step takes ${release.stepMs} ms): p50 ${ms(release[how].p50)}, max ${ms(release[how].max)}`,
+        );
+      }
+      const single = await benchWorkers(shaped, 1, 48);
+      say(`1 worker of one thread (135M shape): ${tps(single)}`);
+      for (const count of [2, 3]) {
+        const rate = await benchWorkers(shaped, count, 48);
+        say(`${count} workers of one thread: ${tps(rate)}, ${(rate / single).toFixed(2)} times one`);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+}
+
+function ms(value: number): string {
+  return `${round(value)} ms`;
+}
+
+function tps(value: number): string {
+  return `${Math.round(value)} tokens/s`;
+}

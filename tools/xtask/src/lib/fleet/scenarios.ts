@@ -1,0 +1,193 @@
+// Owns what is done to a fleet, and what must hold: each scenario is a name, what it breaks, and a verdict.
+import { openStream, poll, stopwatch, type ProcessGroups } from "@waggle/harness";
+import { sleep } from "@waggle/async";
+import { startFleet, type FleetStage, type WorkerPlan } from "./stage.ts";
+import { learnAnswers, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
+
+export interface ScenarioOptions {
+  readonly groups: ProcessGroups;
+  readonly requests: number;
+  readonly seed: number;
+  readonly interrupted: AbortSignal;
+  readonly progress: (line: string) => void;
+}
+
+/** What is wrong; nothing where all holds. */
+type Verdict = readonly string[];
+
+export interface FleetScenario {
+  readonly name: string;
+  readonly what: string;
+  run(options: ScenarioOptions): Promise<Verdict>;
+}
+
+const tokensEach = 60;
+/** Of speeds 4 : 2 : 1. */
+const plans: readonly WorkerPlan[] = [
+  { name: "bee-1", slots: 8, stepMs: 10 },
+  { name: "bee-2", slots: 8, stepMs: 20 },
+  { name: "bee-3", slots: 8, stepMs: 40 },
+];
+/** By how much a worker's share of the tokens may miss its share of the speed. */
+const spreadTolerance = 0.15;
+const killEveryMs = 2_000;
+const awayMs = 1_000;
+/** The server's time to come back. */
+const natsAwayMs = 2_000;
+const drainLimitMs = 2_000;
+const settleLimitMs = 60_000;
+
+async function swarmOf(
+  options: ScenarioOptions,
+  meanwhile: (stage: FleetStage, over: AbortSignal) => Promise<void>,
+  judge: (stage: FleetStage) => Promise<Verdict> = async () => [],
+): Promise<Verdict> {
+  const { groups, requests, seed, progress } = options;
+  const wanted = wantedOf(requests, tokensEach, seed);
+  const answers = await learnAnswers(groups, wanted);
+  await using stage = await startFleet(groups, { workers: plans, gateways: 2 });
+  await stage.complete();
+  const outcome = await runSwarm(stage, wanted, answers, async (over) => await meanwhile(stage, over));
+  progress(
+    `${outcome.whole} of ${outcome.requests} whole in ${seconds(outcome.tookMs)}, longest pause of a stream ${seconds(outcome.longestPauseMs)}`,
+  );
+  return [...outcome.wrong, ...(await leftIn(stage)), ...(await judge(stage))];
+}
+
+/** Nothing of the jobs stays in the queue. */
+async function leftIn(stage: FleetStage): Promise<Verdict> {
+  try {
+    await poll(
+      "the fleet's queue to be empty",
+      async () => (await stage.nats.messagesIn("WAGGLE_JOBS")) === 0,
+      settleLimitMs,
+    );
+    return [];
+  } catch {
+    return [`${await stage.nats.messagesIn("WAGGLE_JOBS")} jobs stay in the fleet's queue`];
+  }
+}
+
+const undisturbed: FleetScenario = {
+  name: "spread",
+  what: "requests in parallel are spread over the workers by their speed",
+  run: async (options) =>
+    await swarmOf(
+      options,
+      async () => {},
+      async (stage) => {
+        const got = sharesOf(await tokensByWorker(stage));
+        const due = sharesOf(plans.map(({ slots, stepMs }) => slots / stepMs));
+        return plans.flatMap(({ name }, i) => {
+          const off = (got[i] ?? 0) / (due[i] ?? 1) - 1;
+          options.progress(`${name}: ${percent(got[i] ?? 0)} of the tokens, ${percent(due[i] ?? 0)} of the speed`);
+          return Math.abs(off) <= spreadTolerance ? [] : [`${name} has ${percent(off)} more than its speed allows`];
+        });
+      },
+    ),
+};
+
+const killed: FleetScenario = {
+  name: "workers-killed",
+  what: "a worker is killed with SIGKILL every two seconds, and started again",
+  async run(options) {
+    let kills = 0;
+    return await swarmOf(options, async (stage, over) => {
+      for (let next = 0; !over.aborted; next += 1) {
+        await sleep(killEveryMs, { signal: over }).catch(() => {});
+        const victim = stage.workers[next % stage.workers.length];
+        if (over.aborted || victim === undefined) break;
+        await victim.kill();
+        kills += 1;
+        await sleep(awayMs);
+        await victim.start();
+      }
+      options.progress(`${kills} workers killed`);
+    });
+  },
+};
+
+const natsRestarted: FleetScenario = {
+  name: "nats-restarted",
+  what: "nats-server is stopped in the middle, and started again after two seconds",
+  run: async (options) =>
+    await swarmOf(options, async (stage, over) => {
+      await sleep(3_000, { signal: over }).catch(() => {});
+      if (over.aborted) throw new Error("All was over before nats-server was stopped: ask for more requests");
+      await stage.nats.stop();
+      await sleep(natsAwayMs);
+      await stage.nats.start();
+      options.progress("nats-server was restarted");
+    }),
+};
+
+const drained: FleetScenario = {
+  name: "drain",
+  what: "a worker that is told to leave under load has left within two seconds, and its streams go on elsewhere",
+  async run(options) {
+    let left: number | undefined;
+    const problems = await swarmOf(options, async (stage, over) => {
+      await sleep(1_500, { signal: over }).catch(() => {});
+      const [first] = stage.workers;
+      if (over.aborted || first === undefined) return;
+      const { slots } = await first.worker.client.health();
+      const since = stopwatch();
+      first.worker.signal("SIGTERM");
+      await first.worker.exited;
+      left = since();
+      options.progress(`with ${slots.busy} busy slots it left in ${seconds(left)}`);
+    });
+    if (left === undefined) return [...problems, "all was over before the worker was told to leave"];
+    return left <= drainLimitMs ? problems : [...problems, `the worker took ${seconds(left)} to leave`];
+  },
+};
+
+const gatewayKilled: FleetScenario = {
+  name: "gateway-killed",
+  what: "a gateway is killed in the middle of a stream, which its client resumes at the other one",
+  async run({ groups, progress }) {
+    await using stage = await startFleet(groups, {
+      workers: plans.slice(0, 1).map((plan) => ({ ...plan, stepMs: 25 })),
+      gateways: 2,
+    });
+    await stage.complete();
+    const [first, second] = stage.gateways;
+    if (first === undefined || second === undefined) return ["there are no two gateways"];
+    const request = { prompt: "A stream that outlives its gateway", max_tokens: 200, temperature: 0 };
+    const whole = await wholeText(second.url, request);
+    const { job_id: id } = await first.client.createJob(request);
+    const cut = await openStream({ url: `${first.url}/v1/jobs/${id}/stream` });
+    await poll("some tokens", () => cut.judge.tokens.length >= 40);
+    await first[Symbol.asyncDispose]();
+    await cut.over;
+    const seen = cut.judge.tokens.length;
+    const since = stopwatch();
+    const rest = await openStream({
+      url: `${second.url}/v1/jobs/${id}/stream`,
+      after: seen - 1,
+    });
+    const { how } = await rest.over;
+    progress(`cut after ${seen} tokens; the rest came in ${seconds(since())}`);
+    const text = cut.judge.text + rest.judge.text;
+    const problems = [...cut.judge.problems, ...rest.judge.problems];
+    if (how !== "complete") return [...problems, `the resumed stream is ${how}`];
+    return text === whole ? problems : [...problems, "the text with the resumed tail is another one"];
+  },
+};
+
+async function wholeText(url: string, body: object): Promise<string> {
+  const stream = await openStream({ url: `${url}/v1/inference`, body });
+  const { how } = await stream.over;
+  if (how !== "complete") throw new Error(`Cannot learn the whole text: the stream is ${how}`);
+  return stream.judge.text;
+}
+
+export const fleetScenarios: readonly FleetScenario[] = [undisturbed, killed, natsRestarted, drained, gatewayKilled];
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(2)} s`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

@@ -1,0 +1,100 @@
+// Owns a fleet on one machine: nats-server, workers that keep their names when they are started again, and gateways.
+import { killGroup, poll, startGateway, startNats, startWorker } from "@waggle/harness";
+import type { Gateway, NatsServer, ProcessGroups, Worker } from "@waggle/harness";
+
+/** A worker of the fake backend. */
+export interface WorkerPlan {
+  readonly name: string;
+  readonly slots: number;
+  readonly stepMs: number;
+}
+
+export const fleetModel = "waggle-fake";
+
+/** More than any scenario asks at once. */
+const roomy = ["--queue-capacity", "4096", "--client-queue-share", "1", "--max-streams-per-client", "4096"];
+
+export interface FleetWorker {
+  readonly name: string;
+  /** The present one. */
+  readonly worker: Worker;
+  /** SIGKILL to it and its engine. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export interface FleetStage extends AsyncDisposable {
+  readonly nats: NatsServer;
+  readonly workers: readonly FleetWorker[];
+  readonly gateways: readonly Gateway[];
+  /** Resolves when each gateway serves the model with the slots of so many workers. */
+  complete(): Promise<void>;
+}
+
+export async function startFleet(
+  groups: ProcessGroups,
+  plan: {
+    readonly workers: readonly WorkerPlan[];
+    readonly gateways: number;
+    /** Further flags of each worker. */
+    readonly workerFlags?: readonly string[];
+  },
+): Promise<FleetStage> {
+  const nats = await startNats(groups);
+  const workers = await Promise.all(plan.workers.map((one) => startOne(groups, nats, one, plan.workerFlags ?? [])));
+  const gateways = await Promise.all(
+    Array.from({ length: plan.gateways }, (_, i) =>
+      startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", `gate-${i + 1}`, ...roomy] }),
+    ),
+  );
+  const slots = plan.workers.reduce((sum, one) => sum + one.slots, 0);
+  return {
+    nats,
+    workers,
+    gateways,
+    async complete() {
+      for (const gateway of gateways) {
+        await poll(
+          "the gateway to know all workers",
+          async () => {
+            const health = await gateway.client.health();
+            return health.ready && health.slots.total === slots;
+          },
+          60_000,
+        );
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([
+        ...gateways.map((gateway) => gateway[Symbol.asyncDispose]()),
+        ...workers.map(({ worker }) => worker[Symbol.asyncDispose]()),
+      ]);
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startOne(
+  groups: ProcessGroups,
+  nats: NatsServer,
+  { name, slots, stepMs }: WorkerPlan,
+  further: readonly string[],
+): Promise<FleetWorker> {
+  const backend = ["--backend", "fake", "--slots", String(slots), "--fake-step-delay", `${stepMs}ms`];
+  const flags = [...backend, "--nats-url", nats.url, "--worker-id", name, ...roomy.slice(0, 4), ...further];
+  const begin = async (): Promise<Worker> => await startWorker(groups, { flags });
+  let worker = await begin();
+  return {
+    name,
+    get worker() {
+      return worker;
+    },
+    async kill() {
+      killGroup(worker.pid);
+      await worker.exited;
+    },
+    async start() {
+      worker = await begin();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+// Owns the swarm: many requests in parallel through all gateways of a fleet, while something is broken, each compared with what an undisturbed worker says.
+import { inLanes, startWorker, sum } from "@waggle/harness";
+import type { ProcessGroups } from "@waggle/harness";
+import { ask, clientOf, promptsOf, type Told, type Wanted } from "./ask.ts";
+import type { FleetStage } from "./stage.ts";
+
+export interface SwarmOutcome {
+  readonly requests: number;
+  readonly whole: number;
+  /** What is wrong with those that are not, at most ten of them. */
+  readonly wrong: readonly string[];
+  readonly tookMs: number;
+  /** Longest time in which a stream that had begun told nothing. */
+  readonly longestPauseMs: number;
+}
+
+/** What an undisturbed worker says to each. */
+export async function learnAnswers(groups: ProcessGroups, wanted: readonly Wanted[]): Promise<readonly string[]> {
+  const worker = await startWorker(groups, {
+    flags: ["--backend", "fake", "--slots", "16", "--queue-capacity", "4096"],
+  });
+  try {
+    const client = clientOf(worker.url);
+    const told = await inOrder(32, wanted, async (one) => await ask(client, one));
+    const broken = told.find(({ finish }) => finish !== "length");
+    if (broken !== undefined) throw new Error(`Cannot learn the answers: ${broken.error ?? "one is not whole"}`);
+    return told.map(({ text }) => text);
+  } finally {
+    await worker[Symbol.asyncDispose]();
+  }
+}
+
+/** Asks all at the same time, half of them each gateway, and runs `meanwhile` until the last answer is there. */
+export async function runSwarm(
+  stage: FleetStage,
+  wanted: readonly Wanted[],
+  answers: readonly string[],
+  meanwhile: (over: AbortSignal) => Promise<void> = async () => {},
+): Promise<SwarmOutcome> {
+  const clients = stage.gateways.map(({ url }) => clientOf(url));
+  const over = new AbortController();
+  const startedAt = performance.now();
+  const disturbance = meanwhile(over.signal);
+  const told = await Promise.all(wanted.map(async (one, i) => await ask(clients[i % clients.length] as never, one)));
+  const tookMs = performance.now() - startedAt;
+  over.abort();
+  await disturbance;
+  const wrong = told.flatMap((one, i) => problemOf(one, answers[i] ?? "", i));
+  return {
+    requests: wanted.length,
+    whole: wanted.length - wrong.length,
+    wrong: wrong.slice(0, 10),
+    tookMs,
+    longestPauseMs: Math.max(...told.map(longestPause)),
+  };
+}
+
+export function wantedOf(count: number, maxTokens: number, seed: number): readonly Wanted[] {
+  return promptsOf(count, seed).map((prompt) => ({ prompt, maxTokens }));
+}
+
+/** An answer that is whole and equal has no gap, and nothing in it twice. */
+function problemOf({ text, finish, error }: Told, expected: string, index: number): string[] {
+  if (error !== undefined) return [`request ${index}: ${error}, after ${text.length} of ${expected.length} characters`];
+  if (finish !== "length") return [`request ${index}: it ended as ${finish ?? "nothing"}`];
+  if (text === expected) return [];
+  const at = [...expected].findIndex((character, i) => text[i] !== character);
+  return [`request ${index}: another text from character ${at} of ${expected.length} on`];
+}
+
+function longestPause({ arrivals }: Told): number {
+  return arrivals.reduce((longest, at, i) => Math.max(longest, at - (arrivals[i - 1] ?? at)), 0);
+}
+
+/** Model tokens that each worker has generated so far. */
+export async function tokensByWorker(stage: FleetStage): Promise<readonly number[]> {
+  return await Promise.all(
+    stage.workers.map(async ({ worker }) => (await worker.metrics()).sum("waggle_tokens_generated_total")),
+  );
+}
+
+/** Part of all. */
+export function sharesOf(counts: readonly number[]): readonly number[] {
+  const total = sum(counts);
+  return counts.map((count) => count / total);
+}
+
+async function inOrder<T, R>(lanes: number, items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = [];
+  await inLanes(lanes, items.entries(), async ([i, item]) => {
+    answers[i] = await run(item);
+  });
+  return answers;
+}
