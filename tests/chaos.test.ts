@@ -10,7 +10,7 @@ const wholeRunMs = 300_000;
 /** All of them, in two halves of about the same length: together they take as long as one, since each waits half of the time. */
 const halves = [
   ["cancel", "supersede", "cycles", "resume", "overload", "slow", "dialects"],
-  ["engine", "leaving", "hive", "model"],
+  ["engine", "engine-loss", "leaving", "hive", "model"],
 ] as const;
 
 interface Row {

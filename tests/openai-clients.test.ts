@@ -9,7 +9,6 @@ import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { SlotsSchema } from "@waggle/protocol";
 import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "./support/daemon.ts";
 import { waitUntil } from "./support/wait.ts";
 
@@ -236,33 +235,35 @@ describe("the openai client when things go wrong", () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(retryAfterMs * 0.95);
   });
 
-  it("raises an error when the engine is killed under a stream", async () => {
-    const victim = await spawnFakeWorker(["--fake-step-delay", "10"]);
+  it("hears a whole answer when the engine is killed under its stream", async () => {
+    const victim = await spawnFakeWorker(["--fake-step-delay", "5"]);
     const { engine_pid: engine } = await victim.line("ready");
-    const stream = await clientOf(victim.url).chat.completions.create({ model: "m", messages: story, stream: true });
+    const request = { model: "m", messages: story, max_tokens: 60, seed: 1 };
+    const stream = await clientOf(victim.url).chat.completions.create({ ...request, stream: true });
+    let [said, finish] = ["", ""];
+    for await (const { choices } of stream) {
+      if (said === "" && (choices[0]?.delta.content ?? "") !== "") process.kill(engine as number, "SIGKILL");
+      said += choices[0]?.delta.content ?? "";
+      finish = choices[0]?.finish_reason ?? finish;
+    }
+    const undisturbed = await clientOf(victim.url).chat.completions.create(request);
+    expect([said, finish]).toEqual([undisturbed.choices[0]?.message.content, "length"]);
+  });
+
+  it("raises an error when a stream kills one engine after the other", async () => {
+    const victim = await spawnFakeWorker([]);
+    const messages = [{ role: "user" as const, content: "[die:3]" }];
+    const stream = await clientOf(victim.url).chat.completions.create({ model: "m", messages, stream: true });
     const read = async (): Promise<void> => {
-      let killed = false;
-      for await (const chunk of stream) {
-        if (!killed && (chunk.choices[0]?.delta.content ?? "") !== "") {
-          process.kill(engine as number, "SIGKILL");
-          killed = true;
-        }
-      }
+      for await (const _ of stream);
     };
     await expect(read()).rejects.toThrow(/terminated|premature|aborted|engine/i);
   });
 
   it("raises the typed error of a collected answer", async () => {
-    const victim = await spawnFakeWorker(["--fake-step-delay", "10"]);
-    const { engine_pid: engine } = await victim.line("ready");
-    const answer = clientOf(victim.url).chat.completions.create({ model: "m", messages: story });
-    // A job that has said nothing would begin again on the next engine.
-    await waitUntil(async () => {
-      const response = await fetch(`${victim.url}/v1/slots`);
-      const { slots } = SlotsSchema.parse(await response.json());
-      return slots.some(({ tokens }) => tokens > 0);
-    });
-    process.kill(engine as number, "SIGKILL");
+    const victim = await spawnFakeWorker([]);
+    const messages = [{ role: "user" as const, content: "[die:3]" }];
+    const answer = clientOf(victim.url).chat.completions.create({ model: "m", messages });
     await expect(answer).rejects.toMatchObject({ status: 502, code: "engine_failed" });
   });
 

@@ -79,7 +79,8 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
             ...(event.eta_ms === undefined ? {} : { etaMs: event.eta_ms }),
           };
     case "status":
-      if (answer.text !== "" || event.status === "continued") return answer;
+      // Who goes on shows what there is so far.
+      if (answer.text !== "" || event.status === "continued" || event.status === "resuming") return answer;
       return { ...without(answer, "position"), phase: event.status, ...shareOf(event) };
     case "started":
       return {

@@ -63,7 +63,7 @@ export const limitOptions = {
     flag: "crash-loop-deaths",
     value: "n",
     group: "Limits",
-    help: "engine deaths in a row, none after a minute of service, after which the worker gives up",
+    help: "engine deaths in a row, none after a token or a minute of service, after which the worker gives up",
     schema: integer(1, 100),
     default: "5",
   },

@@ -90,7 +90,7 @@ describe("POST /v1/jobs and its stream", () => {
   it("breaks the connection after an error event", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
-    const stream = readEvents(await post("/v1/inference", { prompt: "a" }));
+    const stream = readEvents(await post("/v1/inference", { prompt: "a", on_engine_loss: "error" }));
     await stream.until(isStarted);
     gate.step();
     await stream.until((event) => event.type === "token");

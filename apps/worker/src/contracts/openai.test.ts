@@ -286,14 +286,18 @@ describe("chat completions", () => {
     expect(await streamed).toMatchObject({ done: true, failed: false });
   });
 
-  it("breaks the stream when the engine dies", async () => {
+  it("breaks the stream when one engine after the other dies", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
     const response = await post("/v1/chat/completions", chat("A", { stream: true }));
     await gate.held();
     gate.step();
     await gate.held();
-    worker.kill();
+    // The first one has heard something of it.
+    for (const _ of [1, 2, 3, 4]) {
+      worker.kill();
+      worker.load();
+    }
     expect(await chunksOf(response)).toMatchObject({ done: false, failed: true });
   });
 

@@ -202,14 +202,17 @@ describe("the one end of a stream (fault 4)", () => {
     expect(checked(events)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 
-  test("whose engine dies", async () => {
+  test("whose engines die one after the other", async () => {
     const gate = createStepGate();
     start({ gate });
     const reading = eventsOf(await post({ input: "endless", stream: true }));
     await gate.held();
     gate.step(4);
     await gate.held();
-    worker.kill();
+    for (const _ of [1, 2, 3, 4]) {
+      worker.kill();
+      worker.load();
+    }
     expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "server_error" } });
   });
 

@@ -281,10 +281,10 @@ test("a session has one stream, whichever models it asks", async () => {
   expect(endOf((await first.rest()).events)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
 });
 
-test("an engine's death ends its own streams, and no other model's", async () => {
+test("an engine's death is felt by its own streams, and by no other model's", async () => {
   const gates = { ant: createStepGate(), bee: createStepGate() };
   start({ gates });
-  const [ant, bee] = [await stream("ant"), await stream("bee")];
+  const [ant, bee] = [await stream("ant", { on_engine_loss: "error" }), await stream("bee")];
   for (const [gate, reader] of [
     [gates.ant, ant],
     [gates.bee, bee],

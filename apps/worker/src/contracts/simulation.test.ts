@@ -20,7 +20,14 @@ const everyTurn = [
     (place) => `cancel in ${place}`,
   ),
   ...["prev_stream_finished_cleanly", "prev_stream_timeout_on_cancel"],
-  ...["resumed", "reader stalled", "reader behind", "engine deaths", "cancel took 1 steps at most"],
+  ...[
+    "resumed",
+    "reader stalled",
+    "reader behind",
+    "engine deaths",
+    "streams that lost their engine",
+    "cancel took 1 steps at most",
+  ],
 ];
 
 describe("random schedules", () => {

@@ -20,6 +20,8 @@ async function loadFake(start: EngineStart): Promise<Backend> {
     slots: settings.slots,
     contextSize: settings.contextSize ?? 8_192,
     stepDelayMs: fake.stepDelayMs,
+    // As a fault in native code would: without a word.
+    die: () => process.kill(process.pid, "SIGKILL"),
     ...(fake.crashAtStep === undefined ? {} : { failAtStep: fake.crashAtStep }),
     ...(fake.hangAtStep === undefined ? {} : { hangAtStep: fake.hangAtStep }),
   });

@@ -160,6 +160,26 @@ describe("a crash loop", () => {
     expect(worker.heard.at(-1)).toMatch(/^gave up: /);
   });
 
+  it("is none where each engine has brought a job further, and the next one comes at once", () => {
+    const worker = setUp();
+    worker.supervisor.start();
+    const token = { type: "token", jobId: "a", index: 0, text: "a", tMs: 1, ids: [1], n: 1 } as const;
+    for (let death = 1; death <= 20; death += 1) {
+      worker.ready();
+      worker.say({ type: "step", events: [token] });
+      worker.die();
+      worker.clock.advance(0);
+      expect(worker.engines).toHaveLength(death + 1);
+    }
+    for (let death = 1; death <= 5; death += 1) {
+      worker.ready();
+      worker.say({ type: "step", events: [{ type: "started", jobId: "a", promptTokens: 1, cachedTokens: 0 }] });
+      worker.die();
+      worker.clock.advance(4_000);
+    }
+    expect(worker.heard.at(-1)).toMatch(/^gave up: The engine died 5 times in a row, never after a token/);
+  });
+
   it("is over when an engine has served for a minute", () => {
     const worker = setUp();
     worker.supervisor.start();

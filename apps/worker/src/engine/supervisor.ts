@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
-import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
+import type { BackendInfo, EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineHostEvents } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
@@ -11,9 +11,9 @@ import type { EngineStart } from "./engine-start.ts";
 import { answerToUndelivered } from "./undeliverable.ts";
 import { createWatchdog } from "./watchdog.ts";
 
-/** Waits before the 1st, 2nd … restart in a row; a life of `healthyMs` starts over. */
+/** Waits before the 1st, 2nd … restart in a row; an engine that has lived starts over. */
 const restartDelaysMs = [0, 500, 1_000, 2_000, 4_000];
-/** An engine that served for so long after it was ready has lived; one that died sooner, or while loading, has failed. */
+/** An engine that served for so long after it was ready has lived, and so has one that brought a job further; any other has failed. */
 const healthyMs = 60_000;
 /** How long an engine may take to leave by command. */
 const leaveTimeoutMs = 1_000;
@@ -36,7 +36,7 @@ export interface SupervisorOptions extends EngineHostEvents {
   readonly watchdogTimeoutMs: number;
   /** Longest silence while it loads. */
   readonly loadTimeoutMs: number;
-  /** So many deaths in a row, none after a minute of service, are a crash loop; how long loading takes does not matter. */
+  /** So many deaths in a row, none after a new token or a minute of service, are a crash loop; how long loading takes does not matter. */
   readonly crashLoopDeaths: number;
   /** An engine has loaded this file before: then only an engine that says so itself cannot load it. */
   readonly loadedBefore?: boolean;
@@ -55,6 +55,8 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   /** When the present engine became ready; undefined while it loads, and while there is none. */
   let readyAt: number | undefined;
   let everReady = false;
+  /** The present engine has brought a job further. */
+  let progressed = false;
   let stopping = false;
   let starts = 0;
   let deaths = 0;
@@ -92,6 +94,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       return;
     }
     starts += 1;
+    progressed = false;
     child = engine;
     options.onStart();
     log.info({ engine_pid: engine.pid, start: starts }, "engine_start");
@@ -144,6 +147,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       case "process_stats":
         break;
     }
+    if (event.type === "step") progressed ||= event.events.some(bringsFurther);
     options.onEvent(event);
     // Afterwards, when it is known whether the engine has work left.
     if (event.type === "step") watchdog.stepped(event.stats?.passMs);
@@ -171,11 +175,13 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
 
   function onDeath(death: Death, facts: object): void {
     const servedMs = readyAt === undefined ? undefined : clock.now() - readyAt;
+    const hasLived = progressed || (servedMs !== undefined && servedMs >= healthyMs);
     readyAt = undefined;
+    progressed = false;
     if (stopping) return;
     deaths += 1;
     log.error({ reason: death.reason, ...facts }, `engine_died: ${death.message}`);
-    if (servedMs !== undefined && servedMs >= healthyMs) {
+    if (hasLived) {
       backoff.reset();
       deathsInARow = 0;
     }
@@ -185,7 +191,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     const isVerdict = death.reason === "load_failed" || options.loadedBefore !== true;
     if (!everReady && isVerdict) options.onGaveUp(death.message, true);
     else if (deathsInARow >= options.crashLoopDeaths) {
-      const loop = `The engine died ${deathsInARow} times in a row, never after a minute of service.`;
+      const loop = `The engine died ${deathsInARow} times in a row, never after a token or a minute of service.`;
       options.onGaveUp(`${loop} The last time: ${death.message}`, false);
     } else restart = clock.setTimeout(start, backoff.next());
   }
@@ -240,6 +246,11 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       return deaths;
     },
   };
+}
+
+/** A token, or a text's vector. */
+function bringsFurther({ type }: JobEvent): boolean {
+  return type === "token" || type === "embedding";
 }
 
 function deathOf(code: number | null, signal: NodeJS.Signals | null): { reason: DeathReason; message: string } {

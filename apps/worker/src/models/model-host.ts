@@ -299,6 +299,8 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     giveWay: () => state.apply("give_way"),
     forget() {
+      // Its tokens are no other model's.
+      dispatcher.onModelChanged();
       info = undefined;
     },
     load() {

@@ -30,8 +30,10 @@ export interface Dispatcher extends JobDispatcher {
   preflight(job: EngineJob): Promise<PromptSize | undefined>;
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
-  /** The engine died: what has spoken ends with this error, what has said nothing runs on the next one, or is refused after `refuse`. */
+  /** The engine died: what it held goes on under the next one, or ends with this error where it may not, or is refused after `refuse`. */
   onEngineLost(error: WaggleError): void;
+  /** Another model comes in the place of the one that jobs have spoken with: they end with `engine_failed`. */
+  onModelChanged(): void;
   /** Takes jobs again after a `refuse`. */
   accept(): void;
   /** Ends everything that has not begun, and refuses new jobs with this error from now on. */

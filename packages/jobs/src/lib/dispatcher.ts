@@ -22,6 +22,7 @@ import { createReaders } from "./readers.ts";
 import { record } from "./receipt.ts";
 import { reduce, type Effect, type JobEvent } from "./reduce.ts";
 import { noteSaid, saidBy } from "./said.ts";
+import { lossesAfter, mayBeginBeside } from "./suspicion.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 
@@ -85,6 +86,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         });
       case "measure_start":
         return lifecycle.started(job);
+      case "measure_resumption":
+        return lifecycle.resumed(job);
       case "measure_tokens":
         if (effect.first) expectations.prefilled(job);
         return lifecycle.tokensCame(job, effect);
@@ -104,8 +107,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function submitSequences(job: Job): void {
-    for (const { uid } of job.state.sequences) held.set(uid, job);
-    for (const sequence of job.state.sequences) {
+    const running = job.state.sequences.filter((sequence) => sequence.held);
+    for (const { uid } of running) held.set(uid, job);
+    for (const sequence of running) {
       const { uid, choice } = sequence;
       if (engine.run !== undefined) engine.run(job, sequence);
       else engine.send({ type: "submit", job: engineJobOf(uid, job.spec, choice, saidBy(job, choice)) });
@@ -219,8 +223,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
-  function hasRoomFor({ state }: Job): boolean {
-    return held.size + state.sequences.length <= engine.slots;
+  function hasRoomFor(job: Job): boolean {
+    const running = job.state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined);
+    return held.size + running.length <= engine.slots && mayBeginBeside(job, held.values());
   }
 
   function onEngineEvent(event: EngineEvent): void {
@@ -266,13 +271,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const lost = [...new Set(held.values())];
     held.clear();
     for (const job of lost) {
-      if (!hasEnded(job)) job.follower?.engineLost();
+      if (!hasEnded(job)) job.follower?.engineLost(lossesAfter(job.state));
       apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
     }
     stillness.changed();
     // Whoever refuses takes nothing from the queue any more, whatever engine comes.
     if (refusal !== undefined) return endWaiting(refusal);
     for (const job of registry.liveJobs()) apply(job, { type: "loading" });
+  }
+
+  function onModelChanged(): void {
+    const message = "Cannot go on with the answer: another file has taken its model's place.";
+    for (const job of registry.liveJobs()) {
+      if (job.log.nextToken > 0) end(job, { type: "failed", code: "engine_failed", message });
+    }
   }
 
   function endWaiting(error: WaggleError): void {
@@ -290,6 +302,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     onEngineEvent,
     onEngineReady: pump,
     onEngineLost,
+    onModelChanged,
     accept() {
       refusal = undefined;
     },

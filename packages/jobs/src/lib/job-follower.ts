@@ -6,8 +6,11 @@ import type { Outcome } from "./job.ts";
 export interface JobFollower {
   /** What the engine has told of the job, once the job's state knows of it. */
   event(event: JobEvent): void;
-  /** The engine has died while it held the job; the job may go on under the next one. */
-  engineLost(): void;
+  /**
+   * The engine has died while it held the job; the job may go on under the next one.
+   * @param inARow so many engines, this one included, have died under it without anything new from it
+   */
+  engineLost(inARow: number): void;
   /** It is over: the last call, and the only one of its kind. */
   ended(outcome: Outcome): void;
 }

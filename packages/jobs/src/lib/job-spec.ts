@@ -8,6 +8,8 @@ export type JobSpec = GenerateSpec | EmbedSpec | RerankSpec;
 
 /** What every kind of job has. */
 interface SpecOfAnyKind {
+  /** Engines that died under it elsewhere, in a row and without anything new from it. */
+  readonly enginesLost?: number | undefined;
   /** Chosen by the client; undefined: drawn on acceptance. */
   readonly id?: string | undefined;
   /** The name of the model that it is for, as it is served. */

@@ -75,8 +75,12 @@ export interface JobState {
   readonly startedAt: number | undefined;
   readonly firstTokenAt: number | undefined;
   readonly endedAt: number | undefined;
-  /** Engines that died under it before it had said anything. */
+  /** It has said something, or computed a vector, under the engine that has it, or had it last. */
+  readonly hasSpoken: boolean;
+  /** Engines that died under it in a row, none of which heard anything new of it. */
   readonly enginesLost: number;
+  /** Times that it went on from what it had said, under another engine. */
+  readonly resumptions: number;
 }
 
 /** What a choice has said so far, in the words of the engine's SaidTokens. It grows with each token event. */

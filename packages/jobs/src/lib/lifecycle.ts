@@ -15,6 +15,8 @@ export interface LifecycleOptions {
 export interface Lifecycle {
   accepted(job: Job): void;
   started(job: Job): void;
+  /** It goes on from what it has said, under another engine than the one that began it. */
+  resumed(job: Job): void;
   status(job: Job, event: StatusEvent): void;
   /** `first` of the job; `sincePreviousMs` is undefined for the first of a sequence. */
   tokensCame(job: Job, came: { tokens: number; first: boolean; sincePreviousMs: number | undefined }): void;
@@ -56,6 +58,11 @@ export function createLifecycle({ log, metrics, model, observers }: LifecycleOpt
       queueSeconds.observe((startedAt - job.acceptedAt) / 1000);
       log.info(keys(job), "stream_start");
       for (const observer of observers) observer.started(job, model());
+    },
+    resumed(job) {
+      measured().jobsResumed.inc();
+      const said = job.said.reduce((sum, { ids }) => sum + ids.length, 0);
+      log.info({ ...keys(job), tokens: said }, "stream_resumed");
     },
     status(job, { status, prompt_progress: progress }) {
       // How far its prompt is, its client alone wants to know.

@@ -84,7 +84,9 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
       startedAt: undefined,
       firstTokenAt: undefined,
       endedAt: undefined,
-      enginesLost: 0,
+      hasSpoken: false,
+      enginesLost: spec.enginesLost ?? 0,
+      resumptions: 0,
     },
   };
 }

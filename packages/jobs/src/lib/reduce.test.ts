@@ -130,22 +130,57 @@ describe("a job", () => {
     expect(() => reduce(job, { type: "unblocked" })).toThrow("Illegal");
   });
 
-  it("begins again when its engine dies before it has spoken, once, and is not started twice in its stream", () => {
+  const lost: JobEvent = { type: "engine_lost", outcome: died, at: 5 };
+
+  it("begins again when its engine dies before it has spoken, twice, and is not started twice in its stream", () => {
     const job = newJob();
-    const lost: JobEvent = { type: "engine_lost", outcome: died, at: 5 };
     expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: true });
     expect(apply(job, { type: "moved", position: 1, etaMs: undefined })).toEqual([]);
-    const second = apply(job, { type: "submitted" }, started("j1", 9));
-    expect(typesOf(second)).toEqual(["submit", "status"]);
+    expect(typesOf(apply(job, { type: "submitted" }, started("j1", 9)))).toEqual(["submit", "status"]);
+    expect(typesOf(apply(job, lost, { type: "submitted" }))).toEqual(["enqueue", "submit"]);
+    expect(job.state).toMatchObject({ enginesLost: 2, resumptions: 0 });
+    expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
+    expect(job.log.terminal).toMatchObject({
+      code: "engine_failed",
+      message: /^3 engines in a row died under this job/,
+    });
+  });
+
+  it("that has spoken says once that it goes on, and then nothing but tokens", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, started(), token(0, 1));
+    expect(typesOf(apply(job, lost, { type: "loading" }))).toEqual(["status", "enqueue"]);
+    expect(job.log.waiting?.event).toMatchObject({ type: "status", status: "resuming" });
+    const again = apply(job, { type: "submitted" }, started("j1", 40), token(1, 2));
+    expect(typesOf(again)).toEqual(["submit", "measure_resumption", "measure_tokens", "said", "token"]);
+    expect(job.log.tokensFrom(1, 1)).toMatchObject([{ index: 1, t_ms: 41 }]);
+    apply(job, finished());
+    expect(job.state.counts).toEqual({ ...counts, prefillMs: 1, decodeMs: 40 });
+  });
+
+  it("is under no suspicion once it has said something new", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, lost, { type: "submitted" }, lost, { type: "submitted" }, started(), token(0, 1));
+    expect(job.state.enginesLost).toBe(0);
+    apply(job, lost, { type: "submitted" }, lost, { type: "submitted" }, lost);
+    expect(job.state).toMatchObject({ enginesLost: 2, phase: { name: "queued" } });
+  });
+
+  it("that asked for it ends with its engine once it has spoken", () => {
+    const job = newJob();
+    job.spec = { ...job.spec, onEngineLoss: "error" } as JobSpec;
+    apply(job, { type: "submitted" }, started(), lost, { type: "submitted" }, started(), token(0, 1));
     expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
   });
 
-  it("that has spoken ends with its engine", () => {
-    const job = newJob();
-    const lost: JobEvent = { type: "engine_lost", outcome: died, at: 5 };
-    expect(typesOf(apply(job, { type: "submitted" }, started(), token(0, 1), lost).slice(-3))).toEqual([
-      ...["error", "ended", "free"],
-    ]);
+  it("of several choices runs again those that had not finished", () => {
+    const job = newJob(2);
+    apply(job, { type: "submitted" }, started("j1"), started("j1.1"), token(0, 5), token(0, 6, "j1.1"), finished("j1"));
+    expect(typesOf(apply(job, lost))).toEqual(["status", "enqueue"]);
+    apply(job, { type: "submitted" });
+    expect(job.state.sequences.map(({ held }) => held)).toEqual([false, true]);
+    expect(typesOf(apply(job, started("j1.1"), finished("j1.1"))).slice(-3)).toEqual(["end", "ended", "free"]);
+    expect(job.state.counts.completionTokens).toBe(2 * counts.completionTokens);
   });
 
   it("of several choices shares one time, which never goes back, and counts them all", () => {

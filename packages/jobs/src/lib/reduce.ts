@@ -2,13 +2,14 @@
 //
 //   queued --> running: queued, prefill, decode --> ending --> ended
 //     ^  ^         |                                  |
-//     |  +---------+ its engine died before it spoke  |  from every phase: end, abort
+//     |  +---------+ its engine died: it goes on      |  from every phase: end, abort
 //   blocked (until the engine has released the job of its session that it supersedes)
 import type { JobEvent as EngineJobEvent, Token } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "./computed.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
+import { condemnation, isCondemned, lossesAfter } from "./suspicion.ts";
 import {
   promptProgressOf,
   queuedEventOf,
@@ -19,8 +20,6 @@ import {
   tokenEventOf,
 } from "./stream-events.ts";
 
-/** Engines that may die under a job before it ends with them; one that kills its engines must not go on for ever. */
-const mostEnginesLost = 1;
 /** Of a message that is put together, in characters. */
 const longestMessage = 1_048_576;
 
@@ -68,6 +67,8 @@ export type Effect =
   | { readonly type: "release"; readonly uids: readonly string[] }
   /** The first sequence has its slot. */
   | { readonly type: "measure_start" }
+  /** It goes on from what it has said. */
+  | { readonly type: "measure_resumption" }
   /** Model tokens have come; `sincePreviousMs` is undefined for the first of a sequence. */
   | {
       readonly type: "measure_tokens";
@@ -110,7 +111,8 @@ export function reduce(job: Job, event: JobEvent): Change {
         ? unchanged(state)
         : say(state, queuedEventOf(job, event));
     case "loading":
-      return phase.name === "ended" ? unchanged(state) : say(state, statusOf(job, "loading"));
+      // Who has spoken was told that it is to go on; nothing else is news until it does.
+      return phase.name === "ended" || hasSaid(job) ? unchanged(state) : say(state, statusOf(job, "loading"));
     case "started":
       return phase.name === "running" || phase.name === "ending" ? start(job, event) : unchanged(state);
     case "progress":
@@ -121,7 +123,10 @@ export function reduce(job: Job, event: JobEvent): Change {
     case "token":
       return phase.name === "running" || phase.name === "ending" ? speak(job, event) : unchanged(state);
     case "computed":
-      return { state, effects: [{ type: "keep", event: event.event }] };
+      return {
+        state: event.event.type === "embedding" ? { ...state, hasSpoken: true, enginesLost: 0 } : state,
+        effects: [{ type: "keep", event: event.event }],
+      };
     case "released":
       return release(job, event);
     case "end":
@@ -138,28 +143,36 @@ export function reduce(job: Job, event: JobEvent): Change {
 }
 
 function submit(state: JobState): Change {
-  const sequences = state.sequences.map((sequence) => ({ ...sequence, held: true }));
-  return { state: { ...state, phase: { name: "running", stage: "queued" }, sequences }, effects: [{ type: "submit" }] };
+  // What has come to its end under an engine that is gone does not run again.
+  const sequences = state.sequences.map((sequence) => ({ ...sequence, held: sequence.stoppedBy === undefined }));
+  return {
+    state: { ...state, phase: { name: "running", stage: "queued" }, sequences, hasSpoken: false },
+    effects: [{ type: "submit" }],
+  };
 }
 
 function start(job: Job, { event, model, at }: Extract<JobEvent, { type: "started" }>): Change {
   const { state } = job;
   const first = state.startedAt === undefined;
+  const goesOn = hasSaid(job);
   const startedAt = state.startedAt ?? at;
+  const { promptTokens, cachedTokens } = event;
   const next: JobState = {
     ...state,
     phase: withStage(state, "prefill", "queued"),
     startedAt,
-    counts: { ...state.counts, promptTokens: event.promptTokens, cachedTokens: event.cachedTokens },
-    differsAt: event.jobId === job.uid ? event.differsAt : state.differsAt,
+    // Of a job that goes on, what it found when it began is what it was told.
+    counts: goesOn && !first ? state.counts : { ...state.counts, promptTokens, cachedTokens },
+    differsAt: event.jobId === job.uid && !goesOn ? event.differsAt : state.differsAt,
     sequences: withSequence(state, event.jobId, { startedMs: at - startedAt, slot: event.slot }),
   };
-  // A later choice, or a job that begins again on another engine.
+  // A later choice.
   if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);
-  const again: readonly Effect[] = [append(statusOf(job, "thinking"))];
-  if (!first) return { state: next, effects: again };
+  const resumes: readonly Effect[] = goesOn ? [{ type: "measure_resumption" }] : [];
+  const tells: readonly Effect[] = goesOn ? [] : [append(statusOf(job, "thinking"))];
+  if (!first) return { state: next, effects: [...resumes, ...tells] };
   const started = append(startedEventOf(job, next, model));
-  return { state: next, effects: [{ type: "measure_start" }, ...again, started] };
+  return { state: next, effects: [{ type: "measure_start" }, ...resumes, ...tells, started] };
 }
 
 function speak(job: Job, { event, at }: Extract<JobEvent, { type: "token" }>): Change {
@@ -175,6 +188,8 @@ function speak(job: Job, { event, at }: Extract<JobEvent, { type: "token" }>): C
     ...state,
     phase: withStage(state, "decode", "prefill"),
     firstTokenAt: state.firstTokenAt ?? at,
+    hasSpoken: true,
+    enginesLost: 0,
     counts: {
       ...counts,
       completionTokens: counts.completionTokens + event.n,
@@ -250,28 +265,27 @@ function askToEnd(job: Job, { outcome, at }: { readonly outcome: Outcome; readon
   };
 }
 
-/** What has said nothing yet begins again on the next engine, once; its client need not know more than that it takes longer. */
+/**
+ * It goes on under the next engine, from what it has said; what has said nothing begins again, and its client need not know more than that it
+ * takes longer.
+ */
 function loseEngine(job: Job, { outcome, at }: Extract<JobEvent, { type: "engine_lost" }>): Change {
-  const { phase, enginesLost } = job.state;
-  const state: JobState = {
-    ...job.state,
-    sequences: job.state.sequences.map((sequence) => ({
-      ...sequence,
-      held: false,
-      stoppedBy: undefined,
-      stopString: undefined,
-      counts: undefined,
-    })),
-  };
+  const { phase } = job.state;
+  const enginesLost = lossesAfter(job.state);
+  const sequences = job.state.sequences.map((sequence) => ({ ...sequence, held: false }));
+  const state: JobState = { ...job.state, sequences, enginesLost };
   if (phase.name === "ended") return { state, effects: [free] };
-  const silent = job.log.nextToken === 0;
-  if (phase.name === "running" && silent && enginesLost < mostEnginesLost) {
+  const resumes = hasSaid(job);
+  const refused = resumes && job.spec.kind === "generate" && job.spec.onEngineLoss === "error";
+  if (phase.name === "running" && !isCondemned(enginesLost) && !refused) {
+    const resumptions = state.resumptions + (resumes ? 1 : 0);
     return {
-      state: { ...state, phase: { name: "queued" }, enginesLost: enginesLost + 1 },
-      effects: [{ type: "enqueue", again: true }],
+      state: { ...state, phase: { name: "queued" }, resumptions },
+      effects: [...(resumes ? [append(statusOf(job, "resuming"))] : []), { type: "enqueue", again: true }],
     };
   }
-  const change = end(job, state, phase.name === "ending" ? phase.outcome : outcome, at);
+  const why = isCondemned(enginesLost) ? condemnation(outcome, enginesLost) : outcome;
+  const change = end(job, state, phase.name === "ending" ? phase.outcome : why, at);
   return { state: change.state, effects: [...change.effects, free] };
 }
 
@@ -307,14 +321,21 @@ function withSaid({ message }: SequenceState, token: TokenEvent): SequenceState[
   return lengthOf(longer) > longestMessage ? undefined : longer;
 }
 
+/** Its stream has begun, here or elsewhere. */
+function hasSaid({ log }: Job): boolean {
+  return log.nextToken > 0;
+}
+
 /** The sequences' counts together; what the stream itself has counted where the engine died before it told. */
-function totalsOf({ sequences, counts }: JobState): JobCounts {
+function totalsOf({ sequences, counts, resumptions }: JobState): JobCounts {
   const known = sequences.flatMap((sequence) => (sequence.counts === undefined ? [] : [sequence.counts]));
   const [first] = known;
   if (first === undefined || known.length < sequences.length) return counts;
-  if (sequences.length === 1) return first;
-  // Times on the job's own clock: those of the choices overlap.
   const completionTokens = known.reduce((sum, part) => sum + part.completionTokens, 0);
+  // An engine knows what came before it by its tokens alone: the times are the job's own.
+  if (resumptions > 0) return { ...counts, completionTokens };
+  if (sequences.length === 1) return first;
+  // Those of the choices overlap.
   return { ...counts, promptTokens: first.promptTokens, cachedTokens: first.cachedTokens, completionTokens };
 }
 

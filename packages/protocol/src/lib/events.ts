@@ -85,8 +85,10 @@ export const StatusEventSchema = z
     type: z.literal("status"),
     ...streamShape,
     status: z
-      .enum(["loading", "thinking", "continued"])
-      .describe("thinking: prefill has begun; the first token ends it."),
+      .enum(["loading", "thinking", "continued", "resuming"])
+      .describe(
+        "thinking: prefill has begun; the first token ends it. resuming: the engine died, and the answer goes on from here under the next one.",
+      ),
     prompt_progress: PromptProgressSchema.optional().describe(
       "With thinking, while a prompt is computed that takes more than one step: a few times a second.",
     ),

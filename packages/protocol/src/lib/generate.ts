@@ -115,6 +115,12 @@ export const GenerateRequestSchema = z
       .enum(["cancel", "continue"])
       .default("cancel")
       .describe("What happens when the last reader is gone."),
+    on_engine_loss: z
+      .enum(["resume", "error"])
+      .default("resume")
+      .describe(
+        "What happens when the engine dies in mid-answer: the next one goes on where it was, or the stream ends with engine_failed.",
+      ),
     job_id: IdSchema.optional().describe(
       "The client's own. While it is taken, an equal body gets the job that has it, and another one a conflict.",
     ),

@@ -37,6 +37,10 @@ const ofModel = {
 export const metricTable = {
   jobsAccepted: ofModel.counter("jobs_accepted_total", "Jobs admitted to the queue."),
   jobsJoined: counter("jobs_joined_total", "Requests that joined the job of an earlier try."),
+  jobsResumed: ofModel.counter(
+    "jobs_resumed_total",
+    "Times that a job went on from what it had said, under another engine.",
+  ),
   jobsEnded: ofModel.counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
   jobsRejected: counter("jobs_rejected_total", "Jobs refused at the door, by error code.", ["code"]),
   tokensGenerated: ofModel.counter("tokens_generated_total", "Model tokens sampled."),

@@ -29,7 +29,8 @@ Server-sent events: \`event: <type>\`, \`id: <index>\` on tokens (an \`end\` car
 The order is \`(queued | status)* started (token | status)* (end [DONE] | error)\`; a job may end before it started. There is exactly one
 \`end\` or \`error\`. Token indexes are gapless from 0. After an \`error\` the connection is destroyed, never closed cleanly, so that no client
 takes a broken stream for a finished one. A job that has said nothing when its engine dies begins again on the next one: its stream shows
-\`loading\` and another \`thinking\`, and never a second \`started\`. \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.
+\`loading\` and another \`thinking\`, and never a second \`started\`. One that has spoken says \`resuming\` and goes on there with the next
+index, as if nothing had happened, or ends with \`engine_failed\` if it asked for that (\`on_engine_loss\`). \`[DONE]\` is on SSE only. A comment (\`: ping\`) is sent while there is nothing else to send.
 
 While a job waits, \`queued\` says where it stands and, once a few jobs and prompts have been measured, when its first token is to be expected.
 While a prompt is computed that takes more than one step, \`status\` says how far it is, a few times a second. \`started\` says how much of the

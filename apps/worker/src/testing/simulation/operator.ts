@@ -27,18 +27,21 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       note("the engine dies");
       count("engine deaths");
       if (random.chance(0.5)) wire.deliver(wire.underWay);
-      const before = rules.live.map((witness) => ({ witness, began: !isSilent(witness.job) }));
-      for (const { witness, began } of before) {
-        if (began) witness.reasons.add("engine_failed");
+      const before = rules.live.map((witness) => ({ witness, fate: fateOf(witness.job) }));
+      for (const { witness, fate } of before) {
+        if (fate === "fails") witness.reasons.add("engine_failed");
         else if (world.refusing) witness.reasons.add("unavailable");
+        if (fate === "goes on") count("streams that lost their engine");
       }
       const backend = worker.backend();
       loaded = false;
       worker.kill();
       wire.cut();
       void backend.dispose();
-      for (const { witness, began } of before) {
-        if ((began || world.refusing) && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
+      for (const { witness, fate } of before) {
+        const ends = fate === "ends" || fate === "fails" || world.refusing;
+        if (ends && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
+        if (!ends && witness.outcome !== undefined) fault(`${nameOf(witness)} does not outlive its engine`);
       }
       if (dispatcher.running > 0) fault(`${dispatcher.running} jobs run without an engine`);
     },
@@ -78,7 +81,16 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
   };
 }
 
-/** It may begin again on the next engine: it waits, or has not said anything on the first engine that had it. */
-function isSilent(job: Job): boolean {
-  return isWaiting(job) || (job.log.nextToken === 0 && job.state.enginesLost === 0);
+type Fate = "waits" | "begins again" | "goes on" | "ends" | "fails";
+
+/** What becomes of a job whose engine dies. */
+function fateOf(job: Job): Fate {
+  const { phase, hasSpoken, enginesLost } = job.state;
+  if (isWaiting(job)) return "waits";
+  if (phase.name !== "running") return "ends";
+  const isPoison = !hasSpoken && enginesLost === 2;
+  const said = job.log.nextToken > 0;
+  const refuses = job.spec.kind === "generate" && job.spec.onEngineLoss === "error";
+  if (isPoison || (said && refuses)) return "fails";
+  return said ? "goes on" : "begins again";
 }

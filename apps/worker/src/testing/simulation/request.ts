@@ -31,6 +31,7 @@ export function randomRequest(random: Random, contextSize: number): GenerateRequ
     ...(random.chance(0.15) ? { stop: [random.pick([" the", " honey", "b", "🐝"])] } : {}),
     ...(random.chance(0.5) ? { session_id: random.pick(["s1", "s2"]) } : {}),
     ...(random.chance(0.15) ? { deadline_ms: 1 + random.below(4_000) } : {}),
+    on_engine_loss: random.chance(0.2) ? "error" : "resume",
     ...(random.chance(0.1) ? { job_id: random.pick(["mine", "yours"]) } : {}),
     ...(random.chance(0.03) ? { grammar: "leaf ::= nothing" } : {}),
   };

@@ -26,6 +26,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
   const { dispatcher, queue, registry, sessions } = host;
   /** What was live when it was last looked at: whatever ended since then may still be owed its reason. */
   const active = new Set<Witness>();
+  const all = new Set<Witness>();
   const newestOfSession = new Map<string, Witness>();
   /** The end that each job was asked for first, and when. */
   const endings = new Map<Witness, { readonly outcome: Outcome; readonly sinceMs: number }>();
@@ -84,7 +85,12 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
       () => `${count("running", "ending")} jobs run, and ${dispatcher.running} are said to`,
     );
     const idle = engineReady && dispatcher.running < slots;
-    holds(!idle || count("queued") === 0, () => `a slot is idle while ${count("queued")} jobs wait for one`);
+    // Who may be what kills the engines waits until the others have spoken, and nobody overtakes it.
+    const suspected = [...all].some(({ job: { state } }) => state.enginesLost > 0 && isHeldOrWaits(state));
+    holds(
+      !idle || count("queued") === 0 || suspected,
+      () => `a slot is idle while ${count("queued")} jobs wait for one`,
+    );
   }
 
   function checkPositions(witnesses: readonly Witness[]): void {
@@ -137,6 +143,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
       checkSessions(witnesses);
     },
     watch(witness) {
+      all.add(witness);
       active.add(witness);
       const { sessionKey } = witness.job;
       if (sessionKey === undefined) return;
@@ -148,6 +155,11 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
       return live();
     },
   };
+}
+
+/** The engine may hold a job that has ended: until it has let go of it. */
+function isHeldOrWaits({ phase, sequences }: Job["state"]): boolean {
+  return phase.name !== "ended" || sequences.some(({ held }) => held);
 }
 
 export function nameOf({ job, number }: Witness): string {

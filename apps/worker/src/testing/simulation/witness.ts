@@ -73,6 +73,9 @@ export function createWitness(
     if (started === undefined) accuse("has tokens before it started");
     for (const token of log.tokensFrom(tokens.length, Infinity)) {
       if (token.index !== tokens.length) accuse(`token ${token.index} where ${tokens.length} was due`);
+      const { t_ms: beforeMs = 0 } = tokens.at(-1) ?? {};
+      if (token.t_ms < beforeMs)
+        accuse(`token ${token.index} came ${beforeMs - token.t_ms} ms before the one before it`);
       tokens.push(token);
     }
   }

@@ -5,6 +5,7 @@ import { runCancelMatrix } from "./cancel-matrix.ts";
 import { runCycles } from "./cycles.ts";
 import { runDialects } from "./dialects.ts";
 import { runEngineFaults } from "./engine-faults.ts";
+import { runEngineLoss } from "./engine-loss.ts";
 import { runHiveOutages } from "./hive-outages.ts";
 import { runLeaving } from "./leaving.ts";
 import { runOverload } from "./overload.ts";
@@ -28,6 +29,7 @@ export const chaosGroups: readonly ChaosGroup[] = [
   { name: "resume", title: "Streams cut and resumed", run: runResume },
   { name: "overload", title: "Ten times more requests than the queue holds", run: runOverload },
   { name: "engine", title: "Engines that die, hang and break", run: runEngineFaults },
+  { name: "engine-loss", title: "Streams that outlive their engines", run: runEngineLoss },
   { name: "leaving", title: "Workers that leave", run: runLeaving },
   { name: "slow", title: "Readers that do not read", run: runSlowReaders },
   { name: "dialects", title: "Every dialect: each way in which an answer ends", run: runDialects },

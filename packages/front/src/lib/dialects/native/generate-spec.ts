@@ -23,6 +23,7 @@ export function generateSpecOf(
     deadlineMs: request.deadline_ms,
     refusedIfLate: true,
     onDisconnect: request.on_disconnect,
+    onEngineLoss: request.on_engine_loss,
     direct,
     prompt:
       messages === undefined

@@ -1,0 +1,243 @@
+// Contracts about streams whose engine dies: they go on under the next one, and none but the native dialect says a word of it.
+import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
+import { generateSpecOf } from "@waggle/front";
+import type { Job } from "@waggle/jobs";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import type { EndEvent, GenerateRequestInput, StreamEvent, TokenEvent } from "@waggle/protocol";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker, type InlineWorker, type InlineWorkerOptions } from "../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): StepGate {
+  const gate = createStepGate();
+  worker = createInlineWorker({ slots: 2, ...options, gate });
+  return gate;
+}
+
+function submit(request: GenerateRequestInput): Promise<Job> {
+  const parsed = GenerateRequestSchema.parse({ temperature: 0, on_disconnect: "continue", ...request });
+  const scope = { client: "a", trace: request.job_id ?? "t", model: "waggle-fake", direct: false };
+  return worker.dispatcher.submit(generateSpecOf(parsed, scope));
+}
+
+async function readAll(job: Job): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const batch of worker.dispatcher.openReader(job, -1, () => {})) events.push(...batch);
+  return events;
+}
+
+const tokensIn = (events: readonly StreamEvent[]): TokenEvent[] => events.filter((event) => event.type === "token");
+const textOf = (events: readonly StreamEvent[]): string =>
+  tokensIn(events)
+    .map(({ text }) => text)
+    .join("");
+
+/** So many steps are over, and the next one has begun. */
+async function step(gate: StepGate, steps: number): Promise<void> {
+  for (let done = 0; done < steps; done += 1) {
+    await gate.held();
+    gate.step();
+  }
+  await gate.held();
+}
+
+function replaceEngine(): void {
+  worker.kill();
+  worker.load();
+}
+
+describe("a stream whose engine dies", () => {
+  const request = { prompt: "A [unicode] bee", max_tokens: 30 };
+  const whole = expectedFakeText(
+    { kind: "text", text: request.prompt },
+    { temperature: 0, seed: 0, ignore_eos: false },
+    30,
+  );
+
+  test("goes on under each next one, gapless, with one start, one word about each death and all its tokens counted", async () => {
+    const clock = createFakeClock();
+    const gate = start({ clock });
+    const job = await submit(request);
+    const reading = readAll(job);
+    for (const steps of [5, 11]) {
+      await step(gate, steps);
+      clock.advance(1_000);
+      replaceEngine();
+    }
+    gate.open();
+    const events = await reading;
+    expect(textOf(events)).toBe(whole);
+    expect(tokensIn(events).map(({ index }) => index)).toEqual(tokensIn(events).map((_, index) => index));
+    expect(tokensIn(events).flatMap(({ ids = [] }) => ids)).toHaveLength(30);
+    const times = tokensIn(events).map(({ t_ms: tMs }) => tMs);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(events.filter(({ type }) => type === "started")).toHaveLength(1);
+    const words = events.flatMap((event) => (event.type === "status" ? [event.status] : []));
+    expect(words.filter((word) => word === "resuming")).toHaveLength(2);
+    expect(words.at(-1)).toBe("resuming");
+    const end = events.at(-1) as EndEvent;
+    expect(end).toMatchObject({ type: "end", stopped_by: "max_tokens", usage: { completion_tokens: 30 } });
+    expect(end.timings.decode_ms, "on the job's own clock").toBe(2_000);
+    const resumed = worker.logLines.filter(({ msg }) => msg === "stream_resumed");
+    expect(resumed.map(({ tokens }) => tokens as number)).toEqual([expect.any(Number), expect.any(Number)]);
+  });
+
+  test("ends with its error where it asked for that, and its neighbour goes on", async () => {
+    const gate = start();
+    const [strict, other] = [await submit({ ...request, on_engine_loss: "error" }), await submit(request)];
+    const readings = [readAll(strict), readAll(other)];
+    await step(gate, 6);
+    replaceEngine();
+    gate.open();
+    const [ended = [], went = []] = await Promise.all(readings);
+    expect(ended.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
+    expect(textOf(went)).toBe(whole);
+  });
+
+  test("does not say again what one of its choices has finished", async () => {
+    const gate = start({ slots: 2 });
+    const parsed = GenerateRequestSchema.parse({ ...request, temperature: 1, seed: 3 });
+    const spec = generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
+    const job = await worker.dispatcher.submit({ ...spec, choices: 2, stop: [" "], onDisconnect: "continue" });
+    const reading = readAll(job);
+    const finished = () => job.state.sequences.filter(({ stoppedBy }) => stoppedBy !== undefined).length;
+    while (finished() === 0) await step(gate, 1);
+    expect(finished()).toBe(1);
+    replaceEngine();
+    gate.open();
+    const events = await reading;
+    const sampling = (seed: number) => ({ temperature: 1, seed, ignore_eos: false });
+    for (const choice of [0, 1]) {
+      const said = tokensIn(events).filter((token) => token.choice === choice);
+      const full = expectedFakeText({ kind: "text", text: request.prompt }, sampling(3 + choice), 30);
+      expect(textOf(said)).toBe(full.split(" ")[0]);
+    }
+    const counts = job.state.sequences.map(({ counts: own }) => own?.completionTokens ?? NaN);
+    expect(events.at(-1)).toMatchObject({
+      type: "end",
+      usage: { completion_tokens: (counts[0] ?? 0) + (counts[1] ?? 0) },
+    });
+  });
+
+  test("ends where another file takes its model's place: its tokens are no other model's", async () => {
+    const gate = start();
+    const job = await submit(request);
+    await step(gate, 4);
+    worker.kill();
+    const waiting = await submit({ prompt: "B [eog:2]" });
+    worker.host.forget();
+    expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "engine_failed" });
+    worker.load();
+    gate.open();
+    expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  test("and that was told to end ends as it was told", async () => {
+    const gate = start();
+    const job = await submit(request);
+    await step(gate, 4);
+    worker.kill();
+    worker.dispatcher.cancel(job, "client");
+    const events = await readAll(job);
+    const usage = { completion_tokens: tokensIn(events).flatMap(({ ids = [] }) => ids).length };
+    expect(events.at(-1)).toMatchObject({ type: "end", cancelled_by: "client", usage });
+  });
+});
+
+describe("a job that kills its engines", () => {
+  /** As in a process of its own, and the next one comes at once. */
+  function startMortal(): void {
+    const die = (): never => {
+      worker.kill();
+      queueMicrotask(worker.load);
+      throw new Error("A process that is gone computes nothing more.");
+    };
+    worker = createInlineWorker({ slots: 4, fake: { die } });
+  }
+
+  test.each([
+    ["before it has said anything", "[die:0]", 3],
+    ["after a few tokens, again and again", "[die:5]", 4],
+  ])("%s ends with that in the end, alone, and its neighbours are whole", async (_, poison, deaths) => {
+    startMortal();
+    const neighbours = ["Ant", "Bee", "Cow", "Dog", "Eel", "Fox"].map((prompt) => ({ prompt, max_tokens: 40 }));
+    const [first = [], poisoned = [], ...others] = await Promise.all(
+      [neighbours[0], { prompt: poison }, ...neighbours.slice(1)].map(async (request) =>
+        readAll(await submit({ max_tokens: 40, ...request })),
+      ),
+    );
+    expect(poisoned.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
+    expect((poisoned.at(-1) as { message: string }).message).toMatch("3 engines in a row died under this job");
+    const sampling = { temperature: 0, seed: 0, ignore_eos: false };
+    const wholes = neighbours.map(({ prompt }) => expectedFakeText({ kind: "text", text: prompt }, sampling, 40));
+    expect([first, ...others].map(textOf)).toEqual(wholes);
+    expect(worker.logLines.filter(({ msg }) => msg === "stream_cancelled")).toHaveLength(1);
+    expect(worker.host.deaths).toBe(deaths);
+  });
+
+  test("has nobody beside it once two engines have died", async () => {
+    const gate = start({ slots: 4 });
+    const suspect = await submit({ prompt: "A [eog:3]" });
+    for (const _ of [1, 2]) replaceEngine();
+    const behind = await submit({ prompt: "B [eog:3]" });
+    expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
+    // The engines that are gone hold at the same gate.
+    while (!suspect.state.hasSpoken) await step(gate, 1);
+    expect(behind.state.phase.name).toBe("running");
+    gate.open();
+    for (const job of [suspect, behind]) expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+});
+
+/** Names, numbers and times differ from answer to answer. */
+const ownKeys = /^(id|.*_id|created.*|completed_at|.*duration|timings|receipt|sequence_number|obfuscation)$/;
+
+/** How a dialect shows that it lives while it has nothing to say. */
+const nothing = [/^event: keepalive$/, /^\{"type":"keepalive"/, /"(content|response)":"".*"done":false/];
+
+/** What a stream's data says, frame by frame. */
+function dataOf(body: string): string[] {
+  const lines = body.split("\n").filter((line) => line !== "" && !line.startsWith(":") && !line.startsWith("id:"));
+  const data = lines.map((line) => {
+    const text = line.replace(/^data: /, "");
+    if (!text.startsWith("{")) return text;
+    return JSON.stringify(JSON.parse(text), (key, value: unknown) => (ownKeys.test(key) ? "" : value));
+  });
+  return data.filter((line) => line.includes("thinking") || !nothing.some((pattern) => pattern.test(line)));
+}
+
+const question = [{ role: "user", content: `[say:${encodeURIComponent("<think>hm 🐝</think>Ja, für die Bienen.")}]` }];
+const dialects: readonly (readonly [path: string, body: object])[] = [
+  ["/v1/chat/completions", { messages: question, stream: true, stream_options: { include_usage: true } }],
+  ["/v1/completions", { prompt: "A bee", max_tokens: 20, stream: true }],
+  ["/v1/messages", { messages: question, max_tokens: 60, stream: true }],
+  ["/v1/responses", { input: question, stream: true }],
+  ["/api/chat", { messages: question, options: { num_predict: 60, seed: 1, temperature: 0 } }],
+  ["/api/generate", { prompt: "A bee", raw: true, options: { num_predict: 20, seed: 1, temperature: 0 } }],
+  ["/completion", { prompt: "A bee", n_predict: 20, stream: true }],
+];
+
+describe.each(dialects)("a stream of %s whose engine dies", (path, body) => {
+  async function answer(kills: boolean): Promise<string[]> {
+    const gate = start();
+    const wanted = JSON.stringify({ model: "waggle-fake", temperature: 0, seed: 1, ...body });
+    const init = { method: "POST", headers: { host: "localhost", "x-api-key": "k" }, body: wanted };
+    const response = await worker.app.request(path, init);
+    const reading = response.text();
+    await step(gate, 8);
+    if (kills) replaceEngine();
+    gate.open();
+    const text = await reading;
+    await worker.close();
+    return dataOf(text);
+  }
+
+  test("says what it says undisturbed, and nothing else", async () => {
+    const whole = await answer(false);
+    expect(whole.length).toBeGreaterThan(8);
+    expect(await answer(true)).toEqual(whole);
+  });
+});
