@@ -1,5 +1,7 @@
 // Shows the hive's page with real workers that come, are killed, and come back; and the status page of one that works.
+import { createProcessGroups, startNats } from "@waggle/harness";
 import type { HiveWorker } from "@waggle/protocol";
+import { describeWithNats } from "@waggle/testing";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
@@ -153,4 +155,29 @@ it("shows a worker's slots and plots what it does", async () => {
     .waitFor();
   expect(await page.locator("canvas").count()).toBe(6);
   expect(complaints).toEqual([]);
+});
+
+describeWithNats("a fleet on NATS", () => {
+  it("stands beside the workers that register, and the page says when NATS is away", async () => {
+    await using nats = await startNats(createProcessGroups("nats"));
+    const hive = await spawnDaemon("hive", ["--port", "0", "--nats-url", nats.url]);
+    const { page, complaints } = await visit(browser, hive.url);
+    await page.getByRole("heading", { name: "Gateways" }).waitFor();
+    await page.getByText("None is there.").waitFor();
+    await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);
+    const far = await spawnFakeWorker(["--nats-url", nats.url, "--worker-id", "bee-2"]);
+    await page.locator("[data-worker=bee-2][data-liveness=alive]").getByText("from NATS").waitFor();
+    await page.locator("[data-worker=bee-1][data-liveness=alive]").waitFor();
+    expect(await page.getByText("from NATS").count()).toBe(1);
+    await page.getByText("2 alive").waitFor();
+    far.signal("SIGTERM");
+    await page.locator(".timeline").getByText("left").waitFor();
+    await page.getByText("1 alive").waitFor();
+    await nats.stop("SIGKILL");
+    const away = page.getByText("NATS does not answer the hive.");
+    await away.waitFor();
+    await nats.start();
+    await away.waitFor({ state: "detached" });
+    expect(complaints).toEqual([]);
+  });
 });

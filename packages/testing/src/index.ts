@@ -7,3 +7,4 @@ export { resumeContract, type ResumableJob, type ResumeContractOptions } from ".
 export { statesContract } from "./lib/states-contract.ts";
 export * from "./lib/hostile/index.ts";
 export * from "./lib/otlp-receiver.ts";
+export { describeWithNats } from "./lib/with-nats.ts";

@@ -1,0 +1,69 @@
+// Shows, with a real NATS, that the hive hears of a fleet's members as they come, tell and leave, and that it finds its way back.
+import { systemClock } from "@waggle/async";
+import { createMembers, fleetVersion, openConnection } from "@waggle/fleet";
+import type { Member } from "@waggle/fleet";
+import { createProcessGroups, poll, startNats } from "@waggle/harness";
+import type { NatsServer } from "@waggle/harness";
+import { createLogger } from "@waggle/telemetry";
+import { describeWithNats } from "@waggle/testing";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { watchFleet } from "./nats.ts";
+
+const log = createLogger({ level: "silent", format: "json", name: "test" });
+const clock = systemClock;
+const gateway: Member = {
+  ...{ version: fleetVersion, kind: "gateway", id: "g 1", url: "http://10.0.0.2:7712", jobs: 0 },
+  startedAt: "2026-11-22T10:00:00.000Z",
+};
+
+describeWithNats("a fleet that the hive looks into", () => {
+  let nats: NatsServer;
+  beforeAll(async () => {
+    nats = await startNats(createProcessGroups("nats"));
+  });
+  afterAll(async () => await nats[Symbol.asyncDispose]());
+
+  it("has the members that there are, and none that left", async () => {
+    const fleet = await watchFleet({ url: nats.url, insecure: false, clock, log });
+    let told = 0;
+    const forget = fleet.onChange(() => (told += 1));
+    let jobs = 0;
+    const connection = openConnection({ url: nats.url, insecure: false, name: "g 1", log, clock });
+    const member = createMembers(connection, { self: () => ({ ...gateway, jobs }), clock, log });
+    await poll("the gateway to come", () => fleet.list().length === 1, 10_000);
+    expect(fleet.list()).toEqual([gateway]);
+    expect([fleet.connected, told > 0]).toEqual([true, true]);
+    jobs = 7;
+    member.report();
+    await poll(
+      "its jobs to be told",
+      () => fleet.list().some((one) => one.kind === "gateway" && one.jobs === 7),
+      10_000,
+    );
+    await member.close();
+    await poll("the gateway to leave", () => fleet.list().length === 0, 10_000);
+    await connection.close();
+    forget();
+    await fleet.close();
+  });
+
+  it("is away while NATS is, and told so", async () => {
+    const fleet = await watchFleet({ url: nats.url, insecure: false, clock, log });
+    const seen: boolean[] = [];
+    fleet.onChange(() => {
+      if (seen.at(-1) !== fleet.connected) seen.push(fleet.connected);
+    });
+    await poll("a connection", () => seen.at(-1) === true, 10_000);
+    await nats.stop("SIGKILL");
+    await poll("its loss", () => seen.at(-1) === false, 10_000);
+    await nats.start();
+    await poll("another one", () => seen.at(-1) === true, 20_000);
+    expect(seen.slice(-3)).toEqual([true, false, true]);
+    await fleet.close();
+  });
+
+  it("is no server on another machine in clear", async () => {
+    const url = "nats://10.0.0.1:4222";
+    await expect(watchFleet({ url, insecure: false, clock, log })).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+});
