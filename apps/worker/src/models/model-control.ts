@@ -6,7 +6,7 @@ import type { ModelControl, ModelChange } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
-import { findNamed } from "./model-names.ts";
+import { findNamed } from "@waggle/jobs";
 import type { ModelHost } from "./model-host.ts";
 import type { Models } from "./models.ts";
 import type { LoadPlan } from "./pool.ts";

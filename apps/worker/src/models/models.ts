@@ -1,7 +1,8 @@
 // Owns the models of a worker: which names there are, the host behind each, and the pool in which they share memory.
 import type { Clock } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
-import type { JobRegistry } from "@waggle/jobs";
+import { createModelRouter, findNamed, unknownModel, unnamedModel } from "@waggle/jobs";
+import type { JobRegistry, ModelRouter } from "@waggle/jobs";
 import { shownReference } from "@waggle/models";
 import type { ModelSource, ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -11,9 +12,6 @@ import { createModelHost } from "./model-host.ts";
 import type { ModelHost } from "./model-host.ts";
 import type { ModelHostOptions } from "./model-host-options.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
-import { findNamed, unknownModel, unnamedModel } from "./model-names.ts";
-import { createModelRouter } from "./model-router.ts";
-import type { ModelRouter } from "./model-router.ts";
 import type { Budget } from "./placement.ts";
 import { createPool } from "./pool.ts";
 import type { LoadPlan, Pool, UnloadReason } from "./pool.ts";
@@ -63,7 +61,7 @@ export interface ModelsOptions extends Pick<
 
 export interface Models {
   readonly pool: Pool;
-  readonly router: ModelRouter;
+  readonly router: ModelRouter<ModelHost>;
   entries(): readonly ModelEntry[];
   /** Those that leave or come among them. */
   hosts(): readonly ModelHost[];

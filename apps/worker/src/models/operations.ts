@@ -8,7 +8,7 @@ import type { ModelSource } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
 import { createModelControl } from "./model-control.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
-import { findNamed } from "./model-names.ts";
+import { findNamed } from "@waggle/jobs";
 import type { Models } from "./models.ts";
 import { offeredFile } from "./offered-file.ts";
 import type { LoadPlan } from "./pool.ts";

@@ -17,7 +17,7 @@ import type {
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { RequestTrace, Traces } from "@waggle/tracing";
 import type { Context } from "hono";
-import type { JobDispatcher, JobRegistry, Queries } from "@waggle/jobs";
+import type { JobDispatcher, JobFinder, JobRegistry, Queries } from "@waggle/jobs";
 import type { Dialect } from "./dialect.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { ClientAccounts } from "./client-accounts.ts";
@@ -175,6 +175,8 @@ export interface AppOptions {
   readonly pages: Pages;
   readonly dispatcher: JobDispatcher;
   readonly registry: JobRegistry;
+  /** Where jobs are found that the registry does not have; by default nowhere. */
+  readonly finder?: JobFinder | undefined;
   readonly models: ServedModels;
   readonly control: ModelControl;
   readonly view: WorkerView;

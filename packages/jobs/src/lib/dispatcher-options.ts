@@ -12,6 +12,8 @@ import type { JobRegistry } from "./registry.ts";
 export interface EngineLink {
   /** Loaded and taking jobs. */
   readonly ready: boolean;
+  /** It takes nothing more for the moment, though it may have free slots. */
+  readonly full?: boolean;
   /** May change at any time. */
   readonly slots: number;
   /** Never throws: what cannot be sent fails by an event. */
@@ -32,5 +34,6 @@ export interface DispatcherOptions {
   readonly model: () => string;
   /** What its jobs' own names begin with, where several dispatchers share a registry; "j" by default. */
   readonly uidPrefix?: string;
-  readonly fingerprints: () => Fingerprints;
+  /** Of what runs this job, or has run it. */
+  readonly fingerprints: (job: Job) => Fingerprints;
 }

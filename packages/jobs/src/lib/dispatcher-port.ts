@@ -24,6 +24,11 @@ export interface JobDispatcher {
 
 /** Of one model. */
 export interface Dispatcher extends JobDispatcher {
+  /**
+   * A job that runs already, or has ended, and was accepted elsewhere: it takes no turn in the queue, and goes to `EngineLink.run` at once.
+   * @param callKey what the ids of its tool calls have in common there
+   */
+  adopt(spec: JobSpec, callKey: string): Job;
   /** Asks the engine something about the model. */
   readonly query: Queries["ask"];
   /** What it would say of a job that is to come; undefined where it does not say in time. @throws WaggleError as the engine put it */

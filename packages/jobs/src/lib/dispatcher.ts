@@ -22,6 +22,7 @@ import { createReaders } from "./readers.ts";
 import { record } from "./receipt.ts";
 import { reduce, type Effect, type JobEvent } from "./reduce.ts";
 import { noteSaid, saidBy } from "./said.ts";
+import { startSpecTimers } from "./spec-timers.ts";
 import { lossesAfter, mayBeginBeside } from "./suspicion.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
@@ -155,7 +156,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const job = admit(spec, { uid, size, follower });
     registry.add(job);
     lifecycle.accepted(job);
-    startTimers(job);
+    startSpecTimers(job, { timers, limits, end });
     pump();
     if (job.state.phase.name !== "blocked") positions.follow(job);
     if (!engine.ready) apply(job, { type: "loading" });
@@ -200,21 +201,23 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return uid === undefined ? undefined : registry.live(uid);
   }
 
-  function startTimers(job: Job): void {
-    const { deadlineMs, onDisconnect } = job.spec;
-    if (deadlineMs !== undefined) {
-      const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
-      timers.set(job, "deadline", deadlineMs, () => end(job, { type: "failed", code: "deadline_exceeded", message }));
-    }
-    if (onDisconnect === "continue") return;
-    timers.set(job, "orphaned", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));
+  function adopt(spec: JobSpec, callKey: string): Job {
+    const uid = `${uidPrefix}${(serial += 1)}`;
+    const { replayBufferBytes } = limits;
+    const job = createJob(spec, { uid, callKey, now: clock.now(), replayBufferBytes, phase: "queued" });
+    registry.add(job);
+    // A newer job of its session stays the session's.
+    if (job.sessionKey !== undefined && holderOf(job.sessionKey) === undefined) sessions.claim(job.sessionKey, uid);
+    startSpecTimers(job, { timers, limits, end });
+    apply(job, { type: "submitted" });
+    return job;
   }
 
   // ---- running ------------------------------------------------------------------------------------------------------
 
   /** Gives free slots to waiting jobs. All choices of a job begin together: it waits for the slots it lacks, and nobody overtakes it. */
   function pump(): void {
-    while (engine.ready) {
+    while (engine.ready && engine.full !== true) {
       const job = waiting.next();
       if (job === undefined || !hasRoomFor(job)) return;
       waiting.take();
@@ -293,6 +296,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   return {
     submit,
+    adopt,
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),
     query: queries.ask,

@@ -42,6 +42,8 @@ export interface NewJobOptions {
   /** As the engine put it, where it did in time. */
   readonly size?: PromptSize | undefined;
   readonly follower?: JobFollower | undefined;
+  /** Of a job that began elsewhere; drawn otherwise. */
+  readonly callKey?: string | undefined;
   readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
 }
 
@@ -61,7 +63,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     follower,
     acceptedAt: now,
     uncachedTokens: size === undefined || spec.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
-    callKey: randomBytes(8).toString("hex"),
+    callKey: options.callKey ?? randomBytes(8).toString("hex"),
     ended: deferred<void>(),
     timers: new Map(),
     readers: 0,

@@ -15,9 +15,9 @@ export interface Fingerprints {
 }
 
 /** What the job says goes into its log; the end with its receipt. */
-export function record(job: Job, event: StreamEvent, fingerprints: () => Fingerprints): void {
+export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): void {
   if (event.type === "token") job.digests.add(event);
-  job.log.append(toldOf(job, event, fingerprints));
+  job.log.append(toldOf(job, event, () => fingerprints(job)));
 }
 
 function toldOf(job: Job, event: StreamEvent, fingerprints: () => Fingerprints): StreamEvent {

@@ -10,6 +10,8 @@ export interface RegistryOptions {
   readonly replayTotalBytes: number;
   /** Most ended jobs that are kept. */
   readonly endedJobsKept: number;
+  /** Nobody can read it any more. */
+  readonly onForgotten?: ((job: Job) => void) | undefined;
 }
 
 export interface JobRegistry {
@@ -42,6 +44,7 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     byName.delete(nameOf(job.spec.scope.client, job.id));
     job.timers.get("forget")?.cancel();
     job.timers.delete("forget");
+    options.onForgotten?.(job);
   }
 
   return {
@@ -58,7 +61,10 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     retire(job) {
       live.delete(job.uid);
       // Its log has no vectors, so there is nothing to replay.
-      if (job.spec.kind !== "generate") return void byName.delete(nameOf(job.spec.scope.client, job.id));
+      if (job.spec.kind !== "generate") {
+        byName.delete(nameOf(job.spec.scope.client, job.id));
+        return options.onForgotten?.(job);
+      }
       ended.add(job);
       endedBytes += job.log.bytes;
       job.timers.set(

@@ -12,7 +12,7 @@ import { nativeFraming } from "./framing.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
 
 export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
-  const { dispatcher, models, registry } = options;
+  const { dispatcher, models, registry, finder } = options;
 
   async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
     const client = c.get("client");
@@ -26,9 +26,10 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     });
   }
 
-  function find(c: AppContext): Job {
+  async function find(c: AppContext): Promise<Job> {
     const id = c.req.param("id") ?? "";
-    const job = registry.get(c.get("client"), id);
+    const client = c.get("client");
+    const job = registry.get(client, id) ?? (await finder?.find(client, id));
     if (job === undefined)
       throw new WaggleError("not_found", `Cannot find job "${id.slice(0, 128)}": unknown or forgotten.`);
     return job;
@@ -50,8 +51,8 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
         answer: { kind: "streamed", framing: (job) => nativeFraming(job, encoding) },
       });
     },
-    streamJob(c) {
-      const job = find(c);
+    async streamJob(c) {
+      const job = await find(c);
       const after = resumePoint(c);
       // Its end has been read: 204 is what tells EventSource to stop reconnecting.
       if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken)
@@ -61,12 +62,12 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
       return generations.stream(c, job, after ?? -1, nativeFraming(job, encoding));
     },
-    getJob(c) {
-      const job = find(c);
+    async getJob(c) {
+      const job = await find(c);
       return c.json(statusOf(job, dispatcher.position(job)));
     },
     async cancelJob(c) {
-      const job = find(c);
+      const job = await find(c);
       if (!hasEnded(job)) {
         dispatcher.cancel(job, "client");
         await job.ended.promise;

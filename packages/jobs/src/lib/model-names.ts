@@ -24,17 +24,20 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/(:latest|\.gguf)$/, "");
 }
 
-export function unknownModel(asked: string, entries: readonly Named[]): WaggleError {
-  return new WaggleError("not_found", `Cannot find model "${asked.slice(0, shownChars)}": ${listOf(entries)}.`);
+/** @param who has the models */
+export function unknownModel(asked: string, entries: readonly Named[], who = "this worker"): WaggleError {
+  const shown = asked.slice(0, shownChars);
+  return new WaggleError("not_found", `Cannot find model "${shown}": ${listOf(entries, who)}.`);
 }
 
-export function unnamedModel(entries: readonly Named[]): WaggleError {
-  return new WaggleError("invalid_argument", `Cannot accept field "model": it is required, since ${listOf(entries)}.`);
+export function unnamedModel(entries: readonly Named[], who = "this worker"): WaggleError {
+  const since = listOf(entries, who);
+  return new WaggleError("invalid_argument", `Cannot accept field "model": it is required, since ${since}.`);
 }
 
-function listOf(entries: readonly Named[]): string {
-  if (entries.length === 0) return "this worker has no models";
+function listOf(entries: readonly Named[], who: string): string {
+  if (entries.length === 0) return `${who} has no models`;
   const names = entries.slice(0, shownNames).map(({ name }) => name);
   const more = entries.length - names.length;
-  return `this worker serves ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  return `${who} serves ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -1,45 +1,53 @@
 // Owns the way of a job to the model that it is for. To the front it looks like one dispatcher.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
-import type { Job, JobDispatcher } from "@waggle/jobs";
-import type { ModelHost } from "./model-host.ts";
+import type { Dispatcher, JobDispatcher } from "./dispatcher-port.ts";
+import type { Job } from "./job.ts";
 
-export interface RouterOptions {
-  readonly hosts: () => readonly ModelHost[];
+/** Whoever has the jobs of one model. */
+export interface RoutedHost {
+  readonly dispatcher: Dispatcher;
+  readonly registry: { readonly liveCount: number };
+}
+
+export interface RouterOptions<H extends RoutedHost> {
+  readonly hosts: () => readonly H[];
   /** The host that answers under this name now. @throws WaggleError not_found */
-  readonly hostOf: (model: string) => ModelHost;
+  readonly hostOf: (model: string) => H;
   /** A job is about to be handed to it. */
-  readonly onWanted: (host: ModelHost) => void;
+  readonly onWanted: (host: H) => void;
   /** A job has been accepted. */
   readonly onAccepted: () => void;
   /** It has been accepted, or refused. */
-  readonly onSettled: (host: ModelHost) => void;
+  readonly onSettled: (host: H) => void;
 }
 
-export interface ModelRouter extends JobDispatcher {
+export interface ModelRouter<H extends RoutedHost> extends JobDispatcher {
   /** Resolves when no job of it is live, and none is being accepted by it. */
-  idle(host: ModelHost): Promise<void>;
+  idle(host: H): Promise<void>;
+  /** A job that came to it another way is asked for here as well. */
+  join(host: H, job: Job): void;
 }
 
-export function createModelRouter({
+export function createModelRouter<H extends RoutedHost>({
   hosts,
   hostOf,
   onWanted,
   onAccepted: tell,
   onSettled,
-}: RouterOptions): ModelRouter {
-  const hostsOfJobs = new WeakMap<Job, ModelHost>();
+}: RouterOptions<H>): ModelRouter<H> {
+  const hostsOfJobs = new WeakMap<Job, H>();
   /** Jobs that are being accepted, by their hosts, and who waits until there is none. */
-  const pending = new Map<ModelHost, { count: number; readonly none: Deferred<void> }>();
+  const pending = new Map<H, { count: number; readonly none: Deferred<void> }>();
 
   /** @throws Error for a job that is none of ours */
-  function dispatcherOf(job: Job): ModelHost["dispatcher"] {
+  function dispatcherOf(job: Job): Dispatcher {
     const host = hostsOfJobs.get(job);
     if (host === undefined) throw new Error(`Nobody has accepted job ${job.id}`);
     return host.dispatcher;
   }
 
-  function count(host: ModelHost, change: 1 | -1): void {
+  function count(host: H, change: 1 | -1): void {
     const held = pending.get(host) ?? { count: 0, none: deferred<void>() };
     pending.set(host, held);
     held.count += change;
@@ -48,7 +56,7 @@ export function createModelRouter({
     held.none.resolve();
   }
 
-  function onAccepted(host: ModelHost, job: Job): void {
+  function onAccepted(host: H, job: Job): void {
     hostsOfJobs.set(job, host);
     tell();
     const { client, sessionId } = job.spec.scope;
@@ -87,6 +95,7 @@ export function createModelRouter({
       return undefined;
     },
     openReader: (job, after, onStalled) => dispatcherOf(job).openReader(job, after, onStalled),
+    join: (host, job) => void hostsOfJobs.set(job, host),
     async idle(host) {
       while (pending.has(host) || host.registry.liveCount > 0) {
         await pending.get(host)?.none.promise;

@@ -1,0 +1,7 @@
+// Owns how a client's job is found by its name: here, or where else it may be.
+import type { Job } from "./job.ts";
+
+export interface JobFinder {
+  /** Undefined for one that nobody knows, or that was forgotten. @throws WaggleError unavailable where that cannot be told */
+  find(client: string, id: string): Promise<Job | undefined>;
+}
