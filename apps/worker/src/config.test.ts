@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { parseConfig, readTokens } from "./config.ts";
+import { readTokens, variableOf } from "@waggle/daemon";
+import { parseConfig } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Machine } from "./config/machine.ts";
 import { isModelSetting } from "./config/model-settings.ts";
-import { variableOf } from "./config/option-row.ts";
-import type { OptionRow } from "./config/option-row.ts";
+import type { OptionRow } from "@waggle/daemon";
 import { optionRows } from "./config/option-table.ts";
 import type { OptionKey } from "./config/option-table.ts";
 

@@ -1,11 +1,12 @@
 // Owns the configuration: argv, environment and settings file in, one validated, readonly object out. Nobody else reads flags or
 // variables.
 import { resolve } from "node:path";
+import { readSettings, readTokens, tokenVariable, variableOf, variableText } from "@waggle/daemon";
+import type { Environment, SettingSources } from "@waggle/daemon";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
-import { z } from "zod";
 import { ChatTemplateError, readChatTemplate } from "./config/chat-template.ts";
-import { parseCommandLine } from "./config/command.ts";
+import { parseWorkerCommand } from "./config/command.ts";
 import { ConfigFileError, readConfigFile } from "./config/config-file.ts";
 import type { ConfigFile } from "./config/config-file.ts";
 import { huggingFaceToken } from "./config/hugging-face-token.ts";
@@ -13,21 +14,17 @@ import { configuredModels } from "./config/configured-models.ts";
 import type { ConfiguredModel } from "./config/configured-models.ts";
 import { describeMachine } from "./config/machine.ts";
 import type { Machine } from "./config/machine.ts";
-import { variableOf } from "./config/option-row.ts";
 import { modelSettingsOf } from "./config/model-settings.ts";
 import type { ModelSettingKey, ModelSettings } from "./config/model-settings.ts";
-import { optionRows, optionTable } from "./config/option-table.ts";
+import { optionTable } from "./config/option-table.ts";
 import type { OptionKey, OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
-import { readTokens, tokenVariable } from "./config/read-tokens.ts";
 import { readTraceSettings } from "./config/trace-settings.ts";
 import type { TraceConfig } from "./config/trace-settings.ts";
 import { defaultGpuFolder, defaultModelsFolder } from "./config/well-known.ts";
 import { TokenFileError } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
-
-export { readTokens } from "./config/read-tokens.ts";
 
 type Computed =
   | "aliases"
@@ -68,11 +65,6 @@ export type ConfigResult =
   | { readonly kind: "run"; readonly config: WorkerConfig }
   | { readonly kind: "exit"; readonly code: number; readonly stdout?: string; readonly stderr?: string };
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** How much of a refused value an error shows. */
-const maxShownChars = 80;
-
 /**
  * Never throws: what is wrong comes back as an exit with code 64 and, on stderr, a sentence for each problem that names
  * the flag, and the variable, or the file and its line, when the value came from there.
@@ -82,12 +74,15 @@ export function parseConfig(
   env: Environment,
   machine: Machine = describeMachine(),
 ): ConfigResult {
-  const line = parseCommandLine(argv, machine);
+  const line = parseWorkerCommand(argv, machine);
   if (line.kind === "print") return { kind: "exit", code: exitCodes.ok, stdout: line.text };
   if (line.kind === "error") return refuse([`Cannot start: ${line.message}.`.replace(/\.\.$/, ".")], machine);
 
   try {
-    return settingsOf({ flags: line.flags, env, file: configFileOf(line.flags, env, machine) }, machine);
+    return settingsOf(
+      { flags: line.flags, env, file: configFileOf(line.flags, env, machine), shown: shownReference },
+      machine,
+    );
   } catch (error) {
     if (error instanceof ConfigFileError) return refuse(error.problems, machine);
     if (error instanceof TokenFileError || error instanceof ChatTemplateError) return refuse([error.message], machine);
@@ -95,10 +90,7 @@ export function parseConfig(
   }
 }
 
-/** Where a setting may stand: the first one that has it wins. */
-interface Sources {
-  readonly flags: ReadonlyMap<OptionKey, string>;
-  readonly env: Environment;
+interface Sources extends SettingSources<OptionKey> {
   readonly file: ConfigFile | undefined;
 }
 
@@ -112,13 +104,9 @@ function configFileOf(flags: Sources["flags"], env: Environment, machine: Machin
 /** @throws TokenFileError, ChatTemplateError */
 function settingsOf(from: Sources, machine: Machine): ConfigResult {
   const { env } = from;
-  const parsed = schema.safeParse(rawValues(from));
-  if (!parsed.success)
-    return refuse(
-      parsed.error.issues.map((issue) => describeIssue(issue, from)),
-      machine,
-    );
-  const given = parsed.data as OptionValues;
+  const read = readSettings<OptionValues>(optionTable, from);
+  if ("problems" in read) return refuse(read.problems, machine);
+  const given = read.values;
   const values = { ...given, models: given.models ?? from.file?.models };
   const settingsOf = (own: OptionValues): ModelSettings =>
     modelSettingsOf(own, readChatTemplate(own.chatTemplate, machine.readText), machine.cores);
@@ -140,38 +128,6 @@ function settingsOf(from: Sources, machine: Machine): ConfigResult {
     kind: "run",
     config: completeConfig(values, { apiToken, apiTokens, models, modelSettings: settingsOf(values) }, env, machine),
   };
-}
-
-const schema = z.object(
-  Object.fromEntries(
-    optionRows.map(([key, row]) => [key, row.default === undefined ? row.schema.optional() : row.schema]),
-  ),
-);
-
-/** Flag before variable before file before default. */
-function rawValues({ flags, env, file }: Sources): Record<string, string | undefined> {
-  return Object.fromEntries(
-    optionRows.map(([key, row]) => [
-      key,
-      flags.get(key) ?? variableText(env, variableOf(row)) ?? file?.values.get(key)?.text ?? row.default,
-    ]),
-  );
-}
-
-/** An empty variable counts as not set, as in `WAGGLE_MODEL= waggle-worker`. */
-function variableText(env: Environment, name: string): string | undefined {
-  return env[name] === "" ? undefined : env[name];
-}
-
-function describeIssue(issue: z.core.$ZodIssue, { flags, env, file }: Sources): string {
-  const key = issue.path[0] as OptionKey;
-  const row = optionTable[key];
-  const variable = variableText(env, variableOf(row));
-  const inFile = file?.values.get(key);
-  const text = flags.get(key) ?? variable ?? inFile?.text ?? "";
-  const source = variable === undefined ? `${file?.path}, line ${inFile?.line}` : `the variable ${variableOf(row)}`;
-  const origin = flags.has(key) ? "" : ` (from ${source})`;
-  return `Cannot use --${row.flag} ${JSON.stringify(shownReference(text).slice(0, maxShownChars))}${origin}: ${issue.message}.`;
 }
 
 function refuse(problems: readonly string[], { program }: Machine): ConfigResult {

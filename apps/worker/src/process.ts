@@ -1,7 +1,7 @@
 // Owns the worker as something to start: its own entry does, and so does `waggle serve`, in the process that is the daemon's from then on.
 import type { ConfigResult } from "./config.ts";
 import type { RunWorkerOptions } from "./run-worker.ts";
-import { listenForSignals } from "./signals.ts";
+import { listenForSignals } from "@waggle/daemon/signals";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -5,12 +5,13 @@ import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Logger } from "@waggle/telemetry";
-import { parseConfig, readTokens } from "./config.ts";
+import { readTokens } from "@waggle/daemon";
+import { parseConfig } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import { describeMachine } from "./config/machine.ts";
 import { startDaemon } from "./daemon.ts";
 import { PortTakenError, createTokenTable } from "@waggle/front";
-import type { Signals } from "./signals.ts";
+import type { Signals } from "@waggle/daemon/signals";
 import { startTraces } from "./tracing.ts";
 
 /** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */

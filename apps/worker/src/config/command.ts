@@ -1,92 +1,29 @@
-// Owns the command line: which flags commander knows, and what --help says. It neither validates values nor knows
-// defaults' meaning.
+// Owns the worker's command line: what --help says beside its settings.
+import { parseCommandLine, variableOf } from "@waggle/daemon";
+import type { CommandLine } from "@waggle/daemon";
 import { exitCodes } from "@waggle/protocol";
-import { Command, CommanderError, Option } from "commander";
 import type { Machine } from "./machine.ts";
-import { variableOf } from "./option-row.ts";
-import type { OptionRow } from "./option-row.ts";
-import { optionRows } from "./option-table.ts";
+import { optionTable } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
 
-export type CommandLine =
-  | { readonly kind: "flags"; readonly flags: ReadonlyMap<OptionKey, string> }
-  /** --help or --version: print this and leave. */
-  | { readonly kind: "print"; readonly text: string }
-  | { readonly kind: "error"; readonly message: string };
-
-const helpColumns = 110;
 /** It takes models without their flag: see serve-arguments. */
 const serveProgram = "waggle serve";
 
-export function parseCommandLine(argv: readonly string[], told: Pick<Machine, "version" | "program">): CommandLine {
-  let printed = "";
-  const options = optionRows.map(([key, row]) => [key, createOption(row)] as const);
-  const command = createCommand(
-    told,
-    options.map(([, option]) => option),
-    (text) => (printed += text),
-  );
-  try {
-    command.parse([...argv], { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: "print", text: printed };
-    return { kind: "error", message: error.message.replace(/^error: /, "").replace(/\n/g, " ") };
-  }
-  const given = command.opts<Record<string, string | true>>();
-  const flags = new Map<OptionKey, string>();
-  for (const [key, option] of options) {
-    const value = given[option.attributeName()];
-    if (value !== undefined) flags.set(key, String(value));
-  }
-  return { kind: "flags", flags };
-}
-
-function createCommand(
+export function parseWorkerCommand(
+  argv: readonly string[],
   { version, program }: Pick<Machine, "version" | "program">,
-  options: readonly Option[],
-  print: (text: string) => void,
-): Command {
-  const command = new Command(program)
-    .description("Runs GGUF models and streams their tokens over HTTP.")
-    .usage(program === serveProgram ? "[models...] [options]" : "[options]")
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({
-      writeOut: print,
-      writeErr: () => {},
-      getOutHelpWidth: () => helpColumns,
-      getOutHasColors: () => false,
-    });
-  for (const option of options) command.addOption(option);
-  return command
-    .optionsGroup("Other:")
-    .version(`${program} ${version}`, "--version", "print the version")
-    .helpOption("-h, --help", "print this help")
-    .addHelpText("after", afterHelp(program));
-}
-
-function createOption(row: OptionRow): Option {
-  const flags = row.value === undefined ? `--${row.flag}` : `--${row.flag} <${row.value}>`;
-  const option = new Option(flags, row.help + defaultNote(row))
-    .helpGroup(`${row.group}:`)
-    .hideHelp(row.hidden === true);
-  const { repeatable } = row;
-  if (repeatable !== undefined) {
-    option.argParser((value, before: string | undefined) =>
-      before === undefined ? value : before + repeatable + value,
-    );
-  }
-  return option;
-}
-
-function defaultNote(row: OptionRow): string {
-  const text = row.defaultText ?? row.default;
-  return text === undefined || text === "false" ? "" : ` (default: ${text})`;
+): CommandLine<OptionKey> {
+  return parseCommandLine(argv, optionTable, {
+    version,
+    program,
+    description: "Runs GGUF models and streams their tokens over HTTP.",
+    usage: program === serveProgram ? "[models...] [options]" : "[options]",
+    afterHelp: afterHelp(program),
+  });
 }
 
 function afterHelp(program: string): string {
-  const example = optionRows.find(([, row]) => row.flag === "drain-timeout")?.[1] ?? { flag: "port" };
+  const example = optionTable.drainTimeoutMs;
   const codes = {
     [exitCodes.ok]: "left as asked",
     [exitCodes.badConfiguration]: "bad configuration",

@@ -8,7 +8,7 @@ import { textOf } from "./file-values.ts";
 import type { FileValue } from "./file-values.ts";
 import { optionRows } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
-import type { OptionRow } from "./option-row.ts";
+import type { OptionRow } from "@waggle/daemon";
 
 /** Hundreds of models' settings; what is longer was not written for us. */
 const maxFileChars = 1_048_576;

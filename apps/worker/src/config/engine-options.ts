@@ -1,7 +1,7 @@
 // Owns the settings of the model and the engine, and the hidden ones that make the fake backend misbehave in tests.
 import { BackendNameSchema } from "@waggle/protocol";
-import type { OptionRows } from "./option-row.ts";
-import { byteSize, duration, integer, oneOf, text } from "./values.ts";
+import type { OptionRows } from "@waggle/daemon";
+import { byteSize, duration, integer, oneOf, text } from "@waggle/daemon";
 
 const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
 

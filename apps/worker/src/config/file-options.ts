@@ -1,6 +1,6 @@
 // Owns the setting that names the file with the other settings.
-import type { OptionRows } from "./option-row.ts";
-import { text } from "./values.ts";
+import type { OptionRows } from "@waggle/daemon";
+import { text } from "@waggle/daemon";
 
 export const fileOptions = {
   configFile: {

@@ -1,7 +1,7 @@
 // Owns how a value of the settings file becomes the text that its flag would have.
 import { isAlias, isScalar, isSeq } from "yaml";
 import type { Document, Node, Scalar } from "yaml";
-import { booleanValue, type OptionRow } from "./option-row.ts";
+import { booleanValue, type OptionRow } from "@waggle/daemon";
 
 export interface FileValue {
   /** As the flag would have it. */

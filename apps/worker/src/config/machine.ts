@@ -18,7 +18,7 @@ export interface Machine {
   readText(path: string): string;
 }
 
-export function readText(path: string | URL): string {
+function readText(path: string | URL): string {
   return readFileSync(path, "utf8");
 }
 

@@ -1,8 +1,7 @@
 // Owns the settings of how a model is loaded: its KV cache, its layers on a GPU, adapters, positions and memory.
 import { CacheTypeSchema, FlashAttentionSchema, RopeScalingSchema } from "@waggle/protocol";
 import { gpuLayers, loraFiles } from "./model-values.ts";
-import { booleanValue, type OptionRows } from "./option-row.ts";
-import { boolean, decimal, integer, oneOf } from "./values.ts";
+import { boolean, booleanValue, decimal, integer, oneOf, type OptionRows } from "@waggle/daemon";
 
 const cacheTypes = CacheTypeSchema.options;
 

@@ -1,5 +1,5 @@
 // Owns how the settings of a model's loading are read from text, where they are more than a number or a name.
-import { list, textSchema, type TextSchema } from "./values.ts";
+import { list, textSchema, type TextSchema } from "@waggle/daemon";
 
 const maxGpuLayers = 10_000;
 const maxPathChars = 4_096;

@@ -1,8 +1,8 @@
 // Keeps docs/operations.md in step with the settings. What a failure expects is what belongs into the page.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { optionGroups, variableOf } from "./option-row.ts";
-import type { OptionRow } from "./option-row.ts";
+import { optionGroups, variableOf } from "@waggle/daemon";
+import type { OptionRow } from "@waggle/daemon";
 import { optionRows } from "./option-table.ts";
 
 const page = readFileSync(new URL("../../../../docs/operations.md", import.meta.url), "utf8");

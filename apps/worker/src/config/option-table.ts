@@ -1,11 +1,10 @@
 // Owns every setting of the worker, once. A key is the name that the setting has in `WorkerConfig`.
-import type { z } from "zod";
+import type { OptionRow, OptionValuesOf } from "@waggle/daemon";
 import { engineOptions, fakeOptions } from "./engine-options.ts";
 import { fileOptions } from "./file-options.ts";
 import { limitOptions } from "./limit-options.ts";
 import { modelOptions } from "./model-options.ts";
 import { networkOptions } from "./network-options.ts";
-import type { OptionRow } from "./option-row.ts";
 import { servingOptions } from "./serving-options.ts";
 
 export const optionTable = {
@@ -22,8 +21,6 @@ type Table = typeof optionTable;
 export type OptionKey = keyof Table;
 
 /** All settings after validation; one without a default may be missing. */
-export type OptionValues = {
-  readonly [K in OptionKey]: z.output<Table[K]["schema"]> | (Table[K] extends { default: string } ? never : undefined);
-};
+export type OptionValues = OptionValuesOf<Table>;
 
 export const optionRows = Object.entries(optionTable) as readonly (readonly [OptionKey, OptionRow])[];

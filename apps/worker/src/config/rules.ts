@@ -1,6 +1,6 @@
 // Owns what must hold between settings. A rule is pure: it sees the values and says what is wrong, in a sentence that
 // names the flags.
-import { isLoopback, isWildcard } from "./names.ts";
+import { isLoopback, isWildcard } from "@waggle/daemon";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 import { fakeOptions } from "./engine-options.ts";
 

@@ -1,7 +1,6 @@
 // Owns how `waggle serve` reads its words: models without their flag, and local mode where nothing says who may come in.
 import { optionRows } from "./option-table.ts";
-import { variableOf } from "./option-row.ts";
-import { tokenVariable } from "./read-tokens.ts";
+import { tokenVariable, variableOf } from "@waggle/daemon";
 
 /** Whoever gives one of these has said how the worker is reached. */
 const accessFlags: readonly string[] = ["local-mode", "api-token-file", "config"];

@@ -1,6 +1,6 @@
 // Owns the settings about which models are served, and how they share the machine.
-import type { OptionRows } from "./option-row.ts";
-import { boolean, byteSize, integer, keepAlive, lines, list, text } from "./values.ts";
+import type { OptionRows } from "@waggle/daemon";
+import { boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggle/daemon";
 
 const maxReferenceChars = 4_096;
 const maxNameChars = 256;

@@ -1,5 +1,6 @@
 // Owns the shape of a setting: its flag, what it takes, its default, what it means. Help, variables, validation and the
 // table in docs/operations.md all come from such rows.
+import type { z } from "zod";
 import type { TextSchema } from "./values.ts";
 
 export const optionGroups = [
@@ -37,6 +38,11 @@ export interface OptionRow {
 }
 
 export type OptionRows = Readonly<Record<string, OptionRow>>;
+
+/** All settings of a table after validation; one without a default may be missing. */
+export type OptionValuesOf<T extends OptionRows> = {
+  readonly [K in keyof T]: z.output<T[K]["schema"]> | (T[K] extends { default: string } ? never : undefined);
+};
 
 export function variableOf(row: Pick<OptionRow, "flag">): string {
   return `WAGGLE_${row.flag.toUpperCase().replaceAll("-", "_")}`;

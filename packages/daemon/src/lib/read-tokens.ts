@@ -1,5 +1,5 @@
 // Owns where API tokens come from: one variable and one file, at the start and again on SIGHUP.
-import { readText } from "./machine.ts";
+import { readFileSync } from "node:fs";
 import { TokenFileError, parseToken, parseTokenFile } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
 
@@ -18,7 +18,10 @@ export interface TokenSources {
  * All tokens; none when there is no source.
  * @throws TokenFileError with a sentence that names the variable, or the file and the line, and never shows a token
  */
-export function readTokens(sources: TokenSources, read: (path: string) => string = readText): readonly ApiToken[] {
+export function readTokens(
+  sources: TokenSources,
+  read: (path: string) => string = (path) => readFileSync(path, "utf8"),
+): readonly ApiToken[] {
   const { apiToken, apiTokenFile } = sources;
   const fromFile = apiTokenFile === undefined ? [] : readTokenFile(apiTokenFile, read);
   if (apiToken === undefined) return fromFile;
