@@ -17,7 +17,7 @@ export function createSessions(connection: FleetConnection): GatewaySide["sessio
         for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
           const found = await sessions.get(key);
           try {
-            await sessions.update(key, encode(record), found?.revision ?? 0);
+            await sessions.put(key, encode(record), { previousSeq: found?.revision ?? 0 });
             return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
           } catch (error) {
             if (!isWrongSequence(error)) throw error;

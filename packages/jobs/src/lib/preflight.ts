@@ -51,7 +51,10 @@ export function createPreflight({ send, clock, timeoutMs }: PreflightOptions): P
     answer(event) {
       const answered = waiting.get(event.jobId);
       if (answered === undefined) return;
-      if (event.type === "preflight_ok") return answered.resolve(event);
+      if (event.type === "preflight_ok") {
+        const { promptTokens, cachedTokens } = event;
+        return answered.resolve({ promptTokens, cachedTokens });
+      }
       const { code, message, details } = event.failure;
       answered.reject(new WaggleError(code, message, details === undefined ? {} : { details }));
     },

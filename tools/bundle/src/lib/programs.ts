@@ -46,6 +46,12 @@ export const programs: readonly Program[] = [
     bin: { command: "waggle", file: "bin/waggle.js" },
   },
   {
+    name: "gateway",
+    folder: "apps/gateway",
+    entries: ["main"],
+    bin: { command: "waggle-gateway", file: "bin/waggle-gateway.js" },
+  },
+  {
     name: "hive",
     folder: "apps/mock-hive",
     entries: ["main"],

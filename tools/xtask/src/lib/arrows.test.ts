@@ -72,6 +72,12 @@ const folders = [
     ["@waggle/jobs", "@waggle/tracing", "@waggle/protocol", "hono"],
     ["@waggle/worker", "@waggle/engine-llama", "node-llama-cpp"],
   ],
+  ["packages/daemon/src/lib/x.ts", ["@waggle/front", "commander", "zod"], ["@waggle/jobs", "@waggle/worker"]],
+  [
+    "apps/gateway/src/x.ts",
+    ["@waggle/daemon", "@waggle/fleet", "@waggle/front", "@waggle/jobs"],
+    ["@nats-io/transport-node", "@waggle/worker", "@waggle/engine-llama", "../../worker/src/main.ts"],
+  ],
   [
     "apps/worker/src/x.ts",
     ["@waggle/front", "@waggle/fit", "@waggle/fleet", "@waggle/jobs", "@waggle/models", "@waggle/protocol"],

@@ -1,0 +1,87 @@
+// Owns the hosts of the fleet's models: one comes when a model is first heard of, and leaves when nobody knows the model any more.
+import type { Job, JobDispatcher } from "@waggle/jobs";
+import { createModelRouter, findNamed } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { GatewaySide } from "@waggle/fleet";
+import type { JobSpec } from "@waggle/jobs";
+import type { Catalogue } from "./models/catalogue.ts";
+import type { FleetHost } from "./models/fleet-host.ts";
+
+const retryAfterS = 5;
+
+export interface FleetModels {
+  readonly dispatcher: JobDispatcher;
+  hosts(): readonly FleetHost[];
+  hostOf(name: string): FleetHost;
+  /** @throws WaggleError unavailable where nobody knows its model */
+  adopt(spec: JobSpec, callKey: string, fleetIds: readonly string[]): Job;
+}
+
+export interface FleetModelsOptions {
+  readonly side: Pick<GatewaySide, "connected">;
+  readonly catalogue: Catalogue;
+  readonly createHost: (name: string, key: string) => FleetHost;
+}
+
+export function createFleetModels({ side, catalogue, createHost }: FleetModelsOptions): FleetModels {
+  const hosts = new Map<string, FleetHost>();
+  let serial = 0;
+
+  function hostOf(name: string): FleetHost {
+    const known = hosts.get(name) ?? createHost(name, `f${(serial += 1)}j`);
+    hosts.set(name, known);
+    return known;
+  }
+
+  /** What waits would hope in vain: it is refused while there is nobody to hope for. */
+  function requireReach(name: string): FleetHost {
+    if (!side.connected) {
+      const why = "the gateway has no connection to NATS";
+      throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`, { retryAfterS });
+    }
+    const model = findNamed(catalogue.models(), name);
+    if (model === undefined || model.workers.length === 0) {
+      throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`, { retryAfterS });
+    }
+    return hostOf(model.name);
+  }
+
+  function onChange(): void {
+    for (const { name } of catalogue.models()) hostOf(name);
+    for (const [name, host] of hosts) {
+      host.changed();
+      if (catalogue.get(name) !== undefined || host.registry.liveCount > 0) continue;
+      hosts.delete(name);
+      host.close();
+    }
+  }
+
+  const router = createModelRouter<FleetHost>({
+    hosts: () => [...hosts.values()],
+    hostOf: requireReach,
+    onWanted: () => {},
+    onAccepted: () => {},
+    onSettled: () => {},
+  });
+  catalogue.onChange(onChange);
+  onChange();
+
+  return {
+    dispatcher: router,
+    hosts: () => [...hosts.values()],
+    hostOf,
+    adopt(spec, callKey, fleetIds) {
+      const [fleetId] = fleetIds;
+      const model = catalogue.get(spec.model);
+      if (fleetId === undefined || model === undefined) {
+        throw new WaggleError("unavailable", `Cannot go on with the job: nobody serves ${spec.model} now.`, {
+          retryAfterS,
+        });
+      }
+      const host = hostOf(model.name);
+      const job = host.adopt(spec, callKey, fleetId);
+      router.join(host, job);
+      return job;
+    },
+  };
+}

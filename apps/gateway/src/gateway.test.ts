@@ -1,0 +1,215 @@
+import { ErrorBodySchema } from "@waggle/protocol";
+import { WaggleError } from "@waggle/protocol";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createFakeFleet } from "./testing/fake-fleet.ts";
+import type { FakeFleet } from "./testing/fake-fleet.ts";
+import { createInlineGateway } from "./testing/inline-gateway.ts";
+import type { InlineGateway } from "./testing/inline-gateway.ts";
+import { publishedJob, until } from "./testing/waiting.ts";
+
+let fleet: FakeFleet;
+let gateway: InlineGateway;
+beforeEach(() => {
+  fleet = createFakeFleet();
+  fleet.join({ id: "w1", model: "m", slots: 2, aliases: ["gpt-4o"] });
+  gateway = createInlineGateway(fleet);
+});
+afterEach(() => gateway.stop());
+
+async function errorOf(response: Response) {
+  return { status: response.status, ...ErrorBodySchema.parse(await response.json()).error };
+}
+
+/** Of the stream's events, read to its end. */
+async function readStream(response: Response): Promise<Record<string, unknown>[]> {
+  const text = await response.text();
+  return [...text.matchAll(/^data: (\{.*)$/gm)].map(([, json = ""]) => JSON.parse(json) as Record<string, unknown>);
+}
+
+it("streams what a worker says, and signs for the file that it said it from", async () => {
+  const answer = gateway.post("/v1/inference", { prompt: "hi", seed: 7, priority: 2, session_id: "s" });
+  const job = await publishedJob(fleet);
+  expect(job).toMatchObject({ gateway: "g1", model: "m", onWorkerLoss: "resume", orphanMs: 5_000 });
+  expect(job.spec).toMatchObject({ choices: 1, sampling: { seed: 7 }, onDisconnect: "continue", priority: 2 });
+  expect(job.spec.scope).toMatchObject({ client: "local", cacheSession: "s" });
+  expect(job.spec.scope).not.toHaveProperty("sessionId");
+  const attempt = fleet.take(job, "w1");
+  attempt.start();
+  attempt.tokens("one ", "two");
+  attempt.finish();
+  const events = await readStream(await answer);
+  expect(events.filter(({ type }) => type === "token").map(({ index, text }) => [index, text])).toEqual([
+    [0, "one "],
+    [1, "two"],
+  ]);
+  expect(events.at(-1)).toMatchObject({ type: "end", receipt: { model_sha256: "a".repeat(64), model_file: "m.gguf" } });
+  expect(fleet.sessions.size).toBe(0);
+});
+
+it("gives each choice a job of its own, with its own seed", async () => {
+  const answer = gateway.post("/v1/completions", { prompt: "hi", n: 2, seed: 7 });
+  const jobs = [await publishedJob(fleet, 0), await publishedJob(fleet, 1)];
+  expect(jobs.map(({ spec }) => spec.kind === "generate" && spec.sampling.seed)).toEqual([7, 8]);
+  for (const [at, job] of jobs.entries()) {
+    const attempt = fleet.take(job, "w1");
+    attempt.start();
+    attempt.tokens(`text ${at}`);
+    attempt.finish();
+  }
+  const { choices } = (await (await answer).json()) as { choices: { text: string }[] };
+  expect(choices.map(({ text }) => text)).toEqual(["text 0", "text 1"]);
+});
+
+it("hands out no more than the workers have slots for; the others wait here, and hear where they stand", async () => {
+  const ids = ["a", "b", "c"];
+  for (const id of ids) expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: id })).status).toBe(202);
+  await publishedJob(fleet, 1);
+  expect(await (await gateway.get("/v1/jobs/c")).json()).toMatchObject({ state: "queued", position: 1 });
+  fleet.join({ id: "w2", model: "m", slots: 1 });
+  await publishedJob(fleet, 2);
+  expect(await (await gateway.get("/v1/models/status")).json()).toMatchObject({
+    models: [{ name: "m", state: "ready", slots: { total: 3, busy: 3 }, queued: 0 }],
+  });
+});
+
+it("knows aliases, and answers names that nobody has with those that there are", async () => {
+  expect((await gateway.post("/v1/jobs", { prompt: "x", model: "gpt-4o" })).status).toBe(202);
+  expect((await publishedJob(fleet)).model).toBe("m");
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x", model: "nope" }))).toMatchObject({
+    status: 404,
+    message: 'Cannot find model "nope": this fleet serves m.',
+  });
+});
+
+it("asks for the model's name where there are several", async () => {
+  fleet.join({ id: "w2", model: "other", slots: 1 });
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x" }))).toMatchObject({
+    status: 400,
+    message: expect.stringContaining("this fleet serves m, other") as string,
+  });
+});
+
+it("refuses before acceptance what a worker finds wrong", async () => {
+  fleet.answer = () => ({ kind: "failed", failure: { code: "invalid_argument", message: "Cannot read the grammar." } });
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x" }))).toMatchObject({
+    status: 400,
+    message: "Cannot read the grammar.",
+  });
+  expect(fleet.published).toEqual([]);
+});
+
+it("takes nothing more while the fleet's queue is full, which becomes 429 here", async () => {
+  await gateway.stop();
+  gateway = createInlineGateway(fleet, { queueCapacity: 1 });
+  fleet.refuse(new WaggleError("resource_exhausted", "The queue is full."));
+  expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "first" })).status).toBe(202);
+  await until(() => expect(gateway.logLines).toContainEqual(expect.objectContaining({ msg: "fleet_job_waits" })));
+  // A slot is free, and nobody gets it.
+  expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "second" })).status).toBe(202);
+  const refused = await gateway.post("/v1/jobs", { prompt: "x" });
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect((await errorOf(refused)).status).toBe(429);
+  fleet.refuse(undefined);
+  gateway.clock.advance(1_000);
+  expect((await publishedJob(fleet, 1)).clientJob.id).toBe("second");
+  expect(fleet.published[0]?.job.clientJob.id).toBe("first");
+});
+
+it("ends a job at once that nobody has taken", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const { id } = await publishedJob(fleet);
+  expect(await (await gateway.delete("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", tokens: 0 });
+  expect(fleet.cancelled).toEqual([id]);
+});
+
+it("ends a job that runs with what its worker says of it", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const job = await publishedJob(fleet);
+  const attempt = fleet.take(job, "w1");
+  attempt.start();
+  attempt.tokens("one");
+  const cancelling = gateway.delete("/v1/jobs/j");
+  await until(() => expect(fleet.cancelled).toEqual([job.id]));
+  attempt.release();
+  expect(await (await cancelling).json()).toMatchObject({
+    state: "cancelled",
+    cancelled_by: "client",
+    usage: { prompt_tokens: 3, completion_tokens: 1 },
+  });
+});
+
+it("has a cancel by somebody else look like one", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  fleet.take(await publishedJob(fleet), "w1").release();
+  expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled", cancelled_by: "client" });
+});
+
+it("forgets a job's records once nobody can read it here", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const job = await publishedJob(fleet);
+  await until(() => expect([...fleet.records.keys()]).toEqual(["local j"]));
+  expect(fleet.records.get("local j")?.spec).toMatchObject({ prompt: { kind: "text", text: "" } });
+  fleet.take(job, "w1").finish();
+  expect(fleet.forgotten).toEqual([]);
+  gateway.clock.advance(60_000);
+  await until(() => expect(fleet.forgotten).toEqual([job.id]));
+  await until(() => expect(fleet.records.size).toBe(0));
+});
+
+it("computes vectors on a worker", async () => {
+  const answer = gateway.post("/v1/embeddings", { input: ["a", "b"] });
+  const job = await publishedJob(fleet);
+  const attempt = fleet.take(job, "w1");
+  attempt.start();
+  attempt.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
+  // Another worker begins again, and is told once.
+  const second = fleet.take(job, "w2");
+  second.start();
+  second.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
+  second.say({ type: "embedding", jobId: "x", index: 1, vector: [0, 1], tokens: 1 });
+  second.finish();
+  const { data } = (await (await answer).json()) as { data: { embedding: number[] }[] };
+  expect(data.map(({ embedding }) => embedding)).toEqual([
+    [1, 0],
+    [0, 1],
+  ]);
+});
+
+it("changes no models", async () => {
+  expect(await errorOf(await gateway.post("/v1/models/load", { model: "m" }))).toMatchObject({
+    status: 501,
+    message: expect.stringContaining("Ask a worker") as string,
+  });
+});
+
+it("is ready while a worker has a model ready", async () => {
+  expect((await gateway.get("/readyz")).status).toBe(200);
+  fleet.leave("w1");
+  const response = await gateway.get("/readyz");
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({ reason: "no worker has a model ready" });
+  fleet.connect(false);
+  expect(await (await gateway.get("/health")).json()).toMatchObject({ reason: "there is no connection to NATS" });
+});
+
+it("tells its fleet on /metrics under the worker's names", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x" });
+  await publishedJob(fleet);
+  const text = await (await gateway.get("/metrics")).text();
+  expect(text).toContain('waggle_slots_total{model="m"} 2');
+  expect(text).toContain('waggle_slots_busy{model="m"} 1');
+  expect(text).toContain('waggle_jobs_accepted_total{model="m"} 1');
+});
+
+it("leaves when its streams have ended, and takes nothing new meanwhile", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const job = await publishedJob(fleet);
+  gateway.refuse();
+  let idle = false;
+  const left = gateway.idle().then(() => (idle = true));
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "y" }))).toMatchObject({ status: 503 });
+  expect(idle).toBe(false);
+  fleet.take(job, "w1").finish();
+  await left;
+  expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "finished" });
+});

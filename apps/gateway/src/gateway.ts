@@ -1,0 +1,161 @@
+// Owns the composition of a gateway: the worker's own HTTP front over a fleet instead of an engine. No process and no socket is opened here, so
+// tests run the very composition that the daemon runs.
+import type { Clock } from "@waggle/async";
+import type { GatewayMember, GatewaySide } from "@waggle/fleet";
+import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
+import type { App, TokenTable } from "@waggle/front";
+import { createJobRegistry, hasEnded } from "@waggle/jobs";
+import type { JobRegistry } from "@waggle/jobs";
+import { workerOpenApi } from "@waggle/protocol";
+import type { Pages } from "@waggle/pages";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { GatewayConfig } from "./config.ts";
+import { createFleetModels } from "./fleet-models.ts";
+import { createAdoption } from "./jobs/adoption.ts";
+import { createJobNames } from "./jobs/job-names.ts";
+import { createSessionClaims } from "./jobs/session-claims.ts";
+import { createPlacement } from "./link/placement.ts";
+import { createCatalogue } from "./models/catalogue.ts";
+import { createNoControl } from "./models/control.ts";
+import { createFleetHost } from "./models/fleet-host.ts";
+import type { FleetHost } from "./models/fleet-host.ts";
+import { createServed } from "./models/served.ts";
+import { createReport } from "./report.ts";
+import type { GatewayState } from "./report.ts";
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  /** Closed by the gateway. */
+  readonly side: GatewaySide;
+  readonly pages: Pages;
+  readonly tokens: () => TokenTable;
+  readonly url: () => string;
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly clock: Clock;
+}
+
+export interface Gateway {
+  readonly app: App;
+  readonly registry: JobRegistry;
+  readonly state: GatewayState;
+  /** Refuses new jobs and ends those that wait. */
+  refuse(): void;
+  /** Resolves when no job is live. */
+  idle(): Promise<void>;
+  /** Ends every job. */
+  abort(): void;
+  /** The fleet is told, and what the front still computes ends. */
+  stop(): Promise<void>;
+}
+
+/** What a gateway says of itself in the fleet. @param jobs that it has now */
+export function memberOf(
+  config: Pick<GatewayConfig, "gatewayId">,
+  url: string,
+  startedAt: Date,
+  jobs: number,
+): GatewayMember {
+  return { version: 1, kind: "gateway", id: config.gatewayId, url, startedAt: startedAt.toISOString(), jobs };
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { config, side, log, metrics, clock } = options;
+  const { gatewayId: gateway } = config;
+  const accounts = createClientAccounts({ ...options, localMode: config.localMode });
+  const names = createJobNames({ side, gateway, log });
+  const claims = createSessionClaims({ side, gateway, clock, log });
+  const registry = createJobRegistry({ ...config, clock, onForgotten: names.forget });
+  const catalogue = createCatalogue({ side, clock, log });
+  const placement = createPlacement(side);
+  const models = createFleetModels({ side, catalogue, createHost });
+  const report = createReport({ config, side, models, catalogue, registry, clock, url: options.url });
+  const served = createServed({ catalogue, hostOf: models.hostOf, self: report.self });
+  const schemas = createSchemaCompiler({ clock });
+  const finder = createAdoption({ side, gateway, known: registry.get, adopt: models.adopt, names, log });
+  const app = createApp({
+    schemas,
+    access: { ...config, tokens: options.tokens },
+    accounts,
+    pages: options.pages,
+    limits: config,
+    clock,
+    log,
+    metrics,
+    state: report.state,
+    dispatcher: models.dispatcher,
+    registry,
+    finder,
+    models: served,
+    control: createNoControl(),
+    view: {
+      info: () => report.info(served.main),
+      health: () => report.health(served.main),
+      openApi: () => workerOpenApi(config.version),
+      collect: () => report.collect(metrics, app.streams),
+    },
+  });
+
+  function createHost(name: string, key: string): FleetHost {
+    const { queueCapacity, clientQueueShare, onWorkerLoss } = config;
+    return createFleetHost({
+      name,
+      key,
+      model: () => catalogue.get(name),
+      side,
+      placement,
+      claims,
+      names,
+      registry,
+      gateway,
+      onWorkerLoss,
+      orphanMs: config.reconnectGraceMs,
+      queueCapacity,
+      clientQueueShare,
+      limits: config,
+      observers: [accounts],
+      log,
+      metrics,
+      clock,
+    });
+  }
+
+  const forgetConnection = side.onConnection(() => {
+    for (const host of models.hosts()) host.changed();
+  });
+  side.onSupersede(async (client, sessionId) => {
+    const job = models.dispatcher.sessionJob(client, sessionId);
+    if (job === undefined || hasEnded(job)) return;
+    models.dispatcher.cancel(job, "superseded");
+    await job.ended.promise;
+  });
+
+  function each<T>(what: (host: FleetHost) => T): T[] {
+    return models.hosts().map(what);
+  }
+
+  return {
+    app,
+    registry,
+    state: report.state,
+    refuse() {
+      report.leave();
+      each((host) => host.refuse());
+    },
+    async idle() {
+      await Promise.all(each(({ dispatcher }) => dispatcher.idle()));
+    },
+    abort() {
+      report.leave();
+      each((host) => host.abort());
+    },
+    async stop() {
+      forgetConnection();
+      catalogue.close();
+      each((host) => host.close());
+      await schemas.close();
+      await side.close();
+      registry.clear();
+    },
+  };
+}

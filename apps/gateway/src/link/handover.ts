@@ -1,0 +1,123 @@
+// Owns how a sequence comes into the fleet's queue, or how an adopted one is heard: again and again while the queue is full or NATS away, until
+// the job is told to end. While one waits here, nothing more is taken, so that the bounds of the fleet become those of the front.
+import type { Clock, TimerHandle } from "@waggle/async";
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import type { GatewaySide, RecordFollower } from "@waggle/fleet";
+import type { Job } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import type { Placement } from "./placement.ts";
+import { isOver } from "./sequence-run.ts";
+import type { SequenceRun } from "./sequence-run.ts";
+
+/** Until the next attempt, unless something ends before. */
+const retryMs = 1_000;
+
+export interface Handover {
+  /** Resolves when it is in the queue, or over. Never throws. */
+  put(run: SequenceRun): Promise<void>;
+  /** Resolves when its records are heard from the first one on, or it is over. Never throws. */
+  take(run: SequenceRun, follower: RecordFollower): Promise<void>;
+  /** Sequences that were refused and wait for the next attempt. */
+  readonly waiting: number;
+  /** There may be room now. */
+  wake(): void;
+  /** It is over. */
+  forget(run: SequenceRun): void;
+}
+
+export interface HandoverOptions {
+  readonly side: Pick<GatewaySide, "publish" | "followFromStart">;
+  readonly placement: Pick<Placement, "choose">;
+  readonly serving: () => readonly { readonly worker: string }[];
+  /** Rejects with a WaggleError where that cannot be found out. */
+  readonly cleared: (job: Job) => Promise<void> | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface HandoverEvents {
+  onRoom(): void;
+  /** It can never be handed over. */
+  onRefused(run: SequenceRun, error: WaggleError): void;
+}
+
+export function createHandover(options: HandoverOptions, { onRoom, onRefused }: HandoverEvents): Handover {
+  const { side, placement, clock, log } = options;
+  const refused = new Map<SequenceRun, Deferred<void>>();
+  let timer: TimerHandle | undefined;
+
+  function wake(): void {
+    timer?.cancel();
+    timer = undefined;
+    for (const again of refused.values()) again.resolve();
+  }
+
+  /** Resolves when it is worth another attempt, or the sequence is over. */
+  async function another(run: SequenceRun): Promise<void> {
+    const again = deferred<void>();
+    refused.set(run, again);
+    timer ??= clock.setTimeout(wake, retryMs);
+    await again.promise;
+  }
+
+  function settled(run: SequenceRun): void {
+    if (refused.delete(run) && refused.size === 0) onRoom();
+  }
+
+  async function attempt(run: SequenceRun, work: () => Promise<void>): Promise<void> {
+    for (let told = false; !isOver(run);) {
+      try {
+        await work();
+        break;
+      } catch (thrown) {
+        const error = WaggleError.from(thrown);
+        // What NATS was asked for may have happened all the same.
+        if (run.records.taken) break;
+        if (error.code !== "resource_exhausted" && error.code !== "unavailable") {
+          onRefused(run, error);
+          break;
+        }
+        if (!told) log.warn({ job: run.job.id, code: error.code }, "fleet_job_waits");
+        told = true;
+        if (!isOver(run)) await another(run);
+      }
+    }
+    settled(run);
+  }
+
+  return {
+    async put(run) {
+      try {
+        await options.cleared(run.job);
+      } catch (error) {
+        onRefused(run, WaggleError.from(error));
+      }
+      if (isOver(run)) return;
+      const workers = options.serving().map(({ worker }) => worker);
+      let at = await placement.choose(run.job, run.fleetId, workers);
+      await attempt(run, async () => {
+        const to = at;
+        at = undefined;
+        run.handedOver = true;
+        await side.publish(run.fleetJob, to);
+      });
+    },
+    async take(run, follower) {
+      await attempt(run, async () => {
+        const stop = await side.followFromStart(run.fleetId, follower);
+        if (isOver(run)) stop();
+        else run.stop = stop;
+      });
+    },
+    get waiting() {
+      return refused.size;
+    },
+    wake,
+    forget(run) {
+      refused.get(run)?.resolve();
+      settled(run);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { JobEvent } from "@waggle/engine";
+import type { EventRecord } from "@waggle/fleet";
+import { expect, it } from "vitest";
+import { createSequenceRecords } from "./sequence-records.ts";
+
+function fence(attempt: string, worker = attempt): EventRecord {
+  return { kind: "fence", attempt, worker, modelSha256: null, templateSha256: null, modelFile: null };
+}
+
+function token(index: number): JobEvent {
+  return { type: "token", jobId: "x", index, text: String(index), tMs: 0, ids: [index], n: 1 };
+}
+
+function events(attempt: string, serial: number, ...told: readonly JobEvent[]): EventRecord {
+  return { kind: "events", attempt, serial, events: told };
+}
+
+it("tells each token once, whoever says it", () => {
+  const records = createSequenceRecords();
+  records.take(fence("a"));
+  expect(records.take(events("a", 0, token(0), token(1))).events).toEqual([token(0), token(1)]);
+  expect(records.take(events("a", 0, token(0), token(1))).events).toEqual([]);
+  expect(records.take(fence("b"))).toEqual({ events: [], moved: true });
+  expect(records.take(events("b", 0, token(1), token(2))).events).toEqual([token(2)]);
+  expect(records.take(events("a", 1, token(2), token(3))).events).toEqual([]);
+  expect(records.worker).toBe("b");
+});
+
+it("does not call it a move before anything was said, nor when the fence comes again", () => {
+  const records = createSequenceRecords();
+  expect(records.take(fence("a")).moved).toBe(false);
+  expect(records.take(fence("b")).moved).toBe(false);
+  records.take(events("b", 0, token(0)));
+  expect(records.take({ kind: "engine_lost", attempt: "b", serial: 1, silentDeaths: 1 }).moved).toBe(true);
+});
+
+it("refuses a gap between records, and between tokens", () => {
+  const records = createSequenceRecords();
+  records.take(fence("a"));
+  expect(() => records.take(events("a", 1, token(0)))).toThrow("Record 1 of an attempt where 0 was due");
+  const others = createSequenceRecords();
+  others.take(fence("a"));
+  expect(() => others.take(events("a", 0, token(1)))).toThrow("Token 1 where 0 was due");
+});
+
+it("begins where the first records are too old to be there, and tells nothing after the end", () => {
+  const records = createSequenceRecords();
+  expect(records.taken).toBe(false);
+  const released: JobEvent = { type: "failed", jobId: "x", code: "internal", message: "" };
+  expect(records.take(events("a", 7, token(0), released)).events).toEqual([token(0), released]);
+  expect(records.taken).toBe(true);
+  expect(records.take(events("a", 8, token(1))).events).toEqual([]);
+});

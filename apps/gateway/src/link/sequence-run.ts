@@ -1,0 +1,61 @@
+// Owns what the link remembers of one sequence from the moment when it is handed over until its end has been told.
+import type { FleetJob } from "@waggle/fleet";
+import type { Job, SequenceState } from "@waggle/jobs";
+import { fleetJobOf } from "./fleet-job.ts";
+import type { FleetJobOptions } from "./fleet-job.ts";
+import { createSequenceRecords } from "./sequence-records.ts";
+import type { SequenceRecords } from "./sequence-records.ts";
+
+export interface SequenceRun {
+  readonly job: Job;
+  /** The dispatcher's name for it. */
+  readonly uid: string;
+  /** The fleet's. */
+  readonly fleetId: string;
+  /** It was another gateway's. */
+  readonly adopted: boolean;
+  readonly fleetJob: FleetJob;
+  readonly records: SequenceRecords;
+  /** It is in the queue, or may be: whoever asked for that may not have heard the answer. */
+  handedOver: boolean;
+  cancelled: boolean;
+  /** Milliseconds on the daemon's clock. */
+  cancelledAt: number;
+  heardAt: number;
+  /** Its end has been told. */
+  over: boolean;
+  /** Ends the following. */
+  stop: () => void;
+}
+
+export function createSequenceRun(
+  made: {
+    readonly job: Job;
+    readonly sequence: SequenceState;
+    readonly fleetId: string;
+    readonly adopted: boolean;
+    readonly now: number;
+  },
+  options: FleetJobOptions,
+): SequenceRun {
+  const { job, sequence, fleetId, adopted, now } = made;
+  return {
+    job,
+    uid: sequence.uid,
+    fleetId,
+    adopted,
+    fleetJob: fleetJobOf(fleetId, job, sequence, options),
+    records: createSequenceRecords(),
+    handedOver: adopted,
+    cancelled: false,
+    cancelledAt: 0,
+    heardAt: now,
+    over: false,
+    stop: () => {},
+  };
+}
+
+/** Asked after each wait: it may have ended meanwhile. */
+export function isOver({ over }: SequenceRun): boolean {
+  return over;
+}

@@ -1,0 +1,157 @@
+// What a gateway does when a worker, all of them or NATS are lost.
+import { ErrorBodySchema } from "@waggle/protocol";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createFakeFleet } from "./testing/fake-fleet.ts";
+import type { FakeFleet } from "./testing/fake-fleet.ts";
+import { createInlineGateway } from "./testing/inline-gateway.ts";
+import type { InlineGateway } from "./testing/inline-gateway.ts";
+import { publishedJob, until } from "./testing/waiting.ts";
+
+let fleet: FakeFleet;
+let gateway: InlineGateway;
+beforeEach(() => {
+  fleet = createFakeFleet();
+  fleet.join({ id: "w1", model: "m", slots: 2 });
+  fleet.join({ id: "w2", model: "m", slots: 2 });
+  gateway = createInlineGateway(fleet);
+});
+afterEach(() => gateway.stop());
+
+async function errorOf(response: Response) {
+  return { status: response.status, ...ErrorBodySchema.parse(await response.json()).error };
+}
+
+function tokensOf(id: string): (readonly [number, string])[] {
+  const log = gateway.registry.get("local", id)?.log;
+  return (log?.tokensFrom(0, 1_000) ?? []).map(({ index, text }) => [index, text] as const);
+}
+
+it("goes on where another worker goes on, and tells nothing twice", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const job = await publishedJob(fleet);
+  const lost = fleet.take(job, "w1");
+  lost.start();
+  lost.tokens("a", "b");
+  const next = fleet.take(job, "w2");
+  // What the one before has said after the other took over does not count.
+  lost.tokens("stale");
+  next.start();
+  next.goOnAfter(1);
+  next.tokens("b", "c");
+  next.finish();
+  expect(tokensOf("j")).toEqual([
+    [0, "a"],
+    [1, "b"],
+    [2, "c"],
+  ]);
+  expect(gateway.registry.get("local", "j")?.log.terminal).toMatchObject({ type: "end" });
+});
+
+it("ends a job whose records are not whole, and frees its slot", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const job = await publishedJob(fleet);
+  const attempt = fleet.take(job, "w1");
+  attempt.start();
+  attempt.goOnAfter(3);
+  attempt.tokens("late");
+  expect(gateway.registry.get("local", "j")?.log.terminal).toMatchObject({ type: "error", code: "internal" });
+  expect(fleet.cancelled).toEqual([job.id]);
+  expect(gateway.logLines).toContainEqual(expect.objectContaining({ msg: "fleet_records_broken" }));
+});
+
+it("accepts nothing while nobody serves the model, and says so by its name", async () => {
+  fleet.leave("w1");
+  fleet.leave("w2");
+  const refused = await gateway.post("/v1/jobs", { prompt: "x", model: "m" });
+  expect(refused.headers.get("retry-after")).not.toBeNull();
+  expect(await errorOf(refused)).toMatchObject({ status: 503, message: expect.stringContaining("serves m") as string });
+});
+
+it("ends what waits for a worker, and what a lost one has left, when none has come for a minute", async () => {
+  for (const id of ["runs", "b", "c", "d", "waits"])
+    await gateway.post("/v1/jobs", { prompt: "x", job_id: id, on_disconnect: "continue" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  attempt.tokens("one");
+  fleet.leave("w1");
+  fleet.leave("w2");
+  gateway.clock.advance(59_000);
+  expect(await (await gateway.get("/v1/jobs/waits")).json()).toMatchObject({ state: "queued" });
+  gateway.clock.advance(3_000);
+  for (const id of ["runs", "b", "c", "d", "waits"]) {
+    expect(await (await gateway.get(`/v1/jobs/${id}`)).json()).toMatchObject({ error: { code: "unavailable" } });
+  }
+  fleet.join({ id: "w3", model: "m", slots: 1 });
+  expect((await gateway.post("/v1/jobs", { prompt: "x" })).status).toBe(202);
+});
+
+it("lets a worker that leaves finish what it has, however long", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  fleet.leave("w1");
+  fleet.leave("w2");
+  for (let minute = 0; minute < 5; minute += 1) {
+    gateway.clock.advance(50_000);
+    attempt.tokens("word ");
+  }
+  attempt.finish();
+  expect(tokensOf("j")).toHaveLength(5);
+});
+
+it("ends a job whose worker is gone when no other goes on for two minutes", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  fleet.silence("w1");
+  gateway.clock.advance(119_000);
+  expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "prefill" });
+  gateway.clock.advance(2_000);
+  expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({
+    error: { code: "unavailable", message: expect.stringContaining("w1 is gone") as string },
+  });
+});
+
+it("refuses what comes while NATS is away, and goes on with what was there when it is back in time", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  attempt.tokens("a");
+  fleet.connect(false);
+  const refused = await gateway.post("/v1/jobs", { prompt: "x" });
+  expect(refused.headers.get("retry-after")).not.toBeNull();
+  expect(await errorOf(refused)).toMatchObject({ status: 503, message: expect.stringContaining("NATS") as string });
+  gateway.clock.advance(29_000);
+  fleet.connect(true);
+  attempt.tokens("b");
+  attempt.finish();
+  expect(tokensOf("j")).toHaveLength(2);
+});
+
+it("ends what runs and what waits when NATS is away for half a minute, and takes jobs again when it is back", async () => {
+  for (const id of ["a", "b", "c", "d", "waits"])
+    await gateway.post("/v1/jobs", { prompt: "x", job_id: id, on_disconnect: "continue" });
+  await publishedJob(fleet, 3);
+  fleet.connect(false);
+  gateway.clock.advance(31_000);
+  for (const id of ["a", "waits"]) {
+    expect(await (await gateway.get(`/v1/jobs/${id}`)).json()).toMatchObject({
+      error: { code: "unavailable", message: expect.stringContaining("NATS") as string },
+    });
+  }
+  fleet.connect(true);
+  expect((await gateway.post("/v1/jobs", { prompt: "x" })).status).toBe(202);
+  await publishedJob(fleet, 4);
+});
+
+it("lets go of a cancelled job that its worker never releases", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  fleet.take(await publishedJob(fleet), "w1").start();
+  const cancelling = gateway.delete("/v1/jobs/j");
+  await until(() => expect(fleet.cancelled).toHaveLength(1));
+  gateway.clock.advance(2_000);
+  expect(await (await cancelling).json()).toMatchObject({ state: "cancelled" });
+  expect(await (await gateway.get("/v1/models/status")).json()).toMatchObject({ models: [{ slots: { busy: 1 } }] });
+  gateway.clock.advance(30_000);
+  expect(await (await gateway.get("/v1/models/status")).json()).toMatchObject({ models: [{ slots: { busy: 0 } }] });
+});

@@ -1,0 +1,149 @@
+// Owns which models the fleet has: whose workers serve them now, and what those have told of them. It knows no jobs.
+import type { Clock } from "@waggle/async";
+import type { GatewaySide, MemberModel, ModelDescription, WorkerMember } from "@waggle/fleet";
+import type { Logger } from "@waggle/telemetry";
+import { WaggleError } from "@waggle/protocol";
+
+/** How long a model is known by its name that no worker has any more. */
+const knownForMs = 600_000;
+const describeTimeoutMs = 2_000;
+
+/** A model as one worker has it. */
+export interface Serving {
+  readonly member: WorkerMember;
+  readonly model: MemberModel;
+}
+
+export interface FleetModel {
+  readonly name: string;
+  readonly aliases: ReadonlySet<string>;
+  /** Those that have it, loaded or not; empty once they are all gone. */
+  readonly workers: readonly Serving[];
+  /** Those that take jobs for it now. */
+  readonly ready: readonly Serving[];
+  /** As one of them told last. */
+  readonly description: ModelDescription | undefined;
+  /** It answers requests that name none, as its workers say. */
+  readonly isDefault: boolean;
+}
+
+export interface Catalogue {
+  /** In the order of their names, those that are only known by their names too. */
+  models(): readonly FleetModel[];
+  get(name: string): FleetModel | undefined;
+  /** What a worker tells of it now. @throws WaggleError unavailable when none answers */
+  describe(name: string): Promise<ModelDescription>;
+  /** Called after every change. */
+  onChange(listener: () => void): void;
+  close(): void;
+}
+
+interface Entry extends FleetModel {
+  aliases: Set<string>;
+  workers: Serving[];
+  ready: Serving[];
+  description: ModelDescription | undefined;
+  isDefault: boolean;
+  /** Since no worker has it. */
+  goneSince: number | undefined;
+  describing: Promise<ModelDescription> | undefined;
+  /** Of what the description was asked for. */
+  describedAs: string;
+}
+
+export interface CatalogueOptions {
+  readonly side: Pick<GatewaySide, "members" | "onMembers" | "isAlive" | "ask">;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalogue {
+  const entries = new Map<string, Entry>();
+  const listeners = new Set<() => void>();
+
+  function entryOf(name: string): Entry {
+    const known = entries.get(name);
+    if (known !== undefined) return known;
+    const entry: Entry = {
+      name,
+      aliases: new Set(),
+      workers: [],
+      ready: [],
+      description: undefined,
+      isDefault: false,
+      goneSince: undefined,
+      describing: undefined,
+      describedAs: "",
+    };
+    entries.set(name, entry);
+    return entry;
+  }
+
+  function read(): void {
+    for (const entry of entries.values()) {
+      entry.workers = [];
+      entry.ready = [];
+    }
+    for (const member of side.members()) {
+      if (member.kind !== "worker" || !side.isAlive("worker", member.id)) continue;
+      for (const model of member.models) entryOf(model.name).workers.push({ member, model });
+    }
+    for (const entry of entries.values()) settle(entry);
+    for (const listener of listeners) listener();
+  }
+
+  function settle(entry: Entry): void {
+    const { workers } = entry;
+    if (workers.length === 0) {
+      entry.goneSince ??= clock.now();
+      if (clock.now() - entry.goneSince >= knownForMs) entries.delete(entry.name);
+      return;
+    }
+    entry.goneSince = undefined;
+    entry.ready = workers.filter(({ member, model }) => member.takesJobs && model.ready);
+    entry.aliases = new Set(workers.flatMap(({ model }) => model.aliases));
+    entry.isDefault = workers.every(({ model }) => model.isDefault);
+    const as = versionsOf(entry);
+    if (as !== entry.describedAs) describe(entry).catch(() => {});
+  }
+
+  /** Asks once at a time, and again when something has changed meanwhile. */
+  function describe(entry: Entry): Promise<ModelDescription> {
+    const as = versionsOf(entry);
+    entry.describing ??= side
+      .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs })
+      .then(({ description }) => {
+        entry.description = description;
+        entry.describedAs = as;
+        for (const listener of listeners) listener();
+        return description;
+      })
+      .catch((error: unknown) => {
+        log.debug({ model: entry.name, code: WaggleError.from(error).code }, "fleet_model_undescribed");
+        throw error;
+      })
+      .finally(() => (entry.describing = undefined));
+    return entry.describing;
+  }
+
+  const forget = side.onMembers(read);
+  read();
+
+  return {
+    models: () => [...entries.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    get: (name) => entries.get(name),
+    describe(name) {
+      const entry = entries.get(name);
+      if (entry !== undefined) return describe(entry);
+      return Promise.reject(new WaggleError("unavailable", `Cannot describe ${name}: no worker serves it.`));
+    },
+    onChange: (listener) => void listeners.add(listener),
+    close: forget,
+  };
+}
+
+/** Of all files and settings that it is served from. */
+function versionsOf({ workers }: FleetModel): string {
+  const versions = workers.map(({ member, model }) => `${member.id} ${model.modelSha256} ${model.revision}`);
+  return versions.toSorted().join("\n");
+}

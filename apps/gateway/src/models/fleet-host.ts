@@ -1,0 +1,182 @@
+// Owns all that is one model's in a gateway: its dispatcher, queue and jobs, over the fleet's workers. It knows no HTTP and no other model.
+import { createConflatedChannel } from "@waggle/async";
+import type { Clock, ConflatedChannel } from "@waggle/async";
+import type { GatewaySide } from "@waggle/fleet";
+import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
+import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry, JobSpec } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { LoadingEvent } from "@waggle/protocol";
+import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { JobNames } from "../jobs/job-names.ts";
+import type { SessionClaims } from "../jobs/session-claims.ts";
+import type { FleetJobOptions } from "../link/fleet-job.ts";
+import { createFleetLink } from "../link/fleet-link.ts";
+import type { FleetLink, LinkEvents } from "../link/fleet-link.ts";
+import { createOutage } from "../link/outage.ts";
+import type { Placement } from "../link/placement.ts";
+import type { FleetModel } from "./catalogue.ts";
+
+const retryAfterS = 5;
+
+export interface FleetHost {
+  readonly name: string;
+  readonly dispatcher: Dispatcher;
+  readonly registry: JobRegistry;
+  readonly loading: ConflatedChannel<LoadingEvent>;
+  readonly link: FleetLink;
+  /** Model tokens that have come so far. */
+  readonly tokens: number;
+  /** A job of another gateway: its one sequence has this name in the fleet. */
+  adopt(spec: JobSpec, callKey: string, fleetId: string): Job;
+  /** Its workers, or the connection, have changed. */
+  changed(): void;
+  /** Refuses new jobs and ends those that wait. */
+  refuse(): void;
+  abort(): void;
+  close(): void;
+}
+
+export interface FleetHostOptions extends FleetJobOptions {
+  /** What the names of its jobs begin with, among those of all hosts. */
+  readonly key: string;
+  readonly name: string;
+  readonly model: () => FleetModel | undefined;
+  readonly side: GatewaySide;
+  readonly placement: Placement;
+  readonly claims: SessionClaims;
+  readonly names: JobNames;
+  readonly registry: JobRegistry;
+  readonly queueCapacity: number;
+  readonly clientQueueShare: number;
+  readonly limits: JobLimits;
+  readonly observers: readonly JobObserver[];
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+  readonly clock: Clock;
+}
+
+export function createFleetHost(options: FleetHostOptions): FleetHost {
+  const { name, side, log, metrics, clock, claims, names } = options;
+  metrics.ofModel(name).begin();
+  const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
+  let leaving = false;
+  let adopting: string | undefined;
+  const part = createRegistryPart(options.registry);
+  const registry: JobRegistry = {
+    ...part,
+    add(job) {
+      part.add(job);
+      if (adopting === undefined) claims.begin(job);
+    },
+    // A copy would keep the numbers of now.
+    get liveCount() {
+      return part.liveCount;
+    },
+    get endedCount() {
+      return part.endedCount;
+    },
+    get replayBytes() {
+      return part.replayBytes;
+    },
+  };
+  const queue = createAdmissionQueue<Job>({
+    capacity: options.queueCapacity,
+    clientShare: options.clientQueueShare,
+    now: () => clock.now(),
+  });
+  const lifecycle = createLifecycle({ log, metrics, model: () => name, observers: options.observers });
+  const ready = (): FleetModel["ready"] => options.model()?.ready ?? [];
+  const link = createFleetLink(
+    {
+      ...options,
+      model: name,
+      serving: () => ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots })),
+      outage: createOutage({
+        clock,
+        model: name,
+        connected: () => side.connected,
+        served: () => ready().length > 0,
+      }),
+      cleared: claims.cleared,
+      adopting: () => adopting,
+      onNamed: names.add,
+      leaveTo: names.isLeft,
+    },
+    linkEvents(() => dispatcher),
+  );
+  const dispatcher = createDispatcher({
+    queue,
+    registry,
+    sessions: createSessionRegistry(),
+    engine: link,
+    lifecycle,
+    clock,
+    limits: options.limits,
+    model: () => name,
+    fingerprints,
+    uidPrefix: options.key,
+  });
+
+  function linkEvents(to: () => Dispatcher): LinkEvents {
+    return {
+      onEvent: (event) => to().onEngineEvent(event),
+      onRoom: () => to().onEngineReady(),
+      onMoved: () => {},
+      onCancelledElsewhere: (job) => to().cancel(job, "client"),
+      onGaveUp: (error) => to().refuse(error),
+      onBack() {
+        if (!leaving) to().accept();
+      },
+    };
+  }
+
+  function fingerprints(job: Job): Fingerprints {
+    const { modelSha256, modelFile, templateSha256 } = link.fileOf(job) ?? {};
+    return {
+      modelSha256: modelSha256 ?? undefined,
+      modelFile: modelFile ?? undefined,
+      templateSha256: templateSha256 ?? undefined,
+    };
+  }
+
+  return {
+    name,
+    dispatcher,
+    registry,
+    loading,
+    link,
+    get tokens() {
+      return lifecycle.tokens;
+    },
+    adopt(spec, callKey, fleetId) {
+      adopting = fleetId;
+      try {
+        return dispatcher.adopt(spec, callKey);
+      } finally {
+        adopting = undefined;
+      }
+    },
+    changed() {
+      const isReady = link.ready;
+      if (isReady && loading.value.type !== "ready") loading.set({ type: "ready", model: name });
+      else if (!isReady && loading.value.type === "ready") {
+        loading.set({ type: "loading", stage: "loading", progress: 0 });
+      }
+      link.changed();
+    },
+    refuse() {
+      leaving = true;
+      dispatcher.refuse(new WaggleError("unavailable", "Cannot run the job: the gateway is leaving.", { retryAfterS }));
+    },
+    abort() {
+      leaving = true;
+      dispatcher.abort(new WaggleError("unavailable", "The job was aborted: the gateway is leaving."));
+      if (loading.value.type === "loading") loading.set({ type: "failed", message: "The gateway is leaving." });
+    },
+    close() {
+      link.close();
+      dispatcher.stop();
+    },
+  };
+}

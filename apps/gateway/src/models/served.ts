@@ -1,0 +1,188 @@
+// Owns what the front sees of the fleet's models: what their workers have told, with the gateway's own numbers.
+import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
+import type { ModelDescription } from "@waggle/fleet";
+import { findNamed, unknownModel, unnamedModel } from "@waggle/jobs";
+import type { Job } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelStateName, ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
+import type { Catalogue, FleetModel } from "./catalogue.ts";
+import type { FleetHost } from "./fleet-host.ts";
+
+const retryAfterS = 1;
+const whose = "this fleet";
+
+export interface ServedOptions {
+  readonly catalogue: Catalogue;
+  /** Of a model that the catalogue knows. */
+  readonly hostOf: (name: string) => FleetHost;
+  /** The gateway's own facts. */
+  readonly self: () => Pick<
+    WorkerInfo,
+    "worker_id" | "url" | "state" | "version" | "local_mode" | "queue_capacity" | "uptime_ms"
+  >;
+}
+
+export interface Served extends ServedModels {
+  /** The one that speaks for the gateway; undefined while there is none. */
+  readonly main: ServedModel | undefined;
+}
+
+export function createServed({ catalogue, hostOf, self }: ServedOptions): Served {
+  const views = new Map<string, ServedModel>();
+
+  /** Those that a worker has. */
+  const present = (): readonly FleetModel[] => catalogue.models().filter(({ workers }) => workers.length > 0);
+
+  function of({ name }: FleetModel): ServedModel {
+    const known = views.get(name) ?? view(name);
+    views.set(name, known);
+    return known;
+  }
+
+  function view(name: string): ServedModel {
+    const model = (): FleetModel | undefined => catalogue.get(name);
+    const host = (): FleetHost => hostOf(name);
+    return {
+      name,
+      get aliases() {
+        return [...(model()?.aliases ?? [])];
+      },
+      info: () => infoOf(name, model(), self()),
+      status: () => statusOf(name, model(), { host: host(), isDefault: isDefault(name) }),
+      slots: () => slotsOf(model(), host()),
+      chatFormat: async () => (await engineOf(name, "how the model's answers are written")).chatFormat,
+      prompts: async () => await promptsOf(name),
+      requireLoaded() {
+        if (model()?.description?.engine == null) throw notLoaded("Cannot tell what the model is loaded with");
+      },
+      query: (question, signal) => host().dispatcher.query(question, signal),
+      get loading() {
+        return host().loading;
+      },
+    };
+  }
+
+  /** Nobody waits for what has been told before; what has not, a worker is asked. */
+  async function descriptionOf(name: string): Promise<ModelDescription> {
+    const known = catalogue.get(name)?.description;
+    return known?.engine == null ? await catalogue.describe(name) : known;
+  }
+
+  async function engineOf(name: string, what: string): Promise<NonNullable<ModelDescription["engine"]>> {
+    const { engine } = await descriptionOf(name);
+    if (engine === null) throw notLoaded(`Cannot tell ${what}`);
+    return engine;
+  }
+
+  async function promptsOf(name: string): Promise<ModelPrompts> {
+    const { promptTexts } = await engineOf(name, "what the model's prompts are made of");
+    const { modelFile } = await descriptionOf(name);
+    return { ...promptTexts, fileName: modelFile ?? name };
+  }
+
+  /** Of a fleet with one model, that one answers who names none; of one with several, what all its workers say. */
+  function implied(): FleetModel | undefined {
+    const models = present();
+    const said = models.filter((model) => model.isDefault);
+    return models.length === 1 ? models[0] : said.length === 1 ? said[0] : undefined;
+  }
+
+  const isDefault = (name: string): boolean => implied()?.name === name;
+
+  return {
+    find(name) {
+      if (name == null || name === "") {
+        const model = implied();
+        if (model === undefined) throw unnamedModel(present(), whose);
+        return of(model);
+      }
+      // One that is gone is known for a while: its client is told to come back.
+      const found = findNamed(present(), name) ?? findNamed(catalogue.models(), name);
+      if (found === undefined) throw unknownModel(name, present(), whose);
+      return of(found);
+    },
+    all: () => present().map(of),
+    fallback: undefined,
+    statuses: () => ({
+      models: present().map((model) => of(model).status()),
+      budget: { memory: { total: null, used: 0 }, threads: threadsOf(present()) },
+    }),
+    get main() {
+      const model = implied() ?? present()[0];
+      return model === undefined ? undefined : of(model);
+    },
+  };
+}
+
+function notLoaded(failed: string): WaggleError {
+  return new WaggleError("unavailable", `${failed}: no worker has loaded it.`, { retryAfterS });
+}
+
+/** Of workers that have told; a budget needs one at least. */
+function threadsOf(models: readonly FleetModel[]): number {
+  return Math.max(1, ...models.map(({ description }) => description?.info.threads ?? 1));
+}
+
+export function slotsTotal(model: FleetModel | undefined): number {
+  return (model?.ready ?? []).reduce((sum, one) => sum + one.model.slots, 0);
+}
+
+function infoOf(name: string, model: FleetModel | undefined, self: ReturnType<ServedOptions["self"]>): WorkerInfo {
+  const { description, workers = [] } = model ?? {};
+  return {
+    prefill_budget: null,
+    ...description?.info,
+    ...self,
+    model: name,
+    backend: description?.info.backend ?? workers[0]?.member.heartbeat.backend ?? "llama",
+    slots: Math.max(1, slotsTotal(model)),
+  };
+}
+
+function stateOf(model: FleetModel | undefined): ModelStateName {
+  if ((model?.ready.length ?? 0) > 0) return "ready";
+  return model?.description?.status.state ?? "unloaded";
+}
+
+function statusOf(
+  name: string,
+  model: FleetModel | undefined,
+  { host, isDefault }: { readonly host: FleetHost; readonly isDefault: boolean },
+): ModelStatus {
+  // What a model takes of one machine, and when that machine drops it, is that machine's to tell.
+  const { memory: _, expires_at: __, leaving: ___, replacing: ____, ...told } = model?.description?.status ?? {};
+  const total = slotsTotal(model);
+  return {
+    source: "file",
+    keep_alive_s: null,
+    loads: 0,
+    pinned: false,
+    ...told,
+    name,
+    aliases: [...(model?.aliases ?? [])],
+    state: stateOf(model),
+    deletable: false,
+    default: isDefault,
+    queued: host.dispatcher.waiting,
+    ...(total === 0 ? {} : { slots: { total, busy: Math.min(total, host.dispatcher.running) } }),
+  };
+}
+
+/** Those of all its workers. In which of them a job of this gateway runs, and what runs there for others, is not told here. */
+function slotsOf(model: FleetModel | undefined, host: FleetHost): readonly SlotStatus[] {
+  const running = host.registry.liveJobs().flatMap(slotsOfJob);
+  const total = Math.max(slotsTotal(model), running.length);
+  return Array.from({ length: total }, (_, id) => ({
+    id,
+    ...(running[id] ?? { state: "idle" as const, prompt_tokens: 0, tokens: 0 }),
+  }));
+}
+
+function slotsOfJob({ state, log }: Job): Omit<SlotStatus, "id">[] {
+  const { phase, counts } = state;
+  if (phase.name !== "running" && phase.name !== "ending") return [];
+  const slot = phase.name === "ending" ? "releasing" : phase.stage === "decode" ? "decoding" : "prefilling";
+  return state.sequences
+    .filter(({ held }) => held)
+    .map(({ uid }) => ({ state: slot, job_id: uid, prompt_tokens: counts.promptTokens, tokens: log.nextToken }));
+}

@@ -1,0 +1,127 @@
+// Owns what the gateway says about itself, to clients and to probes.
+import type { Clock } from "@waggle/async";
+import type { GatewaySide } from "@waggle/fleet";
+import type { ServedModel, StreamCounter, WorkerStateView } from "@waggle/front";
+import type { JobRegistry } from "@waggle/jobs";
+import { ModelStateSchema, WorkerStateSchema } from "@waggle/protocol";
+import type { Health, WorkerInfo, WorkerStateName } from "@waggle/protocol";
+import type { WorkerMetrics } from "@waggle/telemetry";
+import type { GatewayConfig } from "./config.ts";
+import type { FleetModels } from "./fleet-models.ts";
+import type { Catalogue } from "./models/catalogue.ts";
+import { slotsTotal } from "./models/served.ts";
+
+export type GatewayState = WorkerStateView;
+
+export interface ReportOptions {
+  readonly config: GatewayConfig;
+  readonly side: Pick<GatewaySide, "connected">;
+  readonly models: FleetModels;
+  readonly catalogue: Catalogue;
+  readonly registry: JobRegistry;
+  readonly clock: Clock;
+  readonly url: () => string;
+}
+
+export interface Report {
+  /** Of now: nothing changes it but the fleet, and that the gateway leaves. */
+  readonly state: GatewayState;
+  leave(): void;
+  self(): Pick<WorkerInfo, "worker_id" | "url" | "state" | "version" | "local_mode" | "queue_capacity" | "uptime_ms">;
+  /** @param main the model that speaks for the gateway */
+  info(main: ServedModel | undefined): WorkerInfo;
+  health(main: ServedModel | undefined): Health;
+  /** Sets the gauges that are read off rather than counted. */
+  collect(metrics: WorkerMetrics, streams: StreamCounter): void;
+}
+
+export function createReport(options: ReportOptions): Report {
+  const { config, side, models, catalogue, registry, clock } = options;
+  const startedAt = clock.now();
+  let leaving = false;
+
+  const ready = (): boolean => catalogue.models().some((model) => model.ready.length > 0);
+
+  const state: GatewayState = {
+    get name(): WorkerStateName {
+      if (leaving) return "draining";
+      return side.connected && ready() ? "ready" : "loading";
+    },
+    get reason() {
+      if (leaving) return "the gateway is leaving";
+      if (!side.connected) return "there is no connection to NATS";
+      return ready() ? undefined : "no worker has a model ready";
+    },
+  };
+
+  const uptimeMs = (): number => Math.round(clock.now() - startedAt);
+
+  const self = (): ReturnType<Report["self"]> => ({
+    worker_id: config.gatewayId,
+    url: options.url(),
+    state: state.name,
+    version: config.version,
+    local_mode: config.localMode,
+    queue_capacity: config.queueCapacity,
+    uptime_ms: uptimeMs(),
+  });
+
+  function sum(count: (host: ReturnType<FleetModels["hosts"]>[number]) => number): number {
+    return models.hosts().reduce((total, host) => total + count(host), 0);
+  }
+
+  function collectModel(metrics: WorkerMetrics, name: string): void {
+    const gauges = metrics.ofModel(name);
+    const model = catalogue.get(name);
+    const { dispatcher } = models.hostOf(name);
+    gauges.slotsTotal.set(slotsTotal(model));
+    gauges.slotsBusy.set(dispatcher.running);
+    gauges.queueDepth.set(dispatcher.waiting);
+    gauges.queueCapacity.set(config.queueCapacity);
+    const now = slotsTotal(model) > 0 ? "ready" : "unloaded";
+    for (const one of ModelStateSchema.options) gauges.modelState.set({ state: one }, one === now ? 1 : 0);
+  }
+
+  return {
+    state,
+    leave() {
+      leaving = true;
+    },
+    self,
+    info: (main) => main?.info() ?? { ...self(), model: "", backend: "llama", slots: 1, prefill_budget: null },
+    health(main) {
+      const isReady = state.name === "ready";
+      const message = state.reason ?? "";
+      return {
+        ...(isReady ? { status: "ok" } : { error: { code: 503, message, type: "unavailable_error" } }),
+        live: true,
+        ready: isReady,
+        state: state.name,
+        ...(state.reason === undefined ? {} : { reason: state.reason }),
+        worker_id: config.gatewayId,
+        model: main?.name ?? "",
+        backend: main?.info().backend ?? "llama",
+        version: config.version,
+        uptime_ms: uptimeMs(),
+        slots: {
+          total: catalogue.models().reduce((total, model) => total + slotsTotal(model), 0),
+          busy: sum(({ dispatcher }) => dispatcher.running),
+        },
+        queue: {
+          depth: sum(({ dispatcher }) => dispatcher.waiting),
+          capacity: config.queueCapacity * Math.max(1, models.hosts().length),
+        },
+        // They are the workers' own.
+        engine: { starts: 0, deaths: 0 },
+      };
+    },
+    collect(metrics, streams) {
+      metrics.setState(state.name, WorkerStateSchema.options);
+      metrics.streamsOpen.set(streams.open);
+      metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
+      metrics.replayBytes.set(registry.replayBytes);
+      metrics.resetModelGauges();
+      for (const { name } of catalogue.models()) collectModel(metrics, name);
+    },
+  };
+}

@@ -1,0 +1,141 @@
+// What gateways of one fleet owe each other: a session's order, and that a client may come to any of them.
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createFakeFleet } from "./testing/fake-fleet.ts";
+import type { FakeFleet } from "./testing/fake-fleet.ts";
+import { createInlineGateway } from "./testing/inline-gateway.ts";
+import type { InlineGateway } from "./testing/inline-gateway.ts";
+import { publishedJob, until } from "./testing/waiting.ts";
+
+let fleet: FakeFleet;
+let one: InlineGateway;
+let other: InlineGateway;
+beforeEach(() => {
+  fleet = createFakeFleet();
+  fleet.join({ id: "w1", model: "m", slots: 4 });
+  one = createInlineGateway(fleet, { id: "g1" });
+  other = createInlineGateway(fleet, { id: "g2" });
+});
+afterEach(async () => {
+  await one.stop();
+  await other.stop();
+});
+
+async function statusOf(gateway: InlineGateway, id: string): Promise<unknown> {
+  return await (await gateway.get(`/v1/jobs/${id}`)).json();
+}
+
+it("runs a session's next job when the one at another gateway is over", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
+  const old = await publishedJob(fleet);
+  const attempt = fleet.take(old, "w1");
+  attempt.start();
+  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
+  await until(() => expect(fleet.cancelled).toEqual([old.id]));
+  expect(fleet.published).toHaveLength(1);
+  attempt.release();
+  const next = await publishedJob(fleet, 1);
+  expect(next.clientJob.id).toBe("new");
+  expect(await statusOf(one, "old")).toMatchObject({ state: "cancelled", cancelled_by: "superseded" });
+  fleet.take(next, "w1").finish();
+  await until(() => expect(fleet.sessions.size).toBe(0));
+});
+
+it("leaves another client's session of the same name alone, and the sessions of a gateway itself to its dispatcher", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
+  await publishedJob(fleet);
+  await one.post("/v1/jobs", { prompt: "x", job_id: "b", session_id: "s" });
+  await publishedJob(fleet, 1);
+  expect(await statusOf(one, "a")).toMatchObject({ cancelled_by: "superseded" });
+  expect(fleet.sessions.get("local s")).toEqual({ gateway: "g1", jobId: "b" });
+});
+
+it("ends the session's job of a gateway that is gone by itself", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
+  const old = await publishedJob(fleet);
+  await until(() => expect(fleet.records.size).toBe(1));
+  fleet.silence("g1");
+  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
+  await publishedJob(fleet, 1);
+  expect(fleet.cancelled).toEqual([old.id]);
+});
+
+it("gives a client that comes from another gateway the identical tail, and the ids of its calls", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  const call = { kind: "call", index: 0, name: "look" } as const;
+  attempt.start();
+  attempt.tokens("a", "b");
+  attempt.say({ type: "token", jobId: "x", index: 2, text: "", part: call, tMs: 3, ids: [9], n: 1 });
+  attempt.goOnAfter(3);
+  fleet.silence("g1");
+  const moved = other.get("/v1/jobs/j/stream", { "last-event-id": "0" });
+  await until(() => expect(other.registry.get("local", "j")?.log.nextToken).toBe(3));
+  attempt.tokens("d");
+  attempt.finish();
+  const [here, there] = [one, other].map(({ registry }) => registry.get("local", "j")?.log);
+  const told = (log: typeof here): unknown =>
+    log?.tokensFrom(0, 10).map(({ index, text, call: named }) => [index, text, named]);
+  expect(told(there)).toEqual(told(here));
+  const text = await (await moved).text();
+  expect(text).not.toContain("id: 0\n");
+  // The end comes under the number after the last token's.
+  expect([...text.matchAll(/^id: (\d)/gm)].map(([, id]) => id)).toEqual(["1", "2", "3", "4"]);
+  expect(fleet.records.get("local j")?.gateway).toBe("g2");
+});
+
+it("goes on with a job once, however many ask for it", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  fleet.take(await publishedJob(fleet), "w1").start();
+  const both = await Promise.all([statusOf(other, "j"), statusOf(other, "j")]);
+  expect(both).toEqual([both[0], both[0]]);
+  expect(other.logLines.filter(({ msg }) => msg === "job_adopted")).toHaveLength(1);
+  expect((await other.get("/v1/jobs/unknown")).status).toBe(404);
+});
+
+it("does not end a job for want of readers that reads at another gateway now", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  await until(() => expect(fleet.records.size).toBe(1));
+  const reading = other.get("/v1/jobs/j/stream");
+  await until(() => expect(other.registry.get("local", "j")?.readers).toBe(1));
+  one.clock.advance(30_000);
+  await until(() => expect(one.registry.liveCount).toBe(0));
+  expect(fleet.cancelled).toEqual([]);
+  attempt.tokens("on");
+  attempt.finish();
+  expect(await (await reading).text()).toContain('"type":"end"');
+});
+
+it("ends a job that began elsewhere when its client asks here", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const job = await publishedJob(fleet);
+  const attempt = fleet.take(job, "w1");
+  attempt.start();
+  attempt.tokens("a");
+  const cancelling = other.delete("/v1/jobs/j");
+  await until(() => expect(fleet.cancelled).toEqual([job.id]));
+  attempt.release();
+  expect(await (await cancelling).json()).toMatchObject({ state: "cancelled", cancelled_by: "client", tokens: 1 });
+  expect(await statusOf(one, "j")).toMatchObject({ state: "cancelled" });
+});
+
+it("prefers the worker that had the session, and asks it first", async () => {
+  fleet.join({ id: "w2", model: "m", slots: 4 });
+  const run = async (nth: number, worker: string): Promise<void> => {
+    await one.post("/v1/jobs", { prompt: "x", session_id: "s" });
+    fleet.take(await publishedJob(fleet, nth), worker).finish();
+  };
+  await run(0, "w2");
+  await run(1, "w2");
+  expect(fleet.published.map(({ at }) => at)).toEqual([undefined, "w2"]);
+  const { answer } = fleet;
+  fleet.answer = (question, worker) =>
+    question.kind === "offer" ? { kind: "offer", taken: false } : answer(question, worker);
+  await run(2, "w1");
+  // A dead one is not even asked.
+  fleet.silence("w1");
+  await run(3, "w2");
+  expect(fleet.offered).toEqual(["w2", "w2"]);
+  expect(fleet.published.map(({ at }) => at)).toEqual([undefined, "w2", undefined, undefined]);
+});

@@ -1,0 +1,269 @@
+// Owns a fleet in one process, for tests: what gateways share, and workers that say what the test says. Nothing is lost, and everything is prompt.
+import type { JobEvent } from "@waggle/engine";
+import { fleetVersion } from "@waggle/fleet";
+import type {
+  EventRecord,
+  FleetJob,
+  GatewaySide,
+  JobRecord,
+  Member,
+  RecordFollower,
+  SessionRecord,
+  WorkerAnswer,
+  WorkerMember,
+  WorkerQuestion,
+} from "@waggle/fleet";
+import { WaggleError } from "@waggle/protocol";
+
+export interface FakeWorker {
+  readonly id: string;
+  readonly model: string;
+  readonly slots: number;
+  readonly modelSha256?: string;
+  readonly aliases?: readonly string[];
+}
+
+export interface FakeFleet {
+  /** In the order in which they were published, with the worker that they are for. */
+  readonly published: readonly { readonly job: FleetJob; readonly at: string | undefined }[];
+  readonly cancelled: readonly string[];
+  readonly forgotten: readonly string[];
+  readonly offered: readonly string[];
+  connect(up: boolean): void;
+  join(worker: FakeWorker): void;
+  leave(id: string): void;
+  /** It is listed and says nothing more. */
+  silence(id: string): void;
+  /** What the queue says from now on; undefined: it takes everything. */
+  refuse(error: WaggleError | undefined): void;
+  /** What workers answer; by default that all fits, and that they have room. */
+  answer: (question: WorkerQuestion, worker: string | undefined) => WorkerAnswer | Promise<WorkerAnswer>;
+  side(gateway: string): GatewaySide;
+  /** A worker takes the job. */
+  take(job: FleetJob, worker: string): Attempt;
+  readonly records: ReadonlyMap<string, JobRecord>;
+  readonly sessions: ReadonlyMap<string, SessionRecord>;
+}
+
+/** What one worker says of one job. */
+export interface Attempt {
+  say(...events: readonly JobEvent[]): void;
+  start(): void;
+  /** Token events with these texts, after those that it has said. */
+  tokens(...texts: readonly string[]): void;
+  /** As one that goes on after so many. */
+  goOnAfter(tokens: number): void;
+  finish(): void;
+  release(): void;
+  record(record: EventRecord): void;
+}
+
+const totals = { promptTokens: 3, cachedTokens: 0, completionTokens: 0, prefillMs: 1, decodeMs: 1 };
+
+export function createFakeFleet(): FakeFleet {
+  const published: { job: FleetJob; at: string | undefined }[] = [];
+  const cancelled: string[] = [];
+  const forgotten: string[] = [];
+  const offered: string[] = [];
+  const workers = new Map<string, WorkerMember>();
+  const dead = new Set<string>();
+  const gateways = new Set<string>();
+  const sessions = new Map<string, SessionRecord>();
+  const records = new Map<string, JobRecord>();
+  const revisions = new Map<string, number>();
+  const logs = new Map<string, EventRecord[]>();
+  const followers = new Map<string, Set<RecordFollower>>();
+  const superseders = new Map<string, (client: string, sessionId: string) => Promise<void>>();
+  const memberListeners = new Set<() => void>();
+  const connectionListeners = new Set<(up: boolean) => void>();
+  let up = true;
+  let refusal: WaggleError | undefined;
+  let attempts = 0;
+
+  function requireUp(): void {
+    if (!up) throw new WaggleError("unavailable", "There is no connection to NATS.");
+  }
+
+  function changed(): void {
+    for (const listener of memberListeners) listener();
+  }
+
+  function write(jobId: string, record: EventRecord): void {
+    logs.set(jobId, [...(logs.get(jobId) ?? []), record]);
+    if (up) for (const follower of followers.get(jobId) ?? []) follower.record(record);
+  }
+
+  function follow(jobId: string, follower: RecordFollower): () => void {
+    const known = followers.get(jobId) ?? new Set();
+    followers.set(jobId, known.add(follower));
+    return () => void known.delete(follower);
+  }
+
+  const fleet: FakeFleet = {
+    published,
+    cancelled,
+    forgotten,
+    offered,
+    records,
+    sessions,
+    connect(now) {
+      up = now;
+      for (const listener of connectionListeners) listener(now);
+    },
+    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [] }) {
+      dead.delete(id);
+      const file = { modelSha256, templateSha256: null, modelFile: `${model}.gguf` };
+      workers.set(id, {
+        version: fleetVersion,
+        kind: "worker",
+        id,
+        heartbeat: { backend: "fake" } as WorkerMember["heartbeat"],
+        takesJobs: true,
+        models: [{ name: model, aliases, isDefault: true, ready: true, slots, revision: 1, ...file }],
+      });
+      changed();
+    },
+    leave(id) {
+      workers.delete(id);
+      changed();
+    },
+    silence(id) {
+      dead.add(id);
+      gateways.delete(id);
+      changed();
+    },
+    refuse(error) {
+      refusal = error;
+    },
+    answer: (question) =>
+      question.kind === "offer"
+        ? { kind: "offer", taken: true }
+        : question.kind === "preflight"
+          ? { kind: "preflight", size: { promptTokens: 3, cachedTokens: 0 } }
+          : { kind: "failed", failure: { code: "unavailable", message: "Not told." } },
+    take(job, worker) {
+      const attempt = `a${(attempts += 1)}`;
+      let serial = 0;
+      let index = 0;
+      const say = (...events: readonly JobEvent[]): void =>
+        write(job.id, { kind: "events", attempt, serial: serial++, events });
+      const file = workers.get(worker)?.models[0];
+      const { modelSha256 = null, templateSha256 = null, modelFile = null } = file ?? {};
+      write(job.id, { kind: "fence", attempt, worker, modelSha256, templateSha256, modelFile });
+      return {
+        say,
+        start: () => say({ type: "started", jobId: "theirs", slot: 0, promptTokens: 3, cachedTokens: 0 }),
+        goOnAfter(tokens) {
+          index = tokens;
+        },
+        tokens(...texts) {
+          for (const text of texts) {
+            say({ type: "token", jobId: "theirs", index: index++, text, tMs: index, ids: [index], n: 1 });
+          }
+        },
+        finish: () => say({ type: "finished", jobId: "theirs", by: "end", ...totals, completionTokens: index }),
+        release: () => say({ type: "cancelled", jobId: "theirs", steps: 1, ...totals, completionTokens: index }),
+        record: (record) => write(job.id, record),
+      };
+    },
+    side(gateway) {
+      gateways.add(gateway);
+      return {
+        get connected() {
+          return up;
+        },
+        onConnection(listener) {
+          connectionListeners.add(listener);
+          return () => void connectionListeners.delete(listener);
+        },
+        members: (): readonly Member[] => [...workers.values()],
+        onMembers(listener) {
+          memberListeners.add(listener);
+          return () => void memberListeners.delete(listener);
+        },
+        isAlive: (kind, id) => (kind === "gateway" ? gateways.has(id) : workers.has(id) && !dead.has(id)),
+        async publish(job, at) {
+          requireUp();
+          if (refusal !== undefined) throw refusal;
+          published.push({ job: structuredClone(job), at });
+          return await Promise.resolve();
+        },
+        follow,
+        async followFromStart(jobId, follower) {
+          requireUp();
+          await Promise.resolve();
+          for (const record of logs.get(jobId) ?? []) follower.record(record);
+          return follow(jobId, follower);
+        },
+        async cancel(jobId) {
+          requireUp();
+          cancelled.push(jobId);
+          return await Promise.resolve();
+        },
+        async forget(jobId) {
+          forgotten.push(jobId);
+          return await Promise.resolve();
+        },
+        async ask(question, { worker }) {
+          requireUp();
+          if (question.kind === "offer" && worker !== undefined) offered.push(worker);
+          const answer = await fleet.answer(question, worker);
+          if (answer.kind !== "failed") return answer as never;
+          const { code, message } = answer.failure;
+          throw new WaggleError(code, message);
+        },
+        sessions: {
+          async claim(client, sessionId, record) {
+            requireUp();
+            const before = sessions.get(`${client} ${sessionId}`);
+            sessions.set(`${client} ${sessionId}`, record);
+            return await Promise.resolve(before);
+          },
+          async release(client, sessionId, { gateway: owner, jobId }) {
+            const now = sessions.get(`${client} ${sessionId}`);
+            if (now?.gateway === owner && now.jobId === jobId) sessions.delete(`${client} ${sessionId}`);
+            return await Promise.resolve();
+          },
+        },
+        async supersede(other, client, sessionId) {
+          await superseders.get(other)?.(client, sessionId);
+        },
+        onSupersede: (handler) => void superseders.set(gateway, handler),
+        records: {
+          async put(record) {
+            requireUp();
+            const key = `${record.scope.client} ${record.id}`;
+            records.set(key, structuredClone(record));
+            revisions.set(key, (revisions.get(key) ?? 0) + 1);
+            return await Promise.resolve();
+          },
+          async get(client, jobId) {
+            requireUp();
+            const key = `${client} ${jobId}`;
+            const record = records.get(key);
+            return await Promise.resolve(
+              record === undefined ? undefined : { record, revision: revisions.get(key) ?? 0 },
+            );
+          },
+          async adopt(record, revision) {
+            const key = `${record.scope.client} ${record.id}`;
+            if (revisions.get(key) !== revision) return false;
+            records.set(key, record);
+            revisions.set(key, revision + 1);
+            return await Promise.resolve(true);
+          },
+          async remove(client, jobId) {
+            records.delete(`${client} ${jobId}`);
+            return await Promise.resolve();
+          },
+        },
+        report: () => {},
+        async close() {
+          gateways.delete(gateway);
+          return await Promise.resolve();
+        },
+      };
+    },
+  };
+  return fleet;
+}
