@@ -44,7 +44,22 @@ it("goes on where another worker goes on, and tells nothing twice", async () => 
     [1, "b"],
     [2, "c"],
   ]);
-  expect(gateway.registry.get("local", "j")?.log.terminal).toMatchObject({ type: "end" });
+  const log = gateway.registry.get("local", "j")?.log;
+  expect(log?.waiting?.event).toMatchObject({ type: "status", status: "resuming" });
+  expect(log?.terminal).toMatchObject({ type: "end", usage: { completion_tokens: 3 } });
+});
+
+it("has nobody hear of a worker that was lost before it had said anything", async () => {
+  await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
+  const job = await publishedJob(fleet);
+  fleet.take(job, "w1").start();
+  const next = fleet.take(job, "w2");
+  next.start();
+  next.tokens("a");
+  next.finish();
+  const log = gateway.registry.get("local", "j")?.log;
+  expect(log?.waiting?.event).not.toMatchObject({ status: "resuming" });
+  expect(log?.terminal).toMatchObject({ type: "end" });
 });
 
 it("ends a job whose records are not whole, and frees its slot", async () => {

@@ -122,7 +122,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     return {
       onEvent: (event) => to().onEngineEvent(event),
       onRoom: () => to().onEngineReady(),
-      onMoved: () => {},
+      onMoved: (uid) => to().onTakenOver(uid),
       onCancelledElsewhere: (job) => to().cancel(job, "client"),
       onGaveUp: (error) => to().refuse(error),
       onBack() {

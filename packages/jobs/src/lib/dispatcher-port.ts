@@ -35,6 +35,8 @@ export interface Dispatcher extends JobDispatcher {
   preflight(job: EngineJob): Promise<PromptSize | undefined>;
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
+  /** What ran the sequence is gone, and somebody else goes on with it already. */
+  onTakenOver(sequenceUid: string): void;
   /** The engine died: what it held goes on under the next one, or ends with this error where it may not, or is refused after `refuse`. */
   onEngineLost(error: WaggleError): void;
   /** Another model comes in the place of the one that jobs have spoken with: they end with `engine_failed`. */

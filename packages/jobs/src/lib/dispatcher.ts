@@ -15,6 +15,7 @@ import type { Job, Outcome } from "./job.ts";
 import type { JobFollower } from "./job-follower.ts";
 import type { JobSpec } from "./job-spec.ts";
 import { choicesOf, createJob, sessionKeyOf, withDefaults, type NewJobOptions } from "./new-job.ts";
+import { measure } from "./measure.ts";
 import { createPositions } from "./positions.ts";
 import { createPreflight } from "./preflight.ts";
 import { createQueries } from "./queries.ts";
@@ -86,16 +87,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
           pump();
         });
       case "measure_start":
-        return lifecycle.started(job);
       case "measure_resumption":
-        return lifecycle.resumed(job);
       case "measure_tokens":
-        if (effect.first) expectations.prefilled(job);
-        return lifecycle.tokensCame(job, effect);
       case "measure_cancel":
-        return lifecycle.cancelled(effect.steps);
       case "measure_unreadable":
-        return lifecycle.unreadable(job, effect.calls);
+        if (effect.type === "measure_tokens" && effect.first) expectations.prefilled(job);
+        return measure(lifecycle, job, effect);
       case "said":
         return noteSaid(job, effect);
       case "keep":
@@ -305,6 +302,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     openReader: readers.open,
     onEngineEvent,
     onEngineReady: pump,
+    onTakenOver(uid) {
+      const job = held.get(uid);
+      if (job !== undefined) apply(job, { type: "taken_over" });
+    },
     onEngineLost,
     onModelChanged,
     accept() {

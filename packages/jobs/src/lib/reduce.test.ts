@@ -215,6 +215,7 @@ describe("whatever happens, in any order", () => {
   const anyEvent = fc.oneof(
     fc.constantFrom<JobEvent>(
       { type: "loading" },
+      { type: "taken_over" },
       { type: "moved", position: 2, etaMs: 5 },
       { type: "end", outcome: cancelled, at: 3 },
       { type: "abort", outcome: died, at: 4 },
@@ -254,6 +255,7 @@ describe("whatever happens, in any order", () => {
       case "computed":
       case "moved":
       case "loading":
+      case "taken_over":
       case "end":
       case "abort":
         return true;

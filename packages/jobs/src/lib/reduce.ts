@@ -51,6 +51,8 @@ export type JobEvent =
   | { readonly type: "overdue"; readonly at: number }
   /** It is to end now, whatever the engine does. */
   | { readonly type: "abort"; readonly outcome: Outcome; readonly at: number }
+  /** What ran it is gone, and somebody else goes on with it already. */
+  | { readonly type: "taken_over" }
   /** The engine is gone, and everything that it held. */
   | { readonly type: "engine_lost"; readonly outcome: Outcome; readonly at: number };
 
@@ -137,6 +139,8 @@ export function reduce(job: Job, event: JobEvent): Change {
     case "abort":
       if (phase.name === "ended") return unchanged(state);
       return end(job, state, phase.name === "ending" ? phase.outcome : event.outcome, event.at);
+    case "taken_over":
+      return phase.name === "running" && hasSaid(job) ? takeOver(job) : unchanged(state);
     case "engine_lost":
       return loseEngine(job, event);
   }
@@ -287,6 +291,12 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobEvent, { type: "engine
   const why = isCondemned(enginesLost) ? condemnation(outcome, enginesLost) : outcome;
   const change = end(job, state, phase.name === "ending" ? phase.outcome : why, at);
   return { state: change.state, effects: [...change.effects, free] };
+}
+
+function takeOver(job: Job): Change {
+  const resumptions = job.state.resumptions + 1;
+  const effects: readonly Effect[] = [append(statusOf(job, "resuming")), { type: "measure_resumption" }];
+  return { state: { ...job.state, resumptions }, effects };
 }
 
 /** After everything else: who comes next in the same session must not look as if it had had no turn yet. */
