@@ -31,7 +31,6 @@ const plans: readonly WorkerPlan[] = [
 /** By how much a worker's share of the tokens may miss its share of the speed. */
 const spreadTolerance = 0.15;
 const killEveryMs = 2_000;
-const awayMs = 1_000;
 /** The server's time to come back. */
 const natsAwayMs = 2_000;
 const drainLimitMs = 2_000;
@@ -93,15 +92,17 @@ const killed: FleetScenario = {
   async run(options) {
     let kills = 0;
     return await swarmOf(options, async (stage, over) => {
+      const returning = new Set<Promise<void>>();
       for (let next = 0; !over.aborted; next += 1) {
         await sleep(killEveryMs, { signal: over }).catch(() => {});
         const victim = stage.workers[next % stage.workers.length];
-        if (over.aborted || victim === undefined) break;
+        if (over.aborted || victim === undefined || victim.starting) continue;
         await victim.kill();
         kills += 1;
-        await sleep(awayMs);
-        await victim.start();
+        const back = victim.start().finally(() => returning.delete(back));
+        returning.add(back);
       }
+      await Promise.all(returning);
       options.progress(`${kills} workers killed`);
     });
   },

@@ -18,6 +18,8 @@ export interface FleetWorker {
   readonly name: string;
   /** The present one. */
   readonly worker: Worker;
+  /** It was killed, and is not yet ready again. */
+  readonly starting: boolean;
   /** SIGKILL to it and its engine. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -84,17 +86,23 @@ async function startOne(
   const flags = [...backend, "--nats-url", nats.url, "--worker-id", name, ...roomy.slice(0, 4), ...further];
   const begin = async (): Promise<Worker> => await startWorker(groups, { flags });
   let worker = await begin();
+  let starting = false;
   return {
     name,
+    get starting() {
+      return starting;
+    },
     get worker() {
       return worker;
     },
     async kill() {
+      starting = true;
       killGroup(worker.pid);
       await worker.exited;
     },
     async start() {
       worker = await begin();
+      starting = false;
     },
   };
 }
