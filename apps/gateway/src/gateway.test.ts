@@ -29,7 +29,7 @@ async function readStream(response: Response): Promise<Record<string, unknown>[]
 it("streams what a worker says, and signs for the file that it said it from", async () => {
   const answer = gateway.post("/v1/inference", { prompt: "hi", seed: 7, priority: 2, session_id: "s" });
   const job = await publishedJob(fleet);
-  expect(job).toMatchObject({ gateway: "g1", model: "m", onWorkerLoss: "resume", orphanMs: 5_000 });
+  expect(job).toMatchObject({ gateway: "g1", model: "m", onWorkerLoss: "resume", orphanMs: 0 });
   expect(job.spec).toMatchObject({ choices: 1, sampling: { seed: 7 }, onDisconnect: "continue", priority: 2 });
   expect(job.spec.scope).toMatchObject({ client: "local", cacheSession: "s" });
   expect(job.spec.scope).not.toHaveProperty("sessionId");

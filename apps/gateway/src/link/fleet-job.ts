@@ -5,9 +5,11 @@ import type { Job, JobSpec, SequenceState } from "@waggle/jobs";
 
 export interface FleetJobOptions {
   readonly gateway: string;
+  /** For jobs that do not say. */
   readonly onWorkerLoss: FleetJob["onWorkerLoss"];
-  /** How long it goes on without a gateway that reads it, where its client has asked for nothing else. */
-  readonly orphanMs: number;
+  /** How long a client may take to come back: one that reads the job's stream, and one that sends its request again. */
+  readonly reconnectGraceMs: number;
+  readonly retryGraceMs: number;
 }
 
 /** @param id the sequence's name in the fleet */
@@ -15,20 +17,27 @@ export function fleetJobOf(
   id: string,
   job: Pick<Job, "id" | "spec">,
   { choice }: Pick<SequenceState, "choice">,
-  { gateway, onWorkerLoss, orphanMs }: FleetJobOptions,
+  options: FleetJobOptions,
 ): FleetJob {
   const { spec } = job;
-  const asked = spec.kind === "generate" ? spec.onEngineLoss : undefined;
+  const wanted = spec.kind === "generate" ? spec.onWorkerLoss : undefined;
   return {
     version: fleetVersion,
     id,
-    gateway,
+    gateway: options.gateway,
     clientJob: { client: spec.scope.client, id: job.id },
     model: spec.model,
     spec: specOf(spec, id, choice),
-    onWorkerLoss: asked === "error" ? "error" : onWorkerLoss,
-    orphanMs: spec.onDisconnect === "continue" ? null : orphanMs,
+    onWorkerLoss: wanted ?? options.onWorkerLoss,
+    orphanMs: orphanMsOf(spec, options),
   };
+}
+
+/** As a gateway does with its own readers. */
+function orphanMsOf({ onDisconnect, direct, retriable }: JobSpec, options: FleetJobOptions): number | null {
+  if (onDisconnect === "continue") return null;
+  if (!direct) return options.reconnectGraceMs;
+  return retriable === true ? options.retryGraceMs : 0;
 }
 
 /** Its turn, its time and its readers are the gateway's; so is the order of its session, whose KV cache it goes on from. */

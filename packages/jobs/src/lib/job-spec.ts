@@ -75,6 +75,8 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly promptLogprobs?: boolean | undefined;
   /** What becomes of it when its engine dies after it has spoken; by default it goes on under the next one. */
   readonly onEngineLoss?: "resume" | "error" | undefined;
+  /** The same when a whole worker of a fleet is lost; by default as its gateway is set up. */
+  readonly onWorkerLoss?: "resume" | "error" | undefined;
   /** What it has said elsewhere, where it began; `choices` is 1 then. */
   readonly said?: SaidTokens | undefined;
 }

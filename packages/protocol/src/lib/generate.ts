@@ -121,6 +121,10 @@ export const GenerateRequestSchema = z
       .describe(
         "What happens when the engine dies in mid-answer: the next one goes on where it was, or the stream ends with engine_failed.",
       ),
+    on_worker_loss: z
+      .enum(["resume", "error"])
+      .optional()
+      .describe("The same at a gateway, when a whole worker is lost; as the gateway is set up by default."),
     job_id: IdSchema.optional().describe(
       "The client's own. While it is taken, an equal body gets the job that has it, and another one a conflict.",
     ),

@@ -24,6 +24,7 @@ export function generateSpecOf(
     refusedIfLate: true,
     onDisconnect: request.on_disconnect,
     onEngineLoss: request.on_engine_loss,
+    onWorkerLoss: request.on_worker_loss,
     direct,
     prompt:
       messages === undefined

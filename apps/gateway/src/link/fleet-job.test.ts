@@ -1,0 +1,39 @@
+import type { JobSpec } from "@waggle/jobs";
+import { SamplingSchema } from "@waggle/protocol";
+import { expect, test } from "vitest";
+import { fleetJobOf } from "./fleet-job.ts";
+
+const options = { gateway: "g", onWorkerLoss: "resume", reconnectGraceMs: 5_000, retryGraceMs: 30_000 } as const;
+const spec: JobSpec = {
+  kind: "generate",
+  model: "m",
+  scope: { client: "a", trace: "t" },
+  priority: 0,
+  onDisconnect: "cancel",
+  direct: true,
+  prompt: { kind: "text", text: "x" },
+  choices: 2,
+  sampling: SamplingSchema.parse({ seed: 2 ** 32 - 1 }),
+  contextShift: false,
+  stop: [],
+};
+const made = (change: Partial<JobSpec> = {}, choice = 0) =>
+  fleetJobOf("f", { id: "c", spec: { ...spec, ...change } as JobSpec }, { choice }, options);
+
+test.each([
+  ["its own stream is the answer: it ends with its gateway's lease", {}, 0],
+  ["its client may send the request again", { retriable: true }, 30_000],
+  ["its client may come back to its stream", { direct: false }, 5_000],
+  ["nobody has to read it", { direct: false, onDisconnect: "continue" as const }, null],
+])("how long a job lives without a gateway: %s", (_what, change, orphanMs) => {
+  expect(made(change).orphanMs).toBe(orphanMs);
+});
+
+test("a request's own word on the loss of a worker comes before the gateway's", () => {
+  expect(made().onWorkerLoss).toBe("resume");
+  expect(made({ onWorkerLoss: "error" }).onWorkerLoss).toBe("error");
+});
+
+test("each choice is a job of its own, with the seed that it would have beside the others", () => {
+  expect(made({}, 1).spec).toMatchObject({ choices: 1, sampling: { seed: 0 } });
+});
