@@ -3,34 +3,69 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import type { ProcessGroup, ProcessGroups } from "./process-group.ts";
 import { poll, waitFor } from "./wait.ts";
+
+/** Debian puts it where only root looks. */
+const moreFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
+/** Lines of its log that are kept to say why it left. */
+const keptLines = 5;
+
+/** There is no such program on this machine. */
+export class NatsServerMissingError extends Error {
+  override readonly name = "NatsServerMissingError";
+  constructor(options?: ErrorOptions) {
+    super("Cannot start nats-server: it is not installed (Debian's package is called nats-server).", options);
+  }
+}
+
+export interface NatsOptions {
+  /** `nats-server`, found in PATH and where Debian puts it. */
+  readonly program?: string;
+  /** Where streams are kept; by default a new one, which goes with the server. */
+  readonly folder?: string;
+  /** A file in nats-server's own format, whose settings win over ours. */
+  readonly configFile?: string;
+}
 
 export interface NatsServer extends AsyncDisposable {
   /** `nats://127.0.0.1:…`, the same after each start. */
   readonly url: string;
   readonly pid: number;
+  /** To the server: SIGSTOP and SIGCONT freeze it and let it go on. Nothing where it is stopped. */
+  signal(name: NodeJS.Signals): void;
   /** SIGTERM, or what is named; resolves when it has left. */
   stop(signal?: NodeJS.Signals): Promise<void>;
-  /** With what it has kept. Resolves when it takes connections. */
+  /** With what it has kept, unless it runs. Resolves when it takes connections. */
   start(): Promise<void>;
   /** How many messages a stream holds, by the server's own page. */
   messagesIn(stream: string): Promise<number>;
 }
 
-/** @param config a file in nats-server's own format, whose settings win over ours */
-export async function startNats(groups: ProcessGroups, config?: string): Promise<NatsServer> {
-  const folder = mkdtempSync(join(tmpdir(), "waggle-nats-"));
+/** Resolves when it takes connections. @throws NatsServerMissingError; Error with the end of its log when it leaves before */
+export async function startNats(groups: ProcessGroups, options: NatsOptions = {}): Promise<NatsServer> {
+  const { program = "nats-server", configFile } = options;
+  const ownFolder = mkdtempSync(join(tmpdir(), "waggle-nats-"));
+  const folder = options.folder ?? ownFolder;
   const [port, monitor] = await freePorts();
   const own = ["-js", "-sd", folder, "-a", "127.0.0.1", "-p", String(port), "-m", String(monitor)];
-  const command = ["nats-server", ...own, ...(config === undefined ? [] : ["-c", config])] as const;
+  const command = [program, ...own, ...(configFile === undefined ? [] : ["-c", configFile])] as const;
+  const env = { ...process.env, PATH: [process.env["PATH"], ...moreFolders].join(delimiter) };
   let group: ProcessGroup | undefined;
 
   async function start(): Promise<void> {
-    group = await groups.start({ name: "nats", command, env: process.env });
+    if (group !== undefined) return;
+    const log: string[] = [];
+    const onLogLine = (line: string): void => {
+      log.push(line);
+      if (log.length > keptLines) log.shift();
+    };
+    group = await groups.start({ name: "nats", command, env, onLogLine }).catch((error: Error) => {
+      throw isMissing(error) ? new NatsServerMissingError({ cause: error }) : error;
+    });
     const left = group.exited.then(({ code }) => {
-      throw new Error(`nats-server left with exit code ${code ?? "none"}`);
+      throw new Error(`nats-server left with exit code ${code ?? "none"}: ${log.join("\n")}`);
     });
     left.catch(() => {});
     await Promise.race([poll("nats-server to take connections", async () => await accepts(port)), left]);
@@ -44,13 +79,24 @@ export async function startNats(groups: ProcessGroups, config?: string): Promise
     await waitFor("nats-server to leave", running.exited);
   }
 
-  await start();
+  async function cleanUp(): Promise<void> {
+    await stop("SIGKILL");
+    rmSync(ownFolder, { recursive: true, force: true });
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
   return {
     url: `nats://127.0.0.1:${port}`,
     get pid() {
       if (group === undefined) throw new Error("nats-server is stopped");
       return group.pid;
     },
+    signal: (name) => group?.signal(name),
     stop,
     start,
     async messagesIn(stream) {
@@ -59,11 +105,12 @@ export async function startNats(groups: ProcessGroups, config?: string): Promise
       const found = accounts.flatMap(({ stream_detail: streams = [] }) => streams).find(({ name }) => name === stream);
       return found?.state.messages ?? 0;
     },
-    async [Symbol.asyncDispose]() {
-      await stop("SIGKILL");
-      rmSync(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: cleanUp,
   };
+}
+
+function isMissing({ cause }: Error): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
 }
 
 /** What is read of `/jsz` (nats-server's monitoring). */
