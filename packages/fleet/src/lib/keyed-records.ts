@@ -1,28 +1,34 @@
 // Owns what gateways share in buckets: the live job of each session, and what another gateway needs to go on with a job.
+import { sleep } from "@waggle/async";
 import type { FleetConnection } from "./connection.ts";
 import { isWrongSequence, unavailable } from "./nats-errors.ts";
 import { keys } from "./names.ts";
 import { decode, encode, type JobRecord, type SessionRecord } from "./records.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 
-/** Others may claim the same session at the same time, but not this often. */
-const mostAttempts = 20;
+/** How long others may claim the same session at the same time. */
+const claimTimeoutMs = 5_000;
+/** Before another attempt, at most: those who have met once are not to meet again. */
+const longestPauseMs = 10;
 
 export function createSessions(connection: FleetConnection): GatewaySide["sessions"] {
   return {
     async claim(client, sessionId, record) {
       const key = keys.session(client, sessionId);
+      const endsAt = performance.now() + claimTimeoutMs;
       try {
         const { sessions } = connection.use().buckets;
-        for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+        do {
           const found = await sessions.get(key);
           try {
+            // The library's `update` does not take 0, which is: there is none.
             await sessions.put(key, encode(record), { previousSeq: found?.revision ?? 0 });
             return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
           } catch (error) {
             if (!isWrongSequence(error)) throw error;
           }
-        }
+          await sleep(Math.random() * longestPauseMs);
+        } while (performance.now() < endsAt);
       } catch (error) {
         throw unavailable("claim the session", error);
       }

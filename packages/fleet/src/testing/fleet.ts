@@ -1,0 +1,341 @@
+// Owns what tests of the fleet have in common: a server for a file, members on it, and jobs and models that do as they are told.
+import { systemClock, type Clock } from "@waggle/async";
+import type { JobEvent } from "@waggle/engine";
+import { createProcessGroups, startNats, type NatsOptions, type NatsServer } from "@waggle/harness";
+import type { GenerateSpec, JobFollower, JobSpec } from "@waggle/jobs";
+import { createLogger } from "@waggle/telemetry";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { openConnection, type ConnectionOptions, type Connected, type FleetConnection } from "../lib/connection.ts";
+import {
+  fleetVersion,
+  type EventRecord,
+  type FleetJob,
+  type FleetModelFile,
+  type GatewayMember,
+} from "../lib/records.ts";
+import { subjects } from "../lib/names.ts";
+import type { RunnableModel, WorkerPort } from "../lib/worker-port.ts";
+import { createGatewaySide } from "../lib/gateway-side.ts";
+import type { GatewaySide } from "../lib/gateway-port.ts";
+import { createWorkerSide, type WorkerSide } from "../lib/worker-side.ts";
+
+export const silent = createLogger({ level: "silent", format: "json", name: "fleet-test" });
+
+/** What a test has opened, closed after it in reverse order. */
+const opened: (() => Promise<unknown>)[] = [];
+
+function closeLater(close: () => Promise<unknown>): void {
+  opened.push(close);
+}
+
+/** A server of this file's own. */
+export function useNats(options?: NatsOptions): { readonly url: string; readonly server: NatsServer } {
+  let server: NatsServer | undefined;
+  const there = (): NatsServer => {
+    if (server === undefined) throw new Error("There is no NATS server yet");
+    return server;
+  };
+  beforeAll(async () => {
+    server = await startNats(createProcessGroups("fleet-test"), options);
+  });
+  afterEach(async () => {
+    // A test may have frozen or stopped it.
+    there().signal("SIGCONT");
+    await there().start();
+    for (const close of opened.splice(0).toReversed()) await close();
+  });
+  afterAll(async () => await server?.[Symbol.asyncDispose]());
+  return {
+    get url() {
+      return there().url;
+    },
+    get server() {
+      return there();
+    },
+  };
+}
+
+/** Resolves when it is connected, or is not. */
+export async function whenConnected(connection: FleetConnection, wanted = true): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const forget = connection.onChange((connected) => {
+      if ((connected !== undefined) === wanted) resolve();
+    });
+    if (connection.connected === wanted) resolve();
+    closeLater(async () => forget());
+  });
+}
+
+/** @returns a connection that is up, and ends with the test */
+export async function connectTo(url: string, more: Partial<ConnectionOptions> = {}): Promise<FleetConnection> {
+  const connection = openConnection({
+    url,
+    insecure: false,
+    name: "test",
+    log: silent,
+    clock: systemClock,
+    ...more,
+  });
+  closeLater(() => connection.close());
+  await whenConnected(connection);
+  return connection;
+}
+
+export async function usableOn(url: string): Promise<Connected> {
+  return (await connectTo(url)).use();
+}
+
+let names = 0;
+/** Nothing else in this process is called that. */
+export function unique(what: string): string {
+  names += 1;
+  return `${what}-${names}`;
+}
+
+const spec: GenerateSpec = {
+  kind: "generate",
+  model: "tiny",
+  scope: { client: "someone", trace: "trace" },
+  priority: 0,
+  onDisconnect: "cancel",
+  direct: true,
+  prompt: { kind: "text", text: "Once" },
+  choices: 1,
+  sampling: { temperature: 0, seed: 1 } as GenerateSpec["sampling"],
+  contextShift: false,
+  stop: [],
+};
+
+export function fleetJob(more: Partial<FleetJob> = {}, priority = 0): FleetJob {
+  const model = more.model ?? "tiny";
+  return {
+    version: fleetVersion,
+    id: unique("job"),
+    gateway: "gateway",
+    clientJob: { client: "someone", id: unique("client-job") },
+    onWorkerLoss: "resume",
+    orphanMs: null,
+    ...more,
+    model,
+    spec: more.spec ?? { ...spec, model, priority },
+  };
+}
+
+export const counts = { promptTokens: 1, cachedTokens: 0, completionTokens: 1, prefillMs: 1, decodeMs: 1 };
+
+export function tokenEvent(index: number, ids: readonly number[] = [index + 100]): JobEvent {
+  return { type: "token", jobId: "local", index, text: `t${index} `, tMs: index, ids, n: ids.length };
+}
+
+export function finished(): JobEvent {
+  return { type: "finished", jobId: "local", by: "stop_token", ...counts } as unknown as JobEvent;
+}
+
+export const file: FleetModelFile = {
+  modelSha256: "a".repeat(64),
+  templateSha256: "b".repeat(64),
+  modelFile: "tiny.gguf",
+};
+
+/** A job as a model has it: the test says what it tells. */
+export interface LocalJob {
+  readonly spec: JobSpec;
+  readonly follower: JobFollower;
+  cancelled: boolean;
+}
+
+export interface FakeModel extends RunnableModel {
+  readonly jobs: LocalJob[];
+  /** Resolves with the job of this number, from 0, when the model has it. */
+  job(index?: number): Promise<LocalJob>;
+  /** The slot is free again. */
+  over(job: LocalJob): void;
+  /** What `run` throws from now on. */
+  refuseWith: Error | undefined;
+}
+
+export function fakeModel(name: string, slots = 2, from: FleetModelFile = file): FakeModel {
+  const jobs: LocalJob[] = [];
+  const waiting = new Set<() => void>();
+  let running = 0;
+  return {
+    name,
+    slots,
+    jobs,
+    refuseWith: undefined,
+    free: () => slots - running,
+    file: () => from,
+    async run(given, follower) {
+      if (this.refuseWith !== undefined) throw this.refuseWith;
+      const job: LocalJob = { spec: given, follower, cancelled: false };
+      running += 1;
+      jobs.push(job);
+      for (const wake of waiting) wake();
+      return {
+        cancel() {
+          job.cancelled = true;
+        },
+      };
+    },
+    async job(index = 0) {
+      while (jobs[index] === undefined) {
+        await new Promise<void>((resolve) => {
+          waiting.add(resolve);
+        });
+      }
+      waiting.clear();
+      return jobs[index] as LocalJob;
+    },
+    over() {
+      running -= 1;
+    },
+  };
+}
+
+export interface FakeWorker {
+  readonly id: string;
+  readonly side: WorkerSide;
+  readonly connection: FleetConnection;
+  /** As a killed process leaves: without a word. */
+  vanish(): Promise<void>;
+}
+
+export interface FakeWorkerOptions {
+  readonly id?: string;
+  readonly models: readonly FakeModel[];
+  readonly clock?: Clock;
+  readonly answer?: WorkerPort["answer"];
+}
+
+export async function joinWorker(url: string, options: FakeWorkerOptions): Promise<FakeWorker> {
+  const { id = unique("worker"), models, clock = systemClock } = options;
+  const connection = await connectTo(url);
+  const side = createWorkerSide({
+    connection,
+    clock,
+    log: silent,
+    port: {
+      id,
+      version: "0.1.0",
+      member: () => ({
+        kind: "worker",
+        id,
+        heartbeat: { worker_id: id } as never,
+        models: models.map(({ name, slots, file: fileOf }) => ({
+          name,
+          aliases: [],
+          isDefault: false,
+          ready: true,
+          slots,
+          revision: 1,
+          ...fileOf(),
+        })),
+      }),
+      models: () => models,
+      answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
+    },
+  });
+  // What it listens to is known to the server once somebody answers.
+  const { nc } = connection.use();
+  while (
+    await nc.request(subjects.askWorker(id), "?", { timeout: 1_000 }).then(
+      () => false,
+      () => true,
+    )
+  );
+  let gone = false;
+  const close = async (): Promise<void> => {
+    if (!gone) await side.close();
+  };
+  closeLater(close);
+  return {
+    id,
+    side,
+    connection,
+    async vanish() {
+      gone = true;
+      await connection.close();
+      await side.close();
+    },
+  };
+}
+
+export async function joinGateway(url: string, id = unique("gateway")): Promise<GatewaySide & { readonly id: string }> {
+  const connection = await connectTo(url);
+  const self = (): GatewayMember => ({
+    version: fleetVersion,
+    kind: "gateway",
+    id,
+    url: "http://127.0.0.1:1",
+    startedAt: "2026-01-01T00:00:00.000Z",
+    jobs: 0,
+  });
+  const side = createGatewaySide({ connection, id, self, clock: systemClock, log: silent });
+  closeLater(() => side.close());
+  return Object.assign(side, { id });
+}
+
+export interface Heard {
+  readonly records: EventRecord[];
+  events(): JobEvent[];
+  /** Tokens that a gateway would pass on, which drops those that it knows. @throws Error when one is missing */
+  tokens(): number[];
+  /** Resolves when it is so. */
+  until(isSo: () => boolean): Promise<void>;
+  ended(): Promise<JobEvent>;
+}
+
+export function hear(gateway: GatewaySide, job: FleetJob): Heard {
+  const records: EventRecord[] = [];
+  let check = (): void => {};
+  gateway.follow(job.id, {
+    record(record) {
+      records.push(record);
+      check();
+    },
+  });
+  const events = (): JobEvent[] => records.flatMap((record) => (record.kind === "events" ? record.events : []));
+  const last = (): JobEvent | undefined =>
+    events().find(({ type }) => type === "finished" || type === "failed" || type === "cancelled");
+  const heard: Heard = {
+    records,
+    events,
+    tokens() {
+      const told: number[] = [];
+      for (const event of events()) {
+        if (event.type !== "token" || event.index < told.length) continue;
+        if (event.index > told.length) throw new Error(`Token ${event.index} where ${told.length} was due`);
+        told.push(event.ids[0] ?? -1);
+      }
+      return told;
+    },
+    until(isSo) {
+      return new Promise((resolve) => {
+        check = () => {
+          if (isSo()) resolve();
+        };
+        check();
+      });
+    },
+    async ended() {
+      await heard.until(() => last() !== undefined);
+      return last() as JobEvent;
+    },
+  };
+  return heard;
+}
+
+export function tell({ follower }: LocalJob, ...indexes: number[]): void {
+  for (const index of indexes) follower.event(tokenEvent(index));
+}
+
+export function finish(model: FakeModel, job: LocalJob): void {
+  model.over(job);
+  job.follower.event(finished());
+  job.follower.ended({ type: "finished", by: "stop_token" as never });
+}
+
+/** What a resumed job was given. */
+export function saidTo({ spec }: LocalJob): unknown {
+  return spec.kind === "generate" ? spec.said : undefined;
+}
