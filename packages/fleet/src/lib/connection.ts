@@ -1,7 +1,7 @@
 // Owns the connection to NATS: who may be talked to, that it comes back by itself, and that the streams and buckets are there.
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { createBackoff } from "@waggle/async";
+import { createBackoff, withTimeout } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -16,6 +16,8 @@ const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
 const connectTimeoutMs = 3_000;
 /** A server that does not answer two of these in a row is gone. */
 const pingIntervalMs = 5_000;
+/** For what was published last to be handed over. */
+const flushTimeoutMs = 1_000;
 /** How soon a client may ask again while NATS is away. */
 const retryAfterS = 2;
 
@@ -40,12 +42,17 @@ export interface Connected {
   readonly buckets: Buckets;
 }
 
+export type ConnectionListener = (connected: Connected | undefined, first: boolean) => void;
+
 export interface FleetConnection {
   readonly connected: boolean;
   /** @throws WaggleError unavailable while NATS cannot be reached */
   use(): Connected;
-  /** Calls back when a connection has come or gone; after each coming, what is bound to a connection alone has to be made again only `first` time. */
-  onChange(listener: (connected: Connected | undefined, first: boolean) => void): () => void;
+  /**
+   * Calls back when a connection has come or gone, the streams and buckets being there. Subscriptions have to be made `first` time alone, which
+   * is once for each `nc`; what lies with the server may have gone with it, and has to be looked after each time.
+   */
+  onChange(listener: ConnectionListener): () => void;
   /** Ends it, and every attempt; what was published before is on its way. */
   close(): Promise<void>;
 }
@@ -55,12 +62,14 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
   const { log, clock } = options;
   const target = targetOf(options);
   const backoff = createBackoff({ delaysMs: connectDelaysMs, jitter: 0.2 });
-  const listeners = new Set<(connected: Connected | undefined, first: boolean) => void>();
+  const listeners = new Set<ConnectionListener>();
   let current: Connected | undefined;
   let up = false;
   let closing = false;
   let retry: TimerHandle | undefined;
   let opening: Promise<void> | undefined;
+  /** Connections that have gone so far: what a restoration was begun for may be gone when it is through. */
+  let departures = 0;
 
   function tell(first: boolean): void {
     for (const listener of listeners) listener(up ? current : undefined, first);
@@ -74,43 +83,63 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
       const buckets = await ensureTopology(nc, jsm, { ...options.limits, log });
       if (closing) return await nc.close();
       current = { nc, js: jetstream(nc, { timeout: connectTimeoutMs }), jsm, buckets };
-      up = true;
-      backoff.reset();
-      log.info({ server: nc.getServer(), nats: nc.info?.version }, "nats_connected");
-      void watch(nc);
-      tell(true);
     } catch (error) {
       await nc?.close().catch(() => {});
       if (closing) return;
       if (backoff.attempts === 0) log.warn({ err: error, servers: target.shown }, "nats_unreachable");
       retry = clock.setTimeout(begin, backoff.next());
+      return;
     }
+    void watch(current.nc);
+    isUp(true);
   }
 
   function begin(): void {
     opening = open();
   }
 
+  function isUp(first: boolean): void {
+    if (up || closing || current === undefined) return;
+    up = true;
+    backoff.reset();
+    log.info({ server: current.nc.getServer(), nats: current.nc.info?.version }, "nats_connected");
+    tell(first);
+  }
+
+  function isDown(server: string): void {
+    departures += 1;
+    retry?.cancel();
+    if (!up) return;
+    up = false;
+    log.warn({ server }, "nats_disconnected");
+    tell(false);
+  }
+
+  /** A server that has come back may have lost everything, or not be ready with it yet. */
+  async function restore(departure: number): Promise<void> {
+    if (current === undefined || closing || departure !== departures) return;
+    const { nc, jsm } = current;
+    try {
+      await ensureTopology(nc, jsm, { ...options.limits, log });
+      if (departure === departures) isUp(false);
+    } catch (error) {
+      if (closing || departure !== departures) return;
+      if (backoff.attempts === 0) log.warn({ err: error }, "nats_not_ready");
+      retry = clock.setTimeout(() => void restore(departure), backoff.next());
+    }
+  }
+
   async function watch(nc: NatsConnection): Promise<void> {
     for await (const status of nc.status()) {
-      if (status.type === "disconnect" && up) {
-        up = false;
-        log.warn({ server: status.server }, "nats_disconnected");
-        tell(false);
-      } else if (status.type === "reconnect" && !up) {
-        up = true;
-        log.info({ server: status.server }, "nats_connected");
-        tell(false);
-      } else if (status.type === "error") {
-        log.warn({ err: status.error }, "nats_error");
-      }
+      if (status.type === "disconnect") isDown(status.server);
+      else if (status.type === "reconnect") void restore(departures);
+      else if (status.type === "error") log.warn({ err: status.error }, "nats_error");
     }
     const why = await nc.closed();
     if (closing) return;
-    up = false;
+    isDown(nc.getServer());
     current = undefined;
     log.warn({ err: why ?? undefined }, "nats_closed");
-    tell(false);
     begin();
   }
 
@@ -140,7 +169,7 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
       up = false;
       if (left === undefined) return;
       // What was published last is handed over, where there is anybody to take it.
-      if (was) await left.nc.flush().catch(() => {});
+      if (was) await withTimeout(left.nc.flush(), flushTimeoutMs, "").catch(() => {});
       await left.nc.close();
     },
   };
@@ -178,9 +207,7 @@ function targetOf({ url, credsFile, insecure, name }: ConnectionOptions): Target
     reconnectTimeWait: 250,
     reconnectJitter: 100,
     ...(tls ? { tls: {} } : {}),
-    ...(first.username === ""
-      ? {}
-      : { user: decodeURIComponent(first.username), pass: decodeURIComponent(first.password) }),
+    ...credentialsOf(first),
     ...(credsFile === undefined ? {} : { authenticator: credsAuthenticator(readCreds(credsFile)) }),
   };
 }
@@ -195,8 +222,19 @@ function parse(text: string): URL {
   return url;
 }
 
+/** A user alone is a token, as for NATS's own tools. */
+function credentialsOf({ username, password, host }: URL): object {
+  if (username === "") return {};
+  try {
+    const user = decodeURIComponent(username);
+    return password === "" ? { token: user } : { user, pass: decodeURIComponent(password) };
+  } catch {
+    throw refused(host, "its credentials are not percent-encoded as in a URL");
+  }
+}
+
 function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, "");
+  const host = hostname.replace(/^\[|\]$/g, "").toLowerCase();
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
@@ -211,6 +249,6 @@ function readCreds(path: string): Uint8Array {
 }
 
 function refused(url: string, why: string): WaggleError {
-  const shown = url.replace(/\/\/[^@/]*@/g, "//");
+  const shown = url.replace(/(\/\/|^|,)[^,]*@/g, "$1");
   return new WaggleError("invalid_argument", `Cannot use --nats-url ${shown}: ${why}.`);
 }
