@@ -24,7 +24,7 @@ export interface GatewaySideOptions {
 }
 
 export function createGatewaySide({ connection, id, self, clock, log }: GatewaySideOptions): GatewaySide {
-  const feed = createEventFeed(connection, id, log);
+  const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
   const members = createMembers(connection, { self, clock, log });
   let supersede: ((client: string, sessionId: string) => Promise<void>) | undefined;
@@ -53,7 +53,9 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     async publish(job, at) {
       const connected = connection.use();
       // What nobody would hear is not asked for.
-      await feed.listening;
+      await feed.listening().catch((error: unknown) => {
+        throw unavailable("put the job into the fleet's queue", error);
+      });
       await publishJob(connected, job, at);
     },
     follow: feed.follow,
@@ -73,7 +75,8 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     },
     async forget(jobId) {
       try {
-        await connection.use().jsm.streams.purge(eventsStream, { filter: subjects.eventsOfJob(jobId) });
+        // The last one stays: a worker whose word that the job is done was lost gets the job once more, and has to find that it has ended.
+        await connection.use().jsm.streams.purge(eventsStream, { filter: subjects.eventsOfJob(jobId), keep: 1 });
       } catch (error) {
         // In two minutes they are gone anyway.
         log.debug({ err: error, job: jobId }, "fleet_events_stay");
