@@ -2,12 +2,16 @@
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Subscription } from "@nats-io/transport-node";
 import type { FleetConnection } from "./connection.ts";
+
 import { subjects, textOf } from "./names.ts";
+import { say } from "./say.ts";
 
 export type MemberKind = "worker" | "gateway";
 
 const beatIntervalMs = 2_000;
 const aliveForMs = 5_000;
+/** How long a silent one is remembered; nobody needs it for longer than its queue is kept. */
+const rememberedForMs = 600_000;
 
 export interface Beats {
   /** Unknown ones count as alive for as long after our own (re)connection as a beat may take to come. */
@@ -22,15 +26,16 @@ export function createBeats(
   self: { readonly kind: MemberKind; readonly id: string },
   clock: Clock,
 ): Beats {
-  const heardAt = new Map<string, number>();
+  /** When each was last heard of, and whether that was its last word. */
+  const heardAt = new Map<string, { readonly ms: number; readonly left: boolean }>();
   let connectedAt = -Infinity;
   let timer: TimerHandle | undefined;
   let subscription: Subscription | undefined;
 
   function beat(): void {
     timer = clock.setTimeout(beat, beatIntervalMs);
-    if (!connection.connected) return;
-    connection.use().nc.publish(subjects.beat(self.kind, self.id));
+    for (const [name, at] of heardAt) if (clock.now() - at.ms > rememberedForMs) heardAt.delete(name);
+    if (connection.connected) say(connection.use().nc, subjects.beat(self.kind, self.id));
   }
 
   const forget = connection.onChange((connected, first) => {
@@ -41,9 +46,7 @@ export function createBeats(
         callback(error, { subject, data }) {
           if (error !== null) return;
           const name = subject.slice("waggle.beats.".length);
-          // A last word says that there will be none.
-          if (data.length > 0) heardAt.set(name, -Infinity);
-          else heardAt.set(name, clock.now());
+          heardAt.set(name, { ms: clock.now(), left: data.length > 0 });
         },
       });
     }
@@ -52,7 +55,9 @@ export function createBeats(
   });
 
   function age(name: string): number {
-    return clock.now() - Math.max(heardAt.get(name) ?? -Infinity, connectedAt);
+    const heard = heardAt.get(name);
+    if (heard?.left === true) return Infinity;
+    return clock.now() - Math.max(heard?.ms ?? -Infinity, connectedAt);
   }
 
   return {
@@ -66,7 +71,7 @@ export function createBeats(
       forget();
       timer?.cancel();
       subscription?.unsubscribe();
-      if (connection.connected) connection.use().nc.publish(subjects.beat(self.kind, self.id), "left");
+      if (connection.connected) say(connection.use().nc, subjects.beat(self.kind, self.id), "left");
     },
   };
 }

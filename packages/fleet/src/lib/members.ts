@@ -32,6 +32,10 @@ export function createMembers(
   let sweep: TimerHandle | undefined;
   let telling: TimerHandle | undefined;
   let writing: Promise<void> = Promise.resolve();
+  /** Counts the watches: what is left of an earlier one is not listened to. */
+  let watches = 0;
+  let again: TimerHandle | undefined;
+  let stopWatching = (): void => {};
   let closed = false;
 
   function changed(): void {
@@ -41,26 +45,44 @@ export function createMembers(
     }, settleMs);
   }
 
-  async function watch({ buckets }: Connected): Promise<void> {
+  /** Each coming watches anew: the library's own watch would find out later than heartbeats live that the server has forgotten it. */
+  function watch(connected: Connected): void {
+    unwatch();
+    const mine = watches;
+    listen(connected, mine)
+      .catch((error: unknown) => log.warn({ err: error }, "fleet_members_unheard"))
+      .finally(() => {
+        if (mine === watches) again = clock.setTimeout(() => watch(connected), sweepIntervalMs);
+      });
+  }
+
+  function unwatch(): void {
+    watches += 1;
+    again?.cancel();
+    stopWatching();
+  }
+
+  /** Resolves when the watch has ended, or is not the present one. */
+  async function listen({ buckets }: Connected, mine: number): Promise<void> {
     const entries = await buckets.members.watch();
+    if (mine !== watches) return entries.stop();
+    stopWatching = () => entries.stop();
     for await (const { key, operation, value } of entries) {
-      if (closed) return;
+      if (mine !== watches) return;
       if (operation === "PUT") take(key, value);
       else if (known.delete(key)) changed();
     }
   }
 
   function take(key: string, value: Uint8Array): void {
-    let member: Member;
     try {
-      member = decode<Member>(value);
+      const member = decode<Member>(value);
+      if (member.version !== fleetVersion) return;
+      known.set(key, { member, at: clock.now() });
+      changed();
     } catch (error) {
       log.warn({ err: error, key }, "fleet_member_unreadable");
-      return;
     }
-    if (member.version !== fleetVersion) return;
-    known.set(key, { member, at: clock.now() });
-    changed();
   }
 
   function sweepOld(): void {
@@ -90,11 +112,11 @@ export function createMembers(
       );
   }
 
-  const forget = connection.onChange((connected, first) => {
-    if (connected === undefined) return;
+  const forget = connection.onChange((connected) => {
+    if (connected === undefined) return unwatch();
     const now = clock.now();
     for (const [key, { member }] of known) known.set(key, { member, at: now });
-    if (first) watch(connected).catch((error: unknown) => log.warn({ err: error }, "fleet_members_unheard"));
+    watch(connected);
     report();
   });
   sweepOld();
@@ -109,6 +131,7 @@ export function createMembers(
     async close() {
       closed = true;
       forget();
+      unwatch();
       for (const timer of [heartbeat, sweep, telling]) timer?.cancel();
       await writing;
       if (self === undefined || !connection.connected) return;

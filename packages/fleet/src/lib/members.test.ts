@@ -1,0 +1,169 @@
+import { systemClock } from "@waggle/async";
+import { createFakeClock, describeWithNats } from "@waggle/testing";
+import { expect, test } from "vitest";
+import {
+  connectTo,
+  fakeModel,
+  joinGateway,
+  joinWorker,
+  silent,
+  unique,
+  useNats,
+  whenConnected,
+} from "../testing/fleet.ts";
+import { createBeats } from "./beats.ts";
+import type { FleetConnection } from "./connection.ts";
+import { createMembers, type Members } from "./members.ts";
+import { buckets } from "./names.ts";
+import { fleetVersion, type GatewayMember } from "./records.ts";
+
+/** Resolves when the list is so. */
+async function until(members: Pick<Members, "list" | "onChange">, isSo: (ids: string[]) => boolean): Promise<string[]> {
+  const ids = (): string[] => members.list().map(({ id }) => id);
+  if (!isSo(ids())) {
+    await new Promise<void>((resolve) => {
+      const stop = members.onChange(() => {
+        if (!isSo(ids())) return;
+        stop();
+        resolve();
+      });
+    });
+  }
+  return ids();
+}
+
+function memberOf(id: string, jobs = 0): GatewayMember {
+  return { version: fleetVersion, kind: "gateway", id, url: "http://x", startedAt: "2026-01-01T00:00:00.000Z", jobs };
+}
+
+function watcher(connection: FleetConnection, clock = systemClock): Members {
+  return createMembers(connection, { clock, log: silent });
+}
+
+describeWithNats("the list of members", () => {
+  const nats = useNats();
+
+  test("tells who comes, changes and leaves", async () => {
+    const members = watcher(await connectTo(nats.url));
+    const worker = await joinWorker(nats.url, { models: [fakeModel("tiny")] });
+    const gateway = await joinGateway(nats.url);
+    await until(members, (ids) => ids.includes(worker.id) && ids.includes(gateway.id));
+    expect(members.list().find(({ id }) => id === worker.id)).toMatchObject({
+      kind: "worker",
+      takesJobs: true,
+      models: [{ name: "tiny", ready: true }],
+    });
+    const draining = new Promise<void>((resolve) => {
+      members.onChange(() => {
+        if (members.list().some((one) => one.id === worker.id && one.kind === "worker" && !one.takesJobs)) resolve();
+      });
+    });
+    await worker.side.leave();
+    await draining;
+    await worker.side.close();
+    await gateway.close();
+    await until(members, (ids) => !ids.includes(worker.id) && !ids.includes(gateway.id));
+    await members.close();
+  });
+
+  test("forgets who is silent for fifteen seconds, but not while NATS is away", async () => {
+    const clock = createFakeClock();
+    const connection = await connectTo(nats.url);
+    const id = unique("gateway");
+    await connection
+      .use()
+      .buckets.members.put(`gateway.${Buffer.from(id).toString("base64url")}`, JSON.stringify(memberOf(id)));
+    const members = watcher(connection, clock);
+    const seen = (): boolean => members.list().some((member) => member.id === id);
+    while (!seen()) await new Promise(setImmediate);
+    clock.advance(14_000);
+    expect(seen()).toBe(true);
+    await nats.server.stop();
+    await whenConnected(connection, false);
+    clock.advance(60_000);
+    expect(seen()).toBe(true);
+    await nats.server.start();
+    await whenConnected(connection);
+    clock.advance(14_000);
+    expect(seen()).toBe(true);
+    clock.advance(3_000);
+    expect(seen()).toBe(false);
+    await members.close();
+  });
+
+  test("is heard again at once after a restart of the server", async () => {
+    const connection = await connectTo(nats.url);
+    const members = watcher(connection);
+    await nats.server.restart("SIGKILL");
+    await whenConnected(connection, false).then(() => whenConnected(connection));
+    const worker = await joinWorker(nats.url, { models: [] });
+    await until(members, (ids) => ids.includes(worker.id));
+    await members.close();
+  });
+
+  test("is not stopped by what is no member, or one of another version", async () => {
+    const connection = await connectTo(nats.url);
+    const members = watcher(connection);
+    const bucket = connection.use().buckets.members;
+    for (const [index, value] of [
+      "null",
+      "{",
+      '"text"',
+      JSON.stringify({ ...memberOf("old"), version: 0 }),
+    ].entries()) {
+      await bucket.put(`gateway.odd-${index}`, value);
+    }
+    const gateway = await joinGateway(nats.url);
+    const ids = await until(members, (there) => there.includes(gateway.id));
+    expect(ids).not.toContain("old");
+    expect(buckets.members).toBe("waggle_members");
+    await members.close();
+  });
+});
+
+describeWithNats("beats", () => {
+  const nats = useNats();
+
+  test("tell who is alive, who fell silent, and at once who left", async () => {
+    const connection = await connectTo(nats.url);
+    const clock = createFakeClock();
+    const self = { kind: "gateway", id: "me" } as const;
+    const beats = createBeats(connection, self, clock);
+    const worker = createBeats(await connectTo(nats.url), { kind: "worker", id: "odd. name" }, createFakeClock());
+    // Its beat comes before the answer to a question that was asked after it.
+    await connection.use().nc.flush();
+    expect(beats.isAlive("worker", "odd. name")).toBe(true);
+    expect(beats.silent("worker")).toEqual([]);
+    clock.advance(4_999);
+    expect(beats.isAlive("worker", "never heard")).toBe(true);
+    clock.advance(1);
+    expect(beats.isAlive("worker", "never heard")).toBe(false);
+    expect(beats.isAlive("worker", "odd. name")).toBe(false);
+    expect(beats.silent("worker")).toEqual(["odd. name"]);
+    expect(beats.silent("gateway")).not.toContain("odd. name");
+    const second = createBeats(await connectTo(nats.url), { kind: "worker", id: "odd. name" }, createFakeClock());
+    while (!beats.isAlive("worker", "odd. name")) await new Promise(setImmediate);
+    second.close();
+    while (beats.isAlive("worker", "odd. name")) await new Promise(setImmediate);
+    expect(beats.silent("worker")).toEqual(["odd. name"]);
+    clock.advance(700_000);
+    expect(beats.silent("worker")).toEqual([]);
+    worker.close();
+    beats.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  test("count nobody as dead right after our own connection has come back", async () => {
+    const connection = await connectTo(nats.url);
+    const clock = createFakeClock();
+    const beats = createBeats(connection, { kind: "gateway", id: "me" }, clock);
+    clock.advance(10_000);
+    expect(beats.isAlive("worker", "other")).toBe(false);
+    await nats.server.restart();
+    await whenConnected(connection, false).then(() => whenConnected(connection));
+    expect(beats.isAlive("worker", "other")).toBe(true);
+    clock.advance(5_000);
+    expect(beats.isAlive("worker", "other")).toBe(false);
+    beats.close();
+  });
+});
