@@ -18,10 +18,18 @@ export async function ask<T extends Answer>(
   const reply = await nc.request(subject, encode(question), { timeout: timeoutMs }).catch((error: unknown) => {
     throw unavailable("ask the fleet", error);
   });
-  const answer = decode<T>(reply.data);
+  const answer = read<T>(reply.data);
   if (answer.kind !== "failed") return answer as Exclude<T, { kind: "failed" }>;
   const { code, message, details } = answer.failure;
   throw new WaggleError(code, message, details === undefined ? {} : { details });
+}
+
+function read<T>(data: Uint8Array): T {
+  try {
+    return decode<T>(data);
+  } catch (error) {
+    throw new WaggleError("unavailable", "Cannot ask the fleet: the answer is not readable.", { cause: error });
+  }
 }
 
 /** Answers a request with what the handler finds, or how it fails. Never throws. */
@@ -37,12 +45,27 @@ async function respond<Q, A extends Answer>(
   try {
     answer = await handler(decode<Q>(message.data));
   } catch (thrown) {
-    const { code, message: text, details } = WaggleError.from(thrown);
-    answer = { kind: "failed", failure: { code, message: text, ...(details === undefined ? {} : { details }) } };
+    answer = failed(thrown);
   }
   try {
     message.respond(encode(answer));
   } catch {
-    // The connection is gone, or the answer too long: who asked hears nothing in time.
+    // The connection is gone, or the answer too long; that at least can be said.
+    tryTo(() => message.respond(encode(failed(tooLong))));
+  }
+}
+
+const tooLong = new WaggleError("payload_too_large", "The answer is longer than NATS takes (max_payload).");
+
+function failed(thrown: unknown): Answer {
+  const { code, message, details } = WaggleError.from(thrown);
+  return { kind: "failed", failure: { code, message, ...(details === undefined ? {} : { details }) } };
+}
+
+function tryTo(respond: () => void): void {
+  try {
+    respond();
+  } catch {
+    // Who asked hears nothing in time.
   }
 }
