@@ -4,6 +4,9 @@ import type { Connected } from "./connection.ts";
 import { eventsStream } from "./names.ts";
 import { decode, type EventRecord, type FleetModelFile } from "./records.ts";
 
+/** For all records of a job to come. */
+const readTimeoutMs = 3_000;
+
 export interface JobHistory {
   /** The subject's last sequence; 0 where there is none. */
   readonly last: number;
@@ -32,13 +35,13 @@ export const noHistory: JobHistory = {
   lastAt: 0,
 };
 
-interface HistoryReader {
+export interface HistoryReader {
   /** The next record of the subject. */
   take(record: EventRecord, at: { readonly sequence: number; readonly ms: number }): void;
   history(): JobHistory;
 }
 
-function createHistoryReader(): HistoryReader {
+export function createHistoryReader(): HistoryReader {
   let { last, file, ended, silentDeaths, silentWorkers, incomplete, lastAt } = noHistory;
   let ids: number[] = [];
   let events = 0;
@@ -87,11 +90,16 @@ function createHistoryReader(): HistoryReader {
           silentDeaths = record.silentDeaths;
           silentWorkers = 0;
           return;
-        case "said":
-          ({ events } = record.said);
-          ids = [...record.said.ids];
+        case "said": {
+          const { modelSha256, templateSha256, modelFile, said, left } = record;
+          present = { modelSha256, templateSha256, modelFile };
+          ids = [...said.ids];
+          ({ events } = said);
           incomplete = false;
-          return speak();
+          if (events > 0) speak();
+          else if (left === true) silentWorkers = Math.max(0, silentWorkers - 1);
+          return;
+        }
         case "events":
           return record.events.forEach(takeEvent);
       }
@@ -100,20 +108,22 @@ function createHistoryReader(): HistoryReader {
   };
 }
 
-/** All that is there now. @throws Error when NATS does not answer */
+/** All that is there now. @throws Error when NATS does not answer, or the records go while they are read */
 export async function readHistory({ js, jsm }: Connected, subject: string): Promise<JobHistory> {
   const last = await jsm.streams.getMessage(eventsStream, { last_by_subj: subject });
   if (last === null) return noHistory;
   const reader = createHistoryReader();
   const consumer = await js.consumers.get(eventsStream, { filter_subjects: subject });
+  const messages = await consumer.consume({ max_messages: 1_000 });
+  const timer = setTimeout(() => void messages.close(), readTimeoutMs);
   try {
-    const messages = await consumer.consume({ max_messages: 1_000 });
-    for await (const message of messages) {
-      reader.take(decode<EventRecord>(message.data), { sequence: message.seq, ms: Date.parse(message.timestamp) });
-      if (message.seq >= last.seq) break;
+    for await (const { seq, data, timestamp } of messages) {
+      reader.take(decode<EventRecord>(data), { sequence: seq, ms: Date.parse(timestamp) });
+      if (seq >= last.seq) return reader.history();
     }
   } finally {
+    clearTimeout(timer);
     void consumer.delete().catch(() => false);
   }
-  return reader.history();
+  throw new Error("What the job has said did not come");
 }

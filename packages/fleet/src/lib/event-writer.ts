@@ -2,10 +2,11 @@
 // waits for it: what comes while a record is on its way goes with the next one.
 import { createBackoff, deferred, sleep } from "@waggle/async";
 import type { JobEvent, SaidTokens } from "@waggle/engine";
+import type { NatsConnection } from "@nats-io/transport-node";
 import type { FleetConnection } from "./connection.ts";
 import { isWrongSequence } from "./nats-errors.ts";
 import { eventsStream } from "./names.ts";
-import { decode, encode, type EventRecord } from "./records.ts";
+import { decode, encode, type EventRecord, type FleetModelFile } from "./records.ts";
 
 const publishTimeoutMs = 2_000;
 /** Waits before a record is sent again. */
@@ -23,6 +24,8 @@ export interface EventWriterOptions {
   readonly fence: Extract<EventRecord, { kind: "fence" }>;
   /** Another worker has the job, or nobody wants it any more. Called once; nothing is written from then on. */
   readonly onLost: () => void;
+  /** One event is larger than NATS takes. It and what waits behind it are dropped; what is written from now on is told. */
+  readonly onTooLarge: (bytes: number, mostBytes: number) => void;
 }
 
 export interface EventWriter {
@@ -30,6 +33,8 @@ export interface EventWriter {
   engineLost(silentDeaths: number): void;
   /** All that the job has told so far, for who takes it over when the records before it are too old to be there. */
   repeat(said: SaidTokens): void;
+  /** The same, and that this worker gives the job back. */
+  left(said: SaidTokens): void;
   /** Resolves when everything is on disk, or the job is lost. */
   flushed(): Promise<void>;
   /** Nothing more is written, now. */
@@ -40,10 +45,23 @@ type BodyOf<T> = T extends { readonly serial: number } ? Omit<T, "attempt" | "se
 /** A record without what every record has. */
 type Body = BodyOf<EventRecord>;
 
+interface Fitted {
+  readonly record: EventRecord;
+  readonly data: Uint8Array;
+}
+
+/** What a message has besides what we write. */
+const headerRoomBytes = 1_024;
+
+function mostBytesOf({ info }: NatsConnection): number {
+  return (info?.max_payload ?? Infinity) - headerRoomBytes;
+}
+
 /** Begins to write at once, with the fence. */
 export function createEventWriter(options: EventWriterOptions): EventWriter {
   const { connection, subject, fence } = options;
-  const { attempt } = fence;
+  const { attempt, modelSha256, templateSha256, modelFile } = fence;
+  const file: FleetModelFile = { modelSha256, templateSha256, modelFile };
   const waiting: Body[] = [];
   let fenced = false;
   let last = options.after;
@@ -101,21 +119,40 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
   }
 
   /** Until it is on disk, or somebody else's is. */
-  async function send(record: EventRecord): Promise<void> {
+  async function send(wanted: EventRecord): Promise<void> {
     const backoff = createBackoff({ delaysMs: retryDelaysMs });
-    const data = encode(record);
+    let fitted: Fitted | undefined;
     while (!over) {
       try {
-        const { js } = connection.use();
+        const { js, nc } = connection.use();
+        fitted ??= fitting(wanted, mostBytesOf(nc));
+        if (fitted === undefined) return;
         const expect = { lastSubjectSequence: last };
-        const ack = await js.publish(subject, data, { expect, timeout: publishTimeoutMs, retries: 1 });
+        const ack = await js.publish(subject, fitted.data, { expect, timeout: publishTimeoutMs, retries: 1 });
         last = ack.seq;
         return;
       } catch (error) {
-        if (isWrongSequence(error) && (await settle(record))) return;
+        if (fitted !== undefined && isWrongSequence(error) && (await settle(fitted.record))) return;
       }
       if (!over) await sleep(backoff.next(), { ref: false });
     }
+  }
+
+  /** As much of it as NATS takes; the rest waits as the next record. Undefined where nothing of it can be told. */
+  function fitting(record: EventRecord, mostBytes: number): Fitted | undefined {
+    const data = encode(record);
+    if (data.length <= mostBytes) return { record, data };
+    if (record.kind === "events" && record.events.length > 1) {
+      const half = Math.ceil(record.events.length / 2);
+      waiting.unshift({ kind: "events", events: record.events.slice(half) });
+      return fitting({ ...record, events: record.events.slice(0, half) }, mostBytes);
+    }
+    serial -= 1;
+    // A repetition is there for others, who find that it is not.
+    if (record.kind !== "events") return undefined;
+    waiting.length = 0;
+    options.onTooLarge(data.length, mostBytes);
+    return undefined;
   }
 
   /** What is last there says whose the job is. @returns whether the record is there */
@@ -140,7 +177,8 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
   return {
     write: (events) => add({ kind: "events", events }),
     engineLost: (silentDeaths) => add({ kind: "engine_lost", silentDeaths }),
-    repeat: (said) => add({ kind: "said", said }),
+    repeat: (said) => add({ kind: "said", said, ...file }),
+    left: (said) => add({ kind: "said", said, ...file, left: true }),
     async flushed() {
       while (running) await idle.promise;
     },

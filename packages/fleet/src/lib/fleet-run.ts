@@ -1,13 +1,13 @@
 // Owns one job of the fleet on this worker: it is taken over from whoever had it, runs like any other, and tells the fleet what it says.
 import { randomUUID } from "node:crypto";
-import type { JobEvent } from "@waggle/engine";
+import type { JobEvent, SaidTokens } from "@waggle/engine";
 import type { Outcome } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import { isCancelled } from "./cancels.ts";
 import type { FleetConnection } from "./connection.ts";
-import { noHistory, readHistory, type JobHistory } from "./event-history.ts";
+import { readHistory, type JobHistory } from "./event-history.ts";
 import { createEventWriter, type EventWriter } from "./event-writer.ts";
 import type { TakenJob } from "./job-queue.ts";
 import { subjects } from "./names.ts";
@@ -34,6 +34,8 @@ export interface FleetRunOptions {
   readonly connection: FleetConnection;
   readonly clock: Clock;
   readonly log: Logger;
+  /** It can be taken again after so long; `refused`: this worker had better leave it to another one. Called before `onGone`. */
+  readonly onGivenBack: (afterMs: number, refused: boolean) => void;
   /** This worker has nothing to do with it any more. */
   readonly onGone: () => void;
 }
@@ -44,7 +46,9 @@ export interface FleetRun {
   readonly submitted: boolean;
   /** It is to end, and its end is told. */
   cancel(): void;
-  /** Another worker goes on with it. Resolves when this one is through with it. */
+  /** Another worker may go on with it as if nothing had been. */
+  readonly mayMove: boolean;
+  /** Another worker goes on with it. Resolves when this one is through with it, or after half a second. */
   handOver(): Promise<void>;
 }
 
@@ -72,10 +76,12 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   function keep(): void {
     taken.working();
     timer = clock.setTimeout(keep, workingIntervalMs);
-    if (events === 0 || clock.now() - repeatedAt < repeatIntervalMs) return;
+    if (ended || clock.now() - repeatedAt < repeatIntervalMs) return;
     repeatedAt = clock.now();
-    writer?.repeat({ ids: [...ids], events });
+    writer?.repeat(said());
   }
+
+  const said = (): SaidTokens => ({ ids: [...ids], events });
 
   function leave(): void {
     if (gone) return;
@@ -86,22 +92,25 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     finished();
   }
 
+  function giveBack(afterMs: number, refusing: boolean): void {
+    taken.giveBack(afterMs);
+    options.onGivenBack(afterMs, refusing);
+    leave();
+  }
+
   async function begin(): Promise<void> {
     const connected = connection.use();
     const subject = subjects.events(job.gateway, job.id);
-    const [isOver, history] = await Promise.all([
-      isCancelled(connected, job.id),
-      taken.redelivered ? readHistory(connected, subject) : noHistory,
-    ]);
-    if (gone) return;
+    // Also of a job that nobody has had from this queue: it may have been in another one.
+    const [isOver, history] = await Promise.all([isCancelled(connected, job.id), readHistory(connected, subject)]);
+    if (gone || ended) return;
     if (history.ended) return await acknowledge();
-    if (mustGoElsewhere(history)) {
+    const refusal = refusalOf(job, history) ?? refusalOfFile(history);
+    if (refusal === undefined && isOfAnotherFile(history)) {
       log.info({ model: model.name }, "fleet_job_for_another_file");
-      taken.giveBack(elsewhereAfterMs);
-      return leave();
+      return giveBack(elsewhereAfterMs, false);
     }
     take(subject, history);
-    const refusal = refusalOf(job, history);
     if (isOver || cancelled) return end(nothingDone(job.id));
     if (refusal !== undefined) return end({ type: "failed", jobId: job.id, ...refusal });
     await run(history);
@@ -118,6 +127,11 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
         ended = true;
         local?.cancel();
         leave();
+      },
+      onTooLarge(bytes, mostBytes) {
+        const message = `Cannot tell what the job has said: it has ${bytes} bytes, compressed, and NATS takes ${mostBytes} (max_payload).`;
+        local?.cancel();
+        end({ type: "failed", jobId: job.id, code: "payload_too_large", message });
       },
     });
     ({ events } = history.said);
@@ -138,23 +152,27 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     }
   }
 
-  /** This worker cannot finish it, and that is nothing of the job's. */
-  function leaveToOthers(): void {
+  /** This worker does not finish it, and that is nothing of the job's. */
+  async function leaveToOthers(afterMs: number): Promise<void> {
     ended = true;
-    void flushed().then(() => {
-      taken.giveBack();
-      leave();
-    });
+    local?.cancel();
+    writer?.left(said());
+    if (writer !== undefined) await within(writer.flushed(), handOverTimeoutMs);
+    // Another one may have it by now, and is not to lose it by our word.
+    if (!gone) giveBack(afterMs, afterMs > 0);
   }
 
-  async function flushed(): Promise<void> {
-    await Promise.race([writer?.flushed(), new Promise<void>((done) => clock.setTimeout(done, handOverTimeoutMs))]);
+  async function within(wait: Promise<void>, ms: number): Promise<void> {
+    let limit: TimerHandle | undefined;
+    await Promise.race([wait, new Promise<void>((done) => (limit = clock.setTimeout(done, ms)))]);
+    limit?.cancel();
   }
 
   /** What is wrong with this worker now, another one need not have. */
   function refused(error: WaggleError): void {
     if (ended) return;
-    if (error.code === "unavailable" || error.code === "resource_exhausted") return leaveToOthers();
+    if (error.code === "unavailable" || error.code === "resource_exhausted")
+      return void leaveToOthers(elsewhereAfterMs);
     const { code, message, details } = error;
     end({ type: "failed", jobId: job.id, code, message, ...(details === undefined ? {} : { details }) });
   }
@@ -180,7 +198,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     if (ended) return;
     if (outcome.type !== "failed") return end(nothingDone(job.id));
     const { code, message, details } = outcome;
-    if (code === "unavailable") return leaveToOthers();
+    if (code === "unavailable") return void leaveToOthers(elsewhereAfterMs);
     end({ type: "failed", jobId: job.id, code, message, ...(details === undefined ? {} : { details }) });
   }
 
@@ -198,17 +216,20 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   }
 
   /** It has begun with another file; a worker that has that one goes on with it. */
-  function mustGoElsewhere(history: JobHistory): boolean {
-    if (refusalOf(job, history) !== undefined || history.said.events === 0) return false;
+  function isOfAnotherFile({ said: { events: told }, file }: JobHistory): boolean {
     const { modelSha256, templateSha256 } = model.file();
-    return modelSha256 !== history.file?.modelSha256 || templateSha256 !== history.file.templateSha256;
+    return told > 0 && (modelSha256 !== file?.modelSha256 || templateSha256 !== file.templateSha256);
+  }
+
+  function refusalOfFile(history: JobHistory): Refusal | undefined {
+    if (!isOfAnotherFile(history) || Date.now() - history.lastAt <= longestWaitForFileMs) return undefined;
+    return engineFailed("The worker was lost, and no other one serves the model from the same file.");
   }
 
   keep();
   begin().catch((error: unknown) => {
     log.warn({ err: error }, "fleet_job_not_taken");
-    taken.giveBack(elsewhereAfterMs);
-    leave();
+    if (!gone) giveBack(elsewhereAfterMs, true);
   });
 
   return {
@@ -220,37 +241,37 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       cancelled = true;
       local?.cancel();
     },
+    get mayMove() {
+      return job.onWorkerLoss === "resume" || events === 0;
+    },
     async handOver() {
-      if (ended) return await whenGone;
-      ended = true;
-      local?.cancel();
-      await flushed();
-      taken.giveBack();
+      // Its end is being told.
+      if (ended) return await within(whenGone, handOverTimeoutMs);
       log.info({ tokens: ids.length }, "fleet_job_handed_over");
-      leave();
+      await leaveToOthers(0);
     },
   };
 }
 
+interface Refusal {
+  readonly code: "engine_failed";
+  readonly message: string;
+}
+
+function engineFailed(message: string): Refusal {
+  return { code: "engine_failed", message };
+}
+
 /** Why nobody may go on with it, if so. */
-function refusalOf(job: FleetJob, history: JobHistory): { code: "engine_failed"; message: string } | undefined {
-  const failed = (message: string) => ({ code: "engine_failed" as const, message });
-  if (history.said.events > 0 && job.onWorkerLoss === "error")
-    return failed("The worker was lost in the middle of the answer.");
-  const { said, file, lastAt } = history;
-  if (said.events > 0 && file?.modelSha256 == null) {
-    return failed("The worker was lost, and nobody knows from which file it had served the model.");
-  }
-  if (said.events > 0 && Date.now() - lastAt > longestWaitForFileMs) {
-    return failed("The worker was lost, and no other one serves the model from the same file.");
-  }
-  if (history.incomplete) return failed("The worker was lost, and what it had said is not kept any more.");
-  if (history.silentWorkers >= mostSilentWorkers) {
-    return failed(
-      `${history.silentWorkers} workers in a row were lost with the job, and it said nothing new meanwhile.`,
-    );
-  }
-  return undefined;
+function refusalOf(job: FleetJob, history: JobHistory): Refusal | undefined {
+  const { said, file, incomplete, silentWorkers } = history;
+  if (said.events > 0 && job.onWorkerLoss === "error")
+    return engineFailed("The worker was lost in the middle of the answer.");
+  if (incomplete) return engineFailed("The worker was lost, and what it had said is not kept any more.");
+  if (said.events > 0 && file?.modelSha256 == null)
+    return engineFailed("The worker was lost, and nobody knows from which file it had served the model.");
+  if (silentWorkers < mostSilentWorkers) return undefined;
+  return engineFailed(`${silentWorkers} workers in a row were lost with the job, and it said nothing new meanwhile.`);
 }
 
 function nothingDone(jobId: string): JobEvent {

@@ -6,6 +6,7 @@ import type { Connected } from "./connection.ts";
 import { isStreamFull, unavailable } from "./nats-errors.ts";
 import { jobsStream, subjects } from "./names.ts";
 import { classOf, decode, encode, fleetVersion, type FleetJob } from "./records.ts";
+import { say } from "./say.ts";
 
 /** How long NATS may take to answer. */
 const answerTimeoutMs = 3_000;
@@ -13,6 +14,8 @@ const answerTimeoutMs = 3_000;
 const headerRoomBytes = 1_024;
 /** Before a job that another version has written is looked at again. */
 const notOurVersionMs = 10_000;
+/** Times that a job is looked at which nobody can read; then it is thrown away. */
+const mostUnread = 360;
 const nanosPerMs = 1_000_000;
 /** How soon a client may ask again when the queue is full. */
 const retryAfterS = 2;
@@ -20,15 +23,22 @@ const retryAfterS = 2;
 /**
  * Resolves when the job is on disk.
  * @param at a worker that keeps a slot for it
- * @param messageId two messages with the same one within two minutes are one
  * @throws WaggleError resource_exhausted, payload_too_large, unavailable
  */
-export async function publishJob(
-  { nc, js }: Connected,
-  job: FleetJob,
-  at?: string,
-  messageId: string = job.id,
-): Promise<void> {
+export async function publishJob(connected: Connected, job: FleetJob, at?: string): Promise<void> {
+  await put(connected, job, at, job.id);
+}
+
+/**
+ * Puts a job that was for one worker into the queue from which all take, whoever finds first that this has to be: they do it once together.
+ * @throws WaggleError as `publishJob`
+ */
+export async function shareJob(connected: Connected, job: FleetJob): Promise<void> {
+  await put(connected, job, undefined, `${job.id}:shared`);
+}
+
+/** @param messageId two messages with the same one within two minutes are one */
+async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined, messageId: string): Promise<void> {
   const data = encode(job);
   const most = (nc.info?.max_payload ?? Infinity) - headerRoomBytes;
   if (data.length > most) {
@@ -48,14 +58,12 @@ export async function publishJob(
       cause: error,
     });
   }
-  nc.publish(at === undefined ? subjects.hint(model) : subjects.hintAt(at));
+  say(nc, at === undefined ? subjects.hint(model) : subjects.hintAt(at));
 }
 
 /** A job that this worker has until it says otherwise, or falls silent for five seconds. */
 export interface TakenJob {
   readonly job: FleetJob;
-  /** It was taken before, by whomever. */
-  readonly redelivered: boolean;
   /** Keeps it for another five seconds. */
   working(): void;
   /** It is over; resolves when NATS knows. Never throws: what is not acknowledged comes again, and is found to have ended. */
@@ -64,36 +72,41 @@ export interface TakenJob {
   giveBack(afterMs?: number): void;
 }
 
-/** Takes the next job of this consumer, if there is one. @throws Error when NATS does not answer */
+/** Takes the next job of this consumer, if there is one. @throws Error when NATS does not answer, as where there is no such consumer */
 export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): Promise<TakenJob | undefined> {
-  const message = await pull(nc, consumer);
-  if (message === undefined) return undefined;
-  const { reply } = message;
-  if (reply === undefined) return undefined;
-  let job: FleetJob | undefined;
-  try {
-    job = decode<FleetJob>(message.data);
-  } catch {
-    // No member of a fleet has written it.
+  for (;;) {
+    const message = await pull(nc, consumer);
+    if (message?.reply === undefined) return undefined;
+    const job = jobIn(message.data);
+    if (job !== undefined) return taken(nc, message.reply, job);
+    // What we cannot read a newer worker may. What lies behind it is not to wait for that.
+    const tooOften = deliveriesOf(message.reply) >= mostUnread;
+    say(nc, message.reply, tooOften ? "+TERM" : nak(notOurVersionMs));
   }
-  if (job?.version !== fleetVersion) {
-    // A newer worker may read it.
-    nc.publish(reply, `-NAK ${JSON.stringify({ delay: notOurVersionMs * nanosPerMs })}`);
+}
+
+/** Undefined: no member of a fleet of this version has written it. */
+function jobIn(data: Uint8Array): FleetJob | undefined {
+  try {
+    const job = decode<FleetJob | null>(data);
+    return job?.version === fleetVersion ? job : undefined;
+  } catch {
     return undefined;
   }
+}
+
+function nak(afterMs: number): string {
+  return afterMs === 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: Math.round(afterMs * nanosPerMs) })}`;
+}
+
+function taken(nc: NatsConnection, reply: string, job: FleetJob): TakenJob {
   return {
     job,
-    redelivered: deliveriesOf(reply) > 1,
-    working: () => publish(nc, reply, "+WPI"),
+    working: () => say(nc, reply, "+WPI"),
     async done() {
       await nc.request(reply, "+ACK", { timeout: answerTimeoutMs }).catch(() => {});
     },
-    giveBack: (afterMs = 0) =>
-      publish(
-        nc,
-        reply,
-        afterMs === 0 ? "-NAK" : `-NAK ${JSON.stringify({ delay: Math.round(afterMs * nanosPerMs) })}`,
-      ),
+    giveBack: (afterMs = 0) => say(nc, reply, nak(afterMs)),
   };
 }
 
@@ -101,10 +114,15 @@ export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): 
 async function pull(nc: NatsConnection, consumer: string): Promise<Msg | undefined> {
   const reply = createInbox();
   const message = await new Promise<Msg>((resolve, reject) => {
-    nc.subscribe(reply, {
+    const subscription = nc.subscribe(reply, {
       max: 1,
       timeout: answerTimeoutMs,
-      callback: (error, answer) => (error === null ? resolve(answer) : reject(error)),
+      callback(error, answer) {
+        if (error === null) return resolve(answer);
+        // The library ends the wait, and goes on listening.
+        subscription.unsubscribe();
+        reject(error);
+      },
     });
     nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${jobsStream}.${consumer}`, JSON.stringify({ batch: 1, no_wait: true }), {
       reply,
@@ -118,12 +136,4 @@ async function pull(nc: NatsConnection, consumer: string): Promise<Msg | undefin
 function deliveriesOf(reply: string): number {
   const parts = reply.split(".");
   return Number(parts.length < 11 ? parts[4] : parts[6]);
-}
-
-function publish(nc: NatsConnection, subject: string, data: string): void {
-  try {
-    nc.publish(subject, data);
-  } catch {
-    // The connection is closed: NATS finds out by our silence.
-  }
 }

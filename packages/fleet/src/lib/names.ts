@@ -58,6 +58,8 @@ export const subjects = {
 export const consumers = {
   of: (model: string, jobClass: JobClass) => `jobs-${tokenOf(model)}-${jobClass}`,
   at: (worker: string) => `at-${tokenOf(worker)}`,
+  /** Undefined for those of models. */
+  ownerOf: (name: string) => (name.startsWith("at-") ? textOf(name.slice("at-".length)) : undefined),
 } as const;
 
 export const keys = {

@@ -57,8 +57,15 @@ export type EventRecord =
   | { readonly kind: "events"; readonly attempt: string; readonly serial: number; readonly events: readonly JobEvent[] }
   /** An engine died under it; `silentDeaths`: so many in a row, none of which had told anything new. */
   | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly silentDeaths: number }
-  /** All that the job has told so far, again: records before this one may be too old to be there. */
-  | { readonly kind: "said"; readonly attempt: string; readonly serial: number; readonly said: SaidTokens };
+  /** All that the job has told so far, again, and from which file: records before this one, the fence too, may be too old to be there. */
+  | ({
+      readonly kind: "said";
+      readonly attempt: string;
+      readonly serial: number;
+      readonly said: SaidTokens;
+      /** The worker has given the job back: it was not lost with it. */
+      readonly left?: true;
+    } & FleetModelFile);
 
 /** The heartbeat of a worker, in the members' bucket. */
 export interface WorkerMember {

@@ -3,18 +3,20 @@ import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import { Svcm } from "@nats-io/services";
 import type { Service } from "@nats-io/services";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { createBeats } from "./beats.ts";
-import { onCancels } from "./cancels.ts";
+import { isCancelled, onCancels } from "./cancels.ts";
 import type { Connected, FleetConnection } from "./connection.ts";
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
-import { publishJob, takeJob, type TakenJob } from "./job-queue.ts";
+import { createIntake } from "./intake.ts";
+import type { TakenJob } from "./job-queue.ts";
 import { createLeases } from "./leases.ts";
 import { createMembers } from "./members.ts";
-import { consumers, subjects } from "./names.ts";
+import { subjects } from "./names.ts";
 import { answerWith } from "./questions.ts";
-import { fleetVersion, jobClasses, type WorkerAnswer, type WorkerQuestion } from "./records.ts";
+import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "./records.ts";
 import { createRescue } from "./rescue.ts";
-import { ensureModelConsumers, ensureWorkerConsumer } from "./topology.ts";
+import { say } from "./say.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
 /** Jobs come back to the queue without anybody saying so. */
@@ -23,6 +25,11 @@ const lookIntervalMs = 1_000;
 const fullestWaitsMs = 4;
 /** How long a slot is kept for a job that was promised one. */
 const promiseMs = 1_000;
+
+/** How long others may look first at a job that this worker could not run. */
+const othersFirstMs = 250;
+/** What NATS gives back after a while is there a little later. */
+const nakSlackMs = 20;
 
 export interface WorkerSideOptions {
   readonly connection: FleetConnection;
@@ -48,14 +55,17 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   const runs = new Map<string, FleetRun>();
   /** By job: when the promise ends, and for which model it is. */
   const promises = new Map<string, { readonly model: string; readonly until: number }>();
+  /** By model: when this worker may take jobs of it again, after it could not run one. */
+  const refusedUntil = new Map<string, number>();
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
   const leases = createLeases({ connection, beats, clock, runs: () => [...runs.values()] });
   const rescue = createRescue({ connection, beats, self: port.id, clock, log });
-  /** Models whose consumers and questions are there, on the present connection. */
-  const known = new Set<string>();
+  /** Models that are listened for, on the present connection. */
+  const heard = new Set<string>();
   let service: Service | undefined;
-  let looking = false;
-  let again = false;
+  /** On which the service is there. */
+  let joined: NatsConnection | undefined;
+  let joining: TimerHandle | undefined;
   let leaving = false;
   let timer: TimerHandle | undefined;
   let soon: TimerHandle | undefined;
@@ -66,34 +76,61 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     log,
   });
 
+  const intake = createIntake({
+    connection,
+    port,
+    roomOf,
+    arrived: (jobId) => promises.delete(jobId),
+    begin,
+    log,
+  });
+
   const forgets = [
     onCancels(connection, (jobId) => runs.get(jobId)?.cancel()),
     connection.onChange((connected, first) => {
+      joining?.cancel();
       if (connected === undefined) return;
       if (first) {
-        known.clear();
-        join(connected).catch((error: unknown) => log.warn({ err: error }, "fleet_not_joined"));
+        heard.clear();
+        connected.nc.subscribe(subjects.hintAt(port.id), { callback: () => intake.lookAtOwn() });
       }
+      if (joined !== connected.nc) void join(connected);
+      void cancelMissed(connected);
+      intake.renew();
       look();
     }),
   ];
 
   async function join(connected: Connected): Promise<void> {
-    const { nc, jsm } = connected;
-    service = await new Svcm(nc).add({ name: "waggle-worker", version: port.version, metadata: { worker: port.id } });
-    service.addEndpoint("worker", {
-      subject: subjects.askWorker(port.id),
-      handler: (error, message) => {
-        if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
-      },
-    });
-    nc.subscribe(subjects.hintAt(port.id), { callback: () => look() });
-    await ensureWorkerConsumer(jsm, port.id);
+    try {
+      const metadata = { worker: port.id };
+      service = await new Svcm(connected.nc).add({ name: "waggle-worker", version: port.version, metadata });
+      service.addEndpoint("worker", {
+        subject: subjects.askWorker(port.id),
+        handler: (error, message) => {
+          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+        },
+      });
+      joined = connected.nc;
+    } catch (error) {
+      log.warn({ err: error }, "fleet_not_joined");
+      joining = clock.setTimeout(() => void join(connected), lookIntervalMs);
+    }
   }
 
-  async function serve({ nc, jsm }: Connected, { name }: RunnableModel): Promise<void> {
-    if (known.has(name)) return;
-    await ensureModelConsumers(jsm, name);
+  /** What was said while nobody heard us. */
+  async function cancelMissed(connected: Connected): Promise<void> {
+    try {
+      for (const run of [...runs.values()]) if (await isCancelled(connected, run.job.id)) run.cancel();
+    } catch (error) {
+      log.debug({ err: error }, "fleet_cancels_unread");
+    }
+  }
+
+  function hear({ name }: RunnableModel): void {
+    if (heard.has(name)) return;
+    heard.add(name);
+    const { nc } = connection.use();
     nc.subscribe(subjects.hint(name), { callback: () => lookSoon(name) });
     nc.subscribe(subjects.ask(name), {
       queue: "workers",
@@ -101,7 +138,6 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
         if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
       },
     });
-    known.add(name);
   }
 
   async function answer(question: WorkerQuestion): Promise<WorkerAnswer> {
@@ -117,6 +153,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function roomOf(model: RunnableModel): number {
+    if (clock.now() < (refusedUntil.get(model.name) ?? 0)) return 0;
     let room = model.free();
     for (const [jobId, promise] of promises) {
       if (promise.until < clock.now()) promises.delete(jobId);
@@ -148,59 +185,8 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function look(): void {
-    again = true;
-    if (looking || leaving || !connection.connected) return;
-    looking = true;
-    void lookThrough().finally(() => {
-      looking = false;
-    });
-  }
-
-  async function lookThrough(): Promise<void> {
-    try {
-      while (again && !leaving) {
-        again = false;
-        const connected = connection.use();
-        await takeOwn(connected);
-        for (const model of port.models()) {
-          await serve(connected, model);
-          for (const jobClass of jobClasses) await takeAll(connected, model, consumers.of(model.name, jobClass));
-        }
-      }
-    } catch (error) {
-      log.debug({ err: error }, "fleet_queue_unread");
-    }
-  }
-
-  async function takeAll(connected: Connected, model: RunnableModel, consumer: string): Promise<void> {
-    while (!leaving && roomOf(model) > 0) {
-      const taken = await takeJob(connected, consumer);
-      if (taken === undefined) return;
-      begin(taken, model);
-    }
-  }
-
-  /** Jobs that were promised a slot here. */
-  async function takeOwn(connected: Connected): Promise<void> {
-    while (!leaving && promises.size > 0) {
-      const taken = await takeJob(connected, consumers.at(port.id));
-      if (taken === undefined) return;
-      const model = modelOf(taken.job.model);
-      promises.delete(taken.job.id);
-      const own = { ...taken, giveBack: () => void pass(connected, taken) };
-      if (model !== undefined && roomOf(model) > 0) begin(own, model);
-      else own.giveBack();
-    }
-  }
-
-  /** To the queue from which everybody takes; what fails here lies with us until others find it. */
-  async function pass(connected: Connected, { job, done }: TakenJob): Promise<void> {
-    try {
-      await publishJob(connected, job, undefined, `${job.id}:passed:${port.id}`);
-      await done();
-    } catch (error) {
-      log.warn({ err: error, job: job.id }, "fleet_job_not_passed");
-    }
+    if (connection.connected) for (const model of port.models()) hear(model);
+    intake.look();
   }
 
   function begin(taken: TakenJob, model: RunnableModel): void {
@@ -214,6 +200,11 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       connection,
       clock,
       log,
+      onGivenBack(afterMs, refused) {
+        if (refused) refusedUntil.set(model.name, clock.now() + afterMs + othersFirstMs);
+        // Nobody else says that it is there again; who waits for the next tick may always come second.
+        clock.setTimeout(() => hint([model.name]), afterMs + nakSlackMs);
+      },
       onGone() {
         if (runs.get(id) === run) runs.delete(id);
         look();
@@ -224,12 +215,18 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
 
   function tick(): void {
     timer = clock.setTimeout(tick, lookIntervalMs);
+    intake.lookAtOwn();
     look();
-    if (leaving || !connection.connected) return;
+    if (!connection.connected) return;
     void rescue.look();
     void leases.look();
   }
   tick();
+
+  function hint(models: readonly string[]): void {
+    if (!connection.connected) return;
+    for (const model of new Set(models)) say(connection.use().nc, subjects.hint(model));
+  }
 
   /** Another worker that has the model from the same file, and takes jobs. */
   function hasSibling(name: string): boolean {
@@ -263,18 +260,21 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       if (leaving) return;
       leaving = true;
       members.report();
-      const handed = [...runs.values()].filter(({ job }) => connection.connected && hasSibling(job.model));
+      intake.leave();
+      const handed = [...runs.values()].filter(
+        ({ job, mayMove }) => mayMove && connection.connected && hasSibling(job.model),
+      );
       await Promise.all(handed.map((run) => run.handOver()));
-      if (!connection.connected) return;
-      const { nc } = connection.use();
-      for (const model of new Set(handed.map(({ job }) => job.model))) nc.publish(subjects.hint(model));
+      hint(handed.map(({ job }) => job.model));
     },
     async close() {
       leaving = true;
+      intake.leave();
       for (const forget of forgets) forget();
       timer?.cancel();
       soon?.cancel();
-      await service?.stop();
+      joining?.cancel();
+      await service?.stop().catch(() => {});
       await members.close();
       beats.close();
     },

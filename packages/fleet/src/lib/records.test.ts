@@ -1,0 +1,55 @@
+import { gunzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { consumers, keys, subjects, textOf } from "./names.ts";
+import { classOf, decode, encode } from "./records.ts";
+
+test("bytes give back what was written, short and long", () => {
+  for (const value of [null, 1, "", { text: "säk\u0000 🐝" }, Array.from({ length: 20_000 }, (_, index) => index)]) {
+    expect(decode(encode(value))).toEqual(value);
+  }
+});
+
+test("what is long is compressed, and what is short is read by people", () => {
+  const long = { text: "word ".repeat(20_000) };
+  const bytes = encode(long);
+  expect(bytes.length).toBeLessThan(10_000);
+  expect(JSON.parse(gunzipSync(bytes).toString())).toEqual(long);
+  expect(Buffer.from(encode({ a: 1 })).toString()).toBe('{"a":1}');
+});
+
+test.each([[""], ["{"], ["\u001F\u008B"], ["nothing that we write"]])("%j is not read", (text) => {
+  expect(() => decode(Buffer.from(text, "latin1"))).toThrow();
+});
+
+test("priorities have a class by their sign", () => {
+  expect([10, 1, 0, -1, -10].map(classOf)).toEqual(["high", "high", "normal", "low", "low"]);
+});
+
+const odd = [
+  "qwen3:8b",
+  "a b",
+  "dots.in.it",
+  "star*",
+  "all>",
+  "ünïcödé 🐝",
+  "",
+  "_",
+  "x".repeat(300),
+  "line\nbreak",
+  "-",
+];
+
+test.each(odd)("model, worker and client %j have names that NATS takes and that are nobody else's", (name) => {
+  const token = /^[\w-]+$/;
+  for (const subject of [subjects.job(name, "high", "id"), subjects.hint(name), subjects.events(name, "id")]) {
+    for (const part of subject.split(".")) expect(part).toMatch(token);
+  }
+  expect(consumers.of(name, "low")).toMatch(token);
+  expect(consumers.ownerOf(consumers.at(name))).toBe(name);
+  expect(textOf(keys.member("worker", name).split(".")[1] ?? "")).toBe(name);
+  for (const other of odd) if (other !== name) expect(subjects.hint(other)).not.toBe(subjects.hint(name));
+});
+
+test("a model's own consumer is no worker's", () => {
+  expect(consumers.ownerOf(consumers.of("at-", "normal"))).toBeUndefined();
+});

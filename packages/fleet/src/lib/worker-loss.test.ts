@@ -1,0 +1,321 @@
+import { createFakeClock, describeWithNats } from "@waggle/testing";
+import { expect, test, vi } from "vitest";
+import {
+  connectTo,
+  fakeModel,
+  file,
+  finish,
+  finished,
+  fleetJob,
+  hear,
+  joinGateway,
+  joinWorker,
+  saidTo,
+  tell,
+  tokenEvent,
+  unique,
+  useNats,
+  whenConnected,
+} from "../testing/fleet.ts";
+import { createLeases } from "./leases.ts";
+import { eventsStream, consumers, jobsStream, subjects } from "./names.ts";
+import { encode, fleetVersion, type EventRecord, type FleetJob, type JobRecord } from "./records.ts";
+import { createRescue } from "./rescue.ts";
+import { ensureModelConsumers, ensureWorkerConsumer } from "./topology.ts";
+import { publishJob, takeJob } from "./job-queue.ts";
+import { silent } from "../testing/fleet.ts";
+import type { FleetRun } from "./fleet-run.ts";
+
+const otherFile = { ...file, modelSha256: "d".repeat(64), modelFile: "other.gguf" };
+
+describeWithNats("a job whose worker is lost", () => {
+  const nats = useNats();
+
+  /** Writes what others have told of the job. */
+  async function told(job: FleetJob, ...records: EventRecord[]): Promise<void> {
+    const { js } = (await connectTo(nats.url)).use();
+    for (const record of records) await js.publish(subjects.events(job.gateway, job.id), encode(record));
+  }
+
+  function fence(worker: string, from = file): EventRecord {
+    return { kind: "fence", attempt: unique("attempt"), worker, ...from };
+  }
+
+  function events(...serials: number[]): EventRecord {
+    return { kind: "events", attempt: "any", serial: 0, events: serials.map((index) => tokenEvent(index)) };
+  }
+
+  test("goes on elsewhere, before its first token and after it, unless its client wants an error", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const dying = fakeModel(name, 4);
+    const worker = await joinWorker(nats.url, { models: [dying] });
+    const jobs = [{}, {}, { onWorkerLoss: "error" } as const].map((more) =>
+      fleetJob({ model: name, gateway: gateway.id, ...more }),
+    );
+    const heard = jobs.map((job) => hear(gateway, job));
+    // The second for this worker alone: it is in a queue that nobody else takes from.
+    for (const [index, job] of jobs.entries()) {
+      await gateway.publish(job, index === 1 ? worker.id : undefined);
+      await dying.job(index);
+    }
+    tell(await dying.job(1), 0, 1);
+    tell(await dying.job(2), 0);
+    await Promise.all([1, 2].map((index) => heard[index]?.until(() => (heard[index]?.tokens().length ?? 0) > 0)));
+    await worker.vanish();
+    tell(await dying.job(1), 2);
+    const sibling = fakeModel(name, 4);
+    await joinWorker(nats.url, { models: [sibling] });
+    const resumed = await Promise.all([sibling.job(0), sibling.job(1)]);
+    const fresh = resumed.find((local) => saidTo(local) === undefined);
+    const second = resumed.find((local) => local !== fresh);
+    expect(saidTo(second as never)).toEqual({ ids: [100, 101], events: 2 });
+    tell(fresh as never, 0);
+    tell(second as never, 2);
+    for (const local of resumed) finish(sibling, local);
+    expect(await Promise.all(heard.map((each) => each.ended()))).toMatchObject([
+      { type: "finished" },
+      { type: "finished" },
+      { type: "failed", code: "engine_failed", message: "The worker was lost in the middle of the answer." },
+    ]);
+    expect(heard.map((each) => each.tokens())).toEqual([[100], [100, 101, 102], [100]]);
+  });
+
+  test("is not told twice when a worker that was given up wakes again", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const frozen = fakeModel(name);
+    // Its clock stands still, so that nobody hears that it works.
+    const worker = await joinWorker(nats.url, { models: [frozen], clock: createFakeClock() });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const old = await frozen.job();
+    tell(old, 0);
+    const sibling = fakeModel(name);
+    await joinWorker(nats.url, { models: [sibling] });
+    const resumed = await sibling.job();
+    expect(saidTo(resumed)).toEqual({ ids: [100], events: 1 });
+    tell(resumed, 1);
+    tell(old, 1, 2);
+    while (!old.cancelled) await new Promise(setImmediate);
+    expect(worker.side.running).toBe(0);
+    tell(old, 3);
+    tell(resumed, 2);
+    finish(sibling, resumed);
+    await heard.ended();
+    expect(heard.tokens()).toEqual([100, 101, 102]);
+    expect(heard.events().filter(({ type }) => type === "token")).toHaveLength(3);
+    expect(sibling.jobs).toHaveLength(1);
+  });
+
+  test("is whole when NATS is killed and comes back in the middle", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const model = fakeModel(name);
+    const worker = await joinWorker(nats.url, { models: [model] });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const local = await model.job();
+    tell(local, 0, 1);
+    await heard.until(() => heard.tokens().length === 2);
+    await nats.server.stop("SIGKILL");
+    await whenConnected(worker.connection, false);
+    tell(local, 2, 3);
+    finish(model, local);
+    await nats.server.start();
+    expect(await heard.ended()).toMatchObject({ type: "finished" });
+    expect(heard.tokens()).toEqual([100, 101, 102, 103]);
+    expect(model.jobs).toHaveLength(1);
+  });
+
+  test("ends after eight workers that were lost with it and said nothing", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const [poison, harmless] = [8, 7].map(() => fleetJob({ model: name, gateway: gateway.id })) as [FleetJob, FleetJob];
+    await told(poison, ...Array.from({ length: 8 }, (_, index) => fence(`worker-${index}`)));
+    await told(harmless, ...Array.from({ length: 7 }, (_, index) => fence(`worker-${index}`)));
+    const heard = hear(gateway, poison);
+    await gateway.publish(poison);
+    await gateway.publish(harmless);
+    const model = fakeModel(name);
+    await joinWorker(nats.url, { models: [model] });
+    expect(await heard.ended()).toMatchObject({
+      type: "failed",
+      code: "engine_failed",
+      message: "8 workers in a row were lost with the job, and it said nothing new meanwhile.",
+    });
+    expect((await model.job()).spec).toEqual(harmless.spec);
+    expect(model.jobs).toHaveLength(1);
+  });
+
+  test("goes to the worker that has its file, however late, and past those that have another", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    await told(job, fence("lost"), events(0, 1));
+    const wrong = fakeModel(name, 2, otherFile);
+    await joinWorker(nats.url, { models: [wrong] });
+    await gateway.publish(job);
+    const right = fakeModel(name);
+    await joinWorker(nats.url, { models: [right] });
+    expect(saidTo(await right.job())).toEqual({ ids: [100, 101], events: 2 });
+    expect(wrong.jobs).toHaveLength(0);
+    // NATS may have been away for longer than anybody waits for a file.
+    const late = fleetJob({ model: name, gateway: gateway.id });
+    await told(late, fence("lost"), events(0));
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+    try {
+      const rightAgain = fakeModel(unique("model"));
+      const moved = { ...late, id: unique("job"), model: rightAgain.name };
+      await told(moved, fence("lost"), events(0));
+      await joinWorker(nats.url, { models: [rightAgain] });
+      await gateway.publish(moved);
+      expect(saidTo(await rightAgain.job())).toEqual({ ids: [100], events: 1 });
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  test.each([
+    ["nobody serves its file for half a minute", file, "no other one serves the model from the same file"],
+    ["its file is not known", { ...file, modelSha256: null }, "nobody knows from which file"],
+  ])("ends where %s", async (_, from, why) => {
+    const model = fakeModel(unique("model"), 2, otherFile);
+    const gateway = await joinGateway(nats.url);
+    const job = fleetJob({ model: model.name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await told(job, fence("lost", from), events(0));
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 31_000);
+    try {
+      await gateway.publish(job);
+      await joinWorker(nats.url, { models: [model] });
+      const end = await heard.ended();
+      expect(end).toMatchObject({ type: "failed", code: "engine_failed" });
+      expect(end).toHaveProperty("message", expect.stringContaining(why));
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("is done at once where it had ended, though the word that it is done was lost", async () => {
+    const model = fakeModel(unique("model"));
+    const gateway = await joinGateway(nats.url);
+    const job = fleetJob({ model: model.name, gateway: gateway.id });
+    await told(job, fence("lost"), events(0), { kind: "events", attempt: "a", serial: 1, events: [finished()] });
+    // Its gateway has heard its end.
+    await gateway.forget(job.id);
+    await gateway.publish(job);
+    const next = fleetJob({ model: model.name, gateway: gateway.id });
+    await joinWorker(nats.url, { models: [model] });
+    await gateway.publish(next);
+    expect((await model.job()).spec).toEqual(next.spec);
+    const { jsm } = (await connectTo(nats.url)).use();
+    const subject = subjects.job(model.name, "normal", job.id);
+    while ((await jsm.streams.getMessage(jobsStream, { last_by_subj: subject })) !== null);
+    expect(model.jobs).toHaveLength(1);
+    expect(
+      (await jsm.streams.info(eventsStream, { subjects_filter: subjects.events(job.gateway, job.id) })).state.subjects,
+    ).toEqual({
+      [subjects.events(job.gateway, job.id)]: 1,
+    });
+  });
+});
+
+describeWithNats("jobs that lie with a worker that is gone", () => {
+  const nats = useNats();
+
+  test("are for everybody, whether anybody has ever heard of it or not, and its queue goes after a minute", async () => {
+    const connection = await connectTo(nats.url);
+    const connected = connection.use();
+    const [heardOf, unknown, alive] = [unique("w. 1"), unique("w. 2"), unique("w. 3")] as [string, string, string];
+    const model = unique("model");
+    await ensureModelConsumers(connected.jsm, model);
+    const jobs = [heardOf, unknown, alive].map(() => fleetJob({ model }));
+    for (const [index, worker] of [heardOf, unknown, alive].entries()) {
+      await ensureWorkerConsumer(connected.jsm, worker);
+      await publishJob(connected, jobs[index] as FleetJob, worker);
+    }
+    const clock = createFakeClock();
+    const beats = { silent: () => [heardOf], isAlive: (_: string, id: string) => id === alive };
+    const rescue = createRescue({ connection, beats, self: "me", clock, log: silent });
+    const takeShared = () => takeJob(connected, consumers.of(model, "normal"));
+    await rescue.look();
+    expect((await takeShared())?.job).toEqual(jobs[0]);
+    expect(await takeShared()).toBeUndefined();
+    clock.advance(10_000);
+    await rescue.look();
+    expect((await takeShared())?.job).toEqual(jobs[1]);
+    expect(await takeShared()).toBeUndefined();
+    const queues = async (): Promise<boolean[]> =>
+      Promise.all(
+        [heardOf, unknown, alive].map((worker) =>
+          connected.jsm.consumers.info(jobsStream, consumers.at(worker)).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      );
+    clock.advance(40_000);
+    await rescue.look();
+    expect(await queues()).toEqual([true, true, true]);
+    clock.advance(60_000);
+    await rescue.look();
+    expect(await queues()).toEqual([false, false, true]);
+    expect((await takeJob(connected, consumers.at(alive)))?.job).toEqual(jobs[2]);
+  });
+});
+
+describeWithNats("jobs whose gateway is gone", () => {
+  const nats = useNats();
+
+  test("end when their time is over, unless another gateway reads them", async () => {
+    const connection = await connectTo(nats.url);
+    const { buckets } = connection.use();
+    const dead = new Set<string>();
+    const clock = createFakeClock();
+    const cancelled: string[] = [];
+    const runOf = (id: string, orphanMs: number | null): FleetRun => {
+      const job = fleetJob({ id, gateway: "first", orphanMs, clientJob: { client: "someone", id } });
+      return { job, submitted: true, mayMove: true, cancel: () => cancelled.push(id), handOver: async () => {} };
+    };
+    const runs = [runOf("direct", 0), runOf("kept", 60_000), runOf("adopted", 60_000), runOf("endless", null)];
+    const record: JobRecord = {
+      version: fleetVersion,
+      id: "adopted",
+      gateway: "second",
+      scope: { client: "someone", trace: "trace" },
+      spec: {} as never,
+      callKey: "key",
+      fleetIds: ["adopted"],
+    };
+    await buckets.jobs.put(
+      `${Buffer.from("someone").toString("base64url")}.${Buffer.from("adopted").toString("base64url")}`,
+      encode(record),
+    );
+    const isAlive = (_: string, id: string): boolean => !dead.has(id);
+    const leases = createLeases({ connection, beats: { isAlive }, clock, runs: () => runs });
+    await leases.look();
+    expect(cancelled).toEqual([]);
+    dead.add("first");
+    await leases.look();
+    expect(cancelled).toEqual(["direct"]);
+    clock.advance(59_000);
+    await leases.look();
+    expect(cancelled).not.toContain("kept");
+    clock.advance(1_000);
+    await leases.look();
+    expect(cancelled).toContain("kept");
+    expect(cancelled).not.toContain("adopted");
+    dead.add("second");
+    await leases.look();
+    clock.advance(60_000);
+    await leases.look();
+    expect(cancelled).toContain("adopted");
+    expect(cancelled).not.toContain("endless");
+    await nats.server.stop();
+    await whenConnected(connection, false);
+    await leases.look();
+  });
+});

@@ -1,0 +1,248 @@
+import { WaggleError } from "@waggle/protocol";
+import { createFakeClock, describeWithNats } from "@waggle/testing";
+import { expect, test, vi } from "vitest";
+import {
+  connectTo,
+  fakeModel,
+  finish,
+  finished,
+  fleetJob,
+  hear,
+  joinGateway,
+  joinWorker,
+  saidTo,
+  tell,
+  unique,
+  useNats,
+  whenConnected,
+} from "../testing/fleet.ts";
+import { jobsStream, subjects } from "./names.ts";
+import type { FleetJob } from "./records.ts";
+import type { JobEvent } from "@waggle/engine";
+
+describeWithNats("a worker in the fleet", () => {
+  const nats = useNats();
+
+  async function one(slots = 2) {
+    const name = unique("model");
+    const model = fakeModel(name, slots);
+    const gateway = await joinGateway(nats.url);
+    const worker = await joinWorker(nats.url, { models: [model] });
+    return { name, model, gateway, worker };
+  }
+
+  /** Resolves when the job is not in the queue any more. */
+  async function gone({ model, id }: FleetJob): Promise<void> {
+    const { jsm } = (await connectTo(nats.url)).use();
+    while ((await jsm.streams.getMessage(jobsStream, { last_by_subj: subjects.job(model, "normal", id) })) !== null);
+  }
+
+  test("runs a job, tells what it says, and takes it out of the queue", async () => {
+    const { name, model, gateway } = await one();
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const local = await model.job();
+    expect(local.spec).toEqual(job.spec);
+    tell(local, 0, 1, 2);
+    finish(model, local);
+    expect(await heard.ended()).toEqual(finished());
+    expect(heard.tokens()).toEqual([100, 101, 102]);
+    await gone(job);
+    await gateway.forget(job.id);
+  });
+
+  test("has never more jobs than slots, and takes the next when one is free", async () => {
+    const { name, model, gateway, worker } = await one(2);
+    const jobs = Array.from({ length: 6 }, () => fleetJob({ model: name, gateway: gateway.id }));
+    const heard = jobs.map((job) => hear(gateway, job));
+    await Promise.all(jobs.map((job) => gateway.publish(job)));
+    for (let index = 0; index < jobs.length; index += 1) {
+      const local = await model.job(index);
+      expect(model.free()).toBeGreaterThanOrEqual(0);
+      finish(model, local);
+      worker.side.look();
+    }
+    await Promise.all(heard.map((each) => each.ended()));
+    expect(model.jobs).toHaveLength(6);
+    await Promise.all(jobs.map(gone));
+  });
+
+  test("ends a job that was cancelled before it was taken, and one that runs", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const early = fleetJob({ model: name, gateway: gateway.id });
+    const heardEarly = hear(gateway, early);
+    await gateway.publish(early);
+    await gateway.cancel(early.id);
+    const model = fakeModel(name);
+    await joinWorker(nats.url, { models: [model] });
+    expect(await heardEarly.ended()).toMatchObject({ type: "cancelled", steps: 0 });
+    expect(model.jobs).toHaveLength(0);
+    const late = fleetJob({ model: name, gateway: gateway.id });
+    const heardLate = hear(gateway, late);
+    await gateway.publish(late);
+    const local = await model.job();
+    tell(local, 0);
+    await gateway.cancel(late.id);
+    while (!local.cancelled) await new Promise(setImmediate);
+    local.follower.event({ ...finished(), type: "cancelled", steps: 1 } as JobEvent);
+    expect(await heardLate.ended()).toMatchObject({ type: "cancelled", steps: 1 });
+    await gone(early);
+    await gone(late);
+  });
+
+  test("ends a job that was cancelled while this worker was cut off", async () => {
+    const { name, model, gateway, worker } = await one();
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(job);
+    const local = await model.job();
+    const { buckets, nc } = worker.connection.use();
+    // The key alone: the message went while nobody heard it.
+    await buckets.cancels.put(job.id, "");
+    expect(local.cancelled).toBe(false);
+    const cut = whenConnected(worker.connection, false);
+    void nc.reconnect();
+    await cut;
+    while (!local.cancelled) await new Promise(setImmediate);
+  });
+
+  test("keeps its promise of a slot for a second, and makes none without room", async () => {
+    const name = unique("model");
+    const model = fakeModel(name, 1);
+    const clock = createFakeClock();
+    const gateway = await joinGateway(nats.url);
+    const worker = await joinWorker(nats.url, { models: [model], clock });
+    const offer = async (jobId: string): Promise<boolean> => {
+      const question = { kind: "offer", model: name, jobId } as const;
+      return (await gateway.ask<"offer">(question, { timeoutMs: 2_000, worker: worker.id })).taken;
+    };
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    expect(await offer(job.id)).toBe(true);
+    expect(await offer("another")).toBe(false);
+    // The slot is not for who comes from the shared queue.
+    const other = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(other);
+    await gateway.publish(job, worker.id);
+    expect((await model.job()).spec).toEqual(job.spec);
+    expect(await offer("third")).toBe(false);
+    finish(model, await model.job());
+    worker.side.look();
+    finish(model, await model.job(1));
+    expect(await offer("fourth")).toBe(true);
+    expect(await offer("fifth")).toBe(false);
+    clock.advance(1_100);
+    expect(await offer("sixth")).toBe(true);
+  });
+
+  test("takes a job that comes after its promise has run out, or leaves it to others when it is full", async () => {
+    const { name, model, gateway, worker } = await one(1);
+    const unpromised = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(unpromised, worker.id);
+    expect((await model.job()).spec).toEqual(unpromised.spec);
+    const late = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(late, worker.id);
+    const sibling = fakeModel(name);
+    await joinWorker(nats.url, { models: [sibling] });
+    expect((await sibling.job()).spec).toEqual(late.spec);
+  });
+
+  test("answers questions to it and to its model, and says what failed", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const worker = await joinWorker(nats.url, {
+      models: [fakeModel(name)],
+      async answer(question) {
+        if (question.kind === "describe") throw new WaggleError("not_found", "There is no such model.");
+        return { kind: "preflight", size: { promptTokens: 5, cachedTokens: 2 } as never };
+      },
+    });
+    const preflight = { kind: "preflight", model: name, job: {} as never } as const;
+    expect(await gateway.ask<"preflight">(preflight, { timeoutMs: 2_000 })).toMatchObject({
+      size: { promptTokens: 5 },
+    });
+    const describe = { kind: "describe", model: name } as const;
+    await expect(gateway.ask<"describe">(describe, { timeoutMs: 2_000, worker: worker.id })).rejects.toMatchObject({
+      code: "not_found",
+      message: "There is no such model.",
+    });
+    await expect(gateway.ask<"describe">(describe, { timeoutMs: 50, worker: "nobody" })).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  });
+
+  test("hands its jobs over when it leaves: nothing is told twice, and nothing is lost", async () => {
+    const { name, model, gateway, worker } = await one();
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const local = await model.job();
+    tell(local, 0, 1);
+    const sibling = fakeModel(name);
+    const next = await joinWorker(nats.url, { models: [sibling] });
+    await vi.waitUntil(() => gateway.members().some(({ id }) => id === next.id));
+    tell(local, 2);
+    await worker.side.leave();
+    expect(local.cancelled).toBe(true);
+    tell(local, 3);
+    const resumed = await sibling.job();
+    expect(saidTo(resumed)).toEqual({ ids: [100, 101, 102], events: 3 });
+    tell(resumed, 3, 4);
+    finish(sibling, resumed);
+    await heard.ended();
+    expect(heard.tokens()).toEqual([100, 101, 102, 103, 104]);
+    expect(heard.events().filter(({ type }) => type === "token")).toHaveLength(5);
+    expect(worker.side.running).toBe(0);
+    await gone(job);
+  });
+
+  test("keeps a job when it leaves that another worker cannot, or may not, go on with", async () => {
+    const { name, model, gateway, worker } = await one();
+    const job = fleetJob({ model: name, gateway: gateway.id, onWorkerLoss: "error" });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const local = await model.job();
+    tell(local, 0);
+    const next = await joinWorker(nats.url, { models: [fakeModel(name)] });
+    await vi.waitUntil(() => gateway.members().some(({ id }) => id === next.id));
+    await worker.side.leave();
+    expect(local.cancelled).toBe(false);
+    finish(model, local);
+    expect(await heard.ended()).toMatchObject({ type: "finished" });
+  });
+
+  test("takes nothing more when it has left, and what was for it alone goes to others", async () => {
+    const { name, model, gateway, worker } = await one();
+    await worker.side.leave();
+    const own = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(own, worker.id);
+    const sibling = fakeModel(name);
+    await joinWorker(nats.url, { models: [sibling] });
+    expect((await sibling.job()).spec).toEqual(own.spec);
+    expect(model.jobs).toHaveLength(0);
+  });
+
+  test("gives a job that it cannot run now to others, and is not counted as lost with it", async () => {
+    const { name, model, gateway, worker } = await one();
+    model.refuseWith = new WaggleError("resource_exhausted", "Full.");
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    await heard.until(() => heard.records.some((record) => record.kind === "said" && record.left === true));
+    const sibling = fakeModel(name);
+    await joinWorker(nats.url, { models: [sibling] });
+    const local = await Promise.race([sibling.job(), heard.ended()]);
+    expect(local).toBe(sibling.jobs[0]);
+    expect(worker.side.running).toBe(0);
+  });
+
+  test("tells what is wrong with a job where it is the job's", async () => {
+    const { name, model, gateway } = await one();
+    model.refuseWith = new WaggleError("invalid_argument", "Too long.");
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    expect(await heard.ended()).toMatchObject({ type: "failed", message: "Too long." });
+    await gone(job);
+  });
+});
