@@ -111,6 +111,9 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       return giveBack(elsewhereAfterMs, false);
     }
     take(subject, history);
+    // Of a job that others have had it is not sure that they have given it up, and nobody is to compute for nothing.
+    if (history.last > 0) await writer?.flushed();
+    if (gone || ended) return;
     if (isOver || cancelled) return end(nothingDone(job.id));
     if (refusal !== undefined) return end({ type: "failed", jobId: job.id, ...refusal });
     await run(history);
