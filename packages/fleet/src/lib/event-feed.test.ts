@@ -88,7 +88,7 @@ describeWithNats("what a gateway hears of its jobs", () => {
     await tell(teller.use(), gateway, "job", 2);
     expect(await one.count(3)).toEqual([0, 1, 2]);
     const goneTwice = [connection, teller].map((each) => whenConnected(each, false));
-    await nats.server.restart("SIGKILL");
+    await nats.restart("SIGKILL");
     await Promise.all(goneTwice);
     await whenConnected(teller);
     await tell(teller.use(), gateway, "job", 3);

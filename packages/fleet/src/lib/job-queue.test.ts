@@ -83,7 +83,7 @@ describeWithNats("the queue of jobs", () => {
     const model = await modelOn(connection.use());
     const job = fleetJob({ model });
     await publishJob(connection.use(), job);
-    await nats.server.restart("SIGKILL");
+    await nats.restart("SIGKILL");
     await whenConnected(connection);
     expect((await next(connection.use(), consumers.of(model, "normal"))).job).toEqual(job);
   });

@@ -14,7 +14,7 @@ describeWithNats("what gateways share", () => {
       jobId: `job-${index}`,
     }));
     const replaced = await Promise.all(
-      records.map((record, index) => gateways[index % 2]?.sessions.claim("someone", session, record)),
+      records.map(async (record, index) => await gateways[index % 2]?.sessions.claim("someone", session, record)),
     );
     const names = replaced.map((record) => record?.jobId);
     expect(names.filter((name) => name === undefined)).toHaveLength(1);

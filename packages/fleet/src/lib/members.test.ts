@@ -94,7 +94,7 @@ describeWithNats("the list of members", () => {
   test("is heard again at once after a restart of the server", async () => {
     const connection = await connectTo(nats.url);
     const members = watcher(connection);
-    await nats.server.restart("SIGKILL");
+    await nats.restart("SIGKILL");
     await whenConnected(connection, false).then(() => whenConnected(connection));
     const worker = await joinWorker(nats.url, { models: [] });
     await until(members, (ids) => ids.includes(worker.id));
@@ -159,7 +159,7 @@ describeWithNats("beats", () => {
     const beats = createBeats(connection, { kind: "gateway", id: "me" }, clock);
     clock.advance(10_000);
     expect(beats.isAlive("worker", "other")).toBe(false);
-    await nats.server.restart();
+    await nats.restart();
     await whenConnected(connection, false).then(() => whenConnected(connection));
     expect(beats.isAlive("worker", "other")).toBe(true);
     clock.advance(5_000);

@@ -17,8 +17,13 @@ test("what is long is compressed, and what is short is read by people", () => {
   expect(Buffer.from(encode({ a: 1 })).toString()).toBe('{"a":1}');
 });
 
-test.each([[""], ["{"], ["\u001F\u008B"], ["nothing that we write"]])("%j is not read", (text) => {
-  expect(() => decode(Buffer.from(text, "latin1"))).toThrow();
+test.each([
+  ["", "Unexpected end of JSON input"],
+  ["{", "JSON"],
+  ["\u001F\u008B", "unexpected end of file"],
+  ["nothing that we write", "is not valid JSON"],
+])("%j is not read", (text, why) => {
+  expect(() => decode(Buffer.from(text, "latin1"))).toThrow(why);
 });
 
 test("priorities have a class by their sign", () => {

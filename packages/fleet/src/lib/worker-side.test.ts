@@ -154,7 +154,7 @@ describeWithNats("a worker in the fleet", () => {
       models: [fakeModel(name)],
       async answer(question) {
         if (question.kind === "describe") throw new WaggleError("not_found", "There is no such model.");
-        return { kind: "preflight", size: { promptTokens: 5, cachedTokens: 2 } as never };
+        return { kind: "preflight", size: { promptTokens: 5, cachedTokens: 2 } };
       },
     });
     const preflight = { kind: "preflight", model: name, job: {} as never } as const;

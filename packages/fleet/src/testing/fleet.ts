@@ -1,7 +1,10 @@
 // Owns what tests of the fleet have in common: a server for a file, members on it, and jobs and models that do as they are told.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { systemClock, type Clock } from "@waggle/async";
 import type { JobEvent } from "@waggle/engine";
-import { createProcessGroups, startNats, type NatsOptions, type NatsServer } from "@waggle/harness";
+import { createProcessGroups, startNats, type NatsServer } from "@waggle/harness";
 import type { GenerateSpec, JobFollower, JobSpec } from "@waggle/jobs";
 import { createLogger } from "@waggle/telemetry";
 import { afterAll, afterEach, beforeAll } from "vitest";
@@ -28,15 +31,31 @@ function closeLater(close: () => Promise<unknown>): void {
   opened.push(close);
 }
 
-/** A server of this file's own. */
-export function useNats(options?: NatsOptions): { readonly url: string; readonly server: NatsServer } {
+interface NatsOfFile {
+  readonly url: string;
+  readonly server: NatsServer;
+  /** Stops it and starts it again. */
+  restart(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/**
+ * A server of this file's own.
+ * @param config in nats-server's own format
+ */
+export function useNats({ folder, config }: { readonly folder?: string; readonly config?: string } = {}): NatsOfFile {
   let server: NatsServer | undefined;
+  const own = mkdtempSync(join(tmpdir(), "waggle-fleet-test-"));
   const there = (): NatsServer => {
     if (server === undefined) throw new Error("There is no NATS server yet");
     return server;
   };
   beforeAll(async () => {
-    server = await startNats(createProcessGroups("fleet-test"), options);
+    const configFile = join(own, "nats.conf");
+    writeFileSync(configFile, config ?? "");
+    server = await startNats(createProcessGroups("fleet-test"), {
+      configFile,
+      ...(folder === undefined ? {} : { folder }),
+    });
   });
   afterEach(async () => {
     // A test may have frozen or stopped it.
@@ -44,13 +63,20 @@ export function useNats(options?: NatsOptions): { readonly url: string; readonly
     await there().start();
     for (const close of opened.splice(0).toReversed()) await close();
   });
-  afterAll(async () => await server?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    rmSync(own, { recursive: true, force: true });
+  });
   return {
     get url() {
       return there().url;
     },
     get server() {
       return there();
+    },
+    async restart(signal) {
+      await there().stop(signal);
+      await there().start();
     },
   };
 }
@@ -178,13 +204,13 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
       };
     },
     async job(index = 0) {
-      while (jobs[index] === undefined) {
+      for (;;) {
+        const job = jobs[index];
+        if (job !== undefined) return job;
         await new Promise<void>((resolve) => {
           waiting.add(resolve);
         });
       }
-      waiting.clear();
-      return jobs[index] as LocalJob;
     },
     over() {
       running -= 1;
