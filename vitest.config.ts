@@ -19,6 +19,7 @@ const untimed = [
   "tests/command-line.test.ts",
   "tests/embeddings-rerank.test.ts",
   "tests/engine-process.test.ts",
+  "tests/gateway.test.ts",
   "tests/gpu-add.test.ts",
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",

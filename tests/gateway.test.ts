@@ -1,0 +1,158 @@
+// Shows with a real NATS, two workers and two gateways that a gateway is to its clients what a worker is.
+import { createProcessGroups, poll, startGateway, startNats, startWorker } from "@waggle/harness";
+import type { Gateway, NatsServer, Worker } from "@waggle/harness";
+import type { StreamEvent } from "@waggle/protocol";
+import { describeWithNats } from "@waggle/testing";
+import OpenAI, { NotFoundError } from "openai";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const groups = createProcessGroups("gateway");
+const stepMs = 10;
+
+/** Whole, or until an event fits. */
+async function read(
+  events: AsyncIterable<StreamEvent>,
+  fits = (_: StreamEvent): boolean => false,
+): Promise<StreamEvent[]> {
+  const all: StreamEvent[] = [];
+  for await (const event of events) {
+    all.push(event);
+    if (fits(event)) break;
+  }
+  return all;
+}
+
+function tokensOf(events: readonly StreamEvent[]): (readonly [number, string])[] {
+  return events.flatMap((event) => (event.type === "token" ? [[event.index, event.text] as const] : []));
+}
+
+describeWithNats("two gateways over two workers", () => {
+  let nats: NatsServer;
+  let workers: readonly Worker[];
+  let one: Gateway;
+  let other: Gateway;
+
+  async function start(id: string): Promise<Gateway> {
+    const gateway = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", id] });
+    await poll("both workers to be known", async () => (await gateway.client.health()).slots.total === 4, 30_000);
+    return gateway;
+  }
+
+  beforeAll(async () => {
+    nats = await startNats(groups);
+    const flags = ["--backend", "fake", "--fake-step-delay", `${stepMs}ms`, "--slots", "2", "--nats-url", nats.url];
+    workers = await Promise.all(
+      ["w1", "w2"].map((id) => startWorker(groups, { flags: [...flags, "--worker-id", id] })),
+    );
+    [one, other] = await Promise.all([start("g1"), start("g2")]);
+  });
+  afterAll(async () => {
+    groups.killAll();
+    await nats[Symbol.asyncDispose]();
+  });
+
+  async function busySlots(): Promise<number> {
+    const all = await Promise.all(workers.map(({ client }) => client.health()));
+    return all.reduce((sum, { slots }) => sum + slots.busy, 0);
+  }
+
+  test("a chat is streamed as by the worker itself, word for word", async () => {
+    const ask = async (baseURL: string): Promise<string> => {
+      const client = new OpenAI({ baseURL: `${baseURL}/v1`, apiKey: "none", maxRetries: 0 });
+      const stream = await client.chat.completions.create({
+        model: "waggle-fake",
+        messages: [{ role: "user", content: "[eog:12] tell me" }],
+        seed: 11,
+        stream: true,
+      });
+      let text = "";
+      for await (const { choices } of stream) text += choices[0]?.delta.content ?? "";
+      return text;
+    };
+    const [theirs, ours] = [await ask(workers[0]?.url ?? ""), await ask(one.url)];
+    expect(theirs.length).toBeGreaterThan(20);
+    expect(ours).toBe(theirs);
+  });
+
+  test("a model that nobody has is answered with those that there are", async () => {
+    const client = new OpenAI({ baseURL: `${one.url}/v1`, apiKey: "none", maxRetries: 0 });
+    const asking = client.completions.create({ model: "nope", prompt: "x" });
+    await expect(asking).rejects.toThrow("this fleet serves waggle-fake");
+    await expect(asking).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  test("a cancel frees the slot on the worker that has it", async () => {
+    const { job_id: id } = await one.client.createJob({ prompt: "[eog:2000] on and on" });
+    await read(one.client.streamJob(id), ({ type }) => type === "token");
+    expect(await busySlots()).toBe(1);
+    expect(await one.client.cancelJob(id)).toMatchObject({ state: "cancelled", cancelled_by: "client" });
+    expect(await busySlots()).toBe(0);
+  });
+
+  test("a client that leaves frees it as well", async () => {
+    const leaving = new AbortController();
+    const stream = one.client.inference({ prompt: "[eog:2000] on and on" }, { signal: leaving.signal });
+    await read(stream, ({ type }) => type === "token");
+    leaving.abort();
+    await poll("the slot to be free", async () => (await busySlots()) === 0, 10_000);
+  });
+
+  test("a session's next job ends the one at the other gateway first", async () => {
+    const old = await one.client.createJob({
+      prompt: "[eog:2000] on and on",
+      session_id: "s",
+      on_disconnect: "continue",
+    });
+    await read(one.client.streamJob(old.job_id), ({ type }) => type === "token");
+    const next = await read(other.client.inference({ prompt: "[eog:3] short", session_id: "s" }));
+    expect(next.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
+    expect(await one.client.job(old.job_id)).toMatchObject({ state: "cancelled", cancelled_by: "superseded" });
+    expect(await busySlots()).toBe(0);
+  });
+
+  test("a worker that is killed takes no stream with it", async () => {
+    const prompt = "[eog:120] a long tale";
+    const undisturbed = tokensOf(await read(one.client.inference({ prompt, seed: 5 })));
+    const streams = [0, 1, 2, 3].map(() => read(one.client.inference({ prompt, seed: 5 })));
+    await poll("all of them to run", async () => (await busySlots()) === 4, 10_000);
+    const [victim, ...left] = workers;
+    victim?.signal("SIGKILL");
+    await victim?.exited;
+    workers = left;
+    for (const events of await Promise.all(streams)) {
+      expect(tokensOf(events)).toEqual(undisturbed);
+      expect(events.at(-1)).toMatchObject({ type: "end" });
+    }
+  });
+
+  test("a gateway that leaves lets its streams end", async () => {
+    const leaving = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", "g3"] });
+    await poll("a worker to be known", async () => (await leaving.client.health()).slots.total > 0, 30_000);
+    const { job_id: id } = await leaving.client.createJob({ prompt: "[eog:80] a tale", seed: 5 });
+    let seen = false;
+    const reading = read(leaving.client.streamJob(id), ({ type }) => {
+      if (type === "token") seen = true;
+      return false;
+    });
+    await poll("its first token", () => seen, 10_000);
+    const exit = await leaving.stop(20_000);
+    expect(exit).toMatchObject({ code: 0 });
+    const events = await reading;
+    expect(tokensOf(events)).toHaveLength(80);
+    expect(events.at(-1)).toMatchObject({ type: "end" });
+  });
+
+  test("a gateway that is killed leaves its clients to the other one, which has the identical tail", async () => {
+    const prompt = "[eog:100] a long tale";
+    const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 5 })));
+    const { job_id: id } = await one.client.createJob({ prompt, seed: 5 });
+    const before = tokensOf(
+      await read(one.client.streamJob(id), (event) => event.type === "token" && event.index === 20),
+    );
+    one.signal("SIGKILL");
+    await one.exited;
+    const after = await read(other.client.streamJob(id, { after: before.length - 1 }));
+    expect([...before, ...tokensOf(after)]).toEqual(undisturbed);
+    expect(after.at(-1)).toMatchObject({ type: "end" });
+  });
+});
