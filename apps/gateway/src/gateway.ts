@@ -124,8 +124,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const forgetConnection = side.onConnection(() => {
     for (const host of models.hosts()) host.changed();
   });
-  side.onSupersede(async (client, sessionId) => {
-    const job = models.dispatcher.sessionJob(client, sessionId);
+  side.onSupersede(async (client, jobId) => {
+    const job = registry.get(client, jobId);
     if (job === undefined || hasEnded(job)) return;
     models.dispatcher.cancel(job, "superseded");
     await job.ended.promise;

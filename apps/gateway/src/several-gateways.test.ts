@@ -49,6 +49,15 @@ it("leaves another client's session of the same name alone, and the sessions of 
   expect(fleet.sessions.get("local s")).toEqual({ gateway: "g1", jobId: "b" });
 });
 
+it("leaves the session's newest job alone when an older one is to end", async () => {
+  for (const id of ["a", "b"]) await one.post("/v1/jobs", { prompt: "x", job_id: id, session_id: "s" });
+  await publishedJob(fleet, 1);
+  await fleet.side("g3").supersede({ gateway: "g1", jobId: "a" }, "local", 1_500);
+  expect(await statusOf(one, "b")).not.toMatchObject({ state: "cancelled" });
+  await fleet.side("g3").supersede({ gateway: "g1", jobId: "b" }, "local", 1_500);
+  expect(await statusOf(one, "b")).toMatchObject({ cancelled_by: "superseded" });
+});
+
 it("ends the session's job of a gateway that is gone by itself", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
   const old = await publishedJob(fleet);
@@ -81,6 +90,37 @@ it("gives a client that comes from another gateway the identical tail, and the i
   // The end comes under the number after the last token's.
   expect([...text.matchAll(/^id: (\d)/gm)].map(([, id]) => id)).toEqual(["1", "2", "3", "4"]);
   expect(fleet.records.get("local j")?.gateway).toBe("g2");
+});
+
+it("gives the same message and receipt, and no receipt where the beginning is not kept any more", async () => {
+  const messages = [{ role: "user", content: "x" }];
+  const sampling = { grammar: 'root ::= "ab"', logit_bias: { 1: 2 } };
+  await one.post("/v1/jobs", { messages, ...sampling, job_id: "j", on_disconnect: "continue" });
+  const job = await publishedJob(fleet);
+  const attempt = fleet.take(job, "w1");
+  attempt.start();
+  attempt.tokens("a", "b");
+  await until(() => expect(fleet.records.size).toBe(1));
+  expect(JSON.stringify(fleet.records.get("local j"))).not.toContain('"content"');
+  await statusOf(other, "j");
+  const late = createInlineGateway(fleet, { id: "g3" });
+  fleet.drop(job.id, 3);
+  await statusOf(late, "j");
+  attempt.tokens("c");
+  attempt.finish();
+  const [here, there, end] = [one, other, late].map(({ registry }) => registry.get("local", "j")?.log);
+  expect(there?.terminal).toMatchObject({ message: { content: "abc" }, receipt: expect.anything() as unknown });
+  const untimed = (log: typeof here): unknown => ({ ...log?.terminal, timings: undefined });
+  expect(untimed(there)).toEqual(untimed(here));
+  expect(end?.tokensFrom(1, 9).map(({ index, text }) => [index, text])).toEqual([
+    [1, "b"],
+    [2, "c"],
+  ]);
+  expect(end?.firstToken).toBe(1);
+  expect(end?.terminal).toMatchObject({ type: "end", finish_reason: "stop" });
+  expect(end?.terminal).not.toHaveProperty("receipt");
+  expect(end?.terminal).not.toHaveProperty("message");
+  await late.stop();
 });
 
 it("goes on with a job once, however many ask for it", async () => {

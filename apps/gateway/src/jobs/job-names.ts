@@ -2,8 +2,7 @@
 // nothing of it stays behind.
 import { fleetVersion } from "@waggle/fleet";
 import type { GatewaySide } from "@waggle/fleet";
-import { withoutContent } from "@waggle/jobs";
-import type { Job } from "@waggle/jobs";
+import type { GenerateSpec, Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
@@ -38,7 +37,7 @@ export function createJobNames({ side, gateway, log }: JobNamesOptions): JobName
     const { id, spec, callKey } = job;
     if (spec.kind !== "generate" || spec.choices > 1) return;
     const { scope } = spec;
-    const told = withoutContent(spec);
+    const told = recordedSpec(spec);
     try {
       await side.records.put({ version: fleetVersion, id, gateway, scope, spec: told, callKey, fleetIds: [fleetId] });
     } catch (error) {
@@ -79,4 +78,11 @@ export function createJobNames({ side, gateway, log }: JobNamesOptions): JobName
     // A record that stays is forgotten by its age.
     if (found !== undefined) await side.records.remove(client, job.id).catch(() => {});
   }
+}
+
+/** What its stream, its message and its receipt come from: all but what it was asked. */
+function recordedSpec(spec: GenerateSpec): GenerateSpec {
+  const isConversation = spec.prompt.kind === "messages";
+  const prompt = isConversation ? ({ kind: "messages", messages: [] } as const) : ({ kind: "text", text: "" } as const);
+  return { ...spec, prompt, stop: [], said: undefined };
 }

@@ -36,7 +36,7 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
       try {
         const before = await side.sessions.claim(client, sessionId, record);
         void job.ended.promise.then(() => side.sessions.release(client, sessionId, record));
-        if (before !== undefined && before.gateway !== gateway) await end(before, client, sessionId);
+        if (before !== undefined && before.gateway !== gateway) await end(before, client);
         return;
       } catch (error) {
         if (leftMs <= 0) throw WaggleError.from(error);
@@ -48,9 +48,9 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
   }
 
   /** A gateway that is gone has left its job to the workers. */
-  async function end(before: SessionRecord, client: string, sessionId: string): Promise<void> {
+  async function end(before: SessionRecord, client: string): Promise<void> {
     if (side.isAlive("gateway", before.gateway)) {
-      return await side.supersede(before.gateway, client, sessionId, supersedeTimeoutMs);
+      return await side.supersede(before, client, supersedeTimeoutMs);
     }
     const found = await side.records.get(client, before.jobId).catch(() => undefined);
     await Promise.all((found?.record.fleetIds ?? []).map((id) => side.cancel(id).catch(() => {})));

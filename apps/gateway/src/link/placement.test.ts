@@ -1,6 +1,6 @@
-import type { GenerateSpec, JobScope } from "@waggle/jobs";
+import type { GenerateSpec, Job, JobScope } from "@waggle/jobs";
 import { expect, it } from "vitest";
-import { affinityKeys } from "./placement.ts";
+import { affinityKeys, createPlacement } from "./placement.ts";
 
 function specOf(text: string, scope: Partial<JobScope> = {}): GenerateSpec {
   return {
@@ -25,4 +25,29 @@ it("puts the session first, and remembers no short beginning", () => {
   expect(affinityKeys(specOf("Be brief.", { sessionId: "s" }))).toHaveLength(1);
   const [session] = affinityKeys(specOf("Be brief.", { sessionId: "s" }));
   expect(affinityKeys(specOf(long, { sessionId: "s" }))[0]).toBe(session);
+});
+
+it("asks the worker that had it, while that is alive and serves the model, and takes no answer for a no", async () => {
+  const asked: (string | undefined)[] = [];
+  let alive = true;
+  let taken: boolean | undefined = true;
+  const placement = createPlacement({
+    isAlive: () => alive,
+    async ask(_, { worker }) {
+      asked.push(worker);
+      if (taken === undefined) throw new Error("It did not answer in time");
+      return await Promise.resolve({ kind: "offer", taken } as never);
+    },
+  });
+  const job = { spec: specOf("", { sessionId: "s" }) } as unknown as Job;
+  expect(await placement.choose(job, "f1", ["w1", "w2"])).toBeUndefined();
+  placement.ran(job, "w2");
+  expect(await placement.choose(job, "f2", ["w1", "w2"])).toBe("w2");
+  taken = undefined;
+  expect(await placement.choose(job, "f3", ["w1", "w2"])).toBeUndefined();
+  alive = false;
+  expect(await placement.choose(job, "f4", ["w1", "w2"])).toBeUndefined();
+  alive = true;
+  expect(await placement.choose(job, "f5", ["w1", "w3"])).toBeUndefined();
+  expect(asked).toEqual(["w2", "w2"]);
 });

@@ -24,7 +24,8 @@ export interface News {
 
 const nothing: News = { events: [], moved: false };
 
-export function createSequenceRecords(): SequenceRecords {
+/** @param anyFirst its first records may be too old to be there: its tokens begin with whichever comes first */
+export function createSequenceRecords(anyFirst = false): SequenceRecords {
   let worker: string | undefined;
   let file: FleetModelFile | undefined;
   let attempt: string | undefined;
@@ -61,6 +62,7 @@ export function createSequenceRecords(): SequenceRecords {
     if (ended) return false;
     switch (event.type) {
       case "token":
+        if (anyFirst && tokens === 0) tokens = event.index;
         if (event.index > tokens) throw new Error(`Token ${event.index} where ${tokens} was due`);
         if (event.index < tokens) return false;
         tokens += 1;

@@ -45,7 +45,7 @@ export function createSequenceRun(
     fleetId,
     adopted,
     fleetJob: fleetJobOf(fleetId, job, sequence, options),
-    records: createSequenceRecords(),
+    records: createSequenceRecords(adopted),
     handedOver: adopted,
     cancelled: false,
     cancelledAt: 0,

@@ -38,6 +38,8 @@ export interface FakeFleet {
   refuse(error: WaggleError | undefined): void;
   /** What workers answer; by default that all fits, and that they have room. */
   answer: (question: WorkerQuestion, worker: string | undefined) => WorkerAnswer | Promise<WorkerAnswer>;
+  /** As many of the job's first records are too old to be there. */
+  drop(jobId: string, records: number): void;
   side(gateway: string): GatewaySide;
   /** A worker takes the job. */
   take(job: FleetJob, worker: string): Attempt;
@@ -73,7 +75,7 @@ export function createFakeFleet(): FakeFleet {
   const revisions = new Map<string, number>();
   const logs = new Map<string, EventRecord[]>();
   const followers = new Map<string, Set<RecordFollower>>();
-  const superseders = new Map<string, (client: string, sessionId: string) => Promise<void>>();
+  const superseders = new Map<string, (client: string, jobId: string) => Promise<void>>();
   const memberListeners = new Set<() => void>();
   const connectionListeners = new Set<(up: boolean) => void>();
   let up = true;
@@ -166,6 +168,7 @@ export function createFakeFleet(): FakeFleet {
         record: (record) => write(job.id, record),
       };
     },
+    drop: (jobId, count) => void logs.set(jobId, (logs.get(jobId) ?? []).slice(count)),
     side(gateway) {
       gateways.add(gateway);
       return {
@@ -225,8 +228,8 @@ export function createFakeFleet(): FakeFleet {
             return await Promise.resolve();
           },
         },
-        async supersede(other, client, sessionId) {
-          await superseders.get(other)?.(client, sessionId);
+        async supersede({ gateway: other, jobId }, client) {
+          await superseders.get(other)?.(client, jobId);
         },
         onSupersede: (handler) => void superseders.set(gateway, handler),
         records: {

@@ -45,10 +45,10 @@ export interface GatewaySide {
     /** Unless another one has claimed it since. Never throws. */
     release(client: string, sessionId: string, record: SessionRecord): Promise<void>;
   };
-  /** Has another gateway end its job of that session; resolves when that is over, or nobody answers within the time. */
-  supersede(gateway: string, client: string, sessionId: string, timeoutMs: number): Promise<void>;
-  /** What other gateways ask of this one: ends the session's job, resolves when that is over. */
-  onSupersede(handler: (client: string, sessionId: string) => Promise<void>): void;
+  /** Has another gateway end that job of a session; resolves when that is over, or nobody answers within the time. */
+  supersede(record: SessionRecord, client: string, timeoutMs: number): Promise<void>;
+  /** What other gateways ask of this one: ends a session's job, resolves when that is over. */
+  onSupersede(handler: (client: string, jobId: string) => Promise<void>): void;
 
   /** Jobs as another gateway can go on with them. Each throws WaggleError unavailable. */
   readonly records: {

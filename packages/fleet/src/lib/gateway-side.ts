@@ -27,15 +27,15 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
   const members = createMembers(connection, { self, clock, log });
-  let supersede: ((client: string, sessionId: string) => Promise<void>) | undefined;
+  let supersede: ((client: string, jobId: string) => Promise<void>) | undefined;
 
   const forgetQuestions = connection.onChange((connected, first) => {
     if (connected === undefined || !first) return;
     connected.nc.subscribe(subjects.askGateway(id), {
       callback(error, message) {
         if (error !== null) return;
-        answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, sessionId }) => {
-          await supersede?.(client, sessionId);
+        answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId }) => {
+          await supersede?.(client, jobId);
           return { kind: "superseded" };
         });
       },
@@ -87,8 +87,8 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
       return (await ask<WorkerAnswer>(connection.use(), subject, question, timeoutMs)) as never;
     },
     sessions: createSessions(connection),
-    async supersede(gateway, client, sessionId, timeoutMs) {
-      const question: GatewayQuestion = { kind: "supersede", client, sessionId };
+    async supersede({ gateway, jobId }, client, timeoutMs) {
+      const question: GatewayQuestion = { kind: "supersede", client, jobId };
       // Who does not answer is gone, or slow to end it: the session goes on either way.
       await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs).catch(() => {});
     },

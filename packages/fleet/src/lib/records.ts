@@ -128,8 +128,8 @@ export type WorkerAnswer =
 
 /** Questions to a gateway. */
 export type GatewayQuestion =
-  /** End the session's job, another one has come; answered when it is over. */
-  { readonly kind: "supersede"; readonly client: string; readonly sessionId: string };
+  /** End this job, another one of its session has come; answered when it is over. */
+  { readonly kind: "supersede"; readonly client: string; readonly jobId: string };
 
 export type GatewayAnswer = { readonly kind: "superseded" } | { readonly kind: "failed"; readonly failure: JobFailure };
 

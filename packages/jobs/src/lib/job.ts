@@ -117,6 +117,10 @@ export interface Job {
   readonly uncachedTokens: number | undefined;
   /** What the ids of its tool calls have in common: no other job's have it. */
   readonly callKey: string;
+  /** It was accepted elsewhere, and is told again here. */
+  readonly adopted: boolean;
+  /** Of one that was adopted: the first of its tokens were too old to be told again. */
+  beginsLate: boolean;
   /** Resolves once the job has ended and everything that follows from it is done. */
   readonly ended: Deferred<void>;
   readonly timers: Map<JobTimer, TimerHandle>;

@@ -49,13 +49,16 @@ export interface NewJobOptions {
 
 export function createJob(spec: JobSpec, options: NewJobOptions): Job {
   const { uid, now, replayBufferBytes, phase, size, follower } = options;
+  const adopted = options.callKey !== undefined;
   const said = Array.from({ length: choicesOf(spec) }, () => saidBefore(spec));
   return {
     uid,
     id: spec.id ?? `job-${randomUUID()}`,
     spec,
     sessionKey: sessionKeyOf(spec.scope),
-    log: createReplayLog(replayBufferBytes, said[0]?.events),
+    log: createReplayLog(replayBufferBytes, adopted ? "any" : said[0]?.events),
+    adopted,
+    beginsLate: false,
     digests: createTextDigests(),
     vectors: [],
     promptLogprobs: [],

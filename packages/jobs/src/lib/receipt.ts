@@ -16,7 +16,10 @@ export interface Fingerprints {
 
 /** What the job says goes into its log; the end with its receipt. */
 export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): void {
-  if (event.type === "token") job.digests.add(event);
+  if (event.type === "token") {
+    if (job.adopted && job.log.nextToken === 0 && event.index > 0) job.beginsLate = true;
+    job.digests.add(event);
+  }
   job.log.append(toldOf(job, event, () => fingerprints(job)));
 }
 
@@ -26,9 +29,13 @@ function toldOf(job: Job, event: StreamEvent, fingerprints: () => Fingerprints):
   return file === undefined ? event : ({ ...event, model_file: file } as StreamEvent);
 }
 
-/** An embed job has said nothing, and has no receipt. */
-function withReceipt({ spec, digests }: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
+/** An embed job has said nothing, and has no receipt; of an answer whose beginning is not here nobody could sign for the whole. */
+function withReceipt({ spec, digests, beginsLate }: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
   if (spec.kind !== "generate") return end;
+  if (beginsLate) {
+    const { message: _, ...rest } = end;
+    return rest;
+  }
   const receipt: Receipt = {
     text_sha256: digests.sha256(0),
     model_file: fingerprints.modelFile ?? null,

@@ -44,9 +44,9 @@ export interface ReplayLog {
 
 /**
  * @param maxBytes what the token events may occupy; beyond it the oldest go, and a reader that still needs them is too slow
- * @param firstIndex of its first token event: those before it were told elsewhere
+ * @param firstIndex of its first token event: those before it were told elsewhere; "any": whatever it has
  */
-export function createReplayLog(maxBytes: number, firstIndex = 0): ReplayLog {
+export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0): ReplayLog {
   let waiting: ReplayLog["waiting"];
   let started: StartedEvent | undefined;
   let terminal: TerminalEvent | undefined;
@@ -54,11 +54,14 @@ export function createReplayLog(maxBytes: number, firstIndex = 0): ReplayLog {
   /** Entries of `tokens` that have been dropped but not yet cut off the array. */
   let dropped = 0;
   /** Index of tokens[0]. */
-  let base = firstIndex;
+  let base = firstIndex === "any" ? 0 : firstIndex;
+  let begun = firstIndex !== "any";
   let bytes = 0;
   const listeners = new Set<() => void>();
 
   function appendToken(event: TokenEvent): void {
+    if (!begun) base = event.index;
+    begun = true;
     const expected = base + tokens.length;
     if (event.index !== expected) throw new Error(`Token ${event.index} where ${expected} was due`);
     tokens.push(event);

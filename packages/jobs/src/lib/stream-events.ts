@@ -60,7 +60,7 @@ export function tokenEventOf(
     type: "token",
     ...streamKeys(job),
     // With several choices their tokens interleave, and the stream counts them all.
-    index: job.log.nextToken,
+    index: job.adopted && job.log.nextToken === 0 ? event.index : job.log.nextToken,
     text: event.text,
     ...partOf(event.part, `${job.callKey}${choice === 0 ? "" : `_${choice}`}`),
     t_ms: spokenMs,
