@@ -114,10 +114,8 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     one.heardAt = clock.now();
     try {
       const { events: told, moved } = records.take(record);
-      if (record.kind === "fence") {
-        options.placement.ran(job, record.worker);
-        if (records.file !== undefined) files.set(job, records.file);
-      }
+      if (record.kind === "fence") options.placement.ran(job, record.worker);
+      if (records.file !== undefined) files.set(job, records.file);
       if (moved) events.onMoved(uid);
       for (const event of told) tell(one, { ...event, jobId: uid });
     } catch (error) {

@@ -35,11 +35,14 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
   let vectors = 0;
   let ended = false;
 
+  function noteFile({ modelSha256, templateSha256, modelFile }: FleetModelFile): void {
+    file = { modelSha256, templateSha256, modelFile };
+  }
+
   function takeFence(record: Extract<EventRecord, { kind: "fence" }>): News {
-    const { modelSha256, templateSha256, modelFile } = record;
     const moved = tokens > 0 && record.attempt !== attempt;
     worker = record.worker;
-    file = { modelSha256, templateSha256, modelFile };
+    noteFile(record);
     attempt = record.attempt;
     serial = 0;
     return { events: [], moved };
@@ -99,7 +102,10 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
     take(record) {
       if (record.kind === "fence") return takeFence(record);
       if (!isNext(record)) return nothing;
-      if (record.kind === "said") return nothing;
+      if (record.kind === "said") {
+        noteFile(record);
+        return nothing;
+      }
       if (record.kind === "engine_lost") return { events: [], moved: tokens > 0 };
       return { events: record.events.filter(isNew), moved: false };
     },
