@@ -6,7 +6,7 @@ import { systemClock, type Clock } from "@waggle/async";
 import type { JobEvent } from "@waggle/engine";
 import { createProcessGroups, startNats, type NatsServer } from "@waggle/harness";
 import type { GenerateSpec, JobFollower, JobSpec } from "@waggle/jobs";
-import { createLogger } from "@waggle/telemetry";
+import { createLogger, type Logger } from "@waggle/telemetry";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { openConnection, type ConnectionOptions, type Connected, type FleetConnection } from "../lib/connection.ts";
 import {
@@ -22,7 +22,7 @@ import { createGatewaySide } from "../lib/gateway-side.ts";
 import type { GatewaySide } from "../lib/gateway-port.ts";
 import { createWorkerSide, type WorkerSide } from "../lib/worker-side.ts";
 
-export const silent = createLogger({ level: "silent", format: "json", name: "fleet-test" });
+export const silent: Logger = createLogger({ level: "silent", format: "json", name: "fleet-test" });
 
 /** What a test has opened, closed after it in reverse order. */
 const opened: (() => Promise<unknown>)[] = [];

@@ -25,6 +25,8 @@ export interface NatsOptions {
   readonly program?: string;
   /** Where streams are kept; by default a new one, which goes with the server. */
   readonly folder?: string;
+  /** What it listens on; loopback by default. */
+  readonly address?: string;
   /** A file in nats-server's own format, whose settings win over ours. */
   readonly configFile?: string;
 }
@@ -45,11 +47,11 @@ export interface NatsServer extends AsyncDisposable {
 
 /** Resolves when it takes connections. @throws NatsServerMissingError; Error with the end of its log when it leaves before */
 export async function startNats(groups: ProcessGroups, options: NatsOptions = {}): Promise<NatsServer> {
-  const { program = "nats-server", configFile } = options;
+  const { program = "nats-server", address = "127.0.0.1", configFile } = options;
   const ownFolder = mkdtempSync(join(tmpdir(), "waggle-nats-"));
   const folder = options.folder ?? ownFolder;
   const [port, monitor] = await freePorts();
-  const own = ["-js", "-sd", folder, "-a", "127.0.0.1", "-p", String(port), "-m", String(monitor)];
+  const own = ["-js", "-sd", folder, "-a", address, "-p", String(port), "-m", String(monitor)];
   const command = [program, ...own, ...(configFile === undefined ? [] : ["-c", configFile])] as const;
   const env = { ...process.env, PATH: [process.env["PATH"], ...moreFolders].join(delimiter) };
   let group: ProcessGroup | undefined;

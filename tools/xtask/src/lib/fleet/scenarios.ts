@@ -1,6 +1,17 @@
 // Owns what is done to a fleet, and what must hold: each scenario is a name, what it breaks, and a verdict.
-import { openStream, poll, stopwatch, type ProcessGroups } from "@waggle/harness";
 import { sleep } from "@waggle/async";
+import {
+  daemonCommand,
+  logged,
+  openStream,
+  poll,
+  startGateway,
+  startNats,
+  startWorker,
+  stopwatch,
+  type ProcessGroups,
+} from "@waggle/harness";
+import { createOtherMachine } from "./partition.ts";
 import { startFleet, type FleetStage, type WorkerPlan } from "./stage.ts";
 import { learnAnswers, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
 
@@ -176,6 +187,47 @@ const gatewayKilled: FleetScenario = {
   },
 };
 
+/** Long enough for the others to take its jobs over, and for the connection to be given up. */
+const cutOffMs = 14_000;
+
+const cutOff: FleetScenario = {
+  name: "cut-off",
+  what: "the network to a worker is cut for a while: others go on with its streams, and it finds that they have",
+  async run({ groups, seed, progress }) {
+    await using machine = await createOtherMachine();
+    if (machine === undefined) {
+      progress("NOT RUN: it takes a network namespace, which this process may not make");
+      return [];
+    }
+    const wanted = wantedOf(12, 500, seed);
+    const answers = await learnAnswers(groups, wanted);
+    await using nats = await startNats(groups, { address: "0.0.0.0" });
+    const flags = ["--backend", "fake", "--slots", "8", "--fake-step-delay", "20ms", "--worker-id"];
+    await using here = await startWorker(groups, { flags: [...flags, "here", "--nats-url", nats.url] });
+    const far = ["--nats-url", nats.url.replace("127.0.0.1", machine.ourAddress), "--nats-insecure"];
+    await using there = await startWorker(groups, {
+      command: machine.command(daemonCommand("worker")),
+      flags: [...flags, "there", ...far],
+    });
+    await using gateway = await startGateway(groups, { flags: ["--nats-url", nats.url] });
+    await poll("the gateway to know both workers", async () => (await gateway.client.health()).slots.total === 16);
+    const outcome = await runSwarm({ gateways: [gateway] }, wanted, answers, async () => {
+      await there.log.line("a job of its own", logged("stream_start"));
+      await sleep(1_000);
+      await machine.cut();
+      await sleep(cutOffMs);
+      await machine.mend();
+    });
+    progress(
+      `${outcome.whole} of ${outcome.requests} whole, longest pause of a stream ${seconds(outcome.longestPauseMs)}`,
+    );
+    await there.log.line("that it has lost its jobs", logged("fleet_job_lost_to_another_worker"), { limitMs: 30_000 });
+    const continued = here.log.lines.filter(logged("fleet_job_continued")).length;
+    progress(`the other worker went on with ${continued} of them`);
+    return continued > 0 ? outcome.wrong : [...outcome.wrong, "the other worker went on with none"];
+  },
+};
+
 async function wholeText(url: string, body: object): Promise<string> {
   const stream = await openStream({ url: `${url}/v1/inference`, body });
   const { how } = await stream.over;
@@ -183,7 +235,14 @@ async function wholeText(url: string, body: object): Promise<string> {
   return stream.judge.text;
 }
 
-export const fleetScenarios: readonly FleetScenario[] = [undisturbed, killed, natsRestarted, drained, gatewayKilled];
+export const fleetScenarios: readonly FleetScenario[] = [
+  undisturbed,
+  killed,
+  natsRestarted,
+  drained,
+  gatewayKilled,
+  cutOff,
+];
 
 function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(2)} s`;

@@ -32,7 +32,7 @@ export async function learnAnswers(groups: ProcessGroups, wanted: readonly Wante
 
 /** Asks all at the same time, half of them each gateway, and runs `meanwhile` until the last answer is there. */
 export async function runSwarm(
-  stage: FleetStage,
+  stage: Pick<FleetStage, "gateways">,
   wanted: readonly Wanted[],
   answers: readonly string[],
   meanwhile: (over: AbortSignal) => Promise<void> = async () => {},

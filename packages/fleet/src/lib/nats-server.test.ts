@@ -3,11 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createProcessGroups, isAlive, NatsServerMissingError, startNats } from "@waggle/harness";
 import { describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
-import { NatsServerMissingError, startNats } from "./nats.ts";
-import { createProcessGroups } from "./process-group.ts";
-import { isAlive } from "./processes.ts";
 
 const groups = createProcessGroups("nats-test");
 
