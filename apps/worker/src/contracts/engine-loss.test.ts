@@ -85,6 +85,22 @@ describe("a stream whose engine dies", () => {
     expect(resumed.map(({ tokens }) => tokens as number)).toEqual([expect.any(Number), expect.any(Number)]);
   });
 
+  test("goes on while its worker drains, which takes nothing else any more", async () => {
+    const gate = start();
+    const [job, silent] = [await submit(request), await submit({ prompt: "A" })];
+    await step(gate, 1);
+    while (job.log.nextToken === 0) await step(gate, 1);
+    worker.dispatcher.cancel(silent, "client");
+    const behind = [await submit({ prompt: "B" }), await submit({ prompt: "C" })].at(-1);
+    worker.host.refuse();
+    worker.kill();
+    expect(behind?.state.phase).toMatchObject({ name: "ended", outcome: { code: "unavailable" } });
+    worker.load();
+    gate.open();
+    expect(textOf(await readAll(job))).toBe(whole);
+    await worker.dispatcher.idle();
+  });
+
   test("ends with its error where it asked for that, and its neighbour goes on", async () => {
     const gate = start();
     const [strict, other] = [await submit({ ...request, on_engine_loss: "error" }), await submit(request)];

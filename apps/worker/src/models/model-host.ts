@@ -115,14 +115,13 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     model: () => name,
     observers: [...(options.observers ?? []), idleness],
   });
-  const isReady = (): boolean => !leaving && state.name === "ready" && engine?.ready === true;
   const dispatcher = createDispatcher({
     queue,
     registry,
     sessions,
     engine: {
       get ready() {
-        return isReady();
+        return state.name === "ready" && engine?.ready === true;
       },
       get slots() {
         return info?.slots ?? options.slots;
@@ -327,7 +326,8 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       stopLoading();
       // Who gave up has told everybody why, and that says more.
       if (state.name === "failed") return;
-      dispatcher.refuse(new WaggleError("unavailable", "Cannot run the job: the worker is leaving.", { retryAfterS }));
+      const refuse = engine === undefined ? dispatcher.refuse : dispatcher.drain;
+      refuse(new WaggleError("unavailable", "Cannot run the job: the worker is leaving.", { retryAfterS }));
     },
     abort() {
       stopLoading();

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answerGrammar } from "@waggle/chat-format";
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
-import type { Backend } from "@waggle/engine";
+import type { Backend, Token } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
 import { writeScriptedModel } from "@waggle/synth";
 import { resumeContract, type ResumableJob } from "@waggle/testing";
-import { afterAll } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "./load.ts";
 
@@ -58,3 +59,25 @@ async function loadScripted(): Promise<Backend> {
 }
 
 resumeContract("a model with a family's format", loadScripted, { alone: true, everyCut: 5, jobs });
+
+test("a job whose context has forgotten tokens draws the random numbers of its places in the whole text", async () => {
+  const backend = await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 });
+  const { tokens } = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
+  async function sampled(discarded: number): Promise<Token[]> {
+    const said = { ids: [], discarded, promptTokens: tokens.length };
+    const sampling = { ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }), seed: 3, said };
+    await backend.begin(0, 0, sampling);
+    const drawn: Token[] = [];
+    let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens, sample: true }]);
+    while (result?.kind === "token" && drawn.length < 8) {
+      drawn.push(result.token);
+      [result] = await backend.step([{ kind: "decode", slot: 0 }]);
+    }
+    await backend.end(0);
+    return drawn;
+  }
+  const [none, again, some] = [await sampled(0), await sampled(0), await sampled(5)];
+  await backend.dispose();
+  expect(again).toEqual(none);
+  expect(some).not.toEqual(none);
+});

@@ -43,7 +43,9 @@ export interface Dispatcher extends JobDispatcher {
   onModelChanged(): void;
   /** Takes jobs again after a `refuse`. */
   accept(): void;
-  /** Ends everything that has not begun, and refuses new jobs with this error from now on. */
+  /** As `refuse`, but what has spoken goes on when its engine dies: another one comes, and takes nothing else. */
+  drain(error: WaggleError): void;
+  /** Ends everything that waits, and refuses new jobs with this error from now on. */
   refuse(error: WaggleError): void;
   /** Ends everything: jobs with this error, submissions and queries that wait for the engine with one too. */
   abort(error: WaggleError): void;

@@ -24,7 +24,7 @@ import { record } from "./receipt.ts";
 import { reduce, type Effect, type JobEvent } from "./reduce.ts";
 import { noteSaid, saidBy } from "./said.ts";
 import { startSpecTimers } from "./spec-timers.ts";
-import { lossesAfter, mayBeginBeside } from "./suspicion.ts";
+import { hasRoomFor, lossesAfter } from "./suspicion.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 
@@ -56,6 +56,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const stillness = createIdleness(() => held.size === 0 && queries.waiting === 0);
   const { uidPrefix = "j" } = options;
   let refusal: WaggleError | undefined;
+  /** In spite of the refusal, what has spoken runs on the next engine. */
+  let draining = false;
   let serial = 0;
 
   // ---- what happens to a job ----------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
     const { replayBufferBytes } = limits;
     const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
-    const begins = waiting.next() === undefined && hasRoomFor(job);
+    const begins = waiting.next() === undefined && hasRoomFor(job, held, engine.slots);
     expectations.refuseLate(job, () => (begins ? 0 : waiting.forecast(job, old)));
     if (old === undefined) waiting.join(job);
     else waiting.replace(old, job);
@@ -216,16 +218,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function pump(): void {
     while (engine.ready && engine.full !== true) {
       const job = waiting.next();
-      if (job === undefined || !hasRoomFor(job)) return;
+      if (job === undefined || !hasRoomFor(job, held, engine.slots)) return;
       waiting.take();
       apply(job, { type: "submitted" });
       positions.changed();
     }
-  }
-
-  function hasRoomFor(job: Job): boolean {
-    const running = job.state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined);
-    return held.size + running.length <= engine.slots && mayBeginBeside(job, held.values());
   }
 
   function onEngineEvent(event: EngineEvent): void {
@@ -275,20 +272,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       apply(job, { type: "engine_lost", outcome: failureOf(error), at: clock.now() });
     }
     stillness.changed();
-    // Whoever refuses takes nothing from the queue any more, whatever engine comes.
-    if (refusal !== undefined) return endWaiting(refusal);
+    // Whoever refuses takes nothing else from the queue any more, whatever engine comes.
+    if (refusal !== undefined) endWaiting(refusal);
     for (const job of registry.liveJobs()) apply(job, { type: "loading" });
   }
 
   function onModelChanged(): void {
-    const message = "Cannot go on with the answer: another file has taken its model's place.";
-    for (const job of registry.liveJobs()) {
-      if (job.log.nextToken > 0) end(job, { type: "failed", code: "engine_failed", message });
-    }
+    const error = new WaggleError("engine_failed", "Cannot go on: another file has taken the model's place.");
+    for (const job of registry.liveJobs()) if (job.log.nextToken > 0) end(job, failureOf(error));
+  }
+
+  function refuse(error: WaggleError, sparing = false): void {
+    refusal = error;
+    draining = sparing;
+    endWaiting(error);
   }
 
   function endWaiting(error: WaggleError): void {
-    for (const job of registry.liveJobs()) if (isWaiting(job)) end(job, failureOf(error));
+    const goesOn = ({ log }: Job): boolean => draining && log.nextToken > 0;
+    for (const job of registry.liveJobs()) if (isWaiting(job) && !goesOn(job)) end(job, failureOf(error));
   }
 
   return {
@@ -311,12 +313,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     accept() {
       refusal = undefined;
     },
-    refuse(error) {
-      refusal = error;
-      endWaiting(error);
-    },
+    drain: (error) => refuse(error, true),
+    refuse,
     abort(error) {
       refusal = error;
+      draining = false;
       preflight.abandon();
       queries.abandon("the worker is leaving");
       endWaiting(error);

@@ -166,6 +166,25 @@ describe("a job", () => {
     expect(job.state).toMatchObject({ enginesLost: 2, phase: { name: "queued" } });
   });
 
+  it("of texts gets no further by computing the same ones again", () => {
+    const job = newJob();
+    const vector = (index: number): JobEvent => ({
+      type: "computed",
+      event: { type: "embedding", jobId: "j1", index, vector: [1], tokens: 1 },
+    });
+    const losses = [0, 1, 2].map((life) => {
+      apply(job, { type: "submitted" }, started(), vector(0), vector(1));
+      job.vectors.push([1], [1]);
+      apply(job, lost);
+      return [life, job.state.enginesLost];
+    });
+    expect(losses).toEqual([
+      [0, 0],
+      [1, 1],
+      [2, 2],
+    ]);
+  });
+
   it("that asked for it ends with its engine once it has spoken", () => {
     const job = newJob();
     job.spec = { ...job.spec, onEngineLoss: "error" } as JobSpec;

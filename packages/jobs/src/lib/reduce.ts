@@ -126,7 +126,7 @@ export function reduce(job: Job, event: JobEvent): Change {
       return phase.name === "running" || phase.name === "ending" ? speak(job, event) : unchanged(state);
     case "computed":
       return {
-        state: event.event.type === "embedding" ? { ...state, hasSpoken: true, enginesLost: 0 } : state,
+        state: isNewVector(job, event.event) ? { ...state, hasSpoken: true, enginesLost: 0 } : state,
         effects: [{ type: "keep", event: event.event }],
       };
     case "released":
@@ -329,6 +329,11 @@ function withSaid({ message }: SequenceState, token: TokenEvent): SequenceState[
   if (message === undefined) return undefined;
   const longer = withToken(message, token);
   return lengthOf(longer) > longestMessage ? undefined : longer;
+}
+
+/** A job of texts begins again with the first one: what it computes for the second time brings it no further. */
+function isNewVector({ vectors }: Job, event: ComputedEvent): boolean {
+  return event.type === "embedding" && event.index >= vectors.length;
 }
 
 /** Its stream has begun, here or elsewhere. */

@@ -33,3 +33,9 @@ export function mayBeginBeside({ state }: Pick<Job, "state">, others: Iterable<P
   }
   return true;
 }
+
+/** @param held what the engine holds, by sequence */
+export function hasRoomFor(job: Job, held: ReadonlyMap<string, Job>, slots: number): boolean {
+  const running = job.state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined);
+  return held.size + running.length <= slots && mayBeginBeside(job, held.values());
+}

@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 export interface Operator {
   crash(): void;
   load(): void;
-  /** Refuse new jobs and end those that wait: the first half of a drain. */
+  /** Refuse new jobs and end those that have not begun: the first half of a drain. */
   refuse(): void;
   abort(): void;
   /** The engine is there. */
@@ -30,7 +30,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       const before = rules.live.map((witness) => ({ witness, fate: fateOf(witness.job) }));
       for (const { witness, fate } of before) {
         if (fate === "fails") witness.reasons.add("engine_failed");
-        else if (world.refusing) witness.reasons.add("unavailable");
+        else if (world.refusing && fate !== "goes on") witness.reasons.add("unavailable");
         if (fate === "goes on") count("streams that lost their engine");
       }
       const backend = worker.backend();
@@ -39,7 +39,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
       wire.cut();
       void backend.dispose();
       for (const { witness, fate } of before) {
-        const ends = fate === "ends" || fate === "fails" || world.refusing;
+        const ends = fate === "ends" || fate === "fails" || (world.refusing && fate !== "goes on");
         if (ends && witness.outcome === undefined) fault(`${nameOf(witness)} outlives its engine`);
         if (!ends && witness.outcome !== undefined) fault(`${nameOf(witness)} does not outlive its engine`);
       }
@@ -53,7 +53,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
     refuse() {
       note("refuse new jobs");
       world.refusing = true;
-      const waiting = rules.live.filter(({ job }) => isWaiting(job));
+      const waiting = rules.live.filter(({ job }) => isWaiting(job) && job.log.nextToken === 0);
       for (const { reasons } of waiting) reasons.add("unavailable");
       host.refuse();
       for (const witness of waiting) {
@@ -86,10 +86,10 @@ type Fate = "waits" | "begins again" | "goes on" | "ends" | "fails";
 /** What becomes of a job whose engine dies. */
 function fateOf(job: Job): Fate {
   const { phase, hasSpoken, enginesLost } = job.state;
-  if (isWaiting(job)) return "waits";
+  const said = job.log.nextToken > 0;
+  if (isWaiting(job)) return said ? "goes on" : "waits";
   if (phase.name !== "running") return "ends";
   const isPoison = !hasSpoken && enginesLost === 2;
-  const said = job.log.nextToken > 0;
   const refuses = job.spec.kind === "generate" && job.spec.onEngineLoss === "error";
   if (isPoison || (said && refuses)) return "fails";
   return said ? "goes on" : "begins again";
