@@ -20,6 +20,7 @@ const untimed = [
   "tests/embeddings-rerank.test.ts",
   "tests/engine-process.test.ts",
   "tests/gateway.test.ts",
+  "tests/fleet-permissions.test.ts",
   "tests/gpu-add.test.ts",
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",

@@ -29,6 +29,8 @@ export interface NatsOptions {
   readonly address?: string;
   /** A file in nats-server's own format, whose settings win over ours. */
   readonly configFile?: string;
+  /** Beside this process's own: a configuration may name variables. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export interface NatsServer extends AsyncDisposable {
@@ -53,7 +55,7 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
   const [port, monitor] = await freePorts();
   const own = ["-js", "-sd", folder, "-a", address, "-p", String(port), "-m", String(monitor)];
   const command = [program, ...own, ...(configFile === undefined ? [] : ["-c", configFile])] as const;
-  const env = { ...process.env, PATH: [process.env["PATH"], ...moreFolders].join(delimiter) };
+  const env = { ...process.env, ...options.env, PATH: [process.env["PATH"], ...moreFolders].join(delimiter) };
   let group: ProcessGroup | undefined;
 
   async function start(): Promise<void> {

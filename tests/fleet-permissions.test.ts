@@ -1,0 +1,82 @@
+// Shows that each role of a fleet gets along with the permissions that packaging/nats/fleet.conf gives it: streams, sessions across gateways, handing over, adopting.
+import { join } from "node:path";
+import {
+  createProcessGroups,
+  openStream,
+  poll,
+  startDaemon,
+  startGateway,
+  startNats,
+  startWorker,
+} from "@waggle/harness";
+import type { DaemonSpec } from "@waggle/harness";
+import { describeWithNats } from "@waggle/testing";
+import { afterAll, expect, test } from "vitest";
+
+const groups = createProcessGroups("permissions");
+afterAll(() => groups.killAll());
+
+const configFile = join(import.meta.dirname, "..", "packaging", "nats", "fleet.conf");
+const passwords = { worker: "one", gateway: "two", hive: "three" };
+
+describeWithNats("a fleet whose members may do no more than they need", () => {
+  test("does all that a fleet does, and is refused nothing", async () => {
+    const refused = new Set<string>();
+    const env = Object.fromEntries(
+      Object.entries(passwords).map(([role, word]) => [`WAGGLE_${role.toUpperCase()}_PASSWORD`, word]),
+    );
+    await using nats = await startNats(groups, { configFile, env });
+    const as = (role: keyof typeof passwords): Pick<DaemonSpec, "flags" | "onLogLine"> => ({
+      flags: ["--nats-url", nats.url.replace("//", `//${role}:${passwords[role]}@`), "--log-level", "debug"],
+      onLogLine(line) {
+        for (const [violation] of line.matchAll(/Permissions Violation for \w+ to [^ ]*/g))
+          refused.add(`${role}: ${violation}`);
+      },
+    });
+    const worker = as("worker");
+    const fake = ["--backend", "fake", "--slots", "2", "--fake-step-delay", "20ms", "--worker-id"];
+    const workers = await Promise.all(
+      ["w1", "w2"].map((id) => startWorker(groups, { ...worker, flags: [...fake, id, ...worker.flags] })),
+    );
+    const [one, other] = await Promise.all([startGateway(groups, as("gateway")), startGateway(groups, as("gateway"))]);
+    for (const { client } of [one, other]) {
+      await poll("both workers to be known", async () => (await client.health()).slots.total === 4, 30_000);
+    }
+
+    const held = await openStream({
+      url: `${one.url}/v1/inference`,
+      body: { prompt: "a", max_tokens: 4_000, session_id: "s" },
+    });
+    await held.event("its first token", ({ type }) => type === "token");
+    const next = await openStream({
+      url: `${other.url}/v1/inference`,
+      body: { prompt: "b", max_tokens: 5, session_id: "s" },
+    });
+    expect((await held.over).how).toBe("complete");
+    expect(held.judge.terminal).toMatchObject({ cancelled_by: "superseded" });
+    expect((await next.over).how).toBe("complete");
+
+    const { job_id: id } = await one.client.createJob({ prompt: "c", max_tokens: 150 });
+    const cut = await openStream({ url: `${one.url}/v1/jobs/${id}/stream` });
+    await cut.event("its first token", ({ type }) => type === "token");
+    const [first] = workers;
+    first?.signal("SIGTERM");
+    await first?.exited;
+    await cut.nextToken();
+    await one[Symbol.asyncDispose]();
+    const rest = await openStream({ url: `${other.url}/v1/jobs/${id}/stream`, after: cut.judge.tokens.length - 1 });
+    expect((await rest.over).how).toBe("complete");
+    expect([...cut.judge.problems, ...rest.judge.problems]).toEqual([]);
+
+    const hive = await startDaemon(groups, {
+      name: "hive",
+      ...as("hive"),
+      flags: ["--port", "0", "--log-format", "json", ...as("hive").flags],
+    });
+    const { url } = await hive.line("listening");
+    await poll("the hive to know the worker", async () =>
+      (await (await fetch(`${url}/v1/workers`)).text()).includes('"w2"'),
+    );
+    expect([...refused]).toEqual([]);
+  });
+});
