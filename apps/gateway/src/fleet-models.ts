@@ -33,14 +33,14 @@ export function createFleetModels({ side, catalogue, createHost }: FleetModelsOp
     return known;
   }
 
-  /** What waits would hope in vain: it is refused while there is nobody to hope for. */
+  /** What waits would hope in vain: it is refused while there is nobody to hope for. While NATS is away for a moment, the model's host knows how long to hope. */
   function requireReach(name: string): FleetHost {
-    if (!side.connected) {
+    const model = findNamed(catalogue.models(), name);
+    if (model === undefined && !side.connected) {
       const why = "the gateway has no connection to NATS";
       throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`, { retryAfterS });
     }
-    const model = findNamed(catalogue.models(), name);
-    if (model === undefined || model.workers.length === 0) {
+    if (model === undefined || (side.connected && model.workers.length === 0)) {
       throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`, { retryAfterS });
     }
     return hostOf(model.name);

@@ -127,20 +127,28 @@ it("ends a job whose worker is gone when no other goes on for two minutes", asyn
   });
 });
 
-it("refuses what comes while NATS is away, and goes on with what was there when it is back in time", async () => {
+it("keeps what comes while NATS is away, and goes on with what was there, when it is back in time", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();
   attempt.tokens("a");
   fleet.connect(false);
-  const refused = await gateway.post("/v1/jobs", { prompt: "x" });
-  expect(refused.headers.get("retry-after")).not.toBeNull();
-  expect(await errorOf(refused)).toMatchObject({ status: 503, message: expect.stringContaining("NATS") as string });
+  expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "late" })).status).toBe(202);
   gateway.clock.advance(29_000);
   fleet.connect(true);
   attempt.tokens("b");
   attempt.finish();
   expect(tokensOf("j")).toHaveLength(2);
+  expect((await publishedJob(fleet, 1)).clientJob.id).toBe("late");
+});
+
+it("refuses what comes when NATS has been away for half a minute", async () => {
+  fleet.connect(false);
+  expect((await gateway.post("/v1/jobs", { prompt: "x", job_id: "hopes" })).status).toBe(202);
+  gateway.clock.advance(31_000);
+  const refused = await gateway.post("/v1/jobs", { prompt: "x" });
+  expect(refused.headers.get("retry-after")).not.toBeNull();
+  expect(await errorOf(refused)).toMatchObject({ status: 503, message: expect.stringContaining("NATS") as string });
 });
 
 it("ends what runs and what waits when NATS is away for half a minute, and takes jobs again when it is back", async () => {
