@@ -36,7 +36,12 @@ const untimed = [
 ];
 
 /** What takes minutes by its nature: everything that a fault, a hostile client or a cheating worker can do. */
-const attacks = ["tests/chaos.test.ts", "tests/hostile.test.ts", "tests/worker-test.test.ts"];
+const attacks = [
+  "tests/chaos.test.ts",
+  "tests/fleet-chaos.test.ts",
+  "tests/hostile.test.ts",
+  "tests/worker-test.test.ts",
+];
 
 /** Daemons start from a build twice as fast as from source. */
 const builtDaemons = { globalSetup: ["tests/support/build-daemons.ts"], env: { WAGGLE_DAEMONS: "build" } };
