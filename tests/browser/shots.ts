@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createProcessGroups, startGateway, startNats, startWorker } from "@waggle/harness";
 import { shapeNamed, writeRandomModel } from "@waggle/synth";
 import type { Page } from "playwright-core";
 import { killDaemons, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
@@ -90,6 +91,31 @@ async function photographChat(page: Page): Promise<void> {
   await photograph(page, "chat", false);
 }
 
+/** The hive's page over a fleet: two gateways, and three workers that take their jobs from it. */
+async function photographFleet(): Promise<void> {
+  const groups = createProcessGroups("shots");
+  const resting = new AbortController();
+  try {
+    await using nats = await startNats(groups);
+    const fleet = ["--nats-url", nats.url];
+    const hive = await spawnDaemon("hive", ["--port", "0", ...fleet]);
+    const gateways = await Promise.all(
+      ["gate-1", "gate-2"].map((id) => startGateway(groups, { flags: [...fleet, "--gateway-id", id] })),
+    );
+    for (const id of ["bee-1", "bee-2", "bee-3"])
+      await startWorker(groups, { flags: [...fleet, "--worker-id", id, "--threads", "1"] });
+    const { page } = await visit(browser, hive.url, { viewport: wide });
+    const work = gateways.map(({ url }) => keepBusy(url, [3, 5, 8], resting.signal));
+    await page.waitForTimeout(workMs);
+    await photograph(page, "fleet", true);
+    resting.abort();
+    await Promise.all(work);
+  } finally {
+    resting.abort();
+    groups.killAll();
+  }
+}
+
 await buildPages();
 await mkdir(folder, { recursive: true });
 const scratch = await mkdtemp(join(tmpdir(), "waggle-shots-"));
@@ -116,6 +142,8 @@ try {
   await photograph(hivePage.page, "hive", true);
   resting.abort();
   await work;
+  await killDaemons();
+  await photographFleet();
 } finally {
   resting.abort();
   await browser.close();
