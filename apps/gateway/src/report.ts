@@ -118,6 +118,8 @@ export function createReport(options: ReportOptions): Report {
     collect(metrics, streams) {
       metrics.setState(state.name, WorkerStateSchema.options);
       metrics.streamsOpen.set(streams.open);
+      metrics.fleetConnected.set(Number(side.connected));
+      metrics.fleetJobs.set(models.hosts().reduce((sum, { link }) => sum + link.running, 0));
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);
       metrics.resetModelGauges();

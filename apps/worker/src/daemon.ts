@@ -79,6 +79,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ...options,
     specs,
     budget,
+    onCollect: () => fleet?.collect(),
     observers: [{ started() {}, tokensCame() {}, ended: () => fleet?.look() }],
     keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? server.url,
@@ -137,7 +138,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     prefixFolder?.close();
     throw error;
   });
-  const fleet = await joinFleet({ config, worker, log, clock }).catch(async (error: unknown) => {
+  const fleet = await joinFleet({ config, worker, log, metrics, clock }).catch(async (error: unknown) => {
     prefixFolder?.close();
     await server.close();
     throw error;

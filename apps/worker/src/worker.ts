@@ -36,6 +36,8 @@ export interface WorkerOptions extends Pick<
   readonly clock: Clock;
   /** Follow the lives of all jobs. */
   readonly observers?: readonly JobObserver[] | undefined;
+  /** Metrics are about to be read. */
+  readonly onCollect?: (() => void) | undefined;
   readonly tokens: () => TokenTable;
   /** Where others reach it; asked only once it listens. */
   readonly url: () => string;
@@ -122,7 +124,10 @@ export function createWorker(options: WorkerOptions): Worker {
     view: {
       ...report,
       openApi: () => workerOpenApi(config.version),
-      collect: () => report.collect(metrics, app.streams),
+      collect() {
+        report.collect(metrics, app.streams);
+        options.onCollect?.();
+      },
     },
   });
 

@@ -13,7 +13,7 @@ import type { ModelEntry } from "../models/model-entry.ts";
 import type { Models } from "../models/models.ts";
 import type { Report } from "../report.ts";
 
-export interface FleetPortOptions {
+export interface FleetPortOptions extends Pick<WorkerPort, "moved"> {
   readonly id: string;
   readonly version: string;
   readonly models: Models;
@@ -24,7 +24,7 @@ export interface FleetPortOptions {
 /** Which answers it gives depends on nothing else. */
 const fakeSha256 = createHash("sha256").update("waggle's fake backend").digest("hex");
 
-export function createFleetPort({ id, version, models, served, report }: FleetPortOptions): WorkerPort {
+export function createFleetPort({ id, version, models, served, report, moved }: FleetPortOptions): WorkerPort {
   let sequence = 0;
   const heartbeat = report.heartbeats();
 
@@ -96,6 +96,7 @@ export function createFleetPort({ id, version, models, served, report }: FleetPo
   return {
     id,
     version,
+    moved,
     member: () => ({
       kind: "worker",
       id,

@@ -1,6 +1,6 @@
 // Owns the worker's membership of a fleet: NATS's library is loaded only by who has one.
 import type { Clock } from "@waggle/async";
-import type { Logger } from "@waggle/telemetry";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import type { Worker } from "../worker.ts";
 
@@ -9,6 +9,8 @@ interface FleetMembership {
   look(): void;
   /** What this worker offers is different now. */
   changed(): void;
+  /** Brings its gauges up to date. */
+  collect(): void;
   /** Takes nothing new, and hands over what another worker can go on with. */
   leave(): Promise<void>;
   close(): Promise<void>;
@@ -18,6 +20,7 @@ export interface JoinFleetOptions {
   readonly config: WorkerConfig;
   readonly worker: Pick<Worker, "models" | "report" | "served">;
   readonly log: Logger;
+  readonly metrics: WorkerMetrics;
   readonly clock: Clock;
 }
 
@@ -26,6 +29,7 @@ export async function joinFleet({
   config,
   worker,
   log,
+  metrics,
   clock,
 }: JoinFleetOptions): Promise<FleetMembership | undefined> {
   const { natsUrl, natsCreds, natsInsecure, workerId, version } = config;
@@ -42,7 +46,7 @@ export async function joinFleet({
   });
   const side = createWorkerSide({
     connection,
-    port: createFleetPort({ id: workerId, version, ...worker }),
+    port: createFleetPort({ id: workerId, version, ...worker, moved: (how) => metrics.fleetMoves.inc({ how }) }),
     clock,
     log,
   });
@@ -50,6 +54,10 @@ export async function joinFleet({
     // The dispatcher frees the slot right after it has said that the job has ended.
     look: () => queueMicrotask(side.look),
     changed: side.changed,
+    collect() {
+      metrics.fleetConnected.set(Number(connection.connected));
+      metrics.fleetJobs.set(side.running);
+    },
     leave: side.leave,
     async close() {
       await side.close();

@@ -12,7 +12,7 @@ import { createEventWriter, type EventWriter } from "./event-writer.ts";
 import type { TakenJob } from "./job-queue.ts";
 import { subjects } from "./names.ts";
 import type { FleetJob } from "./records.ts";
-import type { RunnableModel } from "./worker-port.ts";
+import type { Move, RunnableModel } from "./worker-port.ts";
 
 /** How often NATS hears that the job is being worked on; it waits for five seconds. */
 const workingIntervalMs = 2_000;
@@ -34,6 +34,7 @@ export interface FleetRunOptions {
   readonly connection: FleetConnection;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly onMoved: (how: Move) => void;
   /** It can be taken again after so long; `refused`: this worker had better leave it to another one. Called before `onGone`. */
   readonly onGivenBack: (afterMs: number, refused: boolean) => void;
   /** This worker has nothing to do with it any more. */
@@ -126,6 +127,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       after: history.last,
       fence: { kind: "fence", attempt, worker: options.worker, ...model.file() },
       onLost() {
+        options.onMoved("lost");
         log.info("fleet_job_lost_to_another_worker");
         ended = true;
         local?.cancel();
@@ -140,7 +142,9 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     ({ events } = history.said);
     for (const id of history.said.ids) ids.push(id);
     ({ silentDeaths } = history);
-    if (events > 0) log.info({ tokens: ids.length }, "fleet_job_continued");
+    if (events === 0) return;
+    options.onMoved("continued");
+    log.info({ tokens: ids.length }, "fleet_job_continued");
   }
 
   async function run(history: JobHistory): Promise<void> {
@@ -250,6 +254,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     async handOver() {
       // Its end is being told.
       if (ended) return await within(whenGone, handOverTimeoutMs);
+      options.onMoved("handed_over");
       log.info({ tokens: ids.length }, "fleet_job_handed_over");
       await leaveToOthers(0);
     },

@@ -93,7 +93,7 @@ describeWithNats("a job whose worker is lost", () => {
     const old = await frozen.job();
     tell(old, 0);
     const sibling = fakeModel(name);
-    await joinWorker(nats.url, { models: [sibling] });
+    const other = await joinWorker(nats.url, { models: [sibling] });
     const resumed = await sibling.job();
     expect(saidTo(resumed)).toEqual({ ids: [100], events: 1 });
     tell(resumed, 1);
@@ -107,6 +107,7 @@ describeWithNats("a job whose worker is lost", () => {
     expect(heard.tokens()).toEqual([100, 101, 102]);
     expect(heard.events().filter(({ type }) => type === "token")).toHaveLength(3);
     expect(sibling.jobs).toHaveLength(1);
+    expect([worker.moves, other.moves]).toEqual([["lost"], ["continued"]]);
   });
 
   test("is whole when NATS is killed and comes back in the middle", async () => {

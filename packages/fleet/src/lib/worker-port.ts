@@ -2,6 +2,9 @@
 import type { JobFollower, JobSpec } from "@waggle/jobs";
 import type { FleetModelFile, WorkerAnswer, WorkerMember, WorkerQuestion } from "./records.ts";
 
+/** A job changes hands: this worker goes on with what another one has said, hands its own over, or finds that another one has it. */
+export type Move = "continued" | "handed_over" | "lost";
+
 export interface WorkerPort {
   readonly id: string;
   readonly version: string;
@@ -9,6 +12,8 @@ export interface WorkerPort {
   member(): Omit<WorkerMember, "version" | "takesJobs">;
   /** Those that are loaded and take jobs. */
   models(): readonly RunnableModel[];
+  /** Called at once each time, and must not throw. */
+  moved(how: Move): void;
   /** All but an offer. @throws WaggleError */
   answer(question: Exclude<WorkerQuestion, { kind: "offer" }>): Promise<WorkerAnswer>;
 }

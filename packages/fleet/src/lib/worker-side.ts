@@ -200,6 +200,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       connection,
       clock,
       log,
+      onMoved: port.moved,
       onGivenBack(afterMs, refused) {
         if (refused) refusedUntil.set(model.name, clock.now() + afterMs + othersFirstMs);
         // Nobody else says that it is there again; who waits for the next tick may always come second.

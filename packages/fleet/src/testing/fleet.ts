@@ -17,7 +17,7 @@ import {
   type GatewayMember,
 } from "../lib/records.ts";
 import { subjects } from "../lib/names.ts";
-import type { RunnableModel, WorkerPort } from "../lib/worker-port.ts";
+import type { Move, RunnableModel, WorkerPort } from "../lib/worker-port.ts";
 import { createGatewaySide } from "../lib/gateway-side.ts";
 import type { GatewaySide } from "../lib/gateway-port.ts";
 import { createWorkerSide, type WorkerSide } from "../lib/worker-side.ts";
@@ -222,6 +222,8 @@ export interface FakeWorker {
   readonly id: string;
   readonly side: WorkerSide;
   readonly connection: FleetConnection;
+  /** How jobs have changed hands here. */
+  readonly moves: readonly Move[];
   /** As a killed process leaves: without a word. */
   vanish(): Promise<void>;
 }
@@ -236,6 +238,7 @@ export interface FakeWorkerOptions {
 export async function joinWorker(url: string, options: FakeWorkerOptions): Promise<FakeWorker> {
   const { id = unique("worker"), models, clock = systemClock } = options;
   const connection = await connectTo(url);
+  const moves: Move[] = [];
   const side = createWorkerSide({
     connection,
     clock,
@@ -258,6 +261,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
         })),
       }),
       models: () => models,
+      moved: (how) => moves.push(how),
       answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
     },
   });
@@ -278,6 +282,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
     id,
     side,
     connection,
+    moves,
     async vanish() {
       gone = true;
       await connection.close();

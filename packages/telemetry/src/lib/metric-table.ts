@@ -67,6 +67,9 @@ export const metricTable = {
   ]),
   engineStarts: ofModel.counter("engine_starts_total", "Engine processes started."),
   engineDeaths: ofModel.counter("engine_deaths_total", "Engine processes that died or were killed.", ["reason"]),
+  fleetMoves: counter("fleet_moves_total", "Jobs of the fleet that changed hands, by how this worker took part.", [
+    "how",
+  ]),
   heartbeats: counter("heartbeats_total", "Heartbeats to the hive, by how they went.", ["outcome"]),
   stateTransitions: counter("state_transitions_total", "State changes of each state machine.", [
     "machine",
@@ -94,6 +97,8 @@ export const metricTable = {
   slotsTotal: ofModel.gauge("slots_total", "Slots."),
   queueDepth: ofModel.gauge("queue_depth", "Jobs waiting for a slot."),
   queueCapacity: ofModel.gauge("queue_capacity", "Most jobs that may wait."),
+  fleetConnected: gauge("fleet_connected", "1 while the fleet's NATS can be reached; 0 while not, or without a fleet."),
+  fleetJobs: gauge("fleet_jobs", "Jobs of the fleet that run here; at a gateway its own ones in the fleet."),
   streamsOpen: gauge("streams_open", "Readers connected to a stream."),
   jobsRegistered: gauge("jobs_registered", "Jobs known: waiting, running, and ended ones kept for replay."),
   replayBytes: gauge("replay_bytes", "Bytes held for replay, over all jobs."),
