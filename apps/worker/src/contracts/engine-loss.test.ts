@@ -101,6 +101,26 @@ describe("a stream whose engine dies", () => {
     await worker.dispatcher.idle();
   });
 
+  test("lets nobody begin while its worker drains in the place of one that waited for room", async () => {
+    const gate = start();
+    const job = await submit(request);
+    await step(gate, 1);
+    const spec = generateSpecOf(GenerateRequestSchema.parse(request), {
+      client: "a",
+      trace: "t",
+      model: "waggle-fake",
+      direct: false,
+    });
+    const wide = await worker.dispatcher.submit({ ...spec, choices: 2, onDisconnect: "continue" });
+    const behind = await submit({ prompt: "B" });
+    worker.host.refuse();
+    for (const refused of [wide, behind]) {
+      expect(refused.state.phase).toMatchObject({ name: "ended", outcome: { code: "unavailable" } });
+    }
+    gate.open();
+    expect(textOf(await readAll(job))).toBe(whole);
+  });
+
   test("ends with its error where it asked for that, and its neighbour goes on", async () => {
     const gate = start();
     const [strict, other] = [await submit({ ...request, on_engine_loss: "error" }), await submit(request)];

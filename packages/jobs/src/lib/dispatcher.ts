@@ -290,7 +290,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function endWaiting(error: WaggleError): void {
     const goesOn = ({ log }: Job): boolean => draining && log.nextToken > 0;
-    for (const job of registry.liveJobs()) if (isWaiting(job) && !goesOn(job)) end(job, failureOf(error));
+    const event = { type: "end", outcome: failureOf(error), at: clock.now() } as const;
+    // All of them before anybody gets a slot: who stands behind one that waited for room would have it, and is refused as well.
+    for (const job of registry.liveJobs()) if (isWaiting(job) && !goesOn(job)) apply(job, event);
+    pump();
   }
 
   return {
