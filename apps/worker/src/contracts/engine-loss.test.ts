@@ -214,6 +214,46 @@ describe("a job that kills its engines", () => {
     expect(worker.host.deaths).toBe(deaths);
   });
 
+  test("waits for those that had spoken, however old it is, and they do not wait for its prompt", async () => {
+    const gate = start();
+    const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
+    const speaking = await submit({ prompt: "B", max_tokens: 60 });
+    while (speaking.log.nextToken === 0) await step(gate, 1);
+    expect(suspect.log.nextToken, "its prompt takes longer").toBe(0);
+    replaceEngine();
+    expect([suspect, speaking].map(({ state }) => state.phase.name)).toEqual(["queued", "running"]);
+    while (!speaking.state.hasSpoken) await step(gate, 1);
+    expect(suspect.state.phase.name).toBe("running");
+    gate.open();
+    for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
+  });
+
+  test("waits to be alone for a while, and no longer: nobody who comes after it waits for a stream without end", async () => {
+    const clock = createFakeClock();
+    const gate = start({ slots: 4, clock });
+    const endless = await submit({ prompt: "A", max_tokens: 4_000 });
+    while (!endless.state.hasSpoken) await step(gate, 1);
+    const suspect = await submit({ prompt: "B [eog:3]" });
+    for (const losses of [1, 2]) {
+      while (suspect.state.phase.name !== "running") await step(gate, 1);
+      replaceEngine();
+      expect(suspect.state.enginesLost).toBe(losses);
+    }
+    const behind = await submit({ prompt: "C [eog:3]" });
+    while (!endless.state.hasSpoken) await step(gate, 1);
+    clock.advance(9_000);
+    await step(gate, 2);
+    expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["queued", "queued"]);
+    clock.advance(1_000);
+    await step(gate, 2);
+    expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
+    while (!suspect.state.hasSpoken) await step(gate, 1);
+    expect([behind, endless].map(({ state }) => state.phase.name)).toEqual(["running", "running"]);
+    worker.dispatcher.cancel(endless, "client");
+    gate.open();
+    for (const job of [suspect, behind]) expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
   test("has nobody beside it once two engines have died", async () => {
     const gate = start({ slots: 4 });
     const suspect = await submit({ prompt: "A [eog:3]" });

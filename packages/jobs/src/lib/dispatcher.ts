@@ -10,8 +10,7 @@ import { jobEventOf } from "./engine-events.ts";
 import { engineJobOf } from "./engine-job.ts";
 import { createExpectations } from "./expectations.ts";
 import { createIdleness } from "./idleness.ts";
-import { failureOf, hasEnded, isWaiting } from "./job.ts";
-import type { Job, Outcome } from "./job.ts";
+import { failureOf, hasEnded, isWaiting, type Job, type Outcome } from "./job.ts";
 import type { JobFollower } from "./job-follower.ts";
 import type { JobSpec } from "./job-spec.ts";
 import { choicesOf, createJob, sessionKeyOf, withDefaults, type NewJobOptions } from "./new-job.ts";
@@ -24,7 +23,7 @@ import { record } from "./receipt.ts";
 import { reduce, type Effect, type JobEvent } from "./reduce.ts";
 import { noteSaid, saidBy } from "./said.ts";
 import { startSpecTimers } from "./spec-timers.ts";
-import { hasRoomFor, lossesAfter } from "./suspicion.ts";
+import { createProbation, lossesAfter } from "./suspicion.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 
@@ -35,6 +34,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { registry, sessions, engine, lifecycle, clock, limits } = options;
   const waiting = createWaitingJobs(options.queue);
   const timers = createJobTimers(clock);
+  const probation = createProbation(() => clock.now());
   const preflight = createPreflight({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
   const queries = createQueries({ engine, clock, onLeft: () => stillness.changed() });
   const expectations = createExpectations({ ready: () => engine.ready, waitMs: options.queue.waitMs });
@@ -185,7 +185,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
     const { replayBufferBytes } = limits;
     const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
-    const begins = waiting.next() === undefined && hasRoomFor(job, held, engine.slots);
+    const begins = waiting.next() === undefined && probation.hasRoomFor(job, held, engine.slots);
     expectations.refuseLate(job, () => (begins ? 0 : waiting.forecast(job, old)));
     if (old === undefined) waiting.join(job);
     else waiting.replace(old, job);
@@ -218,8 +218,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function pump(): void {
     while (engine.ready && engine.full !== true) {
       const job = waiting.next();
-      if (job === undefined || !hasRoomFor(job, held, engine.slots)) return;
-      waiting.take();
+      if (job === undefined || !probation.hasRoomFor(job, held, engine.slots)) return;
+      waiting.take(job);
       apply(job, { type: "submitted" });
       positions.changed();
     }
@@ -289,10 +289,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function endWaiting(error: WaggleError): void {
-    const goesOn = ({ log }: Job): boolean => draining && log.nextToken > 0;
     const event = { type: "end", outcome: failureOf(error), at: clock.now() } as const;
     // All of them before anybody gets a slot: who stands behind one that waited for room would have it, and is refused as well.
-    for (const job of registry.liveJobs()) if (isWaiting(job) && !goesOn(job)) apply(job, event);
+    for (const job of registry.liveJobs())
+      if (isWaiting(job) && !(draining && job.log.nextToken > 0)) apply(job, event);
     pump();
   }
 
@@ -324,8 +324,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       preflight.abandon();
       queries.abandon("the worker is leaving");
       endWaiting(error);
-      const outcome = failureOf(error);
-      for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome, at: clock.now() });
+      for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome: failureOf(error), at: clock.now() });
     },
     idle: idleness.wait,
     still: stillness.wait,

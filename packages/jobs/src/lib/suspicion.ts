@@ -1,12 +1,18 @@
-// Owns which jobs may be what kills the engines, and what that keeps them from. Pure.
+// Owns which jobs may be what kills the engines, and what that keeps them from.
 //
 // A job under which an engine died before it had said anything new is unproven: it begins when all that run beside it have spoken, and nobody
 // begins beside it before it has. So if it is what kills the next one as well, the others have gone on by then and are above suspicion. After
-// two engines in a row it runs once more alone, and a third one ends it.
+// two engines in a row it runs once more, alone where the others end soon, and a third one ends it.
 import type { Job, JobState, Outcome } from "./job.ts";
 
 /** Engines in a row that have died under a job which from then on runs alone. */
 const enginesOfSuspect = 2;
+
+/**
+ * So long it waits for that, while nobody else begins. Then it begins beside those that have spoken: they go on, whatever it does, and a stream
+ * without end holds nobody up.
+ */
+const longestWaitToBeAloneMs = 10_000;
 
 /** Engines in a row that have died under it in silence, once the present one has died too. */
 export function lossesAfter({ hasSpoken, enginesLost }: Pick<JobState, "hasSpoken" | "enginesLost">): number {
@@ -21,21 +27,51 @@ export function isCondemned(enginesLost: number): boolean {
 /** What is said of it: the deaths are its own. */
 export function condemnation(outcome: Outcome, enginesLost: number): Outcome {
   if (outcome.type !== "failed") return outcome;
-  const message = `${enginesLost} engines in a row died under this job, the last one with nothing else to do. ${outcome.message}`;
+  const message = `${enginesLost} engines in a row died under this job, and none heard anything new of it. ${outcome.message}`;
   return { ...outcome, message };
 }
 
-/** @param others those that the engine holds */
-export function mayBeginBeside({ state }: Pick<Job, "state">, others: Iterable<Pick<Job, "state">>): boolean {
+/** Engines have died under it, and the last one had heard nothing new of it. */
+export function isUnproven({ state }: Pick<Job, "state">): boolean {
+  return state.enginesLost > 0;
+}
+
+/**
+ * @param others those that the engine holds
+ * @param hasWaited as long as a job may to be alone
+ */
+export function mayBeginBeside(
+  job: Pick<Job, "state">,
+  others: Iterable<Pick<Job, "state">>,
+  hasWaited = false,
+): boolean {
+  const mustBeAlone = job.state.enginesLost >= enginesOfSuspect && !hasWaited;
   for (const { state: other } of others) {
     if (!other.hasSpoken && other.enginesLost > 0) return false;
-    if (state.enginesLost >= enginesOfSuspect || (state.enginesLost > 0 && !other.hasSpoken)) return false;
+    if (mustBeAlone || (isUnproven(job) && !other.hasSpoken)) return false;
   }
   return true;
 }
 
-/** @param held what the engine holds, by sequence */
-export function hasRoomFor(job: Job, held: ReadonlyMap<string, Job>, slots: number): boolean {
-  const running = job.state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined);
-  return held.size + running.length <= slots && mayBeginBeside(job, held.values());
+export interface Probation {
+  /** Whether the job may begin now. @param held what the engine holds, by sequence */
+  hasRoomFor(job: Job, held: ReadonlyMap<string, Job>, slots: number): boolean;
+}
+
+/** @param now milliseconds; never goes back */
+export function createProbation(now: () => number): Probation {
+  /** When a suspect might have begun, had it been alone. */
+  const waitsSince = new WeakMap<Job, number>();
+
+  return {
+    hasRoomFor(job, held, slots) {
+      const running = job.state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined);
+      if (held.size + running.length > slots) return false;
+      const since = waitsSince.get(job) ?? now();
+      const mayBegin = mayBeginBeside(job, held.values(), now() - since >= longestWaitToBeAloneMs);
+      if (mayBegin) waitsSince.delete(job);
+      else waitsSince.set(job, since);
+      return mayBegin;
+    },
+  };
 }

@@ -3,6 +3,7 @@
 import { WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, QueueKey } from "@waggle/queue";
 import type { Job } from "./job.ts";
+import { isUnproven } from "./suspicion.ts";
 
 export interface WaitingJobs {
   /** Whether a job that supersedes nobody would be refused. */
@@ -15,9 +16,9 @@ export interface WaitingJobs {
   /** Into the queue, whatever its limits: a job that stood behind another, or `again` one that lost its engine. */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
-  /** The job whose turn it is; it goes on waiting until `take`. */
+  /** The job whose turn it is; it goes on waiting until `take`. What has lost its engine and is proven comes before what is not. */
   next(): Job | undefined;
-  take(): void;
+  take(job: Job): void;
   /** A job that was taken takes no slot any more. */
   finished(job: Job): void;
   /** The job that stands behind this one. */
@@ -36,6 +37,8 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
    * queue like everybody else, or sessions that supersede themselves would keep all slots among themselves.
    */
   const successors = new Map<Job, Job>();
+  /** Those in the queue that had a slot before their engine died. */
+  const returned = new Set<Job>();
 
   function refusal(reason: "full" | "client_share" = "full"): WaggleError {
     const retryAfterS = queue.retryAfterS();
@@ -44,6 +47,14 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
     return new WaggleError("resource_exhausted", `Cannot accept the job: ${what}. Retry in ${retryAfterS} s.`, {
       retryAfterS,
     });
+  }
+
+  /** An unproven one lets nobody begin beside it, so streams would stand still for the whole of its prompt. */
+  function next(): Job | undefined {
+    const first = queue.next();
+    if (first === undefined || !isUnproven(first)) return first;
+    for (const job of returned) if (!isUnproven(job)) return job;
+    return first;
   }
 
   function predecessorOf(job: Job): Job | undefined {
@@ -63,20 +74,27 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
       if (!offer.ok) throw refusal(offer.reason);
     },
     replace(old, job) {
+      returned.delete(old);
       if (old.state.phase.name === "queued") queue.replace(old.uid, job, keyOf(job));
       else successors.set(predecessorOf(old) ?? old, job);
     },
     enter(job, again) {
-      if (again) queue.putBack(job.uid);
-      else queue.admit(job, keyOf(job));
+      if (again) {
+        queue.putBack(job.uid);
+        returned.add(job);
+      } else queue.admit(job, keyOf(job));
     },
     leave(job) {
+      returned.delete(job);
       queue.remove(job.uid);
       const predecessor = predecessorOf(job);
       if (predecessor !== undefined) successors.delete(predecessor);
     },
-    next: () => queue.next(),
-    take: () => void queue.take(),
+    next,
+    take(job) {
+      returned.delete(job);
+      queue.take(job.uid);
+    },
     finished: (job) => queue.finished(job.uid),
     takeSuccessor(job) {
       const successor = successors.get(job);

@@ -46,8 +46,9 @@ export interface AdmissionQueue<T> {
    * Removes and returns the next item, which counts as running for its client until `finished`. Next is: the highest priority; in it the
    * client with the fewest running jobs, then the one served least recently; of that client the flow served least recently; of that flow
    * the oldest. Who was never served comes before all who were.
+   * @param id out of turn: the item with this id, where it waits
    */
-  take(): T | undefined;
+  take(id?: string): T | undefined;
   /** A job that was taken could not run after all: it waits again, where it would be had it never been taken. Unknown ids are ignored. */
   putBack(id: string): void;
   /** A job that was taken has ended. Unknown ids are ignored, so it may be said twice. */
@@ -125,8 +126,8 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       insert(item, key, arrivals++);
     },
     next: () => levels.first()?.item,
-    take() {
-      const entry = levels.first();
+    take(id) {
+      const entry = id === undefined ? levels.first() : entries.get(id);
       if (entry === undefined) return undefined;
       detach(entry);
       const turns = ledger.serve(entry.flow);

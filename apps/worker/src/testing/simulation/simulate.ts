@@ -203,8 +203,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
 function watchTickets(queue: AdmissionQueue<Job>): ReadonlySet<string> {
   const tickets = new Set<string>();
   const { take, finished, putBack } = queue;
-  queue.take = () => {
-    const job = take();
+  queue.take = (id) => {
+    const job = take(id);
     if (job !== undefined) tickets.add(job.uid);
     return job;
   };
