@@ -29,6 +29,8 @@ export interface SessionClaimsOptions {
 
 export function createSessionClaims({ side, gateway, clock, log }: SessionClaimsOptions): SessionClaims {
   const claims = new WeakMap<Job, Promise<void>>();
+  /** The last claim of each session that is under way. */
+  const turns = new Map<string, Promise<void>>();
 
   async function claim(job: Job, client: string, sessionId: string): Promise<void> {
     const record: SessionRecord = { gateway, jobId: job.id };
@@ -60,10 +62,18 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
     begin(job) {
       const { client, sessionId } = job.spec.scope;
       if (sessionId === undefined) return;
-      const claimed = claim(job, client, sessionId);
+      const key = `${client} ${sessionId}`;
+      const before = turns.get(key);
+      // An older job's claim that came last would take the session from the newer one, and its release leave it to nobody.
+      const claimed =
+        before === undefined ? claim(job, client, sessionId) : before.then(() => claim(job, client, sessionId));
       claims.set(job, claimed);
-      // Whoever hands the job over hears of it.
-      claimed.catch(() => {});
+      // Whoever hands the job over hears of a failure.
+      const settled = claimed.catch(() => {});
+      turns.set(key, settled);
+      void settled.then(() => {
+        if (turns.get(key) === settled) turns.delete(key);
+      });
     },
     cleared: (job) => claims.get(job),
   };

@@ -1,0 +1,49 @@
+import { deferred } from "@waggle/async";
+import type { SessionRecord } from "@waggle/fleet";
+import type { Job } from "@waggle/jobs";
+import { createFakeClock } from "@waggle/testing";
+import { createLogger } from "@waggle/telemetry";
+import { expect, it } from "vitest";
+import { createSessionClaims } from "./session-claims.ts";
+
+function liveJob(id: string): Job {
+  const spec = { scope: { client: "a", sessionId: "s", trace: "t" } };
+  return { id, spec, state: { phase: { name: "queued" } }, ended: deferred<void>() } as unknown as Job;
+}
+
+it("leaves a session to its newest job when an older one's claim is slow and the older one ends meanwhile", async () => {
+  const slow = deferred<void>();
+  let held: SessionRecord | undefined;
+  const claims = createSessionClaims({
+    side: {
+      connected: true,
+      isAlive: () => true,
+      supersede: async () => {},
+      cancel: async () => {},
+      records: {} as never,
+      sessions: {
+        async claim(_client, _session, record) {
+          if (record.jobId === "old") await slow.promise;
+          const before = held;
+          held = record;
+          return before;
+        },
+        async release(_client, _session, { jobId }) {
+          await Promise.resolve();
+          if (held?.jobId === jobId) held = undefined;
+        },
+      },
+    },
+    gateway: "g1",
+    clock: createFakeClock(),
+    log: createLogger({ level: "silent", format: "json", name: "test" }),
+  });
+  const [old, next] = [liveJob("old"), liveJob("new")];
+  claims.begin(old);
+  claims.begin(next);
+  old.ended.resolve();
+  slow.resolve();
+  await Promise.all([claims.cleared(old), claims.cleared(next)]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(held).toEqual({ gateway: "g1", jobId: "new" });
+});
