@@ -176,10 +176,18 @@ it("computes vectors on a worker", async () => {
 });
 
 it("changes no models", async () => {
-  expect(await errorOf(await gateway.post("/v1/models/load", { model: "m" }))).toMatchObject({
+  expect(await errorOf(await gateway.post("/v1/models/unload", { model: "m" }))).toMatchObject({
     status: 501,
     message: expect.stringContaining("Ask a worker") as string,
   });
+});
+
+it("is content with a wish to load a model that a worker has ready, as Ollama's clients begin with one", async () => {
+  const asked = await gateway.post("/api/generate", { model: "m", prompt: "", stream: false });
+  expect([asked.status, await asked.json()]).toMatchObject([200, { done: true, done_reason: "load" }]);
+  expect(await (await gateway.post("/v1/models/load", { model: "m" })).text()).toContain('"type":"done"');
+  fleet.leave("w1");
+  expect(await errorOf(await gateway.post("/v1/models/load", { model: "m" }))).toMatchObject({ status: 501 });
 });
 
 it("is ready while a worker has a model ready", async () => {

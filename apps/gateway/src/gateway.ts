@@ -87,7 +87,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     registry,
     finder,
     models: served,
-    control: createNoControl(),
+    control: createNoControl(served),
     view: {
       info: () => report.info(served.main),
       health: () => report.health(served.main),
