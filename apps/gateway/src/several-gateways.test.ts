@@ -68,6 +68,16 @@ it("ends the session's job of a gateway that is gone by itself", async () => {
   expect(fleet.cancelled).toEqual([old.id]);
 });
 
+it("ends it as well when that gateway counts as alive and does not answer", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "old", session_id: "s" });
+  const old = await publishedJob(fleet);
+  await until(() => expect(fleet.records.size).toBe(1));
+  fleet.hush("g1");
+  await other.post("/v1/jobs", { prompt: "x", job_id: "new", session_id: "s" });
+  await publishedJob(fleet, 1);
+  expect(fleet.cancelled).toEqual([old.id]);
+});
+
 it("gives a client that comes from another gateway the identical tail, and the ids of its calls", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");

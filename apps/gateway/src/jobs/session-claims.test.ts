@@ -18,7 +18,7 @@ it("leaves a session to its newest job when an older one's claim is slow and the
     side: {
       connected: true,
       isAlive: () => true,
-      supersede: async () => {},
+      supersede: async () => true,
       cancel: async () => {},
       records: {} as never,
       sessions: {

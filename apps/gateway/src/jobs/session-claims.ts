@@ -49,11 +49,10 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
     }
   }
 
-  /** A gateway that is gone has left its job to the workers. */
+  /** A gateway that is gone, which nobody knows in its first seconds, has left its job to the workers. */
   async function end(before: SessionRecord, client: string): Promise<void> {
-    if (side.isAlive("gateway", before.gateway)) {
-      return await side.supersede(before, client, supersedeTimeoutMs);
-    }
+    const { gateway: other } = before;
+    if (side.isAlive("gateway", other) && (await side.supersede(before, client, supersedeTimeoutMs))) return;
     const found = await side.records.get(client, before.jobId).catch(() => undefined);
     await Promise.all((found?.record.fleetIds ?? []).map((id) => side.cancel(id).catch(() => {})));
   }

@@ -34,6 +34,8 @@ export interface FakeFleet {
   leave(id: string): void;
   /** It is listed and says nothing more. */
   silence(id: string): void;
+  /** A gateway counts as alive, and answers nobody. */
+  hush(id: string): void;
   /** What the queue says from now on; undefined: it takes everything. */
   refuse(error: WaggleError | undefined): void;
   /** What workers answer; by default that all fits, and that they have room. */
@@ -75,6 +77,7 @@ export function createFakeFleet(): FakeFleet {
   const revisions = new Map<string, number>();
   const logs = new Map<string, EventRecord[]>();
   const followers = new Map<string, Set<RecordFollower>>();
+  const silentGateways = new Set<string>();
   const superseders = new Map<string, (client: string, jobId: string) => Promise<void>>();
   const memberListeners = new Set<() => void>();
   const connectionListeners = new Set<(up: boolean) => void>();
@@ -129,6 +132,7 @@ export function createFakeFleet(): FakeFleet {
       workers.delete(id);
       changed();
     },
+    hush: (id) => void silentGateways.add(id),
     silence(id) {
       dead.add(id);
       gateways.delete(id);
@@ -172,6 +176,7 @@ export function createFakeFleet(): FakeFleet {
     side(gateway) {
       gateways.add(gateway);
       return {
+        id: gateway,
         get connected() {
           return up;
         },
@@ -229,7 +234,9 @@ export function createFakeFleet(): FakeFleet {
           },
         },
         async supersede({ gateway: other, jobId }, client) {
+          if (!gateways.has(other) || silentGateways.has(other)) return false;
           await superseders.get(other)?.(client, jobId);
+          return true;
         },
         onSupersede: (handler) => void superseders.set(gateway, handler),
         records: {

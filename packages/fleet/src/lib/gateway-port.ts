@@ -3,6 +3,8 @@ import type { RecordFollower } from "./event-feed.ts";
 import type { FleetJob, JobRecord, Member, SessionRecord, WorkerAnswer, WorkerQuestion } from "./records.ts";
 
 export interface GatewaySide {
+  /** What the others call this gateway, as long as its process lives: one that starts again is another one, whatever it was told to be called. */
+  readonly id: string;
   /** NATS can be reached now. */
   readonly connected: boolean;
   /** Calls back when that changes. Returns how to stop it. */
@@ -45,8 +47,8 @@ export interface GatewaySide {
     /** Unless another one has claimed it since. Never throws. */
     release(client: string, sessionId: string, record: SessionRecord): Promise<void>;
   };
-  /** Has another gateway end that job of a session; resolves when that is over, or nobody answers within the time. */
-  supersede(record: SessionRecord, client: string, timeoutMs: number): Promise<void>;
+  /** Has another gateway end that job of a session; resolves when that is over, with false when it does not answer within the time. */
+  supersede(record: SessionRecord, client: string, timeoutMs: number): Promise<boolean>;
   /** What other gateways ask of this one: ends a session's job, resolves when that is over. */
   onSupersede(handler: (client: string, jobId: string) => Promise<void>): void;
 

@@ -16,6 +16,7 @@ import type { GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from
 
 export interface GatewaySideOptions {
   readonly connection: FleetConnection;
+  /** No other process has it, not even one before. */
   readonly id: string;
   /** What the others are told of us, asked for each time. */
   readonly self: () => GatewayMember;
@@ -43,6 +44,7 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
   });
 
   return {
+    id,
     get connected() {
       return connection.connected;
     },
@@ -89,8 +91,13 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     sessions: createSessions(connection),
     async supersede({ gateway, jobId }, client, timeoutMs) {
       const question: GatewayQuestion = { kind: "supersede", client, jobId };
-      // Who does not answer is gone, or slow to end it: the session goes on either way.
-      await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs).catch(() => {});
+      try {
+        await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs);
+        return true;
+      } catch {
+        // It is gone, or slow to end it: the session goes on either way.
+        return false;
+      }
     },
     onSupersede(handler) {
       supersede = handler;
