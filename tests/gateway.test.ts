@@ -32,9 +32,9 @@ describeWithNats("two gateways over two workers", () => {
   let one: Gateway;
   let other: Gateway;
 
-  async function start(id: string): Promise<Gateway> {
+  async function start(id: string, slots = 4): Promise<Gateway> {
     const gateway = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", id] });
-    await poll("both workers to be known", async () => (await gateway.client.health()).slots.total === 4, 30_000);
+    await poll("its workers to be known", async () => (await gateway.client.health()).slots.total === slots, 30_000);
     return gateway;
   }
 
@@ -153,6 +153,22 @@ describeWithNats("two gateways over two workers", () => {
     one.signal("SIGKILL");
     await one.exited;
     const after = await read(other.client.streamJob(id, { after: before.length - 1 }));
+    expect([...before, ...tokensOf(after)]).toEqual(undisturbed);
+    expect(after.at(-1)).toMatchObject({ type: "end" });
+  });
+
+  test("a gateway that starts again under its id goes on with the streams that it had", async () => {
+    const prompt = "[eog:300] a long tale";
+    const undisturbed = tokensOf(await read(other.client.inference({ prompt, seed: 6 })));
+    const dying = await start("g4", 2);
+    const { job_id: id } = await dying.client.createJob({ prompt, seed: 6, on_disconnect: "continue" });
+    const before = tokensOf(
+      await read(dying.client.streamJob(id), (event) => event.type === "token" && event.index === 10),
+    );
+    dying.signal("SIGKILL");
+    await dying.exited;
+    const again = await start("g4", 2);
+    const after = await read(again.client.streamJob(id, { after: before.length - 1 }));
     expect([...before, ...tokensOf(after)]).toEqual(undisturbed);
     expect(after.at(-1)).toMatchObject({ type: "end" });
   });

@@ -1,4 +1,5 @@
 // Owns the whole: it joins the fleet, opens the port, and takes everything down again so that nothing is left.
+import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
 import { createGatewaySide, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
@@ -12,6 +13,8 @@ import { createGatewayPages } from "./pages.ts";
 
 /** How long ended streams may take to reach their readers when the gateway leaves. */
 const flushTimeoutMs = 1_000;
+/** Enough to tell the processes apart that have had one id. */
+const processBytes = 6;
 
 export interface DaemonOptions {
   readonly config: GatewayConfig;
@@ -52,7 +55,8 @@ export async function startDaemon({ config, log, metrics, clock, tokens, print }
   });
   const side = createGatewaySide({
     connection,
-    id: gatewayId,
+    // Its jobs are not those of one before it under the same id, whose clients may come back to this one.
+    id: `${gatewayId} ${randomBytes(processBytes).toString("hex")}`,
     self: () => memberOf(config, url(), startedAt, gateway.registry.liveCount),
     clock,
     log,

@@ -61,7 +61,7 @@ export function memberOf(
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { config, side, log, metrics, clock } = options;
-  const { gatewayId: gateway } = config;
+  const { id: gateway } = side;
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const names = createJobNames({ side, gateway, log });
   const claims = createSessionClaims({ side, gateway, clock, log });

@@ -78,6 +78,22 @@ it("ends it as well when that gateway counts as alive and does not answer", asyn
   expect(fleet.cancelled).toEqual([old.id]);
 });
 
+it("goes on with what it has begun before it was started again", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  attempt.tokens("a");
+  await until(() => expect(fleet.records.size).toBe(1));
+  fleet.silence("g1");
+  const again = createInlineGateway(fleet, { id: "g1", process: "g1 again" });
+  const reading = again.get("/v1/jobs/j/stream");
+  await until(() => expect(again.registry.get("local", "j")?.log.nextToken).toBe(1));
+  attempt.tokens("b");
+  attempt.finish();
+  expect(await (await reading).text()).toContain('"finish_reason":"stop"');
+  await again.stop();
+});
+
 it("gives a client that comes from another gateway the identical tail, and the ids of its calls", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");

@@ -25,9 +25,10 @@ export function createInlineGateway(
   fleet: FakeFleet,
   {
     id = "g1",
+    process = id,
     clock = createFakeClock(),
     ...settings
-  }: Partial<GatewayConfig> & { id?: string; clock?: FakeClock } = {},
+  }: Partial<GatewayConfig> & { id?: string; process?: string; clock?: FakeClock } = {},
 ): InlineGateway {
   const parsed = parseConfig(["--local-mode", "--nats-url", "nats://127.0.0.1:4222", "--gateway-id", id], {});
   if (parsed.kind === "exit") throw new Error(parsed.stderr);
@@ -35,7 +36,7 @@ export function createInlineGateway(
   const logLines: Record<string, unknown>[] = [];
   const gateway = createGateway({
     config,
-    side: fleet.side(id),
+    side: fleet.side(process),
     pages: createPages({ folder: "/nowhere", routes: {} }),
     tokens: () => createTokenTable([]),
     url: () => "http://127.0.0.1:7710",
