@@ -190,6 +190,16 @@ it("is content with a wish to load a model that a worker has ready, as Ollama's 
   expect(await errorOf(await gateway.post("/v1/models/load", { model: "m" }))).toMatchObject({ status: 501 });
 });
 
+it("has its clients come again while there is no worker, which is no fault of theirs", async () => {
+  const again = { status: 503, code: "unavailable", retryable: true };
+  const response = await createInlineGateway(createFakeFleet()).post("/v1/jobs", { prompt: "x", model: "m" });
+  expect(response.headers.get("retry-after")).toBe("5");
+  expect(await errorOf(response)).toMatchObject(again);
+  fleet.leave("w1");
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x" }))).toMatchObject(again);
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x", model: "nope" }))).toMatchObject({ status: 404 });
+});
+
 it("is ready while a worker has a model ready", async () => {
   expect((await gateway.get("/readyz")).status).toBe(200);
   fleet.leave("w1");

@@ -9,6 +9,7 @@ import type { Catalogue, FleetModel } from "./catalogue.ts";
 import type { FleetHost } from "./fleet-host.ts";
 
 const retryAfterS = 1;
+const noWorkerRetryAfterS = 5;
 const whose = "this fleet";
 
 export interface ServedOptions {
@@ -93,13 +94,14 @@ export function createServed({ catalogue, hostOf, self }: ServedOptions): Served
     find(name) {
       if (name == null || name === "") {
         const model = implied();
-        if (model === undefined) throw unnamedModel(present(), whose);
-        return of(model);
+        if (model !== undefined) return of(model);
+        throw present().length === 0 ? noWorker() : unnamedModel(present(), whose);
       }
       // One that is gone is known for a while: its client is told to come back.
       const found = findNamed(present(), name) ?? findNamed(catalogue.models(), name);
-      if (found === undefined) throw unknownModel(name, present(), whose);
-      return of(found);
+      if (found !== undefined) return of(found);
+      // Before any worker has been heard of, nobody knows what the fleet will have.
+      throw catalogue.models().length === 0 ? noWorker() : unknownModel(name, present(), whose);
     },
     all: () => present().map(of),
     fallback: undefined,
@@ -112,6 +114,12 @@ export function createServed({ catalogue, hostOf, self }: ServedOptions): Served
       return model === undefined ? undefined : of(model);
     },
   };
+}
+
+function noWorker(): WaggleError {
+  return new WaggleError("unavailable", "Cannot find the model: no worker is in the fleet now.", {
+    retryAfterS: noWorkerRetryAfterS,
+  });
 }
 
 function notLoaded(failed: string): WaggleError {
