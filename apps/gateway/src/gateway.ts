@@ -72,7 +72,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const report = createReport({ config, side, models, catalogue, registry, clock, url: options.url });
   const served = createServed({ catalogue, hostOf: models.hostOf, self: report.self });
   const schemas = createSchemaCompiler({ clock });
-  const finder = createAdoption({ side, gateway, known: registry.get, adopt: models.adopt, names, log });
+  const finder = createAdoption({ side, gateway, known: registry.get, adopt: models.adopt, names, claims, log });
   const app = createApp({
     schemas,
     access: { ...config, tokens: options.tokens },
@@ -124,10 +124,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   const forgetConnection = side.onConnection(() => {
     for (const host of models.hosts()) host.changed();
   });
-  side.onSupersede(async (client, jobId) => {
+  side.onEnd(async (client, jobId, by) => {
     const job = registry.get(client, jobId);
     if (job === undefined || hasEnded(job)) return;
-    models.dispatcher.cancel(job, "superseded");
+    models.dispatcher.cancel(job, by);
     await job.ended.promise;
   });
 

@@ -49,12 +49,27 @@ it("leaves another client's session of the same name alone, and the sessions of 
   expect(fleet.sessions.get("local s")).toEqual({ gateway: "g1", jobId: "b" });
 });
 
+const bySupersession = { by: "superseded", timeoutMs: 1_500 } as const;
+
+it("cancels a session by its name at whichever gateway its client asks", async () => {
+  await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  await until(() => expect(fleet.sessions.size).toBe(1));
+  const asked = other.delete("/v1/sessions/s");
+  await until(() => expect(fleet.cancelled).toHaveLength(1));
+  attempt.release();
+  expect(await (await asked).json()).toEqual({ session_id: "s", cancelled: true, job_id: "a" });
+  expect(await statusOf(one, "a")).toMatchObject({ cancelled_by: "client" });
+  expect(await (await other.delete("/v1/sessions/s")).json()).toEqual({ session_id: "s", cancelled: false });
+});
+
 it("leaves the session's newest job alone when an older one is to end", async () => {
   for (const id of ["a", "b"]) await one.post("/v1/jobs", { prompt: "x", job_id: id, session_id: "s" });
   await publishedJob(fleet, 1);
-  await fleet.side("g3").supersede({ gateway: "g1", jobId: "a" }, "local", 1_500);
+  await fleet.side("g3").end({ gateway: "g1", jobId: "a" }, "local", bySupersession);
   expect(await statusOf(one, "b")).not.toMatchObject({ state: "cancelled" });
-  await fleet.side("g3").supersede({ gateway: "g1", jobId: "b" }, "local", 1_500);
+  await fleet.side("g3").end({ gateway: "g1", jobId: "b" }, "local", bySupersession);
   expect(await statusOf(one, "b")).toMatchObject({ cancelled_by: "superseded" });
 });
 

@@ -5,6 +5,7 @@ import type { Job, JobFinder, JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "./job-names.ts";
+import type { SessionClaims } from "./session-claims.ts";
 
 /** Others may adopt the same job at the same time. */
 const mostAttempts = 3;
@@ -16,10 +17,11 @@ export interface AdoptionOptions {
   /** Gives it to the dispatcher of its model. @throws WaggleError unavailable where nobody knows the model */
   readonly adopt: (spec: JobSpec, callKey: string, fleetIds: readonly string[]) => Job;
   readonly names: Pick<JobNames, "adopt">;
+  readonly claims: Pick<SessionClaims, "cancelElsewhere">;
   readonly log: Logger;
 }
 
-export function createAdoption({ side, gateway, known, adopt, names, log }: AdoptionOptions): JobFinder {
+export function createAdoption({ side, gateway, known, adopt, names, claims, log }: AdoptionOptions): JobFinder {
   const finding = new Map<string, Promise<Job | undefined>>();
 
   async function take(client: string, id: string): Promise<Job | undefined> {
@@ -40,6 +42,7 @@ export function createAdoption({ side, gateway, known, adopt, names, log }: Adop
   }
 
   return {
+    cancelSession: claims.cancelElsewhere,
     find(client, id) {
       const key = `${client}\n${id}`;
       const found = known(client, id);

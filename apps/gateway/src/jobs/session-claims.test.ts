@@ -18,10 +18,11 @@ it("leaves a session to its newest job when an older one's claim is slow and the
     side: {
       connected: true,
       isAlive: () => true,
-      supersede: async () => true,
+      end: async () => true,
       cancel: async () => {},
       records: {} as never,
       sessions: {
+        get: async () => held,
         async claim(_client, _session, record) {
           if (record.jobId === "old") await slow.promise;
           const before = held;

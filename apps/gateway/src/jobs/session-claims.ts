@@ -1,14 +1,14 @@
 // Owns that a session has one live job in the whole fleet: who accepts one claims the session in the bucket, and the job of another gateway is
 // over, or has had its time, before this one runs. Among the jobs of one gateway its dispatchers keep that order.
 import type { Clock } from "@waggle/async";
-import type { GatewaySide, SessionRecord } from "@waggle/fleet";
+import type { EndedBy, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
 /** How long another gateway may take to end its job. */
-const supersedeTimeoutMs = 1_500;
+const endTimeoutMs = 1_500;
 /** Until a claim is tried again that could not be written, and for how long; while NATS is away the job's own hope for it is longer. */
 const retryMs = 500;
 const claimLimitMs = 10_000;
@@ -18,10 +18,12 @@ export interface SessionClaims {
   begin(job: Job): void;
   /** Resolves when nobody else runs a job of its session; undefined for a job that has none. Rejects with a WaggleError unavailable. */
   cleared(job: Job): Promise<void> | undefined;
+  /** Cancels the session's job of another gateway; its id when that is over, or has had its time. @throws WaggleError unavailable */
+  cancelElsewhere(client: string, sessionId: string): Promise<string | undefined>;
 }
 
 export interface SessionClaimsOptions {
-  readonly side: Pick<GatewaySide, "connected" | "sessions" | "supersede" | "isAlive" | "records" | "cancel">;
+  readonly side: Pick<GatewaySide, "connected" | "sessions" | "end" | "isAlive" | "records" | "cancel">;
   readonly gateway: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -38,7 +40,7 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
       try {
         const before = await side.sessions.claim(client, sessionId, record);
         void job.ended.promise.then(() => side.sessions.release(client, sessionId, record));
-        if (before !== undefined && before.gateway !== gateway) await end(before, client);
+        if (before !== undefined && before.gateway !== gateway) await end(before, client, "superseded");
         return;
       } catch (error) {
         if (leftMs <= 0) throw WaggleError.from(error);
@@ -50,9 +52,9 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
   }
 
   /** A gateway that is gone, which nobody knows in its first seconds, has left its job to the workers. */
-  async function end(before: SessionRecord, client: string): Promise<void> {
+  async function end(before: SessionRecord, client: string, by: EndedBy): Promise<void> {
     const { gateway: other } = before;
-    if (side.isAlive("gateway", other) && (await side.supersede(before, client, supersedeTimeoutMs))) return;
+    if (side.isAlive("gateway", other) && (await side.end(before, client, { by, timeoutMs: endTimeoutMs }))) return;
     const found = await side.records.get(client, before.jobId).catch(() => undefined);
     await Promise.all((found?.record.fleetIds ?? []).map((id) => side.cancel(id).catch(() => {})));
   }
@@ -75,5 +77,11 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
       });
     },
     cleared: (job) => claims.get(job),
+    async cancelElsewhere(client, sessionId) {
+      const found = await side.sessions.get(client, sessionId);
+      if (found === undefined || found.gateway === gateway) return undefined;
+      await end(found, client, "client");
+      return found.jobId;
+    },
   };
 }

@@ -78,7 +78,7 @@ export function createFakeFleet(): FakeFleet {
   const logs = new Map<string, EventRecord[]>();
   const followers = new Map<string, Set<RecordFollower>>();
   const silentGateways = new Set<string>();
-  const superseders = new Map<string, (client: string, jobId: string) => Promise<void>>();
+  const enders = new Map<string, Parameters<GatewaySide["onEnd"]>[0]>();
   const memberListeners = new Set<() => void>();
   const connectionListeners = new Set<(up: boolean) => void>();
   let up = true;
@@ -221,6 +221,10 @@ export function createFakeFleet(): FakeFleet {
           throw new WaggleError(code, message);
         },
         sessions: {
+          async get(client, sessionId) {
+            requireUp();
+            return await Promise.resolve(sessions.get(`${client} ${sessionId}`));
+          },
           async claim(client, sessionId, record) {
             requireUp();
             const before = sessions.get(`${client} ${sessionId}`);
@@ -233,12 +237,12 @@ export function createFakeFleet(): FakeFleet {
             return await Promise.resolve();
           },
         },
-        async supersede({ gateway: other, jobId }, client) {
+        async end({ gateway: other, jobId }, client, { by }) {
           if (!gateways.has(other) || silentGateways.has(other)) return false;
-          await superseders.get(other)?.(client, jobId);
+          await enders.get(other)?.(client, jobId, by);
           return true;
         },
-        onSupersede: (handler) => void superseders.set(gateway, handler),
+        onEnd: (handler) => void enders.set(gateway, handler),
         records: {
           async put(record) {
             requireUp();

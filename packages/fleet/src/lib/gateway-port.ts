@@ -1,6 +1,6 @@
 // Owns what a gateway sees of the fleet.
 import type { RecordFollower } from "./event-feed.ts";
-import type { FleetJob, JobRecord, Member, SessionRecord, WorkerAnswer, WorkerQuestion } from "./records.ts";
+import type { EndedBy, FleetJob, JobRecord, Member, SessionRecord, WorkerAnswer, WorkerQuestion } from "./records.ts";
 
 export interface GatewaySide {
   /** What the others call this gateway, as long as its process lives: one that starts again is another one, whatever it was told to be called. */
@@ -38,6 +38,8 @@ export interface GatewaySide {
 
   /** The live job of a session, wherever it runs. */
   readonly sessions: {
+    /** Undefined where none is live. @throws WaggleError unavailable */
+    get(client: string, sessionId: string): Promise<SessionRecord | undefined>;
     /**
      * This gateway's job is the session's now.
      * @returns the record that it replaces, if there is one
@@ -48,9 +50,13 @@ export interface GatewaySide {
     release(client: string, sessionId: string, record: SessionRecord): Promise<void>;
   };
   /** Has another gateway end that job of a session; resolves when that is over, with false when it does not answer within the time. */
-  supersede(record: SessionRecord, client: string, timeoutMs: number): Promise<boolean>;
+  end(
+    record: SessionRecord,
+    client: string,
+    options: { readonly by: EndedBy; readonly timeoutMs: number },
+  ): Promise<boolean>;
   /** What other gateways ask of this one: ends a session's job, resolves when that is over. */
-  onSupersede(handler: (client: string, jobId: string) => Promise<void>): void;
+  onEnd(handler: (client: string, jobId: string, by: EndedBy) => Promise<void>): void;
 
   /** Jobs as another gateway can go on with them. Each throws WaggleError unavailable. */
   readonly records: {

@@ -12,7 +12,7 @@ import { createMembers } from "./members.ts";
 import { eventsStream, subjects } from "./names.ts";
 import { unavailable } from "./nats-errors.ts";
 import { answerWith, ask } from "./questions.ts";
-import type { GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "./records.ts";
+import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "./records.ts";
 
 export interface GatewaySideOptions {
   readonly connection: FleetConnection;
@@ -28,16 +28,16 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
   const members = createMembers(connection, { self, clock, log });
-  let supersede: ((client: string, jobId: string) => Promise<void>) | undefined;
+  let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
 
   const forgetQuestions = connection.onChange((connected, first) => {
     if (connected === undefined || !first) return;
     connected.nc.subscribe(subjects.askGateway(id), {
       callback(error, message) {
         if (error !== null) return;
-        answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId }) => {
-          await supersede?.(client, jobId);
-          return { kind: "superseded" };
+        answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
+          await end?.(client, jobId, by);
+          return { kind: "ended" };
         });
       },
     });
@@ -89,8 +89,8 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
       return (await ask<WorkerAnswer>(connection.use(), subject, question, timeoutMs)) as never;
     },
     sessions: createSessions(connection),
-    async supersede({ gateway, jobId }, client, timeoutMs) {
-      const question: GatewayQuestion = { kind: "supersede", client, jobId };
+    async end({ gateway, jobId }, client, { by, timeoutMs }) {
+      const question: GatewayQuestion = { kind: "end", client, jobId, by };
       try {
         await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs);
         return true;
@@ -99,8 +99,8 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
         return false;
       }
     },
-    onSupersede(handler) {
-      supersede = handler;
+    onEnd(handler) {
+      end = handler;
     },
     records: createJobRecords(connection),
     report: members.report,

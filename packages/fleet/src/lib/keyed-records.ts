@@ -13,6 +13,14 @@ const longestPauseMs = 10;
 
 export function createSessions(connection: FleetConnection): GatewaySide["sessions"] {
   return {
+    async get(client, sessionId) {
+      try {
+        const found = await connection.use().buckets.sessions.get(keys.session(client, sessionId));
+        return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
+      } catch (error) {
+        throw unavailable("look for the session", error);
+      }
+    },
     async claim(client, sessionId, record) {
       const key = keys.session(client, sessionId);
       const endsAt = performance.now() + claimTimeoutMs;

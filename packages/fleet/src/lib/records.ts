@@ -126,12 +126,15 @@ export type WorkerAnswer =
   | { readonly kind: "offer"; readonly taken: boolean }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
+/** Why a session's job is to end: another one has come, or its client has had enough. */
+export type EndedBy = "superseded" | "client";
+
 /** Questions to a gateway. */
 export type GatewayQuestion =
-  /** End this job, another one of its session has come; answered when it is over. */
-  { readonly kind: "supersede"; readonly client: string; readonly jobId: string };
+  /** End this job of a session; answered when it is over. */
+  { readonly kind: "end"; readonly client: string; readonly jobId: string; readonly by: EndedBy };
 
-export type GatewayAnswer = { readonly kind: "superseded" } | { readonly kind: "failed"; readonly failure: JobFailure };
+export type GatewayAnswer = { readonly kind: "ended" } | { readonly kind: "failed"; readonly failure: JobFailure };
 
 /** The job of a client as another gateway needs it to go on with it. */
 export interface JobRecord {

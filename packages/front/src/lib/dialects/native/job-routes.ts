@@ -78,8 +78,13 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       const parsed = SessionIdSchema.safeParse(c.req.param("id"));
       if (!parsed.success)
         throw new WaggleError("invalid_argument", 'Cannot read the session id in the path: field "session_id".');
-      const job = dispatcher.sessionJob(c.get("client"), parsed.data);
-      if (job === undefined) return c.json({ session_id: parsed.data, cancelled: false });
+      const client = c.get("client");
+      const job = dispatcher.sessionJob(client, parsed.data);
+      if (job === undefined) {
+        const id = await finder?.cancelSession(client, parsed.data);
+        const found = id === undefined ? {} : { job_id: id };
+        return c.json({ session_id: parsed.data, cancelled: id !== undefined, ...found });
+      }
       dispatcher.cancel(job, "client");
       await job.ended.promise;
       return c.json({ session_id: parsed.data, cancelled: stateNameOf(job.state) === "cancelled", job_id: job.id });
