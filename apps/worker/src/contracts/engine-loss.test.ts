@@ -1,4 +1,5 @@
 // Contracts about streams whose engine dies: they go on under the next one, and none but the native dialect says a word of it.
+import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
 import type { Job } from "@waggle/jobs";
@@ -180,6 +181,77 @@ describe("a stream whose engine dies", () => {
     const events = await readAll(job);
     const usage = { completion_tokens: tokensIn(events).flatMap(({ ids = [] }) => ids).length };
     expect(events.at(-1)).toMatchObject({ type: "end", cancelled_by: "client", usage });
+  });
+});
+
+describe("a job of texts whose engines die", () => {
+  const input = Array.from({ length: 12 }, (_, i) => `text ${i}`);
+  const init = {
+    method: "POST",
+    headers: { host: "localhost" },
+    body: JSON.stringify({ model: "waggle-fake", input }),
+  };
+
+  /** Each engine dies once it has computed so many texts; the last one does not. */
+  async function embed(engines: readonly number[]): Promise<unknown> {
+    let left = engines[0] ?? Infinity;
+    let deaths = 0;
+    worker = createInlineWorker({
+      fake: { kind: "embed" },
+      link: {
+        command: (_, deliver) => queueMicrotask(deliver),
+        event(event, deliver) {
+          deliver();
+          const told = event.type === "step" ? event.events.filter(({ type }) => type === "embedding").length : 0;
+          left -= told;
+          if (told === 0 || left > 0) return;
+          deaths += 1;
+          left = engines[deaths] ?? Infinity;
+          worker.kill();
+          queueMicrotask(worker.load);
+        },
+      },
+    });
+    const response = await worker.app.request("/v1/embeddings", init);
+    const answer: unknown = await response.json();
+    expect(worker.host.deaths).toBe(engines.length);
+    await worker.close();
+    return answer;
+  }
+
+  /** Of the texts, as each engine was told. */
+  const computed = (): number[] =>
+    worker.commands.flatMap((command) =>
+      command.type === "submit" && command.job.kind === "embed" ? [command.job.computed ?? 0] : [],
+    );
+
+  test("goes on behind those that are computed, however often that is", async () => {
+    const whole = await embed([]);
+    expect(await embed([2, 1, 1, 1, 1])).toEqual(whole);
+    expect(computed()).toEqual([0, 2, 3, 4, 5, 6]);
+  });
+
+  test("begins again where another file takes its model's place: its vectors are no other model's", async () => {
+    const gate = deferred<void>();
+    const computing = deferred<void>();
+    let pieces = 0;
+    const embedGate = async (): Promise<void> => {
+      pieces += 1;
+      if (pieces !== 3) return;
+      computing.resolve();
+      await gate.promise;
+    };
+    worker = createInlineWorker({ fake: { kind: "embed", embedGate } });
+    const response = worker.app.request("/v1/embeddings", init);
+    await computing.promise;
+    const [job] = worker.registry.liveJobs();
+    worker.kill();
+    worker.host.forget();
+    expect(job?.vectors).toEqual([]);
+    worker.load();
+    gate.resolve();
+    expect((await response).status).toBe(200);
+    expect(computed()).toEqual([0, 0]);
   });
 });
 

@@ -75,6 +75,8 @@ export interface EmbedJob {
   readonly dimensions?: number;
   /** Tokens of a text beyond which it is cut off, the model's own limit at most; where absent, a text that is too long is refused. */
   readonly truncateTo?: number;
+  /** How many of the first texts were computed under an engine that is gone: they are counted and not computed again. */
+  readonly computed?: number;
   readonly cacheScope: string;
 }
 
@@ -88,6 +90,8 @@ export interface RerankJob {
   readonly documents: readonly string[];
   /** As in `EmbedJob`, of a query and its document together: the document is cut. */
   readonly truncateTo?: number;
+  /** As in `EmbedJob`. */
+  readonly computed?: number;
   readonly cacheScope: string;
 }
 

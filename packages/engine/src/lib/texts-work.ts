@@ -24,7 +24,10 @@ export interface BegunText {
 }
 
 export function createTextsWork(prepared: PreparedTexts): TextsWork {
-  return { prepared, index: 0, ahead: undefined, begun: undefined, startedAtMs: undefined, cancelled: false };
+  const { computed = 0 } = prepared.job;
+  // The last one is computed whatever was said of it: a job ends with a text.
+  const index = Math.min(computed, textCount(prepared.job) - 1);
+  return { prepared, index, ahead: undefined, begun: undefined, startedAtMs: undefined, cancelled: false };
 }
 
 export function textCount(job: TextsJob): number {

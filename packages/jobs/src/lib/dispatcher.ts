@@ -3,11 +3,11 @@
 // function runs to its end in one turn, but for the one query to the engine before acceptance.
 import type { EngineEvent, JobEvent as EngineJobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import { dropContent, keepComputed } from "./computed.ts";
+import { dropContent, forgetComputed, keepComputed } from "./computed.ts";
 import type { DispatcherOptions } from "./dispatcher-options.ts";
 import type { Dispatcher } from "./dispatcher-port.ts";
 import { jobEventOf } from "./engine-events.ts";
-import { engineJobOf } from "./engine-job.ts";
+import { engineJobOf, restOf } from "./engine-job.ts";
 import { createExpectations } from "./expectations.ts";
 import { createIdleness } from "./idleness.ts";
 import { failureOf, hasEnded, isWaiting, type Job, type Outcome } from "./job.ts";
@@ -21,7 +21,7 @@ import { createQueries } from "./queries.ts";
 import { createReaders } from "./readers.ts";
 import { record } from "./receipt.ts";
 import { reduce, type Effect, type JobEvent } from "./reduce.ts";
-import { noteSaid, saidBy } from "./said.ts";
+import { noteSaid } from "./said.ts";
 import { startSpecTimers } from "./spec-timers.ts";
 import { createProbation, lossesAfter } from "./suspicion.ts";
 import { createJobTimers } from "./timers.ts";
@@ -31,7 +31,7 @@ import { createWaitingJobs } from "./waiting-jobs.ts";
 const preflightTimeoutMs = 80;
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { registry, sessions, engine, lifecycle, clock, limits } = options;
+  const { registry, sessions, engine, lifecycle, clock, limits, uidPrefix = "j" } = options;
   const waiting = createWaitingJobs(options.queue);
   const timers = createJobTimers(clock);
   const probation = createProbation(() => clock.now());
@@ -54,7 +54,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const held = new Map<string, Job>();
   const idleness = createIdleness(() => registry.liveCount === 0);
   const stillness = createIdleness(() => held.size === 0 && queries.waiting === 0);
-  const { uidPrefix = "j" } = options;
   let refusal: WaggleError | undefined;
   /** In spite of the refusal, what has spoken runs on the next engine. */
   let draining = false;
@@ -110,9 +109,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const running = job.state.sequences.filter((sequence) => sequence.held);
     for (const { uid } of running) held.set(uid, job);
     for (const sequence of running) {
-      const { uid, choice } = sequence;
       if (engine.run !== undefined) engine.run(job, sequence);
-      else engine.send({ type: "submit", job: engineJobOf(uid, job.spec, choice, saidBy(job, choice)) });
+      else engine.send({ type: "submit", job: restOf(job, sequence) });
     }
   }
 
@@ -279,6 +277,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onModelChanged(): void {
     const error = new WaggleError("engine_failed", "Cannot go on: another file has taken the model's place.");
+    for (const job of registry.liveJobs()) forgetComputed(job);
     for (const job of registry.liveJobs()) if (job.log.nextToken > 0) end(job, failureOf(error));
   }
 

@@ -331,7 +331,7 @@ function withSaid({ message }: SequenceState, token: TokenEvent): SequenceState[
   return lengthOf(longer) > longestMessage ? undefined : longer;
 }
 
-/** A job of texts begins again with the first one: what it computes for the second time brings it no further. */
+/** What a job of texts computes for the second time brings it no further. */
 function isNewVector({ vectors }: Job, event: ComputedEvent): boolean {
   return event.type === "embedding" && event.index >= vectors.length;
 }
