@@ -2,10 +2,10 @@
 // waits for it: what comes while a record is on its way goes with the next one.
 import { createBackoff, deferred, sleep } from "@waggle/async";
 import type { JobEvent, SaidTokens } from "@waggle/engine";
-import type { NatsConnection } from "@nats-io/transport-node";
 import type { FleetConnection } from "./connection.ts";
 import { isWrongSequence } from "./nats-errors.ts";
 import { eventsStream } from "./names.ts";
+import { mostBytesOf } from "./payload.ts";
 import { decode, encode, type EventRecord, type FleetModelFile } from "./records.ts";
 
 const publishTimeoutMs = 2_000;
@@ -48,13 +48,6 @@ type Body = BodyOf<EventRecord>;
 interface Fitted {
   readonly record: EventRecord;
   readonly data: Uint8Array;
-}
-
-/** What a message has besides what we write. */
-const headerRoomBytes = 1_024;
-
-function mostBytesOf({ info }: NatsConnection): number {
-  return (info?.max_payload ?? Infinity) - headerRoomBytes;
 }
 
 /** Begins to write at once, with the fence. */

@@ -5,13 +5,12 @@ import { WaggleError } from "@waggle/protocol";
 import type { Connected } from "./connection.ts";
 import { isStreamFull, unavailable } from "./nats-errors.ts";
 import { jobsStream, subjects } from "./names.ts";
+import { requireFit } from "./payload.ts";
 import { classOf, decode, encode, fleetVersion, type FleetJob } from "./records.ts";
 import { say } from "./say.ts";
 
 /** How long NATS may take to answer. */
 const answerTimeoutMs = 3_000;
-/** What a message has besides what we write. */
-const headerRoomBytes = 1_024;
 /** Before a job that another version has written is looked at again. */
 const notOurVersionMs = 10_000;
 /** Times that a job is looked at which nobody can read; then it is thrown away. */
@@ -40,13 +39,7 @@ export async function shareJob(connected: Connected, job: FleetJob): Promise<voi
 /** @param messageId two messages with the same one within two minutes are one */
 async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined, messageId: string): Promise<void> {
   const data = encode(job);
-  const most = (nc.info?.max_payload ?? Infinity) - headerRoomBytes;
-  if (data.length > most) {
-    throw new WaggleError(
-      "payload_too_large",
-      `Cannot hand the job to the fleet: it has ${data.length} bytes, compressed, and NATS takes ${most} (max_payload).`,
-    );
-  }
+  requireFit(nc, data, "hand the job to the fleet");
   const { model, spec, id } = job;
   const subject = at === undefined ? subjects.job(model, classOf(spec.priority), id) : subjects.jobAt(model, at, id);
   try {

@@ -3,19 +3,22 @@ import type { Msg } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
 import type { Connected } from "./connection.ts";
 import { unavailable } from "./nats-errors.ts";
+import { requireFit } from "./payload.ts";
 import { decode, encode } from "./records.ts";
 import type { GatewayAnswer, WorkerAnswer } from "./records.ts";
 
 type Answer = WorkerAnswer | GatewayAnswer;
 
-/** @throws WaggleError as the other one put it; unavailable when nobody answers in time */
+/** @throws WaggleError as the other one put it; unavailable when nobody answers in time; payload_too_large */
 export async function ask<T extends Answer>(
   { nc }: Connected,
   subject: string,
   question: unknown,
   timeoutMs: number,
 ): Promise<Exclude<T, { kind: "failed" }>> {
-  const reply = await nc.request(subject, encode(question), { timeout: timeoutMs }).catch((error: unknown) => {
+  const data = encode(question);
+  requireFit(nc, data, "hand the request to the fleet");
+  const reply = await nc.request(subject, data, { timeout: timeoutMs }).catch((error: unknown) => {
     throw unavailable("ask the fleet", error);
   });
   const answer = read<T>(reply.data);

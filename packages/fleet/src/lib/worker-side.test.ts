@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { WaggleError } from "@waggle/protocol";
 import { createFakeClock, describeWithNats } from "@waggle/testing";
 import { expect, test, vi } from "vitest";
@@ -50,6 +51,16 @@ describeWithNats("a worker in the fleet", () => {
     expect(heard.tokens()).toEqual([100, 101, 102]);
     await gone(job);
     await gateway.forget(job.id);
+  });
+
+  test("says that a question is too long, and not that nobody answers", async () => {
+    const { name, gateway } = await one();
+    const question = { kind: "tokenize", text: randomBytes(1_200_000).toString("base64") } as never;
+    const asked = gateway.ask<"query">({ kind: "query", model: name, question }, { timeoutMs: 1_000 });
+    await expect(asked).rejects.toMatchObject({
+      code: "payload_too_large",
+      message: expect.stringMatching(/^Cannot hand the request to the fleet: it has \d+ bytes/) as string,
+    });
   });
 
   test("has never more jobs than slots, and takes the next when one is free", async () => {
