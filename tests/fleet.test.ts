@@ -3,8 +3,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createWorkerClient } from "@waggle/client";
 import { HiveWorkersSchema } from "@waggle/protocol";
 import { createLeftoverCheck, parseMetrics } from "@waggle/harness";
+import { describeWithNats } from "@waggle/testing";
 import { execa } from "execa";
 import { afterEach, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -37,6 +39,27 @@ it("runs a hive that knows each of its workers, and ends them all", async () => 
   expect(stdout.match(/deregistered/g)?.length).toBeGreaterThanOrEqual(2);
   expect(exitCode).toBe(0);
   expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
+});
+
+describeWithNats("with --nats", () => {
+  it("has one address for all workers, and ends nats-server too", async () => {
+    const flags = ["--nats", "--workers", "2", "--gateway-port", "0", ...free];
+    const run = execa(process.execPath, [...command, ...flags], { cwd: root, reject: false });
+    let shown = "";
+    run.stdout.on("data", (text) => (shown += String(text)));
+    const gateway = (): string => /^ {2}gate-1 +(http:\S+)/m.exec(shown)?.[1] ?? "";
+    await waitUntil(() => gateway() !== "", 60_000);
+    await waitUntil(async () => {
+      const { slots } = await createWorkerClient({ baseUrl: gateway() }).health();
+      return slots.total === 16;
+    }, 30_000);
+    expect(shown).toContain(`curl -N ${gateway()}/v1/inference`);
+    const leftovers = createLeftoverCheck();
+    await leftovers.observe([run.pid ?? 0]);
+    run.kill("SIGINT");
+    expect((await run).exitCode).toBe(0);
+    expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
+  });
 });
 
 it("refuses a number of workers that makes no sense", async () => {

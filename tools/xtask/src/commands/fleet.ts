@@ -29,9 +29,8 @@ export function addDev(program: Program): void {
     .argument("[worker-flags...]", "after --: flags for the worker, such as --model x.gguf --slots 4")
     .action((workerFlags: readonly string[], flags: Flags) =>
       run(flags, [{ name: "worker", flags: ["--heartbeat-interval", "5s", ...workerFlags] }], ([url = ""], hiveUrl) => {
-        const body = `'{"prompt": "Once upon a time", "max_tokens": 60}'`;
         process.stdout.write(`  ${url}/status shows how the worker is\n\n`);
-        process.stdout.write(`  curl -N ${url}/v1/inference -H 'content-type: application/json' -d ${body}\n`);
+        process.stdout.write(curlLine(url));
         process.stdout.write(`  curl -N ${hiveUrl}/v1/heartbeats/stream\n\n`);
       }),
     );
@@ -90,6 +89,14 @@ async function run(
       lines.push(`  ${`gate-${i + 1}`.padEnd(nameWidth)} ${bold(url)}  all of them\n`);
     }
     process.stdout.write(`\n  ${"hive".padEnd(nameWidth)} ${bold(hiveUrl)}  its page\n${lines.join("")}\n`);
+    const [gate] = gates;
+    if (gate !== undefined) process.stdout.write(curlLine(gate));
     greet(urls, hiveUrl);
   });
+}
+
+/** What to try first. */
+function curlLine(url: string): string {
+  const body = `'{"prompt": "Once upon a time", "max_tokens": 60}'`;
+  return `  curl -N ${url}/v1/inference -H 'content-type: application/json' -d ${body}\n`;
 }
