@@ -1,6 +1,6 @@
 // Shows that fleet runs a hive and its workers in one terminal, and that one Ctrl-C leaves nothing of them; and what a router of llm-d
 // finds of a worker: its endpoint in the hive's file, and its load in the worker's metrics.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWorkerClient } from "@waggle/client";
@@ -43,8 +43,10 @@ it("runs a hive that knows each of its workers, and ends them all", async () => 
 
 describeWithNats("with --nats", () => {
   it("has one address for all workers, and ends nats-server too", async () => {
+    const scratch = await mkdtemp(join(tmpdir(), "waggle-"));
     const flags = ["--nats", "--workers", "2", "--gateway-port", "0", ...free];
-    const run = execa(process.execPath, [...command, ...flags], { cwd: root, reject: false });
+    const env = { TMPDIR: scratch };
+    const run = execa(process.execPath, [...command, ...flags], { cwd: root, reject: false, env });
     let shown = "";
     run.stdout.on("data", (text) => (shown += String(text)));
     const gateway = (): string => /^ {2}gate-1 +(http:\S+)/m.exec(shown)?.[1] ?? "";
@@ -59,6 +61,8 @@ describeWithNats("with --nats", () => {
     run.kill("SIGINT");
     expect((await run).exitCode).toBe(0);
     expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
+    expect((await readdir(scratch)).filter((name) => name.startsWith("waggle-"))).toEqual([]);
+    await rm(scratch, { recursive: true });
   });
 });
 

@@ -1,5 +1,4 @@
 // Owns a nats-server with JetStream, in a folder of its own, that can be stopped and started again as it was.
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -83,9 +82,14 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     await waitFor("nats-server to leave", running.exited);
   }
 
+  const forgetFolder = (): void => rmSync(ownFolder, { recursive: true, force: true });
+  // Also where nobody comes back to clean up.
+  process.once("exit", forgetFolder);
+
   async function cleanUp(): Promise<void> {
     await stop("SIGKILL");
-    rmSync(ownFolder, { recursive: true, force: true });
+    process.off("exit", forgetFolder);
+    forgetFolder();
   }
 
   try {
@@ -122,15 +126,6 @@ interface JetStreamPage {
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly state: { readonly messages: number } }[];
   }[];
-}
-
-/** Whether there is a nats-server to start. */
-export async function hasNats(): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const child = spawn("nats-server", ["--version"], { stdio: "ignore" });
-    child.once("error", () => resolve(false));
-    child.once("exit", (code) => resolve(code === 0));
-  });
 }
 
 async function accepts(port: number): Promise<boolean> {
