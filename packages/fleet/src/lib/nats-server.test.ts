@@ -4,7 +4,7 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, isAlive, NatsServerMissingError, startNats } from "@waggle/harness";
-import { describeWithNats } from "@waggle/testing";
+import { describeWithNats, expectNoLeaks } from "@waggle/testing";
 import { expect, test } from "vitest";
 
 const groups = createProcessGroups("nats-test");
@@ -39,6 +39,7 @@ describeWithNats("a NATS server for tests", () => {
   });
 
   test("says why it did not start", async () => {
+    const check = expectNoLeaks();
     const folder = mkdtempSync(join(tmpdir(), "waggle-nats-test-"));
     const configFile = join(folder, "nats.conf");
     writeFileSync(configFile, "no such thing {");
@@ -46,6 +47,7 @@ describeWithNats("a NATS server for tests", () => {
       /nats-server left with exit code 1: .*Parse error/s,
     );
     rmSync(folder, { recursive: true });
+    await check();
   });
 
   test("is told to be missing where it is", async () => {

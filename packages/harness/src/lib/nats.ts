@@ -70,8 +70,11 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     const left = group.exited.then(({ code }) => {
       throw new Error(`nats-server left with exit code ${code ?? "none"}: ${log.join("\n")}`);
     });
-    left.catch(() => {});
-    await Promise.race([poll("nats-server to take connections", async () => await accepts(port)), left]);
+    let hasLeft = false;
+    left.catch(() => (hasLeft = true));
+    // Nobody looks any longer once it has left.
+    const look = async (): Promise<boolean> => hasLeft || (await accepts(port));
+    await Promise.race([left, poll("nats-server to take connections", look)]);
   }
 
   async function stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
