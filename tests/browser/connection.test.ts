@@ -104,16 +104,31 @@ it("shows an answer as broken when its worker is killed, and Retry works when it
   expect(await chat.answers.count()).toBe(1);
 });
 
-it("shows an answer as broken, with the reason, when its engine dies under it", async () => {
+it("goes on with an answer whose engines die under it", async () => {
   const worker = await spawnFakeWorker([...slow, "--fake-crash-at-step", "60"]);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
-  await chat.send("go on");
+  await chat.send("go on [eog:150]");
+  await chat.phase("done");
+  await chat.lastAnswer.getByText(/^151 tokens/).waitFor();
+  expect(await page.getByRole("alert").count()).toBe(0);
+  expect(
+    (await fetch(`${worker.url}/metrics`).then(async (answer) => await answer.text())).match(
+      /^waggle_jobs_resumed_total.* (\d+)$/m,
+    )?.[1],
+  ).toBe("2");
+});
+
+it("shows an answer as broken, with the reason, when it kills one engine after the other", async () => {
+  const worker = await spawnFakeWorker(slow);
+  const { page } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  await chat.send("the end [die:0]");
   await chat.phase("broken");
-  expect(await chat.text()).not.toBe("");
   expect(await page.getByRole("alert").innerText()).toMatch(/engine/i);
   await waitUntil(async () => (await fetch(`${worker.url}/readyz`)).ok);
-  await page.getByRole("button", { name: "Retry" }).click();
+  await page.getByRole("button", { name: "New conversation" }).click();
+  await chat.send("go on");
   await chat.phase("streaming");
   await chat.stop();
 });
