@@ -8,20 +8,21 @@ import { freshId, inference } from "./ways.ts";
 
 /** A stream in each has a slot. */
 const slots = `--slots ${streamDialects.length}`;
+const longer = "A longer one. [eog:150]";
 /** Signals closer together count as one. */
 const betweenSignalsMs = 350;
 const cutOffLimitMs = 60_000;
 /** More than the buffers between two sockets hold. */
 const unreadTokens = 200_000;
 
-/** Every stream ends with its error, and the next engine serves every dialect. */
+/** Every stream goes on under the next engine, which serves every dialect. */
 export async function runDialectsDeath(stage: Stage): Promise<void> {
   await using worker = await stage.startWorker(`${slots} --fake-step-delay 10`);
-  const answers = await openEach(worker, endless);
+  const answers = await openEach(worker, longer);
   const from = worker.log.lines.length;
   process.kill(worker.enginePid(), "SIGKILL");
   for (const [{ name }, answer] of answers)
-    await stage.check(`${name}: its engine dies`, (facts) => ended(answer, "error", facts));
+    await stage.check(`${name}: its engine dies`, (facts) => ended(answer, "end", facts));
   await worker.log.line("the next engine's readiness", logged("model_ready"), { from });
   for (const dialect of streamDialects) {
     await stage.check(`${dialect.name}: served by the next engine`, async (facts) =>
@@ -30,10 +31,18 @@ export async function runDialectsDeath(stage: Stage): Promise<void> {
   }
 }
 
+/** Every stream ends with its error where no engine comes back. */
+export async function runDialectsGivenUp(stage: Stage): Promise<void> {
+  await using worker = await stage.startWorker(`${slots} --fake-step-delay 10 --crash-loop-deaths 1`);
+  const answers = await openEach(worker, endless);
+  process.kill(worker.enginePid(), "SIGKILL");
+  for (const [{ name }, answer] of answers)
+    await stage.check(`${name}: no engine comes back`, (facts) => ended(answer, "error", facts));
+}
+
 /** A drain finishes what runs; an abort, at a second signal, tells everybody. */
 export async function runDialectsLeaving(stage: Stage, name: "drain" | "abort"): Promise<void> {
-  const [prompt, due, exitCode] =
-    name === "drain" ? (["A longer one. [eog:150]", "end", 0] as const) : ([endless, "error", 143] as const);
+  const [prompt, due, exitCode] = name === "drain" ? ([longer, "end", 0] as const) : ([endless, "error", 143] as const);
   await using worker = await stage.startWorker(`${slots} --fake-step-delay 10 --drain-timeout 1h`);
   const answers = await openEach(worker, prompt);
   await stage.check(`the worker leaves (${name}), with a stream in every dialect`, async (facts) => {

@@ -5,6 +5,7 @@ import { brief, endless, ended, open, shows } from "./any-dialect.ts";
 import { startBystander, type Bystander } from "./bystander.ts";
 import {
   runDialectsDeath,
+  runDialectsGivenUp,
   runDialectsFull,
   runDialectsLeaving,
   runDialectsLoading,
@@ -21,6 +22,7 @@ export async function runDialects(stage: Stage): Promise<void> {
   await runDialectsLoading(stage);
   await runDialectsFull(stage);
   await runDialectsDeath(stage);
+  await runDialectsGivenUp(stage);
   await runDialectsLeaving(stage, "drain");
   await runDialectsLeaving(stage, "abort");
   await runDialectsSilence(stage);
