@@ -1,10 +1,11 @@
 // Owns the whole: it joins the fleet, opens the port, and takes everything down again so that nothing is left.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
+import { createDeparture } from "@waggle/daemon";
+import type { Departure } from "@waggle/daemon";
 import { createGatewaySide, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
-import { exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
@@ -26,22 +27,9 @@ export interface DaemonOptions {
   readonly print: (line: StdoutLine) => void;
 }
 
-export interface Daemon {
-  readonly url: string;
-  /** Resolves with the exit code once everything is down. */
-  readonly stopped: Promise<number>;
-  /** Finish what runs, refuse what waits; then stop. The time running out aborts. */
-  drain(abortCode: number): void;
-  /** End everything now. */
-  abort(code: number): void;
-}
-
 /** @throws PortTakenError, or whatever else kept the port from opening; WaggleError invalid_argument for a server that must not be talked to */
-export async function startDaemon({ config, log, metrics, clock, tokens, print }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({ config, log, metrics, clock, tokens, print }: DaemonOptions): Promise<Departure> {
   const startedAt = new Date();
-  let leaving: Promise<void> | undefined;
-  let abortNow: (() => void) | undefined;
-  let code: number = exitCodes.ok;
   let ownUrl = "";
   const url = (): string => config.advertiseUrl ?? ownUrl;
   const { natsUrl, natsCreds, natsInsecure, gatewayId } = config;
@@ -72,52 +60,20 @@ export async function startDaemon({ config, log, metrics, clock, tokens, print }
   log.info({ url: ownUrl, version: config.version, local_mode: config.localMode, gateway: gatewayId }, "listening");
   side.report();
 
-  let stopped: (code: number) => void;
-  const whenStopped = new Promise<number>((resolve) => (stopped = resolve));
-
-  /** Once only: whoever asks first decides how; `abort` can still cut it short. */
-  function leave(exitCode: number, drainMs: number, abortCode = exitCode): void {
-    if (leaving !== undefined) return;
-    code = exitCode;
-    leaving = takeDown(drainMs, abortCode);
-    void leaving.then(() => stopped(code));
-  }
-
-  async function takeDown(drainMs: number, abortCode: number): Promise<void> {
-    gateway.refuse();
-    const inTime = drainMs > 0 && (await before(gateway.idle(), drainMs));
-    const { liveCount } = gateway.registry;
-    if (!inTime && liveCount > 0) {
-      code = abortCode;
-      log.warn({ jobs: liveCount }, "drain_aborted");
-    }
-    gateway.abort();
-    server.stopAccepting();
-    await before(server.answered(), flushTimeoutMs);
-    await gateway.stop();
-    await connection.close();
-    await server.close();
-  }
-
-  /** Whether it was over before the time was, or the abort came. */
-  function before(work: Promise<void>, ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = clock.setTimeout(() => resolve(false), ms);
-      abortNow = () => resolve(false);
-      void work.then(() => {
-        timer.cancel();
-        resolve(true);
-      });
-    });
-  }
-
-  return {
-    url: ownUrl,
-    stopped: whenStopped,
-    drain: (abortCode) => leave(exitCodes.ok, config.drainTimeoutMs, abortCode),
-    abort(abortCode) {
-      if (leaving === undefined) leave(abortCode, 0);
-      else abortNow?.();
+  return createDeparture({
+    clock,
+    log,
+    drainTimeoutMs: config.drainTimeoutMs,
+    refuse: gateway.refuse,
+    idle: gateway.idle,
+    liveJobs: () => gateway.registry.liveCount,
+    async takeDown(before) {
+      gateway.abort();
+      server.stopAccepting();
+      await before(server.answered(), flushTimeoutMs);
+      await gateway.stop();
+      await connection.close();
+      await server.close();
     },
-  };
+  });
 }

@@ -2,6 +2,8 @@
 // is left.
 import { createHiveClient } from "@waggle/client";
 import type { Clock } from "@waggle/async";
+import { createDeparture } from "@waggle/daemon";
+import type { Departure } from "@waggle/daemon";
 import type { TokenTable } from "@waggle/front";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
@@ -46,14 +48,8 @@ export interface DaemonOptions {
   readonly print: (line: StdoutLine) => void;
 }
 
-export interface Daemon {
+export interface Daemon extends Departure {
   readonly url: string;
-  /** Resolves with the exit code once everything is down. */
-  readonly stopped: Promise<number>;
-  /** Finish what runs, refuse what waits; then stop. The time running out aborts. */
-  drain(abortCode: number): void;
-  /** End everything now. */
-  abort(code: number): void;
 }
 
 /** Opens the port, then loads the model. @throws PortTakenError, or whatever else kept the port from opening */
@@ -66,9 +62,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ? undefined
       : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   let reporter: Reporter | undefined;
-  let leaving: Promise<void> | undefined;
-  let abortNow: (() => void) | undefined;
-  let code: number = exitCodes.ok;
   let loadMs = 0;
   const budget = budgetOf(config, specs.length);
   const preparing = { resolve: downloadsOf(config), signal: stopping.signal, budgetBytes: budget.bytes };
@@ -114,7 +107,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       loadMs = ms;
       fleet?.changed();
     },
-    onFirstLoadFailed: () => leave(exitCodes.modelCannotBeLoaded, 0),
+    onFirstLoadFailed: () => departure.abort(exitCodes.modelCannotBeLoaded),
   });
   const { app, report } = worker;
   let announced = false;
@@ -178,62 +171,30 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     for (const { current } of [...worker.models.entries()]) await describe(current);
   }
 
-  let stopped: (code: number) => void;
-  const whenStopped = new Promise<number>((resolve) => (stopped = resolve));
-
-  /** Once only: whoever asks first decides how; `abort` can still cut it short. */
-  function leave(exitCode: number, drainMs: number, abortCode = exitCode): void {
-    if (leaving !== undefined) return;
-    code = exitCode;
-    leaving = takeDown(drainMs, abortCode);
-    void leaving.then(() => stopped(code));
-  }
-
-  async function takeDown(drainMs: number, abortCode: number): Promise<void> {
-    // First: what another worker can go on with leaves without waiting for its end.
-    const handedOver = fleet?.leave();
-    worker.refuse();
-    stopping.abort();
-    await handedOver;
-    const inTime = drainMs > 0 && (await before(worker.idle(), drainMs));
-    const { liveCount } = worker.registry;
-    if (!inTime && liveCount > 0) {
-      code = abortCode;
-      log.warn({ jobs: liveCount }, "drain_aborted");
-    }
-    worker.abort();
-    await Promise.all([reporter?.leave(), worker.stop(), pulls?.stop(), flushed()]);
-    await fleet?.close();
-    prefixFolder?.close();
-    await server.close();
-    worker.close();
-  }
-
-  /** Whether it was over before the time was, or the abort came. */
-  function before(work: Promise<void>, ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = clock.setTimeout(() => resolve(false), ms);
-      abortNow = () => resolve(false);
-      void work.then(() => {
-        timer.cancel();
-        resolve(true);
-      });
-    });
-  }
-
-  /** What has ended still has to reach its reader: streams, and answers that were collected. */
-  async function flushed(): Promise<void> {
-    server.stopAccepting();
-    await before(server.answered(), flushTimeoutMs);
-  }
-
-  return {
-    url,
-    stopped: whenStopped,
-    drain: (abortCode) => leave(exitCodes.ok, config.drainTimeoutMs, abortCode),
-    abort(abortCode) {
-      if (leaving === undefined) leave(abortCode, 0);
-      else abortNow?.();
+  const departure = createDeparture({
+    clock,
+    log,
+    drainTimeoutMs: config.drainTimeoutMs,
+    async refuse() {
+      // First: what another worker can go on with leaves without waiting for its end.
+      const handedOver = fleet?.leave();
+      worker.refuse();
+      stopping.abort();
+      await handedOver;
     },
-  };
+    idle: worker.idle,
+    liveJobs: () => worker.registry.liveCount,
+    async takeDown(before) {
+      worker.abort();
+      // What has ended still has to reach its reader: streams, and answers that were collected.
+      server.stopAccepting();
+      const flushed = before(server.answered(), flushTimeoutMs);
+      await Promise.all([reporter?.leave(), worker.stop(), pulls?.stop(), flushed]);
+      await fleet?.close();
+      prefixFolder?.close();
+      await server.close();
+      worker.close();
+    },
+  });
+  return { url, ...departure };
 }

@@ -1,21 +1,17 @@
 // Owns the worker as a process: what it is told becomes a daemon, and the daemon's end becomes an exit code.
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "@waggle/async";
-import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
 import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
-import type { Logger } from "@waggle/telemetry";
-import { readTokens } from "@waggle/daemon";
+import { endOnDefects, leaveWith, reloadTokens, startFailed } from "@waggle/daemon";
 import { parseConfig } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import { describeMachine } from "./config/machine.ts";
 import { startDaemon } from "./daemon.ts";
-import { PortTakenError, createTokenTable } from "@waggle/front";
+import { createTokenTable } from "@waggle/front";
 import type { Signals } from "@waggle/daemon/signals";
 import { startTraces } from "./tracing.ts";
 
-/** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */
-const lastResortMs = 1_000;
 /**
  * What V8 is told before it has work, so that the daemon stays small. With its own choices it came to 235 MB over 10,000
  * jobs; with these it takes 110, at the same speed. A V8 that does not know a flag says so and goes on.
@@ -57,12 +53,7 @@ async function run(
   { present = asJson }: RunWorkerOptions,
 ): Promise<void> {
   const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-worker" });
-  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
-    process.on(event, (error: unknown) => {
-      log.fatal({ err: error }, event);
-      process.exit(exitCodes.internal);
-    });
-  }
+  endOnDefects(log);
   let table = createTokenTable(config.apiTokens);
   const metrics = createWorkerMetrics();
   const shared = { config, log, metrics, clock: systemClock };
@@ -87,38 +78,10 @@ async function run(
     await tracing?.stop();
     leaveWith(code);
   } catch (error) {
-    if (error instanceof PortTakenError) {
-      log.error(error.message);
-      leaveWith(exitCodes.portTaken);
-    } else if (error instanceof WaggleError && error.code === "invalid_argument") {
-      log.error(error.message);
-      leaveWith(exitCodes.badConfiguration);
-    } else {
-      log.fatal({ err: error }, "Cannot start the worker.");
-      leaveWith(exitCodes.internal);
-    }
+    leaveWith(startFailed(error, "worker", log));
   }
 }
 
 function asJson(line: StdoutLine): string {
   return `${JSON.stringify(line)}\n`;
-}
-
-/** Undefined when there is no file, or when it is broken: then the tokens stay as they are. */
-function reloadTokens(config: WorkerConfig, log: Logger): ReturnType<typeof createTokenTable> | undefined {
-  if (config.apiTokenFile === undefined) return undefined;
-  try {
-    const tokens = readTokens(config);
-    log.info({ tokens: tokens.length }, "tokens_reloaded");
-    return createTokenTable(tokens);
-  } catch (error) {
-    log.error({ err: error }, "Cannot reload the API tokens; the old ones stay.");
-    return undefined;
-  }
-}
-
-function leaveWith(code: number): void {
-  process.exitCode = code;
-  if (process.connected) process.disconnect();
-  setTimeout(() => process.exit(code), lastResortMs).unref();
 }

@@ -1,4 +1,6 @@
 export * from "./lib/command-line.ts";
+export * from "./lib/daemon-process.ts";
+export * from "./lib/departure.ts";
 export * from "./lib/front-options.ts";
 export * from "./lib/names.ts";
 export * from "./lib/option-row.ts";

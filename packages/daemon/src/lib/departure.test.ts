@@ -1,0 +1,54 @@
+import { createLogger } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
+import { expect, test } from "vitest";
+import { createDeparture } from "./departure.ts";
+
+function start({ jobs = 1 } = {}) {
+  const clock = createFakeClock();
+  const done: string[] = [];
+  let finish = (): void => {};
+  let live = jobs;
+  const idle = new Promise<void>((resolve) => {
+    finish = () => {
+      live = 0;
+      resolve();
+    };
+  });
+  const departure = createDeparture({
+    clock,
+    log: createLogger({ level: "silent", format: "json", name: "departure" }),
+    drainTimeoutMs: 1_000,
+    refuse: () => void done.push("refuse"),
+    idle: () => idle,
+    liveJobs: () => live,
+    takeDown: async () => void done.push("take down"),
+  });
+  return { clock, done, finish, departure, turn: async () => await new Promise(setImmediate) };
+}
+
+test("a drain waits for what runs, and takes down once however often it is asked", async () => {
+  const { departure, done, finish, turn } = start();
+  departure.drain(130);
+  departure.drain(131);
+  expect(done).toEqual(["refuse"]);
+  await turn();
+  finish();
+  expect(await departure.stopped).toBe(0);
+  expect(done).toEqual(["refuse", "take down"]);
+});
+
+test.each(["time", "abort"] as const)("a drain that is cut short by %s says so in its exit code", async (by) => {
+  const { departure, clock, turn } = start();
+  departure.drain(143);
+  await turn();
+  if (by === "time") clock.advance(1_000);
+  else departure.abort(1);
+  expect(await departure.stopped).toBe(143);
+});
+
+test("an abort waits for nobody", async () => {
+  const { departure, done } = start();
+  departure.abort(75);
+  expect(await departure.stopped).toBe(75);
+  expect(done).toEqual(["refuse", "take down"]);
+});

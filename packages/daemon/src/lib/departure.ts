@@ -1,0 +1,69 @@
+// Owns how a daemon leaves: who asks first decides how, what runs may end in time, and an abort cuts that short.
+import type { Clock } from "@waggle/async";
+import { exitCodes } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+
+/** Resolves with whether the work was over before the time was, or the abort came. */
+export type Before = (work: Promise<void>, ms: number) => Promise<boolean>;
+
+export interface DepartureOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long running jobs may take in a drain. */
+  readonly drainTimeoutMs: number;
+  /** Nothing new begins; called at once. */
+  readonly refuse: () => Promise<void> | void;
+  /** Resolves when no job is live. */
+  readonly idle: () => Promise<void>;
+  readonly liveJobs: () => number;
+  /** Ends what is left of it, and closes everything. */
+  readonly takeDown: (before: Before) => Promise<void>;
+}
+
+export interface Departure {
+  /** Resolves with the exit code once everything is down. */
+  readonly stopped: Promise<number>;
+  /** Finish what runs, refuse what waits; then stop. The time running out aborts. */
+  drain(abortCode: number): void;
+  /** End everything now. */
+  abort(code: number): void;
+}
+
+export function createDeparture(options: DepartureOptions): Departure {
+  const { clock, log } = options;
+  let leaving: Promise<void> | undefined;
+  let abortNow: (() => void) | undefined;
+  let stopped: (code: number) => void;
+  const whenStopped = new Promise<number>((resolve) => (stopped = resolve));
+
+  const before: Before = (work, ms) =>
+    new Promise((resolve) => {
+      const timer = clock.setTimeout(() => resolve(false), ms);
+      abortNow = () => resolve(false);
+      void work.then(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
+
+  async function leave(code: number, drainMs: number, abortCode: number): Promise<void> {
+    await options.refuse();
+    const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
+    const jobs = options.liveJobs();
+    const aborted = !inTime && jobs > 0;
+    if (aborted) log.warn({ jobs }, "drain_aborted");
+    await options.takeDown(before);
+    stopped(aborted ? abortCode : code);
+  }
+
+  return {
+    stopped: whenStopped,
+    drain(abortCode) {
+      leaving ??= leave(exitCodes.ok, options.drainTimeoutMs, abortCode);
+    },
+    abort(code) {
+      if (leaving === undefined) leaving = leave(code, 0, code);
+      else abortNow?.();
+    },
+  };
+}
