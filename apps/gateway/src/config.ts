@@ -9,6 +9,7 @@ import {
   tokenVariable,
   variableOf,
   variableText,
+  replayProblem,
 } from "@waggle/daemon";
 import type { Environment } from "@waggle/daemon";
 import { TokenFileError } from "@waggle/front";
@@ -126,9 +127,7 @@ function brokenRules(values: GatewayOptionValues, apiToken: string | undefined):
           `Cannot use --local-mode with --host ${host}: local mode listens on loopback only. Use an API token to serve others.`,
         ]
       : []),
-    ...(values.replayBufferBytes > values.replayTotalBytes
-      ? ["Cannot use a --replay-buffer larger than --replay-total: one job would fill more than all may."]
-      : []),
+    ...[replayProblem(values)].filter((problem) => problem !== undefined),
     ...(values.maxBodyBytes > values.maxBodiesBytes
       ? ["Cannot use a --max-body larger than --max-bodies: one body would fill more than all may."]
       : []),

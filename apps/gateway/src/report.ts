@@ -10,6 +10,7 @@ import type { GatewayConfig } from "./config.ts";
 import type { FleetModels } from "./fleet-models.ts";
 import type { Catalogue } from "./models/catalogue.ts";
 import { slotsTotal } from "./models/served.ts";
+import type { OwnFacts } from "./models/served.ts";
 
 export type GatewayState = WorkerStateView;
 
@@ -27,7 +28,7 @@ export interface Report {
   /** Of now: nothing changes it but the fleet, and that the gateway leaves. */
   readonly state: GatewayState;
   leave(): void;
-  self(): Pick<WorkerInfo, "worker_id" | "url" | "state" | "version" | "local_mode" | "queue_capacity" | "uptime_ms">;
+  self(): OwnFacts;
   /** @param main the model that speaks for the gateway */
   info(main: ServedModel | undefined): WorkerInfo;
   health(main: ServedModel | undefined): Health;
@@ -56,13 +57,14 @@ export function createReport(options: ReportOptions): Report {
 
   const uptimeMs = (): number => Math.round(clock.now() - startedAt);
 
-  const self = (): ReturnType<Report["self"]> => ({
+  const self = (): OwnFacts => ({
     worker_id: config.gatewayId,
     url: options.url(),
     state: state.name,
     version: config.version,
     local_mode: config.localMode,
     queue_capacity: config.queueCapacity,
+    answer_window_ms: config.answerWindowMs,
     uptime_ms: uptimeMs(),
   });
 

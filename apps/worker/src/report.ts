@@ -106,6 +106,7 @@ export function createReport(options: ReportOptions): Report {
       local_mode: config.localMode,
       prefill_budget: config.modelSettings.prefillBudget ?? null,
       queue_capacity: config.queueCapacity,
+      answer_window_ms: config.answerWindowMs,
       uptime_ms: Math.round(clock.now() - options.startedAt),
       ...(host === undefined || model === undefined
         ? cardFactsOf(entry?.current, descriptions)

@@ -2,6 +2,7 @@ export * from "./lib/command-line.ts";
 export * from "./lib/daemon-process.ts";
 export * from "./lib/departure.ts";
 export * from "./lib/front-options.ts";
+export * from "./lib/front-rules.ts";
 export * from "./lib/names.ts";
 export * from "./lib/option-row.ts";
 export * from "./lib/read-tokens.ts";

@@ -64,6 +64,7 @@ const info: WorkerInfo = {
   local_mode: true,
   prefill_budget: null,
   queue_capacity: 64,
+  answer_window_ms: 1_800_000,
   uptime_ms: 1,
 };
 

@@ -12,15 +12,18 @@ const retryAfterS = 1;
 const noWorkerRetryAfterS = 5;
 const whose = "this fleet";
 
+/** What a gateway says of itself, whichever model is asked for. */
+export type OwnFacts = Pick<
+  WorkerInfo,
+  "worker_id" | "url" | "state" | "version" | "local_mode" | "queue_capacity" | "answer_window_ms" | "uptime_ms"
+>;
+
 export interface ServedOptions {
   readonly catalogue: Catalogue;
   /** Of a model that the catalogue knows. */
   readonly hostOf: (name: string) => FleetHost;
   /** The gateway's own facts. */
-  readonly self: () => Pick<
-    WorkerInfo,
-    "worker_id" | "url" | "state" | "version" | "local_mode" | "queue_capacity" | "uptime_ms"
-  >;
+  readonly self: () => OwnFacts;
 }
 
 export interface Served extends ServedModels {
@@ -135,7 +138,7 @@ export function slotsTotal(model: FleetModel | undefined): number {
   return (model?.ready ?? []).reduce((sum, one) => sum + one.model.slots, 0);
 }
 
-function infoOf(name: string, model: FleetModel | undefined, self: ReturnType<ServedOptions["self"]>): WorkerInfo {
+function infoOf(name: string, model: FleetModel | undefined, self: OwnFacts): WorkerInfo {
   const { description, workers = [] } = model ?? {};
   return {
     prefill_budget: null,

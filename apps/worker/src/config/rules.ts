@@ -1,6 +1,6 @@
 // Owns what must hold between settings. A rule is pure: it sees the values and says what is wrong, in a sentence that
 // names the flags.
-import { isLoopback, isWildcard } from "@waggle/daemon";
+import { isLoopback, isWildcard, replayProblem } from "@waggle/daemon";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 import { fakeOptions } from "./engine-options.ts";
 
@@ -92,8 +92,7 @@ function ropeRule({ values: { ropeScaling, ropeFreqScale, yarnOrigCtx } }: RuleI
 }
 
 function replayRule({ values }: RuleInput): string | undefined {
-  if (values.replayBufferBytes <= values.replayTotalBytes) return undefined;
-  return "Cannot use a --replay-buffer larger than --replay-total: one job would fill more than all may.";
+  return replayProblem(values);
 }
 
 function bodyRule({ values }: RuleInput): string | undefined {

@@ -85,6 +85,27 @@ describe("a job's stream", () => {
   });
 });
 
+describe("an answer that continues without a reader", () => {
+  it("can be read whole long after its end, by its own client only", async () => {
+    const clock = createFakeClock();
+    start({ clock });
+    const answer = await submit({ prompt: "left alone [eog:6]", on_disconnect: "continue" });
+    const other = await submit({ prompt: "read at once [eog:6]" });
+    await Promise.all([answer.ended.promise, other.ended.promise]);
+    clock.advance(59_999);
+    expect(worker.registry.endedCount).toBe(2);
+    clock.advance(1);
+    expect(worker.registry.get(answer.spec.scope.client, answer.id)).toBe(answer);
+    expect(worker.registry.get("somebody else", answer.id)).toBeUndefined();
+    expect(worker.registry.get(other.spec.scope.client, other.id)).toBeUndefined();
+    const events = await readAll(answer);
+    expect(events.filter(({ type }) => type === "token")).toHaveLength(6);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
+    clock.advance(1_800_000);
+    expect(worker.registry.endedCount).toBe(0);
+  });
+});
+
 describe("cancelling", () => {
   it("ends a queued job at once without touching the running one", async () => {
     const gate = startGated({ slots: 1 });

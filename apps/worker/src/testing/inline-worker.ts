@@ -143,6 +143,8 @@ export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
     queueCapacity: options.queueCapacity ?? 8,
     replayTotalBytes: 1 << 24,
     replayWindowMs: 60_000,
+    answerTotalBytes: 1 << 24,
+    answerWindowMs: 1_800_000,
     endedJobsKept: options.endedJobsKept ?? 1_000,
     maxBodyBytes: options.maxBodyBytes ?? 4 << 20,
     maxStreamsPerClient: options.maxStreamsPerClient ?? 1_000,

@@ -1,5 +1,6 @@
 // Owns which jobs exist: the live ones, and the ended ones while they can still be replayed. Bounded in count, bytes and time.
 import type { Clock } from "@waggle/async";
+import { createEndedJobs } from "./ended-jobs.ts";
 import type { Job } from "./job.ts";
 
 export interface RegistryOptions {
@@ -8,7 +9,10 @@ export interface RegistryOptions {
   readonly replayWindowMs: number;
   /** What the replay logs of ended jobs may occupy together; beyond it the oldest go early. */
   readonly replayTotalBytes: number;
-  /** Most ended jobs that are kept. */
+  /** The same of jobs that were to go on without a reader: whoever comes back for one has been away for longer. */
+  readonly answerWindowMs: number;
+  readonly answerTotalBytes: number;
+  /** Most ended jobs that are kept, of either kind. */
   readonly endedJobsKept: number;
   /** Nobody can read it any more. */
   readonly onForgotten?: ((job: Job) => void) | undefined;
@@ -34,16 +38,20 @@ export interface JobRegistry {
 export function createJobRegistry(options: RegistryOptions): JobRegistry {
   const byName = new Map<string, Job>();
   const live = new Map<string, Job>();
-  /** In the order in which they ended. */
-  const ended = new Set<Job>();
-  let endedBytes = 0;
+  const shared = { clock: options.clock, countLimit: options.endedJobsKept, onForgotten: forgotten };
+  const replayed = createEndedJobs({
+    ...shared,
+    windowMs: options.replayWindowMs,
+    totalBytes: options.replayTotalBytes,
+  });
+  const answers = createEndedJobs({
+    ...shared,
+    windowMs: options.answerWindowMs,
+    totalBytes: options.answerTotalBytes,
+  });
 
-  function forget(job: Job): void {
-    if (!ended.delete(job)) return;
-    endedBytes -= job.log.bytes;
+  function forgotten(job: Job): void {
     byName.delete(nameOf(job.spec.scope.client, job.id));
-    job.timers.get("forget")?.cancel();
-    job.timers.delete("forget");
     options.onForgotten?.(job);
   }
 
@@ -61,32 +69,21 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     retire(job) {
       live.delete(job.uid);
       // Its log has no vectors, so there is nothing to replay.
-      if (job.spec.kind !== "generate") {
-        byName.delete(nameOf(job.spec.scope.client, job.id));
-        return options.onForgotten?.(job);
-      }
-      ended.add(job);
-      endedBytes += job.log.bytes;
-      job.timers.set(
-        "forget",
-        options.clock.setTimeout(() => forget(job), options.replayWindowMs),
-      );
-      for (const oldest of ended) {
-        if (endedBytes <= options.replayTotalBytes && ended.size <= options.endedJobsKept) break;
-        forget(oldest);
-      }
+      if (job.spec.kind !== "generate") return forgotten(job);
+      (job.spec.onDisconnect === "continue" ? answers : replayed).add(job);
     },
     clear() {
-      for (const job of ended) forget(job);
+      replayed.clear();
+      answers.clear();
     },
     get liveCount() {
       return live.size;
     },
     get endedCount() {
-      return ended.size;
+      return replayed.count + answers.count;
     },
     get replayBytes() {
-      let bytes = endedBytes;
+      let bytes = replayed.bytes + answers.bytes;
       for (const job of live.values()) bytes += job.log.bytes;
       return bytes;
     },

@@ -114,7 +114,9 @@ export const GenerateRequestSchema = z
     on_disconnect: z
       .enum(["cancel", "continue"])
       .default("cancel")
-      .describe("What happens when the last reader is gone."),
+      .describe(
+        "What happens when the last reader is gone. An answer that continues can be read for half an hour after its end, as the daemon's --answer-window says.",
+      ),
     on_engine_loss: z
       .enum(["resume", "error"])
       .default("resume")

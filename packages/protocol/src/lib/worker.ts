@@ -63,6 +63,10 @@ export const WorkerInfoSchema = z
       .nullable()
       .describe("Prompt tokens per step, at most; null: the times of real steps decide."),
     queue_capacity: z.int().positive(),
+    answer_window_ms: z
+      .number()
+      .nonnegative()
+      .describe("How long after its end an answer can be read that was to continue without a reader."),
     uptime_ms: z.number().nonnegative(),
   })
   .meta({ id: "WorkerInfo" });

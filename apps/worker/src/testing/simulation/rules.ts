@@ -137,7 +137,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
       }
       const witnesses = live();
       holds(registry.liveCount === witnesses.length, () => `${registry.liveCount} jobs are registered as live`);
-      holds(registry.endedCount <= endedJobsKept, () => `${registry.endedCount} ended jobs are kept`);
+      holds(registry.endedCount <= 2 * endedJobsKept, () => `${registry.endedCount} ended jobs are kept`);
       checkPlaces(witnesses, engineReady);
       checkPositions(witnesses);
       checkSessions(witnesses);

@@ -1,0 +1,77 @@
+// Owns ended jobs while they can still be read: bounded in time, bytes and count.
+import type { Clock } from "@waggle/async";
+import type { Job } from "./job.ts";
+
+export interface EndedJobsOptions {
+  readonly clock: Clock;
+  readonly windowMs: number;
+  /** Of their logs together. Beyond it, and beyond the count, jobs are forgotten early. */
+  readonly totalBytes: number;
+  readonly countLimit: number;
+  /** Nobody can read it any more. */
+  readonly onForgotten: (job: Job) => void;
+}
+
+export interface EndedJobs {
+  add(job: Job): void;
+  clear(): void;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Where there is no room, the client whose logs are the largest loses its oldest: nobody can push out what others have. */
+export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
+  /** Each in the order in which they ended; clients without any are not there. */
+  const byClient = new Map<string, { readonly jobs: Set<Job>; bytes: number }>();
+  let count = 0;
+  let bytes = 0;
+
+  function forget(job: Job): void {
+    const { client } = job.spec.scope;
+    const own = byClient.get(client);
+    if (own?.jobs.delete(job) !== true) return;
+    own.bytes -= job.log.bytes;
+    if (own.jobs.size === 0) byClient.delete(client);
+    bytes -= job.log.bytes;
+    count -= 1;
+    job.timers.get("forget")?.cancel();
+    job.timers.delete("forget");
+    options.onForgotten(job);
+  }
+
+  function oldestOfLargest(): Job | undefined {
+    let largest: { readonly jobs: Set<Job>; readonly bytes: number } | undefined;
+    for (const own of byClient.values()) if (largest === undefined || own.bytes > largest.bytes) largest = own;
+    return largest?.jobs.values().next().value;
+  }
+
+  return {
+    add(job) {
+      const { client } = job.spec.scope;
+      const own = byClient.get(client) ?? { jobs: new Set<Job>(), bytes: 0 };
+      byClient.set(client, own);
+      own.jobs.add(job);
+      own.bytes += job.log.bytes;
+      bytes += job.log.bytes;
+      count += 1;
+      job.timers.set(
+        "forget",
+        options.clock.setTimeout(() => forget(job), options.windowMs),
+      );
+      while (bytes > options.totalBytes || count > options.countLimit) {
+        const oldest = oldestOfLargest();
+        if (oldest === undefined) break;
+        forget(oldest);
+      }
+    },
+    clear() {
+      for (const { jobs } of [...byClient.values()]) for (const job of [...jobs]) forget(job);
+    },
+    get count() {
+      return count;
+    },
+    get bytes() {
+      return bytes;
+    },
+  };
+}
