@@ -11,6 +11,8 @@ import type { Chat } from "./chat.ts";
 import { Composer } from "./composer.tsx";
 import { liveAnswer, titleOf } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
+import { newDraftKey } from "./drafts.ts";
+import type { Drafts } from "./drafts.ts";
 import type { ModelChoice } from "./model-choice.ts";
 import { SettingsDialog } from "./settings-dialog.tsx";
 import { Sidebar } from "./sidebar.tsx";
@@ -25,14 +27,16 @@ export interface AppProps {
   readonly conversations: Conversations;
   readonly about: WorkerAbout;
   readonly choice: ModelChoice;
+  readonly drafts: Drafts;
 }
 
-export function App({ api, chat, conversations, about, choice }: AppProps): VNode {
+export function App({ api, chat, conversations, about, choice, drafts }: AppProps): VNode {
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
   const live = liveAnswer(current) !== undefined;
   const title = titleOf(current);
+  const draftKey = current.turns.length === 0 ? newDraftKey : current.id;
 
   useEffect(() => {
     document.title = current.turns.length === 0 ? "Waggle" : `${title} · Waggle`;
@@ -105,7 +109,14 @@ export function App({ api, chat, conversations, about, choice }: AppProps): VNod
           <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
         )}
       </main>
-      <Composer key={`composer-${current.id}`} live={live} onSend={chat.send} onStop={chat.stop} />
+      <Composer
+        key={`composer-${current.id}`}
+        live={live}
+        draft={drafts.get(draftKey)}
+        onDraft={(draft) => drafts.set(draftKey, draft)}
+        onSend={chat.send}
+        onStop={chat.stop}
+      />
       {settingsOpen.value && (
         <SettingsDialog
           settings={current.settings}

@@ -3,15 +3,19 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../parts/icons.tsx";
+import type { Draft } from "./drafts.ts";
 
 export interface ComposerProps {
   readonly live: boolean;
+  /** What stood in the box when the conversation was shown last. */
+  readonly draft: Draft;
+  readonly onDraft: (draft: Draft) => void;
   readonly onSend: (text: string) => void;
   readonly onStop: () => void;
 }
 
-export function Composer({ live, onSend, onStop }: ComposerProps): VNode {
-  const text = useSignal("");
+export function Composer({ live, draft, onDraft, onSend, onStop }: ComposerProps): VNode {
+  const text = useSignal(draft.text);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
   useLayoutEffect(() => {
@@ -19,10 +23,17 @@ export function Composer({ live, onSend, onStop }: ComposerProps): VNode {
   }, [text.value]);
   const empty = text.value.trim() === "";
 
+  function write(now: string): void {
+    text.value = now;
+    onDraft({ text: now });
+  }
+
   function send(): void {
     if (empty) return;
-    onSend(text.value);
-    text.value = "";
+    const said = text.value;
+    // Before it is sent: sending may give a new conversation, and so its draft, another name.
+    write("");
+    onSend(said);
     box.current?.focus();
   }
 
@@ -43,7 +54,7 @@ export function Composer({ live, onSend, onStop }: ComposerProps): VNode {
         rows={1}
         placeholder="Write a message"
         value={text.value}
-        onInput={(event) => (text.value = event.currentTarget.value)}
+        onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
           event.preventDefault();

@@ -9,6 +9,7 @@ import { createChat } from "./chat.ts";
 import "./chat.css";
 import { liveAnswer } from "./conversation.ts";
 import { createConversations } from "./conversations.ts";
+import { createDrafts } from "./drafts.ts";
 import { createModelChoice } from "./model-choice.ts";
 import { createStorage } from "./storage.ts";
 import { createWorkerAbout } from "./worker-about.ts";
@@ -41,4 +42,6 @@ document.addEventListener("visibilitychange", () => {
 });
 
 about.refresh();
-mount(<App api={api} chat={chat} conversations={conversations} about={about} choice={choice} />);
+mount(
+  <App api={api} chat={chat} conversations={conversations} about={about} choice={choice} drafts={createDrafts()} />,
+);
