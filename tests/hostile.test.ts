@@ -67,7 +67,16 @@ let flags: readonly string[] = usualFlags;
 /** The worker of the case before, unless that has broken it: one broken case must not colour the next. */
 async function sound(): Promise<Subject> {
   if (subject !== undefined) return subject;
-  const brevity = ["--replay-window", "500ms", "--unclaimed-timeout", "1s", "--retry-grace", "1s"];
+  const brevity = [
+    "--replay-window",
+    "500ms",
+    "--answer-window",
+    "500ms",
+    "--unclaimed-timeout",
+    "1s",
+    "--retry-grace",
+    "1s",
+  ];
   // Not every request can say how long its answer may become, and a long one takes its time whoever asks.
   brevity.push("--default-max-tokens", "64");
   const daemon = await spawnModelWorker([...flags, ...brevity]);

@@ -25,7 +25,16 @@ const statuses: Record<string, number> = {};
 beforeAll(async () => {
   worker = await spawnFakeWorker([
     ...["--context-size", "256", "--queue-capacity", "256", "--max-body", "64KiB", "--request-timeout", "2s"],
-    ...["--unclaimed-timeout", "200ms", "--replay-window", "500ms", "--ended-jobs-kept", "64"],
+    ...[
+      "--unclaimed-timeout",
+      "200ms",
+      "--replay-window",
+      "500ms",
+      "--answer-window",
+      "500ms",
+      "--ended-jobs-kept",
+      "64",
+    ],
   ]);
   prober = createProber(worker.url, batch);
 });

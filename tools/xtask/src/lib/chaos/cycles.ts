@@ -28,7 +28,8 @@ interface Memory {
 export async function runCycles(stage: Stage): Promise<void> {
   const nodeFlags = ["--expose-gc", "--import", repositoryPath("tools/xtask/src/testing/collect-on-signal.js")];
   const flags = "--slots 4 --fake-step-delay 4 --prefill-budget 64 --queue-capacity 64";
-  const brevity = "--replay-window 50ms --reconnect-grace 20ms --retry-grace 20ms --unclaimed-timeout 200ms";
+  const brevity =
+    "--replay-window 50ms --answer-window 50ms --reconnect-grace 20ms --retry-grace 20ms --unclaimed-timeout 200ms";
   await using worker = await stage.startWorker(`${flags} ${brevity}`, { nodeFlags });
   const cycles = stage.long ? cyclesLong : cyclesShort;
   if (!stage.long) await settle(stage, worker, warmUp);

@@ -106,7 +106,8 @@ export async function runDialectsLoading(stage: Stage): Promise<void> {
 
 /** Each is cut off, and its job ends as if its client had gone. */
 export async function runDialectsSilence(stage: Stage): Promise<void> {
-  const limits = "--replay-buffer 65536 --reader-stall-timeout 500ms --replay-window 0s --retry-grace 0s";
+  const limits =
+    "--replay-buffer 65536 --reader-stall-timeout 500ms --replay-window 0s --answer-window 0s --retry-grace 0s";
   await using worker = await stage.startWorker(`${slots} --context-size ${unreadTokens} ${limits}`);
   const name = "clients of every dialect that read nothing are cut off";
   await stage.check(

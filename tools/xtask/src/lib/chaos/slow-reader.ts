@@ -18,7 +18,7 @@ const bytesPerMb = 1_048_576;
 const readersLong = 20;
 
 export async function runSlowReaders(stage: Stage): Promise<void> {
-  const limits = `--replay-buffer ${replayBufferBytes} --reader-stall-timeout ${stallTimeoutMs}ms --replay-window 0s`;
+  const limits = `--replay-buffer ${replayBufferBytes} --reader-stall-timeout ${stallTimeoutMs}ms --replay-window 0s --answer-window 0s`;
   await using worker = await stage.startWorker(`--slots 4 --context-size ${endlessTokens} ${limits}`);
   const text = await stage.uncutText(neighbour);
   for (const _ of stage.rounds(readersLong)) {
