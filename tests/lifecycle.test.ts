@@ -28,7 +28,7 @@ describe("starting", () => {
 
   it.each([
     ["local mode with a token", ["--local-mode"], { WAGGLE_API_TOKEN: "secret-token-1" }, "WAGGLE_API_TOKEN"],
-    ["network mode without one", [], {}, "--local-mode"],
+    ["other machines without one", ["--host", "0.0.0.0"], {}, "WAGGLE_API_TOKEN"],
     ["a port that is none", ["--local-mode", "--port", "http"], {}, "--port"],
     ["a variable that is wrong", ["--local-mode"], { WAGGLE_SLOTS: "many" }, "WAGGLE_SLOTS"],
   ] as const)("refuses %s with exit code 64 and names it", async (_, args, env, name) => {

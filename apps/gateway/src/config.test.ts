@@ -54,7 +54,7 @@ it("takes variables where there are no flags", () => {
 
 it.each([
   [["--local-mode"], "name its NATS server with --nats-url"],
-  [["--nats-url", "nats://h"], "without access control"],
+  [["--nats-url", "nats://h", "--host", "0.0.0.0"], "--host 0.0.0.0 without a token"],
   [[...local, "--api-token-file", "tokens"], "--local-mode with an API token"],
   [[...local, "--host", "0.0.0.0"], "--local-mode with --host 0.0.0.0"],
   [[...local, "--on-worker-loss", "retry"], 'Cannot use --on-worker-loss "retry": it must be one of resume, error.'],

@@ -2,10 +2,12 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import {
-  isLoopback,
+  accessProblem,
+  isLocalMode,
   parseCommandLine,
   readSettings,
   readTokens,
+  tokenSourceOf,
   tokenVariable,
   variableOf,
   variableText,
@@ -18,7 +20,14 @@ import { exitCodes } from "@waggle/protocol";
 import { gatewayOptions } from "./config/gateway-options.ts";
 import type { GatewayOptionValues } from "./config/gateway-options.ts";
 
-type Computed = "natsUrl" | "gatewayId" | "logFormat" | "clientQueueShare" | "allowedHosts" | "allowedOrigins";
+type Computed =
+  | "localMode"
+  | "natsUrl"
+  | "gatewayId"
+  | "logFormat"
+  | "clientQueueShare"
+  | "allowedHosts"
+  | "allowedOrigins";
 
 type Defined = { readonly [K in Computed]: NonNullable<GatewayOptionValues[K]> };
 
@@ -75,11 +84,13 @@ export function parseConfig(
   if ("problems" in read) return refuse(read.problems);
   const { values } = read;
   const apiToken = variableText(env, tokenVariable);
-  const broken = brokenRules(values, apiToken);
+  const tokenSource = tokenSourceOf(apiToken, values);
+  const broken = brokenRules(values, tokenSource);
   if (broken.length > 0) return refuse(broken);
   try {
     const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
-    return { kind: "run", config: completeConfig(values, { apiToken, apiTokens }, machine) };
+    const localMode = isLocalMode(values, tokenSource);
+    return { kind: "run", config: completeConfig(values, { localMode, apiToken, apiTokens }, machine) };
   } catch (error) {
     if (error instanceof TokenFileError) return refuse([error.message]);
     throw error;
@@ -88,7 +99,7 @@ export function parseConfig(
 
 function completeConfig(
   values: GatewayOptionValues,
-  read: Pick<GatewayConfig, "apiToken" | "apiTokens">,
+  read: Pick<GatewayConfig, "localMode" | "apiToken" | "apiTokens">,
   { hostname: host, pid, version, stderrIsTerminal }: Machine,
 ): GatewayConfig {
   const { port } = values;
@@ -108,26 +119,12 @@ function completeConfig(
 }
 
 /** What must hold between settings, as it does for a worker. */
-function brokenRules(values: GatewayOptionValues, apiToken: string | undefined): readonly string[] {
-  const { natsUrl, localMode, apiTokenFile, host } = values;
-  const hasTokens = apiToken !== undefined || apiTokenFile !== undefined;
+function brokenRules(values: GatewayOptionValues, tokenSource: string | undefined): readonly string[] {
+  const { natsUrl } = values;
+  const access = accessProblem(values, tokenSource);
   return [
     ...(natsUrl === undefined ? ["Cannot start without a fleet: name its NATS server with --nats-url."] : []),
-    ...(localMode && hasTokens
-      ? ["Cannot use --local-mode with an API token: local mode checks no token. Drop one of the two."]
-      : []),
-    ...(!localMode && !hasTokens
-      ? [
-          "Cannot start without access control: use --local-mode to serve this machine only, without a token, " +
-            "or set WAGGLE_API_TOKEN or --api-token-file to serve with one.",
-        ]
-      : []),
-    ...(localMode && !isLoopback(host)
-      ? [
-          `Cannot use --local-mode with --host ${host}: local mode listens on loopback only. Use an API token to serve others.`,
-        ]
-      : []),
-    ...[replayProblem(values)].filter((problem) => problem !== undefined),
+    ...[access, replayProblem(values)].filter((problem) => problem !== undefined),
     ...(values.maxBodyBytes > values.maxBodiesBytes
       ? ["Cannot use a --max-body larger than --max-bodies: one body would fill more than all may."]
       : []),
@@ -151,7 +148,7 @@ Values:
   The API token is the variable WAGGLE_API_TOKEN or stands in --api-token-file.
 
 Examples:
-  ${program} --local-mode --nats-url nats://127.0.0.1:4222
+  ${program} --nats-url nats://127.0.0.1:4222
   WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --nats-url tls://nats.example.org --nats-creds gateway.creds
 
 Exit codes:

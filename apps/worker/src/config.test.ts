@@ -319,9 +319,14 @@ test("a password in a URL is refused and not repeated", () => {
   expect(message).not.toContain("s3cret");
 });
 
-test("without local mode and without a token both ways out are named", () => {
-  const message = refusal([]);
-  for (const way of ["--local-mode", "WAGGLE_API_TOKEN", "--api-token-file"]) expect(message).toContain(way);
+test("without a token it is local mode, and for other machines it takes one", () => {
+  expect(run([])).toMatchObject({ localMode: true, host: "127.0.0.1" });
+  expect(run([], { WAGGLE_API_TOKEN: "0123456789" }).localMode).toBe(false);
+  for (const host of ["0.0.0.0", "192.168.0.7"]) {
+    const message = refusal(["--host", host]);
+    for (const words of [`--host ${host} without a token`, "WAGGLE_API_TOKEN", "--api-token-file"])
+      expect(message).toContain(words);
+  }
 });
 
 test("local mode with a token is an error that says where the token comes from", () => {
@@ -490,17 +495,17 @@ test("--help lists every flag but the hidden ones, with defaults, examples and e
   expect(help).toMatch(/--slots <n> .*\(default: 8\)/);
   expect(help).toMatch(/^Limits:$/m);
   for (const code of [0, 64, 69, 70, 75, 130, 143]) expect(help).toMatch(new RegExp(`^ +${code} +\\S`, "m"));
-  expect(help).toContain("waggle-worker --local-mode\n");
+  expect(help).toContain("  waggle-worker --ollama\n");
   const examples = /^Examples:\n((?: .*\n)+)\nExit codes:$/m.exec(help)?.[1]?.trimEnd().split("\n") ?? [];
   expect(examples).toHaveLength(5);
-  for (const example of examples) expect(example).toMatch(/^ {2}(WAGGLE_\w+=… )?waggle-worker --/);
+  for (const example of examples) expect(example).toMatch(/^ {2}(WAGGLE_\w+=… )?waggle-worker( --|$)/);
   expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
 });
 
 test("--help of waggle serve says that models stand without a flag", () => {
   const { stdout: help } = parseConfig(["--help"], {}, { ...machine, program: "waggle serve" }) as { stdout: string };
   expect(help).toMatch(/^Usage: waggle serve \[models\.\.\.\] \[options\]$/m);
-  expect(help).toContain("  waggle serve --local-mode --ollama\n");
+  expect(help).toContain("  waggle serve --ollama\n");
 });
 
 test("--version tells the version, whatever else is wrong", () => {

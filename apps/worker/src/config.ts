@@ -1,7 +1,15 @@
 // Owns the configuration: argv, environment and settings file in, one validated, readonly object out. Nobody else reads flags or
 // variables.
 import { resolve } from "node:path";
-import { readSettings, readTokens, tokenVariable, variableOf, variableText } from "@waggle/daemon";
+import {
+  isLocalMode,
+  readSettings,
+  readTokens,
+  tokenSourceOf,
+  tokenVariable,
+  variableOf,
+  variableText,
+} from "@waggle/daemon";
 import type { Environment, SettingSources } from "@waggle/daemon";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
@@ -29,6 +37,7 @@ import type { FakeEngineOptions } from "./engine/engine-start.ts";
 type Computed =
   | "aliases"
   | "pinnedModels"
+  | "localMode"
   | "workerId"
   | "modelsFolder"
   | "gpuFolder"
@@ -117,16 +126,24 @@ function settingsOf(from: Sources, machine: Machine): ConfigResult {
   });
 
   const apiToken = variableText(env, tokenVariable);
-  const sources = [apiToken && tokenVariable, values.apiTokenFile && "--api-token-file"].filter((source) => source);
-  const broken = [
-    ...brokenRules({ values, tokenSource: sources.length === 0 ? undefined : sources.join(" and ") }),
-    ...problems,
-  ];
+  const tokenSource = tokenSourceOf(apiToken, values);
+  const broken = [...brokenRules({ values, tokenSource }), ...problems];
   if (broken.length > 0) return refuse(broken, machine);
   const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
   return {
     kind: "run",
-    config: completeConfig(values, { apiToken, apiTokens, models, modelSettings: settingsOf(values) }, env, machine),
+    config: completeConfig(
+      values,
+      {
+        localMode: isLocalMode(values, tokenSource),
+        apiToken,
+        apiTokens,
+        models,
+        modelSettings: settingsOf(values),
+      },
+      env,
+      machine,
+    ),
   };
 }
 
@@ -137,7 +154,7 @@ function refuse(problems: readonly string[], { program }: Machine): ConfigResult
 
 function completeConfig(
   values: OptionValues,
-  read: Pick<WorkerConfig, "apiToken" | "apiTokens" | "models" | "modelSettings">,
+  read: Pick<WorkerConfig, "localMode" | "apiToken" | "apiTokens" | "models" | "modelSettings">,
   env: Environment,
   machine: Machine,
 ): WorkerConfig {

@@ -16,7 +16,7 @@ export async function runWorkerProcess(
   await runWorker(argv, env, signals);
 }
 
-/** As `waggle serve` has it: models stand without their flag, and local mode is taken where nothing says who may come in. */
+/** As `waggle serve` has it: models stand without their flag. */
 export async function serve(
   process: NodeJS.Process,
   argv: readonly string[],
@@ -28,7 +28,7 @@ export async function serve(
     import("./run-worker.ts"),
     import("./config/serve-arguments.ts"),
   ]);
-  await runWorker(serveArguments(argv, env), env, signals, { ...options, program: "waggle serve" });
+  await runWorker(serveArguments(argv), env, signals, { ...options, program: "waggle serve" });
 }
 
 /** What a worker would take as its settings, or why it would refuse them; as `waggle serve` reads both. */
@@ -38,5 +38,5 @@ export async function readSettings(argv: readonly string[], env: Environment): P
     import("./config/serve-arguments.ts"),
     import("./config/machine.ts"),
   ]);
-  return parseConfig(serveArguments(argv, env), env, describeMachine("waggle serve"));
+  return parseConfig(serveArguments(argv), env, describeMachine("waggle serve"));
 }

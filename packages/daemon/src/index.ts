@@ -1,3 +1,4 @@
+export * from "./lib/access.ts";
 export * from "./lib/command-line.ts";
 export * from "./lib/daemon-process.ts";
 export * from "./lib/departure.ts";

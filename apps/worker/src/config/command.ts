@@ -42,10 +42,10 @@ Values:
   see a command line. HF_TOKEN opens private Hugging Face models.
 
 Examples:
-  ${program} --local-mode
-  ${program} --local-mode --ollama
-  ${program} --local-mode --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
-  ${program} --local-mode --model chat=./llama-3.2-1b-q4_k_m.gguf --model embed=hf:user/embedder:Q8_0
+  ${program}
+  ${program} --ollama
+  ${program} --model ./llama-3.2-1b-q4_k_m.gguf --slots 4
+  ${program} --model chat=./llama-3.2-1b-q4_k_m.gguf --model embed=hf:user/embedder:Q8_0
   WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
 
 Exit codes:

@@ -1,6 +1,6 @@
 // Owns what must hold between settings. A rule is pure: it sees the values and says what is wrong, in a sentence that
 // names the flags.
-import { isLoopback, isWildcard, replayProblem } from "@waggle/daemon";
+import { accessProblem, isWildcard, replayProblem } from "@waggle/daemon";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 import { fakeOptions } from "./engine-options.ts";
 
@@ -13,7 +13,7 @@ export interface RuleInput {
 /** Every rule that is broken, as a whole sentence. */
 export function brokenRules(input: RuleInput): readonly string[] {
   return [
-    ...[accessRule, modelNameRule, bindRule, ollamaRule, advertiseRule, natsRule, fakeRule, replayRule, bodyRule],
+    ...[accessRule, modelNameRule, ollamaRule, advertiseRule, natsRule, fakeRule, replayRule, bodyRule],
     ...settingsRules,
   ].flatMap((rule) => rule(input) ?? []);
 }
@@ -22,19 +22,7 @@ export function brokenRules(input: RuleInput): readonly string[] {
 export const settingsRules: readonly ((input: RuleInput) => string | undefined)[] = [cacheRule, ropeRule];
 
 function accessRule({ values, tokenSource }: RuleInput): string | undefined {
-  if (values.localMode && tokenSource !== undefined) {
-    return (
-      `Cannot use --local-mode with an API token (${tokenSource}): local mode checks no token, ` +
-      "so setting one would promise what is not kept. Drop one of the two."
-    );
-  }
-  if (!values.localMode && tokenSource === undefined) {
-    return (
-      "Cannot start without access control: use --local-mode to serve this machine only, without a token, " +
-      "or set WAGGLE_API_TOKEN or --api-token-file to serve with one."
-    );
-  }
-  return undefined;
+  return accessProblem(values, tokenSource);
 }
 
 function modelNameRule({ values }: RuleInput): string | undefined {
@@ -45,12 +33,6 @@ function modelNameRule({ values }: RuleInput): string | undefined {
   const names = models.flatMap(({ name }) => name ?? []);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   return twice === undefined ? undefined : `Cannot use --model twice with the name ${twice}.`;
-}
-
-function bindRule({ values }: RuleInput): string | undefined {
-  if (!values.localMode || isLoopback(values.host)) return undefined;
-  const reason = "local mode listens on loopback only. Use an API token to serve others";
-  return `Cannot use --local-mode with --host ${values.host}: ${reason}.`;
 }
 
 function ollamaRule({ values }: RuleInput): string | undefined {

@@ -225,7 +225,7 @@ export const accessOptions = {
     group: "Access",
     help: "this machine only, no token",
     schema: boolean(),
-    default: "false",
+    defaultText: "on without a token",
   },
   apiTokenFile: {
     flag: "api-token-file",
