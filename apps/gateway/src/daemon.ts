@@ -7,7 +7,7 @@ import { createGatewaySide, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
 import type { StdoutLine } from "@waggle/protocol";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
 import { createGatewayPages } from "./pages.ts";
@@ -20,6 +20,8 @@ const processBytes = 6;
 export interface DaemonOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
+  /** The log's last lines. */
+  readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
   readonly tokens: () => TokenTable;
@@ -28,7 +30,8 @@ export interface DaemonOptions {
 }
 
 /** @throws PortTakenError, or whatever else kept the port from opening; WaggleError invalid_argument for a server that must not be talked to */
-export async function startDaemon({ config, log, metrics, clock, tokens, print }: DaemonOptions): Promise<Departure> {
+export async function startDaemon(options: DaemonOptions): Promise<Departure> {
+  const { config, log, logLines, metrics, clock, tokens, print } = options;
   const startedAt = new Date();
   let ownUrl = "";
   const url = (): string => config.advertiseUrl ?? ownUrl;
@@ -49,7 +52,17 @@ export async function startDaemon({ config, log, metrics, clock, tokens, print }
     clock,
     log,
   });
-  const gateway = createGateway({ config, side, pages: createGatewayPages(), tokens, url, log, metrics, clock });
+  const gateway = createGateway({
+    config,
+    side,
+    pages: createGatewayPages(),
+    tokens,
+    url,
+    log,
+    logLines,
+    metrics,
+    clock,
+  });
   const server = await listen(gateway.app, config.host, config.port, config).catch(async (error: unknown) => {
     await gateway.stop();
     await connection.close();

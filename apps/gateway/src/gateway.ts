@@ -8,7 +8,7 @@ import { createJobRegistry, hasEnded } from "@waggle/jobs";
 import type { JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/pages";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createFleetModels } from "./fleet-models.ts";
 import { createAdoption } from "./jobs/adoption.ts";
@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly tokens: () => TokenTable;
   readonly url: () => string;
   readonly log: Logger;
+  /** The log's last lines. */
+  readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;
 }
@@ -81,6 +83,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     limits: config,
     clock,
     log,
+    logLines: options.logLines,
     metrics,
     state: report.state,
     dispatcher: models.dispatcher,

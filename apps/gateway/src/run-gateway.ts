@@ -4,7 +4,7 @@ import { endOnDefects, leaveWith, reloadTokens, startFailed } from "@waggle/daem
 import type { Environment } from "@waggle/daemon";
 import type { Signals } from "@waggle/daemon/signals";
 import { createTokenTable } from "@waggle/front";
-import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "./config.ts";
 import type { GatewayConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
@@ -18,13 +18,20 @@ export async function runGateway(argv: readonly string[], env: Environment, sign
 }
 
 async function run(config: GatewayConfig, signals: Signals): Promise<void> {
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-gateway" });
+  const logLines = createLogRing();
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    name: "waggle-gateway",
+    ring: logLines,
+  });
   endOnDefects(log);
   let table = createTokenTable(config.apiTokens);
   try {
     const daemon = await startDaemon({
       config,
       log,
+      logLines,
       metrics: createWorkerMetrics(),
       clock: systemClock,
       tokens: () => table,

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { systemClock } from "@waggle/async";
 import { PortTakenError, createTokenTable } from "@waggle/front";
-import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { expect, test } from "vitest";
 import { parseConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
@@ -20,6 +20,7 @@ async function start(flags: readonly string[]): Promise<Daemon> {
   const parsed = parseConfig(flags, {});
   if (parsed.kind === "exit") expect.fail(parsed.stderr);
   return await startDaemon({
+    logLines: createLogRing(),
     config: parsed.config,
     env: {},
     log: createLogger({ level: "silent", format: "json", name: "test" }),

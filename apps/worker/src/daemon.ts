@@ -8,7 +8,7 @@ import type { TokenTable } from "@waggle/front";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { createDownloadProgress } from "./download-progress.ts";
@@ -38,6 +38,8 @@ export interface DaemonOptions {
   /** What the engine process inherits. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
+  /** The log's last lines. */
+  readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;

@@ -1,4 +1,5 @@
 // Owns what the worker says about itself, to clients, to probes and to the hive: one set of facts, three shapes.
+import { totalmem } from "node:os";
 import type { Clock } from "@waggle/async";
 import type { ModelFile } from "@waggle/engine";
 import type { StreamCounter } from "@waggle/front";
@@ -167,7 +168,9 @@ export function createReport(options: ReportOptions): Report {
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);
       metrics.memoryBudgetBytes.set(models.pool.budget.bytes ?? 0);
-      collectModelGauges(metrics, models, config.queueCapacity);
+      metrics.machineMemoryBytes.set(Math.min(totalmem(), process.constrainedMemory() || Infinity));
+      metrics.machineMemoryFreeBytes.set(process.availableMemory());
+      collectModelGauges(metrics, models, { queueCapacity: config.queueCapacity, now: clock.now() });
     },
   };
 }

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { systemClock } from "@waggle/async";
 import type { StdoutLine } from "@waggle/protocol";
-import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { endOnDefects, leaveWith, reloadTokens, startFailed } from "@waggle/daemon";
 import { parseConfig } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
@@ -52,11 +52,12 @@ async function run(
   signals: Signals,
   { present = asJson }: RunWorkerOptions,
 ): Promise<void> {
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-worker" });
+  const logLines = createLogRing();
+  const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-worker", ring: logLines });
   endOnDefects(log);
   let table = createTokenTable(config.apiTokens);
   const metrics = createWorkerMetrics();
-  const shared = { config, log, metrics, clock: systemClock };
+  const shared = { config, log, logLines, metrics, clock: systemClock };
   try {
     const tracing = await startTraces(shared);
     const daemon = await startDaemon({

@@ -8,7 +8,7 @@ import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { createDescriptions } from "./models/descriptions.ts";
@@ -31,6 +31,8 @@ export interface WorkerOptions extends Pick<
 > {
   readonly config: WorkerConfig;
   readonly log: Logger;
+  /** The log's last lines. */
+  readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
@@ -114,6 +116,7 @@ export function createWorker(options: WorkerOptions): Worker {
     limits: config,
     clock,
     log,
+    logLines: options.logLines,
     metrics,
     traces: options.traces,
     state,

@@ -15,6 +15,7 @@ export * from "./lib/models.ts";
 export * from "./lib/models-routes.ts";
 export * from "./lib/routes.ts";
 export * from "./lib/usage.ts";
+export * from "./lib/logs.ts";
 export * from "./lib/openai.ts";
 export * from "./lib/openai-answers.ts";
 export * from "./lib/openai-models.ts";

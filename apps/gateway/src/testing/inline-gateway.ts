@@ -1,7 +1,7 @@
 // Owns a gateway without processes and sockets, for tests: the daemon's own composition over a fake fleet.
 import { createTokenTable } from "@waggle/front";
 import { createPages } from "@waggle/pages";
-import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
 import { parseConfig } from "../config.ts";
@@ -35,6 +35,7 @@ export function createInlineGateway(
   const config = { ...parsed.config, ...settings };
   const logLines: Record<string, unknown>[] = [];
   const gateway = createGateway({
+    logLines: createLogRing(),
     config,
     side: fleet.side(process),
     pages: createPages({ folder: "/nowhere", routes: {} }),

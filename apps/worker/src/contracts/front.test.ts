@@ -377,7 +377,7 @@ describe("the worker about itself", () => {
     for (const path of ["/v1/info", "/v1/slots", "/metrics", "/openapi.json", "/livez", "/readyz", "/health"]) {
       expect((await call("GET", path)).status).toBe(200);
     }
-    expect(Object.keys(workerRoutes)).toHaveLength(14);
+    expect(Object.keys(workerRoutes)).toHaveLength(15);
   });
 
   it("shows every route on a page without scripts", async () => {

@@ -1,4 +1,5 @@
 // Owns the gauges of single models, which are read off when somebody asks for them.
+import { isWaiting } from "@waggle/jobs";
 import { ModelStateSchema } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
@@ -6,8 +7,14 @@ import type { ModelHost } from "./model-host.ts";
 import type { Models } from "./models.ts";
 import { setVllmGauges } from "./vllm-gauges.ts";
 
+export interface GaugeFacts {
+  readonly queueCapacity: number;
+  /** The daemon clock's milliseconds. */
+  readonly now: number;
+}
+
 /** Sets those of the models that there are, and removes those of models that have left. */
-export function collectModelGauges(metrics: WorkerMetrics, models: Models, queueCapacity: number): void {
+export function collectModelGauges(metrics: WorkerMetrics, models: Models, { queueCapacity, now }: GaugeFacts): void {
   metrics.resetModelGauges();
   const hosts = new Map<string, ModelHost[]>();
   // While a model is swapped, two files or more have its name.
@@ -16,6 +23,7 @@ export function collectModelGauges(metrics: WorkerMetrics, models: Models, queue
     const gauges = metrics.ofModel(name);
     setCounts(gauges, under, queueCapacity);
     setReadings(gauges, under);
+    gauges.queueOldestSeconds.set(oldestWaitMs(under, now) / 1_000);
     setVllmGauges(gauges, under);
     gauges.modelMemoryBytes.set(sumOf(under.filter(isInMemory), (host) => models.pool.memoryOf(host)?.total ?? 0));
   }
@@ -31,6 +39,11 @@ function setCounts(gauges: ModelMetrics, hosts: readonly ModelHost[], queueCapac
   gauges.slotsBusy.set(sumOf(hosts, ({ dispatcher }) => dispatcher.running));
   gauges.queueDepth.set(sumOf(hosts, ({ dispatcher }) => dispatcher.waiting));
   gauges.queueCapacity.set(queueCapacity);
+}
+
+function oldestWaitMs(hosts: readonly ModelHost[], now: number): number {
+  const waiting = hosts.flatMap(({ registry }) => registry.liveJobs().filter(isWaiting));
+  return waiting.reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
 }
 
 function setReadings(gauges: ModelMetrics, hosts: readonly ModelHost[]): void {

@@ -6,7 +6,7 @@ import { createTokenTable } from "@waggle/front";
 import type { App, HttpAccess } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
-import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
@@ -72,7 +72,9 @@ export const testLimits: JobLimits = {
 export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWorker {
   const clock = options.clock ?? systemClock;
   const logLines: Record<string, unknown>[] = [];
+  const ring = createLogRing();
   const log = createLogger({
+    ring,
     level: "debug",
     format: "json",
     name: "test",
@@ -81,6 +83,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   const config = inlineConfigOf(options);
   let engine: InlineEngine | undefined;
   const worker = createWorker({
+    logLines: ring,
     config,
     specs: [{ name: config.modelRef, aliases: [], reference: "waggle-fake", source: "fake", pinned: false }],
     budget: { bytes: undefined, models: 1, leastStayMs: 0 },

@@ -7,7 +7,7 @@ import type { FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/front";
 import type { App, HttpAccess } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
-import { createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Models } from "../models/models.ts";
 import { createOperations } from "../models/operations.ts";
 import type { LoadPlan } from "../models/pool.ts";
@@ -90,6 +90,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   }
 
   const worker = createWorker({
+    logLines: createLogRing(),
     config,
     specs: models.map((name) => ({
       name,

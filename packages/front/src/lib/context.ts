@@ -14,7 +14,7 @@ import type {
   WorkerInfo,
   WorkerStateName,
 } from "@waggle/protocol";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { RequestTrace, Traces } from "@waggle/tracing";
 import type { Context } from "hono";
 import type { JobDispatcher, JobFinder, JobRegistry, Queries } from "@waggle/jobs";
@@ -169,6 +169,8 @@ export interface AppOptions {
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The log's last lines. */
+  readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Pick<Traces, "begin"> | undefined;
   readonly state: WorkerStateView;

@@ -85,7 +85,8 @@ export function createModelRouter<H extends RoutedHost>({
         });
       return accepted;
     },
-    position: (job) => dispatcherOf(job).position(job),
+    // Of one that is just being accepted nobody has been told yet.
+    position: (job) => hostsOfJobs.get(job)?.dispatcher.position(job),
     cancel: (job, by) => dispatcherOf(job).cancel(job, by),
     sessionJob(client, sessionId) {
       for (const { dispatcher } of hosts()) {

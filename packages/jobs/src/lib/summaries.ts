@@ -1,6 +1,6 @@
 // Owns what is said of a job outside its stream. Pure.
-import { routePath, workerRoutes } from "@waggle/protocol";
-import type { JobAccepted, JobStatus } from "@waggle/protocol";
+import { jobListLimit, routePath, workerRoutes } from "@waggle/protocol";
+import type { JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
 import { finishReasonOf, stateNameOf } from "./job.ts";
 import type { Job, Outcome } from "./job.ts";
 import { timingsOf, usageOf } from "./stream-events.ts";
@@ -23,6 +23,42 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
     ...(phase.name === "ended" ? endOf(phase.outcome) : {}),
     ...(phase.name === "ended" ? { usage: usageOf(job.state), timings: timingsOf(job, job.state) } : {}),
   };
+}
+
+/**
+ * What runs first, then what waits, in the order of turns.
+ * @param now the daemon clock's milliseconds
+ */
+export function jobListOf(jobs: readonly Job[], positionOf: (job: Job) => number | undefined, now: number): JobList {
+  const listed = jobs.map((job) => listedOf(job, positionOf(job) ?? 0, now));
+  const inOrder = listed.toSorted((a, b) => a.position - b.position || b.age_ms - a.age_ms);
+  return { jobs: inOrder.slice(0, jobListLimit), total: jobs.length };
+}
+
+function listedOf(job: Job, position: number, now: number): ListedJob {
+  const { spec, state, log, acceptedAt } = job;
+  const { client, sessionId } = spec.scope;
+  const { startedAt, firstTokenAt, counts } = state;
+  const name = stateNameOf(state);
+  const spokenMs = firstTokenAt === undefined ? 0 : now - firstTokenAt;
+  return {
+    job_id: job.id,
+    client,
+    ...(sessionId === undefined ? {} : { session_id: sessionId }),
+    kind: spec.kind,
+    model: spec.model,
+    state: name === "prefill" || name === "decode" ? name : "queued",
+    position,
+    ...(startedAt === undefined ? {} : { prompt_tokens: counts.promptTokens }),
+    tokens: log.nextToken,
+    ...(spokenMs > 0 && log.nextToken > 1 ? { tokens_per_second: perSecond(log.nextToken - 1, spokenMs) } : {}),
+    age_ms: Math.max(0, Math.round(now - acceptedAt)),
+    ...(startedAt === undefined ? {} : { running_ms: Math.max(0, Math.round(now - startedAt)) }),
+  };
+}
+
+function perSecond(count: number, ms: number): number {
+  return Math.round((count * 10_000) / ms) / 10;
 }
 
 function endOf(outcome: Outcome): Pick<JobStatus, "finish_reason" | "cancelled_by" | "error"> {

@@ -41,7 +41,7 @@ export type Timings = z.infer<typeof TimingsSchema>;
 export const FinishReasonSchema = z.enum(["stop", "length", "cancelled"]);
 export type FinishReason = z.infer<typeof FinishReasonSchema>;
 
-export const CancelledBySchema = z.enum(["client", "superseded", "disconnect", "unclaimed"]);
+export const CancelledBySchema = z.enum(["client", "superseded", "disconnect", "unclaimed", "operator"]);
 export type CancelledBy = z.infer<typeof CancelledBySchema>;
 
 const BytesSchema = z.array(z.int().min(0).max(255)).describe("The token's bytes; may be part of a character.");

@@ -14,6 +14,7 @@ import { responsesRoutes } from "./responses-routes.ts";
 import { OpenAiErrorSchema } from "./openai-errors.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
+import { logRoutes } from "./logs.ts";
 import { modelRoutes } from "./models-routes.ts";
 import { usageRoutes } from "./usage.ts";
 
@@ -67,7 +68,7 @@ export function openApiDocument(options: OpenApiOptions): Json {
 export const workerRouteGroups: readonly RouteGroup[] = [
   {
     tag: "Native",
-    routes: { ...workerRoutes, ...modelRoutes, ...usageRoutes },
+    routes: { ...workerRoutes, ...modelRoutes, ...usageRoutes, ...logRoutes },
     error: ErrorBodySchema,
     note: "Unknown fields are refused.",
   },

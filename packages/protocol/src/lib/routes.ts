@@ -13,7 +13,7 @@ import {
   HiveWorkersSchema,
   RegistrationSchema,
 } from "./hive.ts";
-import { JobAcceptedSchema, JobStatusSchema, SessionCancelledSchema } from "./jobs.ts";
+import { JobAcceptedSchema, JobListSchema, JobStatusSchema, SessionCancelledSchema } from "./jobs.ts";
 import {
   HealthSchema,
   LivenessSchema,
@@ -62,6 +62,14 @@ export const workerRoutes = {
     headers: retryHeader,
     errors: submitErrors,
   },
+  listJobs: {
+    method: "get",
+    path: "/v1/jobs",
+    summary: "The jobs that run and wait: your own, or with a token marked admin or monitor all.",
+    status: 200,
+    response: JobListSchema,
+    errors: [],
+  },
   streamJob: {
     method: "get",
     path: "/v1/jobs/:id/stream",
@@ -84,9 +92,13 @@ export const workerRoutes = {
   cancelJob: {
     method: "delete",
     path: "/v1/jobs/:id",
-    summary: "Cancel a job. Idempotent: an ended job answers with its state.",
+    summary:
+      "Cancel a job: your own, or with a token marked admin anybody's. Idempotent: an ended job answers with its state.",
     status: 200,
     response: JobStatusSchema,
+    query: {
+      client: "Whose job: the name of its API token, as GET /v1/jobs tells it. Another one than your own needs admin.",
+    },
     errors: ["not_found"],
   },
   inference: {

@@ -27,6 +27,8 @@ export interface LoggerOptions {
   readonly name: string;
   /** Where lines go; stderr by default, since stdout carries machine-readable lines only. */
   readonly destination?: LogSink;
+  /** Gets every line as well, as one JSON object, whatever the format. */
+  readonly ring?: LogSink;
 }
 
 /**
@@ -44,8 +46,18 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: { bindings: ({ name, pid }) => ({ name, pid }), level: (label) => ({ level: label }) },
       redact: { paths: [...redactedKeys], censor: "[redacted]" },
     },
-    options.format === "json" ? sink : prettySink(sink, options.destination === undefined),
+    both(options.format === "json" ? sink : prettySink(sink, options.destination === undefined), options.ring),
   );
+}
+
+function both(sink: LogSink, ring: LogSink | undefined): LogSink {
+  if (ring === undefined) return sink;
+  return {
+    write(line) {
+      sink.write(line);
+      ring.write(line);
+    },
+  };
 }
 
 function prettySink(sink: LogSink, onStderr: boolean): LogSink {

@@ -93,9 +93,18 @@ export const metricTable = {
   modelState: ofModel.gauge("model_state", "Each model's state: 1 for the one it is in, 0 for the others.", ["state"]),
   modelMemoryBytes: ofModel.gauge("model_memory_bytes", "What a loaded model takes, as the memory budget counts it."),
   memoryBudgetBytes: gauge("memory_budget_bytes", "Memory that all models may take together; 0 without a budget."),
+  machineMemoryBytes: gauge("machine_memory_bytes", "Memory that this machine or container has."),
+  machineMemoryFreeBytes: gauge(
+    "machine_memory_free_bytes",
+    "Memory of this machine or container that processes can still take.",
+  ),
   slotsBusy: ofModel.gauge("slots_busy", "Slots with a job in them."),
   slotsTotal: ofModel.gauge("slots_total", "Slots."),
   queueDepth: ofModel.gauge("queue_depth", "Jobs waiting for a slot."),
+  queueOldestSeconds: ofModel.gauge(
+    "queue_oldest_seconds",
+    "How long the job has waited for a slot that waits longest; 0 while none does.",
+  ),
   queueCapacity: ofModel.gauge("queue_capacity", "Most jobs that may wait."),
   fleetConnected: gauge("fleet_connected", "1 while the fleet's NATS can be reached; 0 while not, or without a fleet."),
   fleetJobs: gauge("fleet_jobs", "Jobs of the fleet that run here; at a gateway its own ones in the fleet."),

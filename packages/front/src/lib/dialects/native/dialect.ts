@@ -1,5 +1,5 @@
 // Owns the native dialect: the worker's own routes, their tokens and their errors.
-import { modelRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
+import { logRoutes, modelRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
 import { apiToken } from "../../credentials.ts";
 import { modelPath, routesOf } from "../../dialect.ts";
@@ -21,7 +21,10 @@ export function createNativeDialect(
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
   return {
     name: "native",
-    routes: [...routesOf({ ...workerRoutes, ...usageRoutes }, handlers, ({ path }) => [path]), ...changes],
+    routes: [
+      ...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes }, handlers, ({ path }) => [path]),
+      ...changes,
+    ],
     prefixes: [],
     credential: apiToken,
     errorBody: (error) => error.toBody(),

@@ -1,7 +1,7 @@
 // Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
-import { acceptedOf, hasEnded, stateNameOf, statusOf } from "@waggle/jobs";
+import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
@@ -26,13 +26,31 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     });
   }
 
-  async function find(c: AppContext): Promise<Job> {
+  async function find(c: AppContext, client = c.get("client")): Promise<Job> {
     const id = c.req.param("id") ?? "";
-    const client = c.get("client");
     const job = registry.get(client, id) ?? (await finder?.find(client, id));
     if (job === undefined)
       throw new WaggleError("not_found", `Cannot find job "${id.slice(0, 128)}": unknown or forgotten.`);
     return job;
+  }
+
+  /** An admin may end anybody's; ids are only unique for each client. */
+  async function findToCancel(c: AppContext): Promise<Job> {
+    const id = c.req.param("id") ?? "";
+    const whose = c.req.query("client") ?? c.get("client");
+    if (whose === c.get("client")) {
+      const others = c.req.query("client") === undefined && c.get("admin") && !registry.has(whose, id);
+      const [job, more] = others ? registry.liveJobs().filter((live) => live.id === id) : [];
+      if (more !== undefined)
+        throw new WaggleError(
+          "conflict",
+          `Cannot cancel job "${id.slice(0, 128)}": several clients have one. Say whose with ?client=.`,
+        );
+      return job ?? (await find(c));
+    }
+    if (!c.get("admin"))
+      throw new WaggleError("forbidden", "Cannot cancel another client's job: the API token is not marked admin.");
+    return await find(c, whose);
   }
 
   return {
@@ -51,6 +69,11 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
         answer: { kind: "streamed", framing: (job) => nativeFraming(job, encoding) },
       });
     },
+    listJobs(c) {
+      const [client, all] = [c.get("client"), c.get("monitor")];
+      const seen = registry.liveJobs().filter(({ spec }) => all || spec.scope.client === client);
+      return c.json(jobListOf(seen, (job) => dispatcher.position(job), options.clock.now()));
+    },
     async streamJob(c) {
       const job = await find(c);
       const after = resumePoint(c);
@@ -67,9 +90,9 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       return c.json(statusOf(job, dispatcher.position(job)));
     },
     async cancelJob(c) {
-      const job = await find(c);
+      const job = await findToCancel(c);
       if (!hasEnded(job)) {
-        dispatcher.cancel(job, "client");
+        dispatcher.cancel(job, job.spec.scope.client === c.get("client") ? "client" : "operator");
         await job.ended.promise;
       }
       return c.json(statusOf(job, undefined));
@@ -92,7 +115,14 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
   };
 }
 
-export type JobRouteName = "createJob" | "inference" | "streamJob" | "getJob" | "cancelJob" | "cancelSession";
+export type JobRouteName =
+  | "createJob"
+  | "listJobs"
+  | "inference"
+  | "streamJob"
+  | "getJob"
+  | "cancelJob"
+  | "cancelSession";
 
 /** The token index after which a reader wants to go on. The header is newer than the URL: EventSource repeats the latter for ever. */
 function resumePoint(c: AppContext): number | undefined {

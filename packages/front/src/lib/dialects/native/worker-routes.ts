@@ -1,13 +1,18 @@
 // Owns the native routes about the worker itself: who it is, how it is, what it measures.
 import { jobUidOf } from "@waggle/jobs";
-import type { AppOptions, ServedModel } from "../../context.ts";
+import { WaggleError, logLinesLimit } from "@waggle/protocol";
+import type { AppContext, AppOptions, ServedModel } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import { eventChunks } from "../../event-chunks.ts";
 import type { Reference } from "../../reference.ts";
+import { requireAdmin } from "../../require-admin.ts";
 import type { StreamCounter } from "../../stream-counter.ts";
 import { streamResponse } from "../../stream-response.ts";
 import { encodingOf } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
+
+/** Told of the log when nobody says how many. */
+const usualLogLines = 100;
 
 export type WorkerRouteName =
   | "info"
@@ -18,6 +23,7 @@ export type WorkerRouteName =
   | "health"
   | "metrics"
   | "usage"
+  | "logs"
   | "openapi";
 
 export function createWorkerRoutes(
@@ -67,8 +73,32 @@ export function createWorkerRoutes(
       return c.body(text, 200, { "content-type": metrics.contentType });
     },
     usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
+    logs(c) {
+      requireAdmin(c);
+      const count = wholeNumber(c, "lines", { fallback: usualLogLines, least: 1, most: logLinesLimit });
+      const after = wholeNumber(c, "after", { fallback: -1, least: -1, most: Number.MAX_SAFE_INTEGER });
+      return c.json({ lines: options.logLines.last(count, after) });
+    },
     openapi: (c) => c.body(reference.document(), 200, { "content-type": "application/json" }),
   };
+}
+
+interface NumberRange {
+  readonly fallback: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** @throws WaggleError invalid_argument with the parameter's name and range */
+function wholeNumber(c: AppContext, name: string, { fallback, least, most }: NumberRange): number {
+  const given = c.req.query(name);
+  if (given === undefined) return fallback;
+  const value = /^-?\d{1,16}$/.test(given) ? Number(given) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot read field "${name}": it takes a whole number from ${least} to ${most}.`,
+  );
 }
 
 function reasonOf(reason: string | undefined): { reason?: string } {

@@ -1,0 +1,146 @@
+// Shows what an operator sees of a running worker, its jobs and its log, and that nobody else sees or ends what is another one's.
+import { createStepGate } from "@waggle/engine";
+import { createTokenTable } from "@waggle/front";
+import { JobListSchema, JobStatusSchema, LogLinesSchema } from "@waggle/protocol";
+import type { JobList, LogLine } from "@waggle/protocol";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, expect, it } from "vitest";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker } from "../testing/inline-worker.ts";
+import { alice, bob } from "../testing/two-clients.ts";
+
+const root = { authorization: "Bearer root-token-3" };
+const watcher = { authorization: "Bearer watch-token-4" };
+const tokens = createTokenTable([
+  { name: "alice", token: "alice-token-1" },
+  { name: "bob", token: "bob-token-22" },
+  { name: "root", token: "root-token-3", admin: true },
+  { name: "watcher", token: "watch-token-4", monitor: true },
+]);
+const clock = createFakeClock();
+const gate = { now: createStepGate() };
+let worker: InlineWorker;
+afterEach(async () => {
+  gate.now.open();
+  await worker.close();
+});
+
+/** @param localMode by default a network with four tokens */
+function start(localMode = false): void {
+  gate.now = createStepGate();
+  worker = createInlineWorker({ clock, slots: 1, gate: gate.now, access: { localMode, tokens: () => tokens } });
+}
+
+async function call(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
+  return await worker.app.request(path, { method, headers: { host: "localhost", ...headers } });
+}
+
+async function submit(body: object, headers: Record<string, string>): Promise<void> {
+  const init = {
+    method: "POST",
+    body: JSON.stringify({ prompt: "hello [eog:5]", ...body }),
+    headers: { host: "localhost", ...headers },
+  };
+  expect((await worker.app.request("/v1/jobs", init)).status).toBe(202);
+}
+
+async function jobs(headers: Record<string, string>): Promise<JobList> {
+  return JobListSchema.parse(await (await call("GET", "/v1/jobs", headers)).json());
+}
+
+async function log(query: string, headers: Record<string, string> = {}): Promise<readonly LogLine[]> {
+  return LogLinesSchema.parse(await (await call("GET", `/v1/logs${query}`, headers)).json()).lines;
+}
+
+it("lists the jobs that run and wait: all to who may see them, and its own to everybody else", async () => {
+  start();
+  await submit({ job_id: "a1", session_id: "s" }, alice);
+  await gate.now.held();
+  await submit({ job_id: "b1" }, bob);
+  await submit({ job_id: "a2" }, alice);
+  clock.advance(1_500);
+  for (const headers of [root, watcher]) {
+    const { jobs: all, total } = await jobs(headers);
+    expect(all.map(({ job_id, client, position }) => [job_id, client, position])).toEqual([
+      ["a1", "alice", 0],
+      ["b1", "bob", 1],
+      ["a2", "alice", 2],
+    ]);
+    expect(total).toBe(3);
+    expect(all[0]).toMatchObject({ kind: "generate", model: "waggle-fake", session_id: "s", tokens: 0, age_ms: 1_500 });
+    expect(all[1]).toMatchObject({ state: "queued", age_ms: 1_500 });
+    expect(all[1]).not.toHaveProperty("running_ms");
+  }
+  expect((await jobs(alice)).jobs.map(({ job_id }) => job_id)).toEqual(["a1", "a2"]);
+  expect((await jobs(bob)).jobs.map(({ job_id }) => job_id)).toEqual(["b1"]);
+  const metrics = await (await call("GET", "/metrics", root)).text();
+  expect(metrics).toContain('waggle_queue_oldest_seconds{model="waggle-fake"} 1.5');
+  gate.now.open();
+  await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
+  expect(await jobs(root)).toEqual({ jobs: [], total: 0 });
+});
+
+it("tells how fast a job speaks, and how long its prompt was", async () => {
+  start(true);
+  await submit({ job_id: "j", prompt: "one two three [eog:40]" }, {});
+  for (let step = 0; step < 4; step++) {
+    await gate.now.held();
+    clock.advance(100);
+    gate.now.step();
+  }
+  await gate.now.held();
+  const [job] = (await jobs({})).jobs;
+  expect(job).toMatchObject({ client: "local", state: "decode", position: 0 });
+  expect(job?.prompt_tokens).toBeGreaterThan(2);
+  expect(job?.tokens).toBeGreaterThan(1);
+  expect(job?.tokens_per_second).toBeGreaterThan(0);
+  expect(job?.tokens_per_second).toBeLessThanOrEqual(11);
+});
+
+it("lets an admin end anybody's job, says so to whose it was, and lets nobody else", async () => {
+  start();
+  await submit({ job_id: "j" }, alice);
+  await submit({ job_id: "same" }, alice);
+  await submit({ job_id: "same" }, bob);
+  gate.now.open();
+  expect((await call("DELETE", "/v1/jobs/j", bob)).status).toBe(404);
+  expect((await call("DELETE", "/v1/jobs/j?client=alice", bob)).status).toBe(403);
+  expect((await call("DELETE", "/v1/jobs/j?client=alice", watcher)).status).toBe(403);
+  const ended = JobStatusSchema.parse(await (await call("DELETE", "/v1/jobs/j", root)).json());
+  expect(ended).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
+  expect(await (await call("GET", "/v1/jobs/j", alice)).json()).toMatchObject({ cancelled_by: "operator" });
+  const again = await call("DELETE", "/v1/jobs/j?client=alice", root);
+  expect([again.status, JobStatusSchema.parse(await again.json()).state]).toEqual([200, "cancelled"]);
+});
+
+it("asks an admin whose job it is where several clients have one of that name", async () => {
+  start();
+  await submit({ job_id: "same" }, alice);
+  await gate.now.held();
+  await submit({ job_id: "same" }, bob);
+  const refused = await call("DELETE", "/v1/jobs/same", root);
+  expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining("?client=")]);
+  await call("DELETE", "/v1/jobs/same?client=bob", root);
+  expect((await jobs(root)).jobs.map(({ client }) => client)).toEqual(["alice"]);
+});
+
+it("shows the log's last lines to an admin and in local mode, and never what was written or said", async () => {
+  start();
+  for (const headers of [alice, watcher]) expect((await call("GET", "/v1/logs", headers)).status).toBe(403);
+  expect((await call("GET", "/v1/logs")).status).toBe(401);
+  const lines = await log("", root);
+  expect(lines.map(({ message }) => message)).toContain("worker_state");
+  await worker.close();
+
+  start(true);
+  await submit({ job_id: "j", prompt: "a secret thing [eog:3]" }, {});
+  gate.now.open();
+  await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
+  const all = await log("?lines=500");
+  expect(all.find(({ message }) => message === "stream_end")?.fields).toMatchObject({ stream_id: "j", tokens: 4 });
+  expect(JSON.stringify(all)).not.toContain("secret");
+  expect((await log("?lines=1")).map(({ seq }) => seq)).toEqual([all.at(-1)?.seq]);
+  expect(await log(`?after=${all.at(-1)?.seq}`)).toEqual([]);
+  for (const query of ["?lines=0", "?lines=501", "?lines=x", "?after=-2"])
+    expect((await call("GET", `/v1/logs${query}`)).status).toBe(400);
+});
