@@ -137,7 +137,7 @@ it("shows the log's last lines to an admin and in local mode, and never what was
   gate.now.open();
   await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
   const all = await log("?lines=500");
-  expect(all.find(({ message }) => message === "stream_end")?.fields).toMatchObject({ stream_id: "j", tokens: 4 });
+  expect(all.find(({ message }) => message === "stream_end")?.fields).toMatchObject({ job: "j" });
   expect(JSON.stringify(all)).not.toContain("secret");
   expect((await log("?lines=1")).map(({ seq }) => seq)).toEqual([all.at(-1)?.seq]);
   expect(await log(`?after=${all.at(-1)?.seq}`)).toEqual([]);
