@@ -1,12 +1,13 @@
 // Owns the chat page's frame: the list of conversations, the bar on top, what is said, and the box to say something in.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { Brand } from "../parts/brand.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
+import { createCountTokens } from "./attachments/count-tokens.ts";
 import type { Chat } from "./chat.ts";
 import { Composer } from "./composer.tsx";
 import { liveAnswer, titleOf } from "./conversation.ts";
@@ -37,6 +38,10 @@ export function App({ api, chat, conversations, about, choice, drafts }: AppProp
   const live = liveAnswer(current) !== undefined;
   const title = titleOf(current);
   const draftKey = current.turns.length === 0 ? newDraftKey : current.id;
+  const countTokens = useMemo(
+    () => createCountTokens(api, () => choice.chosen(conversations.current.peek().settings.model)?.name),
+    [api, choice, conversations],
+  );
 
   useEffect(() => {
     document.title = current.turns.length === 0 ? "Waggle" : `${title} · Waggle`;
@@ -114,6 +119,7 @@ export function App({ api, chat, conversations, about, choice, drafts }: AppProp
         live={live}
         draft={drafts.get(draftKey)}
         onDraft={(draft) => drafts.set(draftKey, draft)}
+        countTokens={countTokens}
         onSend={chat.send}
         onStop={chat.stop}
       />

@@ -5,6 +5,7 @@ import type { Api } from "../wire/api.ts";
 import { followJob, problemOfEnd } from "../wire/follow-job.ts";
 import { applyEvent, broken, isLive, newAnswer, revived, stopped, withReconnecting } from "./answer.ts";
 import type { Answer } from "./answer.ts";
+import type { Attachment } from "./attachments/attachment.ts";
 import { assumedCharsPerToken, findAnswer, liveAnswer } from "./conversation.ts";
 import type { Conversation, Room, Settings, Turn } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
@@ -17,8 +18,8 @@ import type { WorkerAbout } from "./worker-about.ts";
 
 export interface Chat {
   /** Sends a message; an answer that is still coming is superseded. */
-  send(text: string): void;
-  /** Replaces a message of the visitor and everything after it. */
+  send(text: string, attachments?: readonly Attachment[]): void;
+  /** Replaces what was written in a message of the visitor, and everything after it; its files stay. */
   resend(turnId: string, text: string): void;
   /** Answers again; one whose connection was lost is taken up where it broke off, if the worker still has it. */
   retry(answerId: string): void;
@@ -197,13 +198,21 @@ export function createChat({ api, conversations, about, choice, storage }: ChatO
   });
 
   return {
-    send(text) {
-      const turn: Turn = { role: "user", id: newId("turn"), text };
+    send(text, attachments = []) {
+      const turn: Turn = { role: "user", id: newId("turn"), text, ...(attachments.length > 0 ? { attachments } : {}) };
       ask(conversations.current.peek().id, (turns) => [...turns, turn]);
     },
     resend(turnId, text) {
-      const turn: Turn = { role: "user", id: newId("turn"), text };
-      ask(conversations.current.peek().id, (turns) => [...turns.slice(0, indexOf(turns, turnId)), turn]);
+      const conversation = conversations.current.peek();
+      const replaced = conversation.turns.find(({ id }) => id === turnId);
+      const attachments = replaced?.role === "user" ? replaced.attachments : undefined;
+      const turn: Turn = {
+        role: "user",
+        id: newId("turn"),
+        text,
+        ...(attachments === undefined ? {} : { attachments }),
+      };
+      ask(conversation.id, (turns) => [...turns.slice(0, indexOf(turns, turnId)), turn]);
     },
     retry(answerId) {
       const conversation = conversations.current.peek();

@@ -1,8 +1,15 @@
-// Owns the box that a message is written in. Enter sends, Shift and Enter begins a line, and the button stops while an answer comes.
+// Owns the box that a message is written in, with the files that go with it. Enter sends, Shift and Enter begins a line, and the button stops
+// while an answer comes.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Icon } from "../parts/icons.tsx";
+import { AttachButton } from "./attachments/attach-button.tsx";
+import type { Attachment } from "./attachments/attachment.ts";
+import type { CountTokens } from "./attachments/count-tokens.ts";
+import { FileDrop } from "./attachments/file-drop.tsx";
+import { createPendingFiles } from "./attachments/pending-files.ts";
+import { PendingList } from "./attachments/pending-list.tsx";
 import type { Draft } from "./drafts.ts";
 
 export interface ComposerProps {
@@ -10,30 +17,52 @@ export interface ComposerProps {
   /** What stood in the box when the conversation was shown last. */
   readonly draft: Draft;
   readonly onDraft: (draft: Draft) => void;
-  readonly onSend: (text: string) => void;
+  readonly countTokens: CountTokens;
+  readonly onSend: (text: string, attachments: readonly Attachment[]) => void;
   readonly onStop: () => void;
 }
 
-export function Composer({ live, draft, onDraft, onSend, onStop }: ComposerProps): VNode {
+export function Composer({ live, draft, onDraft, countTokens, onSend, onStop }: ComposerProps): VNode {
   const text = useSignal(draft.text);
+  const keep = useRef(onDraft);
+  keep.current = onDraft;
+  const pending = useMemo(() => {
+    const onChange = (attachments: readonly Attachment[]): void =>
+      keep.current({ text: text.peek(), ...(attachments.length > 0 ? { attachments } : {}) });
+    return createPendingFiles({ countTokens, onChange, first: draft.attachments });
+    // The draft is only where it begins.
+  }, [countTokens]);
+  useEffect(() => pending.close, [pending]);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
   useLayoutEffect(() => {
     if (box.current !== null) growToFit(box.current);
   }, [text.value]);
-  const empty = text.value.trim() === "";
+  const empty = text.value.trim() === "" && pending.files.value.length === 0;
+  const unready = empty || pending.reading.value;
+
+  const attach = useCallback(
+    (files: readonly File[]) => {
+      pending.add(files);
+      box.current?.focus();
+    },
+    [pending],
+  );
 
   function write(now: string): void {
     text.value = now;
-    onDraft({ text: now });
+    const attachments = pending.attachments();
+    onDraft({ text: now, ...(attachments.length > 0 ? { attachments } : {}) });
   }
 
   function send(): void {
-    if (empty) return;
+    if (unready) return;
     const said = text.value;
     // Before it is sent: sending may give a new conversation, and so its draft, another name.
+    text.value = "";
+    const attachments = pending.take();
     write("");
-    onSend(said);
+    onSend(said, attachments);
     box.current?.focus();
   }
 
@@ -45,6 +74,9 @@ export function Composer({ live, draft, onDraft, onSend, onStop }: ComposerProps
         send();
       }}
     >
+      <PendingList pending={pending} />
+      <FileDrop onFiles={attach} />
+      <AttachButton onFiles={attach} />
       <label class="visually-hidden" for="message">
         Message
       </label>
@@ -55,6 +87,12 @@ export function Composer({ live, draft, onDraft, onSend, onStop }: ComposerProps
         placeholder="Write a message"
         value={text.value}
         onInput={(event) => write(event.currentTarget.value)}
+        onPaste={(event) => {
+          const files = pastedFiles(event.clipboardData);
+          if (files.length === 0) return;
+          event.preventDefault();
+          attach(files);
+        }}
         onKeyDown={(event) => {
           if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
           event.preventDefault();
@@ -66,12 +104,19 @@ export function Composer({ live, draft, onDraft, onSend, onStop }: ComposerProps
           <Icon name="stop" />
         </button>
       ) : (
-        <button class="button icon primary" aria-label="Send" title="Send (Enter)" disabled={empty}>
+        <button class="button icon primary" aria-label="Send" title="Send (Enter)" disabled={unready}>
           <Icon name="send" />
         </button>
       )}
     </form>
   );
+}
+
+/** Word processors put a picture beside the text: then the text is meant. A file's name beside the file is not. */
+function pastedFiles(clipboard: DataTransfer | null): readonly File[] {
+  const files = [...(clipboard?.files ?? [])];
+  const hasText = clipboard?.types.includes("text/plain") === true;
+  return hasText && files.every(({ type }) => type.startsWith("image/")) ? [] : files;
 }
 
 /** The stylesheet bounds it. */

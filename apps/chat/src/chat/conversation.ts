@@ -2,6 +2,8 @@
 import type { GenerateRequestInput } from "@waggle/protocol";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
+import { withAttachments } from "./attachments/attachment.ts";
+import type { Attachment } from "./attachments/attachment.ts";
 
 /** A message of this page: it has texts and nothing else. */
 interface Said {
@@ -13,6 +15,7 @@ export interface UserTurn {
   readonly role: "user";
   readonly id: string;
   readonly text: string;
+  readonly attachments?: readonly Attachment[];
 }
 
 export type Turn = UserTurn | Answer;
@@ -50,7 +53,7 @@ const titleChars = 60;
 export function titleOf({ turns }: Conversation): string {
   const first = turns.find((turn) => turn.role === "user");
   if (first === undefined) return "New conversation";
-  const line = first.text.trim().replaceAll(/\s+/g, " ");
+  const line = first.text.trim().replaceAll(/\s+/g, " ") || (first.attachments?.[0]?.name ?? "");
   return line.length > titleChars ? `${line.slice(0, titleChars - 1)}…` : line;
 }
 
@@ -114,7 +117,9 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
 /** User and assistant in turn, the user first and last. */
 function joined(turns: readonly Turn[]): Said[] {
   const messages: Said[] = [];
-  for (const { role, text } of turns) {
+  for (const turn of turns) {
+    const { role } = turn;
+    const text = role === "user" ? withAttachments(turn.text, turn.attachments) : turn.text;
     if (text === "") continue;
     const last = messages.at(-1);
     if (last?.role === role) messages[messages.length - 1] = { role, content: `${last.content}\n\n${text}` };

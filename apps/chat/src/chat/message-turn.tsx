@@ -4,6 +4,7 @@ import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
+import { AttachedFiles } from "./attachments/attached-files.tsx";
 import { growToFit } from "./composer.tsx";
 import type { UserTurn } from "./conversation.ts";
 
@@ -17,14 +18,21 @@ export function MessageTurn({ turn, onResend }: MessageTurnProps): VNode {
   if (editing.value) {
     return (
       <li class="turn message">
-        <Editor text={turn.text} onSend={(text) => onResend(turn.id, text)} onCancel={() => (editing.value = false)} />
+        {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
+        <Editor
+          text={turn.text}
+          optional={turn.attachments !== undefined}
+          onSend={(text) => onResend(turn.id, text)}
+          onCancel={() => (editing.value = false)}
+        />
       </li>
     );
   }
   return (
     <li class="turn message">
       <h3 class="visually-hidden">You</h3>
-      <p class="bubble">{turn.text}</p>
+      {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
+      {turn.text.trim() !== "" && <p class="bubble">{turn.text}</p>}
       <div class="turn-tools">
         <button
           type="button"
@@ -43,11 +51,13 @@ export function MessageTurn({ turn, onResend }: MessageTurnProps): VNode {
 
 interface EditorProps {
   readonly text: string;
+  /** There are files, which say enough. */
+  readonly optional: boolean;
   readonly onSend: (text: string) => void;
   readonly onCancel: () => void;
 }
 
-function Editor({ text, onSend, onCancel }: EditorProps): VNode {
+function Editor({ text, optional, onSend, onCancel }: EditorProps): VNode {
   const edited = useSignal(text);
   const box = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => box.current?.focus(), []);
@@ -56,7 +66,7 @@ function Editor({ text, onSend, onCancel }: EditorProps): VNode {
   }, [edited.value]);
 
   function send(): void {
-    if (edited.value.trim() !== "") onSend(edited.value);
+    if (optional || edited.value.trim() !== "") onSend(edited.value);
   }
 
   return (

@@ -1,0 +1,21 @@
+// Owns telling a text file from any other by its bytes, and decoding it. Pure.
+
+/** Tab, line feed, form feed, carriage return and escape do occur in texts; no other control character does. */
+// oxlint-disable-next-line no-control-regex -- it is what is looked for
+const noText = /[\u0000-\u0008\u000b\u000e-\u001a\u001c-\u001f]/;
+
+/** With line feeds alone; undefined when it is no text. UTF-8, UTF-16 with a byte order mark, or else Windows-1252. */
+export function textOf(bytes: Uint8Array<ArrayBuffer>): string | undefined {
+  const text = decode(bytes);
+  return noText.test(text) ? undefined : text.replaceAll("\r\n", "\n");
+}
+
+function decode(bytes: Uint8Array<ArrayBuffer>): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}

@@ -1,0 +1,38 @@
+// Owns PDFs as small as they can be: pages with a line of text each, or none, and one that asks for a password.
+
+export interface MadePdf {
+  /** A line for each page; an empty one is a page without text. ASCII, without parentheses. */
+  readonly pages: readonly string[];
+  readonly locked?: boolean;
+}
+
+/** ISO 32000-1, 7.5: a body of objects, a table of where they begin, a trailer. */
+export function madePdf({ pages, locked = false }: MadePdf): Buffer {
+  const firstPage = 4;
+  const refs = pages.map((_, i) => `${firstPage + 2 * i} 0 R`).join(" ");
+  const objects = [
+    "<< /Type /Catalog /Pages 2 0 R >>",
+    `<< /Type /Pages /Count ${pages.length} /Kids [${refs}] >>`,
+    "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ...pages.flatMap((line, i) => {
+      const drawn = line === "" ? "" : `BT /F1 12 Tf 72 720 Td (${line}) Tj ET`;
+      return [
+        `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> /Contents ${firstPage + 2 * i + 1} 0 R >>`,
+        `<< /Length ${drawn.length} >>\nstream\n${drawn}\nendstream`,
+      ];
+    }),
+    // Nothing can be opened with these: no password has such hashes.
+    ...(locked ? [`<< /Filter /Standard /V 1 /R 2 /P -4 /O <${"ab".repeat(32)}> /U <${"cd".repeat(32)}> >>`] : []),
+  ];
+  let text = "%PDF-1.4\n";
+  const offsets = objects.map((object, i) => {
+    const offset = text.length;
+    text += `${i + 1} 0 obj\n${object}\nendobj\n`;
+    return `${String(offset).padStart(10, "0")} 00000 n \n`;
+  });
+  const start = text.length;
+  const lock = locked ? ` /Encrypt ${objects.length} 0 R /ID [<00> <00>]` : "";
+  text += `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n${offsets.join("")}`;
+  text += `trailer\n<< /Size ${objects.length + 1} /Root 1 0 R${lock} >>\nstartxref\n${start}\n%%EOF\n`;
+  return Buffer.from(text, "latin1");
+}
