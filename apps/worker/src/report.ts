@@ -180,7 +180,7 @@ function cardFactsOf(hosted: HostedFile | undefined, descriptions: Descriptions)
   const { facts, settings } = hosted ?? {};
   const card = facts?.card ?? (hosted === undefined ? undefined : descriptions.known(hosted)?.card);
   if (card === undefined) return {};
-  const { architecture, kind, quantization, trainedContext, embeddingSize } = card;
+  const { architecture, kind, quantization, description, trainedContext, embeddingSize } = card;
   const contextSize = facts?.plan?.contextSize ?? settings?.contextSize;
   return {
     ...(contextSize === undefined ? {} : { context_size: contextSize }),
@@ -189,6 +189,7 @@ function cardFactsOf(hosted: HostedFile | undefined, descriptions: Descriptions)
     model_bytes: card.fileBytes,
     architecture,
     ...(quantization === undefined ? {} : { quantization }),
+    ...(description === undefined ? {} : { description }),
     ...(facts === undefined ? {} : { model_modified_at: facts.modifiedAt }),
     ...(kind === undefined ? {} : { kind }),
     ...(kind === "embed" && embeddingSize !== undefined ? { embedding_size: embeddingSize } : {}),
@@ -196,10 +197,11 @@ function cardFactsOf(hosted: HostedFile | undefined, descriptions: Descriptions)
   };
 }
 
-function fileFactsOf({ architecture, quantization, modifiedAt }: ModelFile): Partial<WorkerInfo> {
+function fileFactsOf({ architecture, quantization, description, modifiedAt }: ModelFile): Partial<WorkerInfo> {
   return {
     architecture,
     ...(quantization === undefined ? {} : { quantization }),
+    ...(description === undefined ? {} : { description }),
     model_modified_at: modifiedAt,
   };
 }

@@ -3,7 +3,7 @@ export { GgufError } from "./lib/gguf-error.ts";
 export { hyperparametersOf, type Hyperparameters, type RecurrentShape } from "./lib/hyperparameters.ts";
 export type { InfillMarkers } from "./lib/infill-markers.ts";
 export type { Metadata } from "./lib/metadata.ts";
-export { chatTemplatesOf, modelCardOf, quantizationOfHeader, type ModelCard } from "./lib/model-card.ts";
+export { chatTemplatesOf, descriptionOf, modelCardOf, quantizationOfHeader, type ModelCard } from "./lib/model-card.ts";
 export { isEncoder, modelUseOf, type ModelUse } from "./lib/model-use.ts";
 export { partNames, readGgufFile } from "./lib/read-file.ts";
 export { readVocabularyTexts, type SpecialToken, type VocabularyTexts } from "./lib/vocabulary-texts.ts";

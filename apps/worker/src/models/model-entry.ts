@@ -78,6 +78,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
       kind: info?.kind ?? facts?.card?.kind,
       architecture: info?.file?.architecture ?? facts?.card?.architecture,
       quantization: info?.file?.quantization ?? facts?.card?.quantization,
+      description: info?.file?.description ?? facts?.card?.description,
       parameters: info?.parameters ?? facts?.card?.parameters,
       file_bytes: facts?.bytes ?? info?.modelBytes,
       context_size: info?.contextSize,

@@ -44,8 +44,12 @@ async function pull(body: { readonly reference: string; readonly name?: string }
 }
 
 test("a download is served under its name, with its size and what it is", async () => {
-  const model = { name: "story", file_bytes: content.length, kind: "generate", quantization: "F16" };
-  expect(await pull({ reference: `${url}/story.gguf` })).toMatchObject({ type: "done", model });
+  const described = expect.stringContaining("story teller") as string;
+  const model = { name: "story", kind: "generate", quantization: "F16", description: described };
+  expect(await pull({ reference: `${url}/story.gguf` })).toMatchObject({
+    type: "done",
+    model: { ...model, file_bytes: content.length },
+  });
 });
 
 test.each(["ant", "bumble"])(

@@ -39,6 +39,7 @@ test("describes what it loaded", async () => {
     file: {
       architecture: "llama",
       quantization: expect.stringMatching(/^[A-Z]+\d+(_\w+)?$/),
+      description: expect.stringContaining("story teller"),
       modifiedAt: statSync(storyModel).mtime.toISOString(),
     },
     device: "cpu",

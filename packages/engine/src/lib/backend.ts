@@ -54,6 +54,8 @@ export interface ModelFile {
   readonly architecture: string;
   /** `Q4_K_M`, say; undefined where the file does not tell. */
   readonly quantization: string | undefined;
+  /** What its maker writes of it; undefined where the file does not tell. */
+  readonly description: string | undefined;
   /** ISO 8601. */
   readonly modifiedAt: string;
 }

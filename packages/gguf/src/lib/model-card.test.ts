@@ -37,6 +37,7 @@ test("counts weights, and names all templates", async () => {
         {
           "general.architecture": "qwen2",
           "general.size_label": "8B",
+          "general.description": " Made up,\n\tfor this test ",
           "tokenizer.chat_template": "{{ messages }}",
           "tokenizer.chat_template.tool_use": "{{ tools }}",
           "tokenizer.ggml.tokens": ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"],
@@ -51,6 +52,7 @@ test("counts weights, and names all templates", async () => {
   );
   expect(modelCardOf(header)).toMatchObject({
     sizeLabel: "8B",
+    description: "Made up, for this test",
     parameters: 1_124,
     quantization: "Q4_K",
     vocabularySize: 3,
@@ -58,6 +60,17 @@ test("counts weights, and names all templates", async () => {
     infill: true,
   });
   expect(header.tensors.map(({ bytes }) => bytes)).toEqual([576, 400]);
+});
+
+test("a description that is longer than one reads is cut, and a blank one is none", async () => {
+  const described = async (text: string) =>
+    modelCardOf(
+      await readGgufHeader(bytesSource(madeUpHeader({ "general.architecture": "llama", "general.description": text }))),
+    ).description;
+  expect(await described(" \n ")).toBeUndefined();
+  const long = await described("🐝".repeat(500));
+  expect([...(long ?? "")]).toHaveLength(400);
+  expect(long?.endsWith("🐝…")).toBe(true);
 });
 
 test("a model that can be used for nothing says why", async () => {

@@ -7,6 +7,8 @@ import type { GgufHeader } from "./read-header.ts";
 export interface ModelCard {
   /** The model's own name, where it has one. */
   readonly name: string | undefined;
+  /** What its maker writes of it, in a line or a few. */
+  readonly description: string | undefined;
   readonly architecture: string;
   /** What it is for; undefined where `problem` says why for nothing. */
   readonly kind: ModelUse["kind"] | undefined;
@@ -37,6 +39,7 @@ export function modelCardOf(header: GgufHeader): ModelCard {
   const use = useOf(header);
   return {
     name: header.name,
+    description: descriptionOf(header),
     architecture: header.architecture,
     kind: typeof use === "string" ? undefined : use.kind,
     problem: typeof use === "string" ? use : undefined,
@@ -52,6 +55,19 @@ export function modelCardOf(header: GgufHeader): ModelCard {
     chatTemplates: [...chatTemplatesOf(header).keys()],
     infill: header.infill !== undefined,
   };
+}
+
+const descriptionChars = 400;
+
+/** `general.description` in one line, cut where it is longer than one reads; undefined where there is none. */
+export function descriptionOf({ metadata }: Pick<GgufHeader, "metadata">): string | undefined {
+  const text = metadata
+    .string("general.description")
+    ?.replaceAll(/[\s\p{Cc}]+/gu, " ")
+    .trim();
+  if (text === undefined || text === "") return undefined;
+  const chars = [...text];
+  return chars.length <= descriptionChars ? text : `${chars.slice(0, descriptionChars - 1).join("")}…`;
 }
 
 /** A file with several has `tokenizer.chat_template` for the usual one and `tokenizer.chat_template.NAME` for the others. */

@@ -64,6 +64,7 @@ export const ModelStatusSchema = z
     kind: ModelKindSchema.optional(),
     architecture: z.string().optional(),
     quantization: z.string().optional(),
+    description: z.string().optional().describe("What its file says of it: general.description."),
     parameters: z.int().nonnegative().optional(),
     file_bytes: bytes.optional(),
     context_size: z.int().positive().optional().describe("Tokens per slot; once it is loaded."),

@@ -48,6 +48,7 @@ export const WorkerInfoSchema = z
       ),
     architecture: z.string().optional().describe("As the model's file names it: llama, qwen3, …"),
     quantization: z.string().optional().describe("Of most of its weights: Q4_K_M, say."),
+    description: z.string().optional().describe("What the model's file says of it: general.description."),
     model_modified_at: z.iso.datetime().optional().describe("When its file was written."),
     device: z.string().optional().describe("What computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
