@@ -180,7 +180,7 @@ describe("a conversation", () => {
     await page.getByRole("button", { name: "Save" }).click();
     await chat.send("hello");
     await chat.phase("done");
-    await chat.lastAnswer.getByText("Cut off: no room for more").waitFor();
+    await chat.lastAnswer.getByText("Cut off at max tokens").waitFor();
     const asked = page.waitForRequest((request) => request.method() === "POST");
     await page.getByRole("button", { name: "Edit and send again" }).click();
     await page.getByRole("textbox", { name: "Edit the message" }).fill("good evening [eog:3]");
@@ -280,7 +280,7 @@ describe("network mode", () => {
     const field = page.getByLabel("API token", { exact: true });
     await field.fill("wrong");
     await page.getByRole("button", { name: "Continue" }).click();
-    await page.getByText("The worker did not take that token.").waitFor();
+    await page.getByText("Wrong token: the server did not accept it.").waitFor();
     await field.fill(token);
     await page.getByRole("button", { name: "Continue" }).click();
     await field.waitFor({ state: "detached" });

@@ -1,14 +1,18 @@
 // Owns how an answer is shown: what is being waited for, its text, its figures, and what went wrong with it.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { useContext } from "preact/hooks";
 import { arrivalWords } from "../models/model-words.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { Markdown } from "../parts/markdown.tsx";
 import { percent } from "../parts/percent.ts";
+import { ProblemNotice } from "../parts/problem-notice.tsx";
+import type { Advice } from "../wire/advice.ts";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import type { ModelChoice } from "./model-choice.ts";
+import { PageActionsContext } from "./page-actions.ts";
 import { describeLine, milliseconds, rate } from "./words.ts";
 
 export interface AnswerTurnProps {
@@ -35,10 +39,15 @@ export function AnswerTurn({ answer, isLast, choice, onRetry }: AnswerTurnProps)
       {answer.text !== "" && <Markdown text={answer.text} />}
       {live && <Waiting answer={answer} choice={choice} />}
       {answer.problem !== undefined && (
-        <div class="notice bad spread" role="alert">
-          <span>{answer.problem.message}</span>
-          <RetryButton answer={answer} onRetry={onRetry} named />
-        </div>
+        <ProblemNotice
+          problem={answer.problem}
+          actions={({ remedy }) => (
+            <>
+              <RetryButton answer={answer} onRetry={onRetry} named />
+              {remedy !== undefined && <RemedyButton remedy={remedy} />}
+            </>
+          )}
+        />
       )}
       <div class="turn-tools">
         {!live && answer.text !== "" && <CopyButton text={answer.text} label="Copy answer" />}
@@ -90,7 +99,7 @@ function waitingWords(answer: Answer, model: ModelStatus | undefined): string | 
 function Figures({ answer }: { readonly answer: Answer }): VNode | null {
   const figures = [
     answer.phase === "stopped" ? "Stopped" : undefined,
-    answer.cutShort === true ? "Cut off: no room for more" : undefined,
+    answer.cutShort === true ? "Cut off at max tokens" : undefined,
     answer.tokens > 0 ? `${answer.tokens} ${answer.tokens === 1 ? "token" : "tokens"}` : undefined,
     answer.tokensPerSecond === undefined ? undefined : `${rate(answer.tokensPerSecond)} tokens/s`,
     answer.ttftMs === undefined ? undefined : `first token after ${milliseconds(answer.ttftMs)}`,
@@ -111,12 +120,25 @@ function RetryButton({ answer, onRetry, named = false }: RetryProps): VNode {
     <button
       type="button"
       class={named ? "button tiny" : "button icon tiny quiet"}
-      aria-label={named ? undefined : "Answer again"}
-      title={named ? undefined : "Answer again"}
+      aria-label={named ? undefined : "Regenerate"}
+      title={named ? undefined : "Regenerate"}
       onClick={() => onRetry(answer.id)}
     >
       <Icon name="retry" />
       {named && "Retry"}
+    </button>
+  );
+}
+
+function RemedyButton({ remedy }: { readonly remedy: NonNullable<Advice["remedy"]> }): VNode {
+  const page = useContext(PageActionsContext);
+  return remedy === "token" ? (
+    <button type="button" class="button tiny" onClick={page.giveToken}>
+      Give a token
+    </button>
+  ) : (
+    <button type="button" class="button tiny" onClick={page.openSettings}>
+      Open Settings
     </button>
   );
 }

@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { Brand } from "../parts/brand.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
-import { TokenDialog } from "../parts/token-dialog.tsx";
+import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { createCountTokens } from "./attachments/count-tokens.ts";
 import type { Chat } from "./chat.ts";
@@ -15,7 +15,9 @@ import type { Conversations } from "./conversations.ts";
 import { newDraftKey } from "./drafts.ts";
 import type { Drafts } from "./drafts.ts";
 import type { ModelChoice } from "./model-choice.ts";
+import { PageActionsContext } from "./page-actions.ts";
 import { SettingsDialog } from "./settings-dialog.tsx";
+import { factsOf } from "./model-facts.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { Transcript } from "./transcript.tsx";
 import { Welcome } from "./welcome.tsx";
@@ -55,6 +57,14 @@ export function App({ api, chat, conversations, about, choice, drafts }: AppProp
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, [chat]);
+
+  const actions = useMemo(
+    () => ({
+      openSettings: () => (settingsOpen.value = true),
+      giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
+    }),
+    [api, settingsOpen],
+  );
 
   function show(id: string | undefined): void {
     sidebarOpen.value = false;
@@ -108,10 +118,13 @@ export function App({ api, chat, conversations, about, choice, drafts }: AppProp
         <ThemeSwitch />
       </header>
       <main>
+        <TokenNotice api={api} />
         {current.turns.length === 0 ? (
-          <Welcome model={choice.chosen(current.settings.model)?.name ?? about.info.value?.model} onSend={chat.send} />
+          <Welcome facts={factsOf(about.info.value, choice.chosen(current.settings.model))} onSend={chat.send} />
         ) : (
-          <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
+          <PageActionsContext.Provider value={actions}>
+            <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
+          </PageActionsContext.Provider>
         )}
       </main>
       <Composer

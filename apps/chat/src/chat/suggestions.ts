@@ -1,7 +1,5 @@
 // Owns what a first-time visitor may click: prompts that suit the model.
-
-/** The embedded model tells short stories to small children, and nothing else. */
-const storyModel = /tiny.?stories/i;
+import { isStoryTeller } from "./model-facts.ts";
 
 const stories = [
   "Tell me a story about a dog and a ball.",
@@ -16,5 +14,5 @@ const anything = [
 ] as const;
 
 export function suggestionsFor(model: string | undefined): readonly string[] {
-  return model !== undefined && storyModel.test(model) ? stories : anything;
+  return isStoryTeller(model) ? stories : anything;
 }

@@ -15,7 +15,7 @@ export interface WorkerBadgeProps {
 export function WorkerBadge({ about, choice, wanted, onChoose }: WorkerBadgeProps): VNode | null {
   const info = about.info.value;
   const several = choice.models.value.length > 0;
-  if (!about.reachable.value) return <span class="badge bad">The worker does not answer</span>;
+  if (!about.reachable.value) return <span class="badge bad">offline: the worker does not answer</span>;
   if (info === undefined) return null;
   return (
     <div class="worker-line">
@@ -31,7 +31,7 @@ export function WorkerBadge({ about, choice, wanted, onChoose }: WorkerBadgeProp
       {!several && (info.state === "loading" || info.state === "starting") && (
         <span class="badge warn">loading the model…</span>
       )}
-      {info.state === "draining" && <span class="badge warn">leaving</span>}
+      {info.state === "draining" && <span class="badge warn">shutting down</span>}
     </div>
   );
 }

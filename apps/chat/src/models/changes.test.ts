@@ -19,7 +19,11 @@ function createWorker(): { api: Api; asked: Asked[]; changes: Changes; onChanged
   const asked: Asked[] = [];
   const api: Api = {
     tokenAsked: signal<"no">("no"),
-    giveToken: () => {},
+    hasToken: signal(false),
+    tokenDeclined: signal(false),
+    giveToken: async () => "taken",
+    declineToken: () => {},
+    forgetToken: () => {},
     request: (path, init: RequestOptions = {}) =>
       new Promise((answer, fail) => {
         const sent = init.signal ?? undefined;

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { ModelsPanel } from "../models/models-panel.tsx";
 import { Brand } from "../parts/brand.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
-import { TokenDialog } from "../parts/token-dialog.tsx";
+import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { Plot } from "./plot.tsx";
 import { seriesOf } from "./series.ts";
@@ -20,12 +20,14 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
         <div class="grow">
           <Brand title="Waggle status" href="/status" />
         </div>
+        <TokenButton api={api} />
         <a class="button tiny" href="/">
           Chat
         </a>
         <ThemeSwitch />
       </header>
       <main class="board">
+        <TokenNotice api={api} />
         {!watch.reachable.value && (
           <p class="notice bad" role="alert">
             The worker does not answer. Asking again…

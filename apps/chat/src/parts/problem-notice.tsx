@@ -1,0 +1,36 @@
+// Owns how a problem is shown: what happened, what to do, how long to wait, and the daemon's own words for who wants them.
+import type { ComponentChildren, VNode } from "preact";
+import { adviseOn } from "../wire/advice.ts";
+import type { Advice } from "../wire/advice.ts";
+import type { Problem } from "../wire/problem.ts";
+import { Countdown } from "./countdown.tsx";
+
+export interface ProblemNoticeProps {
+  readonly problem: Problem;
+  /** Buttons, put together from what the advice says. */
+  readonly actions?: (advice: Advice) => ComponentChildren;
+}
+
+export function ProblemNotice({ problem, actions }: ProblemNoticeProps): VNode {
+  const advice = adviseOn(problem, Date.now());
+  return (
+    <div class="notice bad problem">
+      <div role="alert">
+        <strong>{advice.title}</strong>
+        <p>{advice.todo}</p>
+      </div>
+      <div class="row">
+        {actions?.(advice)}
+        {problem.retryAt !== undefined && (
+          <Countdown until={problem.retryAt} before="Try again in" after="You can try again now." />
+        )}
+      </div>
+      {problem.code !== "unreachable" && (
+        <details class="problem-words">
+          <summary>Details</summary>
+          <code>{`${problem.code}: ${problem.message}`}</code>
+        </details>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,28 @@
+// Owns what the pages call the settings of a conversation, by the fields of the request that carry them.
+
+export const settingLabels = {
+  temperature: "Temperature",
+  top_p: "Top-p",
+  top_k: "Top-k",
+  min_p: "Min-p",
+  repeat_penalty: "Repeat penalty",
+  repeat_last_n: "Penalty range",
+  presence_penalty: "Presence penalty",
+  frequency_penalty: "Frequency penalty",
+  dry_multiplier: "DRY multiplier",
+  dry_base: "DRY base",
+  dry_allowed_length: "DRY allowed length",
+  dry_penalty_last_n: "DRY range",
+  xtc_probability: "XTC probability",
+  xtc_threshold: "XTC threshold",
+  seed: "Seed",
+  max_tokens: "Max tokens",
+  repetition_limit: "Repetition limit",
+  priority: "Priority",
+  deadline_ms: "Time limit",
+  thinking_budget_tokens: "Max thinking tokens",
+  stop: "Stop strings",
+  json_schema: "JSON schema",
+  enable_thinking: "Thinking",
+  reasoning_effort: "Reasoning effort",
+} as const;

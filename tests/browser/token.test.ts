@@ -1,0 +1,89 @@
+// Shows the API token as a visitor meets it: asked for, not given, wrong, given, changed, forgotten, on each page that has one.
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { killDaemons, spawnDaemon } from "../support/daemon.ts";
+import { launchBrowser, visit } from "./support/browser.ts";
+import { chatPage } from "./support/chat-page.ts";
+
+const token = "a-token-of-the-tests-1234";
+let browser: Browser;
+let url: string;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
+    env: { WAGGLE_API_TOKEN: token },
+  });
+  await worker.line("ready");
+  url = worker.url;
+});
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+
+it.each(["/", "/status"])("on %s, who gives none is told so, and can give one later", async (path) => {
+  const { page } = await visit(browser, `${url}${path}`);
+  await page.getByRole("dialog").waitFor();
+  // The browser closes a dialog at the second Escape, whatever the page says to the first.
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  const notice = page.getByText("No API token: the server answers only with one.");
+  await notice.waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  await page.getByRole("button", { name: "Give a token" }).click();
+  await page.getByLabel("API token", { exact: true }).fill(token);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await notice.waitFor({ state: "detached" });
+  await page.getByText(path === "/" ? "A test backend that makes up words" : "0 of 8 busy").waitFor();
+});
+
+it("answers a message without a token with what is missing, and sends it once there is one", async () => {
+  const { page } = await visit(browser, url);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  const chat = chatPage(page);
+  await chat.send("hello [eog:3]");
+  await chat.phase("broken");
+  await chat.lastAnswer.getByText("No API token, or a wrong one").waitFor();
+  await chat.lastAnswer.getByRole("button", { name: "Give a token" }).click();
+  const field = page.getByLabel("API token", { exact: true });
+  await field.fill("not-this-one");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("Wrong token: the server did not accept it.").waitFor();
+  await field.fill(token);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await field.waitFor({ state: "detached" });
+  await chat.lastAnswer.getByRole("button", { name: "Retry" }).click();
+  await chat.phase("done");
+});
+
+it("changes a token, keeps the old one while the new one is wrong, and forgets it", async () => {
+  const { page, context } = await visit(browser, `${url}/status`);
+  const field = page.getByLabel("API token", { exact: true });
+  await field.fill(token);
+  await page.getByLabel("Keep it in this browser").check();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("0 of 8 busy").waitFor();
+  await page.getByRole("button", { name: "Change API token" }).click();
+  await field.fill("not-this-one");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("Wrong token").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  // The old one is there yet: a new tab needs no other.
+  const second = await context.newPage();
+  await second.goto(url);
+  await second.getByText("A test backend that makes up words").waitFor();
+  await page.getByRole("button", { name: "Change API token" }).click();
+  await page.getByRole("button", { name: "Forget the token" }).click();
+  await page.getByText("No API token: the server answers only with one.").waitFor();
+  expect(await page.getByRole("button", { name: "Change API token" }).count()).toBe(0);
+  await page.reload();
+  await page.getByRole("heading", { name: "An API token is needed" }).waitFor();
+});
+
+it("takes a token that no header can carry for a wrong one", async () => {
+  const { page } = await visit(browser, url);
+  await page.getByLabel("API token", { exact: true }).fill("жетон");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("Wrong token").waitFor();
+});
