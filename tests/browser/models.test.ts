@@ -215,7 +215,7 @@ describe("the status page", () => {
     const start = async (): Promise<void> => {
       await page.getByLabel("Reference", { exact: true }).fill(reference);
       await page.getByLabel("Serve it as (optional)").fill("queen");
-      await page.getByRole("button", { name: "Pull", exact: true }).click();
+      await page.getByRole("button", { name: "Download", exact: true }).click();
     };
     await start();
     const pull = await worker.next();
@@ -233,7 +233,7 @@ describe("the status page", () => {
       parts: 2,
     });
     await line.getByText("Downloading part 1 of 2 · 25 % · 500 MB of 2.0 GB · 12.5 MB/s · 2 min left").waitFor();
-    await line.getByRole("button", { name: `Cancel: pull ${reference}` }).click();
+    await line.getByRole("button", { name: `Cancel the download of ${reference}` }).click();
     await pull.left;
     await line.waitFor({ state: "detached" });
     await start();
@@ -276,7 +276,7 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
     if (path === "/") await page.getByLabel("Model", { exact: true }).selectOption("bee-large");
     else {
       await page.getByLabel("Reference", { exact: true }).fill("https://example.com/a.gguf");
-      await page.getByRole("button", { name: "Pull", exact: true }).click();
+      await page.getByRole("button", { name: "Download", exact: true }).click();
       (await worker.next()).refuse(new WaggleError("forbidden", "No."));
       await page.getByRole("button", { name: "Give an admin token" }).waitFor();
     }

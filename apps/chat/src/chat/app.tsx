@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
+import type { ModelControls } from "../models/model-controls.ts";
 import { Brand } from "../parts/brand.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
@@ -30,10 +31,11 @@ export interface AppProps {
   readonly conversations: Conversations;
   readonly about: WorkerAbout;
   readonly choice: ModelChoice;
+  readonly controls: ModelControls;
   readonly drafts: Drafts;
 }
 
-export function App({ api, chat, conversations, about, choice, drafts }: AppProps): VNode {
+export function App({ api, chat, conversations, about, choice, controls, drafts }: AppProps): VNode {
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
@@ -105,7 +107,7 @@ export function App({ api, chat, conversations, about, choice, drafts }: AppProp
           <Brand title="Waggle" href="/" />
         </span>
         <div class="grow">
-          <WorkerBadge about={about} choice={choice} wanted={current.settings.model} onChoose={chat.choose} />
+          <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={chat.choose} />
         </div>
         <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
           <Icon name="sliders" />

@@ -1,5 +1,6 @@
 // Owns the start of the chat page: its parts are made and joined here, and nowhere else.
 import { computed } from "@preact/signals";
+import { createModelControls } from "../models/model-controls.ts";
 import { createModelList } from "../models/model-list.ts";
 import { mount } from "../parts/mount.tsx";
 import { createApi } from "../wire/api.ts";
@@ -18,10 +19,12 @@ const api = createApi();
 const storage = createStorage();
 const conversations = createConversations(storage);
 const about = createWorkerAbout(api);
+const models = createModelList(api);
 const choice = createModelChoice(
-  createModelList(api),
+  models,
   computed(() => hasNotBegun(liveAnswer(conversations.current.value))),
 );
+const controls = createModelControls(api, models, choice.refresh);
 const chat = createChat({ api, conversations, about, choice, storage });
 
 /** The address names the conversation, so that a reload, a bookmark and the back button find it. */
@@ -43,5 +46,13 @@ document.addEventListener("visibilitychange", () => {
 
 about.refresh();
 mount(
-  <App api={api} chat={chat} conversations={conversations} about={about} choice={choice} drafts={createDrafts()} />,
+  <App
+    api={api}
+    chat={chat}
+    conversations={conversations}
+    about={about}
+    choice={choice}
+    controls={controls}
+    drafts={createDrafts()}
+  />,
 );

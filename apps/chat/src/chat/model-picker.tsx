@@ -20,7 +20,7 @@ export function ModelPicker({ choice, wanted, onChoose }: ModelPickerProps): VNo
   return (
     <>
       <select
-        class="choice model"
+        class="choice model-name"
         aria-label="Model"
         title={chosen?.name}
         value={chosen?.name ?? ""}

@@ -21,7 +21,7 @@ const failed: Readonly<Record<ChangeKind, string>> = {
   unpin: "Unpin",
   delete: "Delete",
   swap: "Swap",
-  pull: "Pull",
+  pull: "Download",
 };
 
 export interface ChangeLineProps {

@@ -18,7 +18,7 @@ export function PullForm({ api, changes }: { readonly api: Api; readonly changes
 
   return (
     <section class="stack" aria-labelledby="pull-title">
-      <h3 id="pull-title">Pull a model</h3>
+      <h3 id="pull-title">Download a model</h3>
       <form class="pull" onSubmit={submit}>
         <label class="field">
           <span>Reference</span>
@@ -39,7 +39,7 @@ export function PullForm({ api, changes }: { readonly api: Api; readonly changes
           <input class="input" name="name" maxLength={256} autocomplete="off" />
         </label>
         <button class="button primary" disabled={changes.full.value}>
-          Pull
+          Download
         </button>
       </form>
       <p class="small muted anywhere" id="pull-hint">
@@ -56,7 +56,7 @@ export function PullForm({ api, changes }: { readonly api: Api; readonly changes
                 <button
                   type="button"
                   class="button tiny"
-                  aria-label={`Cancel: pull ${pull.subject}`}
+                  aria-label={`Cancel the download of ${pull.subject}`}
                   onClick={() => changes.dismiss(pull)}
                 >
                   Cancel

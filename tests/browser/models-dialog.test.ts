@@ -1,0 +1,111 @@
+// Shows the models in the chat: switching, loading and downloading without leaving the conversation.
+import { WaggleError } from "@waggle/protocol";
+import type { Browser, BrowserContextOptions } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { launchBrowser, visit } from "./support/browser.ts";
+import type { Watched } from "./support/browser.ts";
+import { inspectPage } from "./support/inspect-page.ts";
+import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
+import type { ModelWorker } from "./support/model-worker.ts";
+
+let browser: Browser;
+let fakeUrl: string;
+let worker: ModelWorker;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  fakeUrl = (await spawnFakeWorker()).url;
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await worker[Symbol.asyncDispose]();
+});
+
+const { small, large, vectors } = severalModels();
+
+async function open(options: BrowserContextOptions = {}): Promise<Watched> {
+  worker = await openModelWorker(fakeUrl, statusesOf([small, large, vectors]));
+  const visited = await visit(browser, worker.url, options);
+  await visited.page.getByRole("button", { name: "Models" }).click();
+  await visited.page.locator("[data-model=bee-large]").waitFor();
+  return visited;
+}
+
+it("loads a model with progress, also while the dialog is closed, and switches to it", async () => {
+  const { page, complaints } = await open();
+  const row = page.locator("[data-model=bee-large]");
+  expect(await page.getByRole("button", { name: /^Use / }).allInnerTexts()).toHaveLength(1);
+  await page.locator("[data-model=bee-small]").getByText("in use").waitFor();
+  await page.getByRole("button", { name: "Load bee-large" }).click();
+  const load = await worker.next();
+  expect(load).toMatchObject({ route: "loadModel", body: { model: "bee-large" } });
+  load.send({ type: "progress", stage: "loading", progress: 0.42 });
+  await row.getByText("Loading · 42 %").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: "Models: Loading 42 %" }).waitFor();
+  const loaded = { ...large, state: "ready" as const };
+  worker.tell(statusesOf([small, loaded, vectors]));
+  load.send({ type: "done", model: loaded });
+  await page.getByRole("button", { name: "Models", exact: true }).click();
+  await page.getByText("bee-large is loaded.").first().waitFor();
+  await page.getByRole("button", { name: "Use bee-large" }).click();
+  expect(await page.getByLabel("Model", { exact: true }).inputValue()).toBe("bee-large");
+  expect(complaints).toEqual([]);
+});
+
+it("downloads a model, and says what became of it", async () => {
+  const { page } = await open();
+  const reference = "hf:bees/queen-GGUF:Q4_K_M";
+  await page.getByLabel("Reference", { exact: true }).fill(reference);
+  await page.getByRole("button", { name: "Download", exact: true }).click();
+  const pull = await worker.next();
+  expect(pull).toMatchObject({ route: "pullModel", body: { reference } });
+  pull.send({ type: "progress", stage: "downloading", progress: 0.25, done_bytes: 500_000_000, total_bytes: 2e9 });
+  await page.getByText("Downloading · 25 % · 500 MB of 2.0 GB").waitFor();
+  const queen = { ...large, name: "queen" };
+  worker.tell(statusesOf([small, large, queen, vectors]));
+  pull.send({ type: "done", model: queen });
+  await page.getByText(`${reference} is here, as queen.`).first().waitFor();
+  await page.getByRole("button", { name: "Use queen" }).click();
+  expect(await page.getByLabel("Model", { exact: true }).inputValue()).toBe("queen");
+});
+
+it("offers no change to a token that may not, and tells a refusal where that is not known", async () => {
+  const { page } = await open();
+  await page.getByRole("button", { name: "Load bee-large" }).click();
+  (await worker.next()).refuse(new WaggleError("forbidden", "No."));
+  await page.getByText("it needs an admin token.").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: "Models: Change failed" }).waitFor();
+  const counts = { requests: { accepted: 0, refused: 0 }, jobs: { finished: 0, failed: 0, cancelled: 0 }, models: {} };
+  const mine = { client: "mine", admin: false, running: 0, prompt_tokens: 0, cached_tokens: 0, completion_tokens: 0 };
+  await page.route("**/v1/usage", (route) =>
+    route.fulfill({ json: { since: new Date(0).toISOString(), clients: [{ ...mine, ...counts }] } }),
+  );
+  await page.getByRole("button", { name: /^Models/ }).click();
+  await page.getByText("To load or download models, this page needs an admin token.").waitFor();
+  expect(await page.getByRole("button", { name: /^Load |^Download$/ }).count()).toBe(0);
+  await page.getByRole("button", { name: "Use bee-large" }).waitFor();
+});
+
+it.each([
+  ["light", 1_280],
+  ["dark", 1_280],
+  ["light", 390],
+  ["dark", 390],
+] as const)("can be read and fits, in %s, %i wide", async (colorScheme, width) => {
+  const { page } = await open({ colorScheme, viewport: { width, height: 800 } });
+  await page.getByRole("button", { name: "Load bee-large" }).click();
+  (await worker.next()).send({ type: "progress", stage: "loading", progress: 0.6 });
+  await page.getByText("Loading · 60 %").waitFor();
+  const dialog = await page.evaluate(inspectPage);
+  await page.getByRole("button", { name: "Close" }).click();
+  const closed = await page.evaluate(inspectPage);
+  for (const { lowContrast, nameless, overflow } of [dialog, closed]) {
+    expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  }
+});
