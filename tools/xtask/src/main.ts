@@ -6,6 +6,7 @@ import { addChatPicture } from "./commands/chat-picture.ts";
 import { addCheck } from "./commands/check.ts";
 import { addClientsCheck } from "./commands/clients-check.ts";
 import { addDocs } from "./commands/docs.ts";
+import { addDocsCheck } from "./commands/docs-check.ts";
 import { addEngineBuild } from "./commands/engine-build.ts";
 import { addFitCheck } from "./commands/fit-check.ts";
 import { addDev, addFleet } from "./commands/fleet.ts";
@@ -42,6 +43,7 @@ const commands = [
     addPack,
     addCheck,
     addDocs,
+    addDocsCheck,
   ],
 ];
 for (const add of commands) add(program);

@@ -1,0 +1,95 @@
+// Owns the command docs:check: which pages are followed, on what machine, what it prints, and its exit code.
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { killGroup, repositoryPath } from "@waggle/harness";
+import type { Command as Program } from "commander";
+import { namedOf } from "../lib/options.ts";
+import { createNewcomer, type Newcomer } from "../lib/pages/newcomer.ts";
+import { runPage, type Outcome, type StepResult } from "../lib/pages/run-page.ts";
+import { guarded } from "../lib/signals.ts";
+
+interface Flags {
+  readonly only?: readonly string[];
+  readonly tarball?: string;
+}
+
+interface Page {
+  /** For the command line. */
+  readonly name: string;
+  readonly path: string;
+}
+
+const quickstartFolder = "docs/quickstart";
+const packagesFolder = ".waggle/packages";
+const readme: Page = { name: "readme", path: "README.md" };
+
+export function addDocsCheck(program: Program): void {
+  program
+    .command("docs:check")
+    .description("follow README.md and the quickstarts as they stand: README.md in a new clone, each quickstart in an empty folder")
+    .option("--only <page...>", `these alone: ${pages().map(({ name }) => name).join(", ")}`)
+    .option("--tarball <file>", `the install for quickstarts where readme is not among the pages (default: the newest in ${packagesFolder})`)
+    .action(docsCheck);
+}
+
+function pages(): readonly Page[] {
+  const quickstarts = readdirSync(repositoryPath(quickstartFolder)).toSorted();
+  return [readme, ...quickstarts.map((file) => ({ name: basename(file, ".md"), path: `${quickstartFolder}/${file}` }))];
+}
+
+function docsCheck(flags: Flags): Promise<void> {
+  return guarded(
+    "docs:check",
+    async (_groups, { signal }) => {
+      const chosen = namedOf("Cannot check page", pages(), flags.only);
+      const leaders: number[] = [];
+      const end = (): void => leaders.forEach(killGroup);
+      process.on("exit", end);
+      signal.addEventListener("abort", end);
+      using newcomer = await createNewcomer({ repository: repositoryPath("."), onLeader: (pid) => void leaders.push(pid) });
+      if (!chosen.includes(readme)) await install(newcomer, flags.tarball);
+      const counts: Record<Outcome, number> = { passed: 0, failed: 0, "not run": 0 };
+      for (const page of chosen) {
+        process.stdout.write(`\n${page.path}\n`);
+        await runPage({
+          text: readFileSync(repositoryPath(page.path), "utf8"),
+          newcomer,
+          place: await newcomer.place(page.name, page === readme),
+          signal,
+          onResult(result) {
+            counts[result.outcome] += 1;
+            process.stdout.write(`${lineOf(result)}\n`);
+          },
+        });
+      }
+      process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts["not run"]} not run here\n`);
+      if (counts.failed > 0) process.exitCode = 1;
+    },
+    () => 1,
+  );
+}
+
+/** What the README has its reader install. @throws Error when there is none, or npm fails */
+async function install(newcomer: Newcomer, given: string | undefined): Promise<void> {
+  const tarball = given === undefined ? newestTarball() : resolve(given);
+  process.stdout.write(`Installing ${basename(tarball)} …\n`);
+  await newcomer.prepare("npm", ["install", "--global", "--no-audit", "--no-fund", tarball]);
+}
+
+function newestTarball(): string {
+  const folder = repositoryPath(packagesFolder);
+  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".tgz")) : [];
+  const [newest] = files
+    .map((name) => join(folder, name))
+    .toSorted((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
+  if (newest === undefined) throw new Error(`Cannot follow quickstarts: there is no package in ${packagesFolder}; run build and xtask pack`);
+  return newest;
+}
+
+const marks: Readonly<Record<Outcome, string>> = { passed: "✓", failed: "✗", "not run": "-" };
+
+function lineOf({ line, what, outcome, reason, seconds }: StepResult): string {
+  const place = line === 0 ? "" : `line ${line} `;
+  const why = reason === undefined ? "" : outcome === "not run" ? `\n      not run here: ${reason}` : `\n${reason.replaceAll(/^/gm, "      ")}`;
+  return `  ${marks[outcome]} ${place}${what}${outcome === "not run" ? "" : ` (${seconds.toFixed(1)} s)`}${why}`;
+}

@@ -1,0 +1,95 @@
+// Owns the machine of somebody who reads a page: an empty home, the commands of the system and of an install, and no setting of anybody's.
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { writeScriptedModel } from "@waggle/synth";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { execa } from "execa";
+import type { Place } from "./terminal.ts";
+
+export interface Newcomer extends Disposable {
+  /** An empty folder to run a page in. @param clone of this repository as it was committed last, instead of an empty one */
+  place(name: string, clone: boolean): Promise<Place>;
+  /** Where `npm install -g` puts commands. */
+  readonly bin: string;
+  has(command: string): boolean;
+  /** Runs a command to prepare the machine. @throws Error with what it said */
+  prepare(file: string, args: readonly string[]): Promise<void>;
+  /** Puts a made-up model where a download of this reference would lie, or takes it away. */
+  standIn(reference: string): Disposable;
+}
+
+export interface NewcomerOptions {
+  readonly repository: string;
+  readonly onLeader: Place["onLeader"];
+}
+
+const prepareLimitMs = 300_000;
+const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"];
+/** What npm and pip are told about their registries on this machine; nothing else of its settings is taken over. */
+const registrySettings = /^(PIP_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|https?_proxy$|no_proxy$|npm_config_registry$)/i;
+
+export async function createNewcomer({ repository, onLeader }: NewcomerOptions): Promise<Newcomer> {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "waggle-pages-")));
+  const folder = (...names: readonly string[]): string => join(root, ...names);
+  for (const name of ["home", "prefix/bin", "tmp", "work", "state"]) mkdirSync(folder(name), { recursive: true });
+  const { stdout: registry } = await execa("npm", ["config", "get", "registry"], { cwd: root, stderr: "ignore" });
+  const inherited = (process.env["PATH"] ?? "").split(delimiter).filter((path) => !path.includes("node_modules"));
+  const path = [folder("prefix/bin"), dirname(process.execPath), ...systemFolders, ...inherited];
+  const env: NodeJS.ProcessEnv = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => registrySettings.test(name))),
+    HOME: folder("home"),
+    TMPDIR: folder("tmp"),
+    LANG: "C.UTF-8",
+    TERM: "xterm-256color",
+    PATH: [...new Set(path)].join(delimiter),
+    npm_config_prefix: folder("prefix"),
+    npm_config_registry: registry.trim(),
+    npm_config_update_notifier: "false",
+  };
+  return {
+    bin: folder("prefix/bin"),
+    async place(name, clone) {
+      const [work, state] = [folder("work", name), folder("state", name)];
+      mkdirSync(state, { recursive: true });
+      if (clone) await execa("git", ["clone", "--quiet", `file://${repository}`, work]);
+      else mkdirSync(work, { recursive: true });
+      return { env, folder: work, stateFolder: state, onLeader };
+    },
+    has: (command) => (env["PATH"] as string).split(delimiter).some((one) => existsSync(join(one, command))),
+    async prepare(file, args) {
+      const options = { env, extendEnv: false, cwd: folder("work"), stdin: "ignore", all: true, reject: false } as const;
+      const { failed, all, shortMessage } = await execa(file, args, { ...options, timeout: prepareLimitMs });
+      if (failed) throw new Error(`${shortMessage}\n${all}`);
+    },
+    standIn(reference) {
+      const file = folder("home/.cache/waggle/models", fileOf(reference));
+      mkdirSync(dirname(file), { recursive: true });
+      writeStandIn(file);
+      return { [Symbol.dispose]: () => rmSync(file, { force: true }) };
+    },
+    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true, maxRetries: 3 }),
+  };
+}
+
+/** As `waggle pull` would call it. @throws Error for what is no hf:user/repo-GGUF:quantization */
+function fileOf(reference: string): string {
+  const [, user, repo, quantization] = /^hf:([\w.-]+)\/([\w.-]+)-GGUF:(\w+)$/.exec(reference) ?? [];
+  if (user === undefined) throw new Error(`Cannot stand in for ${reference}: it must be hf:user/repo-GGUF:quantization`);
+  return `hf_${user}_${repo}.${quantization}.gguf`;
+}
+
+/** Agents' first prompts have up to 50,000 bytes, and a byte is a token of such a model. */
+const context = 65_536;
+const answer = "Hello from the stand-in. ";
+
+/** Whatever it is asked, it says some of the same words, since what it says depends on the place alone. */
+function writeStandIn(path: string): void {
+  const template = llamaTemplates().get("Qwen-Qwen3-0.6B");
+  if (template === undefined) throw new Error("Cannot write a stand-in: llama.cpp has no template of Qwen3");
+  const script = Array.from({ length: Math.floor(context / (answer.length + 1)) }, (_, index) => ({
+    at: 1 + index * (answer.length + 1),
+    say: answer,
+  }));
+  writeScriptedModel({ path, template, context, script });
+}

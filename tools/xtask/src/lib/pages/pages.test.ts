@@ -1,0 +1,68 @@
+// Tests how pages are read and compared, and that every block of README.md and the quickstarts has a mark.
+import { readdirSync, readFileSync } from "node:fs";
+import { repositoryPath } from "@waggle/harness";
+import { describe, expect, it } from "vitest";
+import { missingLine } from "./expected.ts";
+import { readPage } from "./read-page.ts";
+
+const page = (...lines: readonly string[]): string => lines.join("\n");
+
+describe("readPage", () => {
+  it("gives the blocks in order with their marks, and what is only shown not at all", () => {
+    const steps = readPage(
+      page(
+        '<!-- check: page needs="caddy" -->',
+        "# A page",
+        '<!-- check: background until="ready" -->',
+        "",
+        "```sh",
+        "waggle serve",
+        "```",
+        "```text",
+        "only shown",
+        "```",
+        '1. <!-- no mark --> Then:',
+        "   <!-- check: run -->",
+        "   ```sh",
+        "   echo a",
+        "     b",
+        "   ```",
+        "<!-- check: stop -->",
+      ),
+    );
+    expect(steps).toMatchObject([
+      { kind: "page", line: 1, options: { needs: "caddy" } },
+      { kind: "background", line: 6, text: "waggle serve\n", options: { until: "ready" } },
+      { kind: "run", line: 14, text: "echo a\n  b\n", language: "sh" },
+      { kind: "stop", line: 17 },
+    ]);
+  });
+
+  it.each([
+    ["a block without a mark", page("```sh", "true", "```"), "Line 1: a block of sh needs a mark"],
+    ["a mark without a block", page("<!-- check: run -->", "Text."), "Line 1: no block follows"],
+    ["two marks", page("<!-- check: run -->", "<!-- check: run -->", "```sh", "```"), "Line 1: no block follows"],
+    ["an unknown mark", page("<!-- check: walk -->"), "Line 1: <!-- check: walk --> is no mark"],
+    ["an unknown option", page('<!-- check: run wihtin="3" -->'), "Line 1: a mark has no option wihtin"],
+    ["a file without a name", page("<!-- check: file -->", "```js", "```"), 'Line 1: a mark "file" needs name="…"'],
+    ["a block without an end", page("```text", "open"), "Line 1: this block has no end"],
+  ])("refuses %s", (_, text, message) => {
+    expect(() => readPage(text)).toThrow(message);
+  });
+});
+
+describe("missingLine", () => {
+  it("finds lines in order, with others between them, whatever their blanks and colours", () => {
+    const output = "\u001B[32mone\u001B[0m   1.5 s\r\nother\n  two\n";
+    expect(missingLine("one … s\n\n…\ntwo\n", output)).toBeUndefined();
+    expect(missingLine("two\none …", output)).toBe("one …");
+    expect(missingLine("tw", output)).toBe("tw");
+  });
+});
+
+describe("the pages", () => {
+  const quickstarts = readdirSync(repositoryPath("docs/quickstart")).map((name) => `docs/quickstart/${name}`);
+  it.each(["README.md", ...quickstarts])("%s says of every block what becomes of it", (path) => {
+    expect(readPage(readFileSync(repositoryPath(path), "utf8")).length).toBeGreaterThan(0);
+  });
+});

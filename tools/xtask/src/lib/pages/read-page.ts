@@ -1,0 +1,121 @@
+// Owns what a Markdown page asks its reader to do, in order: each fenced block with the mark that stands before it. Pure.
+//
+// A mark is an HTML comment, which no reader sees: `<!-- check: run within="90" -->`. What a block is without one, its language says: a
+// `text` block is only shown, and every other one has to have a mark, so that nothing in a page escapes the check.
+
+export const blockKinds = ["run", "background", "file", "expect", "skip"] as const;
+export type BlockKind = (typeof blockKinds)[number];
+
+export interface BlockStep {
+  readonly kind: BlockKind;
+  /** Of the block's first line of text, from 1. */
+  readonly line: number;
+  readonly language: string;
+  readonly text: string;
+  readonly options: StepOptions;
+}
+
+/** What a reader does between two blocks. */
+export interface BareStep {
+  /** stop: Ctrl-C in the terminal that was opened last. page: what the whole page needs. */
+  readonly kind: "stop" | "page";
+  readonly line: number;
+  readonly options: StepOptions;
+}
+
+export type Step = BlockStep | BareStep;
+
+export interface StepOptions {
+  /** Of a file: its name in the reader's folder. */
+  readonly name?: string;
+  /** Of what goes on in the background: it has to say this before the reader goes on. */
+  readonly until?: string;
+  /** What the reader types, with \n for the Enter key; the block then runs in a terminal. */
+  readonly type?: string;
+  /** Seconds that it may take. */
+  readonly within?: string;
+  /** Exit code that is demanded, 0 by default. */
+  readonly exit?: string;
+  /** Commands, with commas between them, without which it cannot be run here. */
+  readonly needs?: string;
+  /** Of a skip: why no machine of ours can run it. */
+  readonly why?: string;
+  /** Of a page: a reference that a made-up model stands in for, since models are not downloaded to check a page. */
+  readonly model?: string;
+}
+
+const optionNames: ReadonlySet<string> = new Set([
+  ...["name", "until", "type", "within", "exit", "needs", "why", "model"],
+]);
+const markPattern = /^<!-- check: (\w+)((?: \w+="[^"]*")*) -->$/;
+const fencePattern = /^( *)(`{3,})(\S*)\s*$/;
+
+/** @throws Error that names the line of a mark or a block that makes no sense */
+export function readPage(page: string): readonly Step[] {
+  const lines = page.split("\n");
+  const steps: Step[] = [];
+  let mark: Mark | undefined;
+  for (let at = 0; at < lines.length; at += 1) {
+    const line = lines[at] as string;
+    const found = markOf(line, at + 1);
+    const fence = fencePattern.exec(line);
+    if (found !== undefined) {
+      if (mark !== undefined) throw new Error(`Line ${mark.line}: no block follows this mark`);
+      if (found.kind === "stop" || found.kind === "page") steps.push(found as BareStep);
+      else mark = found;
+    } else if (fence !== null) {
+      const end = endOf(lines, at, fence);
+      const step = blockOf(mark, fence[3] as string, lines.slice(at + 1, end), at + 2);
+      if (step !== undefined) steps.push(step);
+      mark = undefined;
+      at = end;
+    } else if (line.trim() !== "" && mark !== undefined) {
+      throw new Error(`Line ${mark.line}: no block follows this mark`);
+    }
+  }
+  if (mark !== undefined) throw new Error(`Line ${mark.line}: no block follows this mark`);
+  return steps;
+}
+
+interface Mark {
+  readonly kind: BlockKind | BareStep["kind"];
+  readonly line: number;
+  readonly options: StepOptions;
+}
+
+function markOf(line: string, number: number): Mark | undefined {
+  if (!line.includes("<!-- check")) return undefined;
+  const [, kind = "", written = ""] = markPattern.exec(line.trim()) ?? [];
+  const kinds: readonly string[] = [...blockKinds, "stop", "page"];
+  if (!kinds.includes(kind)) throw new Error(`Line ${number}: ${line.trim()} is no mark: there are ${kinds.join(", ")}`);
+  const options = Array.from(written.matchAll(/(\w+)="([^"]*)"/g), ([, name = "", value = ""]) => {
+    if (!optionNames.has(name)) throw new Error(`Line ${number}: a mark has no option ${name}`);
+    return [name, value];
+  });
+  return { kind: kind as Mark["kind"], line: number, options: Object.fromEntries(options) as StepOptions };
+}
+
+function endOf(lines: readonly string[], at: number, [, , ticks = ""]: RegExpExecArray): number {
+  const end = lines.findIndex((line, i) => i > at && line.trim() === ticks);
+  if (end === -1) throw new Error(`Line ${at + 1}: this block has no end`);
+  return end;
+}
+
+function blockOf(mark: Mark | undefined, language: string, text: readonly string[], line: number): BlockStep | undefined {
+  if (mark === undefined) {
+    if (language === "text" || language === "") return undefined;
+    throw new Error(`Line ${line - 1}: a block of ${language} needs a mark that says what becomes of it`);
+  }
+  const { kind, options } = mark as Mark & { readonly kind: BlockKind };
+  const missing = ({ file: "name", background: "until", skip: "why" } as const)[kind as "file"];
+  if (missing !== undefined && options[missing] === undefined)
+    throw new Error(`Line ${mark.line}: a mark "${kind}" needs ${missing}="…"`);
+  return { kind, line, language, text: outdented(text), options };
+}
+
+/** A block within a list is indented. */
+function outdented(lines: readonly string[]): string {
+  const indents = lines.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length);
+  const least = Math.min(...indents, 80);
+  return lines.map((line) => `${line.slice(least)}\n`).join("");
+}

@@ -1,0 +1,187 @@
+// Owns one page as a reader follows it: block after block in its folder, what each has to show, and that nothing is left at the end.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
+import { createLeftoverCheck, endLeftovers, killGroup, messageOf, stopwatch } from "@waggle/harness";
+import { missingLine } from "./expected.ts";
+import type { Newcomer } from "./newcomer.ts";
+import { readPage, type BlockStep, type Step } from "./read-page.ts";
+import { folderOf, interrupt, openTerminal, toItsEnd, untilItSays, type Place, type Terminal } from "./terminal.ts";
+
+export type Outcome = "passed" | "failed" | "not run";
+
+export interface StepResult {
+  readonly line: number;
+  readonly what: string;
+  readonly outcome: Outcome;
+  /** Why it failed or was not run. */
+  readonly reason?: string;
+  readonly seconds: number;
+}
+
+export interface PageRun {
+  readonly text: string;
+  readonly newcomer: Newcomer;
+  readonly place: Place;
+  readonly signal: AbortSignal;
+  readonly onResult: (result: StepResult) => void;
+}
+
+const usualLimitS = 60;
+const leaveLine = 0;
+
+/** After a block that fails the rest of its page is not run: it would only tell of the same failure. */
+export async function runPage({ text, newcomer, place, signal, onResult }: PageRun): Promise<void> {
+  const leaders: number[] = [];
+  const reader = createReader(newcomer, { ...place, onLeader: (pid) => void (leaders.push(pid), place.onLeader(pid)) });
+  const leftovers = createLeftoverCheck();
+  const ports = portsIn(text);
+  let broken = "";
+  try {
+    for (const step of readPage(text)) {
+      signal.throwIfAborted();
+      const took = stopwatch();
+      const told = { line: step.line, what: whatOf(step) };
+      const say = (outcome: Outcome, reason?: string): void =>
+        onResult({ ...told, outcome, seconds: took() / 1_000, ...(reason === undefined ? {} : { reason }) });
+      if (broken !== "") {
+        if (step.kind !== "page" && step.kind !== "stop") say("not run", broken);
+        continue;
+      }
+      try {
+        if (step.kind === "page") await demandFree(ports);
+        const unable = await reader.follow(step);
+        if (step.kind !== "page" && step.kind !== "stop") say(unable === undefined ? "passed" : "not run", unable);
+        await leftovers.observe(leaders);
+      } catch (error) {
+        say("failed", messageOf(error));
+        broken = `line ${step.line} failed`;
+      }
+    }
+    const left = [...(await leftUnstopped(reader)), ...endLeftovers(await leftovers.check())];
+    if (broken === "") onResult(leavingResult(left));
+  } finally {
+    leaders.forEach(killGroup);
+    // What has a terminal of its own is in no group of ours, and a worker survives the end of its terminal.
+    endLeftovers(await leftovers.check());
+    reader.leave();
+  }
+}
+
+function leavingResult(left: readonly string[]): StepResult {
+  const told = { line: leaveLine, what: "nothing is left behind", seconds: 0 };
+  return left.length === 0 ? { ...told, outcome: "passed" } : { ...told, outcome: "failed", reason: left.join("; ") };
+}
+
+async function leftUnstopped(reader: Reader): Promise<readonly string[]> {
+  const open = reader.open();
+  return open === 0 ? [] : [`The page leaves ${open} programs running that it does not say how to stop`];
+}
+
+interface Reader {
+  /** Undefined, or why it cannot be done here. @throws Error when it fails */
+  follow(step: Step): Promise<string | undefined>;
+  open(): number;
+  leave(): void;
+}
+
+function createReader(newcomer: Newcomer, place: Place): Reader {
+  const terminals: (Terminal | undefined)[] = [];
+  const standIns: Disposable[] = [];
+  let output = "";
+  /** Why the page, or the last block, cannot be run here. */
+  let pageUnable: string | undefined;
+  let unable: string | undefined;
+
+  async function run(step: BlockStep): Promise<void> {
+    const { text, options } = step;
+    const limitMs = Number(options.within ?? usualLimitS) * 1_000;
+    const typed = options.type?.replaceAll(String.raw`\n`, "\n") ?? (step.kind === "background" ? "" : undefined);
+    const terminal = openTerminal(commandOf(step, text), place, typed);
+    if (step.kind === "run") output = await toItsEnd(terminal, Number(options.exit ?? 0), limitMs);
+    else {
+      terminals.push(terminal);
+      output = await untilItSays(terminal, options.until ?? "", limitMs);
+    }
+  }
+
+  async function block(step: BlockStep): Promise<string | undefined> {
+    if (step.kind === "expect") {
+      if (unable !== undefined) return unable;
+      const missing = missingLine(step.text, output);
+      if (missing !== undefined) throw new Error(`The output has no line "${missing}":\n${output.slice(-1_500)}`);
+      return undefined;
+    }
+    unable = pageUnable ?? unableTo(step, newcomer);
+    if (unable !== undefined) {
+      if (step.kind === "background") terminals.push(undefined);
+      return unable;
+    }
+    if (step.kind === "file") write(join(folderOf(place), step.options.name ?? ""), step.text);
+    else await run(step);
+    return undefined;
+  }
+
+  return {
+    async follow(step) {
+      if (step.kind === "stop") {
+        if (terminals.length === 0) throw new Error("Nothing runs that could be stopped");
+        const terminal = terminals.pop();
+        if (terminal !== undefined) await interrupt(terminal);
+      } else if (step.kind === "page") {
+        pageUnable = unableTo(step, newcomer);
+        if (step.options.model !== undefined) standIns.push(newcomer.standIn(step.options.model));
+      } else if ("text" in step) return await block(step);
+      return undefined;
+    },
+    open: () => terminals.filter((terminal) => terminal !== undefined).length,
+    leave: () => standIns.forEach((standIn) => standIn[Symbol.dispose]()),
+  };
+}
+
+function unableTo({ kind, options }: Step, newcomer: Newcomer): string | undefined {
+  if (kind === "skip") return options.why;
+  const missing = options.needs?.split(",").filter((command) => !newcomer.has(command)) ?? [];
+  return missing.length === 0 ? undefined : `there is no ${missing.join(", no ")} on this machine`;
+}
+
+function commandOf({ language, line }: BlockStep, text: string): string {
+  if (language !== "sh") throw new Error(`Line ${line}: only blocks of sh can be run, not ${language}`);
+  return text;
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+function whatOf(step: Step): string {
+  if (!("text" in step)) return step.kind;
+  if (step.kind === "file") return `writes ${step.options.name}`;
+  const [first = ""] = step.text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"));
+  return `${step.kind === "expect" ? "shows" : step.kind === "background" ? "starts" : step.kind}: ${first.slice(0, 70)}`;
+}
+
+/** Those of this machine that the page speaks of. */
+export function portsIn(text: string): readonly number[] {
+  const found = text.matchAll(/(?:127\.0\.0\.1|localhost):(\d{4,5})\b/g);
+  return [...new Set(Array.from(found, ([, port]) => Number(port)))];
+}
+
+/** @throws Error when one of them is taken: the page's own programs could not have it */
+async function demandFree(ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    if (await answers(port)) throw new Error(`Port ${port}, which this page uses, is taken on this machine`);
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    const done = (taken: boolean): void => {
+      socket.destroy();
+      resolve(taken);
+    };
+    socket.once("connect", () => done(true)).once("error", () => done(false));
+  });
+}

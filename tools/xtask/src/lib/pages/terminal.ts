@@ -1,0 +1,124 @@
+// Owns one block of a page as a reader runs it: pasted into bash, to its end or until it has said something, and ended with Ctrl-C.
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { deferred } from "@waggle/async";
+import { killGroup, poll, waitFor } from "@waggle/harness";
+import { plain } from "./expected.ts";
+
+export interface Place {
+  /** What a first block sees; later ones see what earlier ones exported. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Where a first block runs; later ones where the one before has gone. */
+  readonly folder: string;
+  /** For what one block hands to the next; not the reader's. */
+  readonly stateFolder: string;
+  /** Of every process group that is started. */
+  readonly onLeader: (pid: number) => void;
+}
+
+export interface Terminal {
+  readonly pid: number;
+  /** What it has said so far, stdout and stderr as they came. */
+  output(): string;
+  /** Its exit code; undefined after a signal. */
+  readonly exited: Promise<number | undefined>;
+  /** Of one that has a terminal. */
+  press(keys: string): void;
+}
+
+/** Of an endless stream the page needs no more. */
+const mostOutputChars = 1_000_000;
+const leaveLimitMs = 20_000;
+
+/** Ctrl-C, as a terminal takes it. */
+const interruptKey = "\u0003";
+
+/** @param typed what is typed at it: then it has a terminal, as everything in the background has, else nothing to read */
+export function openTerminal(block: string, place: Place, typed?: string): Terminal {
+  const { env, stateFolder, onLeader } = place;
+  const state = (name: string): string => join(stateFolder, name);
+  writeFileSync(state("block.sh"), block);
+  // What has a terminal of its own changes nothing for the reader's other one.
+  const keepsState = typed === undefined;
+  // A block that fails says so by its first command that did, as a reader would stop there.
+  const outer = [
+    ...(keepsState ? [`trap 'export -p >"${state("exports")}"; pwd >"${state("folder")}"' EXIT`] : []),
+    existsSync(state("exports")) ? `. "${state("exports")}"` : "true",
+    // A terminal without a window has no width.
+    ...(typed === undefined ? [] : ["stty cols 100 rows 40"]),
+    "set -e",
+    `. "${state("block.sh")}"`,
+  ];
+  const bash = ["--noprofile", "--norc", "-c", outer.join("\n")];
+  const cwd = folderOf(place);
+  const words = typed === undefined ? ["bash", ...bash] : ["script", "-qefc", `exec ${["bash", ...bash].map(quoted).join(" ")}`, "/dev/null"];
+  const [file, ...args] = words as [string, ...string[]];
+  const child = spawn(file, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  const { promise: exited, resolve } = deferred<number | undefined>();
+  let said = "";
+  const hear = (chunk: Buffer): void => void (said = (said + chunk.toString("utf8")).slice(-mostOutputChars));
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  child.once("error", (error) => {
+    hear(Buffer.from(error.message));
+    resolve(undefined);
+  });
+  child.once("exit", (code) => resolve(code ?? undefined));
+  child.stdin.on("error", () => {});
+  if (typed === undefined) child.stdin.end();
+  else if (typed !== "") child.stdin.write(typed);
+  const pid = child.pid ?? 0;
+  if (pid > 0) onLeader(pid);
+  return { pid, exited, output: () => plain(said), press: (keys) => void child.stdin.write(keys) };
+}
+
+/** @throws Error with the last of what it said, when it fails or takes longer */
+export async function toItsEnd(terminal: Terminal, dueExit: number, limitMs: number): Promise<string> {
+  const code = await waitFor("the end of this block", terminal.exited, limitMs).catch((error: unknown) => {
+    killGroup(terminal.pid);
+    throw withOutput(error as Error, terminal);
+  });
+  if (code !== dueExit) throw withOutput(new Error(`Exit code ${code ?? "none"}, not ${dueExit}`), terminal);
+  return terminal.output();
+}
+
+/** @throws Error when it ends before, or never says it */
+export async function untilItSays(terminal: Terminal, text: string, limitMs: number): Promise<string> {
+  let ended = false;
+  void terminal.exited.then(() => (ended = true));
+  const says = (): boolean => terminal.output().includes(text);
+  await poll(`"${text}"`, () => says() || ended, limitMs).catch((error: unknown) => {
+    throw withOutput(error as Error, terminal);
+  });
+  if (!says()) throw withOutput(new Error(`It ended without saying "${text}"`), terminal);
+  return terminal.output();
+}
+
+/** Ctrl-C in its terminal. @throws Error when they do not leave, or leave with a complaint */
+export async function interrupt(terminal: Terminal): Promise<void> {
+  terminal.press(interruptKey);
+  const code = await waitFor("it to leave after Ctrl-C", terminal.exited, leaveLimitMs).catch((error: unknown) => {
+    throw withOutput(error as Error, terminal);
+  });
+  // 130 is what a program that knows nothing of signals leaves a shell with.
+  if (code !== 0 && code !== 130 && code !== undefined)
+    throw withOutput(new Error(`Exit code ${code} after Ctrl-C`), terminal);
+}
+
+/** Where the reader is now. */
+export function folderOf({ folder, stateFolder }: Place): string {
+  const gone = join(stateFolder, "folder");
+  return existsSync(gone) ? readFileSync(gone, "utf8").trimEnd() : folder;
+}
+
+const shownChars = 1_500;
+
+function withOutput(error: Error, terminal: Terminal): Error {
+  const output = terminal.output().trimEnd();
+  return new Error(output === "" ? error.message : `${error.message}\n${output.slice(-shownChars)}`, { cause: error });
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
