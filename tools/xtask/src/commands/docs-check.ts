@@ -26,9 +26,19 @@ const readme: Page = { name: "readme", path: "README.md" };
 export function addDocsCheck(program: Program): void {
   program
     .command("docs:check")
-    .description("follow README.md and the quickstarts as they stand: README.md in a new clone, each quickstart in an empty folder")
-    .option("--only <page...>", `these alone: ${pages().map(({ name }) => name).join(", ")}`)
-    .option("--tarball <file>", `the install for quickstarts where readme is not among the pages (default: the newest in ${packagesFolder})`)
+    .description(
+      "follow README.md and the quickstarts as they stand: README.md in a new clone, each quickstart in an empty folder",
+    )
+    .option(
+      "--only <page...>",
+      `these alone: ${pages()
+        .map(({ name }) => name)
+        .join(", ")}`,
+    )
+    .option(
+      "--tarball <file>",
+      `the install for quickstarts where readme is not among the pages (default: the newest in ${packagesFolder})`,
+    )
     .action(docsCheck);
 }
 
@@ -46,7 +56,10 @@ function docsCheck(flags: Flags): Promise<void> {
       const end = (): void => leaders.forEach(killGroup);
       process.on("exit", end);
       signal.addEventListener("abort", end);
-      using newcomer = await createNewcomer({ repository: repositoryPath("."), onLeader: (pid) => void leaders.push(pid) });
+      using newcomer = await createNewcomer({
+        repository: repositoryPath("."),
+        onLeader: (pid) => void leaders.push(pid),
+      });
       if (!chosen.includes(readme)) await install(newcomer, flags.tarball);
       const counts: Record<Outcome, number> = { passed: 0, failed: 0, "not run": 0 };
       for (const page of chosen) {
@@ -82,7 +95,8 @@ function newestTarball(): string {
   const [newest] = files
     .map((name) => join(folder, name))
     .toSorted((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
-  if (newest === undefined) throw new Error(`Cannot follow quickstarts: there is no package in ${packagesFolder}; run build and xtask pack`);
+  if (newest === undefined)
+    throw new Error(`Cannot follow quickstarts: there is no package in ${packagesFolder}; run build and xtask pack`);
   return newest;
 }
 
@@ -90,6 +104,11 @@ const marks: Readonly<Record<Outcome, string>> = { passed: "✓", failed: "✗",
 
 function lineOf({ line, what, outcome, reason, seconds }: StepResult): string {
   const place = line === 0 ? "" : `line ${line} `;
-  const why = reason === undefined ? "" : outcome === "not run" ? `\n      not run here: ${reason}` : `\n${reason.replaceAll(/^/gm, "      ")}`;
-  return `  ${marks[outcome]} ${place}${what}${outcome === "not run" ? "" : ` (${seconds.toFixed(1)} s)`}${why}`;
+  const took = outcome === "not run" ? "" : ` (${seconds.toFixed(1)} s)`;
+  return `  ${marks[outcome]} ${place}${what}${took}${reason === undefined ? "" : `\n${whyOf(outcome, reason)}`}`;
+}
+
+function whyOf(outcome: Outcome, reason: string): string {
+  if (outcome === "failed") return reason.replaceAll(/^/gm, "      ");
+  return outcome === "passed" ? `      run with ${reason}` : `      not run here: ${reason}`;
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
+import { withMemoryTable } from "./models-page/memory-table.ts";
 import { protocolPage } from "./protocol-page.ts";
 
 /** Their paths from the repository's root, and what they must hold. */
@@ -11,6 +12,7 @@ function generatedDocs(): ReadonlyMap<string, string> {
     ["docs/openapi.json", `${JSON.stringify(workerOpenApi(version), null, 2)}\n`],
     ["docs/openapi-hive.json", `${JSON.stringify(hiveOpenApi(version), null, 2)}\n`],
     ["docs/protocol.md", protocolPage(version)],
+    ["docs/models.md", withMemoryTable(readFileSync(repositoryPath("docs/models.md"), "utf8"))],
   ]);
 }
 

@@ -58,7 +58,14 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
     },
     has: (command) => (env["PATH"] as string).split(delimiter).some((one) => existsSync(join(one, command))),
     async prepare(file, args) {
-      const options = { env, extendEnv: false, cwd: folder("work"), stdin: "ignore", all: true, reject: false } as const;
+      const options = {
+        env,
+        extendEnv: false,
+        cwd: folder("work"),
+        stdin: "ignore",
+        all: true,
+        reject: false,
+      } as const;
       const { failed, all, shortMessage } = await execa(file, args, { ...options, timeout: prepareLimitMs });
       if (failed) throw new Error(`${shortMessage}\n${all}`);
     },
@@ -75,12 +82,13 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
 /** As `waggle pull` would call it. @throws Error for what is no hf:user/repo-GGUF:quantization */
 function fileOf(reference: string): string {
   const [, user, repo, quantization] = /^hf:([\w.-]+)\/([\w.-]+)-GGUF:(\w+)$/.exec(reference) ?? [];
-  if (user === undefined) throw new Error(`Cannot stand in for ${reference}: it must be hf:user/repo-GGUF:quantization`);
+  if (user === undefined)
+    throw new Error(`Cannot stand in for ${reference}: it must be hf:user/repo-GGUF:quantization`);
   return `hf_${user}_${repo}.${quantization}.gguf`;
 }
 
-/** Agents' first prompts have up to 50,000 bytes, and a byte is a token of such a model. */
-const context = 65_536;
+/** Agents' first prompts have up to 90,000 bytes, and a byte is a token of such a model. */
+const context = 131_072;
 const answer = "Hello from the stand-in. ";
 
 /** Whatever it is asked, it says some of the same words, since what it says depends on the place alone. */

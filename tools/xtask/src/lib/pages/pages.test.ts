@@ -21,7 +21,7 @@ describe("readPage", () => {
         "```text",
         "only shown",
         "```",
-        '1. <!-- no mark --> Then:',
+        "1. <!-- no mark --> Then:",
         "   <!-- check: run -->",
         "   ```sh",
         "   echo a",

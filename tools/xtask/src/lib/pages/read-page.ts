@@ -40,12 +40,14 @@ export interface StepOptions {
   readonly needs?: string;
   /** Of a skip: why no machine of ours can run it. */
   readonly why?: string;
+  /** "this=that": what a made-up model makes necessary, and is told with the result. */
+  readonly instead?: string;
   /** Of a page: a reference that a made-up model stands in for, since models are not downloaded to check a page. */
   readonly model?: string;
 }
 
 const optionNames: ReadonlySet<string> = new Set([
-  ...["name", "until", "type", "within", "exit", "needs", "why", "model"],
+  ...["name", "until", "type", "within", "exit", "needs", "why", "model", "instead"],
 ]);
 const markPattern = /^<!-- check: (\w+)((?: \w+="[^"]*")*) -->$/;
 const fencePattern = /^( *)(`{3,})(\S*)\s*$/;
@@ -87,7 +89,8 @@ function markOf(line: string, number: number): Mark | undefined {
   if (!line.includes("<!-- check")) return undefined;
   const [, kind = "", written = ""] = markPattern.exec(line.trim()) ?? [];
   const kinds: readonly string[] = [...blockKinds, "stop", "page"];
-  if (!kinds.includes(kind)) throw new Error(`Line ${number}: ${line.trim()} is no mark: there are ${kinds.join(", ")}`);
+  if (!kinds.includes(kind))
+    throw new Error(`Line ${number}: ${line.trim()} is no mark: there are ${kinds.join(", ")}`);
   const options = Array.from(written.matchAll(/(\w+)="([^"]*)"/g), ([, name = "", value = ""]) => {
     if (!optionNames.has(name)) throw new Error(`Line ${number}: a mark has no option ${name}`);
     return [name, value];
@@ -101,7 +104,12 @@ function endOf(lines: readonly string[], at: number, [, , ticks = ""]: RegExpExe
   return end;
 }
 
-function blockOf(mark: Mark | undefined, language: string, text: readonly string[], line: number): BlockStep | undefined {
+function blockOf(
+  mark: Mark | undefined,
+  language: string,
+  text: readonly string[],
+  line: number,
+): BlockStep | undefined {
   if (mark === undefined) {
     if (language === "text" || language === "") return undefined;
     throw new Error(`Line ${line - 1}: a block of ${language} needs a mark that says what becomes of it`);

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { createLeftoverCheck, endLeftovers, killGroup, messageOf, stopwatch } from "@waggle/harness";
+import { parse } from "yaml";
 import { missingLine } from "./expected.ts";
 import type { Newcomer } from "./newcomer.ts";
 import { readPage, type BlockStep, type Step } from "./read-page.ts";
@@ -14,7 +15,7 @@ export interface StepResult {
   readonly line: number;
   readonly what: string;
   readonly outcome: Outcome;
-  /** Why it failed or was not run. */
+  /** Why it failed or was not run, or how it was run in another way than the page says. */
   readonly reason?: string;
   readonly seconds: number;
 }
@@ -45,13 +46,13 @@ export async function runPage({ text, newcomer, place, signal, onResult }: PageR
       const say = (outcome: Outcome, reason?: string): void =>
         onResult({ ...told, outcome, seconds: took() / 1_000, ...(reason === undefined ? {} : { reason }) });
       if (broken !== "") {
-        if (step.kind !== "page" && step.kind !== "stop") say("not run", broken);
+        if (counts(step)) say("not run", broken);
         continue;
       }
       try {
         if (step.kind === "page") await demandFree(ports);
         const unable = await reader.follow(step);
-        if (step.kind !== "page" && step.kind !== "stop") say(unable === undefined ? "passed" : "not run", unable);
+        if (counts(step)) say(unable === undefined ? "passed" : "not run", unable ?? step.options.instead);
         await leftovers.observe(leaders);
       } catch (error) {
         say("failed", messageOf(error));
@@ -66,6 +67,12 @@ export async function runPage({ text, newcomer, place, signal, onResult }: PageR
     endLeftovers(await leftovers.check());
     reader.leave();
   }
+}
+
+/** That a file was written shows nothing by itself. */
+function counts({ kind, ...step }: Step): boolean {
+  if (kind === "file") return "language" in step && ["json", "yaml"].includes(step.language);
+  return kind !== "page" && kind !== "stop";
 }
 
 function leavingResult(left: readonly string[]): StepResult {
@@ -94,10 +101,10 @@ function createReader(newcomer: Newcomer, place: Place): Reader {
   let unable: string | undefined;
 
   async function run(step: BlockStep): Promise<void> {
-    const { text, options } = step;
+    const { options } = step;
     const limitMs = Number(options.within ?? usualLimitS) * 1_000;
     const typed = options.type?.replaceAll(String.raw`\n`, "\n") ?? (step.kind === "background" ? "" : undefined);
-    const terminal = openTerminal(commandOf(step, text), place, typed);
+    const terminal = openTerminal(commandOf(step), place, typed);
     if (step.kind === "run") output = await toItsEnd(terminal, Number(options.exit ?? 0), limitMs);
     else {
       terminals.push(terminal);
@@ -117,6 +124,7 @@ function createReader(newcomer: Newcomer, place: Place): Reader {
       if (step.kind === "background") terminals.push(undefined);
       return unable;
     }
+    if (step.kind === "file") demandReadable(step);
     if (step.kind === "file") write(join(folderOf(place), step.options.name ?? ""), step.text);
     else await run(step);
     return undefined;
@@ -145,9 +153,16 @@ function unableTo({ kind, options }: Step, newcomer: Newcomer): string | undefin
   return missing.length === 0 ? undefined : `there is no ${missing.join(", no ")} on this machine`;
 }
 
-function commandOf({ language, line }: BlockStep, text: string): string {
+function commandOf({ language, line, text, options }: BlockStep): string {
   if (language !== "sh") throw new Error(`Line ${line}: only blocks of sh can be run, not ${language}`);
-  return text;
+  const [usual = "", that = ""] = options.instead?.split("=") ?? [];
+  return usual === "" ? text : text.replaceAll(usual, that);
+}
+
+/** A settings file is at least one that can be read. @throws Error when it cannot */
+function demandReadable({ language, text }: BlockStep): void {
+  if (language === "json") JSON.parse(text);
+  if (language === "yaml") parse(text);
 }
 
 function write(path: string, text: string): void {

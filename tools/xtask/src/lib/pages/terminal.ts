@@ -52,7 +52,10 @@ export function openTerminal(block: string, place: Place, typed?: string): Termi
   ];
   const bash = ["--noprofile", "--norc", "-c", outer.join("\n")];
   const cwd = folderOf(place);
-  const words = typed === undefined ? ["bash", ...bash] : ["script", "-qefc", `exec ${["bash", ...bash].map(quoted).join(" ")}`, "/dev/null"];
+  const words =
+    typed === undefined
+      ? ["bash", ...bash]
+      : ["script", "-qefc", `exec ${["bash", ...bash].map(quoted).join(" ")}`, "/dev/null"];
   const [file, ...args] = words as [string, ...string[]];
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
   const { promise: exited, resolve } = deferred<number | undefined>();
