@@ -59,7 +59,7 @@ function gibibytes(bytes: number): string {
 }
 
 /** As the formatter writes tables: every cell of a column as wide as the widest, numbers at the right. */
-export function table(rows: readonly (readonly string[])[]): string {
+function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => (row[column] ?? "").length)));
   const line = (cells: readonly string[], fill = " "): string =>
     `| ${cells.map((cell, at) => pad(cell, at, widths[at] ?? 0, fill)).join(" | ")} |`;

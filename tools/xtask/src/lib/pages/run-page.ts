@@ -3,7 +3,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { createLeftoverCheck, endLeftovers, killGroup, messageOf, stopwatch } from "@waggle/harness";
-import { parse } from "yaml";
 import { missingLine } from "./expected.ts";
 import type { Newcomer } from "./newcomer.ts";
 import { readPage, type BlockStep, type Step } from "./read-page.ts";
@@ -34,7 +33,11 @@ const leaveLine = 0;
 /** After a block that fails the rest of its page is not run: it would only tell of the same failure. */
 export async function runPage({ text, newcomer, place, signal, onResult }: PageRun): Promise<void> {
   const leaders: number[] = [];
-  const reader = createReader(newcomer, { ...place, onLeader: (pid) => void (leaders.push(pid), place.onLeader(pid)) });
+  const onLeader = (pid: number): void => {
+    leaders.push(pid);
+    place.onLeader(pid);
+  };
+  const reader = createReader(newcomer, { ...place, onLeader });
   const leftovers = createLeftoverCheck();
   const ports = portsIn(text);
   let broken = "";
@@ -71,7 +74,7 @@ export async function runPage({ text, newcomer, place, signal, onResult }: PageR
 
 /** That a file was written shows nothing by itself. */
 function counts({ kind, ...step }: Step): boolean {
-  if (kind === "file") return "language" in step && ["json", "yaml"].includes(step.language);
+  if (kind === "file") return "language" in step && step.language === "json";
   return kind !== "page" && kind !== "stop";
 }
 
@@ -162,7 +165,6 @@ function commandOf({ language, line, text, options }: BlockStep): string {
 /** A settings file is at least one that can be read. @throws Error when it cannot */
 function demandReadable({ language, text }: BlockStep): void {
   if (language === "json") JSON.parse(text);
-  if (language === "yaml") parse(text);
 }
 
 function write(path: string, text: string): void {
@@ -178,7 +180,7 @@ function whatOf(step: Step): string {
 }
 
 /** Those of this machine that the page speaks of. */
-export function portsIn(text: string): readonly number[] {
+function portsIn(text: string): readonly number[] {
   const found = text.matchAll(/(?:127\.0\.0\.1|localhost):(\d{4,5})\b/g);
   return [...new Set(Array.from(found, ([, port]) => Number(port)))];
 }

@@ -22,7 +22,9 @@ function rowsOf(section: string): string[][] {
 
 it("has a row for every error code, with its status", () => {
   const due = Object.entries(errorKinds).map(([code, { status }]) => [`\`${code}\``, String(status)]);
-  expect(rowsOf("Error codes").slice(1).toSorted()).toEqual(due.toSorted());
+  const rows = rowsOf("Error codes").slice(1);
+  expect(new Set(rows.map((row) => row.join()))).toEqual(new Set(due.map((row) => row.join())));
+  expect(rows).toHaveLength(due.length);
 });
 
 it("has a row for every exit code", () => {
