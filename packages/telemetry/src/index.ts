@@ -1,3 +1,4 @@
+export type { Latencies, LatencySummary } from "./lib/latencies.ts";
 export * from "./lib/logger.ts";
 export { createLogRing } from "./lib/log-ring.ts";
 export type { LogRing } from "./lib/log-ring.ts";

@@ -14,6 +14,8 @@ const maxWaiting = 256;
 
 /** Between two reports of the process's state, each with a look at what can be done while nothing is computed. */
 const maintenanceIntervalMs = 1_000;
+/** The driver is asked, which has better to do. */
+const gpuReportIntervalMs = 5_000;
 const usPerMs = 1_000;
 
 /** How long the last message may take to leave before the process does. */
@@ -110,6 +112,18 @@ function startMaintenance(running: Engine): void {
   setInterval(maintain, maintenanceIntervalMs).unref();
 }
 
+function startGpuReports(gpuMemory: NonNullable<Backend["gpuMemory"]>): void {
+  const report = (): void => {
+    gpuMemory().then(
+      (memory) => emit({ type: "gpu_memory", ...memory }),
+      // A driver that does not answer is no reason to stop: whoever asks sees that there is no news.
+      () => {},
+    );
+  };
+  report();
+  setInterval(report, gpuReportIntervalMs).unref();
+}
+
 async function run(start: EngineStart): Promise<void> {
   const startedAt = performance.now();
   let backend: Backend;
@@ -122,6 +136,7 @@ async function run(start: EngineStart): Promise<void> {
   }
   emit({ type: "ready", info: backend.info, loadMs: performance.now() - startedAt });
   startMaintenance(engine);
+  if (backend.gpuMemory !== undefined) startGpuReports(backend.gpuMemory);
   await engine.run();
   await backend.dispose();
   process.exit(0);

@@ -1,5 +1,5 @@
 // Owns what the metrics say of a model's engines, from their events.
-import type { EngineEvent } from "@waggle/engine";
+import type { EngineEvent, GpuMemory } from "@waggle/engine";
 import type { ModelMetrics } from "@waggle/telemetry";
 
 /** As the engine told last; what it has not told, or cannot have without a process, is 0. */
@@ -11,6 +11,8 @@ export interface EngineReadings {
   /** In the prefix store, which outlives an engine. */
   readonly prefixStates: number;
   readonly prefixBytes: number;
+  /** Undefined until it is known, and without a GPU. */
+  readonly gpu?: GpuMemory | undefined;
 }
 
 export interface EngineMetrics {
@@ -20,7 +22,7 @@ export interface EngineMetrics {
   gone(): void;
 }
 
-const withoutProcess = { threads: 0, eventLoopUtilization: 0, rssBytes: 0 };
+const withoutProcess = { threads: 0, eventLoopUtilization: 0, rssBytes: 0, gpu: undefined };
 
 export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics {
   let readings: EngineReadings = { ...withoutProcess, prefixStates: 0, prefixBytes: 0 };
@@ -60,6 +62,8 @@ function readingsOf(event: EngineEvent): Partial<EngineReadings> {
       return { prefixStates: event.states, prefixBytes: event.bytes };
     case "process_stats":
       return { eventLoopUtilization: event.eventLoopUtilization, rssBytes: event.rssBytes };
+    case "gpu_memory":
+      return { gpu: { name: event.name, usedBytes: event.usedBytes, totalBytes: event.totalBytes } };
     default:
       return {};
   }

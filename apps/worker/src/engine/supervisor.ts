@@ -145,6 +145,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       case "preflight_failed":
       case "prefix_store":
       case "process_stats":
+      case "gpu_memory":
         break;
     }
     if (event.type === "step") progressed ||= event.events.some(bringsFurther);

@@ -2,6 +2,7 @@
 import type { Backend, BackendInfo, EntryResult, BatchEntry, StepsAhead, Token } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "./chat.ts";
+import { gpuMemoryOf } from "./gpu-memory.ts";
 import type { LlamaEmbedder } from "./embed.ts";
 import { refuseField } from "./field-error.ts";
 import { maxFollowersOf } from "./followers.ts";
@@ -61,6 +62,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
 
   return {
     info,
+    gpuMemory: gpuMemoryOf(model),
     states: states === undefined ? undefined : createSlotStates(slotAt, states, capacity),
     ...prompts,
     embedder,

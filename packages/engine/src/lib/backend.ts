@@ -272,8 +272,18 @@ export interface StepsAhead {
   withdraw(): boolean;
 }
 
+/** The GPUs that it computes on, as one. */
+export interface GpuMemory {
+  readonly name: string;
+  /** By all programs. */
+  readonly usedBytes: number;
+  readonly totalBytes: number;
+}
+
 export interface Backend {
   readonly info: BackendInfo;
+  /** Asks the driver, so not to be called for each step. Absent where there is no GPU. */
+  readonly gpuMemory?: (() => Promise<GpuMemory>) | undefined;
   /** Absent where the model has no vectors to give. */
   readonly embedder?: Embedder | undefined;
   /** Absent where slots cannot be saved, or shall not be. */

@@ -3,6 +3,7 @@ import type { ErrorCode, LoraChoice, Sampling, SlotStatus, StoppedBy } from "@wa
 import type {
   BackendInfo,
   EmbedInput,
+  GpuMemory,
   InfillPrompt,
   PromptPiece,
   TemplateMessage,
@@ -300,6 +301,8 @@ export type EngineEvent =
     }
   /** How the engine's process fares, about once a second. Utilization is of its main thread since the last one, 0 to 1. */
   | { readonly type: "process_stats"; readonly eventLoopUtilization: number; readonly rssBytes: number }
+  /** Where it computes on a GPU, every few seconds. */
+  | ({ readonly type: "gpu_memory" } & GpuMemory)
   /** The backend broke; the engine is unusable and about to leave. */
   | { readonly type: "broken"; readonly message: string }
   | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };

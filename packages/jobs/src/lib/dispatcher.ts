@@ -240,6 +240,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "log":
       case "prefix_store":
       case "process_stats":
+      case "gpu_memory":
         return;
     }
   }

@@ -1,6 +1,8 @@
 // Owns the worker's metrics: one object with a typed property for each row of the table, on a registry of its own.
 import { performance } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { createLatencies } from "./latencies.ts";
+import type { Latencies } from "./latencies.ts";
 import { metricTable } from "./metric-table.ts";
 import type { MetricRow, MetricTable, ModelMetricTable } from "./metric-table.ts";
 import { createModelSeries } from "./model-metrics.ts";
@@ -17,6 +19,8 @@ type WorkerMetricTable = Omit<MetricTable, keyof ModelMetricTable>;
 
 /** What is one model's is reached with its name only. */
 export type WorkerMetrics = { readonly [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> } & ModelSeries & {
+    /** Over all models, for whoever wants percentiles of the last seconds. */
+    readonly latencies: { readonly ttft: Latencies; readonly itl: Latencies };
     /** The content type that belongs to `text()`. */
     readonly contentType: string;
     /**
@@ -45,9 +49,15 @@ export function createWorkerMetrics(): WorkerMetrics {
     return [key, createMetric(row, of.includes("client") ? clients : registry)] as const;
   });
   const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
+  const latencies = { ttft: createLatencies(), itl: createLatencies() };
+  const byKey = new Map([
+    ["ttftSeconds", latencies.ttft],
+    ["itlSeconds", latencies.itl],
+  ]);
   return {
     ...metrics,
-    ...createModelSeries(new Map(entries)),
+    ...createModelSeries(new Map(entries), byKey),
+    latencies,
     contentType: registry.contentType,
     async text(whose = "all") {
       const worker = await registry.metrics();

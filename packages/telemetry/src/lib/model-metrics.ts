@@ -1,5 +1,6 @@
 // Owns the series of single models: each metric that a model has for itself, bound to the model's name.
 import { Counter, Gauge, Histogram } from "prom-client";
+import type { Latencies } from "./latencies.ts";
 import type { Metric } from "prom-client";
 import { metricTable, modelLabel } from "./metric-table.ts";
 import type { MetricRow, ModelLabel, ModelMetricTable } from "./metric-table.ts";
@@ -36,8 +37,14 @@ export interface ModelSeries {
 
 const modelRows = Object.entries<MetricRow>(metricTable).filter(([, row]) => row.perModel);
 
-/** @param metrics by their keys in the table */
-export function createModelSeries(metrics: ReadonlyMap<string, Metric>): ModelSeries {
+/**
+ * @param metrics by their keys in the table
+ * @param latencies what is measured over all models as well, by the same keys
+ */
+export function createModelSeries(
+  metrics: ReadonlyMap<string, Metric>,
+  latencies: ReadonlyMap<string, Latencies>,
+): ModelSeries {
   const known = new Map<string, ModelMetrics>();
   const own = modelRows.flatMap(([key, row]) => {
     const metric = metrics.get(key);
@@ -47,7 +54,10 @@ export function createModelSeries(metrics: ReadonlyMap<string, Metric>): ModelSe
   function bindAll(model: string): ModelMetrics {
     let begun = false;
     const bound = Object.fromEntries(
-      own.map(({ key, row, metric }) => [key, bind(metric, { [row.labels[0] ?? modelLabel]: model })]),
+      own.map(({ key, row, metric }) => [
+        key,
+        bind(metric, { [row.labels[0] ?? modelLabel]: model }, latencies.get(key)),
+      ]),
     );
     const begin = (): void => {
       if (begun) return;
@@ -78,17 +88,29 @@ export function createModelSeries(metrics: ReadonlyMap<string, Metric>): ModelSe
 type Labels = Readonly<Record<string, string>>;
 
 /** @param only the label of the model, with its name */
-function bind(metric: Metric, only: Labels): object {
+function bind(metric: Metric, only: Labels, latencies: Latencies | undefined): object {
   const split = (call: readonly [(Labels | number)?, number?]): [Labels, number | undefined] => {
     const [first, second] = call;
     return typeof first === "object" ? [{ ...first, ...only }, second] : [only, first];
   };
   if (metric instanceof Counter) return { inc: (...call: [(Labels | number)?, number?]) => metric.inc(...split(call)) };
-  if (metric instanceof Histogram) return metric.labels(only);
+  if (metric instanceof Histogram)
+    return latencies === undefined ? metric.labels(only) : both(metric.labels(only), latencies);
   return {
     set(...call: [Labels | number, number?]) {
       const [labels, to = 0] = split(call);
       (metric as Gauge).set(labels, to);
+    },
+  };
+}
+
+type Observer = Pick<Latencies, "observe">;
+
+function both(one: Observer, other: Observer): Observer {
+  return {
+    observe(value) {
+      one.observe(value);
+      other.observe(value);
     },
   };
 }

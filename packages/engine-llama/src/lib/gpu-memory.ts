@@ -1,0 +1,22 @@
+// Owns what is told of the GPUs that a model is computed on: their names and their memory.
+import type { GpuMemory } from "@waggle/engine";
+import type { LlamaModel } from "node-llama-cpp";
+
+const longestName = 256;
+
+/** Undefined where none is used: also when the library knows one and no layer of the model is there. */
+export function gpuMemoryOf({ llama, gpuLayers }: LlamaModel): (() => Promise<GpuMemory>) | undefined {
+  if (llama.gpu === false || gpuLayers === 0) return undefined;
+  return async () => {
+    const [names, { used, total }] = await Promise.all([llama.getGpuDeviceNames(), llama.getVramState()]);
+    return { name: nameOf(names), usedBytes: used, totalBytes: total };
+  };
+}
+
+/** "NVIDIA H200", "2 × NVIDIA H200". */
+function nameOf(names: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const parts = [...counts].map(([name, count]) => (count === 1 ? name : `${count} × ${name}`));
+  return parts.join(", ").slice(0, longestName);
+}
