@@ -22,6 +22,7 @@ const untimed = [
   "tests/gateway.test.ts",
   "tests/fleet-permissions.test.ts",
   "tests/gpu-add.test.ts",
+  "tests/hive-network.test.ts",
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
   "tests/model-download.test.ts",

@@ -103,7 +103,7 @@ it("shows the models of a worker that has several, as it told them last", async 
 });
 
 it("switches faults on and off", async () => {
-  const hive = await spawnDaemon("hive", ["--port", "0"]);
+  const hive = await spawnDaemon("hive", ["--port", "0", "--faults"]);
   await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);
   const { page } = await visit(browser, hive.url);
   await page.locator("[data-worker=bee-1]").waitFor();

@@ -11,9 +11,10 @@ import {
   type HiveFleet,
   type Registration,
 } from "@waggle/protocol";
+import { createTokenTable } from "@waggle/front/tokens";
 import { createLogger } from "@waggle/telemetry";
 import { describe, expect, it } from "vitest";
-import { createHiveApp, maxBodyBytes, type HiveEnv } from "./app.ts";
+import { createHiveApp, maxBodyBytes, type HiveAppOptions, type HiveEnv } from "./app.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed, feedBacklogLimit, feedReadersLimit } from "./feed.ts";
 import { createWorkerRegistry, workersLimit } from "./workers.ts";
@@ -43,7 +44,7 @@ interface Call {
   readonly env?: HiveEnv["Bindings"];
 }
 
-function createHive(fleet?: HiveFleet) {
+function createHive(fleet?: HiveFleet, changes: Partial<HiveAppOptions> = {}) {
   const logged: string[] = [];
   const log = createLogger({
     level: "error",
@@ -61,7 +62,9 @@ function createHive(fleet?: HiveFleet) {
   const faults = createFaults({ onForget: () => registry.forgetAll() });
   const app = createHiveApp({
     ...{ registry, faults, feed, log },
+    access: { tokens: () => undefined, allowedHosts: [], allowedOrigins: [] },
     fleet: fleet === undefined ? undefined : { current: () => fleet },
+    ...changes,
   });
 
   async function call(method: string, path: string, { body, headers = {}, signal, env = {} }: Call = {}) {
@@ -88,7 +91,8 @@ describe("the worker's routes", () => {
     const registered = await register();
     expect(registered.status).toBe(200);
     expect(HiveWorkerSchema.parse(await registered.json())).toMatchObject({ worker_id: "w1", liveness: "alive" });
-    expect((await beat(0)).status).toBe(204);
+    const beaten = await beat(0);
+    expect([beaten.status, await beaten.json()]).toEqual([200, {}]);
     const worker = HiveWorkerSchema.parse(await (await call("GET", "/v1/workers/w1")).json());
     expect(worker).toMatchObject({ heartbeats: 1, last_heartbeat: { seq: 0 } });
     expect((await call("DELETE", "/v1/workers/w1")).status).toBe(204);
@@ -229,6 +233,86 @@ describe("the observer's routes", () => {
   });
 });
 
+describe("the operator's routes", () => {
+  it("drain a worker that obeys, with its next heartbeat's answer", async () => {
+    const { register, beat, call } = createHive();
+    expect(await codeOf(await call("POST", "/v1/workers/w1/drain"))).toBe("404 not_found");
+    await register();
+    expect(await codeOf(await call("POST", "/v1/workers/w1/drain"))).toBe("409 conflict");
+    await register({ obeys: ["drain"] });
+    const asked = await call("POST", "/v1/workers/w1/drain");
+    expect([asked.status, HiveWorkerSchema.parse(await asked.json()).command]).toEqual([202, "drain"]);
+    expect(await (await beat(0)).json()).toEqual({ command: "drain" });
+  });
+
+  it("remove a worker that is gone, and no other", async () => {
+    const { register, call } = createHive();
+    await register();
+    expect(await codeOf(await call("POST", "/v1/workers/w1/remove"))).toBe("409 conflict");
+  });
+});
+
+describe("with tokens", () => {
+  const tokens = createTokenTable([
+    { name: "worker", token: "of-a-worker" },
+    { name: "screen", token: "of-a-screen", monitor: true },
+    { name: "root", token: "of-an-admin", admin: true },
+  ]);
+  const access = { tokens: () => tokens, allowedHosts: [], allowedOrigins: ["https://hive.example"] };
+  const statusesOf = async (changes: object, headers: Record<string, string>) => {
+    const { call } = createHive(undefined, { access, ...changes });
+    const status = async (method: string, path: string): Promise<number> => {
+      // A stream would have to be closed, and a body of none is what a wrong one is: it has passed the gate.
+      return (await call(method, path, { headers: { host: "hive.lan", ...headers } })).status;
+    };
+    return {
+      report: [
+        await status("PUT", "/v1/workers/w1"),
+        await status("POST", "/v1/heartbeat"),
+        await status("DELETE", "/v1/workers/w1"),
+      ],
+      read: [
+        await status("GET", "/v1/workers"),
+        await status("GET", "/v1/heartbeats"),
+        await status("GET", "/v1/faults"),
+      ],
+      change: [
+        await status("POST", "/v1/workers/w1/drain"),
+        await status("POST", "/v1/workers/w1/remove"),
+        await status("PUT", "/v1/faults"),
+      ],
+      open: [await status("GET", "/livez"), await status("GET", "/")],
+    };
+  };
+  const passed = { report: [400, 400, 404], read: [200, 200, 200], change: [404, 404, 400] };
+  const closed = (status: number) => [status, status, status];
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+  it.each([
+    ["none", {}, { report: closed(401), read: closed(401), change: closed(401) }],
+    ["a wrong one", bearer("of-nobody"), { report: closed(401), read: closed(401), change: closed(401) }],
+    ["a worker's", bearer("of-a-worker"), { ...passed, read: closed(403), change: closed(403) }],
+    ["one that may read", bearer("of-a-screen"), { ...passed, change: closed(403) }],
+    ["an admin's", bearer("of-an-admin"), passed],
+  ])("whoever brings %s may do what it says", async (_, headers, expected) => {
+    expect(await statusesOf({}, headers)).toEqual({ ...expected, open: [200, 200] });
+  });
+
+  it.each([
+    ["hive.lan:7700", "http://hive.lan:7700", [], 200],
+    ["hive.lan:7700", "https://hive.lan:7700", [], 200],
+    ["hive.lan:7700", "https://hive.example", [], 200],
+    ["hive.lan:7700", "https://evil.example", [], 403],
+    ["hive.lan:7700", undefined, ["hive.lan"], 200],
+    ["other.lan:7700", undefined, ["hive.lan"], 403],
+    ["localhost:7700", undefined, ["hive.lan"], 403],
+  ])("with Host %s and Origin %s, where %j is allowed, answers %i", async (host, origin, allowedHosts, status) => {
+    const { call } = createHive(undefined, { access: { ...access, allowedHosts } });
+    const headers = { host, ...bearer("of-an-admin"), ...(origin === undefined ? {} : { origin }) };
+    expect((await call("GET", "/v1/workers", { headers })).status).toBe(status);
+  });
+});
+
 describe("a real connection", () => {
   it("is destroyed when its reader never reads", async () => {
     const { app, feed } = createHive();
@@ -317,6 +401,22 @@ describe("every route", () => {
   });
 });
 
+it("has no faults unless it was started with them, and says so first", async () => {
+  for (const [changes, told, status] of [
+    [{}, true, 200],
+    [{ faults: undefined }, undefined, 404],
+  ] as const) {
+    const { call } = createHive(undefined, changes);
+    expect((await call("GET", "/v1/faults")).status).toBe(status);
+    expect((await call("PUT", "/v1/faults", { body: { fault: "none" } })).status).toBe(status);
+    const response = await call("GET", "/v1/heartbeats/stream", { headers: { accept: "application/x-ndjson" } });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    expect((JSON.parse(new TextDecoder().decode(value)) as { faults?: unknown }).faults).toBe(told);
+  }
+});
+
 describe("a fault", () => {
   const set = (call: ReturnType<typeof createHive>["call"], body: unknown): Promise<Response> =>
     call("PUT", "/v1/faults", { body });
@@ -339,7 +439,7 @@ describe("a fault", () => {
     expect(await (await call("GET", "/v1/faults")).json()).toEqual({ fault: "500", count: 1 });
     expect((await call("DELETE", "/v1/workers/w1")).status).toBe(500);
     expect((await register()).status).toBe(200);
-    expect((await beat(0)).status).toBe(204);
+    expect((await beat(0)).status).toBe(200);
   });
 
   it("forget empties the registry once", async () => {
@@ -348,7 +448,7 @@ describe("a fault", () => {
     expect(await (await set(call, { fault: "forget" })).json()).toEqual({ fault: "none" });
     expect(await codeOf(await beat(0))).toBe("404 not_found");
     expect((await register()).status).toBe(200);
-    expect((await beat(1)).status).toBe(204);
+    expect((await beat(1)).status).toBe(200);
   });
 
   it("delay answers, only later", async () => {

@@ -20,7 +20,7 @@ import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
 import type { FleetView } from "./fleet-view.ts";
 import { feedBody } from "./feed-body.ts";
-import { checkHostAndOrigin } from "./gate.ts";
+import { checkHostAndOrigin, checkToken, type Errand, type HiveAccess } from "./gate.ts";
 import { createHivePages } from "./hive-pages.ts";
 import type { WorkerRegistry } from "./workers.ts";
 
@@ -31,7 +31,9 @@ export type HiveEnv = { Bindings: Partial<HttpBindings> };
 
 export interface HiveAppOptions {
   readonly registry: WorkerRegistry;
-  readonly faults: Faults;
+  /** Absent where the hive cannot be told to misbehave. */
+  readonly faults: Faults | undefined;
+  readonly access: HiveAccess;
   readonly feed: Feed;
   /** Absent where it looks at none. */
   readonly fleet?: Pick<FleetView, "current"> | undefined;
@@ -41,8 +43,21 @@ export interface HiveAppOptions {
 type RouteName = keyof typeof hiveRoutes;
 type Handler = (context: Context<HiveEnv>) => Response | Promise<Response>;
 
-/** Where faults apply: what workers send, and not what an observer asks. */
-const workersRoutes: readonly RouteName[] = ["register", "heartbeat", "deregister"];
+/** Faults apply to what workers send, and not to what an observer asks. */
+const errands: Readonly<Record<RouteName, Errand | "open">> = {
+  register: "report",
+  heartbeat: "report",
+  deregister: "report",
+  workers: "read",
+  worker: "read",
+  heartbeats: "read",
+  heartbeatStream: "read",
+  getFault: "read",
+  drain: "change",
+  remove: "change",
+  setFault: "change",
+  livez: "open",
+};
 
 const HeartbeatsQuerySchema = z.object({
   worker_id: z.string().optional(),
@@ -54,7 +69,7 @@ const HeartbeatsQuerySchema = z.object({
 });
 
 export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
-  const { log } = options;
+  const { log, access, faults } = options;
   const app = new Hono<HiveEnv>();
   app.onError((error) => {
     const known = WaggleError.from(error);
@@ -67,7 +82,7 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
   });
   const openPaths = Object.values<Route>(hiveRoutes).flatMap(({ open, path }) => (open === true ? [path] : []));
   app.use(async (context, next) => {
-    if (!openPaths.includes(context.req.path)) checkHostAndOrigin(context.req.raw.headers);
+    if (!openPaths.includes(context.req.path)) checkHostAndOrigin(context.req.raw.headers, access);
     await next();
   });
   const handlers = createHandlers(options);
@@ -78,7 +93,9 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
     },
   });
   for (const [name, route] of Object.entries(hiveRoutes) as [RouteName, Route][]) {
-    if (workersRoutes.includes(name)) app.on(route.method, route.path, misbehave(options.faults));
+    const errand = errands[name];
+    if (errand !== "open") app.on(route.method, route.path, authorize(errand, access));
+    if (errand === "report" && faults !== undefined) app.on(route.method, route.path, misbehave(faults));
     app.on(route.method, route.path, limitBody, handlers[name]);
   }
   const pages = createHivePages();
@@ -96,11 +113,16 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
       return Response.json(registry.register(registration));
     },
     heartbeat: async (context) => {
-      registry.heartbeat(await readBody(context, HeartbeatSchema));
-      return new Response(null, { status: 204 });
+      const command = registry.heartbeat(await readBody(context, HeartbeatSchema));
+      return Response.json(command === undefined ? {} : { command });
     },
     deregister: (context) => {
       registry.deregister(context.req.param("id") ?? "");
+      return new Response(null, { status: 204 });
+    },
+    drain: (context) => Response.json(registry.drain(context.req.param("id") ?? ""), { status: 202 }),
+    remove: (context) => {
+      registry.remove(context.req.param("id") ?? "");
       return new Response(null, { status: 204 });
     },
     workers: () => Response.json({ workers: registry.list() }),
@@ -115,13 +137,30 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
       // Nobody would ever read a HEAD's stream.
       if (context.req.method === "HEAD") throw new WaggleError("not_found", "Cannot answer HEAD: this is a stream.");
       const ndjson = context.req.header("accept")?.includes("application/x-ndjson") === true;
-      const first = { ...registry.snapshot(), ...(fleet === undefined ? {} : { fleet: fleet.current() }) };
+      const first = {
+        ...registry.snapshot(),
+        ...(fleet === undefined ? {} : { fleet: fleet.current() }),
+        ...(faults === undefined ? {} : { faults: true }),
+      };
       const items = feed.open(first, () => context.env.outgoing?.destroy());
       return new Response(feedBody(items, ndjson), { headers: ndjson ? ndjsonHeaders : sseHeaders });
     },
-    getFault: () => Response.json(faults.current()),
-    setFault: async (context) => Response.json(faults.set(await readBody(context, FaultSchema))),
+    getFault: () => Response.json(switches(faults).current()),
+    setFault: async (context) => Response.json(switches(faults).set(await readBody(context, FaultSchema))),
     livez: () => Response.json({ live: true }),
+  };
+}
+
+/** @throws WaggleError not_found where there are none */
+function switches(faults: Faults | undefined): Faults {
+  if (faults !== undefined) return faults;
+  throw new WaggleError("not_found", "Cannot find the faults: this hive was started without --faults.");
+}
+
+function authorize(errand: Errand, access: HiveAccess): MiddlewareHandler<HiveEnv> {
+  return async (context, next) => {
+    checkToken(context.req.raw.headers, errand, access);
+    await next();
   };
 }
 

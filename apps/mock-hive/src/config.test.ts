@@ -9,6 +9,9 @@ describe("parseConfig", () => {
     logFormat: "pretty",
     heartbeatsKept: 1000,
     natsInsecure: false,
+    faults: false,
+    apiToken: undefined,
+    apiTokens: [],
   };
 
   it("has defaults for everything", () => {
@@ -27,6 +30,18 @@ describe("parseConfig", () => {
     expect(parseConfig(flags, {})).toEqual({ kind: "run", config });
   });
 
+  it("takes the network with a token, whose holder may do everything", () => {
+    const flags = ["--host", "0.0.0.0", "--allowed-host", "Hive.lan", "--allowed-host", "[::1]"];
+    const parsed = parseConfig(flags, { WAGGLE_HIVE_TOKEN: "open-sesame", WAGGLE_HIVE_FAULTS: "true" });
+    const [apiToken, own] = ["open-sesame", { name: "default", admin: true, monitor: true }];
+    expect(parsed).toMatchObject({
+      config: {
+        ...{ host: "0.0.0.0", allowedHosts: ["hive.lan", "[::1]"], faults: true, apiToken },
+        apiTokens: [{ ...own, token: apiToken }],
+      },
+    });
+  });
+
   it("takes a flag before its variable, and an empty variable as unset", () => {
     const env = { WAGGLE_HIVE_PORT: "1", WAGGLE_HIVE_LOG_LEVEL: "debug", WAGGLE_HIVE_HOST: "" };
     const config = { ...defaults, port: 0, logLevel: "debug" };
@@ -38,7 +53,20 @@ describe("parseConfig", () => {
     [["--port", "-1"], {}, "Cannot use --port -1: "],
     [["--heartbeats-kept", "0"], {}, "Cannot use --heartbeats-kept 0: "],
     [[], { WAGGLE_HIVE_HEARTBEATS_KEPT: "x" }, "Cannot use --heartbeats-kept x (from WAGGLE_HIVE_HEARTBEATS_KEPT): "],
-    [["--host", "0.0.0.0"], {}, "Cannot use --host 0.0.0.0: the hive has no authentication"],
+    [
+      ["--host", "0.0.0.0"],
+      {},
+      "Cannot use --host 0.0.0.0 without a token: others could reach the hive. Set WAGGLE_HIVE",
+    ],
+    [["--host", "a:80"], {}, "Cannot use --host a:80: must be a host name or an IP address, without a port"],
+    [["--allowed-host", "a b"], {}, "Cannot use --allowed-host a b: must be host names without ports"],
+    [["--allowed-origin", "x.example"], {}, "Cannot use --allowed-origin x.example: must be origins"],
+    [["--api-token-file", "/nowhere"], {}, "Cannot use --api-token-file /nowhere: ENOENT"],
+    [
+      [],
+      { WAGGLE_HIVE_TOKEN: "short" },
+      "Cannot use the variable WAGGLE_HIVE_TOKEN: a token has at least 8 characters.",
+    ],
     [["--log-level", "loud"], {}, "Cannot use --log-level loud: must be one of trace"],
     [["--log-format", "xml"], {}, "Cannot use --log-format xml: must be one of pretty, json"],
     [["--endpoints-file", ""], {}, "Cannot use --endpoints-file : must be a path of 1 to 4096 characters"],
@@ -56,6 +84,6 @@ describe("parseConfig", () => {
   });
 
   it("names every flag that is wrong", () => {
-    expect(() => parseConfig(["--port", "x", "--host", "y"], {})).toThrow(/--port x.*\n.*--host y/);
+    expect(() => parseConfig(["--port", "x", "--log-level", "y"], {})).toThrow(/--port x.*\n.*--log-level y/);
   });
 });

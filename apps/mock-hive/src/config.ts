@@ -1,11 +1,14 @@
 // Owns the command line and the environment: read once, validated once. An error names the flag, and the variable it came from.
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { TokenFileError, type ApiToken } from "@waggle/front/token-file";
 import { logFormats, logLevels } from "@waggle/telemetry";
 import { Command, CommanderError } from "commander";
 import { z } from "zod";
+import { readTokens, tokenVariable } from "./tokens.ts";
 
-/** The hosts on which a daemon without authentication may listen. */
-const loopbackHosts = ["127.0.0.1", "::1", "localhost"] as const;
+/** Values of a flag that may be given several times stand so in its variable. */
+const separator = ",";
 
 const integer = (min: number, max: number): z.ZodType<number, string> =>
   z
@@ -14,30 +17,43 @@ const integer = (min: number, max: number): z.ZodType<number, string> =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be an integer from ${min} to ${max}`);
 
+const path = z.string().regex(/^.{1,4096}$/, "must be a path of 1 to 4096 characters");
+const hostName = /^(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9._-]{0,252}))$/;
+const isHost = (text: string): boolean => isIP(text) > 0 || hostName.test(text.toLowerCase());
+const isOrigin = (text: string): boolean =>
+  /^https?:/i.test(text) && URL.canParse(text) && new URL(text).origin === text.toLowerCase();
+const listOf = (isItem: (text: string) => boolean, what: string): z.ZodType<readonly string[], string> =>
+  z
+    .string()
+    .transform((text) => text.split(separator).map((item) => item.trim().toLowerCase()))
+    .refine((items) => items.every(isItem), `must be ${what}`);
+
 const ConfigSchema = z.object({
   port: integer(0, 65_535),
-  host: z.enum(
-    loopbackHosts,
-    `the hive has no authentication, so it listens on loopback only: ${loopbackHosts.join(", ")}`,
-  ),
+  host: z.string().refine(isHost, "must be a host name or an IP address, without a port"),
+  apiTokenFile: path.optional(),
+  allowedHosts: listOf((text) => hostName.test(text), "host names without ports").optional(),
+  allowedOrigins: listOf(isOrigin, "origins, such as https://hive.example.org").optional(),
+  faults: z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
   logLevel: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`),
   logFormat: z.enum(logFormats, `must be one of ${logFormats.join(", ")}`),
   heartbeatsKept: integer(1, 100_000),
-  endpointsFile: z
-    .string()
-    .regex(/^.{1,4096}$/, "must be a path of 1 to 4096 characters")
-    .optional(),
+  endpointsFile: path.optional(),
   natsUrl: z
     .string()
     .regex(/^.{1,2048}$/, "must be a URL of 1 to 2048 characters")
     .optional(),
-  natsCreds: z
-    .string()
-    .regex(/^.{1,4096}$/, "must be a path of 1 to 4096 characters")
-    .optional(),
+  natsCreds: path.optional(),
   natsInsecure: z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
 });
-export type HiveConfig = z.infer<typeof ConfigSchema>;
+type FlagValues = z.infer<typeof ConfigSchema>;
+
+export interface HiveConfig extends FlagValues {
+  /** From the variable alone. */
+  readonly apiToken: string | undefined;
+  /** Tokens that open the door; without any, only this machine may come in. */
+  readonly apiTokens: readonly ApiToken[];
+}
 
 interface Flag {
   readonly flag: string;
@@ -45,12 +61,36 @@ interface Flag {
   readonly value?: string;
   /** Absent where there is none. */
   readonly fallback?: string;
+  /** May be given several times. */
+  readonly repeatable?: true;
   readonly help: string;
 }
 
-const flags: Readonly<Record<keyof HiveConfig, Flag>> = {
+const flags: Readonly<Record<keyof FlagValues, Flag>> = {
   port: { flag: "--port", value: "<number>", fallback: "7700", help: "TCP port; 0 takes a free one" },
-  host: { flag: "--host", value: "<address>", fallback: "127.0.0.1", help: "loopback address to listen on" },
+  host: { flag: "--host", value: "<address>", fallback: "127.0.0.1", help: "address to listen on" },
+  apiTokenFile: {
+    flag: "--api-token-file",
+    value: "<path>",
+    help: "file of name:token lines; monitor behind a token lets it read, admin lets it drain and remove too",
+  },
+  allowedHosts: {
+    flag: "--allowed-host",
+    value: "<name>",
+    repeatable: true,
+    help: "Host header to answer, without its port, repeatable; by default loopback names, with a token any",
+  },
+  allowedOrigins: {
+    flag: "--allowed-origin",
+    value: "<origin>",
+    repeatable: true,
+    help: "further Origin of browser pages, repeatable",
+  },
+  faults: {
+    flag: "--faults",
+    fallback: "false",
+    help: "let the hive be told to misbehave towards workers, for tests",
+  },
   logLevel: { flag: "--log-level", value: "<level>", fallback: "info", help: logLevels.join(", ") },
   logFormat: { flag: "--log-format", value: "<format>", fallback: "pretty", help: logFormats.join(", ") },
   heartbeatsKept: {
@@ -97,42 +137,88 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Pa
     const reason = error instanceof CommanderError ? error.message.replace(/^error: /, "") : String(error);
     throw new ConfigError(`Cannot start: ${reason}`, { cause: error });
   }
+  const options = program.opts<Record<string, string | true>>();
   const given = Object.fromEntries(
-    Object.entries(program.opts<Partial<Record<keyof HiveConfig, string | true>>>()).map(([key, text]) => [
-      key,
-      String(text),
-    ]),
-  ) as Partial<Record<keyof HiveConfig, string>>;
+    flagEntries().flatMap(([key, flag]) => {
+      const text = options[attributeOf(flag)];
+      return text === undefined ? [] : [[key, String(text)]];
+    }),
+  ) as Partial<Record<keyof FlagValues, string>>;
   const values = Object.fromEntries(
     flagEntries().map(([key, flag]) => [key, given[key] ?? (env[variableOf(flag)] || flag.fallback)]),
   );
   const result = ConfigSchema.safeParse(values);
-  if (result.success) return { kind: "run", config: result.data };
+  if (result.success) return { kind: "run", config: withTokens(result.data, env[tokenVariable] || undefined) };
   const problems = result.error.issues.map((issue) => {
-    const key = issue.path[0] as keyof HiveConfig;
+    const key = issue.path[0] as keyof FlagValues;
     const source = given[key] === undefined ? ` (from ${variableOf(flags[key])})` : "";
     return `Cannot use ${flags[key].flag} ${values[key]}${source}: ${issue.message}`;
   });
   throw new ConfigError(problems.join("\n"));
 }
 
+/** @throws ConfigError when a token cannot be used, or there is none and others could reach the hive */
+function withTokens(values: FlagValues, apiToken: string | undefined): HiveConfig {
+  try {
+    const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile });
+    if (apiTokens.length === 0 && !isLoopback(values.host)) {
+      throw new ConfigError(
+        `Cannot use --host ${values.host} without a token: others could reach the hive. ` +
+          `Set ${tokenVariable} or --api-token-file.`,
+      );
+    }
+    return { ...values, apiToken, apiTokens };
+  } catch (error) {
+    if (error instanceof TokenFileError) throw new ConfigError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host.toLowerCase() === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 function createProgram(): Command {
   const program = new Command("waggle-hive")
-    .description("A hive to test workers against: registration, heartbeats, liveness and faults on demand.")
+    .description("Knows the workers, shows them on a page, drains them; for tests it misbehaves on demand.")
     .version(readVersion(), "--version", "print the version")
     .helpOption("--help", "print this help")
     .configureOutput({ writeErr: () => {} })
-    .exitOverride();
+    .exitOverride()
+    .addHelpText("after", example);
   for (const [, flag] of flagEntries()) {
-    const { value, help, fallback } = flag;
+    const { value, help, fallback, repeatable } = flag;
     const notes = [...(fallback === undefined ? [] : [`default: ${fallback}`]), `variable: ${variableOf(flag)}`];
-    program.option(value === undefined ? flag.flag : `${flag.flag} ${value}`, `${help} (${notes.join("; ")})`);
+    const option = program.createOption(
+      value === undefined ? flag.flag : `${flag.flag} ${value}`,
+      `${help} (${notes.join("; ")})`,
+    );
+    if (repeatable === true) {
+      option.argParser((text, before: string | undefined) => (before === undefined ? text : before + separator + text));
+    }
+    program.addOption(option);
   }
   return program;
 }
 
-function flagEntries(): [keyof HiveConfig, Flag][] {
-  return Object.entries(flags) as [keyof HiveConfig, Flag][];
+/** Two machines and one secret; tests/hive-network.test.ts does what it says. */
+const example = `
+${tokenVariable} holds a token that may do everything; with it or --api-token-file all but the page and /livez ask
+for one, and other machines may be let in:
+
+  ${tokenVariable}=$SECRET waggle-hive --host 0.0.0.0                          # on the hive's machine, 192.0.2.1
+  ${tokenVariable}=$SECRET waggle-worker … --hive-url http://192.0.2.1:7700    # on each worker's machine
+
+The page is at the same address, and asks for the token.
+`;
+
+function flagEntries(): [keyof FlagValues, Flag][] {
+  return Object.entries(flags) as [keyof FlagValues, Flag][];
+}
+
+/** Where commander puts its value. */
+function attributeOf({ flag }: Flag): string {
+  return flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function variableOf({ flag }: Flag): string {

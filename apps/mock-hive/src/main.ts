@@ -1,8 +1,10 @@
 // Owns the process: its configuration, its one line on stdout, its signals and its exit code.
+import { createTokenTable, type TokenTable } from "@waggle/front/tokens";
 import { exitCodes, WaggleError, type StdoutLine } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { ConfigError, parseConfig, type HiveConfig, type ParsedConfig } from "./config.ts";
 import { PortTakenError, startHive, type Hive } from "./server.ts";
+import { reloadTokens } from "./tokens.ts";
 
 // Whoever read the listening line may have closed the pipe since; that is no reason to stop.
 process.stdout.on("error", () => {});
@@ -26,16 +28,18 @@ async function run(config: HiveConfig): Promise<void> {
     log.error({ err: error }, "The hive stops: an error that nobody handled");
     process.exit(exitCodes.internal);
   });
-  const hive = await start(config, log);
+  let table = config.apiTokens.length === 0 ? undefined : createTokenTable(config.apiTokens);
+  const hive = await start(config, log, () => table);
+  process.on("SIGHUP", () => (table = reloadTokens(config, log) ?? table));
   leaveOnRequest(hive, log);
   const line: StdoutLine = { type: "listening", url: hive.url, pid: process.pid };
   process.stdout.write(`${JSON.stringify(line)}\n`);
   log.info({ url: hive.url }, "listening");
 }
 
-async function start(config: HiveConfig, log: Logger): Promise<Hive> {
+async function start(config: HiveConfig, log: Logger, tokens: () => TokenTable | undefined): Promise<Hive> {
   try {
-    return await startHive({ ...config, log });
+    return await startHive({ ...config, tokens, log });
   } catch (error) {
     if (error instanceof PortTakenError) {
       log.error(error.message);

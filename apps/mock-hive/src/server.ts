@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { systemClock } from "@waggle/async";
+import type { TokenTable } from "@waggle/front/tokens";
 import { findPortHolder } from "@waggle/ports";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -29,6 +30,12 @@ export interface HiveOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Undefined: this machine only, and no token. Asked at each request. */
+  readonly tokens: () => TokenTable | undefined;
+  readonly allowedHosts?: readonly string[] | undefined;
+  readonly allowedOrigins?: readonly string[] | undefined;
+  /** It can be told to misbehave towards workers. */
+  readonly faults: boolean;
   readonly heartbeatsKept: number;
   /** Where routers of llm-d find the workers. */
   readonly endpointsFile?: string | undefined;
@@ -60,11 +67,12 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     options.endpointsFile === undefined
       ? undefined
       : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
-  const faults = createFaults({ onForget: () => registry.forgetAll() });
+  const faults = options.faults ? createFaults({ onForget: () => registry.forgetAll() }) : undefined;
+  const { tokens, allowedHosts = [], allowedOrigins = [] } = options;
   const members = await membersOf(options);
   const fleet =
     members === undefined ? undefined : createFleetView({ members, registry, wallClock: Date.now, onEvent, log });
-  const app = createHiveApp({ registry, faults, feed, fleet, log });
+  const app = createHiveApp({ registry, faults, feed, fleet, log, access: { tokens, allowedHosts, allowedOrigins } });
   const answer = getRequestListener(app.fetch, {
     // Only HTTP/1.0 may leave Host out; the check in front of the routes then refuses it.
     hostname: "unknown",
@@ -141,7 +149,11 @@ function logEvent(log: Logger, event: HiveEvent): void {
     case "liveness":
       log.info({ worker: event.worker_id, liveness: event.liveness, was: event.was }, "liveness");
       return;
+    case "command":
+      log.info({ worker: event.worker_id, command: event.command }, "command");
+      return;
     case "deregistered":
+    case "removed":
     case "forgotten":
       log.info({ worker: event.worker_id }, event.type);
   }

@@ -1,5 +1,5 @@
 import { createFakeClock } from "@waggle/testing";
-import type { Heartbeat, HiveEvent, Registration } from "@waggle/protocol";
+import { goneKeptMs, type Heartbeat, type HiveEvent, type Registration } from "@waggle/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createWorkerRegistry, goneWorkersLimit, workersLimit } from "./workers.ts";
@@ -42,9 +42,12 @@ function createRegistry(heartbeatsKept = 10) {
           return `${event.worker.worker_id} registered`;
         case "heartbeat":
           return `${event.heartbeat.worker_id} heartbeat`;
+        case "command":
+          return `${event.worker_id} ${event.command}`;
         case "liveness":
           return `${event.worker_id} ${event.was}->${event.liveness}`;
         case "deregistered":
+        case "removed":
         case "forgotten":
           return `${event.worker_id} ${event.type}`;
       }
@@ -61,19 +64,33 @@ it("tells a worker's models as its last report has them", () => {
 });
 
 describe("liveness", () => {
-  it("is stale after three missed intervals and gone after six, each told once", () => {
+  it.each([
+    [1_000, 1_500, 3_500],
+    // As workers have it by default.
+    [5_000, 6_500, 16_500],
+  ])("of a heartbeat each %i ms is stale after %i ms and gone after %i, each told once", (interval, stale, gone) => {
     const { clock, registry, livenessOf, news } = createRegistry();
-    registry.register(registration());
-    clock.advance(2_999);
+    registry.register(registration("w1", interval));
+    clock.advance(stale - 1);
     expect(livenessOf()).toBe("alive");
     clock.advance(1);
     expect(livenessOf()).toBe("stale");
-    clock.advance(2_999);
+    clock.advance(gone - stale - 1);
     expect(livenessOf()).toBe("stale");
     clock.advance(1);
     expect(livenessOf()).toBe("gone");
     clock.advance(1_000_000);
     expect(news()).toEqual(["w1 registered", "w1 alive->stale", "w1 stale->gone"]);
+  });
+
+  it("drops a worker that has been gone for a day, and then sets no timer any more", () => {
+    const { clock, registry, news } = createRegistry();
+    registry.register(registration());
+    clock.advance(3_500 + goneKeptMs - 1);
+    expect(registry.list()).toHaveLength(1);
+    clock.advance(1);
+    expect(registry.list()).toEqual([]);
+    expect(news().at(-1)).toBe("w1 removed");
     expect(clock.pending).toBe(0);
   });
 
@@ -81,11 +98,11 @@ describe("liveness", () => {
     const { clock, registry, livenessOf } = createRegistry();
     registry.register(registration());
     for (let i = 0; i < 5; i += 1) {
-      clock.advance(2_500);
+      clock.advance(1_400);
       registry.heartbeat(heartbeat());
     }
     expect(livenessOf()).toBe("alive");
-    clock.advance(2_999);
+    clock.advance(1_499);
     expect(livenessOf()).toBe("alive");
     clock.advance(1);
     expect(livenessOf()).toBe("stale");
@@ -100,7 +117,7 @@ describe("liveness", () => {
     else registry.register(registration());
     expect(livenessOf()).toBe("alive");
     expect(news()[0]).toBe("w1 gone->alive");
-    clock.advance(3_000);
+    clock.advance(1_500);
     expect(livenessOf()).toBe("stale");
   });
 
@@ -116,7 +133,7 @@ describe("liveness", () => {
     const { clock, registry, livenessOf } = createRegistry();
     registry.register(registration("w1", 60_000));
     registry.register(registration("w1", 1_000));
-    clock.advance(3_000);
+    clock.advance(1_500);
     expect(livenessOf()).toBe("stale");
   });
 
@@ -154,8 +171,8 @@ describe("liveness", () => {
             model.delete(id);
           }
           const expected = [...model].map(([worker, { seen, interval }]) => {
-            const missed = (clock.now() - seen) / interval;
-            return `${worker} ${missed >= 6 ? "gone" : missed >= 3 ? "stale" : "alive"}`;
+            const silent = clock.now() - seen - 500;
+            return `${worker} ${silent >= 3 * interval ? "gone" : silent >= interval ? "stale" : "alive"}`;
           });
           const actual = registry.list().map(({ worker_id, liveness }) => `${worker_id} ${liveness}`);
           expect(actual.sort()).toEqual(expected.sort());
@@ -213,14 +230,14 @@ describe("the registry", () => {
     registry.hear(heartbeat(), 1_000);
     expect(registry.get("w1")).toMatchObject({ source: "nats", interval_ms: 1_000, heartbeats: 1, liveness: "alive" });
     registry.hear(heartbeat("w1", 1), 1_000);
-    clock.advance(3_000);
+    clock.advance(1_500);
     expect(livenessOf()).toBe("stale");
     registry.register(registration());
     expect(registry.get("w1")).not.toHaveProperty("source");
     registry.hear(heartbeat("w1", 2), 1_000);
     registry.lose("w1");
     expect(registry.get("w1").heartbeats).toBe(2);
-    clock.advance(6_000);
+    clock.advance(3_500);
     registry.hear(heartbeat("w1", 3), 1_000);
     expect(registry.get("w1")).toMatchObject({ source: "nats", liveness: "alive" });
     expect(news()).toEqual([
@@ -240,7 +257,9 @@ describe("the registry", () => {
     expect(registry.list().map(({ worker_id }) => worker_id)).toEqual(["killed"]);
     clock.advance(4_000);
     expect(livenessOf("killed")).toBe("gone");
-    expect(news().slice(4)).toEqual(["left deregistered", "killed alive->stale", "killed stale->gone"]);
+    expect(news().slice(4)).toEqual([
+      ...["left alive->stale", "killed alive->stale", "left deregistered", "killed stale->gone"],
+    ]);
   });
 
   it("keeps the last heartbeats only", () => {
@@ -251,7 +270,7 @@ describe("the registry", () => {
     expect(registry.get("w1").heartbeats).toBe(5);
   });
 
-  it("forgets the worker that has been gone longest when too many are", () => {
+  it("removes the worker that has been gone longest when too many are", () => {
     const { clock, registry, news } = createRegistry();
     for (let i = 0; i <= goneWorkersLimit; i += 1) {
       registry.register(registration(`w${i}`));
@@ -259,9 +278,39 @@ describe("the registry", () => {
     }
     registry.heartbeat(heartbeat("w0"));
     clock.advance(10_000);
-    expect(news().filter((line) => line.endsWith("forgotten"))).toEqual(["w1 forgotten"]);
+    expect(news().filter((line) => line.endsWith("removed"))).toEqual(["w1 removed"]);
     expect(registry.list()).toHaveLength(goneWorkersLimit);
     expect(registry.get("w0").liveness).toBe("gone");
+  });
+
+  it("tells a worker to drain until it does, and whoever looks that it was told", () => {
+    const { registry, news } = createRegistry();
+    registry.register({ ...registration(), obeys: ["drain"] });
+    expect(registry.heartbeat({ ...heartbeat(), obeys: ["drain"] })).toBeUndefined();
+    expect(registry.drain("w1")).toMatchObject({ command: "drain", obeys: ["drain"] });
+    registry.drain("w1");
+    for (let i = 0; i < 2; i += 1) expect(registry.heartbeat({ ...heartbeat(), obeys: ["drain"] })).toBe("drain");
+    expect(registry.heartbeat({ ...heartbeat(), obeys: ["drain"], state: "draining" })).toBeUndefined();
+    expect(registry.drain("w1")).not.toHaveProperty("command");
+    expect(news().filter((line) => line.endsWith("drain"))).toEqual(["w1 drain"]);
+  });
+
+  it("drains no worker that would not hear of it or obey, and removes none that would come again", () => {
+    const { clock, registry, news } = createRegistry();
+    const conflict = expect.objectContaining({ code: "conflict" });
+    registry.register(registration("deaf"));
+    registry.register({ ...registration("gone"), obeys: ["drain"] });
+    clock.advance(10_000);
+    registry.heartbeat(heartbeat("deaf"));
+    registry.hear({ ...heartbeat("far"), obeys: ["drain"] }, 1_000);
+    for (const id of ["deaf", "gone", "far"]) expect(() => registry.drain(id)).toThrow(conflict);
+    for (const id of ["deaf", "far"]) expect(() => registry.remove(id)).toThrow(conflict);
+    registry.remove("gone");
+    expect(registry.list().map(({ worker_id }) => worker_id)).toEqual(["deaf", "far"]);
+    expect(news().at(-1)).toBe("gone removed");
+    for (const act of [registry.drain, registry.remove]) {
+      expect(() => act("nobody")).toThrow(expect.objectContaining({ code: "not_found" }));
+    }
   });
 
   it("refuses a worker over the limit", () => {

@@ -2,10 +2,12 @@
 // given; it knows no HTTP.
 import type { Clock, TimerHandle } from "@waggle/async";
 import {
-  goneAfterIntervals,
-  staleAfterIntervals,
+  goneAfterMs,
+  goneKeptMs,
+  staleAfterMs,
   WaggleError,
   type Heartbeat,
+  type HiveCommand,
   type HiveEvent,
   type HiveWorker,
   type LivenessState,
@@ -14,7 +16,7 @@ import {
 
 /** Most workers in the registry, in whatever state; a further one is refused. */
 export const workersLimit = 1_000;
-/** Most gone workers that stay listed; the one that has been gone longest is forgotten first. */
+/** Most gone workers that stay listed, for `goneKeptMs` at most; the one that has been gone longest is removed first. */
 export const goneWorkersLimit = 100;
 
 /** Who has missed a heartbeat of a fleet for as many intervals has not left in good order. */
@@ -35,8 +37,11 @@ export interface WorkerRegistry {
    * @throws WaggleError resource_exhausted at `workersLimit`
    */
   register(registration: Registration): HiveWorker;
-  /** @throws WaggleError not_found when the worker is not listed: it must register again */
-  heartbeat(heartbeat: Heartbeat): void;
+  /**
+   * @returns what the worker is to do, if anything
+   * @throws WaggleError not_found when the worker is not listed: it must register again
+   */
+  heartbeat(heartbeat: Heartbeat): HiveCommand | undefined;
   /**
    * A worker is heard of elsewhere: in a fleet, every `intervalMs`. One that registers here itself is left to that, unless it is gone.
    * @throws WaggleError resource_exhausted at `workersLimit`
@@ -46,6 +51,13 @@ export interface WorkerRegistry {
   lose(workerId: string): void;
   /** @throws WaggleError not_found */
   deregister(workerId: string): void;
+  /**
+   * The worker is told with its next heartbeat, and until it has begun. Idempotent.
+   * @throws WaggleError not_found; conflict when the worker is gone, or obeys no such command
+   */
+  drain(workerId: string): HiveWorker;
+  /** @throws WaggleError not_found; conflict when the worker is not gone: it would only come again */
+  remove(workerId: string): void;
   /** @throws WaggleError not_found */
   get(workerId: string): HiveWorker;
   /** In the order of their first registration. */
@@ -72,6 +84,8 @@ interface Entry {
   lastSeenAt: string;
   heartbeats: number;
   lastHeartbeat?: Heartbeat;
+  /** Asked of it, and not yet begun. */
+  command?: HiveCommand | undefined;
 }
 
 export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegistry {
@@ -117,19 +131,22 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     timer = undefined;
     const now = clock.now();
     for (const entry of entries.values()) if (deadlineOf(entry) <= now) changeLiveness(entry, livenessAt(entry, now));
-    forgetLongestGone();
+    removeLongestGone(now);
     arm(Math.min(...[...entries.values()].map(deadlineOf)));
   }
 
-  function forgetLongestGone(): void {
+  function removeLongestGone(now: number): void {
     const gone = [...entries.values()].filter(({ liveness }) => liveness === "gone");
     gone.sort((a, b) => goneAt(a) - goneAt(b));
-    for (const { report } of gone.slice(0, Math.max(0, gone.length - goneWorkersLimit))) forget(report.worker_id);
+    const tooMany = gone.length - goneWorkersLimit;
+    for (const [at, entry] of gone.entries()) {
+      if (at < tooMany || removalAt(entry) <= now) drop(entry.report.worker_id, "removed");
+    }
   }
 
-  function forget(workerId: string): void {
+  function drop(workerId: string, type: "forgotten" | "removed" | "deregistered"): void {
     entries.delete(workerId);
-    onEvent({ type: "forgotten", at: timestamp(), worker_id: workerId });
+    onEvent({ type, at: timestamp(), worker_id: workerId });
   }
 
   function add(report: Registration | Heartbeat, intervalMs: number): Entry {
@@ -155,6 +172,7 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
   }
 
   function beat(entry: Entry, heartbeat: Heartbeat): void {
+    if (heartbeat.state === "draining" || heartbeat.state === "stopped") entry.command = undefined;
     entry.heartbeats += 1;
     entry.lastHeartbeat = heartbeat;
     see(entry, heartbeat);
@@ -176,7 +194,9 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       return worker;
     },
     heartbeat(heartbeat) {
-      beat(entryOf(heartbeat.worker_id), heartbeat);
+      const entry = entryOf(heartbeat.worker_id);
+      beat(entry, heartbeat);
+      return entry.command;
     },
     hear(heartbeat, intervalMs) {
       const known = entries.get(heartbeat.worker_id);
@@ -190,20 +210,34 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
     lose(workerId) {
       const entry = entries.get(workerId);
       if (entry?.source !== "nats" || clock.now() - entry.seenAt >= overdueIntervals * entry.intervalMs) return;
-      entries.delete(workerId);
-      onEvent({ type: "deregistered", at: timestamp(), worker_id: workerId });
+      drop(workerId, "deregistered");
     },
     deregister(workerId) {
       entryOf(workerId);
-      entries.delete(workerId);
-      onEvent({ type: "deregistered", at: timestamp(), worker_id: workerId });
+      drop(workerId, "deregistered");
+    },
+    drain(workerId) {
+      const entry = entryOf(workerId);
+      const reason = refusalToDrain(entry);
+      if (reason !== undefined) throw new WaggleError("conflict", `Cannot drain worker ${workerId}: ${reason}.`);
+      if (entry.command !== "drain" && entry.report.state !== "draining") {
+        entry.command = "drain";
+        onEvent({ type: "command", at: timestamp(), worker_id: workerId, command: "drain" });
+      }
+      return toWorker(entry);
+    },
+    remove(workerId) {
+      if (entryOf(workerId).liveness !== "gone") {
+        throw new WaggleError("conflict", `Cannot remove worker ${workerId}: it is not gone. Drain it instead.`);
+      }
+      drop(workerId, "removed");
     },
     get: (workerId) => toWorker(entryOf(workerId)),
     list,
     heartbeats: ({ workerId, limit }) =>
       kept.filter((heartbeat) => workerId === undefined || heartbeat.worker_id === workerId).slice(-limit),
     forgetAll() {
-      for (const workerId of entries.keys()) forget(workerId);
+      for (const workerId of entries.keys()) drop(workerId, "forgotten");
     },
     snapshot: () => ({ type: "snapshot", at: timestamp(), workers: list() }),
     close() {
@@ -214,14 +248,26 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
 }
 
 function staleAt({ seenAt, intervalMs }: Entry): number {
-  return seenAt + staleAfterIntervals * intervalMs;
+  return seenAt + staleAfterMs(intervalMs);
 }
 
 function goneAt({ seenAt, intervalMs }: Entry): number {
-  return seenAt + goneAfterIntervals * intervalMs;
+  return seenAt + goneAfterMs(intervalMs);
 }
 
-/** When, without a further sign of life, the worker's liveness changes next. */
+function removalAt(entry: Entry): number {
+  return goneAt(entry) + goneKeptMs;
+}
+
+/** Why it cannot be drained from here, as the end of a sentence. */
+function refusalToDrain({ source, liveness, report }: Entry): string | undefined {
+  if (source === "nats") return "it is heard of on NATS only, and takes no commands from here";
+  if (liveness === "gone") return "it is gone";
+  if (report.obeys?.includes("drain") !== true) return "it does not obey a hive that it shows no token to";
+  return undefined;
+}
+
+/** When, without a further sign of life, the worker's liveness changes next, or it leaves the list. */
 function deadlineOf(entry: Entry): number {
   switch (entry.liveness) {
     case "alive":
@@ -229,7 +275,7 @@ function deadlineOf(entry: Entry): number {
     case "stale":
       return goneAt(entry);
     case "gone":
-      return Infinity;
+      return removalAt(entry);
   }
 }
 
@@ -239,7 +285,7 @@ function livenessAt(entry: Entry, now: number): LivenessState {
 }
 
 function toWorker(entry: Entry): HiveWorker {
-  const { worker_id, url, model, state, backend, slots, queue, version, models } = entry.report;
+  const { worker_id, url, model, state, backend, slots, queue, version, models, obeys } = entry.report;
   return {
     worker_id,
     ...(entry.source === "nats" ? { source: "nats" as const } : {}),
@@ -251,11 +297,13 @@ function toWorker(entry: Entry): HiveWorker {
     version,
     ...(backend === undefined ? {} : { backend }),
     ...(models === undefined ? {} : { models }),
+    ...(obeys === undefined ? {} : { obeys }),
     interval_ms: entry.intervalMs,
     liveness: entry.liveness,
     registered_at: entry.registeredAt,
     last_seen_at: entry.lastSeenAt,
     heartbeats: entry.heartbeats,
     ...(entry.lastHeartbeat === undefined ? {} : { last_heartbeat: entry.lastHeartbeat }),
+    ...(entry.command === undefined ? {} : { command: entry.command }),
   };
 }

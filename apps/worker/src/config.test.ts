@@ -17,7 +17,10 @@ const machine: Machine = {
   stderrIsTerminal: false,
   version: "1.2.3",
   program: "waggle-worker",
-  readText: (path) => (path.endsWith(".yaml") ? "" : "alice:alice-secret\nbob:bob-secret\n"),
+  readText(path) {
+    if (path.endsWith(".yaml")) return "";
+    return path.endsWith(".token") ? "hive-secret\n" : "alice:alice-secret\nbob:bob-secret\n";
+  },
 };
 
 const local = ["--local-mode"];
@@ -111,6 +114,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   allowedOrigins: ["https://a", ["https://a"], "http://a:1,https://b", ["http://a:1", "https://b"], "*"],
   openMetrics: ["true", true, "false", false, "perhaps"],
   hiveUrl: ["http://hive:7700", "http://hive:7700", "http://hive/", "http://hive", "hive:7700"],
+  hiveTokenFile: ["/a.token", "/a.token", "/b.token", "/b.token", "x".repeat(5_000)],
   workerId: ["w-1", "w-1", "a.b:c_d", "a.b:c_d", "a b"],
   heartbeatIntervalMs: ["50ms", 50, "2m", 120_000, "49ms"],
   hiveTimeoutMs: ["50ms", 50, "1m", 60_000, "61s"],
@@ -263,7 +267,7 @@ test("every default is a value that its own setting takes", () => {
     prefixStoreBytes: 1_073_741_824,
     prefixStoreDir: undefined,
     queueCapacity: 64,
-    heartbeatIntervalMs: 30_000,
+    heartbeatIntervalMs: 5_000,
     drainTimeoutMs: 30_000,
     pingIntervalMs: 15_000,
     reconnectGraceMs: 5_000,
@@ -469,6 +473,22 @@ test("the token for Hugging Face is the variable's, else the one that its tools 
   expect(left({ HF_HOME: "/hf" }, { "/hf/token": "hf_z" })).toBe("hf_z");
   expect(left({ HF_TOKEN_PATH: "/t" }, { "/t": "hf_t" })).toBe("hf_t");
   expect(left({ HF_TOKEN_PATH: "/t" }, { "/t": "two words" })).toBeUndefined();
+});
+
+test("the token for the hive is the variable's or the file's, and an error shows none", () => {
+  const files = (text: string) => ({ ...machine, readText: () => text });
+  expect(run(local).hiveToken).toBeUndefined();
+  expect(run(local, { WAGGLE_HIVE_TOKEN: "open-sesame" }).hiveToken).toBe("open-sesame");
+  expect(run([...local, "--hive-token-file", "/t"], {}, files("open-sesame\n")).hiveToken).toBe("open-sesame");
+  const said = [
+    refusal(local, { WAGGLE_HIVE_TOKEN: "sesame" }),
+    refusal([...local, "--hive-token-file", "/t"], {}, files("sesame")),
+    refusal([...local, "--hive-token-file", "/t"], { WAGGLE_HIVE_TOKEN: "open-sesame" }, files("open-sesame")),
+  ].join("");
+  expect(said).not.toContain("sesame");
+  expect(said).toContain("Cannot use the variable WAGGLE_HIVE_TOKEN: a token has at least 8 characters.");
+  expect(said).toContain("Cannot use --hive-token-file /t: a token has at least 8 characters.");
+  expect(said).toContain("only one of them can be meant");
 });
 
 test("a token for Hugging Face that cannot be sent is refused without being shown; spaces around one are not its own", () => {

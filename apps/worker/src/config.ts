@@ -17,6 +17,7 @@ import { ChatTemplateError, readChatTemplate } from "./config/chat-template.ts";
 import { parseWorkerCommand } from "./config/command.ts";
 import { ConfigFileError, readConfigFile } from "./config/config-file.ts";
 import type { ConfigFile } from "./config/config-file.ts";
+import { hiveToken, hiveTokenVariable } from "./config/hive-token.ts";
 import { huggingFaceToken } from "./config/hugging-face-token.ts";
 import { configuredModels } from "./config/configured-models.ts";
 import type { ConfiguredModel } from "./config/configured-models.ts";
@@ -65,6 +66,8 @@ export interface WorkerConfig
   readonly apiToken: string | undefined;
   /** Tokens that open the door; empty in local mode only. */
   readonly apiTokens: readonly ApiToken[];
+  /** What the worker shows to its hive. */
+  readonly hiveToken: string | undefined;
   readonly huggingFaceToken: string | undefined;
   readonly traces: TraceConfig;
   readonly fake: FakeEngineOptions;
@@ -176,6 +179,7 @@ function completeConfig(
     allowedHosts: values.allowedHosts ?? [],
     allowedOrigins: values.allowedOrigins ?? [],
     ...read,
+    hiveToken: hiveToken({ variable: variableText(env, hiveTokenVariable), path: values.hiveTokenFile }, machine),
     huggingFaceToken: huggingFaceToken((name) => variableText(env, name), machine),
     traces: readTraceSettings((name) => variableText(env, name), { version: machine.version, instance: workerId }),
     fake: {

@@ -1,6 +1,6 @@
 // Owns the whole: it opens the port, lets the worker load and the hive know, and takes everything down again so that nothing
 // is left.
-import { createHiveClient } from "@waggle/client";
+import { constants } from "node:os";
 import type { Clock } from "@waggle/async";
 import { createDeparture } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
@@ -16,7 +16,7 @@ import { engineStartOf } from "./engine/engine-start.ts";
 import { choosePrefixFolder } from "./engine/prefix-folder.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
 import { joinFleet } from "./fleet/join-fleet.ts";
-import { startReporter } from "./hive/reporter.ts";
+import { joinHive } from "./hive/join-hive.ts";
 import type { Reporter } from "./hive/reporter.ts";
 import { openPorts } from "./ports.ts";
 import { createWorker } from "./worker.ts";
@@ -63,7 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     config.backend === "fake"
       ? undefined
       : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
-  let reporter: Reporter | undefined;
+  let reporter: Reporter | undefined = undefined;
   let loadMs = 0;
   const budget = budgetOf(config, specs.length);
   const preparing = { resolve: downloadsOf(config), signal: stopping.signal, budgetBytes: budget.bytes };
@@ -148,17 +148,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (config.backend === "fake") log.warn("The backend is fake: there is no model, and every answer is canned.");
   worker.start();
   void describeAll();
-  if (config.hiveUrl !== undefined) {
-    reporter = startReporter({
-      hive: createHiveClient({ baseUrl: config.hiveUrl, requestTimeoutMs: config.hiveTimeoutMs }),
-      workerId: config.workerId,
-      intervalMs: config.heartbeatIntervalMs,
-      log,
-      registration: report.registration,
-      heartbeat: report.heartbeats(),
-      onHeartbeat: (outcome) => metrics.heartbeats.inc({ outcome }),
-    });
-  }
+  const onDrain = (): void => departure.drain(128 + constants.signals.SIGTERM);
+  reporter = joinHive({ config, report, log, metrics, onDrain });
 
   async function describe(hosted: HostedFile): Promise<void> {
     const { host, source } = hosted;

@@ -2,12 +2,13 @@
 import { totalmem } from "node:os";
 import type { Clock } from "@waggle/async";
 import type { ModelFile } from "@waggle/engine";
-import type { StreamCounter } from "@waggle/front";
+import type { ClientAccounts, StreamCounter } from "@waggle/front";
 import type { JobRegistry } from "@waggle/jobs";
 import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protocol";
 import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "./config.ts";
+import { createLoadReports } from "./load-report.ts";
 import { chatOf } from "./models/chat-abilities.ts";
 import type { Descriptions } from "./models/descriptions.ts";
 import type { HostedFile, ModelEntry } from "./models/model-entry.ts";
@@ -23,6 +24,8 @@ export interface ReportOptions {
   readonly descriptions: Descriptions;
   readonly state: WorkerState;
   readonly registry: JobRegistry;
+  readonly accounts: Pick<ClientAccounts, "report">;
+  readonly metrics: Pick<WorkerMetrics, "latencies">;
   readonly clock: Clock;
   readonly startedAt: number;
   readonly url: () => string;
@@ -42,11 +45,14 @@ export interface Report {
 export function createReport(options: ReportOptions): Report {
   const { config, models, descriptions, state, registry, clock } = options;
 
+  const loadReports = createLoadReports({ ...options, engines: () => models.hosts() });
+
   const total = (count: (host: ModelHost) => number): number =>
     models.hosts().reduce((sum, host) => sum + count(host), 0);
 
   function heartbeats(): (seq: number) => Heartbeat {
     const { startedAt } = options;
+    const load = loadReports();
     const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens), clock, startedAt });
     return (seq) => ({
       ...shared(),
@@ -57,6 +63,7 @@ export function createReport(options: ReportOptions): Report {
       health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
       seq,
       tokens_per_second: tokensPerSecond(),
+      load: load(),
     });
   }
 

@@ -96,6 +96,8 @@ export function createWorker(options: WorkerOptions): Worker {
     descriptions,
     state,
     registry,
+    accounts,
+    metrics,
     clock,
     startedAt: clock.now(),
     url: options.url,

@@ -8,6 +8,7 @@ export * from "./lib/events.ts";
 export * from "./lib/jobs.ts";
 export * from "./lib/model-settings.ts";
 export * from "./lib/worker.ts";
+export * from "./lib/worker-load.ts";
 export * from "./lib/hive.ts";
 export * from "./lib/stdout.ts";
 export * from "./lib/keep-alive.ts";

@@ -22,7 +22,7 @@ export function HivePage({ api, feed }: { readonly api: Api; readonly feed: Hive
     const timer = setInterval(() => (now.value = Date.now()), tickMs);
     return () => clearInterval(timer);
   }, [now]);
-  const { workers, fleet, timeline, clockOffsetMs } = feed.view.value;
+  const { workers, fleet, faults, timeline, clockOffsetMs } = feed.view.value;
   const sorted = [...workers.values()].toSorted(
     (a, b) =>
       order[a.worker.liveness] - order[b.worker.liveness] || a.worker.worker_id.localeCompare(b.worker.worker_id),
@@ -59,7 +59,7 @@ export function HivePage({ api, feed }: { readonly api: Api; readonly feed: Hive
         {fleet !== undefined && <Gateways gateways={fleet.gateways} hiveNow={now.value + clockOffsetMs} />}
         <div class="below">
           <Timeline entries={timeline} />
-          <Faults api={api} />
+          {faults && <Faults api={api} />}
         </div>
       </main>
     </>

@@ -1,5 +1,5 @@
 // Owns what the hive's page knows: the workers, a short history of each, the fleet's gateways, and what happened to them all. Pure: events in, a new view out.
-import type { Heartbeat, HiveEvent, HiveFleet, HiveWorker, LivenessState } from "@waggle/protocol";
+import type { Heartbeat, HiveCommand, HiveEvent, HiveFleet, HiveWorker, LivenessState } from "@waggle/protocol";
 
 /** Most heartbeats remembered for each worker's small plots. */
 export const samplesLimit = 90;
@@ -18,7 +18,7 @@ export interface WorkerView {
   readonly samples: readonly Sample[];
 }
 
-export type Happening = "joined" | "restarted" | "stale" | "gone" | "back" | "left" | "forgotten";
+export type Happening = "joined" | "restarted" | "stale" | "gone" | "back" | "drain" | "left" | "removed" | "forgotten";
 
 export interface TimelineEntry {
   readonly key: number;
@@ -33,13 +33,21 @@ export interface HiveView {
   readonly workers: ReadonlyMap<string, WorkerView>;
   /** Undefined where the hive looks at none. */
   readonly fleet: HiveFleet | undefined;
+  /** The hive can be told to misbehave. */
+  readonly faults: boolean;
   /** Newest first. */
   readonly timeline: readonly TimelineEntry[];
   /** What to add to this browser's clock to have the hive's. */
   readonly clockOffsetMs: number;
 }
 
-export const emptyHive: HiveView = { workers: new Map(), fleet: undefined, timeline: [], clockOffsetMs: 0 };
+export const emptyHive: HiveView = {
+  workers: new Map(),
+  fleet: undefined,
+  faults: false,
+  timeline: [],
+  clockOffsetMs: 0,
+};
 
 /** @param now this browser's clock, milliseconds since 1970 */
 export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): HiveView {
@@ -47,7 +55,7 @@ export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): H
   const timed = { ...view, clockOffsetMs: at - now };
   switch (event.type) {
     case "snapshot":
-      return applyFleet(applySnapshot(timed, event.workers, at), event.fleet, at);
+      return applyFleet(applySnapshot({ ...timed, faults: event.faults === true }, event.workers, at), event.fleet, at);
     case "fleet":
       return applyFleet(timed, event.fleet, at);
     case "registered":
@@ -56,6 +64,10 @@ export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): H
       return applyHeartbeat(timed, event.heartbeat, at);
     case "liveness":
       return applyLiveness(timed, event.worker_id, event.liveness, at);
+    case "command":
+      return applyCommand(timed, event.worker_id, event.command, at);
+    case "removed":
+      return note(withoutWorker(timed, event.worker_id), event.worker_id, "removed", at);
     case "deregistered":
       return note(withoutWorker(timed, event.worker_id), event.worker_id, "left", at);
     case "forgotten":
@@ -124,6 +136,12 @@ function applyLiveness(view: HiveView, id: string, liveness: LivenessState, at: 
   const happening = changeOf(known.worker.liveness, liveness);
   const next = put(view, { ...known, worker: { ...known.worker, liveness } });
   return happening === undefined ? next : note(next, id, happening, at);
+}
+
+function applyCommand(view: HiveView, id: string, command: HiveCommand, at: number): HiveView {
+  const known = view.workers.get(id);
+  if (known === undefined) return view;
+  return note(put(view, { ...known, worker: { ...known.worker, command } }), id, command, at);
 }
 
 /** What the first one lists was there before anybody looked. */

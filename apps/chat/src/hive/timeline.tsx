@@ -8,6 +8,8 @@ const words: Readonly<Record<Happening, { readonly text: string; readonly badge:
   back: { text: "is back", badge: "badge good" },
   stale: { text: "is stale", badge: "badge warn" },
   gone: { text: "is gone", badge: "badge bad" },
+  drain: { text: "was told to drain", badge: "badge warn" },
+  removed: { text: "was removed", badge: "badge" },
   left: { text: "left", badge: "badge" },
   forgotten: { text: "was forgotten", badge: "badge warn" },
 };

@@ -8,6 +8,7 @@ import {
   integer,
   listenOptions,
   logOptions,
+  text,
   workerId,
 } from "@waggle/daemon";
 import type { OptionRows } from "@waggle/daemon";
@@ -50,6 +51,13 @@ export const networkOptions = {
     schema: baseUrl(),
     defaultText: "no hive",
   },
+  hiveTokenFile: {
+    flag: "hive-token-file",
+    value: "path",
+    group: "Hive",
+    help: "file with the token that the hive asks for; or the variable WAGGLE_HIVE_TOKEN",
+    schema: text(1, 4_096),
+  },
   workerId: {
     flag: "worker-id",
     value: "id",
@@ -64,7 +72,7 @@ export const networkOptions = {
     group: "Hive",
     help: "time between heartbeats",
     schema: duration("50ms", "1h"),
-    default: "30s",
+    default: "5s",
   },
   hiveTimeoutMs: {
     flag: "hive-timeout",

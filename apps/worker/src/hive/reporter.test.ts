@@ -1,6 +1,6 @@
 import type { HiveClient } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
-import type { Heartbeat, HiveWorker, Registration, WorkerStateName } from "@waggle/protocol";
+import type { Heartbeat, HeartbeatAnswer, HiveWorker, Registration, WorkerStateName } from "@waggle/protocol";
 import { createLogger } from "@waggle/telemetry";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startReporter } from "./reporter.ts";
@@ -12,7 +12,8 @@ let calls: string[];
 let beats: Heartbeat[];
 let lines: string[];
 let state: WorkerStateName;
-let answer: { register: () => Promise<unknown>; heartbeat: () => Promise<unknown> };
+let answer: { register: () => Promise<unknown>; heartbeat: () => Promise<HeartbeatAnswer | void> };
+let commands: string[];
 let reporter: Reporter;
 
 beforeEach(() => {
@@ -20,6 +21,7 @@ beforeEach(() => {
   calls = [];
   beats = [];
   lines = [];
+  commands = [];
   state = "ready";
   answer = { register: () => Promise.resolve(), heartbeat: () => Promise.resolve() };
   reporter = startReporter({
@@ -35,6 +37,7 @@ beforeEach(() => {
     registration: () => ({ worker_id: "w" }) as Registration,
     heartbeat: (seq) => ({ seq, state }) as Heartbeat,
     onHeartbeat: () => {},
+    onCommand: (command) => void commands.push(command),
     random: () => 0.5,
   });
 });
@@ -53,8 +56,9 @@ function stubHive(): HiveClient {
     },
     heartbeat: async (heartbeat: Heartbeat) => {
       calls.push(`heartbeat ${heartbeat.seq}`);
-      await answer.heartbeat();
+      const told = await answer.heartbeat();
       beats.push(heartbeat);
+      return told ?? {};
     },
     deregister: async () => void calls.push("deregister"),
   };
@@ -124,6 +128,15 @@ describe("the reporter", () => {
     answer = { register: () => Promise.resolve(), heartbeat: () => Promise.resolve() };
     await vi.advanceTimersByTimeAsync(30_000);
     expect(lines.filter((line) => line.includes("hive_up")).at(-1)).toContain("heartbeats arrive");
+  });
+
+  it("hands on what the hive wants", async () => {
+    await settle();
+    expect(commands).toEqual([]);
+    answer.heartbeat = () => Promise.resolve({ command: "drain" });
+    reporter.changed();
+    await settle();
+    expect(commands).toEqual(["drain"]);
   });
 
   it("says goodbye when it leaves, and sends nothing afterwards", async () => {

@@ -2,7 +2,7 @@
 import { createBackoff, sleep } from "@waggle/async";
 import type { HiveClient } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
-import type { Heartbeat, Registration } from "@waggle/protocol";
+import type { Heartbeat, HiveCommand, Registration } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
 /** Waits before the 1st, 2nd … attempt in a row after a failure; a heartbeat that arrives starts over. */
@@ -22,6 +22,8 @@ export interface ReporterOptions {
   /** What a heartbeat says, as of now. */
   readonly heartbeat: (seq: number) => Heartbeat;
   readonly onHeartbeat: (outcome: "ok" | "forgotten" | "failed") => void;
+  /** The hive wants something. It says so with each answer until it is done. */
+  readonly onCommand: (command: HiveCommand) => void;
   readonly random?: () => number;
 }
 
@@ -63,11 +65,12 @@ export function startReporter(options: ReporterOptions): Reporter {
       tell("up", "registered");
     }
     dirty = false;
-    await hive.heartbeat(options.heartbeat(seq), { signal });
+    const { command } = await hive.heartbeat(options.heartbeat(seq), { signal });
     seq += 1;
     backoff.reset();
     options.onHeartbeat("ok");
     tell("up", "heartbeats arrive");
+    if (command !== undefined) options.onCommand(command);
   }
 
   async function run(): Promise<void> {

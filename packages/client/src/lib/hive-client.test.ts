@@ -34,9 +34,9 @@ it("speaks the worker's side", async () => {
     { error: { code: "not_found", message: "Unknown.", type: "not_found_error", retryable: false } },
     { status: 404 },
   );
-  const { hive, requests } = clientWith(Response.json(worker), new Response(null, { status: 204 }), gone);
+  const { hive, requests } = clientWith(Response.json(worker), Response.json({ command: "drain" }), gone);
   expect(await hive.register(registration)).toEqual(worker);
-  expect(await hive.heartbeat(heartbeat)).toBeUndefined();
+  expect(await hive.heartbeat(heartbeat)).toEqual({ command: "drain" });
   await expect(hive.deregister("w1")).rejects.toMatchObject({ code: "not_found", message: "Unknown." });
   expect(requests).toEqual([
     `PUT http://hive/v1/workers/w1 ${JSON.stringify(registration)}`,
@@ -53,6 +53,8 @@ it("speaks the observer's side", async () => {
     Response.json({ heartbeats: [] }),
     Response.json({ fault: "drop", count: 2 }),
     Response.json({ fault: "none" }),
+    Response.json(worker, { status: 202 }),
+    new Response(null, { status: 204 }),
   );
   expect(await hive.workers()).toEqual([worker]);
   expect(await hive.worker("w1")).toEqual(worker);
@@ -60,6 +62,8 @@ it("speaks the observer's side", async () => {
   expect(await hive.heartbeats({ workerId: "w1", limit: 5 })).toEqual([]);
   expect(await hive.setFault({ fault: "drop", count: 2 })).toEqual({ fault: "drop", count: 2 });
   expect(await hive.fault()).toEqual({ fault: "none" });
+  expect(await hive.drain("w1")).toEqual(worker);
+  await hive.remove("w1");
   expect(requests.map((request) => request.replace("http://hive", ""))).toEqual([
     "GET /v1/workers",
     "GET /v1/workers/w1",
@@ -67,6 +71,8 @@ it("speaks the observer's side", async () => {
     "GET /v1/heartbeats?worker_id=w1&limit=5",
     'PUT /v1/faults {"fault":"drop","count":2}',
     "GET /v1/faults",
+    "POST /v1/workers/w1/drain",
+    "POST /v1/workers/w1/remove",
   ]);
 });
 

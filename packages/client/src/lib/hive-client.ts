@@ -4,6 +4,7 @@ import {
   hiveRoutes,
   type Fault,
   type Heartbeat,
+  type HeartbeatAnswer,
   type HiveEvent,
   type HiveWorker,
   type Registration,
@@ -17,8 +18,12 @@ import { streamOf, type StreamShape } from "./stream.ts";
  */
 export interface HiveClient {
   register(registration: Registration, options?: CallOptions): Promise<HiveWorker>;
-  heartbeat(heartbeat: Heartbeat, options?: CallOptions): Promise<void>;
+  heartbeat(heartbeat: Heartbeat, options?: CallOptions): Promise<HeartbeatAnswer>;
   deregister(workerId: string, options?: CallOptions): Promise<void>;
+  /** Has a worker finish what it runs, and leave. */
+  drain(workerId: string, options?: CallOptions): Promise<HiveWorker>;
+  /** Takes a worker that is gone off the list. */
+  remove(workerId: string, options?: CallOptions): Promise<void>;
   workers(options?: CallOptions): Promise<HiveWorker[]>;
   worker(workerId: string, options?: CallOptions): Promise<HiveWorker>;
   /** The last ones, newest last. */
@@ -31,16 +36,18 @@ export interface HiveClient {
 }
 
 /** @throws WaggleError invalid_argument when the base URL cannot be used */
-export function createHiveClient(options: ClientOptions): HiveClient {
+export function createHiveClient(options: ClientOptions & { readonly token?: string | undefined }): HiveClient {
   const http = createHttp(options);
 
   return {
     register: (body, call) => http.json(hiveRoutes.register, { params: { id: body.worker_id }, body, ...call }),
-    heartbeat: async (body, call) => {
-      await http.text(hiveRoutes.heartbeat, { body, ...call });
-    },
+    heartbeat: (body, call) => http.json(hiveRoutes.heartbeat, { body, ...call }),
     deregister: async (id, call) => {
       await http.text(hiveRoutes.deregister, { params: { id }, ...call });
+    },
+    drain: (id, call) => http.json(hiveRoutes.drain, { params: { id }, ...call }),
+    remove: async (id, call) => {
+      await http.text(hiveRoutes.remove, { params: { id }, ...call });
     },
     workers: async (call) => (await http.json(hiveRoutes.workers, call)).workers,
     worker: (id, call) => http.json(hiveRoutes.worker, { params: { id }, ...call }),

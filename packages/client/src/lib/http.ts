@@ -43,7 +43,7 @@ export interface Http {
   open(route: AnyRoute, call: Call & { readonly signal: AbortSignal }): Promise<Response>;
 }
 
-export function createHttp(options: ClientOptions & { readonly token?: string }): Http {
+export function createHttp(options: ClientOptions & { readonly token?: string | undefined }): Http {
   const base = parseBaseUrl(options.baseUrl);
   const { fetch = globalThis.fetch, requestTimeoutMs = defaultRequestTimeoutMs } = options;
   const authorization: Record<string, string> =

@@ -1,11 +1,29 @@
 // Owns what passes between worker and hive.
 import { z } from "zod";
 import { maxModelNameChars, ModelStateSchema } from "./models.ts";
+import { WorkerLoadSchema } from "./worker-load.ts";
 import { BackendNameSchema, WorkerStateSchema } from "./worker.ts";
 
-/** A worker is stale after this many missed heartbeat intervals, and gone after `goneAfterIntervals`. */
-export const staleAfterIntervals = 3;
-export const goneAfterIntervals = 6;
+/** So many missed heartbeats in a row, and a worker counts as gone. */
+const missedUntilGone = 3;
+/** How late a heartbeat may be before it counts as missed: workers spread them, and networks take their time. */
+const graceShare = 0.3;
+const leastGraceMs = 500;
+
+const graceMs = (intervalMs: number): number => Math.max(leastGraceMs, graceShare * intervalMs);
+
+/** Milliseconds without a sign of life after which a worker is stale: one heartbeat is missing. */
+export function staleAfterMs(intervalMs: number): number {
+  return intervalMs + graceMs(intervalMs);
+}
+
+/** The same until it is gone: three are missing; of a heartbeat every 5 s, after 16.5 s. */
+export function goneAfterMs(intervalMs: number): number {
+  return missedUntilGone * intervalMs + graceMs(intervalMs);
+}
+
+/** How long a gone worker stays listed, unless somebody removes it. */
+export const goneKeptMs = 86_400_000;
 
 export const WorkerIdSchema = z
   .string()
@@ -28,6 +46,11 @@ function hasCredentials(text: string): boolean {
 /** A worker that has more leaves the rest out: every worker's list stands in the hive's snapshot. */
 export const heartbeatModelsLimit = 32;
 
+export const HiveCommandSchema = z
+  .enum(["drain"])
+  .describe("drain: take no new jobs, finish those that run, and leave; as on SIGTERM.");
+export type HiveCommand = z.infer<typeof HiveCommandSchema>;
+
 const workerShape = {
   url: WorkerUrlSchema,
   model: z.string().max(256),
@@ -41,6 +64,7 @@ const workerShape = {
     .max(heartbeatModelsLimit)
     .optional()
     .describe("What it serves, where that is more than one model; the first of them where there are more."),
+  obeys: z.array(HiveCommandSchema).max(8).optional().describe("What the hive may tell it to do; absent: nothing."),
 };
 
 /** `PUT /v1/workers/:id`. */
@@ -62,11 +86,20 @@ export const HeartbeatSchema = z
     health_status: z.enum(["healthy", "degraded", "unhealthy"]),
     seq: z.int().nonnegative().describe("Counts this worker process's heartbeats from 0."),
     tokens_per_second: z.number().nonnegative().optional().describe("Generated since the last heartbeat."),
+    load: WorkerLoadSchema.optional(),
   })
   .meta({ id: "Heartbeat" });
 export type Heartbeat = z.infer<typeof HeartbeatSchema>;
 
-export const LivenessStateSchema = z.enum(["alive", "stale", "gone"]);
+/** What the hive answers to a heartbeat. */
+export const HeartbeatAnswerSchema = z
+  .object({ command: HiveCommandSchema.optional().describe("What an operator wants of the worker, until it is done.") })
+  .meta({ id: "HeartbeatAnswer" });
+export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswerSchema>;
+
+export const LivenessStateSchema = z
+  .enum(["alive", "stale", "gone"])
+  .describe("stale: one heartbeat is missing; gone: three are.");
 export type LivenessState = z.infer<typeof LivenessStateSchema>;
 
 export const HiveWorkerSchema = z
@@ -80,6 +113,7 @@ export const HiveWorkerSchema = z
     last_seen_at: z.iso.datetime().describe("Of the last heartbeat or registration."),
     heartbeats: z.int().nonnegative(),
     last_heartbeat: HeartbeatSchema.optional(),
+    command: HiveCommandSchema.optional().describe("Asked of it by an operator, and not yet begun."),
   })
   .meta({ id: "HiveWorker" });
 export type HiveWorker = z.infer<typeof HiveWorkerSchema>;
@@ -116,6 +150,7 @@ export const HiveEventSchema = z
       at: z.iso.datetime(),
       workers: z.array(HiveWorkerSchema),
       fleet: HiveFleetSchema.optional().describe("Absent where the hive looks at no fleet."),
+      faults: z.boolean().optional().describe("The hive was started with --faults and can be told to misbehave."),
     }),
     z.object({ type: z.literal("fleet"), at: z.iso.datetime(), fleet: HiveFleetSchema }),
     z.object({ type: z.literal("registered"), at: z.iso.datetime(), worker: HiveWorkerSchema }),
@@ -127,14 +162,21 @@ export const HiveEventSchema = z
       liveness: LivenessStateSchema,
       was: LivenessStateSchema,
     }),
+    z.object({
+      type: z.literal("command"),
+      at: z.iso.datetime(),
+      worker_id: z.string(),
+      command: HiveCommandSchema,
+    }),
     z.object({ type: z.literal("deregistered"), at: z.iso.datetime(), worker_id: z.string() }),
+    z.object({ type: z.literal("removed"), at: z.iso.datetime(), worker_id: z.string() }),
     z.object({ type: z.literal("forgotten"), at: z.iso.datetime(), worker_id: z.string() }),
   ])
   .meta({ id: "HiveEvent" });
 export type HiveEvent = z.infer<typeof HiveEventSchema>;
 
 /**
- * `PUT /v1/faults`: what the mock hive does to workers' requests from now on. `refuse` destroys the connection before reading, `drop`
+ * `PUT /v1/faults`: what a hive that was started with `--faults` does to workers' requests from now on. `refuse` destroys the connection before reading, `drop`
  * reads the request and never answers until the client gives up, `delay` waits `delay_ms` first, `500` answers with an internal error,
  * `forget` empties the registry once (each worker's next heartbeat gets 404) and then behaves.
  */

@@ -6,6 +6,7 @@ import { StreamEventSchema } from "./events.ts";
 import { GenerateRequestSchema } from "./generate.ts";
 import {
   FaultSchema,
+  HeartbeatAnswerSchema,
   HeartbeatSchema,
   HeartbeatsSchema,
   HiveEventSchema,
@@ -203,7 +204,8 @@ export const hiveRoutes = {
     path: "/v1/heartbeat",
     summary: "A worker is alive. 404 when the hive does not know it: register again.",
     request: HeartbeatSchema,
-    status: 204,
+    status: 200,
+    response: HeartbeatAnswerSchema,
     errors: ["invalid_argument", "not_found", "payload_too_large"],
   },
   deregister: {
@@ -229,6 +231,21 @@ export const hiveRoutes = {
     response: HiveWorkerSchema,
     errors: ["not_found"],
   },
+  drain: {
+    method: "post",
+    path: "/v1/workers/:id/drain",
+    summary: "Have a worker take no new jobs, finish those that run, and leave. It is told with its next heartbeat.",
+    status: 202,
+    response: HiveWorkerSchema,
+    errors: ["forbidden", "not_found", "conflict"],
+  },
+  remove: {
+    method: "post",
+    path: "/v1/workers/:id/remove",
+    summary: "Take a worker that is gone off the list.",
+    status: 204,
+    errors: ["forbidden", "not_found", "conflict"],
+  },
   heartbeats: {
     method: "get",
     path: "/v1/heartbeats",
@@ -249,19 +266,19 @@ export const hiveRoutes = {
   getFault: {
     method: "get",
     path: "/v1/faults",
-    summary: "The fault in force.",
+    summary: "The fault in force, of a hive with --faults.",
     status: 200,
     response: FaultSchema,
-    errors: [],
+    errors: ["not_found"],
   },
   setFault: {
     method: "put",
     path: "/v1/faults",
-    summary: "Misbehave towards workers from now on: refuse, delay, drop, 500, forget, none.",
+    summary: "Misbehave towards workers from now on: refuse, delay, drop, 500, forget, none. Of a hive with --faults.",
     request: FaultSchema,
     status: 200,
     response: FaultSchema,
-    errors: ["invalid_argument"],
+    errors: ["invalid_argument", "forbidden", "not_found"],
   },
   livez: {
     method: "get",

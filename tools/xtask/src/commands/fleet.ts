@@ -28,7 +28,7 @@ export function addDev(program: Program): void {
     .option("--hive-port <n>", "the hive's port; 0 picks a free one", "7700")
     .argument("[worker-flags...]", "after --: flags for the worker, such as --model x.gguf --slots 4")
     .action((workerFlags: readonly string[], flags: Flags) =>
-      run(flags, [{ name: "worker", flags: ["--heartbeat-interval", "5s", ...workerFlags] }], ([url = ""], hiveUrl) => {
+      run(flags, [{ name: "worker", flags: workerFlags }], ([url = ""], hiveUrl) => {
         process.stdout.write(`  ${url}/status shows how the worker is\n\n`);
         process.stdout.write(curlLine(url));
         process.stdout.write(`  curl -N ${hiveUrl}/v1/heartbeats/stream\n\n`);

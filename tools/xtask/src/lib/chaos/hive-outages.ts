@@ -135,7 +135,10 @@ async function beats(hive: HiveClient): Promise<void> {
 }
 
 async function startHive(stage: Stage, port: string): Promise<Hive> {
-  const daemon = await startDaemon(stage.groups, { name: "hive", flags: ["--port", port, "--log-format", "json"] });
+  const daemon = await startDaemon(stage.groups, {
+    name: "hive",
+    flags: ["--faults", "--port", port, "--log-format", "json"],
+  });
   const { url } = await daemon.line("listening");
   await stage.leftovers.observe([daemon.pid]);
   return { daemon, client: createHiveClient({ baseUrl: url }), port: new URL(url).port };

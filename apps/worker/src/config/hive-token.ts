@@ -1,0 +1,26 @@
+// Owns where the token comes from that the worker shows to its hive: a variable or a file, never a flag.
+import { TokenFileError, parseToken } from "@waggle/front";
+import type { Machine } from "./machine.ts";
+
+export const hiveTokenVariable = "WAGGLE_HIVE_TOKEN";
+
+/**
+ * The token, if there is one. The file holds it as its only word.
+ * @throws TokenFileError with a sentence that names the variable or the file, and never shows a token
+ */
+export function hiveToken(
+  sources: { readonly variable: string | undefined; readonly path: string | undefined },
+  { readText }: Pick<Machine, "readText">,
+): string | undefined {
+  const { variable, path } = sources;
+  if (variable !== undefined && path !== undefined) {
+    throw new TokenFileError(`Cannot use --hive-token-file with ${hiveTokenVariable}: only one of them can be meant.`);
+  }
+  const source = path === undefined ? `the variable ${hiveTokenVariable}` : `--hive-token-file ${path}`;
+  try {
+    const text = path === undefined ? variable : readText(path);
+    return text === undefined ? undefined : parseToken(text.trim()).token;
+  } catch (error) {
+    throw new TokenFileError(`Cannot use ${source}: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}

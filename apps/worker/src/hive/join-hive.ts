@@ -1,0 +1,50 @@
+// Owns how the worker stands to its hive: what it is told of it in the settings, and which of the hive's commands it obeys.
+import { createHiveClient } from "@waggle/client";
+import { isLoopback } from "@waggle/daemon";
+import type { HiveCommand } from "@waggle/protocol";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { WorkerConfig } from "../config.ts";
+import type { Report } from "../report.ts";
+import { startReporter } from "./reporter.ts";
+import type { Reporter } from "./reporter.ts";
+
+export interface JoinHiveOptions {
+  readonly config: Pick<WorkerConfig, "hiveUrl" | "hiveToken" | "hiveTimeoutMs" | "heartbeatIntervalMs" | "workerId">;
+  readonly report: Pick<Report, "registration" | "heartbeats">;
+  readonly log: Logger;
+  readonly metrics: Pick<WorkerMetrics, "heartbeats">;
+  /** The hive's operator wants the worker to finish what runs, and to leave. */
+  readonly onDrain: () => void;
+}
+
+/** Undefined without a hive. */
+export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOptions): Reporter | undefined {
+  const { hiveUrl, hiveToken, workerId } = config;
+  if (hiveUrl === undefined) return undefined;
+  const obeyed = commandsObeyed(hiveUrl, hiveToken);
+  const obeys = obeyed.length === 0 ? {} : { obeys: [...obeyed] };
+  const heartbeat = report.heartbeats();
+  return startReporter({
+    hive: createHiveClient({ baseUrl: hiveUrl, requestTimeoutMs: config.hiveTimeoutMs, token: hiveToken }),
+    workerId,
+    intervalMs: config.heartbeatIntervalMs,
+    log,
+    registration: () => ({ ...report.registration(), ...obeys }),
+    heartbeat: (seq) => ({ ...heartbeat(seq), ...obeys }),
+    onHeartbeat: (outcome) => metrics.heartbeats.inc({ outcome }),
+    onCommand(command) {
+      if (!obeyed.includes(command)) {
+        log.warn({ worker: workerId, command }, "hive_command_ignored: it shows the hive no token");
+        return;
+      }
+      log.info({ worker: workerId, command }, "hive_command");
+      onDrain();
+    },
+  });
+}
+
+/** A hive without a token, on another machine, takes requests from anybody there: it is told things, and obeyed in nothing. */
+export function commandsObeyed(hiveUrl: string, token: string | undefined): readonly HiveCommand[] {
+  const host = new URL(hiveUrl).hostname.replace(/^\[(.*)\]$/, "$1");
+  return token !== undefined || isLoopback(host) ? ["drain"] : [];
+}

@@ -1,0 +1,90 @@
+// Shows a hive that other machines reach: by its address and with a token, as its --help says, and a worker that is drained from there.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createHiveClient } from "@waggle/client";
+import { afterEach, describe, expect, it } from "vitest";
+import { killDaemons, runDaemon, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
+import { waitUntil } from "./support/wait.ts";
+
+afterEach(killDaemons);
+
+const token = "of-the-whole-fleet";
+/** How another machine would name this one; where there is no network, its own name for itself. */
+const address =
+  Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+
+describe("a hive on the network", () => {
+  it("does not start without a token", async () => {
+    const { code, stdout, stderr } = await runDaemon("hive", ["--port", "0", "--host", "0.0.0.0"]);
+    expect([code, stdout]).toEqual([64, ""]);
+    expect(stderr).toContain("Cannot use --host 0.0.0.0 without a token");
+  });
+
+  it("shows what a worker on another machine says, and drains it without cutting off what runs", async () => {
+    const env = { WAGGLE_HIVE_TOKEN: token };
+    const { url } = await spawnDaemon("hive", ["--port", "0", "--host", "0.0.0.0"], { env });
+    const baseUrl = `http://${address}:${new URL(url).port}`;
+    for (const [headers, status] of [
+      [{}, 401],
+      [{ authorization: "Bearer somebody-elses" }, 401],
+      [{ authorization: `Bearer ${token}` }, 200],
+    ] as const) {
+      expect((await fetch(`${baseUrl}/v1/workers`, { headers })).status).toBe(status);
+    }
+    expect((await fetch(baseUrl)).status).toBe(200);
+
+    const flags = ["--hive-url", baseUrl, "--worker-id", "w1", "--heartbeat-interval", "200ms"];
+    const worker = await spawnFakeWorker([...flags, "--fake-step-delay", "20ms"], { env });
+    const hive = createHiveClient({ baseUrl, token });
+    const { job_id: jobId } = await worker.client.createJob({
+      prompt: "once",
+      max_tokens: 60,
+      on_disconnect: "continue",
+    });
+    const stream = (async () => {
+      const events = [];
+      for await (const event of worker.client.streamJob(jobId)) events.push(event);
+      return events;
+    })();
+    await waitUntil(async () => {
+      const load = (await hive.workers())[0]?.last_heartbeat?.load;
+      return load?.itl !== undefined && load.clients?.[0]?.client === "local";
+    });
+    const [heartbeat] = await hive.heartbeats({ limit: 1 });
+    expect(heartbeat?.load).toMatchObject({ requests: { accepted: 1, refused: 0 }, engine: { starts: 1, deaths: 0 } });
+    expect(heartbeat?.load?.memory.worker_bytes).toBeGreaterThan(1_000_000);
+
+    expect((await hive.drain("w1")).command).toBe("drain");
+    expect((await stream).at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
+    expect(await worker.exited).toBe(0);
+    expect(await hive.workers()).toEqual([]);
+    expect(worker.log()).toContain("hive_command");
+    expect(worker.log()).not.toContain(token);
+  });
+
+  it("lets a token do what its file says, and reads the file again on SIGHUP", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "waggle-"));
+    const file = join(folder, "tokens");
+    await writeFile(file, "worker:of-a-worker\nscreen:of-a-screen monitor\n");
+    const hive = await spawnDaemon("hive", ["--port", "0", "--host", "0.0.0.0", "--api-token-file", file]);
+    const baseUrl = `http://${address}:${new URL(hive.url).port}`;
+    const env = { WAGGLE_HIVE_TOKEN: "of-a-worker" };
+    await spawnFakeWorker(["--hive-url", baseUrl, "--worker-id", "w1"], { env });
+    const screen = createHiveClient({ baseUrl, token: "of-a-screen" });
+    await waitUntil(async () => (await screen.workers()).length === 1);
+    await expect(screen.drain("w1")).rejects.toMatchObject({ code: "forbidden" });
+    const nosy = createHiveClient({ baseUrl, token: "of-a-worker" });
+    await expect(nosy.workers()).rejects.toMatchObject({ code: "forbidden" });
+    await writeFile(file, "worker:of-a-worker\nscreen:of-another-screen admin\n");
+    hive.signal("SIGHUP");
+    await hive.logged((line) => line["msg"] === "tokens_reloaded");
+    await expect(screen.workers()).rejects.toMatchObject({ code: "unauthenticated" });
+    expect(await createHiveClient({ baseUrl, token: "of-another-screen" }).drain("w1")).toMatchObject({
+      command: "drain",
+    });
+    await rm(folder, { recursive: true });
+  });
+});
