@@ -56,8 +56,9 @@ describe("parseConfig", () => {
     [
       ["--host", "0.0.0.0"],
       {},
-      "Cannot use --host 0.0.0.0 without a token: others could reach the hive. Set WAGGLE_HIVE",
+      "Cannot use --host 0.0.0.0 without a token: other machines could use it. Set WAGGLE_HIVE",
     ],
+    [["--allowed-host", "a"], {}, "Cannot use --allowed-host without a token: it lets others in under that name. Set"],
     [["--host", "a:80"], {}, "Cannot use --host a:80: must be a host name or an IP address, without a port"],
     [["--allowed-host", "a b"], {}, "Cannot use --allowed-host a b: must be host names without ports"],
     [["--allowed-origin", "x.example"], {}, "Cannot use --allowed-origin x.example: must be origins"],

@@ -161,17 +161,23 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Pa
 function withTokens(values: FlagValues, apiToken: string | undefined): HiveConfig {
   try {
     const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile });
-    if (apiTokens.length === 0 && !isLoopback(values.host)) {
-      throw new ConfigError(
-        `Cannot use --host ${values.host} without a token: others could reach the hive. ` +
-          `Set ${tokenVariable} or --api-token-file.`,
-      );
-    }
+    const problem = apiTokens.length > 0 ? undefined : problemWithoutToken(values);
+    if (problem !== undefined) throw new ConfigError(problem);
     return { ...values, apiToken, apiTokens };
   } catch (error) {
     if (error instanceof TokenFileError) throw new ConfigError(error.message, { cause: error });
     throw error;
   }
+}
+
+/** As worker and gateway have it. */
+function problemWithoutToken({ host, allowedHosts = [] }: FlagValues): string | undefined {
+  const setOne = `Set ${tokenVariable} or --api-token-file`;
+  if (!isLoopback(host)) {
+    return `Cannot use --host ${host} without a token: other machines could use it. ${setOne}, or drop --host to serve this machine only.`;
+  }
+  if (allowedHosts.length === 0) return undefined;
+  return `Cannot use --allowed-host without a token: it lets others in under that name. ${setOne}.`;
 }
 
 function isLoopback(host: string): boolean {

@@ -190,7 +190,7 @@ describe("the hive's process", () => {
     const [out, log] = await Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)]);
     expect(await exitOf(child)).toBe(64);
     expect(out).toBe("");
-    expect(log).toMatch(/^waggle-hive: Cannot use --host 0\.0\.0\.0 without a token: others could reach the hive/);
+    expect(log).toMatch(/^waggle-hive: Cannot use --host 0\.0\.0\.0 without a token: other machines could use it/);
   });
 
   it("has a bin that prints version and help", async () => {
