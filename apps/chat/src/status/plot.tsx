@@ -1,13 +1,16 @@
-// Owns one plot: figures over the last minutes, drawn by uPlot in the colours of the design system.
+// Owns one plot: figures over the last minutes, drawn by uPlot in the colours of the design system. Where there is nothing to draw it says
+// so, without axes: a time axis of no measurements would be made up.
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { schemeChanges } from "../parts/theme-switch.tsx";
+import "./plot.css";
+import { isQuiet } from "./series.ts";
 import type { Figure } from "./series.ts";
 
 const heightPx = 150;
-/** The scale begins here, so that a quiet worker's plot is flat and not empty. */
+/** The scale reaches at least so far. */
 const leastTop = 1;
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -22,11 +25,34 @@ export interface PlotLine {
 export interface PlotProps {
   readonly title: string;
   readonly unit: string;
+  /** Seconds since 1970. */
   readonly times: readonly number[];
   readonly lines: readonly PlotLine[];
+  /** What stands in place of a plot that would be empty. */
+  readonly empty?: string;
 }
 
-export function Plot({ title, unit, times, lines }: PlotProps): VNode {
+export function Plot({ title, unit, times, lines, empty = "No requests yet" }: PlotProps): VNode {
+  const quiet = times.length === 0 || isQuiet(lines.map(({ values }) => values));
+  return (
+    <figure class="card plot">
+      <figcaption class="spread">
+        <h2>{title}</h2>
+        <span class="row small">
+          {lines.map(({ label, colour, values }, i) => (
+            <span class="legend numbers" key={label}>
+              {!quiet && <span class={`swatch ${colour}`} aria-hidden="true" />}
+              {[label, show(values.at(-1)), i === lines.length - 1 ? unit : ""].join(" ").trim()}
+            </span>
+          ))}
+        </span>
+      </figcaption>
+      {quiet ? <p class="plot-area quiet muted small">{empty}</p> : <Area times={times} lines={lines} />}
+    </figure>
+  );
+}
+
+function Area({ times, lines }: Pick<PlotProps, "times" | "lines">): VNode {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot>(undefined);
   const scheme = schemeChanges.value;
@@ -47,24 +73,7 @@ export function Plot({ title, unit, times, lines }: PlotProps): VNode {
     plot.current?.setData([[...times], ...lines.map(({ values }) => values.map((value) => value ?? null))]);
   }, [times, scheme]);
 
-  return (
-    <figure class="card plot">
-      <figcaption class="spread">
-        <h2>{title}</h2>
-        <span class="row small">
-          {lines.map(({ label, colour, values }, i) => (
-            <span class="legend numbers" key={label}>
-              <span class={`swatch ${colour}`} aria-hidden="true" />
-              {[label, show(values.findLast((value) => value !== undefined)), i === lines.length - 1 ? unit : ""]
-                .join(" ")
-                .trim()}
-            </span>
-          ))}
-        </span>
-      </figcaption>
-      <div ref={place} class="plot-area" aria-hidden="true" />
-    </figure>
-  );
+  return <div ref={place} class="plot-area" aria-hidden="true" />;
 }
 
 function optionsFor(target: HTMLElement, lines: readonly PlotLine[]): UPlot.Options {
@@ -83,14 +92,19 @@ function optionsFor(target: HTMLElement, lines: readonly PlotLine[]): UPlot.Opti
     ],
     series: [
       {},
-      ...lines.map(({ colour }) => ({
-        stroke: colourOf(target, colour),
-        width: 2,
-        spanGaps: true,
-        points: { show: false },
-      })),
+      ...lines.map(({ colour }) => {
+        const stroke = colourOf(target, colour);
+        return { stroke, width: 2, points: { show: true, size: 4, stroke, fill: stroke, filter: lonely } };
+      }),
     ],
   };
+}
+
+/** Figures with none on either side: no line goes through them. */
+function lonely(plot: UPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  const none = (i: number): boolean => (values[i] ?? null) === null;
+  return [...values.keys()].filter((i) => !none(i) && none(i - 1) && none(i + 1));
 }
 
 /** A canvas knows no variables and no classes, so an element that does is asked. */

@@ -1,6 +1,6 @@
 // Shows that scrapes are read as they stand, and that quantiles come out of the buckets' growth.
 import { expect, it } from "vitest";
-import { growth, parseScrape, quantile, total } from "./prometheus.ts";
+import { growth, labelled, parseScrape, quantile, total } from "./prometheus.ts";
 
 const text = (counts: readonly [number, number, number]): string =>
   `# HELP waggle_x Something.\n# TYPE waggle_x histogram\n` +
@@ -43,4 +43,14 @@ it("puts the models of a worker together", () => {
   // One that has left, and one that has begun anew, take nothing away from the others.
   expect(growth("waggle_n_total", before, parseScrape(scrape(12, undefined)))).toBe(2);
   expect(growth("waggle_n_total", before, parseScrape(scrape(12, 1)))).toBe(2);
+});
+
+it("tells by a label, whatever stands in it and beside it", () => {
+  const scrape = parseScrape(
+    'waggle_x{model="a b",reason="one"} 1\nwaggle_x{reason="two",model="a b"} 2\nwaggle_x{model="with \\"quotes\\""} 4\nwaggle_x 8\n',
+  );
+  expect([...labelled("waggle_x", "model", scrape)]).toEqual([
+    ["a b", 3],
+    ['with "quotes"', 4],
+  ]);
 });

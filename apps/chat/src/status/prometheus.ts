@@ -19,6 +19,19 @@ export function total(name: string, scrape: Scrape): number | undefined {
   return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
 }
 
+/** By the value of a label: of each model, say. */
+export function labelled(name: string, label: string, scrape: Scrape): ReadonlyMap<string, number> {
+  const values = new Map<string, number>();
+  for (const key of keysOf(name, scrape)) {
+    const value = new RegExp(`[{,]${label}="((?:[^"\\\\]|\\\\.)*)"`).exec(key)?.[1];
+    if (value === undefined) continue;
+    // As the format writes quotes, backslashes and ends of lines.
+    const plain = value.replace(/\\(.)/g, (_, escaped: string) => (escaped === "n" ? "\n" : escaped));
+    values.set(plain, (values.get(plain) ?? 0) + (scrape.get(key) ?? 0));
+  }
+  return values;
+}
+
 /** Of counters, all that bear the name together. One that went back has begun anew, and has not grown. */
 export function growth(name: string, before: Scrape, after: Scrape): number {
   return keysOf(name, after).reduce((sum, key) => sum + grown(key, before, after), 0);

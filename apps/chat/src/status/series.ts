@@ -1,9 +1,18 @@
 // Owns what the plots show: figures over time, out of scrapes. Pure.
 import { growth, quantile, total } from "./prometheus.ts";
-import type { TimedScrape } from "./watch-worker.ts";
+import type { Scrape } from "./prometheus.ts";
+
+export interface TimedScrape {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly values: Scrape;
+}
 
 /** Latencies are told over a window: within two seconds there may be one request, or none. */
 const latencyWindowMs = 30_000;
+
+/** Two scrapes that lie further apart have nothing to do with each other: nobody looked, or the worker was gone. */
+const longestGapMs = 10_000;
 
 export type Figure = number | undefined;
 
@@ -26,7 +35,7 @@ export interface StatusSeries {
 export function seriesOf(scrapes: readonly TimedScrape[]): StatusSeries {
   const pairs = scrapes.slice(1).map((after, i) => ({ before: scrapes[i] ?? after, after }));
   const each = (figure: (before: TimedScrape, after: TimedScrape) => Figure): Figure[] =>
-    pairs.map(({ before, after }) => figure(before, after));
+    pairs.map(({ before, after }) => (after.at - before.at > longestGapMs ? undefined : figure(before, after)));
   const latency = (histogram: string, q: number): Figure[] =>
     pairs.map(({ after }) => {
       const start = scrapes.find(({ at }) => at >= after.at - latencyWindowMs) ?? after;
@@ -52,4 +61,9 @@ export function seriesOf(scrapes: readonly TimedScrape[]): StatusSeries {
     stepP50: latency("waggle_step_seconds", 0.5),
     stepP95: latency("waggle_step_seconds", 0.95),
   };
+}
+
+/** Whether there is nothing to draw: no figures, or none but zeros. */
+export function isQuiet(lines: readonly (readonly Figure[])[]): boolean {
+  return lines.every((values) => values.every((value) => (value ?? 0) === 0));
 }

@@ -1,0 +1,46 @@
+// Owns which figures over time the page shows.
+import { useComputed } from "@preact/signals";
+import type { VNode } from "preact";
+import { workerFigures } from "./figures.ts";
+import { Plot } from "./plot.tsx";
+import { seriesOf } from "./series.ts";
+import type { Figure } from "./series.ts";
+import type { WorkerWatch } from "./watch-worker.ts";
+
+export function Plots({ watch }: { readonly watch: WorkerWatch }): VNode {
+  const series = useComputed(() => seriesOf(watch.scrapes.value));
+  const figures = series.value;
+  const { times } = figures;
+  const last = watch.scrapes.value.at(-1);
+  const fresh = last === undefined || workerFigures(last.values).accepted === 0;
+  const shared = { times, empty: fresh ? "No requests yet" : "No requests since this page was opened" };
+  return (
+    <section class="plots" aria-label="The last minutes">
+      <Plot title="Throughput" unit="tokens/s" {...shared} lines={one(figures.tokensPerSecond)} />
+      <Plot title="Batch width" unit="rows per pass" {...shared} lines={one(figures.batchWidth)} />
+      <Plot
+        title="Slots and queue"
+        unit=""
+        {...shared}
+        lines={[
+          { label: "busy", colour: "line-a", values: figures.slotsBusy },
+          { label: "waiting", colour: "line-b", values: figures.queueDepth },
+        ]}
+      />
+      <Plot title="Time to first token" unit="ms" {...shared} lines={two(figures.ttftP50, figures.ttftP95)} />
+      <Plot title="Inter-token latency" unit="ms" {...shared} lines={two(figures.itlP50, figures.itlP95)} />
+      <Plot title="Forward pass" unit="ms" {...shared} lines={two(figures.stepP50, figures.stepP95)} />
+    </section>
+  );
+}
+
+function one(values: readonly Figure[]) {
+  return [{ label: "", colour: "line-a" as const, values }];
+}
+
+function two(p50: readonly Figure[], p95: readonly Figure[]) {
+  return [
+    { label: "p50", colour: "line-a" as const, values: p50 },
+    { label: "p95", colour: "line-b" as const, values: p95 },
+  ];
+}

@@ -1,0 +1,160 @@
+// Shows what an operator sees on the status page: jobs and how to end one, the log, figures, and that a worker that is gone looks gone.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { launchBrowser, visit } from "./support/browser.ts";
+import { inspectPage } from "./support/inspect-page.ts";
+
+const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
+let browser: Browser;
+let folder: string;
+/** One for all tests but the last, in their order: nothing has happened on it before the first one. */
+let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  worker = await spawnFakeWorker(slow);
+  folder = await mkdtemp(join(tmpdir(), "waggle-status-"));
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+  await rm(folder, { recursive: true });
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+});
+
+async function submit(url: string, body: object, token?: string): Promise<void> {
+  const response = await fetch(`${url}/v1/jobs`, {
+    method: "POST",
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    body: JSON.stringify({ prompt: "go on [eog:4000]", on_disconnect: "continue", max_tokens: 4_000, ...body }),
+  });
+  expect(response.status).toBe(202);
+}
+
+async function giveToken(page: Page, token: string): Promise<void> {
+  await page.locator("input[name=token]").fill(token);
+  await page.getByRole("button", { name: "Continue" }).click();
+}
+
+it("is empty where nothing has happened: no plot, and no axis with times that nobody measured", async () => {
+  const { url } = worker;
+  const { page, complaints } = await visit(browser, `${url}/status`);
+  await page.getByText("0 of 1 busy").waitFor();
+  const quiet = page.locator(".plot").getByText("No requests yet");
+  await quiet.nth(5).waitFor();
+  // Also once there have been scrapes, which count nothing.
+  await page.waitForResponse((response) => response.url().endsWith("/metrics"));
+  await page.waitForResponse((response) => response.url().endsWith("/metrics"));
+  expect(await quiet.count()).toBe(6);
+  expect(await page.locator("canvas").count()).toBe(0);
+  await page.getByText("No jobs are running or waiting.").waitFor();
+  for (const name of ["Queue", "Memory", "Engine and cache", "Models", "Log"])
+    await page.getByRole("heading", { name, exact: true }).waitFor();
+  expect(complaints).toEqual([]);
+});
+
+it("lists the jobs that run and wait, and ends one after asking once", async () => {
+  const { url } = worker;
+  await submit(url, { job_id: "long-story", session_id: "evening" });
+  await submit(url, { job_id: "next-story" });
+  const { page, complaints } = await visit(browser, `${url}/status`);
+  const running = page.locator("[data-job=long-story]");
+  await running.getByText("answering").waitFor();
+  await running.getByText("session evening").waitFor();
+  await page.locator("[data-job=next-story]").getByText("waiting, next").waitFor();
+  await page.getByText("1 running, 1 waiting").waitFor();
+  // The plots begin to have something to show.
+  await page.locator(".plot canvas").first().waitFor();
+
+  const first = page.getByRole("button", { name: "Cancel job long-story" });
+  await first.click();
+  await running.getByRole("button", { name: "No" }).click();
+  await first.click();
+  await running.getByRole("button", { name: "Yes, cancel" }).click();
+  await running.waitFor({ state: "detached" });
+  expect(await (await fetch(`${url}/v1/jobs/long-story`)).json()).toMatchObject({ state: "cancelled" });
+  await page.locator("[data-job=next-story]").getByText("answering").waitFor();
+  await fetch(`${url}/v1/jobs/next-story`, { method: "DELETE" });
+  expect(complaints).toEqual([]);
+});
+
+it("shows the log, filtered, and still while it is paused", async () => {
+  const { url } = worker;
+  const { page } = await visit(browser, `${url}/status`);
+  const lines = page.getByLabel("Log lines, oldest first");
+  await lines.getByText("worker_state").first().waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await submit(url, { job_id: "j" });
+  await page.locator("[data-job=j]").waitFor();
+  expect(await lines.getByText("job=j ").count()).toBe(0);
+  await page.getByRole("button", { name: "Paused" }).click();
+  await lines.getByText("job=j ").first().waitFor();
+  await page.getByLabel("Filter the log").fill("job=j ");
+  await lines.getByText("worker_state").first().waitFor({ state: "detached" });
+  expect(await lines.locator("li").filter({ hasNotText: "job=j " }).count()).toBe(0);
+  await page.getByLabel("Least level").selectOption("error");
+  await page.getByText("No line matches.").waitFor();
+});
+
+it("looks gone when the worker is gone, and comes back with it", async () => {
+  await fetch(`${worker.url}/v1/jobs/j`, { method: "DELETE" });
+  await submit(worker.url, { job_id: "last" });
+  const { page } = await visit(browser, `${worker.url}/status`, { viewport: { width: 390, height: 800 } });
+  await page.locator("[data-job=last]").getByText("answering").waitFor();
+  await page.locator(".plot canvas").first().waitFor();
+  worker.signal("SIGKILL");
+  await worker.exited;
+  const notice = page.getByRole("alert").filter({ hasText: /Offline\. Last seen at \d\d:\d\d:\d\d\./ });
+  await notice.waitFor();
+  await page.locator(".badge").filter({ hasText: "offline" }).waitFor();
+  expect(await page.getByRole("button", { name: "Cancel job last" }).isDisabled()).toBe(true);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  }
+  // Nothing is drawn on: what was measured stays as it is.
+  const plots = (): Promise<string[]> =>
+    page.locator(".plot canvas").evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).toDataURL()));
+  const before = await plots();
+  await page.waitForEvent("requestfailed");
+  await page.waitForEvent("requestfailed");
+  expect(await plots()).toEqual(before);
+
+  await spawnDaemon("worker", ["--local-mode", "--backend", "fake", "--port", new URL(worker.url).port]);
+  await notice.waitFor({ state: "detached" });
+  await page.getByText("No jobs are running or waiting.").waitFor();
+  await page.getByLabel("Log lines, oldest first").getByText("listening").first().waitFor();
+});
+
+it("shows each token what it may see", async () => {
+  const tokens = join(folder, "tokens");
+  await writeFile(tokens, "root:root-token admin\nalice:alice-token\nbob:bob-token\n", { mode: 0o600 });
+  const args = ["--backend", "fake", "--port", "0", "--api-token-file", tokens, ...slow];
+  const guarded = await spawnDaemon("worker", args);
+  await guarded.line("ready");
+  await submit(guarded.url, { job_id: "of-alice" }, "alice-token");
+  await submit(guarded.url, { job_id: "of-bob" }, "bob-token");
+
+  const plain = await visit(browser, `${guarded.url}/status`);
+  await giveToken(plain.page, "bob-token");
+  await plain.page.locator("[data-job=of-bob]").waitFor();
+  await plain.page.getByText("The log is shown to an API token that is marked admin.").waitFor();
+  expect(await plain.page.locator("[data-job]").count()).toBe(1);
+
+  const { page } = await visit(browser, `${guarded.url}/status`);
+  await giveToken(page, "root-token");
+  await page.getByLabel("Log lines, oldest first").getByText("listening").first().waitFor();
+  const job = page.locator("[data-job=of-alice]");
+  await job.getByText("alice", { exact: true }).waitFor();
+  await page.locator("[data-job=of-bob]").getByText("bob", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Cancel job of-alice" }).click();
+  await job.getByRole("button", { name: "Yes, cancel" }).click();
+  await job.waitFor({ state: "detached" });
+  const ended = await fetch(`${guarded.url}/v1/jobs/of-alice`, { headers: { authorization: "Bearer alice-token" } });
+  expect(await ended.json()).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
+});
