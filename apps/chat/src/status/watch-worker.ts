@@ -154,6 +154,10 @@ export function watchWorker(api: Api): WorkerWatch {
     }
   }
 
+  // Another token may read what the last one could not.
+  api.tokenAsked.subscribe((asked) => {
+    if (asked === "no" && log.peek() === "refused") log.value = [];
+  });
   void askForEver();
   return {
     info,
