@@ -17,7 +17,7 @@ export function Plots({ watch }: { readonly watch: WorkerWatch }): VNode {
   return (
     <section class="plots" aria-label="The last minutes">
       <Plot title="Throughput" unit="tokens/s" {...shared} lines={one(figures.tokensPerSecond)} />
-      <Plot title="Batch width" unit="rows per pass" {...shared} lines={one(figures.batchWidth)} />
+      <Plot title="Batch width" unit="rows per step" {...shared} lines={one(figures.batchWidth)} />
       <Plot
         title="Slots and queue"
         unit=""
