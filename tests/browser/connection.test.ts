@@ -84,7 +84,7 @@ it("loses nothing while the page is away: the worker goes on, and the page catch
   await again.lastAnswer.getByText(/^61 tokens/).waitFor();
 });
 
-it("shows an answer as broken when its worker is killed, and Retry works when it is back", async () => {
+it("shows an answer as broken when its worker is killed, and has it continued when it is back", async () => {
   const worker = await spawnFakeWorker(slow);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
@@ -98,8 +98,13 @@ it("shows an answer as broken when its worker is killed, and Retry works when it
   expect(await chat.text()).toContain(said);
   await spawnFakeWorker(["--port", new URL(worker.url).port]);
   await page.getByRole("button", { name: "Retry" }).click();
+  await page.getByText("The worker was restarted while it answered. What you see is what had arrived.").waitFor();
+  expect(await chat.text()).toContain(said);
+  await page.getByRole("button", { name: "Continue" }).click();
   await chat.phase("done");
-  await chat.lastAnswer.getByText(/^91 tokens/).waitFor();
+  expect(await chat.text()).toContain(said);
+  expect((await chat.text()).length).toBeGreaterThan(said.length);
+  await chat.lastAnswer.getByText("continued").waitFor();
   expect(await page.getByRole("alert").count()).toBe(0);
   expect(await chat.answers.count()).toBe(1);
 });

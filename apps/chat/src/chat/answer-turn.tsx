@@ -1,5 +1,6 @@
 // Owns how an answer is shown: what is being waited for, its text, its figures, and what went wrong with it.
 import type { ModelStatus } from "@waggle/protocol";
+import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useContext } from "preact/hooks";
 import { arrivalWords } from "../models/model-words.ts";
@@ -9,23 +10,46 @@ import { Markdown } from "../parts/markdown.tsx";
 import { percent } from "../parts/percent.ts";
 import { ProblemNotice } from "../parts/problem-notice.tsx";
 import type { Advice } from "../wire/advice.ts";
+import { ContinueButton, RecoveryButtons, RegenerateButton } from "./answer-actions.tsx";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
+import { BranchSwitch } from "./branch-switch.tsx";
+import type { Chat } from "./chat.ts";
 import type { ModelChoice } from "./model-choice.ts";
 import { PageActionsContext } from "./page-actions.ts";
+import { TurnEditor } from "./turn-editor.tsx";
 import { describeLine, milliseconds, rate } from "./words.ts";
 
 export interface AnswerTurnProps {
   readonly answer: Answer;
-  readonly isLast: boolean;
+  /** Ids of the answers in its place, itself included. */
+  readonly siblings: readonly string[];
   readonly choice: ModelChoice;
-  readonly onRetry: (answerId: string) => void;
+  readonly chat: Chat;
 }
 
-export function AnswerTurn({ answer, isLast, choice, onRetry }: AnswerTurnProps): VNode {
+export function AnswerTurn({ answer, siblings, choice, chat }: AnswerTurnProps): VNode {
   const live = isLive(answer);
+  const editing = useSignal(false);
+  if (editing.value) {
+    return (
+      <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
+        <TurnEditor
+          text={answer.text}
+          label="Edit the answer"
+          action="Save"
+          enterSaves={false}
+          onSave={(text) => {
+            editing.value = false;
+            chat.edit(answer.id, text);
+          }}
+          onCancel={() => (editing.value = false)}
+        />
+      </li>
+    );
+  }
   return (
-    <li class="turn answer" data-phase={answer.phase}>
+    <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
       <h3 class="visually-hidden">Answer</h3>
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out, because the context is full: ${answer.leftOut}.`}</p>
@@ -43,15 +67,30 @@ export function AnswerTurn({ answer, isLast, choice, onRetry }: AnswerTurnProps)
           problem={answer.problem}
           actions={({ remedy }) => (
             <>
-              <RetryButton answer={answer} onRetry={onRetry} named />
+              <RecoveryButtons answer={answer} chat={chat} />
               {remedy !== undefined && <RemedyButton remedy={remedy} />}
             </>
           )}
         />
       )}
       <div class="turn-tools">
-        {!live && answer.text !== "" && <CopyButton text={answer.text} label="Copy answer" />}
-        {!live && isLast && answer.problem === undefined && <RetryButton answer={answer} onRetry={onRetry} />}
+        <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />
+        {!live && answer.text !== "" && (
+          <>
+            <CopyButton text={answer.text} label="Copy answer" />
+            <button
+              type="button"
+              class="button icon tiny quiet"
+              aria-label="Edit answer"
+              title="Edit answer"
+              onClick={() => (editing.value = true)}
+            >
+              <Icon name="edit" />
+            </button>
+          </>
+        )}
+        {answer.problem === undefined && <RegenerateButton answer={answer} chat={chat} />}
+        <ContinueButton answer={answer} chat={chat} />
         <Figures answer={answer} />
       </div>
     </li>
@@ -98,36 +137,17 @@ function waitingWords(answer: Answer, model: ModelStatus | undefined): string | 
 
 function Figures({ answer }: { readonly answer: Answer }): VNode | null {
   const figures = [
+    answer.edited === true ? "Edited" : undefined,
     answer.phase === "stopped" ? "Stopped" : undefined,
     answer.cutShort === true ? "Cut off at max tokens" : undefined,
     answer.tokens > 0 ? `${answer.tokens} ${answer.tokens === 1 ? "token" : "tokens"}` : undefined,
+    answer.continuedAfter === undefined ? undefined : "continued",
     answer.tokensPerSecond === undefined ? undefined : `${rate(answer.tokensPerSecond)} tokens/s`,
     answer.ttftMs === undefined ? undefined : `first token after ${milliseconds(answer.ttftMs)}`,
     answer.tokens > 0 ? answer.model : undefined,
   ].filter((figure) => figure !== undefined);
   if (figures.length === 0) return null;
   return <span class="figures small muted numbers">{figures.join(" · ")}</span>;
-}
-
-interface RetryProps {
-  readonly answer: Answer;
-  readonly onRetry: (answerId: string) => void;
-  readonly named?: boolean;
-}
-
-function RetryButton({ answer, onRetry, named = false }: RetryProps): VNode {
-  return (
-    <button
-      type="button"
-      class={named ? "button tiny" : "button icon tiny quiet"}
-      aria-label={named ? undefined : "Regenerate"}
-      title={named ? undefined : "Regenerate"}
-      onClick={() => onRetry(answer.id)}
-    >
-      <Icon name="retry" />
-      {named && "Retry"}
-    </button>
-  );
 }
 
 function RemedyButton({ remedy }: { readonly remedy: NonNullable<Advice["remedy"]> }): VNode {

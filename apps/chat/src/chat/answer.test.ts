@@ -1,7 +1,7 @@
 // Shows what each event does to an answer, and above all what it does not do.
 import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { applyEvent, broken, newAnswer, revived, stopped, withReconnecting } from "./answer.ts";
+import { applyEvent, broken, canContinue, continued, newAnswer, revived, stopped, withReconnecting } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 
 const start = newAnswer("turn-1", "job-1", 1_000);
@@ -103,6 +103,28 @@ describe("an answer", () => {
     expect(error).toMatchObject({ phase: "broken", problem: { code: "engine_failed", message: "The engine died." } });
     expect(revived(error)).toMatchObject({ phase: "streaming", text: "a", lastIndex: 0 });
     expect(revived(error).problem).toBeUndefined();
+  });
+
+  it("goes on under a further job from the text that there is, and counts what comes on top", () => {
+    const cut = after(token(0, "One, "), token(1, "two"), end({ finish_reason: "length", stopped_by: "max_tokens" }));
+    expect(cut).toMatchObject({ phase: "done", cutShort: true, stoppedBy: "max_tokens", tokens: 3 });
+    expect(canContinue(cut)).toBe(true);
+    const further = continued(cut, "job-2", 5_000);
+    expect(further).toMatchObject({ id: "turn-1", phase: "sending", text: "One, two", lastIndex: -1, attempt: 1 });
+    expect(further.cutShort).toBeUndefined();
+    const thinking = applyEvent(further, { type: "status", stream_id: "job-2", status: "thinking" }, 5_100);
+    expect(thinking.phase).toBe("thinking");
+    expect(applyEvent(thinking, token(2, "late"), 5_100)).toBe(thinking);
+    const said = applyEvent(thinking, { ...token(0, ", three"), stream_id: "job-2" }, 5_200);
+    expect(said).toMatchObject({ phase: "streaming", text: "One, two, three", tokens: 4 });
+    expect(applyEvent(said, { ...end(), stream_id: "job-2" }, 5_300)).toMatchObject({ phase: "done", tokens: 6 });
+  });
+
+  it("that has no text begins anew under its further job", () => {
+    const failed = broken(start, { code: "unavailable", message: "" });
+    expect(canContinue(failed)).toBe(false);
+    expect(continued(failed, "job-2", 5_000)).toMatchObject({ phase: "sending", sentAt: 5_000, jobId: "job-2" });
+    expect(continued(failed, "job-2", 5_000).continuedAfter).toBeUndefined();
   });
 
   it("says that it reconnects only while it lives", () => {

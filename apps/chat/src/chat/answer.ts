@@ -1,6 +1,7 @@
 // Owns an answer: what is known of it, and how each event of its stream changes that. Pure; it knows no network and no page.
-import type { StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Problem } from "../wire/problem.ts";
+import type { TreeTurn } from "./turn-tree.ts";
 
 export type AnswerPhase =
   | "sending"
@@ -14,21 +15,26 @@ export type AnswerPhase =
   | "stopped"
   | "broken";
 
-export interface Answer {
+export interface Answer extends TreeTurn {
   readonly role: "assistant";
-  readonly id: string;
   /** The page's own, and the stream's id: every event is checked against it. */
   readonly jobId: string;
+  /** Counts how often it was taken up again: by another try at its stream, or by a further job that continues it. */
+  readonly attempt?: number;
+  /** When the job was sent, where that is not when the first one was: milliseconds since 1970. */
+  readonly jobSentAt?: number;
+  /** What it had before the job that continues it: tokens, and so that it was continued at all. */
+  readonly continuedAfter?: number;
+  /** The visitor's words in the place of the model's. */
+  readonly edited?: true;
   readonly phase: AnswerPhase;
   /** Which one answers, where the worker has several: as it was asked for, then as the worker says. */
   readonly model?: string;
   readonly text: string;
   /** What the model thought before it spoke. */
   readonly thoughts?: string;
-  /** Of the last token event; -1 before the first. */
+  /** Of the job's last token event; -1 before the first. */
   readonly lastIndex: number;
-  /** Milliseconds since 1970. */
-  readonly sentAt: number;
   /** In line; 1 is next. */
   readonly position?: number;
   /** While it waits: until its first token, as the worker estimates. */
@@ -43,15 +49,33 @@ export interface Answer {
   readonly tokens: number;
   readonly tokensPerSecond?: number;
   readonly promptTokens?: number;
-  /** The answer ran into its limit of tokens. */
+  /** The answer ran into a limit. */
   readonly cutShort?: boolean;
+  /** What ended it, as the worker says. */
+  readonly stoppedBy?: EndEvent["stopped_by"];
   /** Earlier messages that were left out because the context cannot hold them. */
   readonly leftOut?: number;
   readonly problem?: Problem;
 }
 
-export function newAnswer(id: string, jobId: string, sentAt: number): Answer {
-  return { role: "assistant", id, jobId, phase: "sending", text: "", lastIndex: -1, sentAt, tokens: 0 };
+/** @param parent the turn that it answers */
+export function newAnswer(id: string, jobId: string, sentAt: number, parent?: string): Answer {
+  return {
+    role: "assistant",
+    id,
+    ...(parent === undefined ? {} : { parent }),
+    jobId,
+    phase: "sending",
+    text: "",
+    lastIndex: -1,
+    sentAt,
+    tokens: 0,
+  };
+}
+
+/** What the visitor would have had the model say. */
+export function editedAnswer(id: string, jobId: string, sentAt: number, of: Answer, text: string): Answer {
+  return { ...newAnswer(id, jobId, sentAt, of.parent), phase: "done", text, edited: true };
 }
 
 /** Whether more is to come. */
@@ -69,7 +93,7 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
   if (event.stream_id !== answer.jobId || !isLive(answer)) return answer;
   switch (event.type) {
     case "queued":
-      if (answer.text !== "") return answer;
+      if (answer.lastIndex >= 0) return answer;
       return event.position === 0
         ? { ...without(answer, "position"), phase: "thinking" }
         : {
@@ -80,12 +104,12 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
           };
     case "status":
       // Who goes on shows what there is so far.
-      if (answer.text !== "" || event.status === "continued" || event.status === "resuming") return answer;
+      if (answer.lastIndex >= 0 || event.status === "continued" || event.status === "resuming") return answer;
       return { ...without(answer, "position"), phase: event.status, ...shareOf(event) };
     case "started":
       return {
         ...without(answer, "position"),
-        phase: beforeText(answer, "thinking"),
+        phase: answer.lastIndex < 0 ? "thinking" : answer.phase,
         ...(answer.model === undefined ? {} : { model: event.model }),
         promptTokens: event.prompt_tokens,
       };
@@ -96,7 +120,8 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
         ...without(answer, "position"),
         phase: event.finish_reason === "cancelled" ? "stopped" : "done",
         cutShort: event.finish_reason === "length",
-        tokens: event.usage.completion_tokens,
+        ...(event.stopped_by === undefined ? {} : { stoppedBy: event.stopped_by }),
+        tokens: (answer.continuedAfter ?? 0) + event.usage.completion_tokens,
         ...(event.timings.tokens_per_second > 0 ? { tokensPerSecond: event.timings.tokens_per_second } : {}),
       };
     case "error":
@@ -122,7 +147,7 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
     firstTokenMs,
     tokens,
     // Half a second of tokens is the least that makes a rate worth showing.
-    ...(spanMs >= 500 ? { tokensPerSecond: ((tokens - 1) * 1_000) / spanMs } : {}),
+    ...(spanMs >= 500 ? { tokensPerSecond: ((tokens - (answer.continuedAfter ?? 0) - 1) * 1_000) / spanMs } : {}),
   };
 }
 
@@ -130,10 +155,6 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
 function withSaid(answer: Answer, { part = "content", text }: TokenEvent): Partial<Answer> {
   if (part === "reasoning") return { thoughts: (answer.thoughts ?? "") + text };
   return part === "content" ? { text: answer.text + text } : {};
-}
-
-function beforeText(answer: Answer, phase: AnswerPhase): AnswerPhase {
-  return answer.text === "" ? phase : answer.phase;
 }
 
 export function broken(answer: Answer, problem: Problem): Answer {
@@ -147,7 +168,35 @@ export function stopped(answer: Answer): Answer {
 
 /** The same answer, live again after its stream was given up. */
 export function revived(answer: Answer): Answer {
-  return { ...without(answer, "problem"), phase: answer.text === "" ? "sending" : "streaming" };
+  return {
+    ...without(answer, "problem"),
+    attempt: (answer.attempt ?? 0) + 1,
+    phase: answer.lastIndex < 0 ? "sending" : "streaming",
+  };
+}
+
+/** Whether there is something to go on from, and nothing that comes by itself. */
+export function canContinue(answer: Answer): boolean {
+  return answer.text.trim() !== "" && !isLive(answer);
+}
+
+/** Whether nothing of it has been shown: another try may take its place. */
+export function isEmpty({ text, thoughts = "" }: Answer): boolean {
+  return text === "" && thoughts === "";
+}
+
+/** The same answer with a further job, which goes on from what there is; from the beginning where there is nothing. */
+export function continued(answer: Answer, jobId: string, now: number): Answer {
+  const { problem: _, cutShort: __, stoppedBy: ___, firstTokenMs: ____, tokensPerSecond: _____, ...kept } = answer;
+  return {
+    ...kept,
+    jobId,
+    phase: "sending",
+    lastIndex: -1,
+    attempt: (answer.attempt ?? 0) + 1,
+    jobSentAt: now,
+    ...(isEmpty(answer) ? { sentAt: now } : { continuedAfter: answer.tokens }),
+  };
 }
 
 export function withReconnecting(answer: Answer, reconnecting: boolean): Answer {

@@ -11,8 +11,9 @@ import type { Api } from "../wire/api.ts";
 import { createCountTokens } from "./attachments/count-tokens.ts";
 import type { Chat } from "./chat.ts";
 import { Composer } from "./composer.tsx";
-import { liveAnswer, titleOf } from "./conversation.ts";
+import { liveAnswer } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
+import type { Deletions } from "./deletions.ts";
 import { newDraftKey } from "./drafts.ts";
 import type { Drafts } from "./drafts.ts";
 import type { ModelChoice } from "./model-choice.ts";
@@ -20,7 +21,9 @@ import { PageActionsContext } from "./page-actions.ts";
 import { SettingsDialog } from "./settings-dialog.tsx";
 import { factsOf } from "./model-facts.ts";
 import { Sidebar } from "./sidebar.tsx";
+import { StorageNotice } from "./storage-notice.tsx";
 import { Transcript } from "./transcript.tsx";
+import { UndoList } from "./undo-list.tsx";
 import { Welcome } from "./welcome.tsx";
 import type { WorkerAbout } from "./worker-about.ts";
 import { WorkerBadge } from "./worker-badge.tsx";
@@ -33,23 +36,26 @@ export interface AppProps {
   readonly choice: ModelChoice;
   readonly controls: ModelControls;
   readonly drafts: Drafts;
+  readonly deletions: Deletions;
 }
 
-export function App({ api, chat, conversations, about, choice, controls, drafts }: AppProps): VNode {
+export function App({ api, chat, conversations, about, choice, controls, drafts, deletions }: AppProps): VNode {
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
   const live = liveAnswer(current) !== undefined;
-  const title = titleOf(current);
-  const draftKey = current.turns.length === 0 ? newDraftKey : current.id;
+  const title = current.title;
+  const reading = conversations.reading.value;
+  const isNew = current.turns.length === 0 && !reading;
+  const draftKey = isNew ? newDraftKey : current.id;
   const countTokens = useMemo(
     () => createCountTokens(api, () => choice.chosen(conversations.current.peek().settings.model)?.name),
     [api, choice, conversations],
   );
 
   useEffect(() => {
-    document.title = current.turns.length === 0 ? "Waggle" : `${title} · Waggle`;
-  }, [title, current.turns.length === 0]);
+    document.title = isNew ? "Waggle" : `${title} · Waggle`;
+  }, [title, isNew]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== "Escape" || document.querySelector("dialog[open]") !== null) return;
@@ -86,7 +92,7 @@ export function App({ api, chat, conversations, about, choice, controls, drafts 
       >
         Skip to the message box
       </a>
-      <Sidebar conversations={conversations} onShow={show} onRemove={chat.remove} />
+      <Sidebar conversations={conversations} onShow={show} onRemove={deletions.delete} />
       <button
         class="shade"
         hidden={!sidebarOpen.value}
@@ -107,7 +113,7 @@ export function App({ api, chat, conversations, about, choice, controls, drafts 
           <Brand title="Waggle" href="/" />
         </span>
         <div class="grow">
-          <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={chat.choose} />
+          <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={chat.chooseModel} />
         </div>
         <button type="button" class="button quiet" onClick={() => (settingsOpen.value = true)}>
           <Icon name="sliders" />
@@ -121,7 +127,10 @@ export function App({ api, chat, conversations, about, choice, controls, drafts 
       </header>
       <main>
         <TokenNotice api={api} />
-        {current.turns.length === 0 ? (
+        <StorageNotice trouble={conversations.trouble.value} />
+        {reading ? (
+          <p class="reading muted">Reading the conversation…</p>
+        ) : isNew ? (
           <Welcome facts={factsOf(about.info.value, choice.chosen(current.settings.model))} onSend={chat.send} />
         ) : (
           <PageActionsContext.Provider value={actions}>
@@ -145,6 +154,7 @@ export function App({ api, chat, conversations, about, choice, controls, drafts 
           onClose={() => (settingsOpen.value = false)}
         />
       )}
+      <UndoList deletions={deletions} />
       <TokenDialog api={api} />
     </div>
   );

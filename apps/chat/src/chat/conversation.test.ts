@@ -1,15 +1,26 @@
 // Shows what of a conversation is sent: roles in turn, the newest first to stay, the rest as far as the context holds it.
 import { expect, it } from "vitest";
 import { newAnswer } from "./answer.ts";
-import { isBehind, messagesFor, requestFor, titleOf } from "./conversation.ts";
+import { messagesFor, requestFor, titleFor } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
 
-const you = (id: string, text: string): Turn => ({ role: "user", id, text });
+const you = (id: string, text: string): Turn => ({ role: "user", id, text, sentAt: 0 });
 const answer = (id: string, text: string): Turn => ({ ...newAnswer(id, `job-${id}`, 0), phase: "done", text });
 const open = { contextTokens: undefined, charsPerToken: 3 };
 
+/** Each turn follows the one before it. */
 function conversation(turns: readonly Turn[], system = ""): Conversation {
-  return { id: "chat-1", updatedAt: 0, settings: { system, sampling: { temperature: 0.5 } }, turns };
+  return {
+    id: "chat-1",
+    updatedAt: 0,
+    title: "",
+    settings: { system, sampling: { temperature: 0.5 } },
+    chosen: {},
+    turns: turns.map((turn, i) => {
+      const before = turns[i - 1];
+      return before === undefined ? turn : { ...turn, parent: before.id };
+    }),
+  };
 }
 
 it("sends what was said before the answer, the system prompt first", () => {
@@ -43,24 +54,46 @@ it("leaves out the oldest pairs when the context cannot hold them, and never the
   expect(messagesFor(said, "6", { contextTokens: 10, charsPerToken: 3 }).messages).toHaveLength(1);
 });
 
-it("asks for a job of its own name in its session, which goes on without a reader", () => {
-  const said = conversation([you("1", "a")]);
-  const asked = requestFor(said, newAnswer("2", "job-2", 0), messagesFor(said, "2", open).messages);
+it("sends only what leads to the answer, not what stands on other branches", () => {
+  const line = conversation([you("1", "a"), answer("2", "b"), you("3", "c"), answer("4", "")]);
+  const other: Turn[] = [
+    { ...answer("2b", "another"), parent: "1" },
+    { ...you("3b", "beside"), parent: "2" },
+  ];
+  expect(messagesFor({ ...line, turns: [...other, ...line.turns] }, "4", open).messages).toEqual([
+    { role: "user", content: "a" },
+    { role: "assistant", content: "b" },
+    { role: "user", content: "c" },
+  ]);
+});
+
+it("asks for the rest of an answer that has begun", () => {
+  const said = conversation([you("1", "a"), answer("2", "So far")]);
+  const fitted = messagesFor(said, "2", open);
+  expect(fitted.messages).toEqual([
+    { role: "user", content: "a" },
+    { role: "assistant", content: "So far" },
+  ]);
+  const asked = requestFor(said, newAnswer("2", "job-2", 0), { ...fitted, contextTokens: 512 });
+  expect(asked).toMatchObject({ continue_final_message: true });
+});
+
+it("asks for a job of its own name in its session, which goes on without a reader and ends all the same", () => {
+  const said = conversation([you("1", "a"), answer("2", "")]);
+  const room = { messages: messagesFor(said, "2", open).messages, contextTokens: 512 };
+  const asked = requestFor(said, newAnswer("2", "job-2", 0), room);
   expect(asked).toMatchObject({ job_id: "job-2", session_id: "chat-1", on_disconnect: "continue", temperature: 0.5 });
+  expect(asked).toMatchObject({ max_tokens: 512 });
   expect(asked).not.toHaveProperty("model");
-  expect(requestFor(said, { ...newAnswer("2", "job-2", 0), model: "small" }, [])).toMatchObject({ model: "small" });
+  expect(asked).not.toHaveProperty("continue_final_message");
+  expect(requestFor(said, { ...newAnswer("2", "job-2", 0), model: "small" }, room)).toMatchObject({ model: "small" });
+  expect(
+    requestFor(said, newAnswer("2", "job-2", 0), { ...room, contextTokens: undefined }).max_tokens,
+  ).toBeGreaterThan(0);
+  const limited = { ...said, settings: { system: "", sampling: { max_tokens: 7 } } };
+  expect(requestFor(limited, newAnswer("2", "job-2", 0), room)).toMatchObject({ max_tokens: 7 });
 });
 
 it("is called after its first message", () => {
-  expect(titleOf(conversation([]))).toBe("New conversation");
-  expect(titleOf(conversation([you("1", `  hello\n${"x".repeat(99)}`)]))).toMatch(/^hello x+…$/);
-});
-
-it("knows when another tab has less of the answer that is coming", () => {
-  const coming = (jobId: string, lastIndex: number): Conversation =>
-    conversation([you("1", "a"), { ...newAnswer("2", jobId, 0), phase: "streaming", lastIndex }]);
-  expect(isBehind(coming("job", 3), coming("job", 5))).toBe(true);
-  expect(isBehind(coming("job", 5), coming("job", 5))).toBe(false);
-  expect(isBehind(coming("next", 0), coming("job", 5))).toBe(false);
-  expect(isBehind(conversation([you("1", "a"), answer("2", "b")]), coming("job", 5))).toBe(false);
+  expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
 });

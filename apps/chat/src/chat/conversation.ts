@@ -4,6 +4,8 @@ import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { withAttachments } from "./attachments/attachment.ts";
 import type { Attachment } from "./attachments/attachment.ts";
+import { pathTo, shownPath } from "./turn-tree.ts";
+import type { Chosen, TreeTurn } from "./turn-tree.ts";
 
 /** A message of this page: it has texts and nothing else. */
 interface Said {
@@ -11,9 +13,8 @@ interface Said {
   readonly content: string;
 }
 
-export interface UserTurn {
+export interface UserTurn extends TreeTurn {
   readonly role: "user";
-  readonly id: string;
   readonly text: string;
   readonly attachments?: readonly Attachment[];
 }
@@ -39,41 +40,55 @@ export interface Settings {
   readonly model?: string;
 }
 
-export interface Conversation {
+/** What is known of a conversation without its turns. */
+export interface Head {
   /** The `session_id` too: one stream at a time for each conversation. */
   readonly id: string;
   /** Milliseconds since 1970. */
   readonly updatedAt: number;
+  /** Its first message, shortened; or the name that it was given. */
+  readonly title: string;
+  /** The title was given, and stays. */
+  readonly named?: true;
+  readonly pinned?: true;
   readonly settings: Settings;
+  readonly chosen: Chosen;
+  /** Milliseconds since 1970; it is hidden, and removed when the time to undo that is over. */
+  readonly deletedAt?: number;
+}
+
+export interface Conversation extends Head {
+  /** All of them, those of other branches too, in no order. */
   readonly turns: readonly Turn[];
 }
 
+export const untitled = "New conversation";
 const titleChars = 60;
 
-export function titleOf({ turns }: Conversation): string {
-  const first = turns.find((turn) => turn.role === "user");
-  if (first === undefined) return "New conversation";
-  const line = first.text.trim().replaceAll(/\s+/g, " ") || (first.attachments?.[0]?.name ?? "");
+/** What a conversation is called that begins with this message. */
+export function titleFor({ text, attachments }: Pick<UserTurn, "text" | "attachments">): string {
+  const line = text.trim().replaceAll(/\s+/g, " ") || (attachments?.[0]?.name ?? "");
   return line.length > titleChars ? `${line.slice(0, titleChars - 1)}…` : line;
 }
 
-/** The answer that is still coming, if there is one. */
-export function liveAnswer({ turns }: Conversation): Answer | undefined {
+const paths = new WeakMap<Conversation, readonly Turn[]>();
+
+/** The branch that is shown, from the first turn on. */
+export function shownTurns(conversation: Conversation): readonly Turn[] {
+  const known = paths.get(conversation);
+  if (known !== undefined) return known;
+  const path = shownPath(conversation.turns, conversation.chosen);
+  paths.set(conversation, path);
+  return path;
+}
+
+/** The answer that is still coming, if there is one: on whichever branch. */
+export function liveAnswer({ turns }: Pick<Conversation, "turns">): Answer | undefined {
   return turns.findLast((turn): turn is Answer => turn.role === "assistant" && isLive(turn));
 }
 
-/** Whether `theirs`, as another tab wrote it, has less of the answer that is coming than `ours`. */
-export function isBehind(theirs: Conversation, ours: Conversation): boolean {
-  const [their, our] = [liveAnswer(theirs), liveAnswer(ours)];
-  return their !== undefined && their.jobId === our?.jobId && their.lastIndex < our.lastIndex;
-}
-
-export function findAnswer({ turns }: Conversation, answerId: string): Answer | undefined {
+export function findAnswer({ turns }: Pick<Conversation, "turns">, answerId: string): Answer | undefined {
   return turns.find((turn): turn is Answer => turn.role === "assistant" && turn.id === answerId);
-}
-
-export function withAnswer(conversation: Conversation, answer: Answer): Conversation {
-  return { ...conversation, turns: conversation.turns.map((turn) => (turn.id === answer.id ? answer : turn)) };
 }
 
 /** How much the worker's context holds, as far as it is known. */
@@ -95,15 +110,17 @@ export interface Fitted {
 
 /**
  * The messages that lead to the answer, oldest ones left out when the context cannot hold them. The system prompt and the last message
- * always stay. A message that nobody answered is joined to the next one, because templates want the roles to alternate.
+ * always stay. A message that nobody answered is joined to the next one, because templates want the roles to alternate. What there is of an
+ * answer that is to be continued comes last.
  */
 export function messagesFor(conversation: Conversation, answerId: string, room: Room): Fitted {
-  const end = conversation.turns.findIndex(({ id }) => id === answerId);
-  const history = joined(conversation.turns.slice(0, end));
+  const path = pathTo(conversation.turns, answerId);
+  const begun = findAnswer(conversation, answerId)?.text ?? "";
+  const history = joined(path.slice(0, -1));
   const system = conversation.settings.system.trim();
   const first: Said[] = system === "" ? [] : [{ role: "system", content: system }];
   const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
-  let chars = system.length + (history.at(-1)?.content.length ?? 0);
+  let chars = system.length + begun.length + (history.at(-1)?.content.length ?? 0);
   let start = Math.max(0, history.length - 1);
   while (start >= 2) {
     const pair = history.slice(start - 2, start);
@@ -111,7 +128,8 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
     if (chars > limit) break;
     start -= 2;
   }
-  return { messages: [...first, ...history.slice(start)], leftOut: start };
+  const last: Said[] = begun === "" ? [] : [{ role: "assistant", content: begun }];
+  return { messages: [...first, ...history.slice(start), ...last], leftOut: start };
 }
 
 /** User and assistant in turn, the user first and last. */
@@ -128,18 +146,23 @@ function joined(turns: readonly Turn[]): Said[] {
   return messages;
 }
 
+/** For a model whose context is not known yet: an answer that nobody reads has to end some time. */
+const assumedContextTokens = 32_768;
+
 export function requestFor(
   conversation: Conversation,
   answer: Answer,
-  messages: readonly Said[],
+  { messages, contextTokens }: Pick<Fitted, "messages"> & Pick<Room, "contextTokens">,
 ): GenerateRequestInput {
   return {
     messages: [...messages],
+    ...(messages.at(-1)?.role === "assistant" ? { continue_final_message: true } : {}),
     ...(answer.model === undefined ? {} : { model: answer.model }),
+    max_tokens: contextTokens ?? assumedContextTokens,
     ...conversation.settings.sampling,
     job_id: answer.jobId,
     session_id: conversation.id,
-    // The worker finishes the answer whatever becomes of the connection; Stop is a DELETE.
+    // The worker finishes the answer whatever becomes of the connection, and keeps it for a while; Stop is a DELETE.
     on_disconnect: "continue",
   };
 }

@@ -1,110 +1,242 @@
-// Owns the conversations of this tab: which there are, which one is shown, and that what changes is kept. It knows no network.
-import { computed, signal } from "@preact/signals";
+// Owns the conversations of this tab: which there are, which one is shown, and that what changes is kept and told to other tabs. Heads are all
+// there from the start; turns are read when a conversation is shown. It knows no network.
+import { batch, computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Answer } from "./answer.ts";
-import { findAnswer, isBehind, withAnswer } from "./conversation.ts";
-import type { Conversation } from "./conversation.ts";
+import { findAnswer, liveAnswer, untitled } from "./conversation.ts";
+import type { Conversation, Head, Settings, Turn } from "./conversation.ts";
 import { newId } from "./ids.ts";
-import type { ConversationStorage } from "./storage.ts";
-
-/** While an answer streams, how often what has come is written down. */
-const saveIntervalMs = 400;
+import { mergeTurns, patchHead } from "./merge.ts";
+import type { HeadPatch } from "./merge.ts";
+import type { OtherTabs, TabMessage } from "./other-tabs.ts";
+import { createSaver } from "./saver.ts";
+import type { StorageTrouble } from "./saver.ts";
+import { headAfter } from "./storage.ts";
+import type { Change, ConversationStorage } from "./storage.ts";
 
 export interface Conversations {
-  readonly all: ReadonlySignal<readonly Conversation[]>;
+  /** Those that are not deleted, in no order. */
+  readonly heads: ReadonlySignal<readonly Head[]>;
   readonly current: ReadonlySignal<Conversation>;
+  /** The turns of the current one are still being read. */
+  readonly reading: ReadonlySignal<boolean>;
+  /** Ids of those that this tab has read and that have an answer coming, with a blank between them. */
+  readonly answering: ReadonlySignal<string>;
+  readonly trouble: ReadonlySignal<StorageTrouble | undefined>;
+  /** What new conversations begin with. */
+  readonly newSettings: ReadonlySignal<Settings>;
+  saveNewSettings(settings: Settings): void;
+  /** Those whose turns have been read. */
   get(id: string): Conversation | undefined;
+  all(): readonly Conversation[];
+  /** Reads its turns where that is still to be done. */
+  load(id: string): Promise<Conversation | undefined>;
   /** Shows it; an unknown id is a new conversation. */
   show(id: string | undefined): void;
-  /** Replaces it and writes it down at once. */
-  put(conversation: Conversation): void;
+  /** Adds turns and changes the head; writes that down at once. The new conversation is one of them all from its first turn on. */
+  add(id: string, turns: readonly Turn[], patch: HeadPatch): void;
   /** Replaces one answer by what `change` makes of it, and writes that down before long. */
   change(conversationId: string, answerId: string, change: (answer: Answer) => Answer): void;
-  remove(id: string): void;
+  /** Takes in what comes from outside. @throws what the storage throws; then nothing has been taken */
+  bring(changes: readonly Change[]): Promise<void>;
+  /** For good, where it is still marked as deleted. */
+  removeDeleted(ids: readonly string[]): Promise<void>;
+  /** Whether another tab has told of this job before the worker had it. */
+  sentElsewhere(jobId: string): boolean;
+  /** All heads, deleted ones too. */
+  everyHead(): readonly Head[];
+  unsaved(): readonly Change[];
+  /** Something else could not be kept. */
+  report(error: unknown): void;
   /** Writes down what has not been yet. */
-  flush(): void;
+  flush(): Promise<void>;
 }
 
-export function createConversations(storage: ConversationStorage): Conversations {
-  const all = signal<readonly Conversation[]>(storage.load());
+export interface ConversationsOptions {
+  readonly storage: ConversationStorage;
+  readonly otherTabs: OtherTabs;
+  /** The storage lasts as long as the tab. */
+  readonly closed?: StorageTrouble | undefined;
+}
+
+/** @throws what the storage throws when it cannot be read */
+export async function openConversations({ storage, otherTabs, closed }: ConversationsOptions): Promise<Conversations> {
+  const [loadedHeads, loadedSettings] = await Promise.all([storage.loadHeads(), storage.loadSettings()]);
+  const newSettings = signal<Settings>(loadedSettings ?? { system: "", sampling: {} });
+  const everyHead = signal<readonly Head[]>(loadedHeads);
+  const heads = computed(() => everyHead.value.filter(({ deletedAt }) => deletedAt === undefined));
+  const turnsOf = signal<ReadonlyMap<string, readonly Turn[]>>(new Map());
   const fresh = signal<Conversation>(blank());
   const shownId = signal(fresh.value.id);
-  const current = computed(() => all.value.find(({ id }) => id === shownId.value) ?? fresh.value);
-  const unsaved = new Set<string>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const shownHead = computed(() => heads.value.find(({ id }) => id === shownId.value));
+  const turnsRead = computed(() => turnsOf.value.get(shownId.value));
+  const current = computed<Conversation>(() => {
+    const head = shownHead.value;
+    return head === undefined ? fresh.value : { ...head, turns: turnsRead.value ?? [] };
+  });
+  const reading = computed(() => shownHead.value !== undefined && turnsRead.value === undefined);
+  /** While turns are read, those that other tabs tell of meanwhile. */
+  const arriving = new Map<string, { turns: readonly Turn[]; readonly read: Promise<void> }>();
+  const jobsElsewhere = new Set<string>();
+  const saver = createSaver({
+    storage,
+    get,
+    onWrite: (changes) => otherTabs.tell({ kind: "changed", changes }),
+  });
 
   function blank(): Conversation {
-    return { id: newId("chat"), updatedAt: Date.now(), settings: storage.loadSettings(), turns: [] };
-  }
-
-  function replace(conversation: Conversation): void {
-    if (conversation.id === fresh.value.id && conversation.turns.length === 0) {
-      fresh.value = conversation;
-      return;
-    }
-    const known = all.value.some(({ id }) => id === conversation.id);
-    all.value = known
-      ? all.value.map((other) => (other.id === conversation.id ? conversation : other))
-      : [conversation, ...all.value];
-    unsaved.add(conversation.id);
-  }
-
-  function flush(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    for (const id of unsaved) {
-      const conversation = get(id);
-      if (conversation !== undefined) storage.save(conversation);
-    }
-    unsaved.clear();
+    return {
+      id: newId("chat"),
+      updatedAt: Date.now(),
+      title: untitled,
+      settings: newSettings.value,
+      chosen: {},
+      turns: [],
+    };
   }
 
   function get(id: string): Conversation | undefined {
-    return id === fresh.value.id && current.value.id === id
-      ? current.value
-      : all.value.find((other) => other.id === id);
+    if (id === fresh.value.id) return fresh.value;
+    const head = everyHead.value.find((other) => other.id === id);
+    const turns = turnsOf.value.get(id);
+    return head === undefined || turns === undefined ? undefined : { ...head, turns };
   }
 
-  storage.onOtherTab((id, conversation) => {
-    const ours = get(id);
-    // Both tabs follow the same answer and this one is ahead: going back would lose the tokens between.
-    if (conversation !== undefined && ours !== undefined && isBehind(conversation, ours)) return;
-    const others = all.value.filter((other) => other.id !== id);
-    all.value =
-      conversation === undefined ? others : [conversation, ...others].toSorted((a, b) => b.updatedAt - a.updatedAt);
-  });
+  function setHead(head: Head): void {
+    const known = everyHead.value.some(({ id }) => id === head.id);
+    everyHead.value = known
+      ? everyHead.value.map((other) => (other.id === head.id ? head : other))
+      : [...everyHead.value, head];
+  }
+
+  function setTurns(id: string, turns: readonly Turn[]): void {
+    turnsOf.value = new Map(turnsOf.value).set(id, turns);
+  }
+
+  async function read(id: string): Promise<void> {
+    const turns = await storage.loadTurns(id).catch((error: unknown) => saver.report(error));
+    const arrived = arriving.get(id)?.turns ?? [];
+    arriving.delete(id);
+    if (turns !== undefined) setTurns(id, mergeTurns(mergeTurns(turns, arrived), turnsOf.value.get(id) ?? []));
+  }
+
+  async function load(id: string): Promise<Conversation | undefined> {
+    if (!turnsOf.value.has(id) && everyHead.value.some((head) => head.id === id)) {
+      if (!arriving.has(id)) arriving.set(id, { turns: [], read: read(id) });
+      await arriving.get(id)?.read;
+    }
+    return get(id);
+  }
+
+  function forget(ids: readonly string[]): void {
+    for (const id of ids) saver.forget(id);
+    everyHead.value = everyHead.value.filter(({ id }) => !ids.includes(id));
+    turnsOf.value = new Map([...turnsOf.value].filter(([id]) => !ids.includes(id)));
+  }
+
+  /** What another tab, or a file, has. */
+  function take({ id, head: change, turns }: Change): void {
+    const ours = everyHead.value.find((head) => head.id === id);
+    const head = headAfter(ours, { id, head: change, turns });
+    if (head === undefined) return;
+    // Which branch is shown here, only this tab decides.
+    setHead(ours === undefined ? head : { ...head, chosen: { ...head.chosen, ...ours.chosen } });
+    for (const turn of turns) {
+      if (turn.role === "assistant" && turn.phase === "sending") jobsElsewhere.add(turn.jobId);
+    }
+    const [known, coming] = [turnsOf.value.get(id), arriving.get(id)];
+    if (coming !== undefined) coming.turns = mergeTurns(coming.turns, turns);
+    if (known === undefined) return;
+    const merged = mergeTurns(known, turns);
+    if (merged !== known) setTurns(id, merged);
+  }
+
+  function hear(message: TabMessage): void {
+    if (message.kind === "removed") forget(message.ids);
+    else if (message.kind === "settings") newSettings.value = message.settings;
+    else for (const change of message.changes) take(change);
+  }
+
+  otherTabs.listen(hear);
 
   return {
-    all,
+    heads,
     current,
+    reading,
+    answering: computed(() => {
+      const coming = [...turnsOf.value].filter(([, turns]) => liveAnswer({ turns }) !== undefined);
+      return coming.map(([id]) => id).join(" ");
+    }),
+    trouble: computed(() => closed ?? saver.trouble.value),
+    newSettings,
+    saveNewSettings(settings) {
+      newSettings.value = settings;
+      otherTabs.tell({ kind: "settings", settings });
+      // Where that fails, the next change of a conversation fails too, and says so.
+      storage.saveSettings(settings).catch(() => undefined);
+    },
     get,
+    all: () => [...turnsOf.value.keys()].flatMap((id) => get(id) ?? []),
+    load,
     show(id) {
-      if (id !== undefined && all.value.some((other) => other.id === id)) {
+      if (id !== undefined && heads.value.some((head) => head.id === id)) {
         shownId.value = id;
+        void load(id);
         return;
       }
       fresh.value = blank();
       shownId.value = fresh.value.id;
     },
-    put(conversation) {
-      replace(conversation);
-      flush();
+    add(id, turns, patch) {
+      if (id === fresh.value.id) {
+        const { turns: _, ...head } = fresh.value;
+        if (turns.length === 0) return void (fresh.value = { ...patchHead(head, patch), turns: [] });
+        batch(() => {
+          setTurns(id, turns);
+          setHead(patchHead(head, patch));
+          // The next new conversation is another one.
+          fresh.value = blank();
+        });
+        saver.note(id, { isNew: true, turnIds: turns.map((turn) => turn.id) });
+      } else {
+        const [head, known] = [everyHead.value.find((other) => other.id === id), turnsOf.value.get(id)];
+        if (head === undefined) return;
+        batch(() => {
+          if (turns.length > 0) setTurns(id, mergeTurns(known ?? [], turns));
+          setHead(patchHead(head, patch));
+        });
+        saver.note(id, { patch, turnIds: turns.map((turn) => turn.id) });
+      }
+      void saver.flush();
     },
     change(conversationId, answerId, change) {
-      const conversation = get(conversationId);
-      const answer = conversation === undefined ? undefined : findAnswer(conversation, answerId);
-      if (conversation === undefined || answer === undefined) return;
+      const turns = turnsOf.value.get(conversationId);
+      const answer = turns === undefined ? undefined : findAnswer({ turns }, answerId);
+      if (turns === undefined || answer === undefined) return;
       const changed = change(answer);
       if (changed === answer) return;
-      replace(withAnswer(conversation, changed));
-      if (changed.phase === answer.phase) timer ??= setTimeout(flush, saveIntervalMs);
-      else flush();
+      setTurns(
+        conversationId,
+        turns.map((turn) => (turn === answer ? changed : turn)),
+      );
+      saver.note(conversationId, { turnIds: [answerId] });
+      if (changed.phase === answer.phase) saver.soon();
+      else void saver.flush();
     },
-    remove(id) {
-      all.value = all.value.filter((other) => other.id !== id);
-      unsaved.delete(id);
-      storage.remove(id);
+    async bring(changes) {
+      await storage.save(changes);
+      otherTabs.tell({ kind: "changed", changes });
+      for (const change of changes) take(change);
     },
-    flush,
+    async removeDeleted(ids) {
+      await storage.removeDeleted(ids);
+      forget(ids);
+      otherTabs.tell({ kind: "removed", ids });
+    },
+    sentElsewhere: (jobId) => jobsElsewhere.has(jobId),
+    everyHead: () => everyHead.value,
+    unsaved: saver.unsaved,
+    report: saver.report,
+    flush: saver.flush,
   };
 }

@@ -1,41 +1,34 @@
-// Shows what stands in message boxes after a reload, and where there is no room to keep it.
-import { expect, it } from "vitest";
+// Shows what stands in message boxes after a reload, and that nothing is forgotten that could not be written.
+import { expect, it, vi } from "vitest";
 import type { Attachment } from "./attachments/attachment.ts";
-import { createDrafts } from "./drafts.ts";
-
-/** A browser's storage with room for so many characters. */
-function storage(room = Infinity): Storage {
-  const kept = new Map<string, string>();
-  return {
-    getItem: (key: string) => kept.get(key) ?? null,
-    setItem(key: string, text: string) {
-      if (text.length > room) throw new DOMException("", "QuotaExceededError");
-      kept.set(key, text);
-    },
-    removeItem: (key: string) => void kept.delete(key),
-    get length() {
-      return kept.size;
-    },
-  } as Storage;
-}
+import { openDrafts } from "./drafts.ts";
+import { createMemoryStorage } from "./storage.ts";
 
 const notes: Attachment = { id: "a", name: "notes.txt", bytes: 900, text: "n".repeat(900) };
 
-it("keeps texts and files over a reload, and forgets them when they are gone", () => {
-  const place = storage();
-  createDrafts(place).set("chat-1", { text: "hello", attachments: [notes] });
-  const after = createDrafts(place);
+it("keeps texts and files over a reload, and forgets them when they are gone", async () => {
+  const storage = createMemoryStorage();
+  const drafts = await openDrafts(storage);
+  drafts.set("chat-1", { text: "hello", attachments: [notes] });
+  drafts.flush();
+  await vi.waitFor(() => expect(drafts.unsaved()).toEqual([]));
+  const after = await openDrafts(storage);
   expect(after.get("chat-1")).toEqual({ text: "hello", attachments: [notes] });
   expect(after.get("chat-2")).toEqual({ text: "" });
   after.set("chat-1", { text: "" });
-  expect(createDrafts(place).get("chat-1")).toEqual({ text: "" });
-  expect(place.length).toBe(0);
+  after.flush();
+  await vi.waitFor(() => expect(after.unsaved()).toEqual([]));
+  expect((await storage.loadDrafts()).size).toBe(0);
 });
 
-it("keeps files for the tab alone where the storage has no room for them", () => {
-  const place = storage(500);
-  const drafts = createDrafts(place);
-  drafts.set("chat-1", { text: "hello", attachments: [notes] });
-  expect(drafts.get("chat-1")).toEqual({ text: "hello", attachments: [notes] });
-  expect(createDrafts(place).get("chat-1")).toEqual({ text: "hello" });
+it("has what could not be written ready for the tab's end", async () => {
+  const drafts = await openDrafts({
+    ...createMemoryStorage(),
+    saveDraft: async () => await Promise.reject(new DOMException("", "QuotaExceededError")),
+  });
+  drafts.set("chat-1", { text: "hello" });
+  drafts.flush();
+  await Promise.resolve();
+  expect(drafts.get("chat-1")).toEqual({ text: "hello" });
+  expect(drafts.unsaved()).toEqual([["chat-1", { text: "hello" }]]);
 });

@@ -1,5 +1,6 @@
 // Owns what stands in the message box of each conversation and has not been sent: it survives switching and reload.
 import type { Attachment } from "./attachments/attachment.ts";
+import type { ConversationStorage } from "./storage.ts";
 
 /** What has been written and not sent. */
 export interface Draft {
@@ -12,55 +13,49 @@ export interface Drafts {
   get(key: string): Draft;
   /** An empty one is forgotten. */
   set(key: string, draft: Draft): void;
+  /** What has not been written down yet; undefined where the draft is to be forgotten. */
+  unsaved(): readonly (readonly [key: string, draft: Draft | undefined])[];
+  flush(): void;
 }
 
 /** The draft of a conversation that has no message yet. */
 export const newDraftKey = "new";
 
-const prefix = "waggle.draft.";
-const filesPrefix = "waggle.draft-files.";
+const empty: Draft = { text: "" };
+/** How long after the last letter a draft is written down. */
+const saveDelayMs = 300;
 
-export function createDrafts(place: Storage = localStorage): Drafts {
-  /** Files survive switching even where the storage has no room for them. */
-  const files = new Map<string, readonly Attachment[]>();
+export async function openDrafts(storage: Pick<ConversationStorage, "loadDrafts" | "saveDraft">): Promise<Drafts> {
+  const drafts = new Map(await storage.loadDrafts());
+  const unsaved = new Set<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
-  function keep(key: string, text: string | undefined): void {
-    try {
-      if (text === undefined) place.removeItem(key);
-      else place.setItem(key, text);
-    } catch {
-      // Full: the draft lasts as long as its tab. What stood there before is no longer true.
-      place.removeItem(key);
-    }
-  }
-
-  function filesOf(key: string): readonly Attachment[] | undefined {
-    const known = files.get(key);
-    if (known !== undefined) return known;
-    try {
-      return (JSON.parse(place.getItem(filesPrefix + key) ?? "null") as readonly Attachment[] | null) ?? undefined;
-    } catch {
-      return undefined;
+  function flush(): void {
+    clearTimeout(timer);
+    for (const key of [...unsaved]) {
+      const draft = drafts.get(key);
+      // Where that fails, it is tried again with the next letter.
+      storage.saveDraft(key, draft).then(
+        () => drafts.get(key) === draft && unsaved.delete(key),
+        () => undefined,
+      );
     }
   }
 
   return {
-    get(key) {
-      const text = place.getItem(prefix + key) ?? "";
-      const attachments = filesOf(key);
-      return attachments === undefined ? { text } : { text, attachments };
+    get: (key) => drafts.get(key) ?? empty,
+    set(key, draft) {
+      if (isEmpty(draft)) drafts.delete(key);
+      else drafts.set(key, draft);
+      unsaved.add(key);
+      clearTimeout(timer);
+      timer = setTimeout(flush, saveDelayMs);
     },
-    set(key, { text, attachments }) {
-      keep(prefix + key, text === "" ? undefined : text);
-      // While a text is written its files stay what they are, and may be large.
-      if (attachments !== undefined && areSame(attachments, files.get(key) ?? [])) return;
-      keep(filesPrefix + key, attachments === undefined ? undefined : JSON.stringify(attachments));
-      if (attachments === undefined) files.delete(key);
-      else files.set(key, attachments);
-    },
+    unsaved: () => [...unsaved].map((key) => [key, drafts.get(key)] as const),
+    flush,
   };
 }
 
-function areSame(some: readonly Attachment[], others: readonly Attachment[]): boolean {
-  return some.length === others.length && some.every((file, i) => file === others[i]);
+function isEmpty({ text, attachments = [] }: Draft): boolean {
+  return text === "" && attachments.length === 0;
 }

@@ -9,15 +9,13 @@ import { hasNotBegun } from "./answer.ts";
 import { createChat } from "./chat.ts";
 import "./chat.css";
 import { liveAnswer } from "./conversation.ts";
-import { createConversations } from "./conversations.ts";
-import { createDrafts } from "./drafts.ts";
+import { createDeletions } from "./deletions.ts";
+import { openKept } from "./keep.ts";
 import { createModelChoice } from "./model-choice.ts";
-import { createStorage } from "./storage.ts";
 import { createWorkerAbout } from "./worker-about.ts";
 
 const api = createApi();
-const storage = createStorage();
-const conversations = createConversations(storage);
+const { conversations, drafts, ...page } = await openKept();
 const about = createWorkerAbout(api);
 const models = createModelList(api);
 const choice = createModelChoice(
@@ -25,7 +23,8 @@ const choice = createModelChoice(
   computed(() => hasNotBegun(liveAnswer(conversations.current.value))),
 );
 const controls = createModelControls(api, models, choice.refresh);
-const chat = createChat({ api, conversations, about, choice, storage });
+const chat = createChat({ api, conversations, about, choice });
+const deletions = createDeletions(conversations, chat.abandon);
 
 /** The address names the conversation, so that a reload, a bookmark and the back button find it. */
 function showAddressed(): void {
@@ -34,16 +33,20 @@ function showAddressed(): void {
 }
 
 showAddressed();
-conversations.current.subscribe(({ id, turns }) => {
-  const hash = turns.length === 0 ? "" : `#${encodeURIComponent(id)}`;
+computed(() => {
+  const { id, turns } = conversations.current.value;
+  return turns.length === 0 && !conversations.reading.value ? "" : `#${encodeURIComponent(id)}`;
+}).subscribe((hash) => {
   if (location.hash !== hash) history.replaceState(null, "", hash === "" ? location.pathname : hash);
 });
 addEventListener("hashchange", showAddressed);
-addEventListener("pagehide", conversations.flush);
+addEventListener("pagehide", page.leave);
+addEventListener("pageshow", page.stay);
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "hidden") conversations.flush();
+  if (document.visibilityState === "hidden") page.flush();
 });
 
+deletions.sweep();
 about.refresh();
 mount(
   <App
@@ -53,6 +56,7 @@ mount(
     about={about}
     choice={choice}
     controls={controls}
-    drafts={createDrafts()}
+    drafts={drafts}
+    deletions={deletions}
   />,
 );

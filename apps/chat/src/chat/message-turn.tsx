@@ -1,39 +1,49 @@
 // Owns how a visitor's message is shown, and how it is edited and sent again.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { AttachedFiles } from "./attachments/attached-files.tsx";
-import { growToFit } from "./composer.tsx";
+import { BranchSwitch } from "./branch-switch.tsx";
 import type { UserTurn } from "./conversation.ts";
+import { TurnEditor } from "./turn-editor.tsx";
 
 export interface MessageTurnProps {
   readonly turn: UserTurn;
+  /** Ids of what was said in its place, itself included. */
+  readonly siblings: readonly string[];
   readonly onResend: (turnId: string, text: string) => void;
+  readonly onChoose: (turnId: string) => void;
 }
 
-export function MessageTurn({ turn, onResend }: MessageTurnProps): VNode {
+export function MessageTurn({ turn, siblings, onResend, onChoose }: MessageTurnProps): VNode {
   const editing = useSignal(false);
   if (editing.value) {
     return (
-      <li class="turn message">
+      <li class="turn message" data-turn={turn.id}>
         {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
-        <Editor
+        <TurnEditor
           text={turn.text}
+          label="Edit the message"
+          action="Send again"
+          enterSaves
           optional={turn.attachments !== undefined}
-          onSend={(text) => onResend(turn.id, text)}
+          onSave={(text) => {
+            editing.value = false;
+            onResend(turn.id, text);
+          }}
           onCancel={() => (editing.value = false)}
         />
       </li>
     );
   }
   return (
-    <li class="turn message">
+    <li class="turn message" data-turn={turn.id}>
       <h3 class="visually-hidden">You</h3>
       {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
       {turn.text.trim() !== "" && <p class="bubble">{turn.text}</p>}
       <div class="turn-tools">
+        <BranchSwitch siblings={siblings} shown={turn.id} kind="message" onChoose={onChoose} />
         <button
           type="button"
           class="button icon tiny quiet"
@@ -46,59 +56,5 @@ export function MessageTurn({ turn, onResend }: MessageTurnProps): VNode {
         <CopyButton text={turn.text} label="Copy message" />
       </div>
     </li>
-  );
-}
-
-interface EditorProps {
-  readonly text: string;
-  /** There are files, which say enough. */
-  readonly optional: boolean;
-  readonly onSend: (text: string) => void;
-  readonly onCancel: () => void;
-}
-
-function Editor({ text, optional, onSend, onCancel }: EditorProps): VNode {
-  const edited = useSignal(text);
-  const box = useRef<HTMLTextAreaElement>(null);
-  useLayoutEffect(() => box.current?.focus(), []);
-  useLayoutEffect(() => {
-    if (box.current !== null) growToFit(box.current);
-  }, [edited.value]);
-
-  function send(): void {
-    if (optional || edited.value.trim() !== "") onSend(edited.value);
-  }
-
-  return (
-    <form
-      class="editor stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
-    >
-      <textarea
-        ref={box}
-        class="input"
-        aria-label="Edit the message"
-        value={edited.value}
-        onInput={(event) => (edited.value = event.currentTarget.value)}
-        onKeyDown={(event) => {
-          if (event.key === "Escape") {
-            event.stopPropagation();
-            onCancel();
-          }
-          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-          event.preventDefault();
-          send();
-        }}
-      />
-      <div class="row end">
-        <button type="button" class="button quiet" onClick={onCancel}>
-          Cancel
-        </button>
-        <button class="button primary">Send again</button>
-      </div>
-    </form>
   );
 }

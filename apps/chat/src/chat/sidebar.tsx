@@ -1,10 +1,8 @@
-// Owns the list of conversations: choosing, starting, removing.
-import { useSignal } from "@preact/signals";
+// Owns the list of conversations: choosing, starting, deleting.
 import type { VNode } from "preact";
 import { Brand } from "../parts/brand.tsx";
 import { Icon } from "../parts/icons.tsx";
-import { liveAnswer, titleOf } from "./conversation.ts";
-import type { Conversation } from "./conversation.ts";
+import type { Head } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 
 export interface SidebarProps {
@@ -14,7 +12,8 @@ export interface SidebarProps {
 }
 
 export function Sidebar({ conversations, onShow, onRemove }: SidebarProps): VNode {
-  const newest = conversations.all.value.toSorted((a, b) => b.updatedAt - a.updatedAt);
+  const newest = conversations.heads.value.toSorted((a, b) => b.updatedAt - a.updatedAt);
+  const answering = conversations.answering.value.split(" ");
   return (
     <nav class="sidebar" aria-label="Conversations">
       <Brand title="Waggle" href="/" />
@@ -23,11 +22,12 @@ export function Sidebar({ conversations, onShow, onRemove }: SidebarProps): VNod
         New conversation
       </button>
       <ul>
-        {newest.map((conversation) => (
+        {newest.map((head) => (
           <Entry
-            key={conversation.id}
-            conversation={conversation}
-            shown={conversation.id === conversations.current.value.id}
+            key={head.id}
+            head={head}
+            shown={head.id === conversations.current.value.id}
+            live={answering.includes(head.id)}
             onShow={onShow}
             onRemove={onRemove}
           />
@@ -39,42 +39,23 @@ export function Sidebar({ conversations, onShow, onRemove }: SidebarProps): VNod
 }
 
 interface EntryProps extends Omit<SidebarProps, "conversations"> {
-  readonly conversation: Conversation;
+  readonly head: Head;
   readonly shown: boolean;
+  readonly live: boolean;
 }
 
-function Entry({ conversation, shown, onShow, onRemove }: EntryProps): VNode {
-  const asking = useSignal(false);
-  const title = titleOf(conversation);
-  if (asking.value) {
-    return (
-      <li class="entry asking">
-        <span class="small">Delete it?</span>
-        <button type="button" class="button tiny" autofocus onClick={() => onRemove(conversation.id)}>
-          Delete
-        </button>
-        <button type="button" class="button tiny quiet" onClick={() => (asking.value = false)}>
-          Keep
-        </button>
-      </li>
-    );
-  }
+function Entry({ head: { id, title }, shown, live, onShow, onRemove }: EntryProps): VNode {
   return (
     <li class={shown ? "entry shown" : "entry"}>
-      <button
-        type="button"
-        class="entry-title"
-        aria-current={shown ? "page" : undefined}
-        onClick={() => onShow(conversation.id)}
-      >
-        {liveAnswer(conversation) !== undefined && <span class="live-dot pulse" role="img" aria-label="Answering" />}
+      <button type="button" class="entry-title" aria-current={shown ? "page" : undefined} onClick={() => onShow(id)}>
+        {live && <span class="live-dot pulse" role="img" aria-label="Answering" />}
         <span>{title}</span>
       </button>
       <button
         type="button"
         class="button icon tiny quiet"
         aria-label={`Delete “${title}”`}
-        onClick={() => (asking.value = true)}
+        onClick={() => onRemove(id)}
       >
         <Icon name="trash" />
       </button>

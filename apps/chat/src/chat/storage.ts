@@ -1,78 +1,89 @@
-// Owns where conversations live: this browser, one entry for each, the oldest ones given up when there is no room.
-import type { Conversation, Settings } from "./conversation.ts";
+// Owns what keeping conversations means: heads and turns apart, written together or not at all, merged with what is there. Where they lie is
+// behind this interface; `createMemoryStorage` is the place of last resort.
+import type { Conversation, Head, Settings, Turn } from "./conversation.ts";
+import type { Draft } from "./drafts.ts";
+import { mergeTurns, patchHead } from "./merge.ts";
+import type { HeadPatch } from "./merge.ts";
 
-const prefix = "waggle.conversation.";
-const settingsKey = "waggle.settings";
-/** Most conversations kept; the one that was used longest ago goes first. */
-const conversationsLimit = 100;
+/** What a tab has changed in a conversation. */
+export interface Change {
+  readonly id: string;
+  /** All of the head of a conversation that is new; of another one what has changed. One that is not there any more is not brought back. */
+  readonly head: { readonly kind: "new"; readonly head: Head } | { readonly kind: "patch"; readonly patch: HeadPatch };
+  readonly turns: readonly Turn[];
+}
+
+export interface FoundTurns {
+  readonly id: string;
+  readonly turns: readonly Turn[];
+}
 
 export interface ConversationStorage {
-  /** Newest first. */
-  load(): Conversation[];
-  save(conversation: Conversation): void;
-  remove(id: string): void;
+  /** In no order. */
+  loadHeads(): Promise<readonly Head[]>;
+  loadTurns(id: string): Promise<readonly Turn[]>;
+  /** All of it or, when it rejects, nothing. */
+  save(changes: readonly Change[]): Promise<void>;
+  /** Removes those that are marked as deleted, with all that is theirs; one whose deletion was undone stays. */
+  removeDeleted(ids: readonly string[]): Promise<void>;
+  /** All turns of all conversations, some at a time, until `onSome` says false. */
+  readTurns(onSome: (found: readonly FoundTurns[]) => boolean): Promise<void>;
   /** What a new conversation starts with. */
-  loadSettings(): Settings;
-  saveSettings(settings: Settings): void;
-  /** Tells of changes that other tabs make; undefined when one removed it. */
-  onOtherTab(listener: (id: string, conversation: Conversation | undefined) => void): void;
+  loadSettings(): Promise<Settings | undefined>;
+  saveSettings(settings: Settings): Promise<void>;
+  loadDrafts(): Promise<ReadonlyMap<string, Draft>>;
+  /** Undefined removes it. */
+  saveDraft(key: string, draft: Draft | undefined): Promise<void>;
 }
 
-const noSettings: Settings = { system: "", sampling: {} };
+/** What stands in the place of a head after a change. Undefined when the conversation is not there. */
+export function headAfter(stored: Head | undefined, change: Change): Head | undefined {
+  if (change.head.kind === "patch") return stored === undefined ? undefined : patchHead(stored, change.head.patch);
+  return stored === undefined ? change.head.head : patchHead(stored, change.head.head);
+}
 
-export function createStorage(place: Storage = localStorage): ConversationStorage {
-  function keys(): string[] {
-    return Array.from({ length: place.length }, (_, i) => place.key(i) ?? "").filter((key) => key.startsWith(prefix));
-  }
+/** A conversation as a change that brings it. */
+export function changeOf({ turns, ...head }: Conversation): Change {
+  return { id: head.id, head: { kind: "new", head }, turns };
+}
 
-  function load(): Conversation[] {
-    const found = keys().flatMap((key) => parse<Conversation>(place.getItem(key)) ?? []);
-    return found.toSorted((a, b) => b.updatedAt - a.updatedAt);
-  }
-
-  /** False when there was none to give up. */
-  function giveUpOldest(except: string): boolean {
-    const oldest = load().findLast(({ id }) => id !== except);
-    if (oldest !== undefined) place.removeItem(prefix + oldest.id);
-    return oldest !== undefined;
-  }
-
+/** As long as the tab. */
+export function createMemoryStorage(): ConversationStorage {
+  const heads = new Map<string, Head>();
+  const turnsOf = new Map<string, readonly Turn[]>();
+  const drafts = new Map<string, Draft>();
+  let settings: Settings | undefined;
   return {
-    load,
-    save(conversation) {
-      const key = prefix + conversation.id;
-      if (place.getItem(key) === null && keys().length >= conversationsLimit) giveUpOldest(conversation.id);
-      const text = JSON.stringify(conversation);
-      do {
-        try {
-          return place.setItem(key, text);
-        } catch {
-          // Full, most likely. When nothing is left to give up, the conversation lives on in this tab alone.
-        }
-      } while (giveUpOldest(conversation.id));
-    },
-    remove: (id) => place.removeItem(prefix + id),
-    loadSettings: () => parse<Settings>(place.getItem(settingsKey)) ?? noSettings,
-    saveSettings(settings) {
-      try {
-        place.setItem(settingsKey, JSON.stringify(settings));
-      } catch {
-        // Full: the settings hold for this conversation, and the next one begins without them.
+    loadHeads: async () => await Promise.resolve([...heads.values()]),
+    loadTurns: async (id) => await Promise.resolve(turnsOf.get(id) ?? []),
+    async save(changes) {
+      for (const change of changes) {
+        const head = headAfter(heads.get(change.id), change);
+        if (head === undefined) continue;
+        heads.set(change.id, head);
+        turnsOf.set(change.id, mergeTurns(change.turns, turnsOf.get(change.id) ?? []));
       }
+      await Promise.resolve();
     },
-    onOtherTab(listener) {
-      addEventListener("storage", ({ key, newValue }) => {
-        if (key?.startsWith(prefix) === true) listener(key.slice(prefix.length), parse<Conversation>(newValue));
-      });
+    async removeDeleted(ids) {
+      const deleted = ids.filter((id) => heads.get(id)?.deletedAt !== undefined);
+      for (const places of [heads, turnsOf, drafts]) for (const id of deleted) places.delete(id);
+      await Promise.resolve();
+    },
+    async readTurns(onSome) {
+      onSome([...turnsOf].map(([id, turns]) => ({ id, turns })));
+      await Promise.resolve();
+    },
+    loadSettings: async () => await Promise.resolve(settings),
+    async saveSettings(given) {
+      settings = given;
+      await Promise.resolve();
+    },
+    loadDrafts: async () => await Promise.resolve(new Map(drafts)),
+    async saveDraft(key, draft) {
+      if (draft === undefined) drafts.delete(key);
+      else drafts.set(key, draft);
+      await Promise.resolve();
     },
   };
-}
-
-function parse<T>(text: string | null): T | undefined {
-  if (text === null) return undefined;
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return undefined;
-  }
 }

@@ -24,7 +24,10 @@ export async function submitJob(
   for (let tries = 1; ; tries++) {
     const { messages, leftOut } = messagesFor(conversation, answer.id, known);
     const chars = charsIn(messages);
-    const problem = await post(api, JSON.stringify(requestFor(conversation, answer, messages)));
+    const problem = await post(
+      api,
+      JSON.stringify(requestFor(conversation, answer, { messages, contextTokens: known.contextTokens })),
+    );
     // Taken already: an earlier try arrived, and only its answer got lost.
     if (problem === undefined || problem.code === "conflict") return { kind: "accepted", leftOut, chars };
     const learnt = roomIn(problem, chars);

@@ -5,10 +5,11 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Icon } from "../parts/icons.tsx";
 import { AnswerTurn } from "./answer-turn.tsx";
 import type { Chat } from "./chat.ts";
-import { liveAnswer } from "./conversation.ts";
+import { liveAnswer, shownTurns } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
 import { MessageTurn } from "./message-turn.tsx";
 import type { ModelChoice } from "./model-choice.ts";
+import { siblingIds } from "./turn-tree.ts";
 
 /** Closer to the end than this counts as being there. */
 const nearEndPx = 48;
@@ -22,7 +23,9 @@ export interface TranscriptProps {
 export function Transcript({ conversation, chat, choice }: TranscriptProps): VNode {
   const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useSignal(true);
-  const lastId = conversation.turns.at(-1)?.id;
+  const turns = shownTurns(conversation);
+  const siblings = siblingIds(conversation.turns);
+  const lastId = turns.at(-1)?.id;
 
   function scrollToEnd(): void {
     scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
@@ -59,8 +62,14 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
         }}
       >
         <ol class="turns">
-          {conversation.turns.map((turn) => (
-            <TurnItem key={turn.id} turn={turn} isLast={turn.id === lastId} chat={chat} choice={choice} />
+          {turns.map((turn) => (
+            <TurnItem
+              key={turn.id}
+              turn={turn}
+              siblings={siblings.get(turn.id)?.join(" ") ?? turn.id}
+              chat={chat}
+              choice={choice}
+            />
           ))}
         </ol>
       </div>
@@ -75,20 +84,20 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
 
 interface TurnProps {
   readonly turn: Turn;
-  readonly isLast: boolean;
+  /** With a blank between them, so that equal ones are one value. */
+  readonly siblings: string;
   readonly chat: Chat;
   readonly choice: ModelChoice;
 }
 
 /** Drawn again only when the turn itself has changed: a long conversation costs no more than its last answer. */
-function TurnItem({ turn, isLast, chat, choice }: TurnProps): VNode {
-  return useMemo(
-    () =>
-      turn.role === "user" ? (
-        <MessageTurn turn={turn} onResend={chat.resend} />
-      ) : (
-        <AnswerTurn answer={turn} isLast={isLast} choice={choice} onRetry={chat.retry} />
-      ),
-    [turn, isLast, chat, choice],
-  );
+function TurnItem({ turn, siblings, chat, choice }: TurnProps): VNode {
+  return useMemo(() => {
+    const ids = siblings.split(" ");
+    return turn.role === "user" ? (
+      <MessageTurn turn={turn} siblings={ids} onResend={chat.resend} onChoose={chat.choose} />
+    ) : (
+      <AnswerTurn answer={turn} siblings={ids} choice={choice} chat={chat} />
+    );
+  }, [turn, siblings, chat, choice]);
 }

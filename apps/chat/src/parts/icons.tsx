@@ -21,6 +21,12 @@ const strokes = {
   file: "M6 3h8l5 5v13H6zM14 3v5h5",
   models: "M12 3 3 8l9 5 9-5zM3 12.5l9 5 9-5M3 17l9 5 9-5",
   down: "M12 5v14M6 13l6 6 6-6",
+  previous: "M15 6l-6 6 6 6",
+  next: "M9 6l6 6-6 6",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  pin: "M9 4h6l-1 6 4 4H6l4-4zM12 14v6",
+  search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4 4",
+  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
 } as const;
 
 export type IconName = keyof typeof strokes;

@@ -25,7 +25,7 @@ export function ProblemNotice({ problem, actions }: ProblemNoticeProps): VNode {
           <Countdown until={problem.retryAt} before="Try again in" after="You can try again now." />
         )}
       </div>
-      {problem.code !== "unreachable" && (
+      {problem.code !== "unreachable" && problem.code !== "gone" && (
         <details class="problem-words">
           <summary>Details</summary>
           <code>{`${problem.code}: ${problem.message}`}</code>

@@ -7,7 +7,7 @@ import type { Problem } from "./problem.ts";
 
 const now = 1_700_000_000_000;
 
-describe.each([...errorCodes, "unreachable"] as const)("%s", (code) => {
+describe.each([...errorCodes, "unreachable", "gone"] as const)("%s", (code) => {
   it("has a title and something to do, and neither is the code", () => {
     const { title, todo } = adviseOn({ code, message: "Cannot do it." }, now);
     expect(title.length).toBeGreaterThan(8);
@@ -17,7 +17,7 @@ describe.each([...errorCodes, "unreachable"] as const)("%s", (code) => {
 });
 
 it("has another title for each code", () => {
-  const codes: readonly Problem["code"][] = [...errorCodes, "unreachable"];
+  const codes: readonly Problem["code"][] = [...errorCodes, "unreachable", "gone"];
   expect(new Set(codes.map((code) => adviseOn({ code, message: "" }, now).title)).size).toBe(codes.length);
 });
 

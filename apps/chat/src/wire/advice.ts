@@ -75,6 +75,7 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
     title: "Something went wrong in the server",
     todo: "Try again. If it happens again, whoever runs the server finds the cause in its log.",
   }),
+  gone: ({ message }) => ({ title: "The answer broke off", todo: `${message} Go on from there, or ask again.` }),
   unreachable: () => ({
     title: "Cannot reach the worker: it does not answer.",
     todo: "Check that it is running and that this device is online, then try again.",

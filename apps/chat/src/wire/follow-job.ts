@@ -88,16 +88,11 @@ async function readOnce(options: FollowOptions, progress: Progress): Promise<Fol
   }
 }
 
-/** What to say of an answer that its stream left without a terminal event. */
-export function problemOfEnd(end: FollowEnd): Problem {
+/** What to say of an answer that its stream left without a terminal event; why one was forgotten, the worker has to be asked. */
+export function problemOfEnd(end: Exclude<FollowEnd, { kind: "forgotten" }>): Problem {
   switch (end.kind) {
     case "refused":
       return end.problem;
-    case "forgotten":
-      return {
-        code: "not_found",
-        message: "The worker does not have this answer any more. It may have been restarted.",
-      };
     case "lost":
       return unreachable;
     case "ended":

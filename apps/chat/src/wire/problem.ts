@@ -2,9 +2,9 @@
 import type { ErrorBody, ErrorCode } from "@waggle/protocol";
 
 export interface Problem {
-  /** `unreachable` is ours: there was no answer at all. */
-  readonly code: ErrorCode | "unreachable";
-  /** The daemon's own words. */
+  /** `unreachable` and `gone` are ours: there was no answer at all; the worker does not have an answer any more. */
+  readonly code: ErrorCode | "unreachable" | "gone";
+  /** The daemon's own words; of `gone` ours. */
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
   /** When the daemon said to come back, milliseconds since 1970. */

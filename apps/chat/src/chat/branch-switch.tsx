@@ -1,0 +1,45 @@
+// Owns going from one branch of a conversation to the next: "‹ 2 of 3 ›" on a turn that has others beside it.
+import type { VNode } from "preact";
+import { Icon } from "../parts/icons.tsx";
+
+export interface BranchesProps {
+  /** Ids of the turns that stand in the same place, oldest first; one alone has no branches. */
+  readonly siblings: readonly string[];
+  readonly shown: string;
+  /** What they are: "answer". */
+  readonly kind: "answer" | "message";
+  readonly onChoose: (turnId: string) => void;
+}
+
+export function BranchSwitch({ siblings, shown, kind, onChoose }: BranchesProps): VNode | null {
+  if (siblings.length < 2) return null;
+  const at = siblings.indexOf(shown);
+  return (
+    <span class="branches small muted numbers" role="group" aria-label={`Versions of this ${kind}`}>
+      <Step to={siblings[at - 1]} label={`Previous ${kind}`} icon="previous" onChoose={onChoose} />
+      <span>{`${at + 1} of ${siblings.length}`}</span>
+      <Step to={siblings[at + 1]} label={`Next ${kind}`} icon="next" onChoose={onChoose} />
+    </span>
+  );
+}
+
+interface StepProps extends Pick<BranchesProps, "onChoose"> {
+  readonly to: string | undefined;
+  readonly label: string;
+  readonly icon: "previous" | "next";
+}
+
+function Step({ to, label, icon, onChoose }: StepProps): VNode {
+  return (
+    <button
+      type="button"
+      class="button icon tiny quiet"
+      aria-label={label}
+      title={label}
+      disabled={to === undefined}
+      onClick={() => to !== undefined && onChoose(to)}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}

@@ -1,0 +1,170 @@
+// Owns conversations in IndexedDB: a record for each head and for each turn, so that an answer that streams writes itself and nothing else.
+// Each write is a transaction that merges with what other tabs have written.
+import { openDB } from "idb";
+import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
+import type { Head, Settings, Turn } from "./conversation.ts";
+import type { Draft } from "./drafts.ts";
+import { furtherTurn } from "./merge.ts";
+import { headAfter } from "./storage.ts";
+import type { Change, ConversationStorage, FoundTurns } from "./storage.ts";
+
+interface TurnRecord {
+  readonly conversation: string;
+  readonly turn: Turn;
+}
+
+interface Schema extends DBSchema {
+  heads: { key: string; value: Head };
+  turns: { key: [string, string]; value: TurnRecord };
+  settings: { key: string; value: Settings };
+  drafts: { key: string; value: Draft };
+}
+
+type Database = IDBPDatabase<Schema>;
+type Stores = ("heads" | "turns" | "settings" | "drafts")[];
+
+const name = "waggle";
+const version = 1;
+const newConversations = "new conversations";
+/** How long a browser may take to open it: one that keeps nothing may never say so. */
+const openTimeoutMs = 5_000;
+/** Turns read at once while all are read. */
+const readBatch = 500;
+
+/** @throws the browser's own error, or one that says that it took too long */
+export async function openDatabase(): Promise<ConversationStorage> {
+  let open: Promise<Database> | undefined = openInTime(() => (open = undefined));
+  await open;
+  /** A browser may close it at any time, for the visitor has emptied it or the disk has failed: then it is opened again. */
+  const database = async (): Promise<Database> => await (open ??= openInTime(() => (open = undefined)));
+
+  async function write(stores: Stores, how: (transaction: Writing) => Promise<unknown>): Promise<void> {
+    const transaction = (await database()).transaction(stores, "readwrite");
+    const done = transaction.done;
+    try {
+      await how(transaction);
+      // At once, so that it is not lost when the tab closes now.
+      transaction.commit();
+    } catch (error) {
+      abortQuietly(transaction);
+      await done.catch(() => undefined);
+      throw transaction.error ?? error;
+    }
+    await done;
+  }
+
+  return {
+    loadHeads: async () => await (await database()).getAll("heads"),
+    loadTurns: async (id) => (await (await database()).getAll("turns", turnsOf(id))).map(({ turn }) => turn),
+    save: async (changes) =>
+      await write(["heads", "turns"], async (transaction) => await saveAll(transaction, changes)),
+    removeDeleted: async (ids) =>
+      await write(["heads", "turns", "drafts"], async (transaction) => {
+        await Promise.all(
+          ids.map(async (id) => {
+            const head = await transaction.objectStore("heads").get(id);
+            if (head?.deletedAt === undefined) return;
+            await Promise.all([
+              transaction.objectStore("heads").delete(id),
+              transaction.objectStore("turns").delete(turnsOf(id)),
+              transaction.objectStore("drafts").delete(id),
+            ]);
+          }),
+        );
+      }),
+    async readTurns(onSome) {
+      for (let after: [string, string] | undefined; ;) {
+        const range = after === undefined ? undefined : IDBKeyRange.lowerBound(after, true);
+        const records = await (await database()).getAll("turns", range, readBatch);
+        const last = records.at(-1);
+        if (last === undefined || !onSome(byConversation(records)) || records.length < readBatch) return;
+        after = [last.conversation, last.turn.id];
+      }
+    },
+    loadSettings: async () => await (await database()).get("settings", newConversations),
+    saveSettings: async (settings) =>
+      await write(["settings"], async (transaction) => {
+        await transaction.objectStore("settings").put(settings, newConversations);
+      }),
+    async loadDrafts() {
+      const transaction = (await database()).transaction("drafts");
+      const [keys, drafts] = await Promise.all([transaction.store.getAllKeys(), transaction.store.getAll()]);
+      return new Map(keys.flatMap((key, i) => (drafts[i] === undefined ? [] : [[key, drafts[i]] as const])));
+    },
+    saveDraft: async (key, draft) =>
+      await write(["drafts"], async (transaction) => {
+        const drafts = transaction.objectStore("drafts");
+        await (draft === undefined ? drafts.delete(key) : drafts.put(draft, key));
+      }),
+  };
+}
+
+type Writing = IDBPTransaction<Schema, Stores, "readwrite">;
+
+async function saveAll(transaction: Writing, changes: readonly Change[]): Promise<void> {
+  const [heads, turns] = [transaction.objectStore("heads"), transaction.objectStore("turns")];
+  await Promise.all(
+    changes.map(async (change) => {
+      const stored = await heads.get(change.id);
+      const head = headAfter(stored, change);
+      if (head === undefined) return;
+      if (JSON.stringify(head) !== JSON.stringify(stored)) await heads.put(head);
+      await Promise.all(
+        change.turns.map(async (turn) => {
+          const there = (await turns.get([change.id, turn.id]))?.turn;
+          if (there === undefined || furtherTurn(turn, there) === turn) {
+            await turns.put({ conversation: change.id, turn });
+          }
+        }),
+      );
+    }),
+  );
+}
+
+async function openInTime(onClosed: () => void): Promise<Database> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("The browser did not open its database in time")), openTimeoutMs);
+  });
+  const opening = openDB<Schema>(name, version, {
+    upgrade(database) {
+      database.createObjectStore("heads", { keyPath: "id" });
+      database.createObjectStore("turns", { keyPath: ["conversation", "turn.id"] });
+      database.createObjectStore("settings");
+      database.createObjectStore("drafts");
+    },
+    // A newer page in another tab waits for this one to let go.
+    blocking(_current, _blocked, event) {
+      (event.target as IDBDatabase).close();
+      onClosed();
+    },
+    terminated: onClosed,
+  });
+  // Whether it opens after all, nobody waits for it then.
+  opening.catch(() => undefined);
+  return await Promise.race([opening, late]).finally(() => clearTimeout(timer));
+}
+
+function abortQuietly(transaction: Writing): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has ended already, which is why the write failed.
+  }
+}
+
+/** An array sorts behind every string. */
+function turnsOf(id: string): IDBKeyRange {
+  return IDBKeyRange.bound([id], [id, []]);
+}
+
+/** Records come in the order of their keys, so that those of one conversation stand together. */
+function byConversation(records: readonly TurnRecord[]): readonly FoundTurns[] {
+  const found: { id: string; turns: Turn[] }[] = [];
+  for (const { conversation, turn } of records) {
+    const last = found.at(-1);
+    if (last?.id === conversation) last.turns.push(turn);
+    else found.push({ id: conversation, turns: [turn] });
+  }
+  return found;
+}

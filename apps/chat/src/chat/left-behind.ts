@@ -1,0 +1,80 @@
+// Owns what lies in the browser's simple storage (localStorage) and belongs into the database: conversations of older pages, and what a tab
+// could not write any more when it closed. It is removed once the database has it; what cannot be read stays.
+import type { Settings } from "./conversation.ts";
+import type { Draft } from "./drafts.ts";
+import { newId } from "./ids.ts";
+import { readConversation, readSettings } from "./read-conversation.ts";
+import { changeOf } from "./storage.ts";
+import type { Change, ConversationStorage } from "./storage.ts";
+
+const oldPrefix = "waggle.conversation.";
+const oldSettingsKey = "waggle.settings";
+const unsavedPrefix = "waggle.unsaved.";
+
+export interface Unsaved {
+  readonly changes: readonly Change[];
+  readonly drafts: readonly (readonly [key: string, draft: Draft | undefined])[];
+}
+
+const thisTab = unsavedPrefix + newId("tab");
+
+/** Written at once, which a database cannot do when the tab closes; gone again when there is nothing to keep. */
+export function leaveBehind(unsaved: Unsaved, place: Storage = localStorage): void {
+  try {
+    if (unsaved.changes.length === 0 && unsaved.drafts.length === 0) place.removeItem(thisTab);
+    else place.setItem(thisTab, JSON.stringify(unsaved));
+  } catch {
+    // Full, or forbidden: then only the database is left.
+  }
+}
+
+/**
+ * @param removes what has been carried over; not where the storage is none that lasts
+ * @throws what the storage throws; nothing has been removed then that it does not have
+ */
+export async function carryOver(
+  storage: ConversationStorage,
+  { removes, place = localStorage }: { readonly removes: boolean; readonly place?: Storage },
+): Promise<void> {
+  const keys = Array.from({ length: place.length }, (_, i) => place.key(i) ?? "");
+  const old = keys.filter((key) => key.startsWith(oldPrefix)).flatMap((key) => readOld(key, place.getItem(key)));
+  const unsaved = keys
+    .filter((key) => key.startsWith(unsavedPrefix))
+    .flatMap((key) => {
+      const left = parse(place.getItem(key)) as Unsaved | undefined;
+      return left === undefined ? [] : [{ key, left }];
+    });
+  const changes = [...old.map(({ change }) => change), ...unsaved.flatMap(({ left }) => left.changes)];
+  if (changes.length > 0) await storage.save(changes);
+  for (const [key, draft] of unsaved.flatMap(({ left }) => left.drafts)) await storage.saveDraft(key, draft);
+  const settings = readOldSettings(place.getItem(oldSettingsKey));
+  if (settings !== undefined && (await storage.loadSettings()) === undefined) await storage.saveSettings(settings);
+  if (!removes) return;
+  const carried = [...old, ...unsaved].map(({ key }) => key);
+  for (const key of settings === undefined ? carried : [...carried, oldSettingsKey]) place.removeItem(key);
+}
+
+function readOld(key: string, text: string | null): { readonly key: string; readonly change: Change }[] {
+  try {
+    return [{ key, change: changeOf(readConversation(parse(text), "the conversation")) }];
+  } catch {
+    return [];
+  }
+}
+
+function readOldSettings(text: string | null): Settings | undefined {
+  try {
+    return readSettings(parse(text), "the settings");
+  } catch {
+    return undefined;
+  }
+}
+
+function parse(text: string | null): unknown {
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,166 @@
+// Owns reading a conversation that this page did not write just now: from a file, or as an older page left it. What does not have the shape
+// is refused; what nobody knows is left out. Pure.
+import type { Answer, AnswerPhase } from "./answer.ts";
+import type { Attachment } from "./attachments/attachment.ts";
+import { titleFor, untitled } from "./conversation.ts";
+import type { Conversation, Settings, Turn, UserTurn } from "./conversation.ts";
+import { hasCircle } from "./turn-tree.ts";
+
+type Check = (value: unknown) => boolean;
+/** A row for each field, so that a new one is not forgotten here. */
+type Shape<T> = { readonly [Key in keyof Required<T>]: { readonly fits: Check; readonly needed?: true } };
+type Fields = Readonly<Record<string, unknown>>;
+
+const maxIdChars = 200;
+const isText: Check = (value) => typeof value === "string";
+const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
+const isId: Check = (value) => typeof value === "string" && value !== "" && value.length <= maxIdChars;
+const isYes: Check = (value) => value === true;
+const isBoolean: Check = (value) => typeof value === "boolean";
+const isRecordOf =
+  (check: Check): Check =>
+  (value) =>
+    isFields(value) && Object.values(value).every(check);
+
+const phases: Readonly<Record<AnswerPhase, true>> = {
+  sending: true,
+  waiting: true,
+  loading: true,
+  thinking: true,
+  streaming: true,
+  done: true,
+  stopped: true,
+  broken: true,
+};
+
+const messageShape: Shape<UserTurn> = {
+  role: { fits: (value) => value === "user", needed: true },
+  id: { fits: isId, needed: true },
+  parent: { fits: isId },
+  sentAt: { fits: isNumber },
+  text: { fits: isText, needed: true },
+  attachments: { fits: (value) => Array.isArray(value) && value.every(isAttachment) },
+};
+
+const attachmentShape: Shape<Attachment> = {
+  id: { fits: isId, needed: true },
+  name: { fits: isText, needed: true },
+  bytes: { fits: isNumber, needed: true },
+  text: { fits: isText, needed: true },
+  pages: { fits: isNumber },
+  tokens: { fits: isNumber },
+};
+
+function isAttachment(value: unknown): boolean {
+  if (!isFields(value)) return false;
+  return Object.entries(attachmentShape).every(
+    ([key, { fits, ...rest }]) => fits(value[key]) || (value[key] === undefined && !("needed" in rest)),
+  );
+}
+
+const answerShape: Shape<Answer> = {
+  role: { fits: (value) => value === "assistant", needed: true },
+  id: { fits: isId, needed: true },
+  parent: { fits: isId },
+  sentAt: { fits: isNumber },
+  jobId: { fits: isId, needed: true },
+  attempt: { fits: isNumber },
+  jobSentAt: { fits: isNumber },
+  continuedAfter: { fits: isNumber },
+  edited: { fits: isYes },
+  phase: { fits: (value) => typeof value === "string" && Object.hasOwn(phases, value), needed: true },
+  model: { fits: isText },
+  text: { fits: isText, needed: true },
+  thoughts: { fits: isText },
+  lastIndex: { fits: isNumber, needed: true },
+  position: { fits: isNumber },
+  etaMs: { fits: isNumber },
+  promptShare: { fits: isNumber },
+  reconnecting: { fits: isBoolean },
+  ttftMs: { fits: isNumber },
+  firstTokenMs: { fits: isNumber },
+  tokens: { fits: isNumber, needed: true },
+  tokensPerSecond: { fits: isNumber },
+  promptTokens: { fits: isNumber },
+  cutShort: { fits: isBoolean },
+  stoppedBy: { fits: isText },
+  leftOut: { fits: isNumber },
+  problem: { fits: (value) => isFields(value) && isText(value["code"]) && isText(value["message"]) },
+};
+
+const settingsShape: Shape<Settings> = {
+  system: { fits: isText, needed: true },
+  sampling: { fits: isRecordOf(isNumber), needed: true },
+  model: { fits: isText },
+};
+
+const headShape: Shape<Omit<Conversation, "turns" | "settings" | "deletedAt">> = {
+  id: { fits: isId, needed: true },
+  updatedAt: { fits: isNumber, needed: true },
+  title: { fits: isText },
+  named: { fits: isYes },
+  pinned: { fits: isYes },
+  chosen: { fits: isRecordOf(isText) },
+};
+
+/**
+ * @param what how it is called in the sentence when it is refused: "conversation 3"
+ * @throws Error whose message is that sentence, beginning small: "conversation 3 has no turns"
+ */
+export function readConversation(value: unknown, what: string): Conversation {
+  if (!isFields(value)) throw new Error(`${what} is not an object`);
+  const head = pick(value, headShape, what) as Omit<Conversation, "turns" | "settings">;
+  const listed = value["turns"];
+  if (!Array.isArray(listed)) throw new Error(`${what} has no turns`);
+  const turns = linked(listed.map((turn, i) => readTurn(turn, `turn ${i + 1} of ${what}`)));
+  if (new Set(turns.map(({ id }) => id)).size < turns.length) throw new Error(`${what} has a turn twice`);
+  if (hasCircle(turns)) throw new Error(`in ${what} a turn comes before itself`);
+  const settings = value["settings"] ?? { system: "", sampling: {} };
+  return {
+    ...head,
+    title: head.title ?? titleFor(turns.find((turn) => turn.role === "user") ?? { text: untitled }),
+    chosen: head.chosen ?? {},
+    settings: readSettings(settings, `the settings of ${what}`),
+    turns,
+  };
+}
+
+/** @throws Error as `readConversation` does */
+export function readSettings(value: unknown, what: string): Settings {
+  if (!isFields(value)) throw new Error(`${what} are not an object`);
+  return pick(value, settingsShape, what) as unknown as Settings;
+}
+
+type Unlinked = Omit<Turn, "sentAt"> & { readonly sentAt?: number };
+
+function readTurn(value: unknown, what: string): Unlinked {
+  if (!isFields(value)) throw new Error(`${what} is not an object`);
+  if (value["role"] === "user") return pick(value, messageShape, what) as unknown as Unlinked;
+  if (value["role"] === "assistant") return pick(value, answerShape, what) as unknown as Unlinked;
+  throw new Error(`${what} is neither a message nor an answer`);
+}
+
+/** Where no turn names another one, each follows the one before it, as all did before there were branches. */
+function linked(turns: readonly Unlinked[]): readonly Turn[] {
+  const isLine = turns.every(({ parent }) => parent === undefined);
+  return turns.map((turn, i) => {
+    const before = isLine ? turns[i - 1] : undefined;
+    return { ...turn, sentAt: turn.sentAt ?? i, ...(before === undefined ? {} : { parent: before.id }) } as Turn;
+  });
+}
+
+function pick<T>(value: Fields, shape: Shape<T>, what: string): Fields {
+  const rows = Object.entries<{ fits: Check; needed?: true }>(shape);
+  const known = rows.flatMap(([key, { fits, needed }]) => {
+    const field = value[key];
+    if (field === undefined && needed !== true) return [];
+    if (field === undefined) throw new Error(`${what} has no "${key}"`);
+    if (!fits(field)) throw new Error(`${what} has a "${key}" that is not one`);
+    return [[key, field] as const];
+  });
+  return Object.fromEntries(known);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
