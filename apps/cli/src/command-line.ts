@@ -48,11 +48,11 @@ type Choose = (name: CommandName, words: Words) => void;
 
 function createProgram(context: Context, choose: Choose): Command {
   const program = base(new Command("waggle"), context)
-    .description("Runs language models on this machine, and talks to them.")
+    .description("Run language models on this machine, and talk to them.")
     .usage("<command> [options]")
     .version(`waggle ${context.config.version}`, "--version", "print the version")
     .helpCommand(false)
-    .addHelpText("after", "\nwaggle <command> --help says more of each.");
+    .addHelpText("after", "\nwaggle <command> --help tells more about each.");
   program.addCommand(serveEntry(context));
   for (const spec of commandTable) {
     program.addCommand(commandOf(spec, context, (words) => choose(spec.name, words)));

@@ -10,35 +10,35 @@ const yes: OptionSpec = { flags: "--yes", help: "do not ask" };
 const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
 const keepAlive: OptionSpec = {
   flags: "--keep-alive <time>",
-  help: "stay loaded so long after the last job: 5m, or -1",
+  help: "how long it stays loaded after the last job: 5m, or -1 for forever",
 };
 const set: OptionSpec = {
   flags: "--set <name=value>",
   help: "a setting of the request, such as temperature=0.5 (repeatable)",
   repeatable: true,
 };
-const system: OptionSpec = { flags: "--system <text>", help: "what the model is told before all else" };
+const system: OptionSpec = { flags: "--system <text>", help: "system prompt" };
 
 export const commandTable = [
   {
     name: "chat",
     summary: "talk to a model",
     arguments: [{ name: "model", help: "name, file or reference; the worker's own by default", completion: "model" }],
-    options: [url, system, set, { flags: "--no-history", help: "neither read nor keep what is typed" }],
+    options: [url, system, set, { flags: "--no-history", help: "do not read or save what was typed" }],
     examples: ["waggle chat", "waggle chat ./qwen3-4b-q4_k_m.gguf", 'waggle chat --system "Answer in French."'],
   },
   {
     name: "run",
-    summary: "print one answer",
+    summary: "print one answer and exit",
     arguments: [
       {
         name: "words",
-        help: "the prompt, after a model's name or without; what comes on stdin follows it",
+        help: "the prompt, with a model's name before it if you like; text from stdin is added to it",
         variadic: true,
         completion: "model",
       },
     ],
-    options: [url, system, set, { flags: "--stats", help: "tell tokens and times on stderr" }],
+    options: [url, system, set, { flags: "--stats", help: "print tokens and times on stderr" }],
     examples: [
       'waggle run "Why is the sky blue?"',
       'waggle run qwen3-4b "Why is the sky blue?"',
@@ -47,20 +47,20 @@ export const commandTable = [
   },
   {
     name: "list",
-    summary: "the models there are",
-    options: [url, json, { flags: "--names", help: "names alone; nothing where no worker answers" }],
+    summary: "list the models",
+    options: [url, json, { flags: "--names", help: "print names only, and nothing if no worker answers" }],
     examples: ["waggle list", "waggle list --json"],
   },
   {
     name: "show",
-    summary: "what is known of a model",
+    summary: "show the details of a model",
     arguments: [model],
     options: [url, json],
     examples: ["waggle show qwen3-4b"],
   },
   {
     name: "fit",
-    summary: "what models take in memory, and what of it this machine has",
+    summary: "show how much memory models need, and whether this machine has it",
     arguments: [
       {
         name: "models",
@@ -73,10 +73,10 @@ export const commandTable = [
       { flags: "--slots <n>", help: "jobs that run side by side (this and the others as for waggle serve)" },
       { flags: "--context, --context-size <tokens>", help: "context of each slot" },
       { flags: "--batch-size <tokens>", help: "most tokens in a forward pass" },
-      { flags: "--cache-type-k <type>", help: "numbers of the K cache, such as q8_0" },
-      { flags: "--cache-type-v <type>", help: "numbers of the V cache" },
+      { flags: "--cache-type-k <type>", help: "number type of the K cache, such as q8_0" },
+      { flags: "--cache-type-v <type>", help: "number type of the V cache" },
       { flags: "--flash-attention <when>", help: "on, off or auto" },
-      { flags: "--gpu-layers <n>", help: "layers that a GPU holds: auto, all, or a number" },
+      { flags: "--gpu-layers <n>", help: "layers to put on a GPU: auto, all, or a number" },
       json,
     ],
     examples: [
@@ -87,7 +87,7 @@ export const commandTable = [
   },
   {
     name: "ps",
-    summary: "the models that are loaded, with memory, slots and how long they stay",
+    summary: "list the loaded models, with memory, slots and how long they stay",
     options: [url, json],
     examples: ["waggle ps"],
   },
@@ -120,7 +120,7 @@ export const commandTable = [
   },
   {
     name: "unload",
-    summary: "free a model's memory once its jobs have ended",
+    summary: "remove a model from memory when its jobs have ended",
     arguments: [model],
     options: [url],
     examples: ["waggle unload qwen3-4b"],
@@ -129,32 +129,32 @@ export const commandTable = [
     name: "pin",
     summary: "keep a model loaded",
     arguments: [model],
-    options: [url, { flags: "--off", help: "let it go again" }],
+    options: [url, { flags: "--off", help: "undo it" }],
     examples: ["waggle pin qwen3-4b", "waggle pin qwen3-4b --off"],
   },
   {
     name: "swap",
-    summary: "serve another file under a model's name, without breaking a stream",
+    summary: "serve another file under a model's name without interrupting answers",
     arguments: [
       model,
       {
         name: "reference",
-        help: "a file beside the present one or in the models folder, a name, or what can be downloaded",
+        help: "a file next to the current one or in the models folder, a name, or a reference to download",
         required: true,
       },
     ],
-    options: [url, { flags: "--unload-first", help: "where both do not fit: the old one may leave first" }],
+    options: [url, { flags: "--unload-first", help: "if both do not fit into memory, unload the old one first" }],
     examples: ["waggle swap assistant hf:Qwen/Qwen3-4B-GGUF:Q5_K_M"],
   },
   {
     name: "doctor",
-    summary: "look for what goes wrong in practice, and say what to do",
+    summary: "check this machine for common problems, and say what to do",
     options: [json],
     examples: ["waggle doctor"],
   },
   {
     name: "gpu",
-    summary: "fetch what a GPU needs, and prove that it computes",
+    summary: "install what a GPU needs, and check that it works",
     arguments: [
       { name: "action", help: "add", required: true, completion: ["add"] },
       { name: "device", help: "cuda or vulkan", required: true, completion: ["cuda", "vulkan"] },
@@ -163,7 +163,7 @@ export const commandTable = [
   },
   {
     name: "completion",
-    summary: "print a shell's completions",
+    summary: "print completions for a shell",
     arguments: [{ name: "shell", help: "bash, zsh or fish", required: true, completion: ["bash", "zsh", "fish"] }],
     examples: ["source <(waggle completion bash)", "waggle completion fish > ~/.config/fish/completions/waggle.fish"],
   },

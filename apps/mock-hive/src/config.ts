@@ -105,11 +105,11 @@ const flags: Readonly<Record<keyof FlagValues, Flag>> = {
     help: "keep a list of the workers there, for llm-d's router",
   },
   natsUrl: { flag: "--nats-url", value: "<url>", help: "NATS server of a fleet to show as well, as nats://host:4222" },
-  natsCreds: { flag: "--nats-creds", value: "<path>", help: "credentials for it, a file as nsc writes them" },
+  natsCreds: { flag: "--nats-creds", value: "<path>", help: "credentials file for it, as written by nsc" },
   natsInsecure: {
     flag: "--nats-insecure",
     fallback: "false",
-    help: "talk to a NATS server on another machine without TLS or credentials",
+    help: "allow a NATS server on another machine without TLS or credentials",
   },
 };
 

@@ -30,7 +30,7 @@ interface SlashCommand {
 
 const table: readonly SlashCommand[] = [
   { name: "model", words: "[name]", help: "switch to another model, or list them", run: model },
-  { name: "system", words: "[text]", help: "what the model is told before all else; none takes it back", run: system },
+  { name: "system", words: "[text]", help: "system prompt; none removes it", run: system },
   {
     name: "set",
     words: "[name value]",

@@ -18,7 +18,7 @@ export const gatewayOptions = {
   ...fleetOptions,
   natsUrl: {
     ...fleetOptions.natsUrl,
-    help: "NATS server of the fleet to work for, as nats://host:4222; required",
+    help: "NATS server of the fleet, as nats://host:4222; required",
     defaultText: "none",
   },
   gatewayId: {
@@ -33,7 +33,7 @@ export const gatewayOptions = {
     flag: "on-worker-loss",
     value: "what",
     group: "Fleet",
-    help: "what becomes of an answer that has begun when its worker is lost: resume or error",
+    help: "what happens to an answer that has begun when its worker is lost: resume or error",
     schema: oneOf(["resume", "error"]),
     default: "resume",
   },

@@ -38,8 +38,8 @@ Values:
   Durations are 500ms, 30s, 2m or 1h; a bare number is seconds. Sizes are 65536, 64KiB, 4MiB or 1GiB.
   Each flag is a variable too: --${example.flag} is ${variableOf(example)}. In a --config file it is ${example.flag}: 30s.
   A flag wins over its variable, and that over the file.
-  The API token is the variable WAGGLE_API_TOKEN or stands in --api-token-file; it is no flag, since others can
-  see a command line. HF_TOKEN opens private Hugging Face models.
+  The API token is the variable WAGGLE_API_TOKEN or stands in --api-token-file; there is no flag for it, since
+  others can see a command line. HF_TOKEN gives access to private Hugging Face models.
 
 Examples:
   ${program}
