@@ -6,7 +6,7 @@ import { useContext } from "preact/hooks";
 import { arrivalWords } from "../models/model-words.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
-import { Markdown } from "../parts/markdown.tsx";
+import { Markdown } from "../parts/markdown/markdown.tsx";
 import { percent } from "../parts/percent.ts";
 import { ProblemNotice } from "../parts/problem-notice.tsx";
 import type { Advice } from "../wire/advice.ts";

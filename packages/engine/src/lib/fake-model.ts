@@ -2,6 +2,7 @@
 // what an answer will be.
 import { WaggleError } from "@waggle/protocol";
 import type { PromptInput, SlotSampling, TemplateMessage, Token } from "./backend.ts";
+import { fakeDocument } from "./fake-document.ts";
 
 /** Tokens below this are bytes. */
 const byteTokens = 256;
@@ -24,12 +25,21 @@ const words = (
  */
 const unicodeWords = ["né", "für", "蜜蜂", "🐝", "мёд", "👩‍🌾", " ", "ş"];
 
+/** With the marker `[document]` it says the document, again and again, in tokens of about the size that real ones have. */
+const documentPieces = fakeDocument.match(/[^]{1,4}/g) ?? [];
+const documentWords = [...new Set(documentPieces)];
+const firstDocumentToken = firstWordToken + words.length;
+const documentTokens = documentPieces.map((piece) => firstDocumentToken + documentWords.indexOf(piece));
+
 const encoder = new TextEncoder();
 const unicodeWordBytes = unicodeWords.map((word) => encoder.encode(word));
-const tokenTexts: readonly Uint8Array[] = Array.from({ length: firstWordToken + words.length }, (_, token) => {
-  if (token < byteTokens) return Uint8Array.of(token);
-  return encoder.encode(words[token - firstWordToken] ?? "");
-});
+const tokenTexts: readonly Uint8Array[] = Array.from(
+  { length: firstDocumentToken + documentWords.length },
+  (_, token) => {
+    if (token < byteTokens) return Uint8Array.of(token);
+    return encoder.encode(words[token - firstWordToken] ?? documentWords[token - firstDocumentToken] ?? "");
+  },
+);
 
 const wordTokens = new Map(words.map((word, i) => [word, firstWordToken + i]));
 
@@ -130,7 +140,7 @@ export interface FakeSampler {
 /**
  * Samples for one job. Markers anywhere in the prompt direct it, the last of a kind counts: `[eog:N]` ends the
  * generation after N tokens, `[fail:N]` lets the job's entry fail after N tokens, `[die:N]` ends the engine's process
- * then, `[unicode]` gives characters that span tokens. `[say:…]` has it say this, percent-encoded, a byte per token, and end. Without `[eog:N]` or that it never ends.
+ * then, `[unicode]` gives characters that span tokens, `[document]` prose with code and tables without end. `[say:…]` has it say this, percent-encoded, a byte per token, and end. Without `[eog:N]` or that it never ends.
  */
 export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
   const markers = readMarkers(prompt);
@@ -149,6 +159,7 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
       const rest = pending.shift();
       if (rest !== undefined) return rest;
       if (markers.say !== undefined) return markers.say[count - 1] ?? endOfGeneration;
+      if (markers.document) return documentTokens[(count - 1) % documentTokens.length];
       const choice = extendContext(contextHash, salt);
       if (!markers.unicode) return wordToken(choice);
       const [first = 0, ...others] = unicodeWordBytes[choice % unicodeWordBytes.length] ?? [];
@@ -182,12 +193,13 @@ interface Markers {
   readonly failAfter: number;
   readonly dieAfter: number;
   readonly unicode: boolean;
+  readonly document: boolean;
   readonly say?: Uint8Array;
 }
 
 function readMarkers(prompt: readonly Token[]): Markers {
   if (!prompt.includes("[".charCodeAt(0))) {
-    return { eogAfter: Infinity, failAfter: Infinity, dieAfter: Infinity, unicode: false };
+    return { eogAfter: Infinity, failAfter: Infinity, dieAfter: Infinity, unicode: false, document: false };
   }
   const text = new TextDecoder().decode(Uint8Array.from(prompt.filter((token) => token < byteTokens)));
   const say = [...text.matchAll(/\[say:([^\]]*)\]/g)].at(-1)?.[1];
@@ -196,6 +208,7 @@ function readMarkers(prompt: readonly Token[]): Markers {
     failAfter: lastNumber(text, /\[fail:(\d+)\]/g),
     dieAfter: lastNumber(text, /\[die:(\d+)\]/g),
     unicode: text.includes("[unicode]"),
+    document: text.includes("[document]"),
     ...(say === undefined ? {} : { say: encoder.encode(decodeURIComponent(say)) }),
   };
 }

@@ -1,0 +1,55 @@
+// Owns how markdown is read: GitHub's, with line breaks as written and with formulas. No block looks past an empty line for its own end
+// but fences, lists, indented code and unclosed comments, so that a text can be read piece by piece (incremental.ts).
+import { Lexer, Marked, Tokenizer } from "marked";
+import type { Links, Token, Tokens } from "marked";
+import { formulas, upToEmptyLine } from "./formula-rules.ts";
+
+const { defaults } = new Marked({ gfm: true, breaks: true }, formulas);
+
+/** These run to their own closing, over empty lines. */
+const untilClosed = /^ {0,3}<(?:script|pre|style|textarea|!|\?)/i;
+
+export interface Reading {
+  /** Blocks, whose insides are read by `finish`. */
+  readonly tokens: readonly Token[];
+  /** What the text itself defines and all it was given; the first definition of a label counts. */
+  readonly links: Links;
+  /** Reads the insides of the blocks, with these definitions. */
+  finish(links: Links): void;
+}
+
+export function readBlocks(src: string, known: Links): Reading {
+  const lexer = new Lexer({ ...defaults, tokenizer: boundedTokenizer() });
+  Object.assign(lexer.tokens.links, known);
+  lexer.blockTokens(src, lexer.tokens);
+  return {
+    tokens: lexer.tokens,
+    links: lexer.tokens.links,
+    finish(links) {
+      Object.assign(lexer.tokens.links, links);
+      for (const { src: text, tokens } of lexer.inlineQueue.splice(0)) {
+        lexer.state.inRawBlock = false;
+        lexer.inlineTokens(text, tokens);
+      }
+    },
+  };
+}
+
+/** The whole text at once. */
+export function readAll(text: string): readonly Token[] {
+  const reading = readBlocks(text.replace(/\r\n|\r/g, "\n"), {});
+  reading.finish(reading.links);
+  return reading.tokens;
+}
+
+function boundedTokenizer(): Tokenizer {
+  const tokenizer = new Tokenizer();
+  const def = tokenizer.def.bind(tokenizer);
+  const html = tokenizer.html.bind(tokenizer);
+  tokenizer.def = (src): Tokens.Def | undefined => (/^ {0,3}\[/.test(src) ? def(upToEmptyLine(src)) : undefined);
+  tokenizer.html = (src): Tokens.HTML | undefined => {
+    if (!/^ {0,3}</.test(src)) return undefined;
+    return html(untilClosed.test(src) ? src : upToEmptyLine(src));
+  };
+  return tokenizer;
+}
