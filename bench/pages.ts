@@ -41,10 +41,11 @@ await page.locator(".turn:last-child[data-phase=done]").waitFor({ timeout: 600_0
 const after = await counters(devtools);
 const seconds = (performance.now() - begun) / 1_000;
 const durations = await tasks.stop();
-const chars = await page.locator(".answer .markdown").last().evaluate((element) => element.textContent.length);
+const chars = (await page.locator(".answer .markdown").last().innerText()).length;
 await browser.close();
 
-const share = (name: string): string => `${((100 * ((after[name] ?? 0) - (before[name] ?? 0))) / seconds).toFixed(1)} %`;
+const share = (name: string): string =>
+  `${((100 * ((after[name] ?? 0) - (before[name] ?? 0))) / seconds).toFixed(1)} %`;
 const long = (list: readonly number[]): string => {
   const those = list.filter((ms) => ms >= longTaskMs);
   const at = (p: number): string => percentile(those, p).toFixed(0);
@@ -62,7 +63,13 @@ console.log(
       ["of it layout and style", `${share("LayoutDuration")} and ${share("RecalcStyleDuration")}`],
       ["long tasks by the clock", long(durations.map(({ wallMs }) => wallMs))],
       ["long tasks by CPU", long(durations.map(({ cpuMs }) => cpuMs))],
-      ["all tasks by the clock", `${durations.length}; p99 ${percentile(durations.map(({ wallMs }) => wallMs), 0.99).toFixed(1)} ms`],
+      [
+        "all tasks by the clock",
+        `${durations.length}; p99 ${percentile(
+          durations.map(({ wallMs }) => wallMs),
+          0.99,
+        ).toFixed(1)} ms`,
+      ],
     ],
   ),
 );
@@ -78,7 +85,12 @@ async function direct(to: Page): Promise<void> {
 }
 
 async function serve(to: Page, folder: string): Promise<void> {
-  const types: Record<string, string> = { js: "text/javascript", css: "text/css", html: "text/html", svg: "image/svg+xml" };
+  const types: Record<string, string> = {
+    js: "text/javascript",
+    css: "text/css",
+    html: "text/html",
+    svg: "image/svg+xml",
+  };
   await to.route(/\/(assets\/.*|favicon\.svg)?$/, async (route) => {
     const path = new URL(route.request().url()).pathname;
     const file = join(folder, path === "/" ? "chat.html" : path);
@@ -122,7 +134,7 @@ async function tracedTasks(session: CDPSession): Promise<{ stop(): Promise<reado
         events.filter(({ args }) => args?.name === "CrRendererMain").map(({ pid, tid }) => `${pid} ${tid}`),
       );
       return events
-        .filter(({ name, pid, tid }) => /RunTask$/.test(name) && mains.has(`${pid} ${tid}`))
+        .filter(({ name, pid, tid }) => name.endsWith("RunTask") && mains.has(`${pid} ${tid}`))
         .map(({ dur = 0, tdur = 0 }) => ({ wallMs: dur / 1_000, cpuMs: tdur / 1_000 }));
     },
   };

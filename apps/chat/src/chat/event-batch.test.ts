@@ -33,3 +33,37 @@ it("hands on what it has when it is told to, and nothing when it has nothing", (
   batch.flush();
   expect(batches).toEqual([1, 1]);
 });
+
+it("hands on as often as the eye notices, and not once more for each batch", () => {
+  const batches: number[] = [];
+  const batch = createEventBatch((events) => batches.push(events.length));
+  for (let i = 0; i < 200; i++) {
+    batch.add(token(i));
+    vi.advanceTimersByTime(5);
+  }
+  expect(batches.length).toBeLessThanOrEqual(1_000 / 40 + 1);
+  expect(batches.length).toBeGreaterThan(15);
+});
+
+it("rests three times as long as a batch has taken, and never for long", () => {
+  let clock = 0;
+  let takesMs = 100;
+  const batches: number[] = [];
+  const batch = createEventBatch(
+    (events) => {
+      batches.push(events.length);
+      clock += takesMs;
+    },
+    () => clock,
+  );
+  batch.add(token(0));
+  batch.add(token(1));
+  vi.advanceTimersByTime(290);
+  expect(batches).toEqual([1]);
+  takesMs = 10_000;
+  vi.advanceTimersByTime(20);
+  expect(batches).toEqual([1, 1]);
+  batch.add(token(2));
+  vi.advanceTimersByTime(510);
+  expect(batches).toEqual([1, 1, 1]);
+});

@@ -87,11 +87,6 @@ const languages: Readonly<Record<string, Load>> = {
   ...{ groovy, gradle: groovy, latex, tex: latex, nginx, protobuf, proto: protobuf },
 };
 
-/** The word after the fence: `js`, also in `js title="a"` or `{.js}`. */
-export function languageName(info: string | undefined): string {
-  return /^\{?\.?([^\s{},]*)/.exec(info ?? "")?.[1] ?? "";
-}
-
 /** Undefined where it has no colours. */
 export function languageLoader(name: string): Load | undefined {
   const key = name.toLowerCase();

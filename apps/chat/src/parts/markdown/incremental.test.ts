@@ -68,7 +68,7 @@ describe("a text that grows", () => {
   it("is at every moment what the whole text is", () => {
     fc.assert(
       fc.property(texts, (pieces) => void readInPieces(pieces)),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -76,7 +76,7 @@ describe("a text that grows", () => {
     const long = fc.oneof(longList, longTable);
     fc.assert(
       fc.property(texts, long, texts, (before, list, after) => void readInPieces([...before, "\n", ...list, ...after])),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 });

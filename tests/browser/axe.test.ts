@@ -1,0 +1,132 @@
+// Shows that axe-core finds nothing serious on any page, in both themes and at both widths. A new state of a page is a line in `scenes`.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type axe from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { launchBrowser, visit } from "./support/browser.ts";
+import { chatPage } from "./support/chat-page.ts";
+import { says } from "./support/says.ts";
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const widths = { wide: { width: 1_280, height: 800 }, phone: { width: 390, height: 800 } } as const;
+type Width = keyof typeof widths;
+const themes = ["light", "dark"] as const;
+
+const answer = [
+  "## Title\n\nA [link](https://bees.example), `code`, **bold** and ~~gone~~.\n\n- [x] done\n- [ ] to do",
+  '```py\n@bee\ndef hum(n: int = 3):\n    """Doc."""\n    return "honey" + str(n)  # sweet\n```',
+  "```diff\n+ added\n- removed\n```",
+  "| a | b |\n|:-:|--:|\n| 1 | $x^2$ |",
+  "$$\n\\frac{a}{b}\n$$\n\n> A quote\n\n---\n\n1. one\n2. two\n\n<kbd>text</kbd>",
+].join("\n\n");
+
+let browser: Browser;
+let workerUrl: string;
+let lockedUrl: string;
+let hiveUrl: string;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  hiveUrl = (await spawnDaemon("hive", ["--port", "0"])).url;
+  workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
+  const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
+  lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+
+interface Scene {
+  /** Where it is seen; both by default. */
+  readonly at?: readonly Width[];
+  readonly open: (page: Page) => Promise<void>;
+}
+
+const scenes: Readonly<Record<string, Scene>> = {
+  "chat, empty": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      await page.locator(".suggestion").nth(2).waitFor();
+    },
+  },
+  "chat with an answer": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      await says(page, answer);
+      const chat = chatPage(page);
+      await chat.send("Go on.");
+      await chat.phase("done");
+      await page.locator("mfrac").waitFor();
+      await page.locator(".code-keyword").first().waitFor();
+    },
+  },
+  "chat, settings": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByLabel("Temperature").waitFor();
+    },
+  },
+  "chat, list of conversations": {
+    at: ["phone"],
+    open: async (page) => {
+      await page.setViewportSize(widths.phone);
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Conversations" }).click();
+      await page.locator(".with-sidebar").waitFor();
+    },
+  },
+  "chat, token": {
+    open: async (page) => {
+      await page.goto(lockedUrl);
+      await page.locator("dialog[open]").waitFor();
+    },
+  },
+  status: {
+    open: async (page) => {
+      await page.goto(`${workerUrl}/status`);
+      await page.getByText("0 of 8 busy").waitFor();
+    },
+  },
+  hive: {
+    open: async (page) => {
+      await page.goto(hiveUrl);
+      await page.locator("[data-worker=bee-1]").first().waitFor();
+    },
+  },
+};
+
+/** What is serious or worse, in words that say where. */
+async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource);
+  const violations = await page.evaluate(async () => {
+    const { axe: tool } = globalThis as unknown as { readonly axe: typeof axe };
+    return (await tool.run(document, { resultTypes: ["violations"] })).violations;
+  });
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) =>
+      nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.any[0]?.message ?? node.html.slice(0, 120)}`),
+    );
+}
+
+describe("axe finds nothing serious", () => {
+  it.each(Object.entries(scenes))("%s", async (_, { open, at = ["wide", "phone"] }) => {
+    // Nothing moves while it is looked at.
+    const { page, context } = await visit(browser, "about:blank", { reducedMotion: "reduce" });
+    await open(page);
+    const found: string[] = [];
+    for (const width of at) {
+      await page.setViewportSize(widths[width]);
+      for (const colorScheme of themes) {
+        await page.emulateMedia({ colorScheme });
+        const findings = await seriousFindings(page);
+        found.push(...findings.map((finding) => `${width}, ${colorScheme}: ${finding}`));
+      }
+    }
+    await context.close();
+    expect(found).toEqual([]);
+  });
+});
