@@ -57,6 +57,7 @@ describe("missingLine", () => {
     expect(missingLine("one … s\n\n…\ntwo\n", output)).toBeUndefined();
     expect(missingLine("two\none …", output)).toBe("one …");
     expect(missingLine("tw", output)).toBe("tw");
+    expect([missingLine("one 27 s", output), missingLine("one 27 s", output, true)]).toEqual(["one 27 s", undefined]);
   });
 });
 

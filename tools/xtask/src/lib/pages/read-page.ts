@@ -42,12 +42,14 @@ export interface StepOptions {
   readonly why?: string;
   /** "this=that": what a made-up model makes necessary, and is told with the result. */
   readonly instead?: string;
+  /** Of what is expected: "any" where figures stand for whatever figures come. */
+  readonly numbers?: string;
   /** Of a page: a reference that a made-up model stands in for, since models are not downloaded to check a page. */
   readonly model?: string;
 }
 
 const optionNames: ReadonlySet<string> = new Set([
-  ...["name", "until", "type", "within", "exit", "needs", "why", "model", "instead"],
+  ...["name", "until", "type", "within", "exit", "needs", "why", "model", "instead", "numbers"],
 ]);
 const markPattern = /^<!-- check: (\w+)((?: \w+="[^"]*")*) -->$/;
 const fencePattern = /^( *)(`{3,})(\S*)\s*$/;

@@ -118,7 +118,7 @@ function createReader(newcomer: Newcomer, place: Place): Reader {
   async function block(step: BlockStep): Promise<string | undefined> {
     if (step.kind === "expect") {
       if (unable !== undefined) return unable;
-      const missing = missingLine(step.text, output);
+      const missing = missingLine(step.text, output, step.options.numbers === "any");
       if (missing !== undefined) throw new Error(`The output has no line "${missing}":\n${output.slice(-1_500)}`);
       return undefined;
     }
