@@ -186,7 +186,7 @@ function isLoopback(host: string): boolean {
 
 function createProgram(): Command {
   const program = new Command("waggle-hive")
-    .description("Knows the workers, shows them on a page, drains them; for tests it misbehaves on demand.")
+    .description("Keeps a list of workers, shows them on a page and drains them; can simulate faults for tests.")
     .version(readVersion(), "--version", "print the version")
     .helpOption("--help", "print this help")
     .configureOutput({ writeErr: () => {} })

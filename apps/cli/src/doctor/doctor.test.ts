@@ -117,7 +117,7 @@ describe("files and folders", () => {
     expectFinding(checkFolder(facts), "ok", /^\/m\./);
     expectFinding(checkFolder({ ...facts, existing: "/" }), "ok", /will be made/);
     expectFinding(checkFolder({ ...facts, writable: false }), "problem", /cannot be written.*chown/);
-    expectFinding(checkFolder({ ...facts, isFolder: false }), "problem", /is no folder/);
+    expectFinding(checkFolder({ ...facts, isFolder: false }), "problem", /is not a folder/);
   });
 
   it("disk", () => {
