@@ -17,7 +17,8 @@ export interface FolderFacts {
 
 export function checkFolder({ path, purpose, existing, isFolder, writable }: FolderFacts): Finding {
   const check = `Folder of ${purpose}`;
-  if (!isFolder) return problem(check, `${existing} is not a folder`, `Remove it, or name another folder than ${path}.`);
+  if (!isFolder)
+    return problem(check, `${existing} is not a folder`, `Remove it, or name another folder than ${path}.`);
   if (!writable) {
     return problem(check, `${existing} cannot be written`, `Give it to this user: sudo chown -R "$USER" ${existing}.`);
   }
