@@ -176,7 +176,7 @@ describe("a conversation", () => {
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("System prompt").fill("You are a bee.");
     await page.getByLabel("Temperature").fill("0.5");
-    await page.getByLabel("Longest answer, tokens").fill("7");
+    await page.getByLabel("Max tokens").fill("7");
     await page.getByRole("button", { name: "Save" }).click();
     await chat.send("hello");
     await chat.phase("done");

@@ -139,7 +139,7 @@ function Figures({ answer }: { readonly answer: Answer }): VNode | null {
   const figures = [
     answer.edited === true ? "Edited" : undefined,
     answer.phase === "stopped" ? "Stopped" : undefined,
-    answer.cutShort === true ? "Cut off at max tokens" : undefined,
+    answer.cutShort === true ? cutWords(answer) : undefined,
     answer.tokens > 0 ? `${answer.tokens} ${answer.tokens === 1 ? "token" : "tokens"}` : undefined,
     answer.continuedAfter === undefined ? undefined : "continued",
     answer.tokensPerSecond === undefined ? undefined : `${rate(answer.tokensPerSecond)} tokens/s`,
@@ -148,6 +148,17 @@ function Figures({ answer }: { readonly answer: Answer }): VNode | null {
   ].filter((figure) => figure !== undefined);
   if (figures.length === 0) return null;
   return <span class="figures small muted numbers">{figures.join(" · ")}</span>;
+}
+
+function cutWords({ stoppedBy }: Answer): string {
+  switch (stoppedBy) {
+    case "context":
+      return "Cut off: the context is full";
+    case "repetition":
+      return "Cut off: it repeated itself";
+    default:
+      return "Cut off at max tokens";
+  }
 }
 
 function RemedyButton({ remedy }: { readonly remedy: NonNullable<Advice["remedy"]> }): VNode {

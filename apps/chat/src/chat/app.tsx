@@ -4,21 +4,30 @@ import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import type { ModelControls } from "../models/model-controls.ts";
 import { Brand } from "../parts/brand.tsx";
+import { copy } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { createCountTokens } from "./attachments/count-tokens.ts";
+import { isLive } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import type { Chat } from "./chat.ts";
 import { Composer } from "./composer.tsx";
-import { liveAnswer } from "./conversation.ts";
+import { ContextMeter } from "./context-meter.tsx";
+import { contextUse } from "./context-use.ts";
+import { liveAnswer, shownTurns } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 import type { Deletions } from "./deletions.ts";
 import { newDraftKey } from "./drafts.ts";
 import type { Drafts } from "./drafts.ts";
 import type { ModelChoice } from "./model-choice.ts";
 import { PageActionsContext } from "./page-actions.ts";
-import { SettingsDialog } from "./settings-dialog.tsx";
+import { SettingsDialog } from "./settings/settings-dialog.tsx";
+import type { PresetStore } from "./settings/preset-store.ts";
+import { ShortcutKeys } from "./shortcut-keys.tsx";
+import type { ShortcutSwitch } from "./shortcuts.ts";
+import { SystemLine } from "./system-line.tsx";
 import { factsOf } from "./model-facts.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { StorageNotice } from "./storage-notice.tsx";
@@ -37,14 +46,29 @@ export interface AppProps {
   readonly controls: ModelControls;
   readonly drafts: Drafts;
   readonly deletions: Deletions;
+  readonly presets: PresetStore;
+  readonly shortcutSwitch: ShortcutSwitch;
 }
 
-export function App({ api, chat, conversations, about, choice, controls, drafts, deletions }: AppProps): VNode {
+export function App({
+  api,
+  chat,
+  conversations,
+  about,
+  choice,
+  controls,
+  drafts,
+  deletions,
+  presets,
+  shortcutSwitch,
+}: AppProps): VNode {
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
   const live = liveAnswer(current) !== undefined;
   const title = current.title;
+  const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
+  const use = contextUse(shownTurns(current), facts?.context_size);
   const reading = conversations.reading.value;
   const isNew = current.turns.length === 0 && !reading;
   const draftKey = isNew ? newDraftKey : current.id;
@@ -56,16 +80,6 @@ export function App({ api, chat, conversations, about, choice, controls, drafts,
   useEffect(() => {
     document.title = isNew ? "Waggle" : `${title} · Waggle`;
   }, [title, isNew]);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== "Escape" || document.querySelector("dialog[open]") !== null) return;
-      if (sidebarOpen.value) sidebarOpen.value = false;
-      else chat.stop();
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, [chat]);
-
   const actions = useMemo(
     () => ({
       openSettings: () => (settingsOpen.value = true),
@@ -73,6 +87,23 @@ export function App({ api, chat, conversations, about, choice, controls, drafts,
     }),
     [api, settingsOpen],
   );
+
+  function escape(): boolean {
+    if (sidebarOpen.peek()) sidebarOpen.value = false;
+    else if (liveAnswer(conversations.current.peek()) !== undefined) chat.stop();
+    else return false;
+    return true;
+  }
+
+  function search(): void {
+    document.querySelector<HTMLInputElement>(".sidebar input[type=search]")?.focus();
+  }
+
+  /** What of the newest answer a key does something with: not while it is coming. */
+  function withLastAnswer(use: (answer: Answer) => void): void {
+    const last = shownTurns(conversations.current.peek()).at(-1);
+    if (last?.role === "assistant" && !isLive(last)) use(last);
+  }
 
   function show(id: string | undefined): void {
     sidebarOpen.value = false;
@@ -124,19 +155,35 @@ export function App({ api, chat, conversations, about, choice, controls, drafts,
           <Icon name="pulse" />
         </a>
         <ThemeSwitch />
+        <ShortcutKeys
+          enabled={shortcutSwitch}
+          onEscape={escape}
+          on={{
+            new: () => show(undefined),
+            search,
+            focus: () => document.getElementById("message")?.focus(),
+            copy: () => withLastAnswer(({ text }) => void copy(text)),
+            regenerate: () => withLastAnswer(({ id }) => chat.regenerate(id)),
+            settings: actions.openSettings,
+          }}
+        />
       </header>
       <main>
         <TokenNotice api={api} />
+        <PageActionsContext.Provider value={actions}>
+          <SystemLine system={current.settings.system} />
+        </PageActionsContext.Provider>
         <StorageNotice trouble={conversations.trouble.value} />
         {reading ? (
           <p class="reading muted">Reading the conversation…</p>
         ) : isNew ? (
-          <Welcome facts={factsOf(about.info.value, choice.chosen(current.settings.model))} onSend={chat.send} />
+          <Welcome facts={facts} onSend={chat.send} />
         ) : (
           <PageActionsContext.Provider value={actions}>
             <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
           </PageActionsContext.Provider>
         )}
+        {use !== undefined && <ContextMeter use={use} />}
       </main>
       <Composer
         key={`composer-${current.id}`}
@@ -149,7 +196,10 @@ export function App({ api, chat, conversations, about, choice, controls, drafts,
       />
       {settingsOpen.value && (
         <SettingsDialog
+          api={api}
+          presets={presets}
           settings={current.settings}
+          chat={facts?.chat}
           onSave={chat.configure}
           onClose={() => (settingsOpen.value = false)}
         />

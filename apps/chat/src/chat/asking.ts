@@ -42,8 +42,10 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
   const sentChars = new Map<string, number>();
 
   function roomOf(model: string | undefined): Room {
+    const facts = model === undefined ? about.info.value : choice.find(model);
     return {
-      contextTokens: model === undefined ? about.info.value?.context_size : choice.find(model)?.context_size,
+      contextTokens: facts?.context_size,
+      chat: facts?.chat,
       charsPerToken: charsPerToken.get(model) ?? assumedCharsPerToken,
     };
   }

@@ -17,7 +17,7 @@ import type { Answer } from "./answer.ts";
 import { createAsking } from "./asking.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import { findAnswer, liveAnswer, shownTurns, titleFor } from "./conversation.ts";
-import type { Settings, Turn, UserTurn } from "./conversation.ts";
+import type { Turn, UserTurn } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 import { createFollower } from "./follower.ts";
 import { whyGone } from "./gone.ts";
@@ -26,6 +26,7 @@ import type { HeadPatch } from "./merge.ts";
 import type { ModelChoice } from "./model-choice.ts";
 import { choicesFor } from "./turn-tree.ts";
 import type { WorkerAbout } from "./worker-about.ts";
+import type { Settings } from "./settings/settings.ts";
 
 export interface Chat {
   /** Sends a message; an answer that is still coming is superseded. */
@@ -48,7 +49,8 @@ export interface Chat {
   showTurn(id: string, turnId: string): Promise<void>;
   /** Nobody wants the answer of a conversation that is to be removed. */
   abandon(id: string): void;
-  configure(settings: Settings): void;
+  /** @param asDefault new conversations begin with them too */
+  configure(settings: Settings, asDefault: boolean): void;
   /** Of the models of a worker that has several: the one that answers here from now on, and in new conversations. */
   chooseModel(model: string): void;
 }
@@ -209,8 +211,8 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       const coming = liveAnswer(conversations.get(id) ?? { turns: [] });
       if (coming !== undefined) void asking.cancel(coming);
     },
-    configure(settings) {
-      conversations.saveNewSettings(settings);
+    configure(settings, asDefault) {
+      if (asDefault) conversations.saveNewSettings(settings);
       conversations.add(conversations.current.peek().id, [], { settings });
     },
     chooseModel(model) {

@@ -1,9 +1,11 @@
 // Owns a conversation: its turns, its settings, and what of it is sent to the worker. Pure.
-import type { GenerateRequestInput } from "@waggle/protocol";
+import type { ChatAbilities, GenerateRequestInput } from "@waggle/protocol";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { withAttachments } from "./attachments/attachment.ts";
 import type { Attachment } from "./attachments/attachment.ts";
+import { settingsInRequest } from "./settings/settings.ts";
+import type { Settings } from "./settings/settings.ts";
 import { pathTo, shownPath } from "./turn-tree.ts";
 import type { Chosen, TreeTurn } from "./turn-tree.ts";
 
@@ -20,25 +22,6 @@ export interface UserTurn extends TreeTurn {
 }
 
 export type Turn = UserTurn | Answer;
-
-export const samplingNames = [
-  "temperature",
-  "top_p",
-  "top_k",
-  "min_p",
-  "repeat_penalty",
-  "max_tokens",
-  "seed",
-] as const;
-export type SamplingName = (typeof samplingNames)[number];
-
-export interface Settings {
-  readonly system: string;
-  /** What is not here is the worker's default. */
-  readonly sampling: Readonly<Partial<Record<SamplingName, number>>>;
-  /** Which one answers, where the worker has several. */
-  readonly model?: string;
-}
 
 /** What is known of a conversation without its turns. */
 export interface Head {
@@ -96,6 +79,8 @@ export interface Room {
   readonly contextTokens: number | undefined;
   /** Of this conversation's text in this model's tokens. */
   readonly charsPerToken: number;
+  /** What the model can be told about its thoughts; undefined while that is not known. */
+  readonly chat?: ChatAbilities | undefined;
 }
 
 /** For a model of which nothing has been measured yet; few have less. */
@@ -152,14 +137,14 @@ const assumedContextTokens = 32_768;
 export function requestFor(
   conversation: Conversation,
   answer: Answer,
-  { messages, contextTokens }: Pick<Fitted, "messages"> & Pick<Room, "contextTokens">,
+  { messages, contextTokens, chat }: Pick<Fitted, "messages"> & Pick<Room, "contextTokens" | "chat">,
 ): GenerateRequestInput {
   return {
     messages: [...messages],
     ...(messages.at(-1)?.role === "assistant" ? { continue_final_message: true } : {}),
     ...(answer.model === undefined ? {} : { model: answer.model }),
     max_tokens: contextTokens ?? assumedContextTokens,
-    ...conversation.settings.sampling,
+    ...settingsInRequest(conversation.settings, chat),
     job_id: answer.jobId,
     session_id: conversation.id,
     // The worker finishes the answer whatever becomes of the connection, and keeps it for a while; Stop is a DELETE.

@@ -4,7 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Answer } from "./answer.ts";
 import { findAnswer, liveAnswer, untitled } from "./conversation.ts";
-import type { Conversation, Head, Settings, Turn } from "./conversation.ts";
+import type { Conversation, Head, Turn } from "./conversation.ts";
 import { newId } from "./ids.ts";
 import { mergeTurns, patchHead } from "./merge.ts";
 import type { HeadPatch } from "./merge.ts";
@@ -13,6 +13,7 @@ import { createSaver } from "./saver.ts";
 import type { StorageTrouble } from "./saver.ts";
 import { headAfter } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
+import type { Settings } from "./settings/settings.ts";
 
 export interface Conversations {
   /** Those that are not deleted, in no order. */

@@ -2,11 +2,12 @@
 // Each write is a transaction that merges with what other tabs have written.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
-import type { Head, Settings, Turn } from "./conversation.ts";
+import type { Head, Turn } from "./conversation.ts";
 import type { Draft } from "./drafts.ts";
 import { furtherTurn } from "./merge.ts";
 import { headAfter } from "./storage.ts";
 import type { Change, ConversationStorage, FoundTurns } from "./storage.ts";
+import type { Settings } from "./settings/settings.ts";
 
 interface TurnRecord {
   readonly conversation: string;

@@ -1,11 +1,11 @@
 // Owns what lies in the browser's simple storage (localStorage) and belongs into the database: conversations of older pages, and what a tab
 // could not write any more when it closed. It is removed once the database has it; what cannot be read stays.
-import type { Settings } from "./conversation.ts";
 import type { Draft } from "./drafts.ts";
 import { newId } from "./ids.ts";
 import { readConversation, readSettings } from "./read-conversation.ts";
 import { changeOf } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
+import type { Settings } from "./settings/settings.ts";
 
 const oldPrefix = "waggle.conversation.";
 const oldSettingsKey = "waggle.settings";

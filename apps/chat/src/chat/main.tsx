@@ -12,6 +12,8 @@ import { liveAnswer } from "./conversation.ts";
 import { createDeletions } from "./deletions.ts";
 import { openKept } from "./keep.ts";
 import { createModelChoice } from "./model-choice.ts";
+import { createPresetStore } from "./settings/preset-store.ts";
+import { createShortcutSwitch } from "./shortcuts.ts";
 import { createWorkerAbout } from "./worker-about.ts";
 
 const api = createApi();
@@ -58,5 +60,7 @@ mount(
     controls={controls}
     drafts={drafts}
     deletions={deletions}
+    presets={createPresetStore()}
+    shortcutSwitch={createShortcutSwitch()}
   />,
 );

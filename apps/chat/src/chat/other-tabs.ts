@@ -1,6 +1,6 @@
 // Owns what the tabs of one browser tell each other about conversations, so that each shows what the others write.
-import type { Settings } from "./conversation.ts";
 import type { Change } from "./storage.ts";
+import type { Settings } from "./settings/settings.ts";
 
 export type TabMessage =
   | { readonly kind: "changed"; readonly changes: readonly Change[] }

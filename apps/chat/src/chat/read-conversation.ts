@@ -3,8 +3,9 @@
 import type { Answer, AnswerPhase } from "./answer.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import { titleFor, untitled } from "./conversation.ts";
-import type { Conversation, Settings, Turn, UserTurn } from "./conversation.ts";
+import type { Conversation, Turn, UserTurn } from "./conversation.ts";
 import { hasCircle } from "./turn-tree.ts";
+import type { Settings } from "./settings/settings.ts";
 
 type Check = (value: unknown) => boolean;
 /** A row for each field, so that a new one is not forgotten here. */
@@ -91,6 +92,11 @@ const answerShape: Shape<Answer> = {
 const settingsShape: Shape<Settings> = {
   system: { fits: isText, needed: true },
   sampling: { fits: isRecordOf(isNumber), needed: true },
+  stop: { fits: (value) => Array.isArray(value) && value.every(isText) },
+  jsonSchema: { fits: (value) => isFields(value) },
+  reasoning: {
+    fits: (value) => isFields(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
+  },
   model: { fits: isText },
 };
 

@@ -1,9 +1,10 @@
 // Owns what keeping conversations means: heads and turns apart, written together or not at all, merged with what is there. Where they lie is
 // behind this interface; `createMemoryStorage` is the place of last resort.
-import type { Conversation, Head, Settings, Turn } from "./conversation.ts";
+import type { Conversation, Head, Turn } from "./conversation.ts";
 import type { Draft } from "./drafts.ts";
 import { mergeTurns, patchHead } from "./merge.ts";
 import type { HeadPatch } from "./merge.ts";
+import type { Settings } from "./settings/settings.ts";
 
 /** What a tab has changed in a conversation. */
 export interface Change {

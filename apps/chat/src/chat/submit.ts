@@ -24,15 +24,12 @@ export async function submitJob(
   for (let tries = 1; ; tries++) {
     const { messages, leftOut } = messagesFor(conversation, answer.id, known);
     const chars = charsIn(messages);
-    const problem = await post(
-      api,
-      JSON.stringify(requestFor(conversation, answer, { messages, contextTokens: known.contextTokens })),
-    );
+    const problem = await post(api, JSON.stringify(requestFor(conversation, answer, { ...known, messages })));
     // Taken already: an earlier try arrived, and only its answer got lost.
     if (problem === undefined || problem.code === "conflict") return { kind: "accepted", leftOut, chars };
     const learnt = roomIn(problem, chars);
     if (learnt === undefined || messages.length <= 1 || tries === triesLimit) return { kind: "refused", problem };
-    known = learnt;
+    known = { ...known, ...learnt };
     learn(known);
   }
 }

@@ -26,7 +26,8 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
   );
 }
 
-async function copy(text: string): Promise<boolean> {
+/** False where neither way works. */
+export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -1,0 +1,28 @@
+// Shows how much of a context is said to be used, and when that becomes a warning.
+import { expect, it } from "vitest";
+import { contextUse } from "./context-use.ts";
+
+const user = { role: "user" } as const;
+const answer = (promptTokens: number | undefined, tokens: number) =>
+  ({ role: "assistant", tokens, ...(promptTokens === undefined ? {} : { promptTokens }) }) as const;
+
+it("counts the last prompt, which holds all that came before, and the answer to it", () => {
+  expect(contextUse([user, answer(10, 5), user, answer(40, 10)], 100)).toEqual({ used: 50, total: 100, share: 0.5 });
+});
+
+it("goes by the answer before while the newest has not begun", () => {
+  expect(contextUse([user, answer(10, 5), user, answer(undefined, 0)], 100)?.used).toBe(15);
+});
+
+it("says nothing while nothing has been counted, or the context is not known", () => {
+  expect(contextUse([user, answer(undefined, 0)], 100)).toBeUndefined();
+  expect(contextUse([user, answer(10, 5)], undefined)).toBeUndefined();
+});
+
+it("warns from 80 % on, says what happens, and never tells more than all", () => {
+  expect(contextUse([answer(70, 9)], 100)?.warning).toBeUndefined();
+  expect(contextUse([answer(70, 10)], 100)?.warning).toMatch(/nearly full.*cut off.*left out/);
+  const full = contextUse([answer(90, 20)], 100);
+  expect(full?.share).toBe(1);
+  expect(full?.warning).toMatch(/is full/);
+});

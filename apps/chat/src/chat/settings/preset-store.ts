@@ -1,0 +1,61 @@
+// Owns the visitor's own presets: a short list in this browser.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import { noSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import type { Preset } from "./presets.ts";
+
+const storageKey = "waggle.presets";
+const presetsLimit = 50;
+export const presetNameChars = 60;
+
+export interface PresetStore {
+  readonly presets: ReadonlySignal<readonly Preset[]>;
+  /** Under a name that is taken it takes the place of the old one. False where this browser has no room for it. */
+  save(name: string, settings: Settings): boolean;
+  remove(name: string): void;
+}
+
+export function createPresetStore(place: Pick<Storage, "getItem" | "setItem"> = localStorage): PresetStore {
+  const presets = signal<readonly Preset[]>(read(place.getItem(storageKey)));
+
+  function write(changed: readonly Preset[]): boolean {
+    try {
+      place.setItem(storageKey, JSON.stringify(changed));
+    } catch {
+      return false;
+    }
+    presets.value = changed;
+    return true;
+  }
+
+  return {
+    presets,
+    save(name, { model: _, ...settings }) {
+      // Another tab may have saved one meanwhile.
+      const others = read(place.getItem(storageKey)).filter((preset) => preset.name !== name);
+      if (others.length >= presetsLimit) return false;
+      return write([...others, { name, settings }].toSorted((a, b) => a.name.localeCompare(b.name, "en")));
+    },
+    remove: (name) => void write(read(place.getItem(storageKey)).filter((preset) => preset.name !== name)),
+  };
+}
+
+function read(text: string | null): readonly Preset[] {
+  try {
+    const list: unknown = JSON.parse(text ?? "[]");
+    return Array.isArray(list) ? list.filter(isPreset).map(complete) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isPreset(value: unknown): value is Preset {
+  const { name, settings } = (value ?? {}) as Partial<Preset>;
+  return typeof name === "string" && typeof settings === "object" && settings !== null;
+}
+
+/** An older page may have written less. */
+function complete({ name, settings }: Preset): Preset {
+  return { name, settings: { ...noSettings, ...settings } };
+}

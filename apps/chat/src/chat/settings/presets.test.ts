@@ -1,0 +1,56 @@
+// Shows what presets change and what they leave alone, and that the visitor's own are kept.
+import { expect, it } from "vitest";
+import { draftOf, readDraft } from "./draft.ts";
+import { createPresetStore } from "./preset-store.ts";
+import { builtInPresets, isIn, withPreset } from "./presets.ts";
+import { noSettings } from "./settings.ts";
+
+const typed = draftOf({ system: "You are a bee.", sampling: { temperature: 1.9, max_tokens: 7 } });
+
+function memory(): Pick<Storage, "getItem" | "setItem"> {
+  const kept = new Map<string, string>();
+  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) };
+}
+
+it.each(builtInPresets)("$name changes how words are chosen and nothing else", (preset) => {
+  const changed = withPreset(typed, preset);
+  expect(changed.temperature).not.toBe("1.9");
+  expect([changed.system, changed.max_tokens]).toEqual(["You are a bee.", "7"]);
+  expect(readDraft(changed, undefined).kind).toBe("settings");
+  expect([isIn(typed, preset), isIn(changed, preset)]).toEqual([false, true]);
+});
+
+it("keeps the visitor's own under their names, without the model, and gives them back whole", () => {
+  const place = memory();
+  const store = createPresetStore(place);
+  expect(store.save("Bee", { system: "You are a bee.", sampling: { seed: 3 }, model: "large" })).toBe(true);
+  expect(store.save("Ant", noSettings)).toBe(true);
+  const again = createPresetStore(place);
+  expect(again.presets.value.map(({ name }) => name)).toEqual(["Ant", "Bee"]);
+  const bee = again.presets.value[1];
+  expect(bee?.settings).toEqual({ system: "You are a bee.", sampling: { seed: 3 } });
+  if (bee !== undefined) expect(withPreset(typed, bee)).toEqual(draftOf(bee.settings));
+  again.remove("Ant");
+  expect(createPresetStore(place).presets.value.map(({ name }) => name)).toEqual(["Bee"]);
+});
+
+it("takes a new one under an old name for the old one changed, and says when there is no room", () => {
+  const store = createPresetStore(memory());
+  store.save("Bee", noSettings);
+  store.save("Bee", { ...noSettings, system: "Hum." });
+  expect(store.presets.value).toEqual([{ name: "Bee", settings: { system: "Hum.", sampling: {} } }]);
+  const full = createPresetStore({
+    getItem: () => null,
+    setItem() {
+      throw new Error("full");
+    },
+  });
+  expect(full.save("Bee", noSettings)).toBe(false);
+  expect(full.presets.value).toEqual([]);
+});
+
+it("reads nothing from what is no list of presets", () => {
+  for (const text of ["", "{}", '[1, null, {"name": 2}]', "no json"]) {
+    expect(createPresetStore({ getItem: () => text, setItem() {} }).presets.value).toEqual([]);
+  }
+});

@@ -1,0 +1,59 @@
+// Owns the state of the settings dialog: what is typed, what is wrong with it, and what saving makes of it.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import { draftOf, readDraft } from "./draft.ts";
+import type { Draft, FieldName } from "./draft.ts";
+import { noSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+
+type Problems = Readonly<Partial<Record<FieldName, string>>>;
+
+export interface SettingsForm {
+  readonly draft: ReadonlySignal<Draft>;
+  readonly problems: ReadonlySignal<Problems>;
+  /** What was wrong with the field is forgotten until it is checked again. */
+  set(name: FieldName, text: string): void;
+  replace(draft: Draft): void;
+  reset(name: FieldName): void;
+  resetAll(): void;
+  /** Says what is wrong with this field. */
+  check(name: FieldName): void;
+  /** Undefined where something is wrong; each field then says what. */
+  read(): Settings | undefined;
+}
+
+export function createSettingsForm(settings: Settings): SettingsForm {
+  const draft = signal(draftOf(settings));
+  const problems = signal<Problems>({});
+  const empty = draftOf(noSettings);
+
+  function set(name: FieldName, text: string): void {
+    draft.value = { ...draft.peek(), [name]: text };
+    const { [name]: _, ...others } = problems.peek();
+    problems.value = others;
+  }
+
+  function replace(other: Draft): void {
+    draft.value = other;
+    problems.value = {};
+  }
+
+  return {
+    draft,
+    problems,
+    set,
+    replace,
+    reset: (name) => set(name, empty[name]),
+    resetAll: () => replace(empty),
+    check(name) {
+      const result = readDraft(draft.peek(), settings.model);
+      const problem = result.kind === "problems" ? result.problems[name] : undefined;
+      if (problem !== undefined) problems.value = { ...problems.peek(), [name]: problem };
+    },
+    read() {
+      const result = readDraft(draft.peek(), settings.model);
+      problems.value = result.kind === "problems" ? result.problems : {};
+      return result.kind === "settings" ? result.settings : undefined;
+    },
+  };
+}
