@@ -94,7 +94,7 @@ it("switches its colours by hand, and remembers the choice", async () => {
   await context.close();
 });
 
-it.each(["chat", "hive", "status"])("weighs little: %s", (page) => {
+it.each(["chat", "hive", "status", "reference"])("weighs little: %s", (page) => {
   const html = readFileSync(new URL(`${page}.html`, dist));
   const assets = [...html.toString().matchAll(/(?:src|href)="\/([^"]+)"/g)].map((match) => match[1] ?? "");
   const imported = assets.flatMap((asset) => importsOf(asset));

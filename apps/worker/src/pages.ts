@@ -5,5 +5,8 @@ import type { Pages } from "@waggle/pages";
 
 export function createWorkerPages(): Pages {
   const folder = fileURLToPath(new URL("../../chat/dist/", import.meta.url));
-  return createPages({ folder, routes: { "/": "chat.html", "/status": "status.html" } });
+  return createPages({
+    folder,
+    routes: { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" },
+  });
 }

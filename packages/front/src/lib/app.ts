@@ -17,7 +17,6 @@ import { createRerankDialect } from "./dialects/rerank/dialect.ts";
 import { createResponsesDialect } from "./dialects/responses/dialect.ts";
 import { createGate } from "./gate.ts";
 import { createGenerations } from "./generations.ts";
-import { referencePaths } from "./reference-page.ts";
 import { createReference, isReference } from "./reference.ts";
 import { beginTrace, endTrace } from "./request-trace.ts";
 import { createStreamCounter } from "./stream-counter.ts";
@@ -94,8 +93,6 @@ export function createApp(options: AppOptions): App {
   for (const { method, paths, handler } of dialects.flatMap(({ routes }) => routes)) {
     for (const path of paths) app.on(method, path, (c) => handler(c));
   }
-  app.get(referencePaths.page, (c) => reference.page(c));
-  app.get(referencePaths.style, (c) => reference.style(c));
   app.get("/", async (c, next) => (c.env?.greeting === undefined ? await next() : c.text(c.env.greeting)));
   app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
   app.notFound((c) =>

@@ -16,6 +16,7 @@ import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { logRoutes } from "./logs.ts";
 import { modelRoutes } from "./models-routes.ts";
+import { requestExamples } from "./request-examples.ts";
 import { usageRoutes } from "./usage.ts";
 
 type Json = Record<string, unknown>;
@@ -55,6 +56,10 @@ export function openApiDocument(options: OpenApiOptions): Json {
   return {
     openapi: "3.1.0",
     info: { title: options.title, version: options.version, description: options.description },
+    tags: options.groups.map(({ tag, note }) => ({
+      name: tag,
+      ...(note === undefined ? {} : { description: note }),
+    })),
     paths,
     components: {
       schemas: Object.fromEntries(Object.entries(components).sort(([a], [b]) => a.localeCompare(b))),
@@ -147,7 +152,7 @@ function operation(
       : {
           requestBody: {
             required: true,
-            content: { "application/json": { schema: schemaOf(route.request, "input") } },
+            content: { "application/json": { schema: schemaOf(route.request, "input"), ...exampleOf(route.request) } },
           },
         }),
     responses: {
@@ -155,6 +160,11 @@ function operation(
       ...errorResponses(route, errorRef),
     },
   };
+}
+
+function exampleOf(request: z.ZodType): Json {
+  const example = requestExamples[request.meta()?.id ?? ""];
+  return example === undefined ? {} : { example };
 }
 
 function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "output") => Json): Json {

@@ -1,0 +1,104 @@
+// Shows that the API reference can be read and searched in both themes and on a phone, that what it says to copy works, and that a server
+// which wants a token shows it all the same and asks for the token where a route is tried.
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { allWorkerRoutes } from "@waggle/protocol";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { killDaemons, spawnDaemon } from "../support/daemon.ts";
+import { launchBrowser, visit } from "./support/browser.ts";
+import { inspectPage } from "./support/inspect-page.ts";
+
+const token = "reference-token";
+const run = promisify(execFile);
+let browser: Browser;
+let url: string;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  const worker = await spawnDaemon("worker", ["--backend", "fake", "--port", "0"], {
+    env: { WAGGLE_API_TOKEN: token },
+  });
+  await worker.line("ready");
+  ({ url } = worker);
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+
+it.each([
+  ["light", 1_280],
+  ["dark", 1_280],
+  ["light", 390],
+  ["dark", 390],
+] as const)("can be read in %s at %i pixels, without a token", async (colorScheme, width) => {
+  const options = { colorScheme, viewport: { width, height: 800 } };
+  const { page, complaints, requests } = await visit(browser, `${url}/reference#post-v1-chat-completions`, options);
+  const route = page.locator("#post-v1-chat-completions");
+  await route.getByText("Answers", { exact: true }).waitFor();
+  await route.getByRole("button", { name: "Try it" }).click();
+  await page.getByRole("navigation", { name: "Contents" }).getByRole("link", { name: "Schemas" }).waitFor();
+  expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  expect(complaints).toEqual([]);
+  expect(requests.every((request) => request.startsWith(url))).toBe(true);
+  expect(await page.getByRole("dialog").count()).toBe(0);
+});
+
+it("has every route, and finds them by what they take", async () => {
+  const { page } = await visit(browser, `${url}/reference`);
+  const routes = page.locator("details:has(.method)");
+  const shown = page.locator("details:has(.method) summary code");
+  await routes.first().waitFor();
+  expect(new Set(await shown.allInnerTexts())).toEqual(
+    new Set(Object.values(allWorkerRoutes).map(({ path }) => path.replaceAll(/:(\w+)/g, "{$1}"))),
+  );
+  const search = page.getByRole("searchbox");
+  await search.fill("delete jobs");
+  await expect.poll(() => shown.allInnerTexts()).toEqual(["/v1/jobs/{id}"]);
+  await search.fill("min_p chat");
+  await page.locator("#post-v1-chat-completions").waitFor();
+  await search.fill("there is no such thing");
+  await page.getByText("Nothing matches.").waitFor();
+  expect(await routes.count()).toBe(0);
+});
+
+it("leads from a route to its schemas, also out of a search", async () => {
+  const { page } = await visit(browser, `${url}/reference`);
+  await page.getByRole("searchbox").fill("jobs run and wait");
+  const route = page.locator("#get-v1-jobs");
+  await route.locator("summary").click();
+  await route.getByRole("link", { name: "JobList" }).click();
+  const shape = page.locator("#schema-JobList[open]");
+  await shape.getByText("total", { exact: true }).waitFor();
+  await shape.getByRole("link", { name: "ListedJob" }).click();
+  await page.locator("#schema-ListedJob").getByText("tokens_per_second", { exact: true }).waitFor();
+});
+
+it("gives commands that run as they stand", async () => {
+  const { page } = await visit(browser, `${url}/reference#post-v1-chat-completions`);
+  const command = await page.locator("#post-v1-chat-completions pre").first().innerText();
+  expect(command).toContain("$WAGGLE_API_TOKEN");
+  const { stdout } = await run("sh", ["-c", command], { env: { ...process.env, WAGGLE_API_TOKEN: token } });
+  expect(stdout).toContain("chat.completion.chunk");
+  expect(stdout.trim().endsWith("data: [DONE]")).toBe(true);
+});
+
+it("tries a route out, and asks for the token that it wants", async () => {
+  const { page } = await visit(browser, `${url}/reference#get-v1-jobs-id-`);
+  const route = page.locator("#get-v1-jobs-id-");
+  await route.getByRole("button", { name: "Try it" }).click();
+  await route.getByRole("textbox", { name: "id" }).fill("nobody");
+  await route.getByRole("button", { name: "Send GET" }).click();
+  await page.locator("input[name=token]").fill(token);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await route.getByText("404 Not Found").waitFor();
+  await route.getByText(/"code": "not_found"/).waitFor();
+
+  await page.goto(`${url}/reference#post-tokenize`);
+  const tokenize = page.locator("#post-tokenize");
+  await tokenize.getByRole("button", { name: "Try it" }).click();
+  await tokenize.getByRole("button", { name: "Send POST" }).click();
+  await tokenize.getByText("200 OK").waitFor();
+  await tokenize.getByText(/"tokens": \[/).waitFor();
+});
