@@ -17,7 +17,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    rolldownOptions: { input: ["chat.html", "hive.html", "status.html", "reference.html"], checks: { bundlerTimings: false } },
+    rolldownOptions: {
+      input: ["chat.html", "hive.html", "status.html", "reference.html"],
+      checks: { bundlerTimings: false },
+    },
   },
   worker: { format: "es" },
   plugins: [compressed()],

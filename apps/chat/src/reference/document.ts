@@ -135,7 +135,7 @@ export function curlOf(route: RouteView, origin: string): string {
   ].join(" \\\n  ");
 }
 
-export function isStreamed({ answers }: RouteView): boolean {
+function isStreamed({ answers }: RouteView): boolean {
   return answers.some(([, { content = {} }]) => "text/event-stream" in content || "application/x-ndjson" in content);
 }
 

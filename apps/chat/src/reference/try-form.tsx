@@ -126,7 +126,9 @@ async function readAll(response: Response, show: (text: string) => void): Promis
     if (done) break;
     text += value;
     show(shortened(text));
-    if (text.length > longestAnswerChars) return void (await reader?.cancel());
+    if (text.length <= longestAnswerChars) continue;
+    await reader?.cancel();
+    return;
   }
   show(shortened(indented(text)));
 }
