@@ -27,7 +27,7 @@ export interface PageRun {
   readonly onResult: (result: StepResult) => void;
 }
 
-const usualLimitS = 60;
+const usualLimitS = 120;
 const leaveLine = 0;
 
 /** After a block that fails the rest of its page is not run: it would only tell of the same failure. */
