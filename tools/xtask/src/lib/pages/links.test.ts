@@ -1,0 +1,45 @@
+// Tests that every link between the pages of this repository leads to a file, and to a heading that it has.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { repositoryPath } from "@waggle/harness";
+import { describe, expect, it } from "vitest";
+import { headingsOf, linksOf } from "./links.ts";
+
+describe("links", () => {
+  it("are found outside of code, with their headings", () => {
+    const page = "[a](b.md#c-d) and [e](https://f) and [g](#h)\n```sh\necho [i](j)\n```\n![k](l.png)";
+    expect(linksOf(page)).toEqual([
+      { path: "b.md", heading: "c-d" },
+      { path: "", heading: "h" },
+      { path: "l.png", heading: undefined },
+    ]);
+  });
+
+  it("lead to headings as GitHub names them", () => {
+    const page = "# A `b` & [c](d), e_f\n```sh\n# no heading\n```\n## What was tried?";
+    expect([...headingsOf(page)]).toEqual(["a-b--c-e_f", "what-was-tried"]);
+  });
+});
+
+const folders = ["docs", "docs/quickstart", "packaging", "models"];
+const pages = ["README.md", "CONTRIBUTING.md", ...folders.flatMap(pagesIn)];
+
+it.each(pages)("%s links to what there is", (path) => {
+  const page = read(path);
+  const dead = linksOf(page).filter((link) => {
+    const target = link.path === "" ? path : join(dirname(path), link.path);
+    if (!existsSync(repositoryPath(target))) return true;
+    return link.heading !== undefined && target.endsWith(".md") && !headingsOf(read(target)).has(link.heading);
+  });
+  expect(dead).toEqual([]);
+});
+
+function pagesIn(folder: string): string[] {
+  return readdirSync(repositoryPath(folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `${folder}/${name}`);
+}
+
+function read(path: string): string {
+  return readFileSync(repositoryPath(path), "utf8");
+}
