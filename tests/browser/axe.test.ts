@@ -1,15 +1,12 @@
 // Shows that axe-core finds nothing serious on any page, in both themes and at both widths. A new state of a page is a line in `scenes`.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { launchBrowser, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { says } from "./support/says.ts";
+import { seriousFindings } from "./support/serious-findings.ts";
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const widths = { wide: { width: 1_280, height: 800 }, phone: { width: 390, height: 800 } } as const;
 type Width = keyof typeof widths;
 const themes = ["light", "dark"] as const;
@@ -62,6 +59,30 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.locator(".code-keyword").first().waitFor();
     },
   },
+  "chat, attached files": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("The hive is full.") };
+      const attach = async (): Promise<void> => {
+        const choosing = page.waitForEvent("filechooser");
+        await page.getByRole("button", { name: "Attach files" }).click();
+        await (await choosing).setFiles([notes, { ...notes, name: "bee.png", buffer: Buffer.from([0, 1]) }]);
+        await page.getByRole("alert").waitFor();
+      };
+      await attach();
+      await chatPage(page).send("Read them. [eog:4]");
+      await chatPage(page).phase("done");
+      await page.locator(".message").getByText("notes.txt").click();
+      await attach();
+    },
+  },
+  "chat, models": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Models" }).click();
+      await page.getByText("Download a model").waitFor();
+    },
+  },
   "chat, settings": {
     open: async (page) => {
       await page.goto(workerUrl);
@@ -97,20 +118,6 @@ const scenes: Readonly<Record<string, Scene>> = {
     },
   },
 };
-
-/** What is serious or worse, in words that say where. */
-async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as { readonly axe: typeof axe };
-    return (await tool.run(document, { resultTypes: ["violations"] })).violations;
-  });
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) =>
-      nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.any[0]?.message ?? node.html.slice(0, 120)}`),
-    );
-}
 
 describe("axe finds nothing serious", () => {
   it.each(Object.entries(scenes))("%s", async (_, { open, at = ["wide", "phone"] }) => {

@@ -11,12 +11,14 @@ import { percent } from "../parts/percent.ts";
 import { ProblemNotice } from "../parts/problem-notice.tsx";
 import type { Advice } from "../wire/advice.ts";
 import { ContinueButton, RecoveryButtons, RegenerateButton } from "./answer-actions.tsx";
-import { isLive } from "./answer.ts";
+import { isLive, wantsResults } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
 import type { Chat } from "./chat.ts";
 import type { ModelChoice } from "./model-choice.ts";
 import { PageActionsContext } from "./page-actions.ts";
+import { Thoughts } from "./thoughts.tsx";
+import { ToolCallCards } from "./tool-calls/tool-call-cards.tsx";
 import { TurnEditor } from "./turn-editor.tsx";
 import { describeLine, milliseconds, rate } from "./words.ts";
 
@@ -24,11 +26,13 @@ export interface AnswerTurnProps {
   readonly answer: Answer;
   /** Ids of the answers in its place, itself included. */
   readonly siblings: readonly string[];
+  /** Nothing follows it. */
+  readonly isLast: boolean;
   readonly choice: ModelChoice;
   readonly chat: Chat;
 }
 
-export function AnswerTurn({ answer, siblings, choice, chat }: AnswerTurnProps): VNode {
+export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTurnProps): VNode {
   const live = isLive(answer);
   const editing = useSignal(false);
   if (editing.value) {
@@ -54,13 +58,15 @@ export function AnswerTurn({ answer, siblings, choice, chat }: AnswerTurnProps):
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out, because the context is full: ${answer.leftOut}.`}</p>
       )}
-      {answer.thoughts !== undefined && (
-        <details class="thoughts small muted" open={live && answer.text === ""}>
-          <summary>Thoughts</summary>
-          <Markdown text={answer.thoughts} />
-        </details>
-      )}
+      <Thoughts answer={answer} />
       {answer.text !== "" && <Markdown text={answer.text} />}
+      {answer.calls !== undefined && (
+        <ToolCallCards
+          calls={answer.calls}
+          live={live}
+          onResults={isLast && wantsResults(answer) ? (results) => chat.giveResults(answer.id, results) : undefined}
+        />
+      )}
       {live && <Waiting answer={answer} choice={choice} />}
       {answer.problem !== undefined && (
         <ProblemNotice

@@ -1,7 +1,18 @@
 // Shows what each event does to an answer, and above all what it does not do.
 import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { applyEvent, broken, canContinue, continued, newAnswer, revived, stopped, withReconnecting } from "./answer.ts";
+import {
+  applyEvent,
+  broken,
+  canContinue,
+  continued,
+  isThinking,
+  newAnswer,
+  revived,
+  stopped,
+  wantsResults,
+  withReconnecting,
+} from "./answer.ts";
 import type { Answer } from "./answer.ts";
 
 const start = newAnswer("turn-1", "job-1", 1_000);
@@ -132,5 +143,48 @@ describe("an answer", () => {
     expect(withReconnecting(withReconnecting(start, true), false).reconnecting).toBeUndefined();
     const ended = broken(start, { code: "internal", message: "" });
     expect(withReconnecting(ended, true)).toBe(ended);
+  });
+});
+
+describe("thoughts and calls", () => {
+  const thought = (index: number, ms: number, text = "hm"): TokenEvent =>
+    token(index, text, { part: "reasoning", t_ms: ms });
+
+  it("are counted from the first token of a thought to the first one of something else", () => {
+    const thinking = after(thought(0, 200), thought(1, 4_200));
+    expect(thinking).toMatchObject({ thoughts: "hmhm", thoughtMs: 4_000, text: "" });
+    expect(isThinking(thinking)).toBe(true);
+    const spoken = after(thought(0, 200), thought(1, 4_200), token(2, "Yes", { t_ms: 5_200 }), end());
+    expect(spoken).toMatchObject({ thoughts: "hmhm", thoughtMs: 5_000, text: "Yes" });
+    expect(isThinking(spoken)).toBe(false);
+  });
+
+  it("that come again later take their time together", () => {
+    const answer = after(
+      thought(0, 0),
+      token(1, "a", { t_ms: 1_000 }),
+      thought(2, 9_000),
+      token(3, "b", { t_ms: 9_500 }),
+    );
+    expect(answer.thoughtMs).toBe(1_500);
+    expect(after(thought(0, 0), thought(1, 700), end({ finish_reason: "length" }))).toMatchObject({ thoughtMs: 700 });
+    expect(isThinking(stopped(after(thought(0, 0))))).toBe(false);
+  });
+
+  it("are kept apart from the text, and wait for results once all is there", () => {
+    const call = { index: 0, id: "call-a", name: "get_weather" };
+    const calling = after(
+      token(0, "", { part: "call", call }),
+      token(1, '{"city":', { part: "arguments", call: { index: 0 } }),
+      token(2, '"Bern"}', { part: "arguments", call: { index: 0 } }),
+    );
+    expect(calling).toMatchObject({ text: "", calls: [{ ...call, arguments: '{"city":"Bern"}' }] });
+    expect(wantsResults(calling)).toBe(false);
+    const done = applyEvent(calling, end(), 0);
+    expect(wantsResults(done)).toBe(true);
+    expect(canContinue({ ...done, text: "I look." })).toBe(false);
+    const cut = { id: "call-a", type: "function" as const, function: { name: "", arguments: "" }, cut: true as const };
+    const message = { role: "assistant" as const, content: null, tool_calls: [cut] };
+    expect(wantsResults(applyEvent(calling, end({ finish_reason: "length", message }), 0))).toBe(false);
   });
 });

@@ -1,6 +1,8 @@
 // Owns an answer: what is known of it, and how each event of its stream changes that. Pure; it knows no network and no page.
 import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Problem } from "../wire/problem.ts";
+import { withCall, withCuts } from "./tool-calls/tool-calls.ts";
+import type { CallSaid } from "./tool-calls/tool-calls.ts";
 import type { TreeTurn } from "./turn-tree.ts";
 
 export type AnswerPhase =
@@ -33,6 +35,12 @@ export interface Answer extends TreeTurn {
   readonly text: string;
   /** What the model thought before it spoke. */
   readonly thoughts?: string;
+  /** How long it thought, all thoughts together. */
+  readonly thoughtMs?: number;
+  /** While it thinks: what `thoughtMs` is counted from, on the clock of the job's `t_ms`. */
+  readonly thinkingFromMs?: number;
+  /** What it wants tools to do. */
+  readonly calls?: readonly CallSaid[];
   /** Of the job's last token event; -1 before the first. */
   readonly lastIndex: number;
   /** In line; 1 is next. */
@@ -117,7 +125,8 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
       return applyToken(answer, event, now);
     case "end":
       return {
-        ...without(answer, "position"),
+        ...without(without(answer, "position"), "thinkingFromMs"),
+        ...(answer.calls === undefined ? {} : { calls: withCuts(answer.calls, event.message) }),
         phase: event.finish_reason === "cancelled" ? "stopped" : "done",
         cutShort: event.finish_reason === "length",
         ...(event.stopped_by === undefined ? {} : { stoppedBy: event.stopped_by }),
@@ -139,7 +148,7 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
   const tokens = answer.tokens + (event.n ?? event.ids?.length ?? 0);
   const spanMs = event.t_ms - firstTokenMs;
   return {
-    ...without(answer, "position"),
+    ...without(withThinking(answer, event), "position"),
     phase: "streaming",
     ...withSaid(answer, event),
     lastIndex: event.index,
@@ -151,19 +160,53 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
   };
 }
 
-/** A call has no place on this page yet: it offers no tools, so none comes. */
-function withSaid(answer: Answer, { part = "content", text }: TokenEvent): Partial<Answer> {
-  if (part === "reasoning") return { thoughts: (answer.thoughts ?? "") + text };
-  return part === "content" ? { text: answer.text + text } : {};
+function withSaid(answer: Answer, event: TokenEvent): Partial<Answer> {
+  const { part = "content", text } = event;
+  switch (part) {
+    case "reasoning":
+      return { thoughts: (answer.thoughts ?? "") + text };
+    case "content":
+      return { text: answer.text + text };
+    case "call":
+    case "arguments":
+      return { calls: withCall(answer.calls ?? [], event) };
+  }
+}
+
+/** From its first token to the first one of something else a thought takes its time; several take it together. */
+function withThinking(answer: Answer, { part, t_ms: ms }: TokenEvent): Answer {
+  const { thinkingFromMs, thoughtMs = 0 } = answer;
+  if (part === "reasoning") {
+    const from = thinkingFromMs ?? ms - thoughtMs;
+    return { ...answer, thinkingFromMs: from, thoughtMs: ms - from };
+  }
+  return thinkingFromMs === undefined
+    ? answer
+    : { ...without(answer, "thinkingFromMs"), thoughtMs: ms - thinkingFromMs };
+}
+
+/** Whether the tokens that come are thoughts. */
+export function isThinking(answer: Answer): boolean {
+  return isLive(answer) && answer.thinkingFromMs !== undefined;
+}
+
+/** Whether it waits for what its calls give. */
+export function wantsResults({ phase, calls = [] }: Answer): boolean {
+  return phase === "done" && calls.length > 0 && calls.every(({ cut }) => cut !== true);
 }
 
 export function broken(answer: Answer, problem: Problem): Answer {
-  return { ...without(without(answer, "position"), "reconnecting"), phase: "broken", problem };
+  return { ...resting(answer), phase: "broken", problem };
 }
 
 /** What was said stays. */
 export function stopped(answer: Answer): Answer {
-  return { ...without(without(answer, "position"), "reconnecting"), phase: "stopped" };
+  return { ...resting(answer), phase: "stopped" };
+}
+
+/** Without what is true only while more comes. */
+function resting(answer: Answer): Answer {
+  return without(without(without(answer, "position"), "reconnecting"), "thinkingFromMs");
 }
 
 /** The same answer, live again after its stream was given up. */
@@ -177,17 +220,25 @@ export function revived(answer: Answer): Answer {
 
 /** Whether there is something to go on from, and nothing that comes by itself. */
 export function canContinue(answer: Answer): boolean {
-  return answer.text.trim() !== "" && !isLive(answer);
+  return answer.text.trim() !== "" && answer.calls === undefined && !isLive(answer);
 }
 
 /** Whether nothing of it has been shown: another try may take its place. */
-export function isEmpty({ text, thoughts = "" }: Answer): boolean {
-  return text === "" && thoughts === "";
+export function isEmpty({ text, thoughts = "", calls = [] }: Answer): boolean {
+  return text === "" && thoughts === "" && calls.length === 0;
 }
 
 /** The same answer with a further job, which goes on from what there is; from the beginning where there is nothing. */
 export function continued(answer: Answer, jobId: string, now: number): Answer {
-  const { problem: _, cutShort: __, stoppedBy: ___, firstTokenMs: ____, tokensPerSecond: _____, ...kept } = answer;
+  const {
+    problem: _,
+    cutShort: __,
+    stoppedBy: ___,
+    firstTokenMs: ____,
+    tokensPerSecond: _____,
+    thinkingFromMs: ______,
+    ...kept
+  } = answer;
   return {
     ...kept,
     jobId,
@@ -208,7 +259,7 @@ function shareOf({ prompt_progress: progress }: StatusEvent): Pick<Answer, "prom
   return progress === undefined ? {} : { promptShare: progress.processed / progress.total };
 }
 
-function without(answer: Answer, key: "position" | "etaMs" | "reconnecting" | "problem"): Answer {
+function without(answer: Answer, key: "position" | "etaMs" | "reconnecting" | "problem" | "thinkingFromMs"): Answer {
   const { [key]: _, ...rest } = answer;
   return rest;
 }

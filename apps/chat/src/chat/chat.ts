@@ -24,6 +24,7 @@ import { whyGone } from "./gone.ts";
 import { newId } from "./ids.ts";
 import type { HeadPatch } from "./merge.ts";
 import type { ModelChoice } from "./model-choice.ts";
+import type { ToolResult } from "./tool-calls/tool-calls.ts";
 import { choicesFor } from "./turn-tree.ts";
 import type { WorkerAbout } from "./worker-about.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -33,6 +34,8 @@ export interface Chat {
   send(text: string, attachments?: readonly Attachment[]): void;
   /** Says something else in the place of a message, on a branch of its own; its files stay. */
   resend(turnId: string, text: string): void;
+  /** Says what the calls of an answer gave; where that has been said already, on a branch of its own. */
+  giveResults(answerId: string, results: readonly ToolResult[]): void;
   /** Answers again, on a branch of its own where there is something of the answer to keep. */
   regenerate(answerId: string): void;
   /** Takes an answer up again whose connection was lost: the worker may have gone on. */
@@ -122,7 +125,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
   }
 
   /** @param place what the message follows, and whether it stands beside others there */
-  function say(id: string, said: Pick<UserTurn, "text" | "attachments">, place: Place): void {
+  function say(id: string, said: Pick<UserTurn, "text" | "attachments" | "results">, place: Place): void {
     const { parent, isBranch } = place;
     const now = Date.now();
     const message: UserTurn = {
@@ -151,6 +154,11 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       if (turn?.role !== "user") return;
       const { attachments, parent } = turn;
       say(id, { text, ...(attachments === undefined ? {} : { attachments }) }, { parent, isBranch: true });
+    },
+    giveResults(answerId, results) {
+      const { id, turns } = conversations.current.peek();
+      const isBranch = turns.some(({ parent }) => parent === answerId);
+      say(id, { text: "", results }, { parent: answerId, isBranch });
     },
     regenerate(answerId) {
       const conversation = conversations.current.peek();

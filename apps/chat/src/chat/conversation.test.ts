@@ -1,5 +1,6 @@
 // Shows what of a conversation is sent: roles in turn, the newest first to stay, the rest as far as the context holds it.
-import { expect, it } from "vitest";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
 import { newAnswer } from "./answer.ts";
 import { messagesFor, requestFor, titleFor } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
@@ -96,4 +97,52 @@ it("asks for a job of its own name in its session, which goes on without a reade
 
 it("is called after its first message", () => {
   expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
+});
+
+describe("calls of tools", () => {
+  const calls = [{ index: 0, id: "a", name: "get_weather", arguments: "{}" }];
+  const calling: Turn = { ...newAnswer("2", "job-2", 0), phase: "done", text: "", calls };
+  const results = [{ callId: "a", name: "get_weather", text: "rain" }];
+  const gave: Turn = { role: "user", id: "3", text: "", sentAt: 0, results };
+
+  it("go with their results, in the answer's place and after it", () => {
+    const said = conversation([you("1", "a"), calling, gave, answer("4", "It rains."), you("5", "b"), answer("6", "")]);
+    const { messages } = messagesFor(said, "6", open);
+    expect(messages.map(({ role, content }) => [role, content])).toEqual([
+      ["user", "a"],
+      ["assistant", null],
+      ["tool", "rain"],
+      ["assistant", "It rains."],
+      ["user", "b"],
+    ]);
+    expect(GenerateRequestSchema.parse({ messages })).toBeDefined();
+  });
+
+  it("are left out where nobody said what they gave", () => {
+    const said = conversation([you("1", "a"), calling, you("3", "never mind"), answer("4", "")]);
+    expect(messagesFor(said, "4", open).messages).toEqual([{ role: "user", content: "a\n\nnever mind" }]);
+  });
+
+  it("stay with the message that they belong to, where the context is small", () => {
+    const said = conversation([
+      you("1", "x".repeat(300)),
+      answer("2b", "b"),
+      you("5", "c"),
+      calling,
+      gave,
+      answer("6", ""),
+    ]);
+    const fitted = messagesFor(said, "6", { contextTokens: 40, charsPerToken: 3 });
+    expect(fitted.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
+    expect(fitted.leftOut).toBe(2);
+  });
+
+  it("are offered as the settings say", () => {
+    const tools = [{ type: "function" as const, function: { name: "get_weather" } }];
+    const plain = conversation([you("1", "a"), answer("2", "")]);
+    const said = { ...plain, settings: { ...plain.settings, tools } };
+    const fitted = { messages: [], contextTokens: undefined };
+    expect(requestFor(said, newAnswer("2", "job-2", 0), fitted).tools).toEqual(tools);
+    expect(requestFor(plain, newAnswer("2", "job-2", 0), fitted)).not.toHaveProperty("tools");
+  });
 });

@@ -6,19 +6,19 @@ import { withAttachments } from "./attachments/attachment.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import { settingsInRequest } from "./settings/settings.ts";
 import type { Settings } from "./settings/settings.ts";
+import { messagesOfCalls } from "./tool-calls/tool-calls.ts";
+import type { ToolResult } from "./tool-calls/tool-calls.ts";
 import { pathTo, shownPath } from "./turn-tree.ts";
 import type { Chosen, TreeTurn } from "./turn-tree.ts";
 
-/** A message of this page: it has texts and nothing else. */
-interface Said {
-  readonly role: "system" | "user" | "assistant";
-  readonly content: string;
-}
+type Said = NonNullable<GenerateRequestInput["messages"]>[number];
 
 export interface UserTurn extends TreeTurn {
   readonly role: "user";
   readonly text: string;
   readonly attachments?: readonly Attachment[];
+  /** In the place of words: what the calls of the answer before gave. */
+  readonly results?: readonly ToolResult[];
 }
 
 export type Turn = UserTurn | Answer;
@@ -105,30 +105,40 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
   const system = conversation.settings.system.trim();
   const first: Said[] = system === "" ? [] : [{ role: "system", content: system }];
   const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
-  let chars = system.length + begun.length + (history.at(-1)?.content.length ?? 0);
-  let start = Math.max(0, history.length - 1);
-  while (start >= 2) {
-    const pair = history.slice(start - 2, start);
-    chars += pair.reduce((sum, { content }) => sum + content.length, 0);
+  // From one message of the visitor to the next one all belongs together: a call without its result would make no sense.
+  const starts = history.flatMap(({ role }, i) => (role === "user" ? [i] : []));
+  let start = starts.pop() ?? 0;
+  let chars = system.length + begun.length + charsIn(history.slice(start));
+  for (let next = starts.pop(); next !== undefined; next = starts.pop()) {
+    chars += charsIn(history.slice(next, start));
     if (chars > limit) break;
-    start -= 2;
+    start = next;
   }
   const last: Said[] = begun === "" ? [] : [{ role: "assistant", content: begun }];
   return { messages: [...first, ...history.slice(start), ...last], leftOut: start };
 }
 
-/** User and assistant in turn, the user first and last. */
+/** User and assistant in turn, the user first; between them calls with their results. */
 function joined(turns: readonly Turn[]): Said[] {
   const messages: Said[] = [];
-  for (const turn of turns) {
-    const { role } = turn;
-    const text = role === "user" ? withAttachments(turn.text, turn.attachments) : turn.text;
-    if (text === "") continue;
-    const last = messages.at(-1);
-    if (last?.role === role) messages[messages.length - 1] = { role, content: `${last.content}\n\n${text}` };
-    else messages.push({ role, content: text });
+  for (const [i, turn] of turns.entries()) {
+    const next = turns[i + 1];
+    const calling =
+      turn.role === "assistant" && next?.role === "user" ? messagesOfCalls(turn, next.results ?? []) : undefined;
+    if (calling === undefined) join(messages, turn);
+    else messages.push(...calling);
   }
   return messages;
+}
+
+function join(messages: Said[], turn: Turn): void {
+  const { role } = turn;
+  const text = role === "user" ? withAttachments(turn.text, turn.attachments) : turn.text;
+  if (text === "") return;
+  const last = messages.at(-1);
+  const isCalling = last?.role === "assistant" && last.tool_calls !== undefined;
+  if (last?.role !== role || isCalling) messages.push({ role, content: text });
+  else messages[messages.length - 1] = { role, content: `${last.content ?? ""}\n\n${text}` };
 }
 
 /** For a model whose context is not known yet: an answer that nobody reads has to end some time. */
@@ -153,5 +163,12 @@ export function requestFor(
 }
 
 export function charsIn(messages: readonly Said[]): number {
-  return messages.reduce((sum, { content }) => sum + content.length, 0);
+  return messages.reduce((sum, message) => sum + charsOf(message), 0);
+}
+
+function charsOf(message: Said): number {
+  const content = message.content?.length ?? 0;
+  if (message.role !== "assistant") return content;
+  const calls = message.tool_calls?.reduce((sum, call) => sum + call.function.arguments.length, 0) ?? 0;
+  return content + (message.reasoning_content?.length ?? 0) + calls;
 }

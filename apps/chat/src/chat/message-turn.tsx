@@ -5,18 +5,27 @@ import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { AttachedFiles } from "./attachments/attached-files.tsx";
 import { BranchSwitch } from "./branch-switch.tsx";
+import type { Chat } from "./chat.ts";
 import type { UserTurn } from "./conversation.ts";
+import { ToolResultTurn } from "./tool-calls/tool-result-turn.tsx";
 import { TurnEditor } from "./turn-editor.tsx";
 
 export interface MessageTurnProps {
   readonly turn: UserTurn;
   /** Ids of what was said in its place, itself included. */
   readonly siblings: readonly string[];
-  readonly onResend: (turnId: string, text: string) => void;
-  readonly onChoose: (turnId: string) => void;
+  readonly chat: Pick<Chat, "resend" | "giveResults" | "choose">;
 }
 
-export function MessageTurn({ turn, siblings, onResend, onChoose }: MessageTurnProps): VNode {
+export function MessageTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
+  return turn.results === undefined ? (
+    <WrittenTurn turn={turn} siblings={siblings} chat={chat} />
+  ) : (
+    <ToolResultTurn turn={turn} results={turn.results} siblings={siblings} chat={chat} />
+  );
+}
+
+function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
   const editing = useSignal(false);
   if (editing.value) {
     return (
@@ -30,7 +39,7 @@ export function MessageTurn({ turn, siblings, onResend, onChoose }: MessageTurnP
           optional={turn.attachments !== undefined}
           onSave={(text) => {
             editing.value = false;
-            onResend(turn.id, text);
+            chat.resend(turn.id, text);
           }}
           onCancel={() => (editing.value = false)}
         />
@@ -43,7 +52,7 @@ export function MessageTurn({ turn, siblings, onResend, onChoose }: MessageTurnP
       {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
       {turn.text.trim() !== "" && <p class="bubble">{turn.text}</p>}
       <div class="turn-tools">
-        <BranchSwitch siblings={siblings} shown={turn.id} kind="message" onChoose={onChoose} />
+        <BranchSwitch siblings={siblings} shown={turn.id} kind="message" onChoose={chat.choose} />
         <button
           type="button"
           class="button icon tiny quiet"

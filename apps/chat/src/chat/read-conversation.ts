@@ -4,6 +4,8 @@ import type { Answer, AnswerPhase } from "./answer.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import { titleFor, untitled } from "./conversation.ts";
 import type { Conversation, Turn, UserTurn } from "./conversation.ts";
+import type { CallSaid, ToolResult } from "./tool-calls/tool-calls.ts";
+import { readTools } from "./tool-calls/tool-list.ts";
 import { hasCircle } from "./turn-tree.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -23,6 +25,10 @@ const isRecordOf =
   (value) =>
     isFields(value) && Object.values(value).every(check);
 
+function isListOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
 const phases: Readonly<Record<AnswerPhase, true>> = {
   sending: true,
   waiting: true,
@@ -40,7 +46,22 @@ const messageShape: Shape<UserTurn> = {
   parent: { fits: isId },
   sentAt: { fits: isNumber },
   text: { fits: isText, needed: true },
-  attachments: { fits: (value) => Array.isArray(value) && value.every(isAttachment) },
+  attachments: { fits: isListOf(isAttachment) },
+  results: { fits: isListOf((value) => fitsAll(value, resultShape)) },
+};
+
+const resultShape: Shape<ToolResult> = {
+  callId: { fits: isText, needed: true },
+  name: { fits: isText, needed: true },
+  text: { fits: isText, needed: true },
+};
+
+const callShape: Shape<CallSaid> = {
+  index: { fits: isNumber, needed: true },
+  id: { fits: isText, needed: true },
+  name: { fits: isText, needed: true },
+  arguments: { fits: isText, needed: true },
+  cut: { fits: isYes },
 };
 
 const attachmentShape: Shape<Attachment> = {
@@ -53,10 +74,13 @@ const attachmentShape: Shape<Attachment> = {
 };
 
 function isAttachment(value: unknown): boolean {
+  return fitsAll(value, attachmentShape);
+}
+
+function fitsAll<T>(value: unknown, shape: Shape<T>): boolean {
   if (!isFields(value)) return false;
-  return Object.entries(attachmentShape).every(
-    ([key, { fits, ...rest }]) => fits(value[key]) || (value[key] === undefined && !("needed" in rest)),
-  );
+  const rows = Object.entries<{ fits: Check; needed?: true }>(shape);
+  return rows.every(([key, { fits, needed }]) => fits(value[key]) || (value[key] === undefined && needed !== true));
 }
 
 const answerShape: Shape<Answer> = {
@@ -73,6 +97,9 @@ const answerShape: Shape<Answer> = {
   model: { fits: isText },
   text: { fits: isText, needed: true },
   thoughts: { fits: isText },
+  thoughtMs: { fits: isNumber },
+  thinkingFromMs: { fits: isNumber },
+  calls: { fits: isListOf((value) => fitsAll(value, callShape)) },
   lastIndex: { fits: isNumber, needed: true },
   position: { fits: isNumber },
   etaMs: { fits: isNumber },
@@ -92,11 +119,12 @@ const answerShape: Shape<Answer> = {
 const settingsShape: Shape<Settings> = {
   system: { fits: isText, needed: true },
   sampling: { fits: isRecordOf(isNumber), needed: true },
-  stop: { fits: (value) => Array.isArray(value) && value.every(isText) },
+  stop: { fits: isListOf(isText) },
   jsonSchema: { fits: (value) => isFields(value) },
   reasoning: {
     fits: (value) => isFields(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
   },
+  tools: { fits: (value) => readTools(JSON.stringify(value)).kind === "tools" },
   model: { fits: isText },
 };
 

@@ -67,6 +67,7 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
               key={turn.id}
               turn={turn}
               siblings={siblings.get(turn.id)?.join(" ") ?? turn.id}
+              isLast={turn.id === lastId}
               chat={chat}
               choice={choice}
             />
@@ -86,18 +87,19 @@ interface TurnProps {
   readonly turn: Turn;
   /** With a blank between them, so that equal ones are one value. */
   readonly siblings: string;
+  readonly isLast: boolean;
   readonly chat: Chat;
   readonly choice: ModelChoice;
 }
 
 /** Drawn again only when the turn itself has changed: a long conversation costs no more than its last answer. */
-function TurnItem({ turn, siblings, chat, choice }: TurnProps): VNode {
+function TurnItem({ turn, siblings, isLast, chat, choice }: TurnProps): VNode {
   return useMemo(() => {
     const ids = siblings.split(" ");
     return turn.role === "user" ? (
-      <MessageTurn turn={turn} siblings={ids} onResend={chat.resend} onChoose={chat.choose} />
+      <MessageTurn turn={turn} siblings={ids} chat={chat} />
     ) : (
-      <AnswerTurn answer={turn} siblings={ids} choice={choice} chat={chat} />
+      <AnswerTurn answer={turn} siblings={ids} isLast={isLast} choice={choice} chat={chat} />
     );
-  }, [turn, siblings, chat, choice]);
+  }, [turn, siblings, isLast, chat, choice]);
 }

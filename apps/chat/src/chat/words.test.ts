@@ -1,7 +1,7 @@
 // Shows how positions and figures read.
 import { expect, it } from "vitest";
 import { percent } from "../parts/percent.ts";
-import { describeLine, milliseconds, rate } from "./words.ts";
+import { describeLine, milliseconds, rate, thoughtWords } from "./words.ts";
 
 it.each([
   [1, "next in line"],
@@ -20,4 +20,15 @@ it("tells what is expected, and how much of a whole is done", () => {
 it("tells rates and times in as many digits as matter", () => {
   expect([rate(3.456), rate(85.4), rate(1_234.5)]).toEqual(["3.5", "85", "1,235"]);
   expect([milliseconds(84.6), milliseconds(1_500)]).toEqual(["85 ms", "1.5 s"]);
+});
+
+it.each([
+  [undefined, true, "Thinking…"],
+  [undefined, false, "Thoughts"],
+  [3_900, true, "Thinking… 4 s"],
+  [12_300, false, "Thought for 12 s"],
+  [200, false, "Thought for less than a second"],
+  [125_000, false, "Thought for 2 min 5 s"],
+])("thoughts of %s ms, thinking %s: %s", (ms, thinking, words) => {
+  expect(thoughtWords(ms, thinking)).toBe(words);
 });

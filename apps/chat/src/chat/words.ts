@@ -24,3 +24,16 @@ export function rate(perSecond: number): string {
 export function milliseconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
+
+/**
+ * "Thought for 12 s", "Thinking… 4 s".
+ * @param ms undefined of an answer of which nobody has measured it
+ */
+export function thoughtWords(ms: number | undefined, thinking: boolean): string {
+  if (ms === undefined) return thinking ? "Thinking…" : "Thoughts";
+  const seconds = Math.round(ms / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  const time = minutes === 0 ? `${seconds} s` : `${minutes} min ${seconds % 60} s`;
+  if (thinking) return `Thinking… ${time}`;
+  return seconds === 0 ? "Thought for less than a second" : `Thought for ${time}`;
+}

@@ -23,6 +23,7 @@ export const settingLabels = {
   thinking_budget_tokens: "Max thinking tokens",
   stop: "Stop strings",
   json_schema: "JSON schema",
+  tools: "Tools",
   enable_thinking: "Thinking",
   reasoning_effort: "Reasoning effort",
 } as const;

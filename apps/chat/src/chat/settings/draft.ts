@@ -1,10 +1,11 @@
 // Owns what is typed into the settings, as text, and how it becomes settings or is found wrong. Pure.
+import { readTools } from "../tool-calls/tool-list.ts";
 import { numberFields, rangeWords, textLimits } from "./fields.ts";
 import type { NumberField } from "./fields.ts";
 import { numberNames } from "./settings.ts";
 import type { NumberName, Settings } from "./settings.ts";
 
-export type TextName = "system" | "stop" | "jsonSchema" | "enabled" | "effort";
+export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort";
 export type FieldName = NumberName | TextName;
 
 /** As it stands in the fields; empty is the default. */
@@ -15,7 +16,7 @@ export type ReadDraft =
   /** What is wrong, by field. */
   | { readonly kind: "problems"; readonly problems: Readonly<Partial<Record<FieldName, string>>> };
 
-export function draftOf({ system, sampling, stop = [], jsonSchema, reasoning = {} }: Settings): Draft {
+export function draftOf({ system, sampling, stop = [], jsonSchema, tools, reasoning = {} }: Settings): Draft {
   const numbers = numberNames.map(
     (name) => [name, sampling[name] === undefined ? "" : String(sampling[name])] as const,
   );
@@ -24,6 +25,7 @@ export function draftOf({ system, sampling, stop = [], jsonSchema, reasoning = {
     system,
     stop: stop.map((text) => JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')).join("\n"),
     jsonSchema: jsonSchema === undefined ? "" : JSON.stringify(jsonSchema, null, 2),
+    tools: tools === undefined ? "" : JSON.stringify(tools, null, 2),
     enabled: reasoning.enabled === undefined ? "" : reasoning.enabled ? "on" : "off",
     effort: reasoning.effort ?? "",
   };
@@ -42,6 +44,8 @@ export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
   if (typeof stop === "string") problems.stop = stop;
   const schema = readSchema(draft.jsonSchema);
   if (typeof schema === "string") problems.jsonSchema = schema;
+  const tools = readTools(draft.tools);
+  if (tools.kind === "problem") problems.tools = tools.sentence;
   const effort = draft.effort.trim();
   if (effort.length > textLimits.effortChars) problems.effort = `At most ${textLimits.effortChars} characters.`;
   if (Object.keys(problems).length > 0) return { kind: "problems", problems };
@@ -52,6 +56,7 @@ export function readDraft(draft: Draft, model: string | undefined): ReadDraft {
       sampling,
       ...(typeof stop === "string" || stop.length === 0 ? {} : { stop }),
       ...(typeof schema === "string" || schema === undefined ? {} : { jsonSchema: schema }),
+      ...(tools.kind === "problem" || tools.tools.length === 0 ? {} : { tools: tools.tools }),
       ...reasoningOf(draft.enabled, effort),
       ...(model === undefined ? {} : { model }),
     },

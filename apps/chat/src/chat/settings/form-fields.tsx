@@ -35,7 +35,7 @@ export function NumberSetting({ form, name }: FieldProps & { readonly name: Numb
 }
 
 interface TextProps extends FieldProps {
-  readonly name: "system" | "stop" | "jsonSchema";
+  readonly name: "system" | "stop" | "jsonSchema" | "tools";
   readonly label: string;
   readonly hint: string;
   readonly placeholder: string;

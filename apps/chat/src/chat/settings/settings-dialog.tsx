@@ -6,6 +6,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { TokenButton } from "../../parts/token-dialog.tsx";
 import type { Api } from "../../wire/api.ts";
 import { settingLabels } from "../../wire/setting-labels.ts";
+import { toolsExample } from "../tool-calls/tool-list.ts";
 import type { FieldName } from "./draft.ts";
 import { fieldGroups } from "./fields.ts";
 import { EffortSetting, NumberSetting, TextSetting, ThinkingSetting } from "./form-fields.tsx";
@@ -128,6 +129,17 @@ function NumberGroups({
           hint="The answer is then JSON that fits this schema, and nothing else."
           placeholder={'{"type": "object", "properties": {…}}'}
           rows={5}
+          mono
+        />
+      </Group>
+      <Group form={form} title="Tools" names={["tools"]}>
+        <TextSetting
+          form={form}
+          name="tools"
+          label={settingLabels.tools}
+          hint="Functions that the model may call, as a JSON list in OpenAI's format. The chat shows each call, and you type in what it gives."
+          placeholder={toolsExample}
+          rows={8}
           mono
         />
       </Group>

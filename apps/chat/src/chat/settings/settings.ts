@@ -1,5 +1,5 @@
 // Owns the settings of a conversation, and what of them a request carries. Pure.
-import type { ChatAbilities, GenerateRequestInput } from "@waggle/protocol";
+import type { ChatAbilities, GenerateRequestInput, Tool } from "@waggle/protocol";
 
 /** All numbers that a request takes about one answer. */
 export const numberNames = [
@@ -41,6 +41,8 @@ export interface Settings {
   /** The answer is JSON for this schema. */
   readonly jsonSchema?: Readonly<Record<string, unknown>>;
   readonly reasoning?: Reasoning;
+  /** What the model may call; the visitor says what the calls give. */
+  readonly tools?: readonly Tool[];
   /** Which one answers, where the worker has several. */
   readonly model?: string;
 }
@@ -70,7 +72,7 @@ type Carried = Omit<Partial<GenerateRequestInput>, "messages" | "model">;
  * @param chat the abilities of the model that answers: a switch that it does not have is left out, for it would be refused
  */
 export function settingsInRequest(settings: Settings, chat: Thinking | undefined): Carried {
-  const { sampling, stop = [], jsonSchema, reasoning = {} } = settings;
+  const { sampling, stop = [], jsonSchema, reasoning = {}, tools = [] } = settings;
   const { thinking_budget_tokens: budget, ...numbers } = sampling;
   const has = reasoningSwitches(chat);
   return {
@@ -80,5 +82,6 @@ export function settingsInRequest(settings: Settings, chat: Thinking | undefined
     ...(reasoning.effort !== undefined && has.effort ? { reasoning_effort: reasoning.effort } : {}),
     ...(stop.length === 0 ? {} : { stop: [...stop] }),
     ...(jsonSchema === undefined ? {} : { json_schema: jsonSchema }),
+    ...(tools.length === 0 ? {} : { tools: [...tools] }),
   };
 }

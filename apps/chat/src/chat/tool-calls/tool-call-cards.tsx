@@ -1,0 +1,102 @@
+// Owns how the calls of an answer are shown: a card for each with its name and arguments, and a field for its result while it waits for one.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { CopyButton } from "../../parts/copy-button.tsx";
+import { Icon } from "../../parts/icons.tsx";
+import { prettyArguments } from "./tool-calls.ts";
+import type { CallSaid, ToolResult } from "./tool-calls.ts";
+import "./tools.css";
+
+export interface ToolCallCardsProps {
+  readonly calls: readonly CallSaid[];
+  /** More may come. */
+  readonly live: boolean;
+  /** Absent where no result is wanted any more. */
+  readonly onResults: ((results: readonly ToolResult[]) => void) | undefined;
+}
+
+export function ToolCallCards({ calls, live, onResults }: ToolCallCardsProps): VNode {
+  const cards = calls.map((call, i) => <Card key={call.id} call={call} writing={live && i === calls.length - 1} />);
+  if (onResults === undefined) return <div class="tool-calls">{cards}</div>;
+  return (
+    <div class="tool-calls">
+      {cards}
+      <ResultForm calls={calls} action="Send" onSave={onResults} />
+    </div>
+  );
+}
+
+function Card({ call, writing }: { readonly call: CallSaid; readonly writing: boolean }): VNode {
+  const json = prettyArguments(call);
+  return (
+    <figure class="code tool-call" data-call={call.name}>
+      <figcaption class="spread">
+        <span class="row tool-name">
+          <Icon name="tool" />
+          <strong class="anywhere">{call.name}</strong>
+          {writing && <span class="live-dot pulse" />}
+          {call.cut === true && <span class="badge warn">cut off</span>}
+        </span>
+        {!writing && <CopyButton text={json} label="Copy arguments" />}
+      </figcaption>
+      <pre tabIndex={0} role="group" aria-label={`Arguments of ${call.name}`}>
+        <code>{json}</code>
+      </pre>
+    </figure>
+  );
+}
+
+export interface ResultFormProps {
+  readonly calls: readonly Pick<CallSaid, "id" | "name">[];
+  /** What stands in the fields at first. */
+  readonly results?: readonly ToolResult[];
+  /** What the button says; the number of results is added. */
+  readonly action: string;
+  readonly onSave: (results: readonly ToolResult[]) => void;
+  readonly onCancel?: () => void;
+}
+
+/** An empty result is one: many tools give nothing. */
+export function ResultForm({ calls, results = [], action, onSave, onCancel }: ResultFormProps): VNode {
+  const texts = useSignal<Readonly<Record<string, string>>>(
+    Object.fromEntries(results.map(({ callId, text }) => [callId, text])),
+  );
+  return (
+    <form
+      class="stack tool-results"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSave(calls.map(({ id, name }) => ({ callId: id, name, text: texts.peek()[id] ?? "" })));
+      }}
+    >
+      {calls.map(({ id, name }) => (
+        <label class="field" key={id}>
+          <span>{`Result of ${name}`}</span>
+          <textarea
+            class="input mono small"
+            rows={3}
+            spellcheck={false}
+            placeholder="What the tool gave, as text or JSON"
+            value={texts.value[id] ?? ""}
+            onInput={(event) => (texts.value = { ...texts.peek(), [id]: event.currentTarget.value })}
+            onKeyDown={(event) => {
+              if (event.key === "Escape" && onCancel !== undefined) {
+                event.stopPropagation();
+                onCancel();
+              }
+              if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
+            }}
+          />
+        </label>
+      ))}
+      <div class="row end">
+        {onCancel !== undefined && (
+          <button type="button" class="button quiet" onClick={onCancel}>
+            Cancel
+          </button>
+        )}
+        <button class="button primary">{`${action} ${calls.length === 1 ? "result" : "results"}`}</button>
+      </div>
+    </form>
+  );
+}

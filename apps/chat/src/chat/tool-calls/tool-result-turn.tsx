@@ -1,0 +1,78 @@
+// Owns how the results of calls are shown that a visitor has typed in, and how they are said again in other words.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { CopyButton } from "../../parts/copy-button.tsx";
+import { Icon } from "../../parts/icons.tsx";
+import { BranchSwitch } from "../branch-switch.tsx";
+import type { Chat } from "../chat.ts";
+import type { UserTurn } from "../conversation.ts";
+import { ResultForm } from "./tool-call-cards.tsx";
+import type { ToolResult } from "./tool-calls.ts";
+import "./tools.css";
+
+export interface ToolResultTurnProps {
+  readonly turn: UserTurn;
+  readonly results: readonly ToolResult[];
+  /** Ids of what was said in its place, itself included. */
+  readonly siblings: readonly string[];
+  readonly chat: Pick<Chat, "giveResults" | "choose">;
+}
+
+export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurnProps): VNode {
+  const editing = useSignal(false);
+  const { id, parent } = turn;
+  return (
+    <li class="turn tool-result-turn" data-turn={id}>
+      <h3 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h3>
+      {editing.value && parent !== undefined ? (
+        <ResultForm
+          calls={results.map(({ callId, name }) => ({ id: callId, name }))}
+          results={results}
+          action="Send other"
+          onSave={(others) => {
+            editing.value = false;
+            chat.giveResults(parent, others);
+          }}
+          onCancel={() => (editing.value = false)}
+        />
+      ) : (
+        <>
+          <Cards results={results} />
+          <div class="turn-tools">
+            <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />
+            <button
+              type="button"
+              class="button icon tiny quiet"
+              aria-label="Edit the result and send again"
+              title="Edit the result and send again"
+              onClick={() => (editing.value = true)}
+            >
+              <Icon name="edit" />
+            </button>
+          </div>
+        </>
+      )}
+    </li>
+  );
+}
+
+function Cards({ results }: { readonly results: readonly ToolResult[] }): VNode {
+  return (
+    <div class="tool-calls">
+      {results.map(({ callId, name, text }) => (
+        <figure class="code tool-result" key={callId} data-result={name}>
+          <figcaption class="spread">
+            <span class="row tool-name">
+              <Icon name="check" />
+              <span class="anywhere">{`Result of ${name}`}</span>
+            </span>
+            <CopyButton text={text} label="Copy result" />
+          </figcaption>
+          <pre tabIndex={0} role="group" aria-label={`Result of ${name}`}>
+            {text === "" ? <span class="muted">Nothing</span> : text}
+          </pre>
+        </figure>
+      ))}
+    </div>
+  );
+}
