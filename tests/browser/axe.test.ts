@@ -90,6 +90,36 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.getByLabel("Temperature").waitFor();
     },
   },
+  "chat, all settings, two of them wrong": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByLabel("Temperature").fill("7");
+      for (const title of await page.locator("summary").all()) await title.click();
+      await page.getByLabel("JSON schema").fill("{");
+      await page.getByRole("button", { name: "Save", exact: true }).click();
+      await page.getByText(/^Not JSON: /).waitFor();
+    },
+  },
+  "chat, shortcuts": {
+    at: ["wide"],
+    open: async (page) => {
+      await page.goto(workerUrl);
+      await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+      await page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
+    },
+  },
+  "chat with a message that is too long, and a full context": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      const chat = chatPage(page);
+      await chat.send("hello [eog:7000]");
+      await chat.phase("done");
+      await page.getByText("The context is nearly full.").waitFor();
+      await chat.send("too long ".repeat(4_000));
+      await chat.phase("broken");
+    },
+  },
   "chat, list of conversations": {
     at: ["phone"],
     open: async (page) => {

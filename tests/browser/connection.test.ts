@@ -92,6 +92,7 @@ it("shows an answer as broken when its worker is killed, and has it continued wh
   await chat.phase("streaming");
   worker.signal("SIGKILL");
   await page.getByText("Reconnecting…").waitFor();
+  await page.getByText(/^Next try in [1-4] s$/).waitFor();
   const said = await chat.text();
   await chat.phase("broken", 40_000);
   await page.getByText("Cannot reach the worker: it does not answer.").waitFor();

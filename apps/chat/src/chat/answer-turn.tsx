@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useContext } from "preact/hooks";
 import { arrivalWords } from "../models/model-words.ts";
+import { Countdown } from "../parts/countdown.tsx";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { Markdown } from "../parts/markdown/markdown.tsx";
@@ -104,12 +105,16 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
 }
 
 function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">): VNode | null {
-  const wait = waitingWords(answer, choice.find(answer.model));
+  const lost = answer.reconnecting === true;
+  const wait = lost ? "Reconnecting…" : waitingWords(answer, choice.find(answer.model));
   if (wait === undefined) return null;
   return (
-    <p class="waiting muted" role="status">
-      <span class="live-dot pulse" /> {wait}
-    </p>
+    <div class="waiting muted">
+      <span class="live-dot pulse" /> <span role="status">{wait}</span>
+      {lost && answer.reconnectAt !== undefined && (
+        <Countdown until={answer.reconnectAt} before="Next try in" after="Trying…" />
+      )}
+    </div>
   );
 }
 
@@ -118,7 +123,6 @@ function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">)
  * @param model the one that answers, where the worker has several
  */
 function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
-  if (answer.reconnecting === true) return "Reconnecting…";
   switch (answer.phase) {
     case "sending":
       return "Sending…";

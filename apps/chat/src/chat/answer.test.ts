@@ -139,10 +139,13 @@ describe("an answer", () => {
   });
 
   it("says that it reconnects only while it lives", () => {
-    expect(withReconnecting(start, true).reconnecting).toBe(true);
-    expect(withReconnecting(withReconnecting(start, true), false).reconnecting).toBeUndefined();
+    const lost = withReconnecting(start, 7_000);
+    expect(lost).toMatchObject({ reconnecting: true, reconnectAt: 7_000 });
+    expect(withReconnecting(lost, 9_000).reconnectAt).toBe(9_000);
+    expect(withReconnecting(lost, undefined)).toEqual(start);
+    expect(stopped(lost)).not.toHaveProperty("reconnectAt");
     const ended = broken(start, { code: "internal", message: "" });
-    expect(withReconnecting(ended, true)).toBe(ended);
+    expect(withReconnecting(ended, 7_000)).toBe(ended);
   });
 });
 

@@ -51,6 +51,8 @@ export interface Answer extends TreeTurn {
   readonly promptShare?: number;
   /** The connection is lost and being sought again. */
   readonly reconnecting?: boolean;
+  /** When it is sought next, milliseconds since 1970. */
+  readonly reconnectAt?: number;
   readonly ttftMs?: number;
   /** `t_ms` of the first token. */
   readonly firstTokenMs?: number;
@@ -206,7 +208,7 @@ export function stopped(answer: Answer): Answer {
 
 /** Without what is true only while more comes. */
 function resting(answer: Answer): Answer {
-  return without(without(without(answer, "position"), "reconnecting"), "thinkingFromMs");
+  return connected(without(without(answer, "position"), "thinkingFromMs"));
 }
 
 /** The same answer, live again after its stream was given up. */
@@ -250,16 +252,24 @@ export function continued(answer: Answer, jobId: string, now: number): Answer {
   };
 }
 
-export function withReconnecting(answer: Answer, reconnecting: boolean): Answer {
-  if (!isLive(answer) || (answer.reconnecting ?? false) === reconnecting) return answer;
-  return reconnecting ? { ...answer, reconnecting } : without(answer, "reconnecting");
+/** @param reconnectAt when the lost connection is sought again; undefined: there is one */
+export function withReconnecting(answer: Answer, reconnectAt: number | undefined): Answer {
+  if (!isLive(answer)) return answer;
+  if (reconnectAt !== undefined) return { ...answer, reconnecting: true, reconnectAt };
+  return answer.reconnecting === undefined ? answer : connected(answer);
+}
+
+function connected(answer: Answer): Answer {
+  return without(without(answer, "reconnecting"), "reconnectAt");
 }
 
 function shareOf({ prompt_progress: progress }: StatusEvent): Pick<Answer, "promptShare"> {
   return progress === undefined ? {} : { promptShare: progress.processed / progress.total };
 }
 
-function without(answer: Answer, key: "position" | "etaMs" | "reconnecting" | "problem" | "thinkingFromMs"): Answer {
+type Passing = "position" | "etaMs" | "reconnecting" | "reconnectAt" | "problem" | "thinkingFromMs";
+
+function without(answer: Answer, key: Passing): Answer {
   const { [key]: _, ...rest } = answer;
   return rest;
 }

@@ -4,7 +4,7 @@ import { contextUse } from "./context-use.ts";
 
 const user = { role: "user" } as const;
 const answer = (promptTokens: number | undefined, tokens: number) =>
-  ({ role: "assistant", tokens, ...(promptTokens === undefined ? {} : { promptTokens }) }) as const;
+  ({ role: "assistant", phase: "done", tokens, ...(promptTokens === undefined ? {} : { promptTokens }) }) as const;
 
 it("counts the last prompt, which holds all that came before, and the answer to it", () => {
   expect(contextUse([user, answer(10, 5), user, answer(40, 10)], 100)).toEqual({ used: 50, total: 100, share: 0.5 });
@@ -12,6 +12,12 @@ it("counts the last prompt, which holds all that came before, and the answer to 
 
 it("goes by the answer before while the newest has not begun", () => {
   expect(contextUse([user, answer(10, 5), user, answer(undefined, 0)], 100)?.used).toBe(15);
+});
+
+it("counts once what a continued answer had before, which stands in its prompt", () => {
+  const begun = { ...answer(20, 30), continuedAfter: 30 };
+  expect(contextUse([{ ...begun, phase: "sending" }], 100)?.used).toBe(50);
+  expect(contextUse([{ ...begun, promptTokens: 50, tokens: 35, phase: "streaming" }], 100)?.used).toBe(55);
 });
 
 it("says nothing while nothing has been counted, or the context is not known", () => {

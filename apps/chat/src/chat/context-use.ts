@@ -13,7 +13,7 @@ export interface ContextUse {
 
 const warnShare = 0.8;
 
-type Counted = Pick<Answer, "role" | "promptTokens" | "tokens">;
+type Counted = Pick<Answer, "role" | "phase" | "promptTokens" | "tokens" | "continuedAfter">;
 
 /**
  * @param turns the branch that is shown, oldest first
@@ -30,8 +30,11 @@ export function contextUse(
   return { used, total: contextTokens, share, ...(share < warnShare ? {} : { warning: warningAt(share) }) };
 }
 
-function countOf({ promptTokens, tokens }: Counted): number | undefined {
-  return promptTokens === undefined ? undefined : promptTokens + tokens;
+/** What a continued answer had before stands in its prompt, once that has been read. */
+function countOf({ phase, promptTokens, tokens, continuedAfter = 0 }: Counted): number | undefined {
+  if (promptTokens === undefined) return undefined;
+  const isOld = phase === "sending" || phase === "waiting" || phase === "loading";
+  return promptTokens + tokens - (isOld ? 0 : continuedAfter);
 }
 
 function warningAt(share: number): string {

@@ -77,7 +77,7 @@ export function createFollower({ api, conversations, isSubmitting, onEnd }: Foll
       after: lastIndex,
       signal: leaving.signal,
       onEvent: batch.add,
-      onConnection: (state) => change((answer) => withReconnecting(answer, state === "lost")),
+      onConnection: (retryAt) => change((answer) => withReconnecting(answer, retryAt)),
     }).then(async (end) => {
       if (leaving.signal.aborted) return;
       batch.flush();
@@ -94,7 +94,7 @@ export function createFollower({ api, conversations, isSubmitting, onEnd }: Foll
       leave() {
         batch.flush();
         leaving.abort();
-        change((answer) => withReconnecting(answer, false));
+        change((answer) => withReconnecting(answer, undefined));
       },
     };
   }

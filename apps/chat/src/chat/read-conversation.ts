@@ -105,6 +105,7 @@ const answerShape: Shape<Answer> = {
   etaMs: { fits: isNumber },
   promptShare: { fits: isNumber },
   reconnecting: { fits: isBoolean },
+  reconnectAt: { fits: isNumber },
   ttftMs: { fits: isNumber },
   firstTokenMs: { fits: isNumber },
   tokens: { fits: isNumber, needed: true },

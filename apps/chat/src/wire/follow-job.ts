@@ -16,7 +16,8 @@ export interface FollowOptions {
   readonly after: number;
   readonly signal: AbortSignal;
   readonly onEvent: (event: StreamEvent) => void;
-  readonly onConnection: (state: "open" | "lost") => void;
+  /** Undefined: there is one. Else it is lost, and sought again at this time, in milliseconds since 1970. */
+  readonly onConnection: (retryAt: number | undefined) => void;
 }
 
 export type FollowEnd =
@@ -39,7 +40,7 @@ export async function followJob(options: FollowOptions): Promise<FollowEnd> {
     const delayMs = retryDelaysMs[progress.tries];
     if (delayMs === undefined) return { kind: "lost" };
     progress.tries += 1;
-    options.onConnection("lost");
+    options.onConnection(Date.now() + delayMs);
     if ((await waitToRetry(delayMs, options.signal)) === "woken") progress.tries = 0;
   }
   return { kind: "left" };
@@ -64,7 +65,7 @@ async function readOnce(options: FollowOptions, progress: Progress): Promise<Fol
     if (response.status === 404) return { kind: "forgotten" };
     if (response.status >= 500 || response.status === 429) return undefined;
     if (!response.ok) return { kind: "refused", problem: await problemOf(response) };
-    options.onConnection("open");
+    options.onConnection(undefined);
     for await (const frame of readFrames(response, connection)) {
       const event = frame as StreamEvent;
       // Whatever else may come down this connection, only this job's words belong to this answer.
