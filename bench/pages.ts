@@ -1,6 +1,6 @@
 // What a long answer costs the chat page's main thread: the fake backend says prose with code, tables and formulas at a steady rate to a page in
 // chromium, and the browser's own counters and trace tell how busy the thread was and how long its tasks were.
-//   node --conditions=waggle-source --import tsx bench/pages.ts [--tokens 18500] [--rate 200] [--pages <another dist folder>] [--chromium <path>]
+//   node --conditions=waggle-source --import tsx bench/pages.ts [--tokens 18500] [--rate 200] [--words] [--pages <another dist folder>] [--chromium <path>]
 import { readFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -11,6 +11,8 @@ const { values } = parseArgs({
   options: {
     tokens: { type: "string", default: "18500" },
     rate: { type: "string", default: "200" },
+    /** One paragraph of words without end, rather than a document. */
+    words: { type: "boolean", default: false },
     /** Built pages to measure instead of those of this checkout. */
     pages: { type: "string" },
     chromium: { type: "string", default: "/usr/bin/chromium" },
@@ -41,7 +43,7 @@ await page.locator(".turn:last-child[data-phase=done]").waitFor({ timeout: 600_0
 const after = await counters(devtools);
 const seconds = (performance.now() - begun) / 1_000;
 const durations = await tasks.stop();
-const chars = (await page.locator(".answer .markdown").last().innerText()).length;
+const chars = (await page.locator(".answer .markdown").last().textContent())?.length ?? 0;
 await browser.close();
 
 const share = (name: string): string =>
@@ -79,7 +81,7 @@ async function direct(to: Page): Promise<void> {
   await to.route("**/v1/jobs", async (route) => {
     if (route.request().method() !== "POST") return await route.continue();
     const asked = route.request().postDataJSON() as Record<string, unknown>;
-    const messages = [{ role: "user", content: `[document][eog:${tokens}]` }];
+    const messages = [{ role: "user", content: `${values.words ? "" : "[document]"}[eog:${tokens}]` }];
     return await route.continue({ postData: JSON.stringify({ ...asked, messages, max_tokens: tokens + 1 }) });
   });
 }
