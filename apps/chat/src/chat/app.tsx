@@ -6,6 +6,7 @@ import type { ModelControls } from "../models/model-controls.ts";
 import { Brand } from "../parts/brand.tsx";
 import { copy } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
+import { saveFile } from "../parts/save-file.ts";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
@@ -21,6 +22,8 @@ import type { Conversations } from "./conversations.ts";
 import type { Deletions } from "./deletions.ts";
 import { newDraftKey } from "./drafts.ts";
 import type { Drafts } from "./drafts.ts";
+import type { ListActions } from "./conversation-entry.tsx";
+import type { Library } from "./library.ts";
 import type { ModelChoice } from "./model-choice.ts";
 import { PageActionsContext } from "./page-actions.ts";
 import { SettingsDialog } from "./settings/settings-dialog.tsx";
@@ -29,6 +32,7 @@ import { ShortcutKeys } from "./shortcut-keys.tsx";
 import type { ShortcutSwitch } from "./shortcuts.ts";
 import { SystemLine } from "./system-line.tsx";
 import { factsOf } from "./model-facts.ts";
+import { pointAt } from "./point-at.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { StorageNotice } from "./storage-notice.tsx";
 import { Transcript } from "./transcript.tsx";
@@ -48,6 +52,7 @@ export interface AppProps {
   readonly deletions: Deletions;
   readonly presets: PresetStore;
   readonly shortcutSwitch: ShortcutSwitch;
+  readonly library: Library;
 }
 
 export function App({
@@ -61,6 +66,7 @@ export function App({
   deletions,
   presets,
   shortcutSwitch,
+  library,
 }: AppProps): VNode {
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
@@ -105,6 +111,24 @@ export function App({
     if (last?.role === "assistant" && !isLive(last)) use(last);
   }
 
+  const listActions = useMemo<ListActions>(
+    () => ({
+      show,
+      delete: deletions.delete,
+      rename: (id, title) => conversations.add(id, [], { title, named: true }),
+      pin: (id, pinned) => conversations.add(id, [], { pinned: pinned ? true : undefined }),
+      export: (kind, id) => void library.export(kind, [id]).then(saveFile, conversations.report),
+    }),
+    [conversations, deletions, library],
+  );
+
+  async function find(id: string, turnId: string | undefined): Promise<void> {
+    if (turnId === undefined) return show(id);
+    sidebarOpen.value = false;
+    await chat.showTurn(id, turnId);
+    pointAt(turnId);
+  }
+
   function show(id: string | undefined): void {
     sidebarOpen.value = false;
     chat.show(id);
@@ -123,7 +147,13 @@ export function App({
       >
         Skip to the message box
       </a>
-      <Sidebar conversations={conversations} onShow={show} onRemove={deletions.delete} />
+      <Sidebar
+        conversations={conversations}
+        library={library}
+        actions={listActions}
+        onNew={() => show(undefined)}
+        onFound={(id, turnId) => void find(id, turnId)}
+      />
       <button
         class="shade"
         hidden={!sidebarOpen.value}

@@ -38,6 +38,7 @@ export interface Conversations {
   add(id: string, turns: readonly Turn[], patch: HeadPatch): void;
   /** Replaces one answer by what `change` makes of it, and writes that down before long. */
   change(conversationId: string, answerId: string, change: (answer: Answer) => Answer): void;
+  readTurns: ConversationStorage["readTurns"];
   /** Takes in what comes from outside. @throws what the storage throws; then nothing has been taken */
   bring(changes: readonly Change[]): Promise<void>;
   /** For good, where it is still marked as deleted. */
@@ -224,6 +225,7 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
       if (changed.phase === answer.phase) saver.soon();
       else void saver.flush();
     },
+    readTurns: storage.readTurns,
     async bring(changes) {
       await storage.save(changes);
       otherTabs.tell({ kind: "changed", changes });

@@ -11,9 +11,11 @@ import "./chat.css";
 import { liveAnswer } from "./conversation.ts";
 import { createDeletions } from "./deletions.ts";
 import { openKept } from "./keep.ts";
+import { createLibrary } from "./library.ts";
 import { createModelChoice } from "./model-choice.ts";
 import { createPresetStore } from "./settings/preset-store.ts";
 import { createShortcutSwitch } from "./shortcuts.ts";
+import { persistOnceAnswered } from "./storage-used.ts";
 import { createWorkerAbout } from "./worker-about.ts";
 
 const api = createApi();
@@ -49,6 +51,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 deletions.sweep();
+persistOnceAnswered(conversations.current);
 about.refresh();
 mount(
   <App
@@ -62,5 +65,6 @@ mount(
     deletions={deletions}
     presets={createPresetStore()}
     shortcutSwitch={createShortcutSwitch()}
+    library={createLibrary(conversations)}
   />,
 );

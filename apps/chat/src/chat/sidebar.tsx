@@ -1,64 +1,57 @@
-// Owns the list of conversations: choosing, starting, deleting.
+// Owns the list of conversations beside the chat: what is in it, or what a search has found, and what is done with all of them.
+import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { Brand } from "../parts/brand.tsx";
 import { Icon } from "../parts/icons.tsx";
-import type { Head } from "./conversation.ts";
+import { ConversationList } from "./conversation-list.tsx";
+import type { ListActions } from "./conversation-entry.tsx";
 import type { Conversations } from "./conversations.ts";
+import type { Library } from "./library.ts";
+import { SearchResults } from "./search-results.tsx";
+import { SidebarFoot } from "./sidebar-foot.tsx";
 
 export interface SidebarProps {
   readonly conversations: Conversations;
-  readonly onShow: (id: string | undefined) => void;
-  readonly onRemove: (id: string) => void;
+  readonly library: Library;
+  readonly actions: ListActions;
+  readonly onNew: () => void;
+  /** A conversation, at one of its turns where that is given. */
+  readonly onFound: (id: string, turnId: string | undefined) => void;
 }
 
-export function Sidebar({ conversations, onShow, onRemove }: SidebarProps): VNode {
-  const newest = conversations.heads.value.toSorted((a, b) => b.updatedAt - a.updatedAt);
-  const answering = conversations.answering.value.split(" ");
+export function Sidebar({ conversations, library, actions, onNew, onFound }: SidebarProps): VNode {
+  const words = useSignal("");
   return (
     <nav class="sidebar" aria-label="Conversations">
       <Brand title="Waggle" href="/" />
-      <button type="button" class="button" onClick={() => onShow(undefined)}>
+      <button type="button" class="button" onClick={onNew}>
         <Icon name="plus" />
         New conversation
       </button>
-      <ul>
-        {newest.map((head) => (
-          <Entry
-            key={head.id}
-            head={head}
-            shown={head.id === conversations.current.value.id}
-            live={answering.includes(head.id)}
-            onShow={onShow}
-            onRemove={onRemove}
-          />
-        ))}
-      </ul>
-      <p class="small muted">Conversations are kept in this browser.</p>
+      <label class="search-box">
+        <Icon name="search" />
+        <span class="visually-hidden">Search all conversations</span>
+        <input
+          id="search"
+          class="input"
+          type="search"
+          placeholder="Search"
+          autocomplete="off"
+          value={words.value}
+          onInput={(event) => (words.value = event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== "Escape" || words.value === "") return;
+            event.stopPropagation();
+            words.value = "";
+          }}
+        />
+      </label>
+      {words.value.trim() === "" ? (
+        <ConversationList conversations={conversations} actions={actions} />
+      ) : (
+        <SearchResults library={library} words={words.value} onFound={onFound} />
+      )}
+      <SidebarFoot conversations={conversations} library={library} />
     </nav>
-  );
-}
-
-interface EntryProps extends Omit<SidebarProps, "conversations"> {
-  readonly head: Head;
-  readonly shown: boolean;
-  readonly live: boolean;
-}
-
-function Entry({ head: { id, title }, shown, live, onShow, onRemove }: EntryProps): VNode {
-  return (
-    <li class={shown ? "entry shown" : "entry"}>
-      <button type="button" class="entry-title" aria-current={shown ? "page" : undefined} onClick={() => onShow(id)}>
-        {live && <span class="live-dot pulse" role="img" aria-label="Answering" />}
-        <span>{title}</span>
-      </button>
-      <button
-        type="button"
-        class="button icon tiny quiet"
-        aria-label={`Delete “${title}”`}
-        onClick={() => onRemove(id)}
-      >
-        <Icon name="trash" />
-      </button>
-    </li>
   );
 }

@@ -1,0 +1,88 @@
+// Owns conversations as files: JSON that is read again, Markdown for people. Pure.
+import { isLive, stopped } from "./answer.ts";
+import { shownTurns } from "./conversation.ts";
+import type { Conversation, Turn } from "./conversation.ts";
+import { newId } from "./ids.ts";
+import { readConversation } from "./read-conversation.ts";
+
+const format = "waggle-conversations";
+/** Of the file's shape. */
+const version = 1;
+/** Of a file that is read: it is in memory several times over meanwhile. */
+export const maxFileBytes = 128 * 1024 * 1024;
+
+/** @param now milliseconds since 1970 */
+export function toJson(conversations: readonly Conversation[], now: number): string {
+  const told = conversations.map((conversation) => ({ ...conversation, turns: conversation.turns.map(ended) }));
+  return `${JSON.stringify({ format, version, exportedAt: new Date(now).toISOString(), conversations: told }, null, 1)}\n`;
+}
+
+/** The branch that is shown of each. */
+export function toMarkdown(conversations: readonly Conversation[]): string {
+  return conversations.map(markdownOf).join("\n---\n\n");
+}
+
+function markdownOf(conversation: Conversation): string {
+  const { title, updatedAt, settings } = conversation;
+  const system = settings.system.trim();
+  const parts = [
+    `# ${title}`,
+    `*${new Date(updatedAt).toLocaleString("en", { dateStyle: "long", timeStyle: "short" })}*`,
+    ...(system === "" ? [] : ["## System prompt", system]),
+    ...shownTurns(conversation).flatMap(turnMarkdown),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+function turnMarkdown(turn: Turn): readonly string[] {
+  if (turn.role === "user") {
+    const files = turn.attachments?.map(({ name }) => `- attached: ${name}`) ?? [];
+    return ["## You", ...(files.length === 0 ? [] : [files.join("\n")]), ...(turn.text === "" ? [] : [turn.text])];
+  }
+  const by = turn.model === undefined ? "Answer" : `Answer (${turn.model})`;
+  return [`## ${turn.edited === true ? `${by}, edited` : by}`, turn.text === "" ? "*No text.*" : turn.text];
+}
+
+/** @throws Error whose message says what is wrong with the file: "Cannot import notes.json: it is not JSON." */
+export function fromJson(text: string, name: string): readonly Conversation[] {
+  const refuse = (reason: string): Error => new Error(`Cannot import ${name}: ${reason}.`);
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    throw refuse("it is not JSON");
+  }
+  if (typeof file !== "object" || file === null || !("format" in file) || file.format !== format) {
+    throw refuse("it was not exported by this page");
+  }
+  if (!("version" in file) || file.version !== version) {
+    throw refuse("a newer version of this page has exported it");
+  }
+  if (!("conversations" in file) || !Array.isArray(file.conversations)) throw refuse("it has no conversations");
+  try {
+    return file.conversations.map((value, i) => {
+      const conversation = readConversation(value, `conversation ${i + 1}`);
+      return { ...conversation, turns: conversation.turns.map(ended) };
+    });
+  } catch (error) {
+    throw refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * What to bring in: the conversation, whose turns are merged with those that are there already; or a copy of it, where a message of the same id
+ * says something else here.
+ */
+export function withoutClash(conversation: Conversation, here: readonly Turn[]): Conversation {
+  const texts = new Map(here.map((turn) => [turn.id, turn]));
+  const clashes = conversation.turns.some((turn) => {
+    const ours = texts.get(turn.id);
+    return ours !== undefined && (ours.role !== turn.role || (turn.role === "user" && ours.text !== turn.text));
+  });
+  return clashes ? { ...conversation, id: newId("chat"), title: `${conversation.title} (imported)` } : conversation;
+}
+
+/** An answer whose stream belongs to another browser ends where it is. */
+function ended(turn: Turn): Turn {
+  return turn.role === "assistant" && isLive(turn) ? stopped(turn) : turn;
+}

@@ -1,0 +1,17 @@
+// Owns leading the eye to one turn of the shown conversation.
+
+/** How long it stays marked. */
+const markedMs = 3_000;
+
+export function pointAt(turnId: string): void {
+  // After the transcript has been drawn, and has gone to its end.
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      const turn = document.querySelector<HTMLElement>(`[data-turn="${CSS.escape(turnId)}"]`);
+      if (turn === null) return;
+      turn.scrollIntoView({ block: "center" });
+      turn.classList.add("pointed");
+      setTimeout(() => turn.classList.remove("pointed"), markedMs);
+    }),
+  );
+}

@@ -1,0 +1,79 @@
+// Owns what stands below the list of conversations: how much room they take, and taking all of them out or others in.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { saveFile } from "../parts/save-file.ts";
+import type { Conversations } from "./conversations.ts";
+import type { FileKind, Library } from "./library.ts";
+import { storageUsed } from "./storage-used.ts";
+
+export interface SidebarFootProps {
+  readonly conversations: Conversations;
+  readonly library: Library;
+}
+
+export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode {
+  const said = useSignal<{ readonly text: string; readonly bad: boolean } | undefined>(undefined);
+  const used = useSignal<string | undefined>(undefined);
+  const input = useRef<HTMLInputElement>(null);
+  const count = conversations.heads.value.length;
+  const updated = conversations.current.value.updatedAt;
+  useEffect(() => {
+    void storageUsed().then((words) => (used.value = words));
+  }, [count, updated]);
+
+  function exportAll(kind: FileKind): void {
+    library.export(kind).then(saveFile, (error: unknown) => tell(error));
+  }
+
+  function tell(error: unknown): void {
+    said.value = { text: error instanceof Error ? error.message : String(error), bad: true };
+  }
+
+  async function take(file: File | undefined): Promise<void> {
+    if (file === undefined) return;
+    try {
+      said.value = { text: await library.import(file), bad: false };
+    } catch (error) {
+      tell(error);
+    }
+  }
+
+  return (
+    <div class="sidebar-foot small">
+      {said.value !== undefined && (
+        <p class={said.value.bad ? "notice bad" : "notice"} role={said.value.bad ? "alert" : "status"}>
+          {said.value.text}
+        </p>
+      )}
+      <details>
+        <summary>Export and import</summary>
+        <div class="row">
+          <button type="button" class="button tiny" disabled={count === 0} onClick={() => exportAll("json")}>
+            Export all (JSON)
+          </button>
+          <button type="button" class="button tiny" disabled={count === 0} onClick={() => exportAll("markdown")}>
+            Export all (Markdown)
+          </button>
+          <button type="button" class="button tiny" onClick={() => input.current?.click()}>
+            Import…
+          </button>
+          <input
+            ref={input}
+            type="file"
+            hidden
+            accept=".json,application/json"
+            aria-label="File to import"
+            onChange={({ currentTarget }) => {
+              void take(currentTarget.files?.[0]);
+              currentTarget.value = "";
+            }}
+          />
+        </div>
+      </details>
+      <p class="muted">
+        {`Conversations are kept in this browser${used.value === undefined ? "" : ` (${used.value})`}.`}
+      </p>
+    </div>
+  );
+}

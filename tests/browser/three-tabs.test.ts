@@ -1,0 +1,69 @@
+// Shows that nothing is lost that has been shown, in any of three tabs, when the worker is killed and started again in mid-stream, twice.
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { waitUntil } from "../support/wait.ts";
+import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { chatPage } from "./support/chat-page.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+
+const restarted = "The worker was restarted while it answered. What you see is what had arrived.";
+
+it("loses nothing that was shown when the worker dies twice under three tabs", async () => {
+  const slow = ["--fake-step-delay", "30ms"];
+  let worker = await spawnFakeWorker(slow);
+  const port = new URL(worker.url).port;
+  const first = await visit(browser, worker.url);
+  const a = chatPage(first.page);
+  await a.send("tell me everything");
+  await a.phase("streaming");
+  const b = chatPage((await openTab(first.context, first.page.url())).page);
+  const c = chatPage((await openTab(first.context, worker.url)).page);
+  await c.send("tell me something else");
+  await Promise.all([b.phase("streaming"), c.phase("streaming")]);
+  const tabs = [a, b, c];
+
+  for (let deaths = 1; deaths <= 2; deaths++) {
+    const before = await Promise.all(tabs.map(async (tab) => await tab.text()));
+    await waitUntil(async () => {
+      const now = await Promise.all(tabs.map(async (tab) => await tab.text()));
+      return now.every((text, i) => text.length > (before[i]?.length ?? 0) + 20);
+    });
+    worker.signal("SIGKILL");
+    await worker.exited;
+    await Promise.all(tabs.map(async ({ page }) => await page.getByText("Reconnecting…").waitFor()));
+    const shown = await Promise.all(tabs.map(async (tab) => await tab.text()));
+    worker = await spawnFakeWorker([...slow, "--port", port]);
+    await Promise.all(tabs.map(async ({ page }) => await page.getByText(restarted).waitFor()));
+    await expectAll(shown);
+    await Promise.all(tabs.map(async ({ page }) => await page.reload()));
+    await Promise.all(tabs.map(async ({ page }) => await page.getByText(restarted).waitFor()));
+    await expectAll(shown);
+    // One of the two tabs with the same conversation is enough: the other one follows.
+    await a.page.getByRole("button", { name: "Continue" }).click();
+    await c.page.getByRole("button", { name: "Continue" }).click();
+    await Promise.all(tabs.map(async (tab) => await tab.phase("streaming")));
+    await expectAll(shown);
+  }
+  const said = await Promise.all(tabs.map(async (tab) => await tab.text()));
+  await Promise.all([a.stop(), c.stop()]);
+  await Promise.all(tabs.map(async (tab) => await tab.phase("stopped")));
+  await Promise.all(tabs.map(async ({ page }) => await page.reload()));
+  await Promise.all(tabs.map(async (tab) => await tab.phase("stopped")));
+  await expectAll(said);
+
+  async function expectAll(shown: readonly string[]): Promise<void> {
+    for (const [i, tab] of tabs.entries()) {
+      const text = await tab.text();
+      expect(text.startsWith(shown[i] ?? "nothing"), `tab ${i + 1} has "${text}", and had "${shown[i]}"`).toBe(true);
+    }
+  }
+});
