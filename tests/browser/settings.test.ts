@@ -174,6 +174,10 @@ describe("the keyboard", () => {
     await page.keyboard.press("s");
     await page.getByRole("heading", { name: "Settings of this conversation" }).waitFor();
     await page.keyboard.press("Escape");
+    await page.keyboard.press("/");
+    const search = page.getByRole("searchbox", { name: "Search all conversations" });
+    expect(await search.evaluate((field) => field === document.activeElement)).toBe(true);
+    await page.keyboard.press("Escape");
     await page.keyboard.press("m");
     expect(await chat.box.evaluate((box) => box === document.activeElement)).toBe(true);
     await page.keyboard.press("Escape");
