@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { launchBrowser, visit } from "./support/browser.ts";
 import { inspectPage } from "./support/inspect-page.ts";
+import { seriousFindings } from "./support/serious-findings.ts";
 
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
 let browser: Browser;
@@ -73,6 +74,11 @@ it("lists the jobs that run and wait, and ends one after asking once", async () 
 
   const first = page.getByRole("button", { name: "Cancel job long-story" });
   await first.click();
+  await running.getByRole("button", { name: "Yes, cancel" }).waitFor();
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await seriousFindings(page)).toEqual([]);
+  }
   await running.getByRole("button", { name: "No" }).click();
   await first.click();
   await running.getByRole("button", { name: "Yes, cancel" }).click();
@@ -116,6 +122,7 @@ it("looks gone when the worker is gone, and comes back with it", async () => {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+    expect(await seriousFindings(page)).toEqual([]);
   }
   // Nothing is drawn on: what was measured stays as it is.
   const plots = (): Promise<string[]> =>
