@@ -40,6 +40,18 @@ it("writes the branch that is shown for people to read", () => {
   expect(toMarkdown([{ ...conversation, chosen: {} }])).toContain("## Answer, edited\n\nThey dance.");
 });
 
+it("writes calls and what they gave, and reads them again", () => {
+  const calls = [{ index: 0, id: "c", name: "get_weather", arguments: '{"city":"Bern"}' }];
+  const calling: Turn = { ...newAnswer("a3", "job-3", 4, "q"), phase: "done", calls };
+  const results = [{ callId: "c", name: "get_weather", text: "Rain." }];
+  const gave: Turn = { role: "user", id: "r", parent: "a3", text: "", sentAt: 5, results };
+  const told = { ...conversation, chosen: { q: "a3" }, turns: [...turns, calling, gave] };
+  expect(toMarkdown([told])).toContain(
+    '## Answer\n\nCalls get_weather:\n\n```json\n{\n  "city": "Bern"\n}\n```\n\n## Result of get_weather\n\n```\nRain.\n```',
+  );
+  expect(fromJson(toJson([told], 0), "x.json")).toEqual([told]);
+});
+
 describe("refuses", () => {
   const file = JSON.parse(toJson([conversation], 0)) as { conversations: Record<string, unknown>[] };
   const first = file.conversations[0] ?? {};

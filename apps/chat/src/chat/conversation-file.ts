@@ -1,9 +1,11 @@
 // Owns conversations as files: JSON that is read again, Markdown for people. Pure.
 import { isLive, stopped } from "./answer.ts";
+import { fenced } from "./attachments/attachment.ts";
 import { shownTurns } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
 import { newId } from "./ids.ts";
 import { readConversation } from "./read-conversation.ts";
+import { prettyArguments } from "./tool-calls/tool-calls.ts";
 
 const format = "waggle-conversations";
 /** Of the file's shape. */
@@ -36,11 +38,16 @@ function markdownOf(conversation: Conversation): string {
 
 function turnMarkdown(turn: Turn): readonly string[] {
   if (turn.role === "user") {
+    if (turn.results !== undefined) {
+      return turn.results.flatMap(({ name, text }) => [`## Result of ${name}`, fenced(text)]);
+    }
     const files = turn.attachments?.map(({ name }) => `- attached: ${name}`) ?? [];
     return ["## You", ...(files.length === 0 ? [] : [files.join("\n")]), ...(turn.text === "" ? [] : [turn.text])];
   }
   const by = turn.model === undefined ? "Answer" : `Answer (${turn.model})`;
-  return [`## ${turn.edited === true ? `${by}, edited` : by}`, turn.text === "" ? "*No text.*" : turn.text];
+  const calls = turn.calls?.map((call) => `Calls ${call.name}:\n\n${fenced(prettyArguments(call), "json")}`) ?? [];
+  const text = turn.text === "" && calls.length === 0 ? "*No text.*" : turn.text;
+  return [`## ${turn.edited === true ? `${by}, edited` : by}`, ...(text === "" ? [] : [text]), ...calls];
 }
 
 /** @throws Error whose message says what is wrong with the file: "Cannot import notes.json: it is not JSON." */

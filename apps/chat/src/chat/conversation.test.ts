@@ -2,7 +2,7 @@
 import { GenerateRequestSchema } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { newAnswer } from "./answer.ts";
-import { messagesFor, requestFor, titleFor } from "./conversation.ts";
+import { messagesFor, requestFor, titleFor, wordsOf } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
 
 const you = (id: string, text: string): Turn => ({ role: "user", id, text, sentAt: 0 });
@@ -97,6 +97,14 @@ it("asks for a job of its own name in its session, which goes on without a reade
 
 it("is called after its first message", () => {
   expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
+});
+
+it("is searched in what was said, in results of calls, and in names of files", () => {
+  const attachments = [{ id: "f", name: "notes.txt", bytes: 1, text: "honey" }];
+  const results = [{ callId: "a", name: "get_weather", text: "rain" }];
+  expect(wordsOf({ role: "user", id: "1", sentAt: 0, text: "Read.", attachments })).toBe("Read.\nnotes.txt");
+  expect(wordsOf({ role: "user", id: "1", sentAt: 0, text: "", results })).toBe("rain");
+  expect(wordsOf(answer("2", "b"))).toBe("b");
 });
 
 describe("calls of tools", () => {

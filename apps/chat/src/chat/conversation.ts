@@ -23,6 +23,15 @@ export interface UserTurn extends TreeTurn {
 
 export type Turn = UserTurn | Answer;
 
+/** Where words are looked for: what was said, what calls gave, and the names of files. */
+export function wordsOf(turn: Turn): string {
+  if (turn.role === "assistant") return turn.text;
+  const { text, results = [], attachments = [] } = turn;
+  return [text, ...results.map((result) => result.text), ...attachments.map(({ name }) => name)]
+    .filter((words) => words !== "")
+    .join("\n");
+}
+
 /** What is known of a conversation without its turns. */
 export interface Head {
   /** The `session_id` too: one stream at a time for each conversation. */

@@ -1,5 +1,5 @@
 // Owns what is done with all conversations at once: finding, exporting, importing. Their turns are read for that, and not kept.
-import { shownTurns } from "./conversation.ts";
+import { shownTurns, wordsOf } from "./conversation.ts";
 import type { Conversation, Head, Turn } from "./conversation.ts";
 import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "./conversation-file.ts";
 import type { Conversations } from "./conversations.ts";
@@ -104,11 +104,11 @@ export function createLibrary(conversations: Conversations): Library {
 
 /** What is on the shown branch comes first. */
 function firstHit(head: Head, turns: readonly Turn[], wanted: string): SearchHit | undefined {
-  const matches = turns.filter(({ text }) => folded(text).includes(wanted));
+  const matches = turns.filter((turn) => folded(wordsOf(turn)).includes(wanted));
   if (matches.length === 0) return undefined;
   const shown = shownTurns({ ...head, turns }).find((turn) => matches.includes(turn));
   const turn = shown ?? matches[0];
-  const found = turn === undefined ? undefined : findIn(turn.text, wanted);
+  const found = turn === undefined ? undefined : findIn(wordsOf(turn), wanted);
   return turn === undefined || found === undefined
     ? undefined
     : { head, turn: { id: turn.id, role: turn.role }, found };

@@ -39,11 +39,18 @@ export function withAttachments(text: string, attachments: readonly Attachment[]
   return [...attachments.map(framed), ...(text.trim() === "" ? [] : [text])].join("\n\n");
 }
 
-/** The fence is longer than any in the file, so that no file can end its own frame. */
 function framed({ name, text }: Attachment): string {
+  return `File: ${name}\n${fenced(text)}`;
+}
+
+/**
+ * As a block of code in Markdown. The fence is longer than any in the text, so that no text can end its own frame.
+ * @param language what follows the first fence
+ */
+export function fenced(text: string, language = ""): string {
   const longest = Math.max(2, ...(text.match(/`{3,}/g) ?? []).map(({ length }) => length));
   const fence = "`".repeat(longest + 1);
-  return `File: ${name}\n${fence}\n${text.replace(/\n+$/, "")}\n${fence}`;
+  return `${fence}${language}\n${text.replace(/\n+$/, "")}\n${fence}`;
 }
 
 export function charsOf(attachments: readonly Attachment[]): number {
