@@ -1,4 +1,7 @@
 // Shows the hive's page with real workers that come, are killed, and come back; and the status page of one that works.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/harness";
 import type { HiveWorker } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
@@ -19,7 +22,7 @@ afterEach(async () => {
 
 const quick = ["--heartbeat-interval", "500ms"];
 
-it("shows a killed worker as stale, then gone, then back", async () => {
+it("shows a killed worker as late, then offline, then back", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page, complaints } = await visit(browser, hive.url);
   await page.getByText("No worker has come yet.").waitFor();
@@ -28,18 +31,23 @@ it("shows a killed worker as stale, then gone, then back", async () => {
   const card = page.locator("[data-worker=bee-1]");
   const shows = (liveness: string): Promise<void> =>
     page.locator(`[data-worker=bee-1][data-liveness=${liveness}]`).waitFor();
+  const total = page.locator("[data-total='Workers online']");
   await shows("alive");
-  await page.getByText("1 alive").waitFor();
+  await total.getByText("1", { exact: true }).waitFor();
   expect(await card.getByRole("link", { name: "Chat" }).getAttribute("href")).toBe(worker.url);
   worker.signal("SIGKILL");
   await shows("stale");
-  await page.getByText("1 stale").waitFor();
+  await total.getByText("1 late").waitFor();
   await shows("gone");
-  await page.getByText("1 gone").waitFor();
+  await total.getByText("1 offline").waitFor();
+  await card.getByText(/^Last seen \d+ s ago\.$/).waitFor();
+  expect(await card.getByRole("link").count()).toBe(0);
   await spawnFakeWorker([...flags, "--port", new URL(worker.url).port]);
   await shows("alive");
-  const told = await page.locator(".timeline .badge").allInnerTexts();
-  expect(told.filter((text) => text !== "registered again")).toEqual(["is back", "is gone", "is stale", "joined"]);
+  const told = await page.locator(".events .badge").allInnerTexts();
+  expect(told.filter((text) => text !== "registered again")).toEqual([
+    ...["is back online", "is offline", "is late", "joined"],
+  ]);
   expect(complaints).toEqual([]);
 });
 
@@ -65,7 +73,80 @@ it("ticks, follows the slots, and tells when a worker leaves", async () => {
   await fetch(`${worker.url}${job.headers.get("location") ?? ""}`, { method: "DELETE" });
   worker.signal("SIGTERM");
   await page.getByText("No worker has come yet.").waitFor();
-  await page.locator(".timeline").getByText("left").waitFor();
+  await page.locator(".events").getByText("left").waitFor();
+});
+
+it("asks for the token, and shows what an operator asks for", async () => {
+  const env = { WAGGLE_HIVE_TOKEN: "of-the-whole-fleet" };
+  const hive = await spawnDaemon("hive", ["--port", "0"], { env });
+  const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick], { env });
+  const { page, complaints } = await visit(browser, hive.url);
+  await page.getByRole("textbox", { name: "API token" }).fill(env.WAGGLE_HIVE_TOKEN);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.locator("[data-worker=bee-1]").waitFor();
+  expect(await page.getByRole("tab").count()).toBe(0);
+
+  const body = JSON.stringify({ prompt: "busy", max_tokens: 100 });
+  expect(await (await fetch(`${worker.url}/v1/inference`, { method: "POST", body })).text()).toContain("[DONE]");
+  await page.locator("[data-client=local]").waitFor();
+  await page.locator("[data-total=Requests]").getByText("1", { exact: true }).waitFor();
+  const chart = (name: string) => page.locator(`[data-chart='${name}']`);
+  await chart("Time between tokens")
+    .getByText(/^p95 \d/)
+    .waitFor();
+  // One cursor goes through all charts, and long ago there was nothing.
+  await chart("CPU").locator(".u-over").hover();
+  await chart("Memory").getByText("free –").waitFor();
+  // The browser tells of each request that the hive has refused.
+  expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
+});
+
+it("drains and removes workers, and remembers that they are to stand in a table", async () => {
+  const hive = await spawnDaemon("hive", ["--port", "0"]);
+  const flags = (id: string): string[] => ["--hive-url", hive.url, "--worker-id", id, ...quick];
+  const worker = await spawnFakeWorker(flags("bee-1"));
+  const lost = await spawnFakeWorker(flags("bee-2"));
+  const { page } = await visit(browser, hive.url);
+  await page.getByRole("button", { name: "Table" }).click();
+  lost.signal("SIGKILL");
+  await page.reload();
+  const row = page.locator("tr[data-worker=bee-1]");
+  await page.getByRole("button", { name: "Drain bee-1" }).click();
+  await row.getByText("It takes no more jobs and leaves.").waitFor();
+  // A key that is pressed twice drains nothing.
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Drain bee-1" }).click();
+  await row.getByRole("button", { name: "Drain", exact: true }).click();
+  expect(await worker.exited).toBe(0);
+  await row.waitFor({ state: "detached" });
+
+  const gone = page.locator("tr[data-worker=bee-2][data-liveness=gone]");
+  await gone.getByRole("button", { name: "Remove bee-2" }).click();
+  await gone.getByRole("button", { name: "Remove", exact: true }).click();
+  await page.getByText("No worker has come yet.").waitFor();
+  const told = await page.locator(".events .badge").allInnerTexts();
+  for (const text of ["was told to drain", "left", "is offline", "was removed"]) expect(told).toContain(text);
+});
+
+it("says what a token may not do, and lets another one be given", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "waggle-"));
+  const file = join(folder, "tokens");
+  await writeFile(file, "worker:of-a-worker\nscreen:of-a-screen monitor\n");
+  const hive = await spawnDaemon("hive", ["--port", "0", "--api-token-file", file]);
+  const env = { WAGGLE_HIVE_TOKEN: "of-a-worker" };
+  await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick], { env });
+  const { page } = await visit(browser, hive.url);
+  await page.getByRole("textbox", { name: "API token" }).fill("of-a-worker");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("the token is marked neither monitor nor admin").waitFor();
+  await page.getByRole("button", { name: "Change API token" }).click();
+  await page.getByRole("textbox", { name: "API token" }).fill("of-a-screen");
+  await page.getByRole("button", { name: "Continue" }).click();
+  const card = page.locator("[data-worker=bee-1]");
+  await card.getByRole("button", { name: "Drain bee-1" }).click();
+  await card.getByRole("button", { name: "Drain", exact: true }).click();
+  await card.getByText("the token is not marked admin").waitFor();
+  await rm(folder, { recursive: true });
 });
 
 it("shows the models of a worker that has several, as it told them last", async () => {
@@ -107,14 +188,25 @@ it("switches faults on and off", async () => {
   await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);
   const { page } = await visit(browser, hive.url);
   await page.locator("[data-worker=bee-1]").waitFor();
+  const workers = page.getByRole("tab", { name: "Workers" });
+  const faults = page.getByRole("tab", { name: "Faults" });
+  await workers.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("tab", { name: "Faults", selected: true }).waitFor();
   await page.getByRole("button", { name: "Refuse" }).click();
   await page.getByRole("button", { name: "Refuse", pressed: true }).waitFor();
+  await workers.click();
   await page.locator("[data-worker=bee-1][data-liveness=stale]").waitFor();
+  await faults.click();
   await page.getByRole("button", { name: "Behave" }).click();
+  await workers.click();
   await page.locator("[data-worker=bee-1][data-liveness=alive]").waitFor();
+  await faults.click();
   await page.getByRole("button", { name: "Forget" }).click();
-  await page.locator(".timeline").getByText("was forgotten").waitFor();
+  await workers.click();
+  await page.locator(".events").getByText("was forgotten").waitFor();
   await page.locator("[data-worker=bee-1][data-liveness=alive]").waitFor();
+  await faults.click();
   await page.getByLabel("Delay in milliseconds").fill("20");
   await page.getByRole("button", { name: "Delay" }).click();
   await page.getByRole("button", { name: "Delay", pressed: true }).waitFor();
@@ -169,10 +261,12 @@ describeWithNats("a fleet on NATS", () => {
     await page.locator("[data-worker=bee-2][data-liveness=alive]").getByText("from NATS").waitFor();
     await page.locator("[data-worker=bee-1][data-liveness=alive]").waitFor();
     expect(await page.getByText("from NATS").count()).toBe(1);
-    await page.getByText("2 alive").waitFor();
+    const online = page.locator("[data-total='Workers online']");
+    await online.getByText("2", { exact: true }).waitFor();
+    expect(await page.getByRole("button", { name: "Drain bee-2" }).count()).toBe(0);
     far.signal("SIGTERM");
-    await page.locator(".timeline").getByText("left").waitFor();
-    await page.getByText("1 alive").waitFor();
+    await page.locator(".events").getByText("left").waitFor();
+    await online.getByText("1", { exact: true }).waitFor();
     await nats.stop("SIGKILL");
     const away = page.getByText("NATS does not answer the hive.");
     await away.waitFor();

@@ -1,7 +1,7 @@
 // Owns how the gateways of a fleet are listed: where each is, since when, and how many jobs its clients have.
 import type { HiveGateway } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { ago } from "./ago.ts";
+import { ago } from "./words.ts";
 
 /** @param hiveNow the hive's clock, milliseconds since 1970 */
 export function Gateways(props: { readonly gateways: readonly HiveGateway[]; readonly hiveNow: number }): VNode {

@@ -4,27 +4,33 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { Heartbeat, HiveEvent } from "@waggle/protocol";
 import type { Api } from "../wire/api.ts";
 import { readFrames } from "../wire/frames.ts";
+import { problemOf } from "../wire/problem.ts";
+import type { Problem } from "../wire/problem.ts";
 import { waitToRetry } from "../wire/retry-wait.ts";
-import { addHistory, applyHiveEvent, emptyHive, samplesLimit } from "./hive-view.ts";
+import { addHistory, applyHiveEvent, emptyHive } from "./hive-view.ts";
 import type { HiveView } from "./hive-view.ts";
 
 const retryDelayMs = 2_000;
-/** Heartbeats fetched for the small plots, over all workers. */
-const historyLimit = 10 * samplesLimit;
+/** Heartbeats fetched for the charts' beginning, over all workers: as many as a hive keeps by default. */
+const historyLimit = 1_000;
 
 export interface HiveFeed {
   readonly view: ReadonlySignal<HiveView>;
   readonly connection: ReadonlySignal<"opening" | "open" | "lost">;
+  /** The hive answers, and does not let this page see anything. */
+  readonly refusal: ReadonlySignal<Problem | undefined>;
 }
 
 export function followHive(api: Api): HiveFeed {
   const view = signal(emptyHive);
   const connection = signal<"opening" | "open" | "lost">("opening");
+  const refusal = signal<Problem | undefined>(undefined);
   const never = new AbortController().signal;
 
   async function readOnce(): Promise<void> {
     const reading = new AbortController();
     const response = await api.request("/v1/heartbeats/stream", { signal: reading.signal });
+    refusal.value = response.ok ? undefined : await problemOf(response);
     if (!response.ok) return;
     connection.value = "open";
     for await (const event of readFrames(response, reading)) {
@@ -49,5 +55,5 @@ export function followHive(api: Api): HiveFeed {
   }
 
   void readForEver();
-  return { view, connection };
+  return { view, connection, refusal };
 }

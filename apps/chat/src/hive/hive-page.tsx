@@ -1,81 +1,139 @@
-// Owns the hive's page: how many workers there are and how they are, a card for each, what happened, and the faults to test with.
+// Owns the hive's page: what all workers do together and each of them, what happened, and on a tab of its own the faults to test with.
 import { useSignal } from "@preact/signals";
 import type { LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { Brand } from "../parts/brand.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
+import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
+import { Charts } from "./charts.tsx";
+import { Clients } from "./clients.tsx";
+import { Events } from "./events.tsx";
 import { Faults } from "./faults.tsx";
 import { Gateways } from "./gateways.tsx";
 import type { HiveFeed } from "./hive-feed.ts";
 import type { WorkerView } from "./hive-view.ts";
-import { Timeline } from "./timeline.tsx";
+import { shape, ShapeSwitch } from "./shape-switch.tsx";
+import { Tabs } from "./tabs.tsx";
+import type { Tab } from "./tabs.tsx";
+import { Totals } from "./totals.tsx";
 import { WorkerCard } from "./worker-card.tsx";
+import { WorkerTable } from "./worker-table.tsx";
+import { totalsOf } from "./worker-figures.ts";
 
 const tickMs = 1_000;
 const order: Readonly<Record<LivenessState, number>> = { alive: 0, stale: 1, gone: 2 };
 
-export function HivePage({ api, feed }: { readonly api: Api; readonly feed: HiveFeed }): VNode {
-  const now = useSignal(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => (now.value = Date.now()), tickMs);
-    return () => clearInterval(timer);
-  }, [now]);
-  const { workers, fleet, faults, timeline, clockOffsetMs } = feed.view.value;
-  const sorted = [...workers.values()].toSorted(
-    (a, b) =>
-      order[a.worker.liveness] - order[b.worker.liveness] || a.worker.worker_id.localeCompare(b.worker.worker_id),
-  );
+interface PageProps {
+  readonly api: Api;
+  readonly feed: HiveFeed;
+}
+
+export function HivePage({ api, feed }: PageProps): VNode {
+  const tab = useSignal<Tab>("Workers");
+  const { faults } = feed.view.value;
+  const open = faults ? tab.value : "Workers";
   return (
     <>
       <header class="topbar">
         <div class="grow">
           <Brand title="Waggle hive" href="/" />
         </div>
-        <Counts workers={sorted} />
+        {faults && <Tabs open={tab} />}
+        <TokenButton api={api} />
         <ThemeSwitch />
       </header>
-      <main class="board">
-        {feed.connection.value === "lost" && (
-          <p class="notice bad" role="alert">
-            The hive does not answer. Reconnecting…
-          </p>
-        )}
-        {fleet?.connected === false && (
-          <p class="notice bad" role="alert">
-            NATS does not answer the hive. What it shows of the fleet is old.
-          </p>
-        )}
-        <section aria-labelledby="workers-title" class="stack">
-          <h2 id="workers-title">Workers</h2>
-          {sorted.length === 0 && feed.connection.value === "open" && <NoWorkers />}
-          <ul class="workers">
-            {sorted.map((worker) => (
-              <WorkerCard key={worker.worker.worker_id} view={worker} hiveNow={now.value + clockOffsetMs} />
-            ))}
-          </ul>
-        </section>
-        {fleet !== undefined && <Gateways gateways={fleet.gateways} hiveNow={now.value + clockOffsetMs} />}
-        <div class="below">
-          <Timeline entries={timeline} />
-          {faults && <Faults api={api} />}
+      <main>
+        <h1 class="visually-hidden">Hive</h1>
+        <div
+          class="board"
+          {...(faults ? { role: "tabpanel" as const, id: `panel-${open}`, "aria-labelledby": `tab-${open}` } : {})}
+        >
+          <Notices api={api} feed={feed} />
+          {open === "Faults" ? <Faults api={api} /> : <Overview api={api} feed={feed} />}
         </div>
       </main>
+      <TokenDialog api={api} />
     </>
   );
 }
 
-function Counts({ workers }: { readonly workers: readonly WorkerView[] }): VNode {
-  const count = (liveness: LivenessState): number =>
-    workers.filter(({ worker }) => worker.liveness === liveness).length;
-  const [alive, stale, gone] = [count("alive"), count("stale"), count("gone")];
+function Notices({ api, feed }: PageProps): VNode {
+  const refusal = feed.refusal.value;
   return (
-    <p class="row" aria-live="polite">
-      <span class="badge good">{alive} alive</span>
-      {stale > 0 && <span class="badge warn">{stale} stale</span>}
-      {gone > 0 && <span class="badge bad">{gone} gone</span>}
-    </p>
+    <>
+      <TokenNotice api={api} />
+      {refusal !== undefined && refusal.code !== "unauthenticated" && (
+        <p class="notice bad" role="alert">
+          {refusal.message}
+        </p>
+      )}
+      {feed.connection.value === "lost" && refusal === undefined && (
+        <p class="notice bad" role="alert">
+          The hive does not answer. Reconnecting…
+        </p>
+      )}
+      {feed.view.value.fleet?.connected === false && (
+        <p class="notice bad" role="alert">
+          NATS does not answer the hive. What it shows of the fleet is old.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Overview({ api, feed }: PageProps): VNode {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = Date.now()), tickMs);
+    return () => clearInterval(timer);
+  }, [now]);
+  const { workers, fleet, timeline, clockOffsetMs } = feed.view.value;
+  const hiveNow = now.value + clockOffsetMs;
+  const sorted = [...workers.values()].toSorted(
+    (a, b) =>
+      order[a.worker.liveness] - order[b.worker.liveness] || a.worker.worker_id.localeCompare(b.worker.worker_id),
+  );
+  return (
+    <>
+      {sorted.length > 0 && <Totals totals={totalsOf(sorted)} />}
+      <section aria-labelledby="workers-title" class="stack">
+        <div class="spread wrap">
+          <h2 id="workers-title">Workers</h2>
+          {sorted.length > 0 && <ShapeSwitch />}
+        </div>
+        {sorted.length === 0 && feed.connection.value === "open" && <NoWorkers />}
+        <Workers api={api} workers={sorted} hiveNow={hiveNow} />
+        {sorted.some(({ worker }) => worker.liveness === "gone") && (
+          <p class="small muted">A worker that is offline stays on this list for a day, unless you remove it.</p>
+        )}
+      </section>
+      {sorted.length > 0 && <Charts workers={sorted} hiveNow={hiveNow} />}
+      {fleet !== undefined && <Gateways gateways={fleet.gateways} hiveNow={hiveNow} />}
+      <div class="below">
+        <Events entries={timeline} />
+        {sorted.length > 0 && <Clients workers={sorted} />}
+      </div>
+    </>
+  );
+}
+
+interface WorkersProps {
+  readonly api: Api;
+  readonly workers: readonly WorkerView[];
+  readonly hiveNow: number;
+}
+
+function Workers(props: WorkersProps): VNode | null {
+  if (props.workers.length === 0) return null;
+  if (shape.value === "Table") return <WorkerTable {...props} />;
+  return (
+    <ul class="workers">
+      {props.workers.map((view) => (
+        <WorkerCard key={view.worker.worker_id} api={props.api} view={view} hiveNow={props.hiveNow} />
+      ))}
+    </ul>
   );
 }
 
@@ -83,9 +141,10 @@ function NoWorkers(): VNode {
   return (
     <div class="card">
       <p>No worker has come yet. Start one and tell it where this hive is:</p>
-      <pre class="mono small command">
-        {`npx --yes pnpm@12.21.0 exec waggle-worker --local-mode --port 0 --hive-url ${location.origin}`}
-      </pre>
+      <pre class="mono small command">{`waggle-worker --port 0 --hive-url ${location.origin}`}</pre>
+      <p class="small muted">
+        Where this hive asks for a token, the worker shows it one: the variable WAGGLE_HIVE_TOKEN, or --hive-token-file.
+      </p>
     </div>
   );
 }

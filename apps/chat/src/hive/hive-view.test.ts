@@ -1,35 +1,13 @@
 // Shows how the hive's events become cards and a timeline, also across a lost connection.
-import type { Heartbeat, HiveWorker } from "@waggle/protocol";
+import type { Heartbeat } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { addHistory, applyHiveEvent, emptyHive, samplesLimit } from "./hive-view.ts";
 import type { HiveView } from "./hive-view.ts";
+import { at, heartbeatOf, load, workerOf } from "./testing/workers.ts";
 
-const at = "2026-11-20T10:00:00.000Z";
-const shape = {
-  url: "http://127.0.0.1:1",
-  model: "m",
-  state: "ready" as const,
-  slots: { total: 8, busy: 0 },
-  queue: { depth: 0, capacity: 64 },
-  version: "0",
-  worker_id: "bee",
-};
-const worker: HiveWorker = {
-  ...shape,
-  interval_ms: 1_000,
-  liveness: "alive",
-  registered_at: at,
-  last_seen_at: at,
-  heartbeats: 0,
-};
-const heartbeat = (seq: number, timestamp = at): Heartbeat => ({
-  ...shape,
-  slots: { total: 8, busy: 5 },
-  timestamp,
-  health_status: "healthy",
-  seq,
-  tokens_per_second: 77,
-});
+const worker = workerOf("bee");
+const heartbeat = (seq: number, timestamp = at): Heartbeat =>
+  heartbeatOf("bee", { slots: { total: 8, busy: 5 }, timestamp, seq, tokens_per_second: 77 });
 const now = Date.parse(at) - 5_000;
 const happenings = (view: HiveView): string[] => view.timeline.map(({ what }) => what);
 const joined = applyHiveEvent(emptyHive, { type: "snapshot", at, workers: [worker] }, now);
@@ -54,6 +32,36 @@ it("takes figures from heartbeats, and remembers so many", () => {
   const card = view.workers.get("bee");
   expect(card).toMatchObject({ tokensPerSecond: 77, worker: { slots: { busy: 5 } } });
   expect(card?.samples).toHaveLength(samplesLimit);
+});
+
+it("tells of an engine that was lost, and of none when the worker's process is another one", () => {
+  const beat = (view: HiveView, deaths: number, started_at = at): HiveView =>
+    applyHiveEvent(
+      view,
+      {
+        type: "heartbeat",
+        at,
+        heartbeat: { ...heartbeat(0), load: load({ started_at, engine: { starts: deaths + 1, deaths } }) },
+      },
+      now,
+    );
+  const lost = beat(beat(joined, 0), 1);
+  expect(happenings(lost)).toEqual(["engine", "joined"]);
+  expect(happenings(beat(beat(lost, 0, "2026-11-20T11:00:00.000Z"), 0, "2026-11-20T11:00:00.000Z"))).toHaveLength(2);
+});
+
+it("tells that a worker was told to drain until it does, and that one was removed", () => {
+  const told = applyHiveEvent(joined, { type: "command", at, worker_id: "bee", command: "drain" }, now);
+  expect(told.workers.get("bee")?.worker.command).toBe("drain");
+  const draining = applyHiveEvent(
+    told,
+    { type: "heartbeat", at, heartbeat: { ...heartbeat(0), state: "draining" } },
+    now,
+  );
+  expect(draining.workers.get("bee")?.worker.command).toBeUndefined();
+  const removed = applyHiveEvent(draining, { type: "removed", at, worker_id: "bee" }, now);
+  expect(happenings(removed)).toEqual(["removed", "drain", "joined"]);
+  expect(removed.workers.size).toBe(0);
 });
 
 it("takes a worker's models from its last heartbeat, and forgets them with the next that names none", () => {

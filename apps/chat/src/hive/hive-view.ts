@@ -1,15 +1,27 @@
 // Owns what the hive's page knows: the workers, a short history of each, the fleet's gateways, and what happened to them all. Pure: events in, a new view out.
-import type { Heartbeat, HiveCommand, HiveEvent, HiveFleet, HiveWorker, LivenessState } from "@waggle/protocol";
+import type {
+  Heartbeat,
+  HiveCommand,
+  HiveEvent,
+  HiveFleet,
+  HiveWorker,
+  LivenessState,
+  WorkerLoad,
+} from "@waggle/protocol";
 
-/** Most heartbeats remembered for each worker's small plots. */
-export const samplesLimit = 90;
-/** Most lines in the timeline. */
+/** Most heartbeats remembered of each worker: those of the charts' time at the default interval, and some that came between. */
+export const samplesLimit = 200;
+/** Most events that are told. */
 const timelineLimit = 200;
 
+/** What a heartbeat said. */
 export interface Sample {
+  /** Milliseconds since 1970, by the hive's clock; of those from before the page was opened by the worker's. */
   readonly at: number;
   readonly busy: number;
+  readonly queued: number;
   readonly tokensPerSecond: number | undefined;
+  readonly load: Omit<WorkerLoad, "clients"> | undefined;
 }
 
 export interface WorkerView {
@@ -18,7 +30,17 @@ export interface WorkerView {
   readonly samples: readonly Sample[];
 }
 
-export type Happening = "joined" | "restarted" | "stale" | "gone" | "back" | "drain" | "left" | "removed" | "forgotten";
+export type Happening =
+  | "joined"
+  | "restarted"
+  | "engine"
+  | "stale"
+  | "gone"
+  | "back"
+  | "drain"
+  | "left"
+  | "removed"
+  | "forgotten";
 
 export interface TimelineEntry {
   readonly key: number;
@@ -121,13 +143,22 @@ function applyHeartbeat(view: HiveView, heartbeat: Heartbeat, at: number): HiveV
   const worker: HiveWorker = {
     ...before,
     ...{ url, model, state, slots, queue, version },
+    ...(state === "draining" || state === "stopped" ? { command: undefined } : {}),
     ...(models === undefined ? {} : { models }),
     last_seen_at: new Date(at).toISOString(),
     heartbeats: known.worker.heartbeats + 1,
     last_heartbeat: heartbeat,
   };
   const samples = [...known.samples, sampleOf(heartbeat, at)].slice(-samplesLimit);
-  return put(view, { worker, samples, tokensPerSecond: heartbeat.tokens_per_second });
+  const next = put(view, { worker, samples, tokensPerSecond: heartbeat.tokens_per_second });
+  return lostEngine(known.worker.last_heartbeat?.load, heartbeat.load)
+    ? note(next, worker.worker_id, "engine", at)
+    : next;
+}
+
+function lostEngine(before: WorkerLoad | undefined, now: WorkerLoad | undefined): boolean {
+  if (before === undefined || now === undefined || before.started_at !== now.started_at) return false;
+  return now.engine.deaths > before.engine.deaths;
 }
 
 function applyLiveness(view: HiveView, id: string, liveness: LivenessState, at: number): HiveView {
@@ -160,8 +191,15 @@ function changeOf(was: LivenessState, is: LivenessState): Happening | undefined 
   return is === "alive" ? "back" : is;
 }
 
-function sampleOf(heartbeat: Heartbeat, at: number): Sample {
-  return { at, busy: heartbeat.slots.busy, tokensPerSecond: heartbeat.tokens_per_second };
+function sampleOf({ slots, queue, tokens_per_second, load }: Heartbeat, at: number): Sample {
+  const { clients: _, ...lasting } = load ?? {};
+  return {
+    at,
+    busy: slots.busy,
+    queued: queue.depth,
+    tokensPerSecond: tokens_per_second,
+    load: load === undefined ? undefined : (lasting as Omit<WorkerLoad, "clients">),
+  };
 }
 
 function withWorker(view: HiveView, worker: HiveWorker): HiveView {

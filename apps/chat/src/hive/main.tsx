@@ -5,5 +5,5 @@ import { HivePage } from "./hive-page.tsx";
 import "./hive.css";
 import { followHive } from "./hive-feed.ts";
 
-const api = createApi();
+const api = createApi({ tokenTryPath: "/v1/workers" });
 mount(<HivePage api={api} feed={followHive(api)} />);

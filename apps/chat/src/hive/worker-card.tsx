@@ -1,30 +1,34 @@
-// Owns how one worker is shown to somebody who looks at all of them.
-import type { LivenessState } from "@waggle/protocol";
+// Owns how one worker is shown as a card, to somebody who looks at all of them.
 import type { VNode } from "preact";
+import { byteWords } from "../models/model-words.ts";
 import { ModelState } from "../parts/model-state.tsx";
-import { ago } from "./ago.ts";
+import type { Api } from "../wire/api.ts";
 import type { Sample, WorkerView } from "./hive-view.ts";
 import { Sparkline } from "./sparkline.tsx";
-
-const looks: Readonly<Record<LivenessState, { readonly badge: string; readonly sign: string }>> = {
-  alive: { badge: "badge good", sign: "●" },
-  stale: { badge: "badge warn", sign: "◐" },
-  gone: { badge: "badge bad", sign: "○" },
-};
+import { figure, lastSeen, looks, percent } from "./words.ts";
+import { WorkerActions } from "./worker-actions.tsx";
+import { figuresOf } from "./worker-figures.ts";
+import { ChatLink, StatusLink } from "./worker-links.tsx";
 
 /** More slots than this are told by their number alone. */
 const cellsLimit = 32;
 
-/** @param hiveNow the hive's clock, milliseconds since 1970 */
-export function WorkerCard({ view, hiveNow }: { readonly view: WorkerView; readonly hiveNow: number }): VNode {
-  const { worker, samples } = view;
-  const { badge, sign } = looks[worker.liveness];
+export interface WorkerProps {
+  readonly api: Api;
+  readonly view: WorkerView;
+  /** The hive's clock, milliseconds since 1970. */
+  readonly hiveNow: number;
+}
+
+export function WorkerCard({ api, view, hiveNow }: WorkerProps): VNode {
+  const { worker } = view;
+  const { word, badge, sign } = looks[worker.liveness];
   return (
     <li class="card worker" data-liveness={worker.liveness} data-worker={worker.worker_id}>
       <div class="spread">
         <h3 class="worker-id">{worker.worker_id}</h3>
         <span class={badge}>
-          <span aria-hidden="true">{sign}</span> {worker.liveness}
+          <span aria-hidden="true">{sign}</span> {word}
         </span>
       </div>
       <p class="small muted model-line">
@@ -32,17 +36,48 @@ export function WorkerCard({ view, hiveNow }: { readonly view: WorkerView; reado
         {worker.backend === "fake" && " (fake backend)"}
         {worker.source === "nats" && " · from NATS"}
       </p>
+      {worker.liveness === "gone" ? (
+        <p class="small">Last seen {lastSeen(worker, hiveNow)}.</p>
+      ) : (
+        <Work view={view} hiveNow={hiveNow} />
+      )}
+      <div class="row actions">
+        <ChatLink worker={worker} />
+        <StatusLink worker={worker} />
+        <WorkerActions api={api} worker={worker} />
+      </div>
+    </li>
+  );
+}
+
+function Work({ view, hiveNow }: Pick<WorkerProps, "view" | "hiveNow">): VNode {
+  const { worker, samples } = view;
+  const { ttftP95, itlP95, errors, restarts, cpu, memory, gpu } = figuresOf(view);
+  return (
+    <>
       <Models models={worker.models ?? []} />
       <Slots busy={worker.slots.busy} total={worker.slots.total} />
       <dl class="facts">
         <Fact name="State" value={worker.state} />
         <Fact name="Queue" value={`${worker.queue.depth} of ${worker.queue.capacity}`} />
         <Fact name="Tokens/s" value={view.tokensPerSecond === undefined ? "–" : view.tokensPerSecond.toFixed(0)} />
-        <Fact name="Last heartbeat" value={ago(hiveNow - Date.parse(worker.last_seen_at))} />
+        {worker.last_heartbeat?.load !== undefined && (
+          <>
+            <Fact name="First token, p95" value={figure(ttftP95, "ms")} />
+            <Fact name="Between tokens, p95" value={figure(itlP95, "ms")} />
+            <Fact name="Errors" value={figure(errors)} />
+            <Fact name="Engine restarts" value={figure(restarts)} />
+            <Fact name="CPU" value={percent(cpu)} />
+            <Fact name="Memory" value={memory === undefined ? "–" : byteWords(memory)} />
+          </>
+        )}
+        {gpu !== undefined && (
+          <Fact name={gpu.name} value={`${byteWords(gpu.used_bytes)} of ${byteWords(gpu.total_bytes)}`} />
+        )}
+        <Fact name="Last heartbeat" value={lastSeen(worker, hiveNow)} />
       </dl>
       <History samples={samples} slots={worker.slots.total} />
-      <Links url={worker.url} />
-    </li>
+    </>
   );
 }
 
@@ -85,27 +120,16 @@ function Slots({ busy, total }: { readonly busy: number; readonly total: number 
   );
 }
 
+/** A small plot shows so many heartbeats. */
+const historyLength = 90;
+
 function History({ samples, slots }: { readonly samples: readonly Sample[]; readonly slots: number }): VNode {
-  const rates = samples.map(({ tokensPerSecond }) => tokensPerSecond).filter((rate) => rate !== undefined);
+  const last = samples.slice(-historyLength);
+  const rates = last.map(({ tokensPerSecond }) => tokensPerSecond).filter((rate) => rate !== undefined);
   return (
     <div class="history">
-      <Sparkline values={samples.map(({ busy }) => busy)} atLeast={slots} label="Busy slots" />
+      <Sparkline values={last.map(({ busy }) => busy)} atLeast={slots} label="Busy slots" />
       {rates.length > 0 && <Sparkline values={rates} atLeast={1} label="Tokens/s" />}
     </div>
-  );
-}
-
-function Links({ url }: { readonly url: string }): VNode | null {
-  // A worker names its own address, and only a web address becomes a link.
-  if (!/^https?:\/\//i.test(url)) return null;
-  return (
-    <p class="row">
-      <a class="button tiny" href={url} target="_blank" rel="noopener noreferrer">
-        Chat
-      </a>
-      <a class="button tiny" href={new URL("/status", url).href} target="_blank" rel="noopener noreferrer">
-        Status
-      </a>
-    </p>
   );
 }

@@ -1,0 +1,114 @@
+// Owns the charts of the hive's page: of all workers or of one, over one time axis.
+import { useSignal } from "@preact/signals";
+import type { VNode } from "preact";
+import { useMemo } from "preact/hooks";
+import { Chart } from "./chart.tsx";
+import { seriesOf, spanMs, stepMs } from "./hive-series.ts";
+import type { HiveSeries } from "./hive-series.ts";
+import type { WorkerView } from "./hive-view.ts";
+
+const everyone = "";
+
+/** @param props.hiveNow the hive's clock, milliseconds since 1970 */
+export function Charts(props: { readonly workers: readonly WorkerView[]; readonly hiveNow: number }): VNode {
+  const { workers, hiveNow } = props;
+  const chosen = useSignal(everyone);
+  const pointed = useSignal<number | undefined>(undefined);
+  // One that has left is no longer there to choose.
+  const one = workers.find(({ worker }) => worker.worker_id === chosen.value);
+  const shown = one === undefined ? workers : [one];
+  const times = Math.floor(hiveNow / stepMs);
+  const newest = Math.max(0, ...shown.map(({ samples }) => samples.length));
+  // Heartbeats of many workers come all the time: the charts move on with their own steps, and with a worker's first heartbeats.
+  const series = useMemo(
+    () => seriesOf(shown, hiveNow),
+    [times, one?.worker.worker_id, shown.length, Math.min(newest, 3)],
+  );
+  return (
+    <section class="stack" aria-labelledby="charts-title">
+      <div class="spread wrap">
+        <h2 id="charts-title">Last {spanMs / 60_000} minutes</h2>
+        <label class="row small">
+          Show
+          <select
+            class="choice"
+            value={one === undefined ? everyone : chosen.value}
+            onChange={(event) => (chosen.value = event.currentTarget.value)}
+          >
+            <option value={everyone}>all workers</option>
+            {workers.map(({ worker: { worker_id: id } }) => (
+              <option value={id} key={id}>
+                {id}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <div class="charts">
+        {chartsOf(series, shown.length > 1).map(({ title, unit, top, lines }) => (
+          <Chart key={title} title={title} unit={unit} top={top} lines={lines} times={series.times} pointed={pointed} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+interface Content {
+  readonly title: string;
+  readonly unit: string;
+  readonly top: number;
+  readonly lines: readonly { readonly label: string; readonly values: HiveSeries["busy"] }[];
+}
+
+/** @param several what of many becomes one figure says how */
+function chartsOf(series: HiveSeries, several: boolean): readonly Content[] {
+  const [p50, p95] = several ? ["p50, mean", "p95, slowest"] : ["p50", "p95"];
+  const cpu = [
+    { label: several ? "mean" : "busy", values: series.cpuMean },
+    ...(several ? [{ label: "busiest machine", values: series.cpuMost }] : []),
+  ];
+  const charts: Content[] = [
+    { title: "Speed", unit: "tokens/s", top: 1, lines: [{ label: "", values: series.tokensPerSecond }] },
+    {
+      ...{ title: "Slots and queue", unit: "jobs", top: 1 },
+      lines: [
+        { label: "running", values: series.busy },
+        { label: "waiting", values: series.queued },
+      ],
+    },
+    {
+      ...{ title: "Time to first token", unit: "ms", top: 1 },
+      lines: [
+        { label: p50 ?? "", values: series.ttftP50 },
+        { label: p95 ?? "", values: series.ttftP95 },
+      ],
+    },
+    {
+      ...{ title: "Time between tokens", unit: "ms", top: 1 },
+      lines: [
+        { label: p50 ?? "", values: series.itlP50 },
+        { label: p95 ?? "", values: series.itlP95 },
+      ],
+    },
+    {
+      ...{ title: "Requests", unit: "a minute", top: 1 },
+      lines: [
+        { label: "accepted", values: series.requests },
+        { label: "errors", values: series.errors },
+      ],
+    },
+    { title: "CPU", unit: "% of the machine", top: 100, lines: cpu },
+    {
+      ...{ title: "Memory", unit: "GB", top: 1 },
+      lines: [
+        { label: several ? "all workers" : "worker", values: series.memory },
+        { label: several ? "free, least" : "free", values: series.freeMemory },
+      ],
+    },
+  ];
+  if (series.gpuMemory.some((value) => value !== undefined)) {
+    const label = several ? "fullest" : "in use";
+    charts.push({ title: "GPU memory", unit: "%", top: 100, lines: [{ label, values: series.gpuMemory }] });
+  }
+  return charts;
+}

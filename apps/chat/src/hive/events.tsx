@@ -1,0 +1,41 @@
+// Owns how it is told what happened: workers that come, are lost and come back, newest first.
+import type { VNode } from "preact";
+import type { Happening, TimelineEntry } from "./hive-view.ts";
+
+const words: Readonly<Record<Happening, { readonly text: string; readonly badge: string }>> = {
+  joined: { text: "joined", badge: "badge good" },
+  restarted: { text: "registered again", badge: "badge good" },
+  engine: { text: "lost its engine and started another", badge: "badge warn" },
+  back: { text: "is back online", badge: "badge good" },
+  stale: { text: "is late", badge: "badge warn" },
+  gone: { text: "is offline", badge: "badge bad" },
+  drain: { text: "was told to drain", badge: "badge warn" },
+  left: { text: "left", badge: "badge" },
+  removed: { text: "was removed", badge: "badge" },
+  forgotten: { text: "was forgotten", badge: "badge warn" },
+};
+
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+export function Events({ entries }: { readonly entries: readonly TimelineEntry[] }): VNode {
+  return (
+    <section class="card" aria-labelledby="events-title">
+      <h2 id="events-title">Events</h2>
+      {entries.length === 0 ? (
+        <p class="muted small">Nothing yet.</p>
+      ) : (
+        <ol class="events" tabIndex={0} aria-label="Events, newest first">
+          {entries.map(({ key, at, who, what }) => (
+            <li key={key}>
+              <time class="small muted numbers" dateTime={new Date(at).toISOString()}>
+                {clock.format(at)}
+              </time>
+              <span class="who">{who}</span>
+              <span class={words[what].badge}>{words[what].text}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}

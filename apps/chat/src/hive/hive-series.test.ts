@@ -1,0 +1,71 @@
+// Shows how heartbeats that come when they like become figures at the same times.
+import { expect, it } from "vitest";
+import { seriesOf, spanMs, stepMs } from "./hive-series.ts";
+import type { Sample } from "./hive-view.ts";
+import { at, load, viewOf, workerOf } from "./testing/workers.ts";
+
+const now = Date.parse(at);
+const sample = (agoMs: number, changes: Partial<Sample> = {}): Sample => ({
+  at: now - agoMs,
+  busy: 1,
+  queued: 0,
+  tokensPerSecond: 5,
+  load: load(),
+  ...changes,
+});
+const view = (id: string, ...samples: Sample[]) => viewOf(workerOf(id), { samples });
+
+it("has one axis, the last minutes, whatever there is", () => {
+  const { times, busy } = seriesOf([], now);
+  expect(times).toHaveLength(spanMs / stepMs + 1);
+  expect([times.at(-1), (times.at(-1) ?? 0) - (times[0] ?? 0)]).toEqual([now / 1_000, spanMs / 1_000]);
+  expect(busy.every((value) => value === undefined)).toBe(true);
+});
+
+it("adds up what the workers do, and holds a figure until the next heartbeat is missing", () => {
+  const { busy, tokensPerSecond } = seriesOf(
+    [view("a", sample(20_000)), view("b", sample(21_000), sample(1_000))],
+    now,
+  );
+  expect(busy.slice(-6)).toEqual([undefined, 2, 2, undefined, undefined, 1]);
+  expect(tokensPerSecond.at(-1)).toBe(5);
+});
+
+it("shows of several workers the mean and the slowest, of machines the busiest and the fullest", () => {
+  const latency = (ms: number) => ({ p50_ms: ms, p95_ms: 2 * ms, count: 1 });
+  const one = sample(0, { load: load({ ttft: latency(10), cpu: { cores: 2, busy: 0.2 } }) });
+  const memory = { worker_bytes: 1e9, engine_bytes: 0, free_bytes: 1e9, total_bytes: 8e9 };
+  const other = sample(0, { load: load({ ttft: latency(30), cpu: { cores: 2, busy: 0.6 }, memory }) });
+  const series = seriesOf([view("a", one), view("b", other)], now);
+  expect(series.ttftP50.at(-1)).toBe(20);
+  expect(series.ttftP95.at(-1)).toBe(60);
+  expect([series.cpuMean.at(-1), series.cpuMost.at(-1)]).toEqual([40, 60]);
+  expect([series.memory.at(-1), series.freeMemory.at(-1)]).toEqual([4, 1]);
+  expect([series.itlP50.at(-1), series.gpuMemory.at(-1)]).toEqual([undefined, undefined]);
+});
+
+it("loses none of several heartbeats between two points", () => {
+  const itl = (ms: number) => load({ itl: { p50_ms: ms, p95_ms: 2 * ms, count: 1 } });
+  const { itlP50, itlP95, tokensPerSecond } = seriesOf(
+    [
+      view(
+        "a",
+        sample(4_000, { load: itl(10) }),
+        sample(3_000, { load: itl(20), tokensPerSecond: 11 }),
+        sample(2_000, { tokensPerSecond: 2 }),
+      ),
+    ],
+    now,
+  );
+  expect([itlP50.at(-1), itlP95.at(-1), tokensPerSecond.at(-1)]).toEqual([15, 40, 6]);
+});
+
+it("makes rates of counts, also across a restart, and none of a first heartbeat", () => {
+  const counted = (agoMs: number, accepted: number, started_at = at): Sample =>
+    sample(agoMs, { load: load({ started_at, requests: { accepted, refused: 0 } }) });
+  const { requests } = seriesOf(
+    [view("a", counted(15_000, 100), counted(10_000, 110), counted(5_000, 4, "2026-11-20T10:01:00.000Z"))],
+    now,
+  );
+  expect(requests.slice(-4, -1)).toEqual([undefined, 120, 48]);
+});

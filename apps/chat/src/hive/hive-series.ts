@@ -1,0 +1,121 @@
+// Owns what the charts show: figures of one worker or of all over the last minutes, each at the same times, out of heartbeats that come when
+// they like. Pure.
+import { holdsMs } from "./worker-figures.ts";
+import type { Sample, WorkerView } from "./hive-view.ts";
+
+/** Milliseconds: how far back the charts go, and how far their points are apart. */
+export const spanMs = 900_000;
+export const stepMs = 5_000;
+
+export type Figure = number | undefined;
+
+export interface HiveSeries {
+  /** Seconds since 1970, by the hive's clock. */
+  readonly times: readonly number[];
+  readonly tokensPerSecond: readonly Figure[];
+  readonly busy: readonly Figure[];
+  readonly queued: readonly Figure[];
+  /** Milliseconds: of several workers the mean, and that of the slowest. */
+  readonly ttftP50: readonly Figure[];
+  readonly ttftP95: readonly Figure[];
+  readonly itlP50: readonly Figure[];
+  readonly itlP95: readonly Figure[];
+  /** A minute. */
+  readonly requests: readonly Figure[];
+  readonly errors: readonly Figure[];
+  /** Percent: of several workers' machines the mean, and the busiest. */
+  readonly cpuMean: readonly Figure[];
+  readonly cpuMost: readonly Figure[];
+  /** Gigabytes: of workers and engines together, and what the fullest machine has left. */
+  readonly memory: readonly Figure[];
+  readonly freeMemory: readonly Figure[];
+  /** Percent of the fullest one's memory. */
+  readonly gpuMemory: readonly Figure[];
+}
+
+/** Of one worker, for one point. */
+interface Reading {
+  /** What came since the point before, oldest first; where nothing came, what was said last and still holds. */
+  readonly came: readonly Sample[];
+  readonly last: Sample;
+  /** The heartbeat before all of these. */
+  readonly before: Sample | undefined;
+}
+
+type Latency = "ttft" | "itl";
+
+/** @param now the hive's clock, milliseconds since 1970 */
+export function seriesOf(views: readonly WorkerView[], now: number): HiveSeries {
+  const end = Math.floor(now / stepMs) * stepMs;
+  const times = Array.from({ length: spanMs / stepMs + 1 }, (_, i) => end - spanMs + i * stepMs);
+  const readings = readingsAt(views, times, now);
+  const fold = (
+    figures: (reading: Reading) => readonly Figure[],
+    how: (values: readonly number[]) => number,
+  ): Figure[] =>
+    readings.map((at) => {
+      const values = at.flatMap(figures).filter((value) => value !== undefined);
+      return values.length === 0 ? undefined : how(values);
+    });
+  const last = (figure: (sample: Sample) => Figure, how: typeof sum): Figure[] => fold((at) => [figure(at.last)], how);
+  const latency = (of: Latency, p: "p50_ms" | "p95_ms", how: typeof sum): Figure[] =>
+    fold(({ came }) => came.map(({ load }) => load?.[of]?.[p]), how);
+  return {
+    times: times.map((time) => time / 1_000),
+    tokensPerSecond: fold(({ came }) => [meanOf(came.map(({ tokensPerSecond }) => tokensPerSecond))], sum),
+    busy: last(({ busy }) => busy, sum),
+    queued: last(({ queued }) => queued, sum),
+    ttftP50: latency("ttft", "p50_ms", mean),
+    ttftP95: latency("ttft", "p95_ms", most),
+    itlP50: latency("itl", "p50_ms", mean),
+    itlP95: latency("itl", "p95_ms", most),
+    requests: fold((reading) => [perMinute(reading, (load) => load.requests.accepted)], sum),
+    errors: fold((reading) => [perMinute(reading, (load) => load.jobs.failed)], sum),
+    cpuMean: last(({ load }) => percentOf(load?.cpu.busy), mean),
+    cpuMost: last(({ load }) => percentOf(load?.cpu.busy), most),
+    memory: last(({ load }) => gigabytes(load && load.memory.worker_bytes + load.memory.engine_bytes), sum),
+    freeMemory: last(({ load }) => gigabytes(load?.memory.free_bytes), least),
+    gpuMemory: last(({ load }) => percentOf(load?.gpu && load.gpu.used_bytes / (load.gpu.total_bytes || 1)), most),
+  };
+}
+
+function readingsAt(views: readonly WorkerView[], times: readonly number[], now: number): Reading[][] {
+  const readings = times.map((): Reading[] => []);
+  for (const view of views) {
+    const { samples } = view;
+    const holds = Math.max(holdsMs(view), stepMs);
+    const begin = (times[0] ?? 0) - stepMs;
+    let next = samples.findIndex(({ at }) => at > begin);
+    if (next === -1) next = samples.length;
+    for (const [i, time] of times.entries()) {
+      // What has come since the last point stands there already: nobody waits for the next one.
+      const until = i === times.length - 1 ? now : time;
+      const first = next;
+      while ((samples[next]?.at ?? Infinity) <= until) next += 1;
+      const from = next > first ? first : next - 1;
+      const last = samples[next - 1];
+      if (last === undefined || until - last.at >= holds) continue;
+      readings[i]?.push({ came: samples.slice(from, next), last, before: samples[from - 1] });
+    }
+  }
+  return readings;
+}
+
+function perMinute({ last, before }: Reading, count: (load: NonNullable<Sample["load"]>) => number): Figure {
+  if (last.load === undefined || before?.load === undefined || last.at <= before.at) return undefined;
+  const restarted = last.load.started_at !== before.load.started_at;
+  const grown = count(last.load) - (restarted ? 0 : count(before.load));
+  return (Math.max(0, grown) * 60_000) / (last.at - before.at);
+}
+
+function meanOf(values: readonly Figure[]): Figure {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : mean(known);
+}
+
+const percentOf = (share: Figure): Figure => (share === undefined ? undefined : 100 * share);
+const gigabytes = (bytes: Figure): Figure => (bytes === undefined ? undefined : bytes / 1e9);
+const sum = (values: readonly number[]): number => values.reduce((all, one) => all + one, 0);
+const mean = (values: readonly number[]): number => sum(values) / values.length;
+const most = (values: readonly number[]): number => Math.max(...values);
+const least = (values: readonly number[]): number => Math.min(...values);

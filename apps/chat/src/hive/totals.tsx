@@ -1,0 +1,47 @@
+// Owns the figures at the top of the hive's page: what all workers do together.
+import type { VNode } from "preact";
+import { figure } from "./words.ts";
+import type { Totals as TotalFigures } from "./worker-figures.ts";
+
+export function Totals({ totals }: { readonly totals: TotalFigures }): VNode {
+  const { workers, slots, queued, tokensPerSecond, requests, errors, restarts } = totals;
+  const away = [workers.stale > 0 ? `${workers.stale} late` : "", workers.gone > 0 ? `${workers.gone} offline` : ""];
+  return (
+    <section class="card" aria-labelledby="totals-title">
+      <h2 id="totals-title">All workers</h2>
+      <dl class="totals">
+        <Total
+          name="Workers online"
+          value={String(workers.alive)}
+          note={away.filter((text) => text !== "").join(", ")}
+        />
+        <Total name="Slots busy" value={String(slots.busy)} note={`of ${slots.total}`} />
+        <Total name="Waiting" value={String(queued)} note="in queues" />
+        <Total name="Tokens/s" value={Math.round(tokensPerSecond).toLocaleString("en")} />
+        <Total name="Requests" value={figure(requests)} />
+        <Total name="Errors" value={figure(errors)} />
+        <Total name="Engine restarts" value={figure(restarts)} />
+      </dl>
+    </section>
+  );
+}
+
+function Total({
+  name,
+  value,
+  note = "",
+}: {
+  readonly name: string;
+  readonly value: string;
+  readonly note?: string;
+}): VNode {
+  return (
+    <div data-total={name}>
+      <dt>{name}</dt>
+      <dd>
+        {value}
+        {note !== "" && <span class="small muted"> {note}</span>}
+      </dd>
+    </div>
+  );
+}

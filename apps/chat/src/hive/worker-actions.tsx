@@ -1,0 +1,108 @@
+// Owns what an operator can do with a worker: drain one that listens to the hive, remove one that is offline. Each asks once before it is done.
+import { useSignal } from "@preact/signals";
+import type { HiveWorker } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import type { Api } from "../wire/api.ts";
+import { problemOf } from "../wire/problem.ts";
+
+interface Action {
+  readonly label: "Drain" | "Remove";
+  readonly path: string;
+  readonly question: string;
+}
+
+export function WorkerActions({ api, worker }: { readonly api: Api; readonly worker: HiveWorker }): VNode | null {
+  const asking = useSignal(false);
+  const sending = useSignal(false);
+  const trouble = useSignal<string | undefined>(undefined);
+  /** What asks, and then the way out of the question: a key that is pressed twice does nothing that was not meant. */
+  const button = useRef<HTMLButtonElement>(null);
+  const asked = useRef(false);
+  useEffect(() => {
+    if (asked.current !== asking.value) button.current?.focus();
+    asked.current = asking.value;
+  }, [asking.value]);
+  if (worker.liveness !== "gone" && isLeaving(worker)) return <span class="badge warn">{leavingWord(worker)}</span>;
+  const action = actionOf(worker);
+  if (action === undefined) return null;
+  const { label, path, question } = action;
+
+  async function carryOut(): Promise<void> {
+    sending.value = true;
+    trouble.value = await send(api, path);
+    sending.value = false;
+    if (trouble.value === undefined) asking.value = false;
+  }
+
+  if (!asking.value) {
+    return (
+      <button
+        type="button"
+        class="button tiny"
+        ref={button}
+        aria-label={`${label} ${worker.worker_id}`}
+        onClick={() => (asking.value = true)}
+      >
+        {label}
+      </button>
+    );
+  }
+  return (
+    <div class="confirm" role="group" aria-label={`${label} ${worker.worker_id}`}>
+      <p class="small">{question}</p>
+      {trouble.value !== undefined && (
+        <p class="notice bad" role="alert">
+          {trouble.value}
+        </p>
+      )}
+      <div class="row">
+        <button
+          type="button"
+          class="button tiny primary"
+          disabled={sending.value}
+
+          onClick={() => void carryOut()}
+        >
+          {label}
+        </button>
+        <button type="button" class="button tiny" ref={button} onClick={() => (asking.value = false)}>
+          Cancel
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function isLeaving({ state, command }: HiveWorker): boolean {
+  return state === "draining" || state === "stopped" || command === "drain";
+}
+
+function leavingWord({ state }: HiveWorker): string {
+  return state === "draining" || state === "stopped" ? "shutting down" : "told to drain";
+}
+
+function actionOf({ worker_id: id, liveness, obeys, slots }: HiveWorker): Action | undefined {
+  const path = `/v1/workers/${encodeURIComponent(id)}`;
+  if (liveness === "gone") {
+    return {
+      label: "Remove",
+      path: `${path}/remove`,
+      question: "Take it off this list? If it comes back, it is listed again.",
+    };
+  }
+  if (obeys?.includes("drain") !== true) return undefined;
+  const running = slots.busy === 1 ? "the job that runs" : `the ${slots.busy} jobs that run`;
+  const first = slots.busy === 0 ? "takes no more jobs and" : `takes no more jobs, finishes ${running} and`;
+  return { label: "Drain", path: `${path}/drain`, question: `It ${first} leaves. It does not come back by itself.` };
+}
+
+/** @returns why it was not done */
+async function send(api: Api, path: string): Promise<string | undefined> {
+  try {
+    const response = await api.request(path, { method: "POST" });
+    return response.ok ? undefined : (await problemOf(response)).message;
+  } catch {
+    return "The hive does not answer.";
+  }
+}
