@@ -29,7 +29,7 @@ let lockedUrl: string;
 let hiveUrl: string;
 beforeAll(async () => {
   browser = await launchBrowser();
-  hiveUrl = (await spawnDaemon("hive", ["--port", "0"])).url;
+  hiveUrl = (await spawnDaemon("hive", ["--port", "0", "--faults"])).url;
   workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
   const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
   lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
@@ -163,6 +163,21 @@ const scenes: Readonly<Record<string, Scene>> = {
     open: async (page) => {
       await page.goto(`${workerUrl}/reference`);
       await page.getByText("/v1/jobs").first().waitFor({ state: "attached" });
+    },
+  },
+  "hive, table with a question": {
+    open: async (page) => {
+      await page.goto(hiveUrl);
+      await page.getByRole("button", { name: "Table" }).click();
+      await page.getByRole("button", { name: "Drain bee-1" }).click();
+      await page.getByText("It takes no more jobs and leaves.").waitFor();
+    },
+  },
+  "hive, faults": {
+    open: async (page) => {
+      await page.goto(hiveUrl);
+      await page.getByRole("tab", { name: "Faults" }).click();
+      await page.getByRole("button", { name: "Behave" }).waitFor();
     },
   },
 };
