@@ -133,14 +133,6 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.locator(".with-sidebar").waitFor();
     },
   },
-  "chat, shortcuts": {
-    at: ["wide"],
-    open: async (page) => {
-      await page.goto(workerUrl);
-      await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
-      await page.locator("dialog[open]").waitFor();
-    },
-  },
   "chat, token": {
     open: async (page) => {
       await page.goto(lockedUrl);
