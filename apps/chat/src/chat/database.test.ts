@@ -6,7 +6,7 @@ import { newAnswer } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import type { Head, Turn } from "./conversation.ts";
 import { openDatabase } from "./database.ts";
-import { carryOver } from "./left-behind.ts";
+import { carryOver, leaveBehind } from "./left-behind.ts";
 import { createMemoryStorage } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
 
@@ -168,13 +168,25 @@ describe("what an older page left", () => {
   it("of a tab that could not write any more is brought in, and nothing older over something newer", async () => {
     const storage = await openDatabase();
     await storage.save([brings("a", [said("said"), at(8)])]);
-    const left = { changes: [changes("a", [at(6), said("late")])], drafts: [["a", { text: "Dear" }]] };
-    const from = place({ "waggle.unsaved.tab-1": JSON.stringify(left) });
+    await storage.save([changes("a", [], { deletedAt: 7, pinned: true })]);
+    const from = place({});
+    leaveBehind(
+      {
+        changes: [changes("a", [at(6), said("late")], { deletedAt: undefined })],
+        drafts: [
+          ["a", { text: "Dear" }],
+          ["b", undefined],
+        ],
+      },
+      from,
+    );
+    await storage.saveDraft("b", { text: "sent meanwhile" });
     await carryOver(storage, { removes: true, place: from });
     const turns = await storage.loadTurns("a");
     expect(turns.map(({ id }) => id)).toContain("late");
     expect(turns.find(({ id }) => id === "answer")).toMatchObject({ lastIndex: 8 });
-    expect((await storage.loadDrafts()).get("a")).toEqual({ text: "Dear" });
+    expect(await storage.loadHeads()).toEqual([head("a", { pinned: true })]);
+    expect([...(await storage.loadDrafts())]).toEqual([["a", { text: "Dear" }]]);
     expect(from.length).toBe(0);
   });
 });

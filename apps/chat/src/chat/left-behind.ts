@@ -2,6 +2,7 @@
 // could not write any more when it closed. It is removed once the database has it; what cannot be read stays.
 import type { Draft } from "./drafts.ts";
 import { newId } from "./ids.ts";
+import type { HeadPatch } from "./merge.ts";
 import { readConversation, readSettings } from "./read-conversation.ts";
 import { changeOf } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
@@ -22,7 +23,11 @@ const thisTab = unsavedPrefix + newId("tab");
 export function leaveBehind(unsaved: Unsaved, place: Storage = localStorage): void {
   try {
     if (unsaved.changes.length === 0 && unsaved.drafts.length === 0) place.removeItem(thisTab);
-    else place.setItem(thisTab, JSON.stringify(unsaved));
+    else
+      place.setItem(
+        thisTab,
+        JSON.stringify(unsaved, (_, value: unknown) => value ?? null),
+      );
   } catch {
     // Full, or forbidden: then only the database is left.
   }
@@ -42,7 +47,7 @@ export async function carryOver(
     .filter((key) => key.startsWith(unsavedPrefix))
     .flatMap((key) => {
       const left = parse(place.getItem(key)) as Unsaved | undefined;
-      return left === undefined ? [] : [{ key, left }];
+      return left === undefined ? [] : [{ key, left: readable(left) }];
     });
   const changes = [...old.map(({ change }) => change), ...unsaved.flatMap(({ left }) => left.changes)];
   if (changes.length > 0) await storage.save(changes);
@@ -52,6 +57,21 @@ export async function carryOver(
   if (!removes) return;
   const carried = [...old, ...unsaved].map(({ key }) => key);
   for (const key of settings === undefined ? carried : [...carried, oldSettingsKey]) place.removeItem(key);
+}
+
+/** What is to be taken out is undefined in this page, and null in JSON. */
+function readable({ changes, drafts }: Unsaved): Unsaved {
+  return {
+    changes: changes.map(({ head, ...change }) => ({
+      ...change,
+      head: head.kind === "new" ? head : { kind: "patch", patch: withoutNulls(head.patch) },
+    })),
+    drafts: drafts.map(([key, draft]) => [key, draft ?? undefined]),
+  };
+}
+
+function withoutNulls(patch: HeadPatch): HeadPatch {
+  return Object.fromEntries(Object.entries(patch).map(([key, value]) => [key, value ?? undefined]));
 }
 
 function readOld(key: string, text: string | null): { readonly key: string; readonly change: Change }[] {
