@@ -94,12 +94,30 @@ const scenes: Readonly<Record<string, Scene>> = {
       await page.getByLabel("Temperature").waitFor();
     },
   },
+  "chat, what is done with conversations": {
+    open: async (page) => {
+      await page.goto(workerUrl);
+      for (const text of ["apples [eog:3]", "pears [eog:3]"]) {
+        await page.goto(workerUrl);
+        await chatPage(page).send(text);
+        await chatPage(page).phase("done");
+      }
+      await page.getByRole("button", { name: "Regenerate" }).click();
+      await page.getByText("2 of 2").waitFor();
+      const list = page.getByRole("button", { name: "Conversations" });
+      if (await list.isVisible()) await list.click();
+      await page.getByText("Export and import").click();
+      await page.getByRole("button", { name: "Delete “apples [eog:3]”" }).click();
+      await page.getByRole("button", { name: "More for “pears [eog:3]”" }).click();
+      await page.getByRole("button", { name: "Undo" }).waitFor();
+    },
+  },
   "chat, all settings, two of them wrong": {
     open: async (page) => {
       await page.goto(workerUrl);
       await page.getByRole("button", { name: "Settings" }).click();
       await page.getByLabel("Temperature").fill("7");
-      for (const title of await page.locator("summary").all()) await title.click();
+      for (const title of await page.locator("dialog summary").all()) await title.click();
       await page.getByLabel("JSON schema").fill("{");
       await page.getByRole("button", { name: "Save", exact: true }).click();
       await page.getByText(/^Not JSON: /).waitFor();

@@ -84,9 +84,14 @@ export function withoutClash(conversation: Conversation, here: readonly Turn[]):
   const texts = new Map(here.map((turn) => [turn.id, turn]));
   const clashes = conversation.turns.some((turn) => {
     const ours = texts.get(turn.id);
-    return ours !== undefined && (ours.role !== turn.role || (turn.role === "user" && ours.text !== turn.text));
+    return ours !== undefined && (ours.role !== turn.role || saidIn(ours) !== saidIn(turn));
   });
   return clashes ? { ...conversation, id: newId("chat"), title: `${conversation.title} (imported)` } : conversation;
+}
+
+/** What never changes of a turn; an answer grows. */
+function saidIn(turn: Turn): string {
+  return turn.role === "user" ? JSON.stringify([turn.text, turn.results, turn.attachments]) : "";
 }
 
 /** An answer whose stream belongs to another browser ends where it is. */
