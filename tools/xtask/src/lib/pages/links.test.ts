@@ -21,7 +21,7 @@ describe("links", () => {
   });
 });
 
-const folders = ["docs", "docs/quickstart", "packaging", "models"];
+const folders = ["docs", "docs/quickstart", "docs/decisions", "packaging", "models"];
 const pages = ["README.md", "CONTRIBUTING.md", ...folders.flatMap(pagesIn)];
 
 it.each(pages)("%s links to what there is", (path) => {
