@@ -69,6 +69,7 @@ function docsCheck(flags: Flags): Promise<void> {
           newcomer,
           place: await newcomer.place(page.name, page === readme),
           signal,
+          onNote: (note) => void process.stdout.write(`  (${note})\n`),
           onResult(result) {
             counts[result.outcome] += 1;
             process.stdout.write(`${lineOf(result)}\n`);

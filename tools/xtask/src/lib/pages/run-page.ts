@@ -25,13 +25,15 @@ export interface PageRun {
   readonly place: Place;
   readonly signal: AbortSignal;
   readonly onResult: (result: StepResult) => void;
+  /** What is otherwise here than for a reader. */
+  readonly onNote: (note: string) => void;
 }
 
 const usualLimitS = 120;
 const leaveLine = 0;
 
 /** After a block that fails the rest of its page is not run: it would only tell of the same failure. */
-export async function runPage({ text, newcomer, place, signal, onResult }: PageRun): Promise<void> {
+export async function runPage({ text, newcomer, place, signal, onResult, onNote }: PageRun): Promise<void> {
   const leaders: number[] = [];
   const onLeader = (pid: number): void => {
     leaders.push(pid);
@@ -53,6 +55,8 @@ export async function runPage({ text, newcomer, place, signal, onResult }: PageR
         continue;
       }
       try {
+        const { model } = step.options;
+        if (model !== undefined) onNote(`${model} is not downloaded: a made-up model stands in for it`);
         if (step.kind === "page") await demandFree(ports);
         const unable = await reader.follow(step);
         if (counts(step)) say(unable === undefined ? "passed" : "not run", unable ?? step.options.instead);
