@@ -49,7 +49,7 @@ describe("waggle run", () => {
 
   it("says why a model cannot be loaded", async () => {
     const { code, stdout, stderr } = await waggle(["run", "./no-such.gguf", "hi"]);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect({ code, stdout }).toEqual({ code: 66, stdout: "" });
     expect(stderr).toBe("waggle: Cannot load model ./no-such.gguf: no such file.\n");
     expect(ours()).toEqual([]);
   });

@@ -88,8 +88,8 @@ describe("starting", () => {
   });
 
   it.each([
-    [["--alias", "bee=ant"], 'Cannot serve two models as \\"bee\\"'],
-    [["--pin", "wasp"], 'Cannot find model \\"wasp\\": this worker serves bee, ant.'],
+    [["--alias", "bee=ant"], 'waggle-worker: Cannot serve two models as "bee".'],
+    [["--pin", "wasp"], 'waggle-worker: Cannot find model "wasp": this worker serves bee, ant.'],
   ])("whose models do not go together, as %j, exits with 64 and says why", async (flags, why) => {
     const models = ["--model", "bee=b.gguf", "--model", "ant=a.gguf"];
     const { code, stderr } = await runDaemon("worker", [

@@ -14,8 +14,15 @@ export interface Terminal extends AsyncDisposable {
 /** waggle itself, from the build. */
 export const wagglePath = repositoryPath("apps/cli/dist/main.js");
 
-export function openTerminal(argv: readonly string[], env: Readonly<Record<string, string>>): Terminal {
-  const words = [process.execPath, wagglePath, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+/** waggle-worker, likewise. */
+export const workerPath: string = repositoryPath("apps/worker/dist/main.js");
+
+export function openTerminal(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  program: string = wagglePath,
+): Terminal {
+  const words = [process.execPath, program, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const child = spawn("script", ["--quiet", "--return", "--command", `exec ${words.join(" ")}`, "/dev/null"], {
     // A shell's prompt and its colours are no matter of ours, but a width is.
     env: { ...withoutSettings(process.env), TERM: "xterm-256color", ...env },

@@ -1,6 +1,6 @@
 // Owns what a command is: the table's rows, from which the command line, the help and the completions are made.
 import type { CliConfig } from "./config.ts";
-import type { Output } from "./terminal/output.ts";
+import type { Output } from "@waggle/terminal";
 
 /** What a shell offers where this word stands. */
 export type Completion = "model" | "file" | readonly string[];

@@ -3,8 +3,8 @@ import { homedir } from "node:os";
 
 const [name, ...words] = process.argv.slice(2);
 if (name === "serve") {
-  const { runServe } = await import("./serve.ts");
-  await runServe(process, words, process.env);
+  const { serve } = await import("@waggle/worker");
+  await serve(process, words, process.env);
 } else {
   const { runProcess } = await import("./run-process.ts");
   await runProcess(process, {

@@ -2,7 +2,7 @@
 import { InterruptedError, exitCodes } from "./cli-error.ts";
 import { runCommandLine } from "./command-line.ts";
 import { readConfig, type ProcessFacts } from "./config.ts";
-import { createOutput } from "./terminal/output.ts";
+import { createOutput } from "@waggle/terminal";
 
 /** Everything is over by then; whatever still holds the event loop is a defect, and must not hold the process. */
 const lastResortMs = 1_000;

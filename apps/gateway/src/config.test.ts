@@ -9,6 +9,7 @@ import type { Machine } from "./config.ts";
 const machine: Machine = {
   hostname: "box",
   pid: 42,
+  stdoutIsTerminal: false,
   stderrIsTerminal: false,
   version: "1.2.3",
   readText: (path) => (path === "tokens" ? "alice:alice-secret\nbob:bob-secret\n" : readFileSync(path, "utf8")),
@@ -60,7 +61,7 @@ it.each([
   [[...local, "--on-worker-loss", "retry"], 'Cannot use --on-worker-loss "retry": it must be one of resume, error.'],
   [[...local, "--replay-buffer", "1GiB"], "--replay-buffer larger than --replay-total"],
   [[...local, "--max-body", "1GiB"], "--max-body larger than --max-bodies"],
-  [[...local, "--slots", "2"], "unknown option '--slots'"],
+  [[...local, "--slots", "2"], "Unknown option '--slots'"],
 ])("refuses %j", (argv, reason) => {
   expect(errorsOf(argv)).toContain(reason);
 });

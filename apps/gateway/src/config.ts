@@ -12,8 +12,12 @@ import {
   variableOf,
   variableText,
   replayProblem,
+  exitCodeHelp,
+  logSettingsOf,
+  refusal,
+  screenOf,
 } from "@waggle/daemon";
-import type { Environment } from "@waggle/daemon";
+import type { Environment, LogSettings, Screen } from "@waggle/daemon";
 import { TokenFileError } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
 import { exitCodes } from "@waggle/protocol";
@@ -24,6 +28,7 @@ type Computed =
   | "localMode"
   | "natsUrl"
   | "gatewayId"
+  | "logLevel"
   | "logFormat"
   | "clientQueueShare"
   | "allowedHosts"
@@ -32,8 +37,10 @@ type Computed =
 type Defined = { readonly [K in Computed]: NonNullable<GatewayOptionValues[K]> };
 
 /** Each setting stands under its key in the option table, durations in ms and sizes in bytes. */
-export interface GatewayConfig extends Omit<GatewayOptionValues, Computed>, Defined {
+export interface GatewayConfig extends Omit<GatewayOptionValues, Computed>, Defined, LogSettings {
   readonly version: string;
+  /** What it says is for a person; undefined: for a program. */
+  readonly screen: Screen | undefined;
   /** From the variable alone; with it and `apiTokenFile`, `readTokens` reads all of them again. */
   readonly apiToken: string | undefined;
   readonly apiTokens: readonly ApiToken[];
@@ -41,12 +48,20 @@ export interface GatewayConfig extends Omit<GatewayOptionValues, Computed>, Defi
 
 export type ConfigResult =
   | { readonly kind: "run"; readonly config: GatewayConfig }
-  | { readonly kind: "exit"; readonly code: number; readonly stdout?: string; readonly stderr?: string };
+  | {
+      readonly kind: "exit";
+      readonly code: number;
+      readonly stdout?: string;
+      readonly stderr?: string;
+      /** What stderr says, one by one and without the program's name. */
+      readonly problems?: readonly string[];
+    };
 
 /** What the configuration needs to know of the machine. */
 export interface Machine {
   readonly hostname: string;
   readonly pid: number;
+  readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   readonly version: string;
   /** @throws Error as node:fs does */
@@ -60,6 +75,7 @@ function describeMachine(): Machine {
   return {
     hostname: hostname(),
     pid: process.pid,
+    stdoutIsTerminal: Boolean(process.stdout.isTTY),
     stderrIsTerminal: Boolean(process.stderr.isTTY),
     version: (JSON.parse(manifest) as { version: string }).version,
     readText: (path) => readFileSync(path, "utf8"),
@@ -79,7 +95,7 @@ export function parseConfig(
     afterHelp,
   });
   if (line.kind === "print") return { kind: "exit", code: exitCodes.ok, stdout: line.text };
-  if (line.kind === "error") return refuse([`Cannot start: ${line.message}.`.replace(/\.\.$/, ".")]);
+  if (line.kind === "error") return refuse([line.message]);
   const read = readSettings<GatewayOptionValues>(gatewayOptions, { flags: line.flags, env, shown: withoutSecrets });
   if ("problems" in read) return refuse(read.problems);
   const { values } = read;
@@ -90,7 +106,7 @@ export function parseConfig(
   try {
     const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
     const localMode = isLocalMode(values, tokenSource);
-    return { kind: "run", config: completeConfig(values, { localMode, apiToken, apiTokens }, machine) };
+    return { kind: "run", config: completeConfig(values, { localMode, apiToken, apiTokens }, env, machine) };
   } catch (error) {
     if (error instanceof TokenFileError) return refuse([error.message]);
     throw error;
@@ -100,8 +116,10 @@ export function parseConfig(
 function completeConfig(
   values: GatewayOptionValues,
   read: Pick<GatewayConfig, "localMode" | "apiToken" | "apiTokens">,
-  { hostname: host, pid, version, stderrIsTerminal }: Machine,
+  env: Environment,
+  machine: Machine,
 ): GatewayConfig {
+  const { hostname: host, pid, version } = machine;
   const { port } = values;
   const name = host.replace(/[^A-Za-z0-9.-]+/g, "-").slice(0, 100) || "host";
   return {
@@ -111,7 +129,8 @@ function completeConfig(
     natsUrl: values.natsUrl ?? "",
     // Port 0 is not known yet, and two such gateways on a machine must differ.
     gatewayId: values.gatewayId ?? `gateway-${name}-${port === 0 ? `p${pid}` : port}`,
-    logFormat: values.logFormat ?? (stderrIsTerminal ? "pretty" : "json"),
+    ...logSettingsOf(values, machine),
+    screen: screenOf(machine, env),
     clientQueueShare: values.clientQueueShare ?? (read.apiTokens.length > 1 ? 0.5 : 1),
     allowedHosts: values.allowedHosts ?? [],
     allowedOrigins: values.allowedOrigins ?? [],
@@ -132,8 +151,7 @@ function brokenRules(values: GatewayOptionValues, tokenSource: string | undefine
 }
 
 function refuse(problems: readonly string[]): ConfigResult {
-  const stderr = `${problems.join("\n")}\n${program} --help lists all settings.\n`;
-  return { kind: "exit", code: exitCodes.badConfiguration, stderr };
+  return { kind: "exit", code: exitCodes.badConfiguration, stderr: refusal(program, problems), problems };
 }
 
 /** Of a URL. */
@@ -152,9 +170,4 @@ Examples:
   WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --nats-url tls://nats.example.org --nats-creds gateway.creds
 
 Exit codes:
-  ${exitCodes.ok}    left as asked
-  ${exitCodes.badConfiguration}   bad configuration
-  ${exitCodes.portTaken}   the port is taken
-  ${exitCodes.internal}   a defect of ours
-  ${exitCodes.abortedByInterrupt}  aborted by a second SIGINT, or the drain took too long
-  ${exitCodes.abortedByTermination}  the same with SIGTERM`;
+${exitCodeHelp(["ok", "badConfiguration", "unavailable", "internal", "abortedByInterrupt", "abortedByTermination"])}`;

@@ -1,5 +1,6 @@
 // Owns the whole: it joins the fleet, opens the port, and takes everything down again so that nothing is left.
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import type { Clock } from "@waggle/async";
 import { createDeparture } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
@@ -8,6 +9,7 @@ import { listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
 import type { StdoutLine } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { Banner, DaemonScreen } from "@waggle/terminal";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
 import { createGatewayPages } from "./pages.ts";
@@ -27,11 +29,13 @@ export interface DaemonOptions {
   readonly tokens: () => TokenTable;
   /** Writes one machine-readable line. */
   readonly print: (line: StdoutLine) => void;
+  /** Where a person watches. */
+  readonly screen?: DaemonScreen | undefined;
 }
 
 /** @throws PortTakenError, or whatever else kept the port from opening; WaggleError invalid_argument for a server that must not be talked to */
 export async function startDaemon(options: DaemonOptions): Promise<Departure> {
-  const { config, log, logLines, metrics, clock, tokens, print } = options;
+  const { config, log, logLines, metrics, clock, tokens, print, screen } = options;
   const startedAt = new Date();
   let ownUrl = "";
   const url = (): string => config.advertiseUrl ?? ownUrl;
@@ -70,6 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
   ownUrl = server.url;
   print({ type: "listening", url: ownUrl, pid: process.pid });
+  screen?.opened(bannerOf(ownUrl, config));
   log.info({ url: ownUrl, version: config.version, local_mode: config.localMode, gateway: gatewayId }, "listening");
   side.report();
 
@@ -80,6 +85,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     refuse: gateway.refuse,
     idle: gateway.idle,
     liveJobs: () => gateway.registry.liveCount,
+    onLeaving: screen && ((running, limitMs) => screen.leaving({ running, limitMs })),
+    onCutting: screen?.cutting,
     async takeDown(before) {
       gateway.abort();
       server.stopAccepting();
@@ -89,4 +96,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
       await server.close();
     },
   });
+}
+
+function bannerOf(url: string, { localMode, version, natsUrl }: GatewayConfig): Banner {
+  return {
+    title: `Waggle gateway ${version}`,
+    rows: [
+      ["Open", url.replace(/\/\/(?:0\.0\.0\.0|\[::\])/, `//${hostname()}`)],
+      ["Fleet", natsUrl.replace(/\/\/[^@/]*@/g, "//")],
+      ["Mode", localMode ? "local mode: this machine only, no token" : "network mode: a token is needed"],
+    ],
+    more: [["Workers", `waggle serve --nats-url ${natsUrl.replace(/\/\/[^@/]*@/g, "//")}`]],
+  };
 }

@@ -5,6 +5,7 @@ import type { Environment } from "@waggle/daemon";
 import type { Signals } from "@waggle/daemon/signals";
 import { createTokenTable } from "@waggle/front";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createDaemonScreen, createOutput } from "@waggle/terminal";
 import { parseConfig } from "./config.ts";
 import type { GatewayConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
@@ -19,7 +20,14 @@ export async function runGateway(argv: readonly string[], env: Environment, sign
 
 async function run(config: GatewayConfig, signals: Signals): Promise<void> {
   const logLines = createLogRing();
+  const screen =
+    config.screen === undefined
+      ? undefined
+      : createDaemonScreen({ out: createOutput(process.stdout, config.screen.colors), clock: systemClock });
   const log = createLogger({
+    quiet: config.quietLog,
+    onLine: screen?.makeRoom,
+
     level: config.logLevel,
     format: config.logFormat,
     name: "waggle-gateway",
@@ -35,7 +43,10 @@ async function run(config: GatewayConfig, signals: Signals): Promise<void> {
       metrics: createWorkerMetrics(),
       clock: systemClock,
       tokens: () => table,
-      print: (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
+      screen,
+      print(line) {
+        if (screen === undefined) process.stdout.write(`${JSON.stringify(line)}\n`);
+      },
     });
     signals.connect({
       onDrain: daemon.drain,
@@ -46,6 +57,6 @@ async function run(config: GatewayConfig, signals: Signals): Promise<void> {
     });
     leaveWith(await daemon.stopped);
   } catch (error) {
-    leaveWith(startFailed(error, "gateway", log));
+    leaveWith(startFailed(error, { program: "waggle-gateway", screen: config.screen, log }));
   }
 }

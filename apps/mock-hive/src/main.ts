@@ -43,7 +43,7 @@ async function start(config: HiveConfig, log: Logger, tokens: () => TokenTable |
   } catch (error) {
     if (error instanceof PortTakenError) {
       log.error(error.message);
-      process.exit(exitCodes.portTaken);
+      process.exit(exitCodes.unavailable);
     }
     if (error instanceof WaggleError) {
       log.error(error.message);

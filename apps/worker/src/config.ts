@@ -3,14 +3,17 @@
 import { resolve } from "node:path";
 import {
   isLocalMode,
+  logSettingsOf,
   readSettings,
   readTokens,
+  refusal,
+  screenOf,
   tokenSourceOf,
   tokenVariable,
   variableOf,
   variableText,
 } from "@waggle/daemon";
-import type { Environment, SettingSources } from "@waggle/daemon";
+import type { Environment, LogSettings, Screen, SettingSources } from "@waggle/daemon";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import { ChatTemplateError, readChatTemplate } from "./config/chat-template.ts";
@@ -42,6 +45,7 @@ type Computed =
   | "workerId"
   | "modelsFolder"
   | "gpuFolder"
+  | "logLevel"
   | "logFormat"
   | "clientQueueShare"
   | "allowedHosts"
@@ -53,8 +57,10 @@ type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValue
  * bytes.
  */
 export interface WorkerConfig
-  extends Omit<OptionValues, "models" | Computed | ModelSettingKey | `fake${string}`>, Defined<Computed> {
+  extends Omit<OptionValues, "models" | Computed | ModelSettingKey | `fake${string}`>, Defined<Computed>, LogSettings {
   readonly version: string;
+  /** What it says is for a person; undefined: for a program. */
+  readonly screen: Screen | undefined;
   /** The models folder was given, so what lies there is served. */
   readonly servesFolder: boolean;
   readonly models: readonly ConfiguredModel[];
@@ -75,7 +81,14 @@ export interface WorkerConfig
 
 export type ConfigResult =
   | { readonly kind: "run"; readonly config: WorkerConfig }
-  | { readonly kind: "exit"; readonly code: number; readonly stdout?: string; readonly stderr?: string };
+  | {
+      readonly kind: "exit";
+      readonly code: number;
+      readonly stdout?: string;
+      readonly stderr?: string;
+      /** What stderr says, one by one and without the program's name. */
+      readonly problems?: readonly string[];
+    };
 
 /**
  * Never throws: what is wrong comes back as an exit with code 64 and, on stderr, a sentence for each problem that names
@@ -88,7 +101,7 @@ export function parseConfig(
 ): ConfigResult {
   const line = parseWorkerCommand(argv, machine);
   if (line.kind === "print") return { kind: "exit", code: exitCodes.ok, stdout: line.text };
-  if (line.kind === "error") return refuse([`Cannot start: ${line.message}.`.replace(/\.\.$/, ".")], machine);
+  if (line.kind === "error") return refuse([line.message], machine);
 
   try {
     return settingsOf(
@@ -151,8 +164,7 @@ function settingsOf(from: Sources, machine: Machine): ConfigResult {
 }
 
 function refuse(problems: readonly string[], { program }: Machine): ConfigResult {
-  const stderr = `${problems.join("\n")}\n${program} --help lists all settings.\n`;
-  return { kind: "exit", code: exitCodes.badConfiguration, stderr };
+  return { kind: "exit", code: exitCodes.badConfiguration, stderr: refusal(program, problems), problems };
 }
 
 function completeConfig(
@@ -174,7 +186,8 @@ function completeConfig(
     gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, machine.homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,
-    logFormat: values.logFormat ?? (machine.stderrIsTerminal ? "pretty" : "json"),
+    ...logSettingsOf(values, machine),
+    screen: screenOf(machine, env),
     clientQueueShare: values.clientQueueShare ?? (read.apiTokens.length > 1 ? 0.5 : 1),
     allowedHosts: values.allowedHosts ?? [],
     allowedOrigins: values.allowedOrigins ?? [],

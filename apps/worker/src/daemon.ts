@@ -5,6 +5,7 @@ import type { Clock } from "@waggle/async";
 import { createDeparture } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
 import type { TokenTable } from "@waggle/front";
+import { findUnusedGpu } from "@waggle/gpu-packages";
 import { shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 import type { StdoutLine } from "@waggle/protocol";
@@ -19,6 +20,7 @@ import { joinFleet } from "./fleet/join-fleet.ts";
 import { joinHive } from "./hive/join-hive.ts";
 import type { Reporter } from "./hive/reporter.ts";
 import { openPorts } from "./ports.ts";
+import type { WorkerScreen } from "./screen.ts";
 import { createWorker } from "./worker.ts";
 import { budgetOf } from "./models/budget.ts";
 import type { HostedFile } from "./models/model-entry.ts";
@@ -48,6 +50,8 @@ export interface DaemonOptions {
   readonly terminal: { write(text: string): unknown } | undefined;
   /** Writes one machine-readable line. */
   readonly print: (line: StdoutLine) => void;
+  /** Where a person watches. */
+  readonly screen?: WorkerScreen | undefined;
 }
 
 export interface Daemon extends Departure {
@@ -56,7 +60,7 @@ export interface Daemon extends Departure {
 
 /** Opens the port, then loads the model. @throws PortTakenError, or whatever else kept the port from opening */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, log, metrics, clock, print } = options;
+  const { config, log, metrics, clock, print, screen } = options;
   const specs = await modelSpecsOf(config);
   const stopping = new AbortController();
   const prefixFolder =
@@ -64,7 +68,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ? undefined
       : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   let reporter: Reporter | undefined = undefined;
-  let loadMs = 0;
+  let gpuLookedFor = false;
   const budget = budgetOf(config, specs.length);
   const preparing = { resolve: downloadsOf(config), signal: stopping.signal, budgetBytes: budget.bytes };
   const prepare = (hosted: HostedFile): LoadPlan | Promise<LoadPlan> =>
@@ -105,8 +109,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log,
       terminal: options.terminal,
     }).show,
-    onReady(_host, _info, ms) {
-      loadMs = ms;
+    onReady(_host, info) {
+      void lookForGpu(info.device);
       fleet?.changed();
     },
     onFirstLoadFailed: () => departure.abort(exitCodes.modelCannotBeLoaded),
@@ -117,15 +121,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     reporter?.changed();
     if (to !== "ready" || announced) return;
     announced = true;
-    const pid = worker.models.main?.current.host.engine?.pid;
+    const { main } = worker.models;
+    const host = main?.current.host;
+    // None was loaded: its models wait for who wants them.
+    if (host?.info === undefined) screen?.waiting();
+    else screen?.ready(host.name, host.info, host.loadMs);
+    const pid = host?.engine?.pid;
     print({
       type: "ready",
       url: server.url,
       pid: process.pid,
       ...(pid === undefined ? {} : { engine_pid: pid }),
-      model: worker.models.main?.name ?? "",
+      model: main?.name ?? "",
       backend: config.backend,
-      load_ms: loadMs,
+      load_ms: host?.loadMs ?? 0,
     });
   });
 
@@ -146,10 +155,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     "listening",
   );
   if (config.backend === "fake") log.warn("The backend is fake: there is no model, and every answer is canned.");
+  screen?.opened({ url, ollamaUrl: server.ollamaUrl, models: worker.models.entries().map(({ name }) => name) });
   worker.start();
+  const first = worker.models.main;
+  if (first !== undefined && worker.state.name === "loading") screen?.follow(first.name, first.current.host.loading);
   void describeAll();
   const onDrain = (): void => departure.drain(128 + constants.signals.SIGTERM);
   reporter = joinHive({ config, report, log, metrics, onDrain });
+
+  /** What keeps a GPU from computing is said once. Nothing waits for that. */
+  async function lookForGpu(device: string): Promise<void> {
+    if (gpuLookedFor || device !== "cpu" || config.backend === "fake" || config.modelSettings.device !== "auto") return;
+    gpuLookedFor = true;
+    const { platform, arch } = process;
+    const unused = await findUnusedGpu({ platform, arch, folder: config.gpuFolder });
+    if (unused === undefined) return;
+    log.info(`gpu_unused: ${unused}`);
+    screen?.note(unused);
+  }
 
   async function describe(hosted: HostedFile): Promise<void> {
     const { host, source } = hosted;
@@ -177,6 +200,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     idle: worker.idle,
     liveJobs: () => worker.registry.liveCount,
+    onLeaving: screen?.leaving,
+    onCutting: screen?.cutting,
     async takeDown(before) {
       worker.abort();
       // What has ended still has to reach its reader: streams, and answers that were collected.

@@ -1,6 +1,5 @@
 // Owns the worker as something to start: its own entry does, and so does `waggle serve`, in the process that is the daemon's from then on.
 import type { ConfigResult } from "./config.ts";
-import type { RunWorkerOptions } from "./run-worker.ts";
 import { listenForSignals } from "@waggle/daemon/signals";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -17,18 +16,13 @@ export async function runWorkerProcess(
 }
 
 /** As `waggle serve` has it: models stand without their flag. */
-export async function serve(
-  process: NodeJS.Process,
-  argv: readonly string[],
-  env: Environment,
-  options: Pick<RunWorkerOptions, "present">,
-): Promise<void> {
+export async function serve(process: NodeJS.Process, argv: readonly string[], env: Environment): Promise<void> {
   const signals = listenForSignals(process);
   const [{ runWorker }, { serveArguments }] = await Promise.all([
     import("./run-worker.ts"),
     import("./config/serve-arguments.ts"),
   ]);
-  await runWorker(serveArguments(argv), env, signals, { ...options, program: "waggle serve" });
+  await runWorker(serveArguments(argv), env, signals, { program: "waggle serve" });
 }
 
 /** What a worker would take as its settings, or why it would refuse them; as `waggle serve` reads both. */

@@ -10,6 +10,7 @@ import { describeMachine } from "./config/machine.ts";
 import { startDaemon } from "./daemon.ts";
 import { createTokenTable } from "@waggle/front";
 import type { Signals } from "@waggle/daemon/signals";
+import { createWorkerScreen } from "./screen.ts";
 import { startTraces } from "./tracing.ts";
 
 /**
@@ -28,8 +29,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface RunWorkerOptions {
   /** What started it, as a person types it. */
   readonly program?: string;
-  /** What stands on stdout for a line that a machine would read; one line of JSON by default. */
-  readonly present?: (line: StdoutLine, config: Pick<WorkerConfig, "localMode">) => string;
 }
 
 export async function runWorker(
@@ -40,20 +39,26 @@ export async function runWorker(
 ): Promise<void> {
   for (const flag of heapFlags) setFlagsFromString(flag);
   const result = parseConfig(argv, env, describeMachine(options.program));
-  if (result.kind === "run") return await run(result.config, env, signals, options);
+  if (result.kind === "run") return await run(result.config, env, signals, options.program ?? "waggle-worker");
   if (result.stdout !== undefined) process.stdout.write(result.stdout);
   if (result.stderr !== undefined) process.stderr.write(result.stderr);
   leaveWith(result.code);
 }
 
-async function run(
-  config: WorkerConfig,
-  env: Environment,
-  signals: Signals,
-  { present = asJson }: RunWorkerOptions,
-): Promise<void> {
+async function run(config: WorkerConfig, env: Environment, signals: Signals, program: string): Promise<void> {
+  const screen =
+    config.screen === undefined
+      ? undefined
+      : createWorkerScreen({ config, stream: process.stdout, colors: config.screen.colors, clock: systemClock });
   const logLines = createLogRing();
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-worker", ring: logLines });
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    name: "waggle-worker",
+    ring: logLines,
+    quiet: config.quietLog,
+    onLine: screen?.makeRoom,
+  });
   endOnDefects(log);
   let table = createTokenTable(config.apiTokens);
   const metrics = createWorkerMetrics();
@@ -64,9 +69,13 @@ async function run(
       ...shared,
       env,
       traces: tracing?.traces,
-      terminal: process.stderr.isTTY && config.logFormat === "pretty" ? process.stderr : undefined,
+      screen,
+      terminal:
+        screen === undefined && process.stderr.isTTY && config.logFormat === "pretty" ? process.stderr : undefined,
       tokens: () => table,
-      print: (line: StdoutLine) => process.stdout.write(present(line, config)),
+      print(line: StdoutLine) {
+        if (screen === undefined) process.stdout.write(`${JSON.stringify(line)}\n`);
+      },
     });
     signals.connect({
       onDrain: daemon.drain,
@@ -76,13 +85,11 @@ async function run(
       },
     });
     const code = await daemon.stopped;
+    screen?.stopped();
     await tracing?.stop();
     leaveWith(code);
   } catch (error) {
-    leaveWith(startFailed(error, "worker", log));
+    screen?.stopped();
+    leaveWith(startFailed(error, { program, screen: config.screen, log }));
   }
-}
-
-function asJson(line: StdoutLine): string {
-  return `${JSON.stringify(line)}\n`;
 }

@@ -7,5 +7,8 @@ export * from "./lib/front-rules.ts";
 export * from "./lib/names.ts";
 export * from "./lib/option-row.ts";
 export * from "./lib/read-tokens.ts";
+export * from "./lib/refusal.ts";
 export * from "./lib/settings.ts";
+export * from "./lib/start-error.ts";
+export * from "./lib/terminal-facts.ts";
 export * from "./lib/values.ts";

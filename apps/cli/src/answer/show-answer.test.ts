@@ -1,6 +1,6 @@
 import type { StreamEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { createStatusLine } from "../terminal/status-line.ts";
+import { createStatusLine } from "@waggle/terminal";
 import { answerOf } from "../testing/fake-worker.ts";
 import { captureOutput } from "../testing/capture.ts";
 import { showAnswer, statsOf, type AnswerOutcome } from "./show-answer.ts";

@@ -1,9 +1,7 @@
 // Owns how an answer reaches a person while it comes: status before the first token, thoughts dimmed, words wrapped, and what became of it.
 import type { EndEvent, StatusEvent, StreamEvent } from "@waggle/protocol";
-import { formatDuration, formatPercent } from "../terminal/format.ts";
-import type { Output } from "../terminal/output.ts";
+import { type Output, type StatusLine, formatDuration, formatPercent } from "@waggle/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
-import type { StatusLine } from "../terminal/status-line.ts";
 
 export interface AnswerOutcome {
   /** Without its thoughts. */

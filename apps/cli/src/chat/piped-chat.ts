@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { showAnswer } from "../answer/show-answer.ts";
 import { CliError, InterruptedError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { createStatusLine } from "../terminal/status-line.ts";
+import { createStatusLine } from "@waggle/terminal";
 import type { Session } from "../worker/open-session.ts";
 import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";

@@ -4,7 +4,7 @@ import { BrokenStreamError } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { createStatusLine } from "../terminal/status-line.ts";
+import { createStatusLine } from "@waggle/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 import type { ChatModels } from "./chat-models.ts";
 import { createComposer } from "./composer.ts";

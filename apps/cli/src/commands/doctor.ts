@@ -3,8 +3,7 @@ import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { examine } from "../doctor/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
-import { createStatusLine } from "../terminal/status-line.ts";
-import type { Style } from "../terminal/style.ts";
+import { type Style, createStatusLine } from "@waggle/terminal";
 
 const marks: Readonly<Record<Level, string>> = { ok: "✓", warning: "!", problem: "✗" };
 const nameColumns = 17;

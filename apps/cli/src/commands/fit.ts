@@ -13,7 +13,7 @@ import type { Run, Words } from "../command.ts";
 import { findFitModels } from "../local/fit-models.ts";
 import { findGpu } from "../local/free-gpu.ts";
 import { hubOptions, modelSettings } from "../local/worker-settings.ts";
-import { createStatusLine } from "../terminal/status-line.ts";
+import { createStatusLine } from "@waggle/terminal";
 
 /** As the worker has them; by the names that commander gives them. */
 const flags = {

@@ -1,7 +1,7 @@
 // Owns `waggle ps`: what is loaded, what it takes, and the memory that models share.
 import { exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
-import { formatBytes } from "../terminal/format.ts";
+import { formatBytes } from "@waggle/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { stateWords, stayWords } from "../worker/model-words.ts";
 import { needWorker } from "../worker/reach.ts";

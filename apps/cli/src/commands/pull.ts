@@ -3,7 +3,7 @@ import { pullModel, type PullProgress } from "@waggle/models";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { hubOptions } from "../local/worker-settings.ts";
-import { formatBytes } from "../terminal/format.ts";
+import { formatBytes } from "@waggle/terminal";
 import { createProgressView, type Progress, type ProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
 import { sizeWords } from "../worker/model-words.ts";

@@ -4,7 +4,7 @@ import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { pickDownload } from "../local/downloads.ts";
 import { confirm } from "../terminal/confirm.ts";
-import { formatBytes } from "../terminal/format.ts";
+import { formatBytes } from "@waggle/terminal";
 import { modelsOf, pickModel } from "../worker/model-names.ts";
 import { sizeWords } from "../worker/model-words.ts";
 import { findWorker, type Reached } from "../worker/reach.ts";

@@ -5,7 +5,7 @@ import type { Context, Run, Words } from "../command.ts";
 import { parseSetting, requestOf } from "../answer/request-settings.ts";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { createProgressView } from "../terminal/progress.ts";
-import { createStatusLine } from "../terminal/status-line.ts";
+import { createStatusLine } from "@waggle/terminal";
 import { isFileOrReference, openSession } from "../worker/open-session.ts";
 
 /** Of what is piped in. */

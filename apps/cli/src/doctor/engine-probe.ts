@@ -1,7 +1,6 @@
 // Owns how the engine and the GPU are looked at: a worker of our own computes an answer of the embedded model, and the system is asked for
 // drivers and devices.
-import { access, constants, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { findGpuDevices } from "@waggle/gpu-packages";
 import { WaggleError } from "@waggle/protocol";
 import type { Context } from "../command.ts";
 import { openOwnSession } from "../worker/open-session.ts";
@@ -43,17 +42,16 @@ const nvidiaQuery = ["--query-gpu=name,driver_version,memory.total", "--format=c
 
 export async function probeGpu(device: string | undefined, signal: AbortSignal): Promise<GpuFacts> {
   const smi = await runTool("nvidia-smi", nvidiaQuery, signal);
-  const nvidiaDevices = await namesIn("/dev", /^nvidia\d+$/);
-  const renderDevices = await namesIn("/dev/dri", /^renderD\d+$/);
+  const { nvidia, render, closed, vulkanDrivers } = await findGpuDevices(process.platform);
   return {
     platform: process.platform,
     arch: process.arch,
     nvidia: parseNvidia(smi.stdout ?? ""),
     nvidiaError: smi.error,
-    nvidiaDevices,
-    vulkanDrivers: await probeVulkanDrivers(),
-    renderDevices,
-    closedDevices: await closedAmong([...nvidiaDevices, ...renderDevices]),
+    nvidiaDevices: nvidia,
+    vulkanDrivers,
+    renderDevices: render,
+    closedDevices: closed,
     device,
   };
 }
@@ -65,31 +63,4 @@ export function parseNvidia(text: string): GpuFacts["nvidia"] {
     if (name === undefined || driver === undefined || !Number.isFinite(Number(memory))) return [];
     return [{ name, driver, memoryBytes: Number(memory) * 2 ** 20 }];
   });
-}
-
-/** Where the Vulkan loader looks for drivers: https://github.com/KhronosGroup/Vulkan-Loader, docs/LoaderDriverInterface.md. */
-async function probeVulkanDrivers(): Promise<readonly string[]> {
-  if (process.platform !== "linux") return [];
-  const folders = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
-  const names = await Promise.all(folders.map((folder) => namesIn(folder, /\.json$/)));
-  // lavapipe computes on the processor.
-  return names.flat().filter((name) => !name.includes("lvp"));
-}
-
-async function namesIn(folder: string, wanted: RegExp): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => wanted.test(name)).map((name) => join(folder, name));
-}
-
-async function closedAmong(devices: readonly string[]): Promise<string[]> {
-  const closed = await Promise.all(
-    devices.map(async (device) => {
-      const open = await access(device, constants.R_OK | constants.W_OK).then(
-        () => true,
-        () => false,
-      );
-      return open ? [] : [device];
-    }),
-  );
-  return closed.flat();
 }

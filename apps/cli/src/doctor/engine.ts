@@ -1,6 +1,6 @@
 // Owns the checks of what computes: the engine, tried out, and the GPU, whose driver and package must both be there.
 import { hasGpuPackages, type GpuDevice } from "@waggle/gpu-packages";
-import { formatBytes } from "../terminal/format.ts";
+import { formatBytes } from "@waggle/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 export interface EngineFacts {

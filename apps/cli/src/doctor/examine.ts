@@ -79,7 +79,7 @@ function checksOf(context: Context): readonly Check[] {
 async function checkEnvironment({ config: { env } }: Context): Promise<Finding> {
   const result = await readSettings([], env);
   const given = Object.entries(env).filter(([name, value]) => name.startsWith("WAGGLE_") && value !== "").length;
-  return checkSettings(result.kind === "run" ? undefined : result.stderr, given);
+  return checkSettings(result.kind === "run" ? undefined : result.problems?.join(" "), given);
 }
 
 function wantedPorts({ config: { env } }: Context): readonly WantedPort[] {

@@ -1,5 +1,5 @@
 // Owns the checks of files and folders: may they be written, is there room, are the models whole, who can read the tokens.
-import { formatBytes } from "../terminal/format.ts";
+import { formatBytes } from "@waggle/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;
@@ -105,7 +105,7 @@ export function checkTokenFile(facts: TokenFileFacts | undefined): Finding | und
 /** @param refusal what `waggle serve` would say in this environment; undefined: it would start */
 export function checkSettings(refusal: string | undefined, given: number): Finding {
   if (refusal !== undefined) {
-    return problem("Settings", refusal.trim().split("\n").join(" "), "Correct the variable that is named.");
+    return problem("Settings", refusal, "Correct the variable that is named.");
   }
   return ok("Settings", given === 0 ? "defaults" : `${given} WAGGLE_ variables, all valid`);
 }

@@ -1,5 +1,5 @@
 // Owns the checks of the machine itself: Node, processor, memory, shared memory and clock. Each is pure, over facts from machine-probe.
-import { formatBytes } from "../terminal/format.ts";
+import { formatBytes } from "@waggle/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;

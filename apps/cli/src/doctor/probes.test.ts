@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readGgufFile } from "@waggle/gguf";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createStyle } from "../terminal/style.ts";
+import { createStyle } from "@waggle/terminal";
 import { formatFinding } from "../commands/doctor.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { parseNvidia, probeGpu } from "./engine-probe.ts";

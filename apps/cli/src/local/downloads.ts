@@ -2,7 +2,7 @@
 import { createCatalogue, type DownloadedModel } from "@waggle/models";
 import { CliError } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
-import { formatBytes, formatPercent } from "../terminal/format.ts";
+import { formatBytes, formatPercent } from "@waggle/terminal";
 
 export async function listDownloads({
   modelsFolder,

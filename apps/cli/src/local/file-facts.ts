@@ -3,7 +3,7 @@ import { engineMemory, type EngineMemory } from "@waggle/fit";
 import { modelCardOf, type ModelCard } from "@waggle/gguf";
 import { readModelHeader, shownReference } from "@waggle/models";
 import type { Context } from "../command.ts";
-import { formatBytes, formatCount } from "../terminal/format.ts";
+import { formatBytes, formatCount } from "@waggle/terminal";
 import { hubOptions, modelSettings } from "./worker-settings.ts";
 
 export interface FileCard {

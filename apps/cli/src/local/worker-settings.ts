@@ -29,7 +29,7 @@ export function ownEnvironment(env: Environment): Environment {
 async function workerSettings(env: Environment, flags: readonly string[] = []): Promise<Settings> {
   const result = await readSettings(["--local-mode", ...flags], ownEnvironment(env));
   if (result.kind === "run") return result.config;
-  throw new CliError((result.stderr ?? "").split("\n")[0] ?? "", exitCodes.wrongUse);
+  throw new CliError(result.problems?.[0] ?? "", exitCodes.wrongUse);
 }
 
 /**

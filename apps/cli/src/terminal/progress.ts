@@ -1,7 +1,12 @@
 // Owns how a download or a load is shown: a bar on a terminal, a line now and then elsewhere.
-import { formatBytes, formatDuration, formatPercent, formatRate } from "./format.ts";
-import type { Output } from "./output.ts";
-import { createStatusLine } from "./status-line.ts";
+import {
+  type Output,
+  createStatusLine,
+  formatBytes,
+  formatDuration,
+  formatPercent,
+  formatRate,
+} from "@waggle/terminal";
 
 /** The wire's progress event, without its type. */
 export interface Progress {

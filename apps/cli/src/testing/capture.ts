@@ -1,6 +1,5 @@
 // Owns what a test reads instead of a terminal.
-import { createStyle } from "../terminal/style.ts";
-import type { Output } from "../terminal/output.ts";
+import { type Output, createStyle } from "@waggle/terminal";
 
 export interface CapturedOutput extends Output {
   text(): string;

@@ -1,6 +1,6 @@
 // Owns what a model's status comes down to in a few words.
 import type { ModelStatus } from "@waggle/protocol";
-import { formatBytes, formatCount, formatDuration, formatPercent } from "../terminal/format.ts";
+import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/terminal";
 
 export function stateWords({ state, progress, pinned, reason }: ModelStatus): string {
   const share = progress === undefined ? "" : ` ${formatPercent(progress)}`;

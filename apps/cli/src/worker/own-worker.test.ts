@@ -8,11 +8,7 @@ it.each([
     "Cannot load model x: no such file",
   ],
   ["a cause", '{"level":"fatal","msg":"Cannot start the worker.","err":{"message":"EACCES"}}', "EACCES"],
-  [
-    "plain words",
-    "Cannot use --slots: it must be a number.\nwaggle serve --help lists all settings.\n",
-    "Cannot use --slots: it must be a number.",
-  ],
+  ["plain words", "waggle: Cannot use --slots: it must be a number.\n", "Cannot use --slots: it must be a number."],
   [
     "a crash",
     "node:internal\n    throw err;\n\nError: Cannot find module 'x'\n    at y\n\nNode.js v20",

@@ -52,7 +52,9 @@ export async function startOwnWorker(
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   const log = keepLog(child);
-  const gone = new Promise<void>((resolve) => child.once("close", () => resolve()).once("error", () => resolve()));
+  const gone = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => resolve(code)).once("error", () => resolve(null));
+  });
   const close = async (): Promise<void> => {
     child.kill("SIGTERM");
     await withTimeout(gone, leaveLimitMs, "").catch(() => child.kill("SIGKILL"));
@@ -63,8 +65,10 @@ export async function startOwnWorker(
   );
   interrupted.catch(() => {});
   try {
-    const failed = gone.then(() => {
-      throw new CliError(`Cannot start a worker: ${log.lastError() ?? "it left and did not say why"}`);
+    const failed = gone.then((code) => {
+      // Its own words, and its own code: the mistake is the same whoever makes it.
+      const why = log.lastError() ?? "Cannot start a worker: it left and did not say why.";
+      throw new CliError(why, code === null || code === 0 ? exitCodes.failed : code);
     });
     failed.catch(() => {});
     const listening = firstLine(child, "listening");
@@ -115,7 +119,7 @@ export function lastErrorOf(log: string): string | undefined {
     if (told !== undefined) return told;
   }
   const thrown = lines.map((line) => /^\w*Error: (.+)$/.exec(line)?.[1]).find((reason) => reason !== undefined);
-  return thrown ?? lines.find((line) => !line.startsWith("{"));
+  return thrown ?? lines.find((line) => !line.startsWith("{"))?.replace(/^waggle: /, "");
 }
 
 function messageIn(line: string): string | undefined {

@@ -1,7 +1,6 @@
 // Owns the worker's command line: what --help says beside its settings.
-import { parseCommandLine, variableOf } from "@waggle/daemon";
+import { exitCodeHelp, parseCommandLine, variableOf } from "@waggle/daemon";
 import type { CommandLine } from "@waggle/daemon";
-import { exitCodes } from "@waggle/protocol";
 import type { Machine } from "./machine.ts";
 import { optionTable } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
@@ -24,15 +23,6 @@ export function parseWorkerCommand(
 
 function afterHelp(program: string): string {
   const example = optionTable.drainTimeoutMs;
-  const codes = {
-    [exitCodes.ok]: "left as asked",
-    [exitCodes.badConfiguration]: "bad configuration",
-    [exitCodes.portTaken]: "the port is taken",
-    [exitCodes.internal]: "a defect of ours",
-    [exitCodes.modelCannotBeLoaded]: "the model cannot be loaded",
-    [exitCodes.abortedByInterrupt]: "aborted by a second SIGINT, or the drain took too long",
-    [exitCodes.abortedByTermination]: "the same with SIGTERM",
-  };
   return `
 Values:
   Durations are 500ms, 30s, 2m or 1h; a bare number is seconds. Sizes are 65536, 64KiB, 4MiB or 1GiB.
@@ -49,7 +39,8 @@ Examples:
   WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711
 
 Exit codes:
-${Object.entries(codes)
-  .map(([code, meaning]) => `  ${code.padEnd(4)} ${meaning}`)
-  .join("\n")}`;
+${exitCodeHelp([
+  ...(["ok", "badConfiguration", "fileUnusable", "unavailable", "internal"] as const),
+  ...(["modelCannotBeLoaded", "abortedByInterrupt", "abortedByTermination"] as const),
+])}`;
 }

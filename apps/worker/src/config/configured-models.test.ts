@@ -13,7 +13,7 @@ function run(text: string, argv: readonly string[] = []): WorkerConfig {
 
 function refusal(text: string): string | undefined {
   const result = parseConfig(["--local-mode", "--config", "/w.yaml"], {}, machine(text));
-  return result.kind === "exit" ? result.stderr : undefined;
+  return result.kind === "exit" ? result.problems?.join("\n") : undefined;
 }
 
 const two = [

@@ -9,6 +9,7 @@ export interface Machine {
   readonly cores: number;
   readonly pid: number;
   readonly homeFolder: string;
+  readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   /** Of the worker. */
   readonly version: string;
@@ -29,6 +30,7 @@ export function describeMachine(program = "waggle-worker"): Machine {
     cores: usableCores(availableParallelism(), readText),
     pid: process.pid,
     homeFolder: homedir(),
+    stdoutIsTerminal: Boolean(process.stdout.isTTY),
     stderrIsTerminal: Boolean(process.stderr.isTTY),
     version: manifest.version,
     program,

@@ -43,7 +43,7 @@ export const servingOptions = {
     group: "Model",
     help: "name to serve the model under, if there is only one; it is not looked up anywhere",
     schema: text(1, maxNameChars),
-    defaultText: "the GGUF's general.name, else its file name",
+    defaultText: "the GGUF's general.name, else its file name; of a download its reference in short",
   },
   modelsFolder: {
     flag: "models-dir",

@@ -48,6 +48,8 @@ export interface ModelHost {
   readonly tokens: number;
   /** Engines that have loaded it. */
   readonly loads: number;
+  /** How long the last one took for it; 0 before there was one. */
+  readonly loadMs: number;
   readonly starts: number;
   readonly deaths: number;
   /** Its engine computes with so many threads at most; undefined: with as many as it likes. */
@@ -87,6 +89,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   let leaving = false;
   const past = { starts: 0, deaths: 0 };
   let loads = 0;
+  let loadMs = 0;
   let unloading: Promise<void> | undefined;
   /** As the engine was told last. */
   let threadLimit: number | undefined;
@@ -183,14 +186,15 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     dispatcher.onEngineEvent(event);
   }
 
-  function onReady(found: BackendInfo, loadMs: number): void {
+  function onReady(found: BackendInfo, tookMs: number): void {
     info = found;
     loads += 1;
+    loadMs = tookMs;
     threadLimit = undefined;
     if (options.name === undefined) takeName(found.modelName);
     const facts = {
       model: name,
-      load_ms: Math.round(loadMs),
+      load_ms: Math.round(tookMs),
       context_size: found.contextSize,
       slots: found.slots,
     };
@@ -198,7 +202,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     if (state.name === "loading") state.apply("loaded");
     loading.set({ type: "ready", model: name });
     modelHash.follow(found.modelPath);
-    events.onReady(found, loadMs);
+    events.onReady(found, tookMs);
     dispatcher.onEngineReady();
   }
 
@@ -274,6 +278,9 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     get loads() {
       return loads;
+    },
+    get loadMs() {
+      return loadMs;
     },
     get starts() {
       return past.starts + (engine?.starts ?? 0);

@@ -4,13 +4,19 @@ import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@wa
 import { WaggleError } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
 import { embeddedModelPath } from "../embedded-model.ts";
+import { ownName, requireUsable } from "./given-file.ts";
 import type { ModelSpec } from "./models.ts";
 
-/** @throws WaggleError invalid_argument when an alias or a pin names a model that there is not, two have the same name, or the folder cannot be read */
+/** @throws WaggleError invalid_argument when an alias or a pin names a model that there is not, two have the same name, or the folder cannot be read; StartError when a file that is all there is cannot be a model */
 export async function modelSpecsOf(config: WorkerConfig): Promise<readonly ModelSpec[]> {
   const given = givenSpecs(config);
   const lying = config.servesFolder && config.backend !== "fake" ? await specsInFolder(config, given) : [];
-  return withRights([...given, ...lying], config);
+  const specs = withRights([...given, ...lying], config);
+  if (config.backend === "fake") return specs;
+  if (lying.length === 0) await requireUsable(given.map(({ reference }) => reference));
+  return await Promise.all(
+    specs.map(async (spec) => ({ ...spec, name: spec.name ?? (await ownName(spec.reference)) })),
+  );
 }
 
 /** What it is called and where it is; names and rights that flags give come later. */

@@ -1,6 +1,8 @@
 // Owns the command line: which flags commander knows, and what --help says. It neither validates values nor knows
 // defaults' meaning.
 import { Command, CommanderError, Option } from "commander";
+import { sentence } from "@waggle/terminal";
+import { exitCodes, exitMeanings } from "@waggle/protocol";
 import type { OptionRow, OptionRows } from "./option-row.ts";
 
 export type CommandLine<K extends string> =
@@ -39,7 +41,7 @@ export function parseCommandLine<T extends OptionRows>(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: "print", text: printed };
-    return { kind: "error", message: error.message.replace(/^error: /, "").replace(/\n/g, " ") };
+    return { kind: "error", message: usageProblem(error.message) };
   }
   const given = command.opts<Record<string, string | true>>();
   const flags = new Map<keyof T & string, string>();
@@ -91,4 +93,18 @@ function createOption(row: OptionRow): Option {
 function defaultNote(row: OptionRow): string {
   const text = row.defaultText ?? row.default;
   return text === undefined || text === "false" ? "" : ` (default: ${text})`;
+}
+
+/** Commander's words as a sentence of ours. */
+export function usageProblem(message: string): string {
+  const text = message
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ")
+    .trim();
+  return sentence(text.charAt(0).toUpperCase() + text.slice(1));
+}
+
+/** A line for each code that the program leaves with. */
+export function exitCodeHelp(names: readonly (keyof typeof exitCodes)[]): string {
+  return names.map((name) => `  ${String(exitCodes[name]).padEnd(4)} ${exitMeanings[name]}`).join("\n");
 }

@@ -1,9 +1,13 @@
 // Owns what worker and gateway have in common as processes: errors that end them, tokens that are read again, and exit codes.
-import { PortTakenError, createTokenTable } from "@waggle/front";
+import { ListenError, createTokenTable } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
 import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import { complaint, createStyle } from "@waggle/terminal";
 import { readTokens, type TokenSources } from "./read-tokens.ts";
+import type { Screen } from "./terminal-facts.ts";
+import { programName } from "./refusal.ts";
+import { StartError } from "./start-error.ts";
 
 /** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */
 const lastResortMs = 1_000;
@@ -18,18 +22,28 @@ export function endOnDefects(log: Logger): void {
   }
 }
 
-/** Why the program could not start goes into the log. @returns the exit code that says it */
-export function startFailed(error: unknown, program: string, log: Logger): number {
-  if (error instanceof PortTakenError) {
-    log.error(error.message);
-    return exitCodes.portTaken;
+export interface StartingProgram {
+  /** As a person types it. */
+  readonly program: string;
+  readonly screen: Screen | undefined;
+  readonly log: Logger;
+}
+
+/** Why the program could not start, in one line on stderr; a defect goes into the log. @returns the exit code that says which kind it is */
+export function startFailed(error: unknown, { program, screen, log }: StartingProgram): number {
+  const code = codeOf(error);
+  if (code === undefined || !(error instanceof Error)) {
+    log.fatal({ err: error }, `Cannot start ${program}.`);
+    return exitCodes.internal;
   }
-  if (error instanceof WaggleError && error.code === "invalid_argument") {
-    log.error(error.message);
-    return exitCodes.badConfiguration;
-  }
-  log.fatal({ err: error }, `Cannot start the ${program}.`);
-  return exitCodes.internal;
+  process.stderr.write(complaint(programName(program), error.message, createStyle(screen?.colors === true)));
+  return code;
+}
+
+function codeOf(error: unknown): number | undefined {
+  if (error instanceof StartError) return error.exitCode;
+  if (error instanceof ListenError) return exitCodes.unavailable;
+  return error instanceof WaggleError && error.code === "invalid_argument" ? exitCodes.badConfiguration : undefined;
 }
 
 /** Undefined when there is no file, or when it is broken: then the tokens stay as they are. */

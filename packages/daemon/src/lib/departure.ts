@@ -16,6 +16,10 @@ export interface DepartureOptions {
   /** Resolves when no job is live. */
   readonly idle: () => Promise<void>;
   readonly liveJobs: () => number;
+  /** It was asked to leave: jobs that are not over, and how long they may take. */
+  readonly onLeaving?: ((running: number, limitMs: number) => void) | undefined;
+  /** It was asked again, or told not to wait. */
+  readonly onCutting?: ((running: number) => void) | undefined;
   /** Ends what is left of it, and closes everything. */
   readonly takeDown: (before: Before) => Promise<void>;
 }
@@ -48,6 +52,7 @@ export function createDeparture(options: DepartureOptions): Departure {
 
   async function leave(code: number, drainMs: number, abortCode: number): Promise<void> {
     await options.refuse();
+    if (drainMs > 0) options.onLeaving?.(options.liveJobs(), drainMs);
     const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
     const jobs = options.liveJobs();
     const aborted = !inTime && jobs > 0;
@@ -63,7 +68,10 @@ export function createDeparture(options: DepartureOptions): Departure {
     },
     abort(code) {
       if (leaving === undefined) leaving = leave(code, 0, code);
-      else abortNow?.();
+      else if (abortNow !== undefined) {
+        options.onCutting?.(options.liveJobs());
+        abortNow();
+      }
     },
   };
 }

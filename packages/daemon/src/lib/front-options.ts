@@ -268,7 +268,7 @@ export const logOptions = {
     group: "Logs",
     help: logLevels.join(", "),
     schema: oneOf(logLevels),
-    default: "info",
+    defaultText: "info; on a terminal warnings alone",
   },
   logFormat: {
     flag: "log-format",

@@ -36,13 +36,18 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-export class PortTakenError extends Error {
+/** The port cannot be opened; the message says why. */
+export class ListenError extends Error {
+  override readonly name: string = "ListenError";
+}
+
+export class PortTakenError extends ListenError {
   override readonly name = "PortTakenError";
 }
 
 /**
  * @param greeting what GET / says on this socket, in place of the pages
- * @throws PortTakenError naming the holder where it can be found; other errors as they are
+ * @throws PortTakenError naming the holder where it can be found; ListenError with any other reason
  */
 export async function listen(
   app: App,
@@ -132,6 +137,13 @@ export async function listen(
  */
 const backlog = 4_096;
 
+const listenReasons: Readonly<Record<string, string>> = {
+  EACCES: "ports below 1024 need more rights than this user has",
+  EADDRNOTAVAIL: "this machine has no such address",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the name cannot be looked up",
+};
+
 async function bind(server: Server, host: string, port: number): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
@@ -142,7 +154,10 @@ async function bind(server: Server, host: string, port: number): Promise<void> {
       });
     });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    if (code !== "EADDRINUSE") {
+      throw new ListenError(`Cannot listen on ${host}:${port}: ${listenReasons[code] ?? message}.`, { cause: error });
+    }
     const holder = await findPortHolder(port);
     const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
     throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`);

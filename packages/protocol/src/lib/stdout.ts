@@ -15,13 +15,35 @@ export const StdoutLineSchema = z.discriminatedUnion("type", [
 ]);
 export type StdoutLine = z.infer<typeof StdoutLineSchema>;
 
-/** After sysexits.h: EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL; 128 + signal for an aborted drain. */
+/**
+ * Of every program. After sysexits.h: EX_USAGE, EX_NOINPUT, EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL; 128 + signal for what a signal has cut
+ * short. One kind of mistake has one code, whoever makes it.
+ */
 export const exitCodes = {
   ok: 0,
+  /** A command could not do it, for the reason on stderr. */
+  failed: 1,
+  /** Wrong flags, values, commands or settings. */
   badConfiguration: 64,
-  portTaken: 69,
+  /** A file that was named is not there, cannot be read, or is none of the kind. */
+  fileUnusable: 66,
+  /** The port cannot be had, or nobody answers. */
+  unavailable: 69,
   internal: 70,
   modelCannotBeLoaded: 75,
   abortedByInterrupt: 130,
   abortedByTermination: 143,
 } as const;
+
+/** What each means, in the words of --help. */
+export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
+  ok: "done, or left as asked",
+  failed: "it could not be done; stderr says why",
+  badConfiguration: "a wrong flag, value, command or setting",
+  fileUnusable: "a model file that is missing, unreadable, or not a GGUF file",
+  unavailable: "the port cannot be opened, or nobody answers",
+  internal: "a defect in Waggle",
+  modelCannotBeLoaded: "the model cannot be loaded",
+  abortedByInterrupt: "interrupted (Ctrl-C) before it was done",
+  abortedByTermination: "terminated (SIGTERM) before it was done",
+};

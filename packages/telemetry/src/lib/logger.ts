@@ -29,6 +29,10 @@ export interface LoggerOptions {
   readonly destination?: LogSink;
   /** Gets every line as well, as one JSON object, whatever the format. */
   readonly ring?: LogSink;
+  /** Warnings and errors alone are written; the ring still gets every line. */
+  readonly quiet?: boolean;
+  /** Called before a line is written: on a terminal it has to make room. */
+  readonly onLine?: (() => void) | undefined;
 }
 
 /**
@@ -46,8 +50,25 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: { bindings: ({ name, pid }) => ({ name, pid }), level: (label) => ({ level: label }) },
       redact: { paths: [...redactedKeys], censor: "[redacted]" },
     },
-    both(options.format === "json" ? sink : prettySink(sink, options.destination === undefined), options.ring),
+    both(
+      shown(options.format === "json" ? sink : prettySink(sink, options.destination === undefined), options),
+      options.ring,
+    ),
   );
+}
+
+/** Each line begins with its level. */
+const loud = /^\{"level":"(?:warn|error|fatal)"/;
+
+function shown(sink: LogSink, { quiet = false, onLine }: LoggerOptions): LogSink {
+  if (!quiet && onLine === undefined) return sink;
+  return {
+    write(line) {
+      if (quiet && !loud.test(line)) return;
+      onLine?.();
+      sink.write(line);
+    },
+  };
 }
 
 function both(sink: LogSink, ring: LogSink | undefined): LogSink {

@@ -72,7 +72,12 @@ const folders = [
     ["@waggle/jobs", "@waggle/tracing", "@waggle/protocol", "hono"],
     ["@waggle/worker", "@waggle/engine-llama", "node-llama-cpp"],
   ],
-  ["packages/daemon/src/lib/x.ts", ["@waggle/front", "commander", "zod"], ["@waggle/jobs", "@waggle/worker"]],
+  ["packages/terminal/src/lib/x.ts", ["@waggle/async", "string-width"], ["@waggle/protocol", "@waggle/daemon"]],
+  [
+    "packages/daemon/src/lib/x.ts",
+    ["@waggle/front", "@waggle/terminal", "commander", "zod"],
+    ["@waggle/jobs", "@waggle/worker"],
+  ],
   [
     "apps/gateway/src/x.ts",
     ["@waggle/daemon", "@waggle/fleet", "@waggle/front", "@waggle/jobs"],

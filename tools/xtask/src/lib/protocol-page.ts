@@ -3,6 +3,7 @@ import { markdownTable } from "@waggle/harness";
 import {
   errorKinds,
   exitCodes,
+  exitMeanings,
   hiveOpenApi,
   hiveRoutes,
   workerOpenApi,
@@ -109,6 +110,6 @@ function errorTable(): string {
 }
 
 function exitCodeRows(): string[][] {
-  const words = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  return Object.entries(exitCodes).map(([name, code]) => [String(code), words(name)]);
+  const names = Object.keys(exitCodes) as (keyof typeof exitCodes)[];
+  return names.map((name) => [String(exitCodes[name]), exitMeanings[name]]);
 }

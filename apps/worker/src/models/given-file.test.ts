@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedModelPath } from "../embedded-model.ts";
+import { ownName, requireUsable } from "./given-file.ts";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-given-"));
+  writeFileSync(join(folder, "page.gguf"), "<html>log in</html>");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("a file that is named", () => {
+  it.each([
+    ["missing.gguf", "no such file"],
+    ["page.gguf", "not a GGUF file"],
+    ["", "a directory, not a file"],
+  ])("and cannot be a model (%j) is refused with 66 and one sentence", async (name, why) => {
+    const path = join(folder, name);
+    await expect(requireUsable([path])).rejects.toMatchObject({
+      exitCode: 66,
+      message: `Cannot load model ${path}: ${why}.`,
+    });
+  });
+
+  it("beside one that is usable, or that is to be downloaded, keeps nobody from starting", async () => {
+    const missing = join(folder, "missing.gguf");
+    await expect(requireUsable([missing, embeddedModelPath()])).resolves.toBeUndefined();
+    await expect(requireUsable([missing, "hf:user/repo:Q4_0"])).resolves.toBeUndefined();
+    await expect(requireUsable([])).resolves.toBeUndefined();
+  });
+});
+
+it("a model that nobody has named is called as its header says, or by its reference", async () => {
+  expect(await ownName(embeddedModelPath())).toBe("Waggle Tiny Stories");
+  expect(await ownName("hf:User/Bee-1B-GGUF:Q4_K_M")).toBe("bee-1b-q4_k_m");
+});

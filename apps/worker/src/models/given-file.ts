@@ -1,0 +1,51 @@
+// Owns the look at a file that the operator has named, before anything listens: whether it can be a model, and what it is called.
+import { basename } from "node:path";
+import { StartError } from "@waggle/daemon";
+import { GgufError, readGgufFile } from "@waggle/gguf";
+import { nameOf, shownReference } from "@waggle/models";
+import { exitCodes } from "@waggle/protocol";
+
+/** Of this machine, and not something to download. */
+export function isLocalFile(reference: string): boolean {
+  return !/^(?:hf|ollama|https?):/i.test(reference);
+}
+
+/**
+ * What a model is called that nobody has named: a file as its header says, else by its file name; what is downloaded by its reference, whether
+ * it is there already or not. It stays so, before it is loaded and after.
+ * @throws StartError for a file that is missing, unreadable, or no model
+ */
+export async function ownName(reference: string): Promise<string> {
+  if (!isLocalFile(reference)) return nameOf(reference);
+  const { name } = await lookAt(reference);
+  return name ?? basename(reference);
+}
+
+/**
+ * That one of them can be a model: a worker with others serves those, and says what is wrong with this one.
+ * @throws StartError when none of them is usable; its message is a sentence for each
+ */
+export async function requireUsable(references: readonly string[]): Promise<void> {
+  const problems: string[] = [];
+  for (const reference of references) {
+    if (!isLocalFile(reference)) return;
+    try {
+      await lookAt(reference);
+      return;
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) throw new StartError(problems.join(" "), exitCodes.fileUnusable);
+}
+
+async function lookAt(reference: string): Promise<{ readonly name: string | undefined }> {
+  try {
+    return await readGgufFile(reference);
+  } catch (error) {
+    if (!(error instanceof GgufError)) throw error;
+    const why = `Cannot load model ${shownReference(reference)}: ${error.message}.`;
+    throw new StartError(why, exitCodes.fileUnusable, { cause: error });
+  }
+}

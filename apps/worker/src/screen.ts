@@ -1,0 +1,111 @@
+// Owns what a worker says to a person: where it is, which model it loads and how far that is, on what it computes, and how it leaves.
+import { hostname } from "node:os";
+import type { ConflatedChannel } from "@waggle/async";
+import type { Clock } from "@waggle/async";
+import type { BackendInfo } from "@waggle/engine";
+import type { LoadingEvent } from "@waggle/protocol";
+import { createDaemonScreen, createOutput, formatDuration } from "@waggle/terminal";
+import type { Banner, DaemonScreen, OutputStream } from "@waggle/terminal";
+import type { WorkerConfig } from "./config.ts";
+
+export interface WorkerScreen {
+  opened(facts: OpenFacts): void;
+  /** Follows the model that the worker loads by itself, until it is there or cannot be. */
+  follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
+  ready(model: string, info: BackendInfo | undefined, loadMs: number): void;
+  /** Nothing is loaded before somebody asks for it. */
+  waiting(): void;
+  readonly note: DaemonScreen["note"];
+  readonly makeRoom: DaemonScreen["makeRoom"];
+  leaving(running: number, limitMs: number): void;
+  readonly cutting: DaemonScreen["cutting"];
+  readonly stopped: DaemonScreen["stopped"];
+}
+
+export interface OpenFacts {
+  readonly url: string;
+  readonly ollamaUrl: string | undefined;
+  /** Names of the models that are served. */
+  readonly models: readonly string[];
+}
+
+export interface WorkerScreenOptions {
+  readonly config: Pick<WorkerConfig, "localMode" | "version" | "hiveUrl" | "natsUrl" | "backend">;
+  readonly stream: OutputStream;
+  readonly colors: boolean;
+  readonly clock: Clock;
+}
+
+/** Further ones are counted. */
+const modelsShown = 4;
+
+export function createWorkerScreen({ config, stream, colors, clock }: WorkerScreenOptions): WorkerScreen {
+  const screen = createDaemonScreen({ out: createOutput(stream, colors), clock });
+  let over = false;
+
+  async function show(model: string, loading: ConflatedChannel<LoadingEvent>): Promise<void> {
+    for await (const event of loading.watch()) {
+      if (over || event.type !== "loading") return;
+      const doing = event.stage === "downloading" ? "Downloading" : "Loading";
+      screen.progress(`${doing} ${model}`, event.progress > 0 ? event.progress : undefined);
+    }
+  }
+
+  return {
+    opened: (facts) => screen.opened(bannerOf(facts, config)),
+    follow(model, loading) {
+      void show(model, loading);
+    },
+    ready(model, info, loadMs) {
+      over = true;
+      const where = info === undefined || config.backend === "fake" ? "" : ` It computes on ${deviceWords(info)}.`;
+      screen.ready(`${model} is ready, after ${formatDuration(loadMs)}.${where}`);
+    },
+    waiting: () => screen.ready("Ready. A model is loaded when somebody asks for it."),
+    note: screen.note,
+    makeRoom: screen.makeRoom,
+    leaving(running, limitMs) {
+      over = true;
+      screen.leaving({ running, limitMs });
+    },
+    cutting: screen.cutting,
+    stopped() {
+      over = true;
+      screen.stopped();
+    },
+  };
+}
+
+function deviceWords({ device, threads }: BackendInfo): string {
+  return device === "cpu" ? `the processor (${threads} ${threads === 1 ? "thread" : "threads"})` : device;
+}
+
+export function bannerOf(
+  { url, ollamaUrl, models }: OpenFacts,
+  { localMode, version, hiveUrl, natsUrl, backend }: WorkerScreenOptions["config"],
+  host: string = hostname(),
+): Banner {
+  const open = url.replace(/\/\/(?:0\.0\.0\.0|\[::\])/, `//${host}`);
+  const key = localMode ? "none" : "<token>";
+  const names = [
+    ...models.slice(0, modelsShown),
+    ...(models.length > modelsShown ? [`${models.length - modelsShown} more`] : []),
+  ];
+  return {
+    title: `Waggle ${version}`,
+    rows: [
+      ["Open", open],
+      [models.length === 1 ? "Model" : "Models", names.join(", ") || "none yet"],
+      ["Mode", localMode ? "local mode: this machine only, no token" : "network mode: a token is needed"],
+      ...(backend === "fake" ? [["Backend", "fake: there is no model, every answer is canned"] as const] : []),
+      ...(hiveUrl === undefined ? [] : [["Hive", hiveUrl] as const]),
+      ...(natsUrl === undefined ? [] : [["Fleet", natsUrl.replace(/\/\/[^@/]*@/g, "//")] as const]),
+    ],
+    more: [
+      ["OpenAI", `OPENAI_BASE_URL=${open}/v1 OPENAI_API_KEY=${key}`],
+      ["Anthropic", `ANTHROPIC_BASE_URL=${open} ANTHROPIC_AUTH_TOKEN=${key}`],
+      ["Ollama", `OLLAMA_HOST=${ollamaUrl ?? open}`],
+      ["Terminal", localMode ? "waggle chat" : "WAGGLE_API_TOKEN=<token> waggle chat"],
+    ],
+  };
+}

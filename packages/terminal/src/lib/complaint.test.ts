@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import { complaint, sentence } from "./complaint.ts";
+import { createStyle } from "./style.ts";
+
+it("names the program, and ends like a sentence", () => {
+  expect(complaint("waggle", "Cannot load model x.gguf: no such file")).toBe(
+    "waggle: Cannot load model x.gguf: no such file.\n",
+  );
+  expect(complaint("waggle", "No.", createStyle(true))).toBe("\u001b[31mwaggle:\u001b[39m No.\n");
+  expect(["Why?", "So (or so)", "So. (Or so.)", "a\n"].map(sentence)).toEqual([
+    "Why?",
+    "So (or so).",
+    "So. (Or so.)",
+    "a.",
+  ]);
+});
