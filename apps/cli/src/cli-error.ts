@@ -1,15 +1,16 @@
 // Owns how a command fails: a sentence with what to do, and an exit code; whatever else is thrown becomes one.
 import { BrokenStreamError } from "@waggle/client";
-import { WaggleError } from "@waggle/protocol";
+import { GgufError } from "@waggle/gguf";
+import { WaggleError, exitCodes as codes } from "@waggle/protocol";
 
-/** After sysexits.h where it has a word for it. */
+/** Those of all programs, in the words of commands. */
 export const exitCodes = {
-  ok: 0,
-  failed: 1,
-  wrongUse: 64,
-  /** No worker answers. */
-  unavailable: 69,
-  interrupted: 130,
+  ok: codes.ok,
+  failed: codes.failed,
+  wrongUse: codes.badConfiguration,
+  fileUnusable: codes.fileUnusable,
+  unavailable: codes.unavailable,
+  interrupted: codes.abortedByInterrupt,
 } as const;
 
 /** The message is a whole sentence, and says what to do where that is known. */
@@ -48,7 +49,9 @@ export function failureOf(error: unknown): Failure {
   return { message: error instanceof Error ? error.message : String(error), exitCode: exitCodes.failed };
 }
 
-function codeOf({ code }: WaggleError): number {
+function codeOf({ code, cause }: WaggleError): number {
+  // It is the file itself, and not the way to it.
+  if (cause instanceof GgufError) return exitCodes.fileUnusable;
   if (code === "invalid_argument") return exitCodes.wrongUse;
   return code === "unavailable" ? exitCodes.unavailable : exitCodes.failed;
 }

@@ -1,5 +1,6 @@
 // Owns the way from words to a command: commander made from the table, and what comes of its errors.
 import { Command, CommanderError, Option } from "commander";
+import { complaint, usageProblem } from "@waggle/terminal";
 import type { CommandSpec, Context, Words } from "./command.ts";
 import { commandLoaders } from "./command-loaders.ts";
 import { commandTable, serveCommand, type CommandName } from "./command-table.ts";
@@ -13,7 +14,7 @@ export async function runCommandLine(argv: readonly string[], context: Context):
     return await dispatch(argv, context);
   } catch (error) {
     const { message, exitCode } = failureOf(error);
-    if (message !== undefined) context.err.write(`${context.err.style.red("waggle:")} ${message}\n`);
+    if (message !== undefined) context.err.write(complaint("waggle", message, context.err.style));
     return exitCode;
   }
 }
@@ -35,13 +36,9 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
 }
 
 function usageMessage(error: CommanderError, argv: readonly string[]): string {
-  const reason = error.message
-    .replace(/^error: /, "")
-    .replaceAll("\n", " ")
-    .trim();
   const named = commandTable.find(({ name }) => name === argv[0]);
   const help = named === undefined ? "waggle --help lists the commands" : `waggle ${named.name} --help says more`;
-  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${/[.?)]$/.test(reason) ? "" : "."} (${help}.)`;
+  return `${usageProblem(error.message)} (${help}.)`;
 }
 
 type Choose = (name: CommandName, words: Words) => void;

@@ -49,42 +49,46 @@ describe("parseConfig", () => {
   });
 
   it.each([
-    [["--port", "99999"], {}, "Cannot use --port 99999: must be an integer from 0 to 65535"],
-    [["--port", "-1"], {}, "Cannot use --port -1: "],
-    [["--heartbeats-kept", "0"], {}, "Cannot use --heartbeats-kept 0: "],
-    [[], { WAGGLE_HIVE_HEARTBEATS_KEPT: "x" }, "Cannot use --heartbeats-kept x (from WAGGLE_HIVE_HEARTBEATS_KEPT): "],
+    [["--port", "99999"], {}, 'Cannot use --port "99999": it must be a whole number from 0 to 65535'],
+    [["--port", "-1"], {}, 'Cannot use --port "-1": '],
+    [["--heartbeats-kept", "0"], {}, 'Cannot use --heartbeats-kept "0": '],
+    [
+      [],
+      { WAGGLE_HIVE_HEARTBEATS_KEPT: "x" },
+      'Cannot use --heartbeats-kept "x" (from the variable WAGGLE_HIVE_HEARTBEATS_KEPT): ',
+    ],
     [
       ["--host", "0.0.0.0"],
       {},
       "Cannot use --host 0.0.0.0 without a token: other machines could use it. Set WAGGLE_HIVE",
     ],
     [["--allowed-host", "a"], {}, "Cannot use --allowed-host without a token: it lets others in under that name. Set"],
-    [["--host", "a:80"], {}, "Cannot use --host a:80: must be a host name or an IP address, without a port"],
-    [["--allowed-host", "a b"], {}, "Cannot use --allowed-host a b: must be host names without ports"],
-    [["--allowed-origin", "x.example"], {}, "Cannot use --allowed-origin x.example: must be origins"],
-    [["--api-token-file", "/nowhere"], {}, "Cannot use --api-token-file /nowhere: ENOENT"],
+    [["--host", "a:80"], {}, 'Cannot use --host "a:80": it must be a host name or an IP address, without a port'],
+    [["--allowed-host", "a b"], {}, 'Cannot use --allowed-host "a b": it must be host names without ports'],
+    [["--allowed-origin", "x.example"], {}, 'Cannot use --allowed-origin "x.example": it must be origins'],
+    [["--api-token-file", "/nowhere"], {}, "Cannot use --api-token-file /nowhere: no such file."],
     [
       [],
       { WAGGLE_HIVE_TOKEN: "short" },
       "Cannot use the variable WAGGLE_HIVE_TOKEN: a token has at least 8 characters.",
     ],
-    [["--log-level", "loud"], {}, "Cannot use --log-level loud: must be one of trace"],
-    [["--log-format", "xml"], {}, "Cannot use --log-format xml: must be one of pretty, json"],
-    [["--endpoints-file", ""], {}, "Cannot use --endpoints-file : must be a path of 1 to 4096 characters"],
+    [["--log-level", "loud"], {}, 'Cannot use --log-level "loud": it must be one of trace'],
+    [["--log-format", "xml"], {}, 'Cannot use --log-format "xml": it must be one of pretty, json'],
+    [["--endpoints-file", ""], {}, 'Cannot use --endpoints-file "": it must be a path of 1 to 4096 characters'],
     [
       [],
       { WAGGLE_HIVE_NATS_INSECURE: "perhaps" },
-      "Cannot use --nats-insecure perhaps (from WAGGLE_HIVE_NATS_INSECURE)",
+      'Cannot use --nats-insecure "perhaps" (from the variable WAGGLE_HIVE_NATS_INSECURE)',
     ],
-    [["--colour"], {}, "Cannot start: unknown option '--colour'"],
-    [["--port"], {}, "Cannot start: option '--port <number>' argument missing"],
-    [["extra"], {}, "Cannot start: too many arguments"],
+    [["--colour"], {}, "Unknown option '--colour'"],
+    [["--port"], {}, "Option '--port <number>' argument missing"],
+    [["extra"], {}, "Too many arguments"],
   ])("refuses %j with %j", (argv, env, message) => {
     expect(() => parseConfig(argv, env)).toThrow(ConfigError);
     expect(() => parseConfig(argv, env)).toThrow(message);
   });
 
   it("names every flag that is wrong", () => {
-    expect(() => parseConfig(["--port", "x", "--log-level", "y"], {})).toThrow(/--port x.*\n.*--log-level y/);
+    expect(() => parseConfig(["--port", "x", "--log-level", "y"], {})).toThrow(/--port "x".*\n.*--log-level "y"/);
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { TokenFileError, type ApiToken } from "@waggle/front/token-file";
 import { logFormats, logLevels } from "@waggle/telemetry";
+import { usageProblem } from "@waggle/terminal";
 import { Command, CommanderError } from "commander";
 import { z } from "zod";
 import { readTokens, tokenVariable } from "./tokens.ts";
@@ -13,11 +14,11 @@ const separator = ",";
 const integer = (min: number, max: number): z.ZodType<number, string> =>
   z
     .string()
-    .regex(/^\d{1,9}$/)
+    .regex(/^\d{1,9}$/, `it must be a whole number from ${min} to ${max}`)
     .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be an integer from ${min} to ${max}`);
+    .refine((value) => value >= min && value <= max, `it must be a whole number from ${min} to ${max}`);
 
-const path = z.string().regex(/^.{1,4096}$/, "must be a path of 1 to 4096 characters");
+const path = z.string().regex(/^.{1,4096}$/, "it must be a path of 1 to 4096 characters");
 const hostName = /^(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9._-]{0,252}))$/;
 const isHost = (text: string): boolean => isIP(text) > 0 || hostName.test(text.toLowerCase());
 const isOrigin = (text: string): boolean =>
@@ -26,25 +27,25 @@ const listOf = (isItem: (text: string) => boolean, what: string): z.ZodType<read
   z
     .string()
     .transform((text) => text.split(separator).map((item) => item.trim().toLowerCase()))
-    .refine((items) => items.every(isItem), `must be ${what}`);
+    .refine((items) => items.every(isItem), `it must be ${what}`);
 
 const ConfigSchema = z.object({
   port: integer(0, 65_535),
-  host: z.string().refine(isHost, "must be a host name or an IP address, without a port"),
+  host: z.string().refine(isHost, "it must be a host name or an IP address, without a port"),
   apiTokenFile: path.optional(),
   allowedHosts: listOf((text) => hostName.test(text), "host names without ports").optional(),
   allowedOrigins: listOf(isOrigin, "origins, such as https://hive.example.org").optional(),
-  faults: z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
-  logLevel: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`),
-  logFormat: z.enum(logFormats, `must be one of ${logFormats.join(", ")}`),
+  faults: z.enum(["true", "false"], "it must be true or false").transform((text) => text === "true"),
+  logLevel: z.enum(logLevels, `it must be one of ${logLevels.join(", ")}`),
+  logFormat: z.enum(logFormats, `it must be one of ${logFormats.join(", ")}`),
   heartbeatsKept: integer(1, 100_000),
   endpointsFile: path.optional(),
   natsUrl: z
     .string()
-    .regex(/^.{1,2048}$/, "must be a URL of 1 to 2048 characters")
+    .regex(/^.{1,2048}$/, "it must be a URL of 1 to 2048 characters")
     .optional(),
   natsCreds: path.optional(),
-  natsInsecure: z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
+  natsInsecure: z.enum(["true", "false"], "it must be true or false").transform((text) => text === "true"),
 });
 type FlagValues = z.infer<typeof ConfigSchema>;
 
@@ -134,8 +135,7 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Pa
     program.parse([...argv], { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return { kind: "printed" };
-    const reason = error instanceof CommanderError ? error.message.replace(/^error: /, "") : String(error);
-    throw new ConfigError(`Cannot start: ${reason}`, { cause: error });
+    throw new ConfigError(usageProblem(error instanceof Error ? error.message : String(error)), { cause: error });
   }
   const options = program.opts<Record<string, string | true>>();
   const given = Object.fromEntries(
@@ -151,8 +151,8 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Pa
   if (result.success) return { kind: "run", config: withTokens(result.data, env[tokenVariable] || undefined) };
   const problems = result.error.issues.map((issue) => {
     const key = issue.path[0] as keyof FlagValues;
-    const source = given[key] === undefined ? ` (from ${variableOf(flags[key])})` : "";
-    return `Cannot use ${flags[key].flag} ${values[key]}${source}: ${issue.message}`;
+    const source = given[key] === undefined ? ` (from the variable ${variableOf(flags[key])})` : "";
+    return `Cannot use ${flags[key].flag} ${JSON.stringify(values[key] ?? "")}${source}: ${issue.message}.`;
   });
   throw new ConfigError(problems.join("\n"));
 }

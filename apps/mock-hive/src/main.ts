@@ -1,9 +1,19 @@
 // Owns the process: its configuration, its one line on stdout, its signals and its exit code.
+import { hostname } from "node:os";
+import { systemClock } from "@waggle/async";
 import { createTokenTable, type TokenTable } from "@waggle/front/tokens";
 import { exitCodes, WaggleError, type StdoutLine } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
+import {
+  complaint,
+  createDaemonScreen,
+  createOutput,
+  sentence,
+  type Banner,
+  type DaemonScreen,
+} from "@waggle/terminal";
 import { ConfigError, parseConfig, type HiveConfig, type ParsedConfig } from "./config.ts";
-import { PortTakenError, startHive, type Hive } from "./server.ts";
+import { ListenError, startHive, type Hive } from "./server.ts";
 import { reloadTokens } from "./tokens.ts";
 
 // Whoever read the listening line may have closed the pipe since; that is no reason to stop.
@@ -17,13 +27,17 @@ function readConfig(): ParsedConfig {
     return parseConfig(process.argv.slice(2), process.env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`waggle-hive: ${error.message}\n`);
-    process.exit(exitCodes.badConfiguration);
+    const lines = error.message.split("\n");
+    const more = `${sentence(lines.pop() ?? "")} (waggle-hive --help says more.)`;
+    fail([...lines, more], exitCodes.badConfiguration);
   }
 }
 
 async function run(config: HiveConfig): Promise<void> {
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, name: "waggle-hive" });
+  const screen = openScreen();
+  const { logLevel, logFormat } = config;
+  const quiet = screen !== undefined && process.stderr.isTTY && !asksForLog();
+  const log = createLogger({ level: logLevel, format: logFormat, name: "waggle-hive", quiet });
   process.on("uncaughtException", (error) => {
     log.error({ err: error }, "The hive stops: an error that nobody handled");
     process.exit(exitCodes.internal);
@@ -31,9 +45,10 @@ async function run(config: HiveConfig): Promise<void> {
   let table = config.apiTokens.length === 0 ? undefined : createTokenTable(config.apiTokens);
   const hive = await start(config, log, () => table);
   process.on("SIGHUP", () => (table = reloadTokens(config, log) ?? table));
-  leaveOnRequest(hive, log);
+  leaveOnRequest(hive, log, () => screen?.leaving({ running: 0, limitMs: 0 }));
   const line: StdoutLine = { type: "listening", url: hive.url, pid: process.pid };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  if (screen === undefined) process.stdout.write(`${JSON.stringify(line)}\n`);
+  else screen.opened(bannerOf(hive.url, config));
   log.info({ url: hive.url }, "listening");
 }
 
@@ -41,28 +56,51 @@ async function start(config: HiveConfig, log: Logger, tokens: () => TokenTable |
   try {
     return await startHive({ ...config, tokens, log });
   } catch (error) {
-    if (error instanceof PortTakenError) {
-      log.error(error.message);
-      process.exit(exitCodes.unavailable);
-    }
-    if (error instanceof WaggleError) {
-      log.error(error.message);
-      process.exit(exitCodes.badConfiguration);
-    }
-    log.error(
-      `Cannot listen on ${config.host}:${config.port}: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    process.exit(exitCodes.badConfiguration);
+    if (error instanceof ListenError) fail([error.message], exitCodes.unavailable);
+    if (error instanceof WaggleError) fail([error.message], exitCodes.badConfiguration);
+    log.fatal({ err: error }, "Cannot start waggle-hive.");
+    process.exit(exitCodes.internal);
   }
 }
 
+function fail(lines: readonly string[], code: number): never {
+  for (const line of lines) process.stderr.write(complaint("waggle-hive", line));
+  process.exit(code);
+}
+
+/** Where a person watches; a program reads the JSON line. https://no-color.org for the colours. */
+function openScreen(): DaemonScreen | undefined {
+  if (!process.stdout.isTTY) return undefined;
+  const colors = (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb";
+  return createDaemonScreen({ out: createOutput(process.stdout, colors), clock: systemClock });
+}
+
+function asksForLog(): boolean {
+  const flag = process.argv.some((word) => /^--log-level(?:=|$)/.test(word));
+  return flag || (process.env["WAGGLE_HIVE_LOG_LEVEL"] ?? "") !== "";
+}
+
+function bannerOf(url: string, { apiTokens, natsUrl }: HiveConfig): Banner {
+  const open = url.replace(/\/\/(?:0\.0\.0\.0|\[::\])/, `//${hostname()}`);
+  return {
+    title: "Waggle hive",
+    rows: [
+      ["Open", open],
+      ["Mode", apiTokens.length === 0 ? "this machine only, no token" : "network mode: a token is needed"],
+      ...(natsUrl === undefined ? [] : [["Fleet", natsUrl.replace(/\/\/[^@/]*@/g, "//")] as const]),
+    ],
+    more: [["Workers", `${apiTokens.length === 0 ? "" : "WAGGLE_HIVE_TOKEN=<token> "}waggle serve --hive-url ${open}`]],
+  };
+}
+
 /** Signals, and the end of a parent that started this process with an IPC channel. The end of stdin means nothing. */
-function leaveOnRequest(hive: Hive, log: Logger): void {
+function leaveOnRequest(hive: Hive, log: Logger, tell: () => void): void {
   let leaving = false;
   const leave = (reason: string): void => {
     if (leaving) return;
     leaving = true;
     log.info({ reason }, "stopping");
+    tell();
     void hive.close().then(() => process.exit(exitCodes.ok));
   };
   process.on("SIGTERM", leave);

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { systemClock } from "@waggle/async";
 import type { TokenTable } from "@waggle/front/tokens";
-import { findPortHolder } from "@waggle/ports";
+import { findPortHolder, listenReason } from "@waggle/ports";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createHiveApp, errorResponse } from "./app.ts";
@@ -21,8 +21,12 @@ const connectionsLimit = 2_000;
 /** How long answers may take to finish once the hive closes. */
 const closeGraceMs = 250;
 
-/** The port is taken; the message names the process that holds it, where that can be found. */
-export class PortTakenError extends Error {
+/** The port cannot be opened; the message says why, and names the process that holds it, where that can be found. */
+export class ListenError extends Error {
+  override readonly name: string = "ListenError";
+}
+
+export class PortTakenError extends ListenError {
   override readonly name = "PortTakenError";
 }
 
@@ -52,7 +56,7 @@ export interface Hive {
   close(): Promise<void>;
 }
 
-/** @throws PortTakenError; WaggleError for a NATS server that must not be talked to; the system's own error when the address cannot be used */
+/** @throws PortTakenError; WaggleError for a NATS server that must not be talked to; ListenError when the address cannot be used */
 export async function startHive(options: HiveOptions): Promise<Hive> {
   const { log, heartbeatsKept } = options;
   const clock = systemClock;
@@ -114,10 +118,12 @@ async function listen(server: Server, { host, port }: HiveOptions): Promise<void
   try {
     await once(server, "listening");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
+      throw new ListenError(`Cannot listen on ${host}:${port}: ${listenReason(error)}.`, { cause: error });
+    }
     const holder = await findPortHolder(port);
     const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
-    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}`, { cause: error });
+    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`, { cause: error });
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { parseToken, parseTokenFile, TokenFileError, type ApiToken } from "@waggle/front/token-file";
 import { createTokenTable, type TokenTable } from "@waggle/front/tokens";
 import type { Logger } from "@waggle/telemetry";
+import { reasonOf } from "@waggle/terminal";
 
 /** The same one in which a worker keeps the token that it shows to its hive. */
 export const tokenVariable = "WAGGLE_HIVE_TOKEN";
@@ -56,7 +57,6 @@ function fileTokens(path: string): readonly ApiToken[] {
   try {
     return parseTokenFile(readFileSync(path, "utf8"));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TokenFileError(`Cannot use --api-token-file ${path}: ${reason}.`);
+    throw new TokenFileError(`Cannot use --api-token-file ${path}: ${reasonOf(error)}.`);
   }
 }

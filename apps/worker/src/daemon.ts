@@ -125,7 +125,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const host = main?.current.host;
     // None was loaded: its models wait for who wants them.
     if (host?.info === undefined) screen?.waiting();
-    else screen?.ready(host.name, host.info, host.loadMs);
+    else screen?.ready(host.name, host.info, host.loads.lastMs);
     const pid = host?.engine?.pid;
     print({
       type: "ready",
@@ -134,7 +134,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ...(pid === undefined ? {} : { engine_pid: pid }),
       model: main?.name ?? "",
       backend: config.backend,
-      load_ms: host?.loadMs ?? 0,
+      load_ms: host?.loads.lastMs ?? 0,
     });
   });
 

@@ -25,8 +25,7 @@ describe("the banner", () => {
   });
 
   it("has lines to paste, with Ollama's own port where it listens there", () => {
-    const pasted = (more: typeof facts.ollamaUrl | string): unknown =>
-      bannerOf({ ...facts, ollamaUrl: more as undefined }, local).more;
+    const pasted = (ollamaUrl: string | undefined): unknown => bannerOf({ ...facts, ollamaUrl }, local).more;
     expect(pasted(undefined)).toEqual([
       ["OpenAI", "OPENAI_BASE_URL=http://127.0.0.1:7711/v1 OPENAI_API_KEY=none"],
       ["Anthropic", "ANTHROPIC_BASE_URL=http://127.0.0.1:7711 ANTHROPIC_AUTH_TOKEN=none"],

@@ -1,1 +1,2 @@
+export * from "./lib/listen-reason.ts";
 export * from "./lib/ports.ts";

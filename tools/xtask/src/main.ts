@@ -1,59 +1,37 @@
-// Owns the command line of xtask: which commands there are, and how a failure of theirs is told. What they do is theirs.
-import { messageOf } from "@waggle/harness";
-import { Command } from "commander";
-import { addCallsCheck } from "./commands/calls-check.ts";
-import { addChatPicture } from "./commands/chat-picture.ts";
-import { addCheck } from "./commands/check.ts";
-import { addClientsCheck } from "./commands/clients-check.ts";
-import { addDocs } from "./commands/docs.ts";
-import { addDocsCheck } from "./commands/docs-check.ts";
-import { addEngineBuild } from "./commands/engine-build.ts";
-import { addFitCheck } from "./commands/fit-check.ts";
-import { addDev, addFleet } from "./commands/fleet.ts";
-import { addFleetBench } from "./commands/fleet-bench.ts";
-import { addFormatsCheck } from "./commands/formats-check.ts";
-import { addLlamaServerCompare } from "./commands/llama-server-compare.ts";
-import { addModelsScript } from "./commands/models-script.ts";
-import { addModelsSoak } from "./commands/models-soak.ts";
-import { addModelsSynth } from "./commands/models-synth.ts";
-import { addPack } from "./commands/pack.ts";
-import { addPorts } from "./commands/ports.ts";
-import { addSchemasBench } from "./commands/schemas-bench.ts";
-import { addWorkerBench } from "./commands/worker-bench.ts";
-import { addWorkerChaos } from "./commands/worker-chaos.ts";
-import { addWorkerHostile } from "./commands/worker-hostile.ts";
-import { addWorkerTest } from "./commands/worker-test.ts";
+// Owns the command line of xtask: how what was typed becomes a command, and how a failure is told. What the commands do is theirs.
+import { Command, CommanderError } from "commander";
+import { loadAll, loadOne } from "./command-loaders.ts";
+import { OptionError } from "./lib/options.ts";
 
-const program = new Command("xtask").description("Runs, tests and checks this repository.").showHelpAfterError();
-const commands = [
-  ...[addWorkerTest, addWorkerChaos, addWorkerHostile, addWorkerBench, addDev, addFleet, addPorts],
-  ...[
-    addModelsSynth,
-    addModelsScript,
-    addModelsSoak,
-    addCallsCheck,
-    addClientsCheck,
-    addFormatsCheck,
-    addLlamaServerCompare,
-    addEngineBuild,
-    addSchemasBench,
-    addFitCheck,
-    addFleetBench,
-    addChatPicture,
-    addPack,
-    addCheck,
-    addDocs,
-    addDocsCheck,
-  ],
-];
-for (const add of commands) add(program);
+/** After sysexits.h, as all programs have it: a wrong command line is EX_USAGE. */
+const failedCode = 1;
+const usageCode = 64;
 
 // Whoever read our output has gone (`xtask … | head`); so do we, and the children with us.
-process.stdout.on("error", () => process.exit(1));
+process.stdout.on("error", () => process.exit(failedCode));
+
+const [name = ""] = process.argv.slice(2);
+const program = new Command("xtask")
+  .description("Runs, tests and checks this repository.")
+  .exitOverride()
+  .configureOutput({ writeErr: () => {} });
+for (const add of (await loadOne(name)) ?? (await loadAll())) add(program);
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(process.argv.length > 2 ? process.argv : [...process.argv, "--help"]);
 } catch (error) {
-  process.stderr.write(`xtask: ${messageOf(error)}\n`);
-  process.exitCode = 1;
+  if (error instanceof CommanderError && error.exitCode === 0) process.exit(0);
+  fail(error);
+}
+
+function fail(error: unknown): void {
+  const usage = error instanceof CommanderError || error instanceof OptionError;
+  const message = (error instanceof Error ? error.message : String(error))
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ");
+  const sentence = message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?…][)"]?$/.test(message) ? "" : ".");
+  const known = program.commands.some((command) => command.name() === name);
+  const help = known ? `xtask ${name} --help says more` : "xtask --help lists the commands";
+  process.stderr.write(`xtask: ${sentence}${usage ? ` (${help}.)` : ""}\n`);
+  process.exitCode = usage ? usageCode : failedCode;
 }

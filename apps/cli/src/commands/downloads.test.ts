@@ -128,7 +128,7 @@ describe("waggle show of a file", () => {
 
   it("says what is wrong with it", async () => {
     expect(await waggle(["show", "./no-such.gguf"])).toMatchObject({
-      code: 69,
+      code: 66,
       err: "waggle: Cannot read model ./no-such.gguf: no such file.\n",
     });
   });

@@ -55,7 +55,7 @@ describe("waggle fit", () => {
       err: expect.stringMatching(/^waggle: Cannot use --slots "many": /) as string,
     });
     expect(await runCommand(["fit", "./no-such.gguf"])).toMatchObject({
-      code: 69,
+      code: 66,
       err: "waggle: Cannot read model ./no-such.gguf: no such file.\n",
     });
     expect(await runCommand(["fit"], { config: { modelsFolder: folder } })).toMatchObject({

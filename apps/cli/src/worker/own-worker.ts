@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { createWorkerClient, type WorkerClient } from "@waggle/client";
 import { withTimeout } from "@waggle/async";
-import { StdoutLineSchema, type StdoutLine } from "@waggle/protocol";
+import { StdoutLineSchema, exitCodes as codes, type StdoutLine } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
 import { ownEnvironment } from "../local/worker-settings.ts";
@@ -67,8 +67,9 @@ export async function startOwnWorker(
   try {
     const failed = gone.then((code) => {
       // Its own words, and its own code: the mistake is the same whoever makes it.
-      const why = log.lastError() ?? "Cannot start a worker: it left and did not say why.";
-      throw new CliError(why, code === null || code === 0 ? exitCodes.failed : code);
+      const why = log.lastError();
+      if (why !== undefined && code !== null && isTold(code)) throw new CliError(why, code);
+      throw new CliError(`Cannot start a worker: ${why ?? "it left and did not say why"}`);
     });
     failed.catch(() => {});
     const listening = firstLine(child, "listening");
@@ -82,6 +83,12 @@ export async function startOwnWorker(
     await close();
     throw error;
   }
+}
+
+/** With these a worker leaves for a reason that it has told: the mistake, the model, or the port. */
+function isTold(code: number): boolean {
+  const { badConfiguration, fileUnusable, unavailable, modelCannotBeLoaded } = codes;
+  return [badConfiguration, fileUnusable, unavailable, modelCannotBeLoaded].some((told) => told === code);
 }
 
 async function firstLine<T extends StdoutLine["type"]>(

@@ -53,7 +53,7 @@ export function createFleetPort({ id, version, models, served, report, moved }: 
       isDefault: models.isDefault(entry),
       ready: isReady(entry),
       slots: slotsOf(entry),
-      revision: entry.current.host.loads,
+      revision: entry.current.host.loads.count,
       ...fileOf(entry),
     };
   }
@@ -78,7 +78,7 @@ export function createFleetPort({ id, version, models, served, report, moved }: 
     const { info, loads } = entry.current.host;
     return {
       ...fileOf(entry),
-      revision: loads,
+      revision: loads.count,
       info: report.infoOf(entry),
       status: served.statusOf(entry),
       engine:

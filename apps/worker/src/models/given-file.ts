@@ -6,7 +6,7 @@ import { nameOf, shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 
 /** Of this machine, and not something to download. */
-export function isLocalFile(reference: string): boolean {
+function isLocalFile(reference: string): boolean {
   return !/^(?:hf|ollama|https?):/i.test(reference);
 }
 

@@ -99,7 +99,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
     default: isDefault,
     queued: host.dispatcher.waiting,
     keep_alive_s: entry.pinned || entry.keepAliveMs === Infinity ? null : entry.keepAliveMs / 1_000,
-    loads: host.loads,
+    loads: host.loads.count,
     sha256: host.fingerprints().modelSha256 ?? null,
   };
 }

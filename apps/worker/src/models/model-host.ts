@@ -46,10 +46,8 @@ export interface ModelHost {
   fingerprints(): Fingerprints;
   /** Model tokens generated so far. */
   readonly tokens: number;
-  /** Engines that have loaded it. */
-  readonly loads: number;
-  /** How long the last one took for it; 0 before there was one. */
-  readonly loadMs: number;
+  /** Engines that have loaded it, and how long the last one took. */
+  readonly loads: { readonly count: number; readonly lastMs: number };
   readonly starts: number;
   readonly deaths: number;
   /** Its engine computes with so many threads at most; undefined: with as many as it likes. */
@@ -88,8 +86,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   let info: BackendInfo | undefined;
   let leaving = false;
   const past = { starts: 0, deaths: 0 };
-  let loads = 0;
-  let loadMs = 0;
+  const loads = { count: 0, lastMs: 0 };
   let unloading: Promise<void> | undefined;
   /** As the engine was told last. */
   let threadLimit: number | undefined;
@@ -188,8 +185,8 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
 
   function onReady(found: BackendInfo, tookMs: number): void {
     info = found;
-    loads += 1;
-    loadMs = tookMs;
+    loads.count += 1;
+    loads.lastMs = tookMs;
     threadLimit = undefined;
     if (options.name === undefined) takeName(found.modelName);
     const facts = {
@@ -221,7 +218,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     loading.set({ type: "failed", message });
     if (goesBack) return;
     dispatcher.refuse(new WaggleError("unavailable", message, { retryAfterS }));
-    events.onGaveUp(loads === 0);
+    events.onGaveUp(loads.count === 0);
   }
 
   /** Nothing is loaded from now on. */
@@ -276,12 +273,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     get tokens() {
       return lifecycle.tokens;
     },
-    get loads() {
-      return loads;
-    },
-    get loadMs() {
-      return loadMs;
-    },
+    loads,
     get starts() {
       return past.starts + (engine?.starts ?? 0);
     },

@@ -143,7 +143,7 @@ function createServedModel(
     async query(question, signal) {
       const { host } = entry.current;
       // For the first load nobody is kept waiting.
-      if (host.loads === 0) throw notLoaded("Cannot ask the model");
+      if (host.loads.count === 0) throw notLoaded("Cannot ask the model");
       // One that has been here comes back for whoever asks, and stays for the answer.
       pool.want(host);
       try {

@@ -1,7 +1,7 @@
 // Owns the command line: which flags commander knows, and what --help says. It neither validates values nor knows
 // defaults' meaning.
 import { Command, CommanderError, Option } from "commander";
-import { sentence } from "@waggle/terminal";
+import { usageProblem } from "@waggle/terminal";
 import { exitCodes, exitMeanings } from "@waggle/protocol";
 import type { OptionRow, OptionRows } from "./option-row.ts";
 
@@ -93,15 +93,6 @@ function createOption(row: OptionRow): Option {
 function defaultNote(row: OptionRow): string {
   const text = row.defaultText ?? row.default;
   return text === undefined || text === "false" ? "" : ` (default: ${text})`;
-}
-
-/** Commander's words as a sentence of ours. */
-export function usageProblem(message: string): string {
-  const text = message
-    .replace(/^error: /, "")
-    .replaceAll("\n", " ")
-    .trim();
-  return sentence(text.charAt(0).toUpperCase() + text.slice(1));
 }
 
 /** A line for each code that the program leaves with. */

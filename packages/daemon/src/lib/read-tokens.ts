@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { TokenFileError, parseToken, parseTokenFile } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
+import { reasonOf } from "@waggle/terminal";
 
 export const tokenVariable = "WAGGLE_API_TOKEN";
 /** The name of the client that uses the variable's token. */
@@ -47,7 +48,6 @@ function readTokenFile(file: string, read: (path: string) => string): readonly A
   try {
     return parseTokenFile(read(file));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TokenFileError(`Cannot use --api-token-file ${file}: ${reason}.`);
+    throw new TokenFileError(`Cannot use --api-token-file ${file}: ${reasonOf(error)}.`);
   }
 }

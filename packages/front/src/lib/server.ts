@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { WaggleError } from "@waggle/protocol";
-import { findPortHolder } from "@waggle/ports";
+import { findPortHolder, listenReason } from "@waggle/ports";
 import type { App } from "./app.ts";
 
 export interface ServerLimits {
@@ -137,13 +137,6 @@ export async function listen(
  */
 const backlog = 4_096;
 
-const listenReasons: Readonly<Record<string, string>> = {
-  EACCES: "ports below 1024 need more rights than this user has",
-  EADDRNOTAVAIL: "this machine has no such address",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the name cannot be looked up",
-};
-
 async function bind(server: Server, host: string, port: number): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
@@ -154,9 +147,8 @@ async function bind(server: Server, host: string, port: number): Promise<void> {
       });
     });
   } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    if (code !== "EADDRINUSE") {
-      throw new ListenError(`Cannot listen on ${host}:${port}: ${listenReasons[code] ?? message}.`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
+      throw new ListenError(`Cannot listen on ${host}:${port}: ${listenReason(error)}.`, { cause: error });
     }
     const holder = await findPortHolder(port);
     const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;

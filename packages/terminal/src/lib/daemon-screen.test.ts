@@ -46,16 +46,16 @@ Ctrl-C stops it.
 `);
 });
 
-it("counts the seconds of what it does, and leaves no line and no timer behind", async () => {
+it("counts the seconds of what it does, and leaves no line and no timer behind", () => {
   const { screen, clock, said } = screenOn(true);
   screen.progress("Loading Bee", 0);
   expect(said()).toContain("Loading Bee …  0 %");
-  await clock.advance(2_000);
+  clock.advance(2_000);
   screen.progress("Loading Bee", 0.5);
   expect(said()).toContain("Loading Bee …  50 %  2 s");
   screen.ready("Bee is ready.");
   expect(said()).toBe("\r\u001b[2K● Bee is ready.\n");
-  await clock.advance(5_000);
+  clock.advance(5_000);
   expect(said()).toBe("");
 });
 

@@ -1,18 +1,23 @@
 // Owns what the options of the commands have in common: numbers within bounds, and choices by name.
 
-/** The number that an option was given. @throws Error that names the option */
+/** An option was given what it does not take: the same kind of mistake as an option that does not exist. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+}
+
+/** The number that an option was given. @throws OptionError that names the option */
 export function numberOf(flag: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= least && value <= most) return value;
-  throw new Error(`Cannot use ${flag} ${text}: it must be a number from ${least} to ${most}`);
+  throw new OptionError(`Cannot use ${flag} ${text}: it must be a number from ${least} to ${most}`);
 }
 
 export function integerOf(flag: string, text: string, least: number, most: number): number {
   if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-  throw new Error(`Cannot use ${flag} ${text}: it must be a whole number from ${least} to ${most}`);
+  throw new OptionError(`Cannot use ${flag} ${text}: it must be a whole number from ${least} to ${most}`);
 }
 
-/** Those that are named, in their own order; all where none is. @throws Error that says which there are */
+/** Those that are named, in their own order; all where none is. @throws OptionError that says which there are */
 export function namedOf<T extends { readonly name: string }>(
   failure: string,
   all: readonly T[],
@@ -20,7 +25,7 @@ export function namedOf<T extends { readonly name: string }>(
 ): readonly T[] {
   const unknown = names.find((name) => !all.some((one) => one.name === name));
   if (unknown !== undefined)
-    throw new Error(`${failure} ${unknown}: there are ${all.map(({ name }) => name).join(", ")}`);
+    throw new OptionError(`${failure} ${unknown}: there are ${all.map(({ name }) => name).join(", ")}`);
   return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
 }
 

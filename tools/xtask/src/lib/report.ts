@@ -4,6 +4,10 @@ import type { Spread } from "@waggle/harness";
 import type { WorkerTestResult } from "./worker-test-result.ts";
 
 export interface Report {
+  /** What is under way: on a terminal it is shown, with its seconds, until the next line comes. */
+  doing(what: string): void;
+  /** Nothing is under way any more. */
+  rest(): void;
   /** A step that has just succeeded. */
   step(name: string, detail: string): void;
   prompt(text: string): void;
@@ -27,13 +31,35 @@ export function createReport(out: Terminal): Report {
   let inAnswer = false;
   let atStart = false;
 
+  let shown: NodeJS.Timeout | undefined;
+
+  function rest(): void {
+    if (shown === undefined) return;
+    clearInterval(shown);
+    shown = undefined;
+    out.write("\r\u001B[2K");
+  }
+
   function line(text: string): void {
+    rest();
     if (inAnswer) out.write("\n");
     inAnswer = false;
     out.write(`${text}\n`);
   }
 
   return {
+    doing(what) {
+      if (out.isTTY !== true || inAnswer) return;
+      rest();
+      const since = performance.now();
+      const show = (): void => {
+        const seconds = Math.floor((performance.now() - since) / 1_000);
+        out.write(`\r\u001B[2K  ${paint("gray", `… ${what}${seconds > 0 ? `  ${seconds} s` : ""}`)}`);
+      };
+      show();
+      shown = setInterval(show, 1_000).unref();
+    },
+    rest,
     step(name, detail) {
       const tookMs = performance.now() - lastAt;
       lastAt = performance.now();

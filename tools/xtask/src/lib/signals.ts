@@ -1,6 +1,7 @@
 // Owns what happens when xtask is told to end: nothing it started outlives a command, and the exit code says which signal it was, except
 // where daemons leave by themselves and say how it went.
 import { constants } from "node:os";
+import { OptionError } from "./options.ts";
 import { createProcessGroups, messageOf, type ProcessGroups } from "@waggle/harness";
 
 export interface Ending {
@@ -61,6 +62,8 @@ export async function guarded(
   try {
     await run(groups, ending);
   } catch (error) {
+    // Whoever typed it reads the same as for an option that does not exist.
+    if (error instanceof OptionError) throw error;
     process.stderr.write(`${name}: ${messageOf(error)}\n`);
     process.exitCode = ending.exitCode ?? codeOf(error);
   } finally {

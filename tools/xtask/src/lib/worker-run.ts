@@ -76,6 +76,7 @@ export async function runWorkerTest(
   } finally {
     clearTimeout(deadline);
   }
+  report.rest();
   const left = await clear(stage);
 
   const told = stage.feed?.items ?? [];
@@ -111,6 +112,7 @@ async function play(stage: Stage): Promise<void> {
   report.step("Registered at the hive", workerId);
   const beat = await run.wait("the first heartbeat was due", feed.first("a heartbeat", isHeartbeat(workerId), limit));
   report.step("First heartbeat arrived", `seq ${beat.heartbeat.seq}, ${beat.heartbeat.state}`);
+  report.doing("Loading the model");
   const ready = await run.wait("the model was loading", worker.daemon.line("ready", options.timeoutMs));
   report.step("Model is ready", `${ready.model} (${ready.backend})`);
 
@@ -142,6 +144,7 @@ interface Listening {
 async function start(stage: Stage, name: DaemonName, command: Command, flags: readonly string[]): Promise<Listening> {
   const { run, report, options } = stage;
   run.signal.throwIfAborted();
+  report.doing(`Starting the ${name}`);
   const daemon = await startDaemon(stage.groups, {
     name,
     command,
@@ -157,6 +160,7 @@ async function start(stage: Stage, name: DaemonName, command: Command, flags: re
 
 async function stopDaemon({ run, report }: Stage, daemon: Daemon): Promise<void> {
   const { name } = daemon;
+  report.doing(`Stopping the ${name}`);
   const exit = await run.wait(`the ${name} was leaving`, daemon.stop(leaveLimitMs));
   if (exit === undefined) throw new Error(`The ${name} did not leave within ${leaveLimitMs / 1_000} s of SIGTERM`);
   if (exit.code !== 0) run.fail(`The ${name} ${wayOut(exit)} after SIGTERM, and 0 was due`);
