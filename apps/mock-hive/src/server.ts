@@ -23,11 +23,7 @@ const closeGraceMs = 250;
 
 /** The port cannot be opened; the message says why, and names the process that holds it, where that can be found. */
 export class ListenError extends Error {
-  override readonly name: string = "ListenError";
-}
-
-export class PortTakenError extends ListenError {
-  override readonly name = "PortTakenError";
+  override readonly name = "ListenError";
 }
 
 export interface HiveOptions {
@@ -56,7 +52,7 @@ export interface Hive {
   close(): Promise<void>;
 }
 
-/** @throws PortTakenError; WaggleError for a NATS server that must not be talked to; ListenError when the address cannot be used */
+/** @throws ListenError; WaggleError for a NATS server that must not be talked to */
 export async function startHive(options: HiveOptions): Promise<Hive> {
   const { log, heartbeatsKept } = options;
   const clock = systemClock;
@@ -123,7 +119,7 @@ async function listen(server: Server, { host, port }: HiveOptions): Promise<void
     }
     const holder = await findPortHolder(port);
     const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
-    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`, { cause: error });
+    throw new ListenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`, { cause: error });
   }
 }
 

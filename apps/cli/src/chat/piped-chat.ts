@@ -1,27 +1,49 @@
-// Owns a chat without a terminal: each message on stdin is asked in its turn, and the answers stand on stdout one after the other.
+// Owns a chat without a terminal: each message on stdin is asked in its turn, and the answers stand on stdout one after the other. What its
+// commands say goes to stderr, so that it is no answer.
 import { createInterface } from "node:readline";
-import { showAnswer } from "../answer/show-answer.ts";
+import { showAnswer, statsOf } from "../answer/show-answer.ts";
 import { CliError, InterruptedError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import { createStatusLine } from "@waggle/terminal";
 import type { Session } from "../worker/open-session.ts";
 import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";
+import { isSlashCommand, runSlashCommand, type SlashOutcome, type SlashWorld } from "./slash-commands.ts";
 
 /** @throws CliError at the first answer that fails */
 export async function chatThroughPipes(context: Context, session: Session, begin: Conversation): Promise<void> {
   const { out, signal } = context;
   const composer = createComposer();
   let conversation = begin;
+  let stats = "";
   const lines = createInterface({ input: context.stdin, crlfDelay: Infinity, signal });
   for await (const line of lines) {
     const message = composer.add(line);
     if (message === undefined || message.trim() === "") continue;
+    if (isSlashCommand(message.trim())) {
+      const outcome = obey(context, message.trim(), {
+        conversation,
+        modelName: session.modelName,
+        models: [session.modelName],
+        stats,
+      });
+      if (outcome.leave === true) break;
+      conversation = outcome.conversation ?? conversation;
+      continue;
+    }
     const events = session.client.inference(requestFor(conversation, message), { signal });
     const outcome = await showAnswer(events, { out, status: createStatusLine(out), forPerson: false, signal });
     if (outcome.error !== undefined) throw new CliError(outcome.error.message);
     if (outcome.stopped) break;
     conversation = withTurn(conversation, message, outcome);
+    stats = statsOf(outcome);
   }
   if (signal.aborted) throw new InterruptedError();
+}
+
+/** @throws CliError for a command that makes no sense: nobody is there to type it again */
+function obey({ err }: Context, message: string, world: SlashWorld): SlashOutcome {
+  const outcome = runSlashCommand(message, world);
+  if (outcome.say !== undefined) err.write(`${outcome.say}\n`);
+  return outcome;
 }

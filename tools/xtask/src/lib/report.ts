@@ -49,7 +49,7 @@ export function createReport(out: Terminal): Report {
 
   return {
     doing(what) {
-      if (out.isTTY !== true || inAnswer) return;
+      if (!out.isTTY || inAnswer) return;
       rest();
       const since = performance.now();
       const show = (): void => {

@@ -1,0 +1,219 @@
+// One kind of mistake looks the same in every program: one line on stderr that begins with the program's name, and one exit code. The table of
+// docs/operations.md says which.
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { daemonCommand, repositoryPath, withoutSettings } from "@waggle/harness";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { wagglePath } from "./support/terminal.ts";
+
+const programs = {
+  waggle: [process.execPath, wagglePath],
+  "waggle-worker": daemonCommand("worker"),
+  "waggle-gateway": daemonCommand("gateway"),
+  "waggle-hive": daemonCommand("hive"),
+  xtask: [process.execPath, "--conditions=waggle-source", "--import", "tsx", repositoryPath("tools/xtask/src/main.ts")],
+} as const;
+type ProgramName = keyof typeof programs;
+
+interface Mistake {
+  /** As the table has it. */
+  readonly kind: string;
+  readonly code: number;
+  /** What the line says, whoever says it. */
+  readonly says: RegExp;
+  readonly made: readonly (readonly [ProgramName, ...string[]])[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const fleet = ["--nats-url", "nats://127.0.0.1:9"] as const;
+/** Of no machine: it stands in documents. https://www.rfc-editor.org/rfc/rfc5737 */
+const nowhere = ["--host", "192.0.2.1", "--port", "7719"] as const;
+const tokens = { WAGGLE_API_TOKEN: "0123456789", WAGGLE_HIVE_TOKEN: "0123456789" };
+const page = repositoryPath("README.md");
+
+const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
+  {
+    kind: "an option that does not exist",
+    code: 64,
+    says: /Unknown option '--nonsense'/,
+    made: [
+      ["waggle", "ps", "--nonsense"],
+      ["waggle", "serve", "--nonsense"],
+      ["waggle-worker", "--nonsense"],
+      ["waggle-gateway", "--nonsense"],
+      ["waggle-hive", "--nonsense"],
+      ["xtask", "worker:test", "--nonsense"],
+    ],
+  },
+  {
+    kind: "a command that does not exist",
+    code: 64,
+    says: /Unknown command 'nonsense'/,
+    made: [
+      ["waggle", "nonsense"],
+      ["xtask", "nonsense"],
+    ],
+  },
+  {
+    kind: "a value that an option does not take",
+    code: 64,
+    says: /Cannot (use|set) \S+ (to )?"?hot"?: /,
+    made: [
+      ["waggle", "run", "--set", "temperature=hot", "hi"],
+      ["waggle", "serve", "--port", "hot"],
+      ["waggle-worker", "--port", "hot"],
+      ["waggle-gateway", ...fleet, "--port", "hot"],
+      ["waggle-hive", "--port", "hot"],
+      ["xtask", "worker:test", "--max-tokens", "hot"],
+    ],
+  },
+  {
+    kind: "an address that others reach, without a token",
+    code: 64,
+    says: /Cannot use --host 0\.0\.0\.0 without a token/,
+    made: [
+      ["waggle", "serve", "--host", "0.0.0.0"],
+      ["waggle-worker", "--host", "0.0.0.0"],
+      ["waggle-gateway", ...fleet, "--host", "0.0.0.0"],
+      ["waggle-hive", "--host", "0.0.0.0"],
+    ],
+  },
+  {
+    kind: "a file of settings or tokens that is missing",
+    code: 64,
+    says: /Cannot use --(config|api-token-file) \/no\/such/,
+    made: [
+      ["waggle", "serve", "--config", "/no/such"],
+      ["waggle-worker", "--config", "/no/such"],
+      ["waggle-worker", "--api-token-file", "/no/such"],
+      ["waggle-gateway", ...fleet, "--api-token-file", "/no/such"],
+      ["waggle-hive", "--api-token-file", "/no/such"],
+    ],
+  },
+  {
+    kind: "a model file that is missing",
+    code: 66,
+    says: /Cannot (load|read) model .*: no such file\./,
+    made: [
+      ["waggle", "serve", "/no/such.gguf"],
+      ["waggle", "run", "/no/such.gguf", "hi"],
+      ["waggle", "show", "/no/such.gguf"],
+      ["waggle", "fit", "/no/such.gguf"],
+      ["waggle-worker", "--model", "/no/such.gguf"],
+    ],
+  },
+  {
+    kind: "a file that is not a model",
+    code: 66,
+    says: /Cannot (load|read) model .*: not a GGUF file\./,
+    made: [
+      ["waggle", "serve", page],
+      ["waggle", "run", noModel, "hi"],
+      ["waggle", "show", noModel],
+      ["waggle", "fit", noModel],
+      ["waggle-worker", "--model", page],
+    ],
+  },
+  {
+    kind: "a port that is taken",
+    code: 69,
+    says: /Cannot listen on 127\.0\.0\.1:\d+: the port is held by process \d+/,
+    made: [
+      ["waggle", "serve", "--port", takenPort],
+      ["waggle-worker", "--port", takenPort],
+      ["waggle-gateway", ...fleet, "--port", takenPort],
+      ["waggle-hive", "--port", takenPort],
+    ],
+  },
+  {
+    kind: "an address that is not this machine's",
+    code: 69,
+    says: /Cannot listen on 192\.0\.2\.1:7719: this machine has no such address\./,
+    env: tokens,
+    made: [
+      ["waggle", "serve", ...nowhere],
+      ["waggle-worker", ...nowhere],
+      ["waggle-gateway", ...fleet, ...nowhere],
+      ["waggle-hive", ...nowhere],
+    ],
+  },
+  {
+    kind: "a worker that does not answer",
+    code: 69,
+    says: /No worker answers at|Is a worker running there\?/,
+    made: [
+      ["waggle", "ps"],
+      ["waggle", "load", "bee"],
+      ["waggle", "run", "--url", "http://127.0.0.1:1", "hi"],
+    ],
+  },
+  {
+    kind: "a model that nobody knows",
+    code: 1,
+    says: /There is no model bee/,
+    made: [
+      ["waggle", "show", "bee"],
+      ["waggle", "rm", "--yes", "bee"],
+    ],
+  },
+];
+
+let folder = "";
+const holder = createServer();
+let made: readonly Mistake[] = [];
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-mistakes-"));
+  const noModel = join(folder, "page.gguf");
+  writeFileSync(noModel, "<html>log in</html>");
+  holder.listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  made = mistakes(String((holder.address() as AddressInfo).port), noModel);
+});
+afterAll(() => {
+  holder.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it.each(mistakes("", "").map(({ kind }, index) => [kind, index] as const))(
+  "%s: one line, and one code",
+  async (_, index) => {
+    const { code, says, made: tries, env } = made[index] as Mistake;
+    // Ports that nobody listens on, and folders of nobody's: no worker of whoever runs this answers.
+    const own = { WAGGLE_PORT: "1", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, WAGGLE_BACKEND: "", ...env };
+    const results = await Promise.all(
+      tries.map(async ([name, ...argv]) => {
+        const [file = "", ...words] = programs[name];
+        const { exitCode, stderr } = await execa(file, [...words, ...argv], {
+          env: { ...withoutSettings(process.env), ...own },
+          extendEnv: false,
+          reject: false,
+          stdin: "ignore",
+        });
+        const shape = new RegExp(`^${name}: [^\\n]*[.?)]$`);
+        // A daemon may have begun to log what it cannot reach.
+        const told = stderr
+          .split("\n")
+          .filter((line) => !line.startsWith("{"))
+          .join("\n");
+        return { name, argv, code: exitCode, says: says.test(told) && shape.test(told) ? "as it should" : stderr };
+      }),
+    );
+    expect(results).toEqual(results.map((result) => ({ ...result, code, says: "as it should" })));
+  },
+);
+
+it("the table of docs/operations.md lists these mistakes, with their codes", () => {
+  const section = readFileSync(repositoryPath("docs/operations.md"), "utf8").split("\n### Mistakes\n")[1] ?? "";
+  const rows = [...(section.split("\n#")[0] ?? "").matchAll(/^\| (.*?) +\| (\d+) +\| (.*?) +\|$/gm)];
+  expect(rows.map(([, kind, code, names]) => ({ kind, code: Number(code), names }))).toEqual(
+    made.map(({ kind, code, made: tries }) => ({
+      kind,
+      code,
+      names: [...new Set(tries.map(([name]) => `\`${name}\``))].join(", "),
+    })),
+  );
+});
