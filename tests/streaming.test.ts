@@ -195,9 +195,9 @@ describe("before the model is there", () => {
 });
 
 describe("a model that cannot be loaded", () => {
-  it("is named with the reason, and the exit code is 75", async () => {
+  it("is named with the reason, and the exit code is 66", async () => {
     const missing = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", "/no/such.gguf"]);
-    expect(missing.code).toBe(75);
+    expect(missing.code).toBe(66);
     expect(missing.stderr).toContain("/no/such.gguf");
     expect(missing.stderr).toMatch(/no such file/i);
 
@@ -205,7 +205,7 @@ describe("a model that cannot be loaded", () => {
     const file = join(folder, "random.gguf");
     await writeFile(file, randomBytes(100_000));
     const broken = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", file]);
-    expect(broken.code).toBe(75);
+    expect(broken.code).toBe(66);
     expect(broken.stderr).toContain(file);
     expect(broken.stderr).toMatch(/not a GGUF file/i);
   });

@@ -74,7 +74,7 @@ describe("a model that cannot be loaded", () => {
   it("is a failure that names the missing file", async () => {
     const { exitCode, outcome } = await workerTest("--model", "/no/such.gguf");
     expect(outcome.failures).toHaveLength(1);
-    expect(outcome.failures[0]).toMatch(/exit code 75.*\/no\/such\.gguf: .+/);
+    expect(outcome.failures[0]).toMatch(/exit code 66.*\/no\/such\.gguf: .+/);
     expect(outcome).toMatchObject({ ok: false, ports_free: true, processes_left: 0 });
     expect(outcome.duration_ms).toBeLessThan(20_000);
     expect(exitCode).toBe(1);
@@ -84,7 +84,7 @@ describe("a model that cannot be loaded", () => {
     const file = join(folder, "random.gguf");
     writeFileSync(file, randomBytes(100_000));
     const { stdout, exitCode } = await xtask("--model", file);
-    expect(stdout).toMatch(/✗ The worker left with exit code 75.*random\.gguf: .+/);
+    expect(stdout).toMatch(/✗ The worker left with exit code 66.*random\.gguf: .+/);
     expect(stdout).toContain("The worker's log:");
     expect(exitCode).toBe(1);
   });
