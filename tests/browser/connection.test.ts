@@ -43,6 +43,7 @@ it("picks the stream up again after a reload in mid-stream, with no word lost or
   const resumed = page.waitForRequest((request) => request.url().endsWith("/stream"));
   await page.reload();
   expect(new URL((await resumed).url()).pathname).toBe(streamPath);
+  await page.locator(".bubble").waitFor();
   expect(await page.locator(".bubble").count()).toBe(1);
   await chat.phase("done");
   expect(await chat.text()).toBe((await replayed(worker.url, streamPath)).trim());
