@@ -12,12 +12,24 @@ export function StatusLink({ worker }: { readonly worker: HiveWorker }): VNode |
 
 function Link(props: { readonly worker: HiveWorker; readonly label: string; readonly path: string }): VNode | null {
   const { worker_id: id, url, liveness } = props.worker;
-  // A worker names its own address, and only a web address becomes a link. Behind one that is offline there is nothing.
-  if (liveness === "gone" || !/^https?:\/\//i.test(url)) return null;
+  // Behind a worker that is offline there is nothing.
+  if (liveness === "gone" || !isReachable(url, location.hostname)) return null;
   const href = props.path === "" ? url : new URL(props.path, url).href;
   return (
     <a class="button tiny" href={href} target="_blank" rel="noopener noreferrer" aria-label={`${props.label} of ${id}`}>
       {props.label}
     </a>
   );
+}
+
+/**
+ * A worker names its own address: only a web address becomes a link, and one of its machine's own only where the page comes from such an
+ * address too. Elsewhere it would lead to the visitor's machine.
+ */
+export function isReachable(url: string, pageHost: string): boolean {
+  return /^https?:\/\//i.test(url) && (!isLoopback(new URL(url).hostname) || isLoopback(pageHost));
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
