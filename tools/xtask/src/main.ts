@@ -15,7 +15,12 @@ const program = new Command("xtask")
   .description("Runs, tests and checks this repository.")
   .exitOverride()
   .configureOutput({ writeErr: () => {} });
-for (const add of (await loadOne(name)) ?? (await loadAll())) add(program);
+// From source that takes seconds on a slow machine, and nobody should wonder.
+const watched = process.stderr.isTTY;
+if (watched) process.stderr.write(`  … Loading xtask ${name}`);
+const adds = (await loadOne(name)) ?? (await loadAll());
+if (watched) process.stderr.write("\r\u001B[2K");
+for (const add of adds) add(program);
 
 try {
   await program.parseAsync(process.argv.length > 2 ? process.argv : [...process.argv, "--help"]);
