@@ -7,10 +7,11 @@ import { fileURLToPath } from "node:url";
 import { createProcessGroups, startGateway, startNats, startWorker } from "@waggle/harness";
 import { shapeNamed, writeRandomModel } from "@waggle/synth";
 import type { Page } from "playwright-core";
-import { killDaemons, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
+import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
 import { launchBrowser, openTab, visit } from "./support/browser.ts";
 import { setup as buildPages } from "./support/build-pages.ts";
 import { chatPage } from "./support/chat-page.ts";
+import { says } from "./support/says.ts";
 
 const folder = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const storyTeller = fileURLToPath(new URL("../../models/waggle-tiny-stories.gguf", import.meta.url));
@@ -88,8 +89,34 @@ async function photographChat(page: Page): Promise<void> {
   await chat.phase("done", 60_000);
   await chat.send(prompts[0] ?? "");
   await chat.phase("done", 60_000);
+  await page.getByRole("button", { name: "Regenerate" }).click();
+  await page.getByText("2 of 2").waitFor();
+  await chat.phase("done", 60_000);
   await page.mouse.move(0, 0);
   await photograph(page, "chat", false);
+}
+
+/** What a larger model writes: the fake backend says it, for no model that does is small enough to lie here. */
+const essay = [
+  "The waggle dance tells **where** the flowers are: its angle is the direction, its length the distance.",
+  '```python\ndef distance(waggles: int, metres: float = 75.0) -> float:\n    """How far the flowers are."""\n    return waggles * metres  # about a second each\n```',
+  "| bee | waggles | distance |\n|:--|:-:|--:|\n| Ada | 4 | 300 m |\n| Bea | 12 | 900 m |",
+  "$$\n\\alpha = \\arctan \\frac{y_{flower} - y_{hive}}{x_{flower} - x_{hive}}\n$$",
+].join("\n\n");
+
+async function photographFormats(page: Page): Promise<void> {
+  const chat = chatPage(page);
+  await says(page, essay);
+  await chat.send("How do bees tell each other where the flowers are?");
+  await chat.phase("done", 60_000);
+  await page.locator("mfrac").waitFor();
+  await page.locator(".code-keyword").first().waitFor();
+  await page.mouse.move(0, 0);
+  await photograph(page, "chat-formats", false);
+  await page.setViewportSize(wide);
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByLabel("Temperature").waitFor();
+  await photograph(page, "chat-settings", false);
 }
 
 /** The hive's page over a fleet: two gateways, and three workers that take their jobs from it. */
@@ -127,6 +154,10 @@ try {
   const flags = ["--hive-url", hive.url, "--heartbeat-interval", "1s", "--threads", "1", "--worker-id"];
   const first = await spawnModelWorker([...flags, "bee-1", ...severalModels(scratch)]);
   await photographChat((await visit(browser, first.url, { viewport: wide })).page);
+  await photographFormats((await visit(browser, (await spawnFakeWorker([])).url, { viewport: wide })).page);
+  const reference = await visit(browser, `${first.url}/reference`, { viewport: wide });
+  await reference.page.getByRole("heading", { name: "Native routes" }).waitFor();
+  await photograph(reference.page, "reference", false);
   await loadModel(first.url, "mini-embed");
   const second = await spawnModelWorker([...flags, "bee-2"]);
   const third = await spawnModelWorker([...flags, "bee-3"]);
