@@ -89,7 +89,7 @@ async function photographChat(page: Page): Promise<void> {
   await chat.phase("done", 60_000);
   await chat.send(prompts[0] ?? "");
   await chat.phase("done", 60_000);
-  await page.getByRole("button", { name: "Regenerate" }).click();
+  await page.getByRole("button", { name: "Regenerate" }).last().click();
   await page.getByText("2 of 2").waitFor();
   await chat.phase("done", 60_000);
   await page.mouse.move(0, 0);
