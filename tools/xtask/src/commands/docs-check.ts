@@ -1,9 +1,10 @@
 // Owns the command docs:check: which pages are followed, on what machine, what it prints, and its exit code.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { killGroup, repositoryPath } from "@waggle/harness";
+import { repositoryPath } from "@waggle/harness";
 import type { Command as Program } from "commander";
 import { namedOf } from "../lib/options.ts";
+import { killFamilies } from "../lib/pages/kill-families.ts";
 import { createNewcomer, type Newcomer } from "../lib/pages/newcomer.ts";
 import { runPage, type Outcome, type StepResult } from "../lib/pages/run-page.ts";
 import { guarded } from "../lib/signals.ts";
@@ -53,12 +54,16 @@ function docsCheck(flags: Flags): Promise<void> {
     async (_groups, { signal }) => {
       const chosen = namedOf("Cannot check page", pages(), flags.only);
       const leaders: number[] = [];
-      const end = (): void => leaders.forEach(killGroup);
-      process.on("exit", end);
+      const end = (): void => killFamilies(leaders.splice(0));
       signal.addEventListener("abort", end);
       using newcomer = await createNewcomer({
         repository: repositoryPath("."),
         onLeader: (pid) => void leaders.push(pid),
+      });
+      // Whatever ends this process, a reader of its output that has gone for instance.
+      process.on("exit", () => {
+        end();
+        newcomer[Symbol.dispose]();
       });
       if (!chosen.includes(readme)) await install(newcomer, flags.tarball);
       const counts: Record<Outcome, number> = { passed: 0, failed: 0, "not run": 0 };

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/harness";
 import { describe, expect, it } from "vitest";
+import { descendantsOf } from "./kill-families.ts";
 import { missingLine } from "./expected.ts";
 import { readPage } from "./read-page.ts";
 
@@ -58,6 +59,12 @@ describe("missingLine", () => {
     expect(missingLine("two\none …", output)).toBe("one …");
     expect(missingLine("tw", output)).toBe("tw");
     expect([missingLine("one 27 s", output), missingLine("one 27 s", output, true)]).toEqual(["one 27 s", undefined]);
+  });
+});
+
+describe("descendantsOf", () => {
+  it("finds children of children in whatever order the table has them, and nobody else's", () => {
+    expect(descendantsOf([10], "  40   30\n   1    0\n  30   10\n  10    1\n  50    1\n")).toEqual([30, 40]);
   });
 });
 
