@@ -404,7 +404,7 @@ describe("a request without a prompt", () => {
     expect(await (await get("/api/ps")).json()).toEqual({ models: [] });
     const answer = await post("/api/generate", { prompt: "once", stream: false });
     expect(await answer.json()).toMatchObject({ done: true });
-    expect(worker.host.loads).toBe(2);
+    expect(worker.host.loads.count).toBe(2);
   });
 });
 
