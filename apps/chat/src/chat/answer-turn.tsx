@@ -12,7 +12,7 @@ import { percent } from "../parts/percent.ts";
 import { ProblemNotice } from "../parts/problem-notice.tsx";
 import type { Advice } from "../wire/advice.ts";
 import { ContinueButton, RecoveryButtons, RegenerateButton } from "./answer-actions.tsx";
-import { isLive, wantsResults } from "./answer.ts";
+import { isEmpty, isLive, wantsResults } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
 import type { Chat } from "./chat.ts";
@@ -68,6 +68,7 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
           onResults={isLast && wantsResults(answer) ? (results) => chat.giveResults(answer.id, results) : undefined}
         />
       )}
+      {answer.phase === "done" && isEmpty(answer) && <p class="muted">The model ended its answer without a word.</p>}
       {live && <Waiting answer={answer} choice={choice} />}
       {answer.problem !== undefined && (
         <ProblemNotice

@@ -17,7 +17,7 @@ import type { Chat } from "./chat.ts";
 import { Composer } from "./composer.tsx";
 import { ContextMeter } from "./context-meter.tsx";
 import { contextUse } from "./context-use.ts";
-import { liveAnswer, shownTurns } from "./conversation.ts";
+import { shownLiveAnswer, shownTurns } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 import type { Deletions } from "./deletions.ts";
 import { newDraftKey } from "./drafts.ts";
@@ -71,7 +71,7 @@ export function App({
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
-  const live = liveAnswer(current) !== undefined;
+  const live = shownLiveAnswer(current) !== undefined;
   const title = current.title;
   const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
   const use = contextUse(shownTurns(current), facts?.context_size);
@@ -96,7 +96,7 @@ export function App({
 
   function escape(): boolean {
     if (sidebarOpen.peek()) sidebarOpen.value = false;
-    else if (liveAnswer(conversations.current.peek()) !== undefined) chat.stop();
+    else if (shownLiveAnswer(conversations.current.peek()) !== undefined) chat.stop();
     else return false;
     return true;
   }
@@ -192,7 +192,7 @@ export function App({
             new: () => show(undefined),
             search,
             focus: () => document.getElementById("message")?.focus(),
-            copy: () => withLastAnswer(({ text }) => void copy(text)),
+            copy: () => withLastAnswer(({ text }) => text !== "" && void copy(text)),
             regenerate: () => withLastAnswer(({ id }) => chat.regenerate(id)),
             settings: actions.openSettings,
           }}
@@ -218,6 +218,7 @@ export function App({
       <Composer
         key={`composer-${current.id}`}
         live={live}
+        reading={reading}
         draft={drafts.get(draftKey)}
         onDraft={(draft) => drafts.set(draftKey, draft)}
         countTokens={countTokens}

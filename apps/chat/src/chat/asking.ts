@@ -20,7 +20,7 @@ export interface Asking {
    * Whether the answer has just been refused in its stream for its length, and less can be sent: a worker that was still loading, or slow to
    * look, tells it there.
    */
-  learnsLength(answer: Answer): boolean;
+  learnsLength(conversationId: string, answer: Answer): boolean;
 }
 
 export interface AskingOptions {
@@ -35,29 +35,41 @@ export interface AskingOptions {
 const cancelTries = 3;
 
 export function createAsking({ api, conversations, about, choice, onAsked }: AskingOptions): Asking {
-  /** By model; of a worker that has one, under no name. */
-  const charsPerToken = new Map<string | undefined, number>();
+  /** By conversation and model: texts in another language, or without tools, are counted differently. */
+  const charsPerToken = new Map<string, number>();
   const submitting = new Map<string, Promise<void>>();
+  /** By conversation, the last one that is on its way: of two jobs the worker would end the one that arrives first. */
+  const lastSubmits = new Map<string, Promise<void>>();
   /** How much text each job was sent with, until it ends. */
   const sentChars = new Map<string, number>();
 
-  function roomOf(model: string | undefined): Room {
+  function keyOf(conversationId: string, model: string | undefined): string {
+    return `${conversationId} ${model ?? ""}`;
+  }
+
+  function roomOf(conversationId: string, model: string | undefined): Room {
     const facts = model === undefined ? about.info.value : choice.find(model);
     return {
       contextTokens: facts?.context_size,
       chat: facts?.chat,
-      charsPerToken: charsPerToken.get(model) ?? assumedCharsPerToken,
+      charsPerToken: charsPerToken.get(keyOf(conversationId, model)) ?? assumedCharsPerToken,
     };
   }
 
-  async function submit(asked: Conversation, answer: Answer, coming: Answer | undefined): Promise<void> {
+  async function submit(
+    asked: Conversation,
+    answer: Answer,
+    coming: Answer | undefined,
+    before: Promise<void> | undefined,
+  ): Promise<void> {
+    await before;
     const model = await choice.toAsk(asked.settings.model);
     const named = model === undefined ? answer : { ...answer, model };
     const change = (how: (answer: Answer) => Answer): void =>
       conversations.change(asked.id, answer.id, (now) => (now.jobId === answer.jobId ? how(now) : now));
     if (model !== undefined) change((now) => ({ ...now, model }));
-    const outcome = await submitJob(api, asked, named, roomOf(model), (learnt) =>
-      charsPerToken.set(model, learnt.charsPerToken),
+    const outcome = await submitJob(api, asked, named, roomOf(asked.id, model), (learnt) =>
+      charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
     );
     submitting.delete(answer.id);
     if (outcome.kind === "accepted") {
@@ -78,7 +90,12 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
 
   return {
     ask(conversation, answer, coming) {
-      submitting.set(answer.id, submit(conversation, answer, coming));
+      const { id } = conversation;
+      const submitted = submit(conversation, answer, coming, lastSubmits.get(id)).finally(() => {
+        if (lastSubmits.get(id) === submitted) lastSubmits.delete(id);
+      });
+      submitting.set(answer.id, submitted);
+      lastSubmits.set(id, submitted);
     },
     isSubmitting: (answerId) => submitting.has(answerId),
     async cancel(answer) {
@@ -91,12 +108,13 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
         if (cancelled) return;
       }
     },
-    learnsLength(answer) {
+    learnsLength(conversationId, answer) {
       const chars = sentChars.get(answer.jobId) ?? 0;
       sentChars.delete(answer.jobId);
       const learnt = answer.problem === undefined ? undefined : roomIn(answer.problem, chars);
-      if (learnt === undefined || learnt.charsPerToken >= roomOf(answer.model).charsPerToken) return false;
-      charsPerToken.set(answer.model, learnt.charsPerToken);
+      if (learnt === undefined || learnt.charsPerToken >= roomOf(conversationId, answer.model).charsPerToken)
+        return false;
+      charsPerToken.set(keyOf(conversationId, answer.model), learnt.charsPerToken);
       return true;
     },
   };

@@ -37,9 +37,22 @@ function Step({ to, label, icon, onChoose }: StepProps): VNode {
       aria-label={label}
       title={label}
       disabled={to === undefined}
-      onClick={() => to !== undefined && onChoose(to)}
+      onClick={() => {
+        if (to === undefined) return;
+        onChoose(to);
+        focusStep(to, label);
+      }}
     >
       <Icon name={icon} />
     </button>
   );
+}
+
+/** The button that was pressed is gone with its turn: the one on the other turn has the focus now, and is in sight. */
+function focusStep(turnId: string, label: string): void {
+  requestAnimationFrame(() => {
+    const turn = document.querySelector(`[data-turn="${CSS.escape(turnId)}"]`);
+    const steps = [...(turn?.querySelectorAll<HTMLButtonElement>(".branches button:not(:disabled)") ?? [])];
+    (steps.find((step) => step.title === label) ?? steps[0])?.focus();
+  });
 }

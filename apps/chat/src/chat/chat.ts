@@ -16,7 +16,7 @@ import {
 import type { Answer } from "./answer.ts";
 import { createAsking } from "./asking.ts";
 import type { Attachment } from "./attachments/attachment.ts";
-import { findAnswer, liveAnswer, shownTurns, titleFor } from "./conversation.ts";
+import { findAnswer, liveAnswer, shownLiveAnswer, shownTurns, titleFor } from "./conversation.ts";
 import type { Turn, UserTurn } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 import { createFollower } from "./follower.ts";
@@ -46,6 +46,7 @@ export interface Chat {
   edit(answerId: string, text: string): void;
   /** Shows the branch that a turn is on. */
   choose(turnId: string): void;
+  /** Stops what comes on the branch that is shown. */
   stop(): void;
   show(id: string | undefined): void;
   /** Shows a conversation at one of its turns. */
@@ -96,7 +97,8 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
         );
         if (problem.code === "unreachable") about.refresh();
       }
-      if (asking.learnsLength(answer)) askFor(conversationId, continued(answer, newId("job"), Date.now()));
+      if (asking.learnsLength(conversationId, answer))
+        askFor(conversationId, continued(answer, newId("job"), Date.now()));
     },
   });
 
@@ -197,8 +199,9 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     },
     stop() {
       const conversation = conversations.current.peek();
+      if (shownLiveAnswer(conversation) === undefined) return;
       follower.leave(conversation.id);
-      const coming = liveAnswer(conversations.current.peek());
+      const coming = shownLiveAnswer(conversations.current.peek());
       if (coming === undefined) return;
       conversations.change(conversation.id, coming.id, stopped);
       void asking.cancel(coming).then(follower.attend);

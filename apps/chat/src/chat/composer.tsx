@@ -14,6 +14,8 @@ import type { Draft } from "./drafts.ts";
 
 export interface ComposerProps {
   readonly live: boolean;
+  /** What a message would follow is not known yet. */
+  readonly reading: boolean;
   /** What stood in the box when the conversation was shown last. */
   readonly draft: Draft;
   readonly onDraft: (draft: Draft) => void;
@@ -22,7 +24,7 @@ export interface ComposerProps {
   readonly onStop: () => void;
 }
 
-export function Composer({ live, draft, onDraft, countTokens, onSend, onStop }: ComposerProps): VNode {
+export function Composer({ live, reading, draft, onDraft, countTokens, onSend, onStop }: ComposerProps): VNode {
   const text = useSignal(draft.text);
   const keep = useRef(onDraft);
   keep.current = onDraft;
@@ -39,7 +41,7 @@ export function Composer({ live, draft, onDraft, countTokens, onSend, onStop }: 
     if (box.current !== null) growToFit(box.current);
   }, [text.value]);
   const empty = text.value.trim() === "" && pending.files.value.length === 0;
-  const unready = empty || pending.reading.value;
+  const unready = empty || pending.reading.value || reading;
 
   const attach = useCallback(
     (files: readonly File[]) => {

@@ -60,7 +60,8 @@ const titleChars = 60;
 /** What a conversation is called that begins with this message. */
 export function titleFor({ text, attachments }: Pick<UserTurn, "text" | "attachments">): string {
   const line = text.trim().replaceAll(/\s+/g, " ") || (attachments?.[0]?.name ?? "");
-  return line.length > titleChars ? `${line.slice(0, titleChars - 1)}…` : line;
+  // Not within a character that takes two of a string's units.
+  return line.length > titleChars ? `${line.slice(0, titleChars - 1).replace(/[\uD800-\uDBFF]$/, "")}…` : line;
 }
 
 const paths = new WeakMap<Conversation, readonly Turn[]>();
@@ -77,6 +78,11 @@ export function shownTurns(conversation: Conversation): readonly Turn[] {
 /** The answer that is still coming, if there is one: on whichever branch. */
 export function liveAnswer({ turns }: Pick<Conversation, "turns">): Answer | undefined {
   return turns.findLast((turn): turn is Answer => turn.role === "assistant" && isLive(turn));
+}
+
+/** The same, where it comes on the branch that is shown. */
+export function shownLiveAnswer(conversation: Conversation): Answer | undefined {
+  return shownTurns(conversation).findLast((turn): turn is Answer => turn.role === "assistant" && isLive(turn));
 }
 
 export function findAnswer({ turns }: Pick<Conversation, "turns">, answerId: string): Answer | undefined {

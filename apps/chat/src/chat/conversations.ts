@@ -69,6 +69,8 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
   const heads = computed(() => everyHead.value.filter(({ deletedAt }) => deletedAt === undefined));
   const turnsOf = signal<ReadonlyMap<string, readonly Turn[]>>(new Map());
   const fresh = signal<Conversation>(blank());
+  /** Somebody has chosen settings for the new conversation: it stays until its first turn. */
+  let freshIsSet = false;
   const shownId = signal(fresh.value.id);
   const shownHead = computed(() => heads.value.find(({ id }) => id === shownId.value));
   const turnsRead = computed(() => turnsOf.value.get(shownId.value));
@@ -174,8 +176,7 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
     saveNewSettings(settings) {
       newSettings.value = settings;
       otherTabs.tell({ kind: "settings", settings });
-      // Where that fails, the next change of a conversation fails too, and says so.
-      storage.saveSettings(settings).catch(() => undefined);
+      storage.saveSettings(settings).catch(saver.report);
     },
     get,
     all: () => [...turnsOf.value.keys()].flatMap((id) => get(id) ?? []),
@@ -186,17 +187,24 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
         void load(id);
         return;
       }
-      fresh.value = blank();
+      if (!freshIsSet) fresh.value = blank();
       shownId.value = fresh.value.id;
     },
     add(id, turns, patch) {
       if (id === fresh.value.id) {
         const { turns: _, ...head } = fresh.value;
-        if (turns.length === 0) return void (fresh.value = { ...patchHead(head, patch), turns: [] });
+        if (turns.length === 0) {
+          if (patch.settings !== undefined) freshIsSet = !isSame(patch.settings, newSettings.peek());
+          fresh.value = { ...patchHead(head, patch), turns: [] };
+          return;
+        }
         batch(() => {
+          // It is shown in the place of one that has been deleted, too.
+          if (current.peek().id === id) shownId.value = id;
           setTurns(id, turns);
           setHead(patchHead(head, patch));
           // The next new conversation is another one.
+          freshIsSet = false;
           fresh.value = blank();
         });
         saver.note(id, { isNew: true, turnIds: turns.map((turn) => turn.id) });
@@ -242,4 +250,8 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
     report: saver.report,
     flush: saver.flush,
   };
+}
+
+function isSame(some: Settings, others: Settings): boolean {
+  return JSON.stringify(some) === JSON.stringify(others);
 }

@@ -39,6 +39,8 @@ export function createDeletions(conversations: Conversations, onGone: (id: strin
       undoable.value = [head, ...undoable.value];
       const remove = (): void => {
         forget(id);
+        // A file that was imported meanwhile has brought it back.
+        if (conversations.everyHead().every((other) => other.id !== id || other.deletedAt === undefined)) return;
         onGone(id);
         // Where it cannot be removed now, it stays hidden, and the next start tries again.
         conversations.removeDeleted([id]).catch(() => undefined);

@@ -1,5 +1,7 @@
 // Owns what lies in the browser's simple storage (localStorage) and belongs into the database: conversations of older pages, and what a tab
 // could not write any more when it closed. It is removed once the database has it; what cannot be read stays.
+import { lastingStorage } from "../wire/browser-storage.ts";
+import type { SimpleStorage } from "../wire/browser-storage.ts";
 import type { Draft } from "./drafts.ts";
 import { newId } from "./ids.ts";
 import type { HeadPatch } from "./merge.ts";
@@ -20,7 +22,7 @@ export interface Unsaved {
 const thisTab = unsavedPrefix + newId("tab");
 
 /** Written at once, which a database cannot do when the tab closes; gone again when there is nothing to keep. */
-export function leaveBehind(unsaved: Unsaved, place: Storage = localStorage): void {
+export function leaveBehind(unsaved: Unsaved, place: SimpleStorage = lastingStorage): void {
   try {
     if (unsaved.changes.length === 0 && unsaved.drafts.length === 0) place.removeItem(thisTab);
     else
@@ -39,7 +41,7 @@ export function leaveBehind(unsaved: Unsaved, place: Storage = localStorage): vo
  */
 export async function carryOver(
   storage: ConversationStorage,
-  { removes, place = localStorage }: { readonly removes: boolean; readonly place?: Storage },
+  { removes, place = lastingStorage }: { readonly removes: boolean; readonly place?: SimpleStorage },
 ): Promise<void> {
   const keys = Array.from({ length: place.length }, (_, i) => place.key(i) ?? "");
   const old = keys.filter((key) => key.startsWith(oldPrefix)).flatMap((key) => readOld(key, place.getItem(key)));

@@ -30,9 +30,18 @@ const controls = createModelControls(api, models, choice.refresh);
 const chat = createChat({ api, conversations, about, choice });
 const deletions = createDeletions(conversations, chat.abandon);
 
+/** An address that somebody has cut off or mistyped names nothing. */
+function addressedId(hash: string): string {
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return "";
+  }
+}
+
 /** The address names the conversation, so that a reload, a bookmark and the back button find it. */
 function showAddressed(): void {
-  const id = decodeURIComponent(location.hash.slice(1));
+  const id = addressedId(location.hash.slice(1));
   if (id !== conversations.current.peek().id) chat.show(id === "" ? undefined : id);
 }
 

@@ -17,7 +17,9 @@ type Fields = Readonly<Record<string, unknown>>;
 const maxIdChars = 200;
 const isText: Check = (value) => typeof value === "string";
 const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
-const isId: Check = (value) => typeof value === "string" && value !== "" && value.length <= maxIdChars;
+/** As the worker takes them; those of this page all are. */
+const isId: Check = (value) =>
+  typeof value === "string" && value.length <= maxIdChars && /^[A-Za-z0-9._:-]+$/.test(value) && /[^.]/.test(value);
 const isYes: Check = (value) => value === true;
 const isBoolean: Check = (value) => typeof value === "boolean";
 const isRecordOf =

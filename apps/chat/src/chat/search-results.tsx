@@ -21,7 +21,9 @@ export function SearchResults({ library, words, onFound }: SearchResultsProps): 
     const timer = setTimeout(() => {
       library.search(words, newer.signal).then(
         (found) => {
-          if (!newer.signal.aborted) hits.value = found;
+          if (newer.signal.aborted) return;
+          hits.value = found;
+          failed.value = "";
         },
         (error: unknown) => (failed.value = `Cannot search: ${String(error)}`),
       );

@@ -2,6 +2,7 @@
 // somebody types. Pure but for whether they are on, which this browser keeps.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
+import { keepItem, lastingStorage } from "../wire/browser-storage.ts";
 
 export const shortcuts = [
   { id: "new", key: "n", words: "New conversation" },
@@ -56,17 +57,14 @@ export interface ShortcutSwitch {
 }
 
 /** Who speaks to the computer instead of typing may have single keys pressed that nobody meant. */
-export function createShortcutSwitch(place: Pick<Storage, "getItem" | "setItem"> = localStorage): ShortcutSwitch {
+export function createShortcutSwitch(place: Pick<Storage, "getItem" | "setItem"> = lastingStorage): ShortcutSwitch {
   const on = signal(place.getItem(storageKey) !== "off");
   return {
     on,
     set(wanted) {
       on.value = wanted;
-      try {
-        place.setItem(storageKey, wanted ? "on" : "off");
-      } catch {
-        // Full: it holds until the page is closed.
-      }
+      // Without room for it, it holds until the page is closed.
+      keepItem(place, storageKey, wanted ? "on" : "off");
     },
   };
 }

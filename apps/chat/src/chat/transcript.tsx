@@ -5,7 +5,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Icon } from "../parts/icons.tsx";
 import { AnswerTurn } from "./answer-turn.tsx";
 import type { Chat } from "./chat.ts";
-import { liveAnswer, shownTurns } from "./conversation.ts";
+import { shownLiveAnswer, shownTurns } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
 import { MessageTurn } from "./message-turn.tsx";
 import type { ModelChoice } from "./model-choice.ts";
@@ -25,6 +25,9 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
   const atEnd = useSignal(true);
   const turns = shownTurns(conversation);
   const siblings = siblingIds(conversation.turns);
+  /** What was there when it was drawn last, on other branches too. */
+  const known = useRef<ReadonlyMap<string, readonly string[]>>(new Map());
+  const shownLast = useRef<string | undefined>(undefined);
   const lastId = turns.at(-1)?.id;
 
   function scrollToEnd(): void {
@@ -32,7 +35,16 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
   }
 
   useLayoutEffect(() => {
-    if (atEnd.peek()) scrollToEnd();
+    const isOther = lastId !== shownLast.current;
+    const goesToBranch = isOther && known.current.has(lastId ?? "");
+    known.current = siblings;
+    shownLast.current = lastId;
+    // Who goes to another branch stays where it branches.
+    if (goesToBranch) atEnd.value = isNearEnd(scroller.current);
+    else if (isOther || atEnd.peek()) {
+      atEnd.value = true;
+      scrollToEnd();
+    }
   }, [conversation]);
   useLayoutEffect(() => {
     if (scroller.current === null) return;
@@ -43,10 +55,6 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
     observer.observe(scroller.current);
     return () => observer.disconnect();
   }, [atEnd]);
-  useLayoutEffect(() => {
-    atEnd.value = true;
-    scrollToEnd();
-  }, [lastId]);
 
   return (
     <>
@@ -55,11 +63,9 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
         ref={scroller}
         role="log"
         aria-label="Conversation"
-        aria-busy={liveAnswer(conversation) !== undefined}
+        aria-busy={shownLiveAnswer(conversation) !== undefined}
         tabIndex={0}
-        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
-          atEnd.value = scrollHeight - scrollTop - clientHeight < nearEndPx;
-        }}
+        onScroll={({ currentTarget }) => (atEnd.value = isNearEnd(currentTarget))}
       >
         <ol class="turns">
           {turns.map((turn) => (
@@ -81,6 +87,10 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
       )}
     </>
   );
+}
+
+function isNearEnd(scroller: HTMLElement | null): boolean {
+  return scroller === null || scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < nearEndPx;
 }
 
 interface TurnProps {

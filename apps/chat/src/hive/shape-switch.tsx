@@ -2,13 +2,16 @@
 import { signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";
+import { keepItem, lastingStorage } from "../wire/browser-storage.ts";
 
 const shapes = ["Cards", "Table"] as const;
 type Shape = (typeof shapes)[number];
 
 const storageKey = "waggle.hive.workers";
 
-export const shape: Signal<Shape> = signal(shapes.find((name) => name === localStorage.getItem(storageKey)) ?? "Cards");
+export const shape: Signal<Shape> = signal(
+  shapes.find((name) => name === lastingStorage.getItem(storageKey)) ?? "Cards",
+);
 
 export function ShapeSwitch(): VNode {
   return (
@@ -21,7 +24,7 @@ export function ShapeSwitch(): VNode {
           aria-pressed={shape.value === name}
           onClick={() => {
             shape.value = name;
-            localStorage.setItem(storageKey, name);
+            keepItem(lastingStorage, storageKey, name);
           }}
         >
           {name}

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";
+import { keepItem, lastingStorage } from "../wire/browser-storage.ts";
 import { Icon } from "./icons.tsx";
 import type { IconName } from "./icons.tsx";
 
@@ -10,7 +11,7 @@ type Theme = (typeof themes)[number];
 
 const storageKey = "waggle.theme";
 const pictures: Readonly<Record<Theme, IconName>> = { system: "half", light: "sun", dark: "moon" };
-const theme = signal<Theme>(themes.find((name) => name === localStorage.getItem(storageKey)) ?? "system");
+const theme = signal<Theme>(themes.find((name) => name === lastingStorage.getItem(storageKey)) ?? "system");
 
 /** Counts changes of the colours, for what is drawn by hand. */
 export const schemeChanges: Signal<number> = signal(0);
@@ -23,7 +24,7 @@ export function applyTheme(): void {
 
 function next(): void {
   theme.value = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? "system";
-  localStorage.setItem(storageKey, theme.value);
+  keepItem(lastingStorage, storageKey, theme.value);
   applyTheme();
   schemeChanges.value += 1;
 }

@@ -51,7 +51,7 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
   }),
   slow_consumer: () => ({
     title: "This page fell too far behind",
-    todo: "The server no longer holds the part that this page has not read. Reload the page, or try again for a new answer.",
+    todo: "The server no longer holds the part that this page has not read. Go on from what is here, or ask again.",
   }),
   deadline_exceeded: ({ details }) => ({
     title: "Not done within the time limit",
@@ -85,7 +85,7 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
 /** @param now milliseconds since 1970 */
 export function adviseOn(problem: Problem, now: number): Advice {
   // A conversation that a newer version wrote may hold a code that this one does not know.
-  const adviser = (advisers as Partial<typeof advisers>)[problem.code] ?? advisers.internal;
+  const adviser = Object.hasOwn(advisers, problem.code) ? advisers[problem.code] : advisers.internal;
   const { retryAt } = problem;
   return { ...adviser(problem), ...(retryAt === undefined ? {} : { waitMs: Math.max(0, retryAt - now) }) };
 }

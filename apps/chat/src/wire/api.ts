@@ -1,6 +1,7 @@
 // Owns requests to the daemon that served the page, and the API token they carry: in a header, never in a URL.
 import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal, Signal } from "@preact/signals";
+import { keepItem, lastingStorage, tabStorage } from "./browser-storage.ts";
 
 /**
  * `no`, or why the page asks: there is no token yet, the one there was is wrong, it may not do what the visitor wants, or the visitor wants
@@ -44,14 +45,14 @@ const sendable = /^[\x21-\x7E]+$/;
 
 export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
   const tokenAsked = signal<TokenAsked>("no");
-  const token = signal(sessionStorage.getItem(storageKey) ?? localStorage.getItem(storageKey));
+  const token = signal(tabStorage.getItem(storageKey) ?? lastingStorage.getItem(storageKey));
   const tokenDeclined = signal(false);
   let waiting: (() => void)[] = [];
 
   function forget(): void {
     token.value = null;
-    sessionStorage.removeItem(storageKey);
-    localStorage.removeItem(storageKey);
+    tabStorage.removeItem(storageKey);
+    lastingStorage.removeItem(storageKey);
   }
 
   function refuse(used: string | null): void {
@@ -100,7 +101,8 @@ export function createApi({ tokenTryPath = "/v1/info" }: ApiOptions = {}): Api {
       if (status === 401) return "wrong";
       forget();
       token.value = given;
-      (keep ? localStorage : sessionStorage).setItem(storageKey, given);
+      // Without room for it there, it lasts as long as the tab, or the page.
+      if (!keep || !keepItem(lastingStorage, storageKey, given)) keepItem(tabStorage, storageKey, given);
       tokenAsked.value = "no";
       tokenDeclined.value = false;
       goOn();

@@ -1,6 +1,7 @@
 // Owns the visitor's own presets: a short list in this browser.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
+import { keepItem, lastingStorage } from "../../wire/browser-storage.ts";
 import { noSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 import type { Preset } from "./presets.ts";
@@ -16,15 +17,11 @@ export interface PresetStore {
   remove(name: string): void;
 }
 
-export function createPresetStore(place: Pick<Storage, "getItem" | "setItem"> = localStorage): PresetStore {
+export function createPresetStore(place: Pick<Storage, "getItem" | "setItem"> = lastingStorage): PresetStore {
   const presets = signal<readonly Preset[]>(read(place.getItem(storageKey)));
 
   function write(changed: readonly Preset[]): boolean {
-    try {
-      place.setItem(storageKey, JSON.stringify(changed));
-    } catch {
-      return false;
-    }
+    if (!keepItem(place, storageKey, JSON.stringify(changed))) return false;
     presets.value = changed;
     return true;
   }

@@ -1,0 +1,112 @@
+// Shows in which order jobs are handed to the worker, and what is learnt of the length of a conversation.
+import { signal } from "@preact/signals";
+import type { GenerateRequest, WorkerInfo } from "@waggle/protocol";
+import { expect, it } from "vitest";
+import type { Api } from "../wire/api.ts";
+import { newAnswer } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import { createAsking } from "./asking.ts";
+import type { Asking } from "./asking.ts";
+import { openConversations } from "./conversations.ts";
+import type { Conversations } from "./conversations.ts";
+import { createMemoryStorage } from "./storage.ts";
+
+interface Led {
+  readonly conversations: Conversations;
+  readonly asking: Asking;
+  /** What the worker has been sent. */
+  readonly sent: GenerateRequest[];
+  /** Answers the oldest request, and lets what follows from it happen. */
+  respond(status: number, body?: unknown): Promise<void>;
+  /** Asks for an answer to a message. */
+  ask(conversationId: string, text: string): Answer;
+}
+
+async function led(): Promise<Led> {
+  const conversations = await openConversations({
+    storage: createMemoryStorage(),
+    otherTabs: { tell: () => undefined, listen: () => undefined },
+  });
+  const sent: GenerateRequest[] = [];
+  const waiting: ((response: Response) => void)[] = [];
+  const api = {
+    request: (_: string, { body }: { readonly body: string }) => {
+      sent.push(JSON.parse(body) as GenerateRequest);
+      return new Promise<Response>((resolve) => waiting.push(resolve));
+    },
+  } as unknown as Api;
+  const asking = createAsking({
+    api,
+    conversations,
+    about: { info: signal({ context_size: 500 } as WorkerInfo), reachable: signal(true), refresh: () => undefined },
+    choice: {
+      models: signal([]),
+      find: () => undefined,
+      chosen: () => undefined,
+      toAsk: () => Promise.resolve(undefined),
+      refresh: () => undefined,
+    },
+    onAsked: () => undefined,
+  });
+  let count = 0;
+  return {
+    conversations,
+    asking,
+    sent,
+    async respond(status, body = {}) {
+      waiting.shift()?.(Response.json(body, { status }));
+      await settled();
+    },
+    ask(id, text) {
+      count += 1;
+      const parent = conversations.get(id)?.turns.at(-1)?.id;
+      const message = { role: "user", id: `m${count}`, text, sentAt: count, ...(parent && { parent }) } as const;
+      const answer = newAnswer(`a${count}`, `job-${count}`, count, message.id);
+      conversations.add(id, [message, answer], {});
+      const conversation = conversations.get(id);
+      if (conversation !== undefined) asking.ask(conversation, answer, undefined);
+      return answer;
+    },
+  };
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+it("hands over the jobs of one conversation in their order, for the worker ends the one that came first", async () => {
+  const { conversations, sent, respond, ask } = await led();
+  const id = conversations.current.value.id;
+  ask(id, "one");
+  ask(id, "two");
+  conversations.show(undefined);
+  ask(conversations.current.value.id, "elsewhere");
+  await settled();
+  expect(sent.map((job) => job.job_id)).toEqual(["job-1", "job-3"]);
+  await respond(200);
+  expect(sent.map((job) => job.job_id)).toEqual(["job-1", "job-3", "job-2"]);
+});
+
+it("leaves nothing out of one conversation for what it learnt of another", async () => {
+  const { conversations, sent, respond, ask } = await led();
+  const talk = async (text: string): Promise<string> => {
+    conversations.show(undefined);
+    const { id } = conversations.current.value;
+    const answer = ask(id, text);
+    await settled();
+    await respond(200);
+    conversations.change(id, answer.id, (now) => ({ ...now, phase: "done", text: "so it is" }));
+    ask(id, "more");
+    await settled();
+    return id;
+  };
+  await talk("字".repeat(600));
+  expect(sent.at(-1)?.messages).toHaveLength(3);
+  // A token for each character, and room for 500.
+  const details = { n_prompt_tokens: 612, n_ctx: 500 };
+  await respond(400, { error: { code: "invalid_argument", message: "", details } });
+  expect(sent.at(-1)?.messages).toHaveLength(1);
+  await respond(200);
+  await talk("a".repeat(400));
+  expect(sent.at(-1)?.messages).toHaveLength(3);
+});

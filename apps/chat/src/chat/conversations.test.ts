@@ -1,0 +1,57 @@
+// Shows which conversation is shown when others go, and that what was set for a new one waits for its first message.
+import { expect, it } from "vitest";
+import { openConversations } from "./conversations.ts";
+import type { Conversations } from "./conversations.ts";
+import type { Turn } from "./conversation.ts";
+import { createMemoryStorage } from "./storage.ts";
+import type { ConversationStorage } from "./storage.ts";
+
+const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
+
+async function open(storage: Partial<ConversationStorage> = {}): Promise<Conversations> {
+  return await openConversations({
+    storage: { ...createMemoryStorage(), ...storage },
+    otherTabs: { tell: () => undefined, listen: () => undefined },
+  });
+}
+
+it("shows the new conversation that is begun in the place of a deleted one", async () => {
+  const conversations = await open();
+  const first = conversations.current.value.id;
+  conversations.add(first, [said("one")], {});
+  conversations.add(first, [], { deletedAt: 1 });
+  const second = conversations.current.value.id;
+  expect(second).not.toBe(first);
+  conversations.add(second, [said("two")], {});
+  expect(conversations.current.value).toMatchObject({ id: second, turns: [{ id: "two" }] });
+  conversations.add(first, [], { deletedAt: undefined });
+  expect(conversations.current.value.id).toBe(second);
+});
+
+it("keeps what was set for a new conversation until its first message", async () => {
+  const conversations = await open();
+  const settings = { system: "a long prompt", sampling: {} };
+  conversations.add(conversations.current.value.id, [], { settings });
+  conversations.show(undefined);
+  expect(conversations.current.value.settings).toEqual(settings);
+  conversations.add(conversations.current.value.id, [said("one")], {});
+  conversations.show(undefined);
+  expect(conversations.current.value.settings.system).toBe("");
+});
+
+it("begins with the newest default where nothing else was set", async () => {
+  const conversations = await open();
+  const settings = { system: "by default", sampling: {} };
+  conversations.saveNewSettings(settings);
+  conversations.add(conversations.current.value.id, [], { settings });
+  conversations.saveNewSettings({ system: "newer", sampling: {} });
+  conversations.show(undefined);
+  expect(conversations.current.value.settings.system).toBe("newer");
+});
+
+it("tells when the default of new conversations cannot be kept", async () => {
+  const conversations = await open({ saveSettings: () => Promise.reject(new Error("broken disk")) });
+  conversations.saveNewSettings({ system: "", sampling: {} });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(conversations.trouble.value).toEqual({ kind: "failed", reason: "broken disk" });
+});

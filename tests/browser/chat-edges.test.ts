@@ -1,0 +1,108 @@
+// Shows the chat where it is easily left without a way on: addresses that name nothing, browsers that keep nothing, answers on other branches.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { waitUntil } from "../support/wait.ts";
+import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { chatPage } from "./support/chat-page.ts";
+import type { ChatPage } from "./support/chat-page.ts";
+
+let browser: Browser;
+let url: string;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  url = (await spawnFakeWorker()).url;
+});
+afterAll(async () => {
+  await browser.close();
+  await killDaemons();
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+});
+
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+async function say(chat: ChatPage, text: string): Promise<void> {
+  await chat.send(text);
+  await chat.page.locator(".bubble").last().getByText(text, { exact: true }).waitFor();
+  await chat.phase("done");
+}
+
+it("begins a new conversation where the address is cut off", async () => {
+  const { page, complaints } = await visit(browser, `${url}/#chat-%E4%A`);
+  await say(chatPage(page), "hello [eog:2]");
+  expect(complaints).toEqual([]);
+});
+
+it("works where the browser forbids all storage, and says that nothing is kept", async () => {
+  const context = await browser.newContext();
+  await context.addInitScript(() => {
+    const refuse = (): never => {
+      throw new DOMException("Access is denied for this document.", "SecurityError");
+    };
+    for (const name of ["localStorage", "sessionStorage", "indexedDB"]) {
+      Object.defineProperty(globalThis, name, { get: refuse });
+    }
+  });
+  const { page, complaints } = await openTab(context, url);
+  await page.getByRole("alert").getByText("keeps nothing for this page (Access is denied for this document)").waitFor();
+  await say(chatPage(page), "hello [eog:2]");
+  await button(page, "Colours: system. Change").click();
+  await page.locator("html[data-theme=light]").waitFor();
+  for (const path of ["/status", "/reference"]) {
+    await page.goto(`${url}${path}`);
+    await button(page, "Colours: system. Change").waitFor();
+  }
+  expect(complaints).toEqual([]);
+});
+
+it("shows the next conversation that is begun after the shown one was deleted", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await say(chat, "one [eog:2]");
+  await button(page, "Delete “one [eog:2]”").click();
+  await say(chat, "two [eog:2]");
+});
+
+it("stays where the branches part, with the focus on their buttons", async () => {
+  const { page } = await visit(browser, url, { viewport: { width: 800, height: 500 } });
+  const chat = chatPage(page);
+  await say(chat, "one [eog:2]");
+  await button(page, "Regenerate").click();
+  await page.getByText("2 of 2").waitFor();
+  await chat.phase("done");
+  for (const text of ["two [eog:90]", "three [eog:90]", "four [eog:90]"]) await say(chat, text);
+  const scrolled = (): Promise<number> => page.locator(".transcript").evaluate(({ scrollTop }) => scrollTop);
+  expect(await scrolled()).toBeGreaterThan(300);
+  await button(page, "Previous answer").click();
+  await page.getByText("1 of 2").waitFor();
+  await waitUntil(() => button(page, "Next answer").evaluate((next) => next === document.activeElement));
+  await page.keyboard.press("Enter");
+  await page.getByText("2 of 2").waitFor();
+  await waitUntil(() => button(page, "Previous answer").evaluate((other) => other === document.activeElement));
+  expect(await scrolled()).toBeLessThan(300);
+});
+
+it("stops what comes on the shown branch, and nothing on another one", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await say(chat, "a story [eog:4]");
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/stream", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await button(page, "Regenerate").click();
+  await page.getByText("2 of 2").waitFor();
+  await button(page, "Stop").waitFor();
+  await button(page, "Previous answer").click();
+  await button(page, "Send").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await button(page, "Next answer").click();
+  await button(page, "Stop").waitFor();
+  release();
+  await chat.phase("done");
+});
