@@ -1,6 +1,7 @@
 // Shows with a real NATS, two workers and two gateways that a gateway is to its clients what a worker is.
 import { createProcessGroups, poll, startGateway, startNats, startWorker } from "@waggle/harness";
 import type { Gateway, NatsServer, Worker } from "@waggle/harness";
+import { UsageReportSchema } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
 import OpenAI, { NotFoundError } from "openai";
@@ -88,6 +89,17 @@ describeWithNats("two gateways over two workers", () => {
     expect(await busySlots()).toBe(1);
     expect(await one.client.cancelJob(id)).toMatchObject({ state: "cancelled", cancelled_by: "client" });
     expect(await busySlots()).toBe(0);
+  });
+
+  test("a worker counts the jobs that the fleet gives it as requests", async () => {
+    const accepted = async (): Promise<number> => {
+      const reports = await Promise.all(workers.map(async ({ url }) => await (await fetch(`${url}/v1/usage`)).json()));
+      const clients = UsageReportSchema.array().parse(reports).flatMap((report) => report.clients);
+      return clients.reduce((sum, { requests }) => sum + requests.accepted, 0);
+    };
+    const before = await accepted();
+    for (const prompt of ["[eog:2] one", "[eog:2] two"]) await read(one.client.inference({ prompt }));
+    expect((await accepted()) - before).toBe(2);
   });
 
   test("a client that leaves frees it as well", async () => {

@@ -295,6 +295,15 @@ describe("the registry", () => {
     expect(news().filter((line) => line.endsWith("drain"))).toEqual(["w1 drain"]);
   });
 
+  it("tells a worker that was started anew nothing that was asked of the one before", () => {
+    const { registry } = createRegistry();
+    const obeys = ["drain" as const];
+    registry.register({ ...registration(), obeys });
+    registry.drain("w1");
+    expect(registry.register({ ...registration(), obeys })).not.toHaveProperty("command");
+    expect(registry.heartbeat({ ...heartbeat(), obeys })).toBeUndefined();
+  });
+
   it("drains no worker that would not hear of it or obey, and removes none that would come again", () => {
     const { clock, registry, news } = createRegistry();
     const conflict = expect.objectContaining({ code: "conflict" });

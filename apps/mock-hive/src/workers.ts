@@ -52,7 +52,7 @@ export interface WorkerRegistry {
   /** @throws WaggleError not_found */
   deregister(workerId: string): void;
   /**
-   * The worker is told with its next heartbeat, and until it has begun. Idempotent.
+   * The worker is told with its next heartbeat, and until it has begun or registers again. Idempotent.
    * @throws WaggleError not_found; conflict when the worker is gone, or obeys no such command
    */
   drain(workerId: string): HiveWorker;
@@ -188,6 +188,8 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       const entry = entries.get(registration.worker_id) ?? add(registration, registration.interval_ms);
       entry.source = "here";
       entry.intervalMs = registration.interval_ms;
+      // Somebody has started it anew since: what was asked of the one before is over with it.
+      entry.command = undefined;
       see(entry, registration);
       const worker = toWorker(entry);
       onEvent({ type: "registered", at: timestamp(), worker });

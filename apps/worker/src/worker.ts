@@ -3,7 +3,7 @@
 import type { Clock } from "@waggle/async";
 import { createFileDescriber } from "@waggle/model-chat";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, ModelControl, TokenTable } from "@waggle/front";
+import type { App, ClientAccounts, ModelControl, TokenTable } from "@waggle/front";
 import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
@@ -50,6 +50,7 @@ export interface WorkerOptions extends Pick<
 
 export interface Worker {
   readonly state: WorkerState;
+  readonly accounts: ClientAccounts;
   readonly models: Models;
   readonly registry: JobRegistry;
   readonly app: App;
@@ -186,6 +187,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   return {
     state,
+    accounts,
     models,
     registry,
     app,

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { Chart } from "./chart.tsx";
-import { seriesOf, spanMs, stepMs } from "./hive-series.ts";
+import { seriesOf, stepMs } from "./hive-series.ts";
 import type { HiveSeries } from "./hive-series.ts";
 import type { WorkerView } from "./hive-view.ts";
 
@@ -27,7 +27,7 @@ export function Charts(props: { readonly workers: readonly WorkerView[]; readonl
   return (
     <section class="stack" aria-labelledby="charts-title">
       <div class="spread wrap">
-        <h2 id="charts-title">Last {spanMs / 60_000} minutes</h2>
+        <h2 id="charts-title">{spanWords(series.times)}</h2>
         <label class="row small">
           Show
           <select
@@ -51,6 +51,12 @@ export function Charts(props: { readonly workers: readonly WorkerView[]; readonl
       </div>
     </section>
   );
+}
+
+/** @param times seconds */
+function spanWords(times: readonly number[]): string {
+  const minutes = Math.round(((times.at(-1) ?? 0) - (times[0] ?? 0)) / 60);
+  return minutes <= 1 ? "Last minute" : `Last ${minutes} minutes`;
 }
 
 interface Content {

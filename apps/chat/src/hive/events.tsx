@@ -11,6 +11,7 @@ const words: Readonly<Record<Happening, { readonly text: string; readonly badge:
   gone: { text: "is offline", badge: "badge bad" },
   drain: { text: "was told to drain", badge: "badge warn" },
   left: { text: "left", badge: "badge" },
+  unlisted: { text: "is no longer listed", badge: "badge" },
   removed: { text: "was removed", badge: "badge" },
   forgotten: { text: "was forgotten", badge: "badge warn" },
 };

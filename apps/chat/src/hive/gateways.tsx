@@ -2,6 +2,7 @@
 import type { HiveGateway } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { ago } from "./words.ts";
+import { isReachable } from "./worker-links.tsx";
 
 /** @param hiveNow the hive's clock, milliseconds since 1970 */
 export function Gateways(props: { readonly gateways: readonly HiveGateway[]; readonly hiveNow: number }): VNode {
@@ -24,8 +25,7 @@ export function Gateways(props: { readonly gateways: readonly HiveGateway[]; rea
 }
 
 function Chat({ url }: { readonly url: string }): VNode | null {
-  // A gateway names its own address, and only a web address becomes a link.
-  if (!/^https?:\/\//i.test(url)) return null;
+  if (!isReachable(url, location.hostname)) return null;
   return (
     <a class="button tiny" href={url} target="_blank" rel="noopener noreferrer">
       Chat

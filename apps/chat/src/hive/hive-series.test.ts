@@ -7,6 +7,7 @@ import { at, load, viewOf, workerOf } from "./testing/workers.ts";
 const now = Date.parse(at);
 const sample = (agoMs: number, changes: Partial<Sample> = {}): Sample => ({
   at: now - agoMs,
+  sentAt: now - agoMs,
   busy: 1,
   queued: 0,
   tokensPerSecond: 5,
@@ -15,11 +16,20 @@ const sample = (agoMs: number, changes: Partial<Sample> = {}): Sample => ({
 });
 const view = (id: string, ...samples: Sample[]) => viewOf(workerOf(id), { samples });
 
-it("has one axis, the last minutes, whatever there is", () => {
-  const { times, busy } = seriesOf([], now);
-  expect(times).toHaveLength(spanMs / stepMs + 1);
-  expect([times.at(-1), (times.at(-1) ?? 0) - (times[0] ?? 0)]).toEqual([now / 1_000, spanMs / 1_000]);
-  expect(busy.every((value) => value === undefined)).toBe(true);
+it("has one axis that begins with the first heartbeat, a minute long at least and the whole span at most", () => {
+  const secondsOf = (...agoMs: number[]): number => {
+    const { times, busy } = seriesOf([view("a", ...agoMs.map((ago) => sample(ago))), view("b")], now);
+    expect([times.at(-1), busy.length]).toEqual([now / 1_000, times.length]);
+    return (times.at(-1) ?? 0) - (times[0] ?? 0);
+  };
+  expect([secondsOf(), secondsOf(10_000), secondsOf(123_000, 10_000), secondsOf(2 * spanMs)]).toEqual([
+    60,
+    60,
+    120,
+    spanMs / 1_000,
+  ]);
+  const { busy } = seriesOf([view("a", sample(120_000))], now);
+  expect([busy[0], busy.at(-1), busy.length]).toEqual([1, undefined, 120_000 / stepMs + 1]);
 });
 
 it("adds up what the workers do, and holds a figure until the next heartbeat is missing", () => {

@@ -6,6 +6,8 @@ import type { Sample, WorkerView } from "./hive-view.ts";
 /** Milliseconds: how far back the charts go, and how far their points are apart. */
 export const spanMs = 900_000;
 export const stepMs = 5_000;
+/** So much they show at least, however little there is. */
+const leastSpanMs = 60_000;
 
 export type Figure = number | undefined;
 
@@ -46,8 +48,7 @@ type Latency = "ttft" | "itl";
 
 /** @param now the hive's clock, milliseconds since 1970 */
 export function seriesOf(views: readonly WorkerView[], now: number): HiveSeries {
-  const end = Math.floor(now / stepMs) * stepMs;
-  const times = Array.from({ length: spanMs / stepMs + 1 }, (_, i) => end - spanMs + i * stepMs);
+  const times = timesOf(views, now);
   const readings = readingsAt(views, times, now);
   const fold = (
     figures: (reading: Reading) => readonly Figure[],
@@ -77,6 +78,14 @@ export function seriesOf(views: readonly WorkerView[], now: number): HiveSeries 
     freeMemory: last(({ load }) => gigabytes(load?.memory.free_bytes), least),
     gpuMemory: last(({ load }) => percentOf(load?.gpu && load.gpu.used_bytes / (load.gpu.total_bytes || 1)), most),
   };
+}
+
+/** From the first heartbeat of any worker on: for all figures the same. */
+function timesOf(views: readonly WorkerView[], now: number): number[] {
+  const end = Math.floor(now / stepMs) * stepMs;
+  const first = least(views.flatMap(({ samples }) => samples[0]?.at ?? []));
+  const begin = Math.max(end - spanMs, Math.min(end - leastSpanMs, Math.ceil(first / stepMs) * stepMs));
+  return Array.from({ length: (end - begin) / stepMs + 1 }, (_, i) => begin + i * stepMs);
 }
 
 function readingsAt(views: readonly WorkerView[], times: readonly number[], now: number): Reading[][] {

@@ -84,6 +84,18 @@ it("puts older heartbeats before those it has seen, and none twice", () => {
   ]);
 });
 
+it("fills the gap of a lost connection, by the hive's clock where the worker's is another one", () => {
+  const clock = (seconds: number): string => new Date(Date.parse(at) + seconds * 1_000).toISOString();
+  const beat = (view: HiveView, seq: number, seconds: number): HiveView =>
+    applyHiveEvent(view, { type: "heartbeat", at: clock(seconds), heartbeat: heartbeat(seq, clock(seconds + 600)) }, now);
+  const missed = heartbeat(1, clock(605));
+  const filled = addHistory(beat(beat(joined, 0, 0), 2, 10), [heartbeat(0, clock(600)), missed]);
+  expect(filled.workers.get("bee")?.samples.map((sample) => (sample.at - Date.parse(at)) / 1_000)).toEqual([0, 5, 10]);
+  const last = { last_seen_at: clock(5), last_heartbeat: missed };
+  const opened = applyHiveEvent(emptyHive, { type: "snapshot", at, workers: [{ ...worker, ...last }] }, now);
+  expect(addHistory(opened, [missed]).workers.get("bee")?.samples[0]?.at).toBe(Date.parse(clock(5)));
+});
+
 it("lists the gateways of a fleet, and tells who comes and leaves", () => {
   const gateway = { gateway_id: "g1", url: "http://10.0.0.2:1", started_at: "2026-11-20T09:00:00.000Z", jobs: 2 };
   const fleet = { connected: true, gateways: [gateway] };
@@ -105,6 +117,6 @@ it("lists the gateways of a fleet, and tells who comes and leaves", () => {
 it("tells after a lost connection what has changed meanwhile, and nothing twice", () => {
   const again = applyHiveEvent(joined, { type: "snapshot", at, workers: [{ ...worker, liveness: "gone" }] }, now);
   expect(happenings(again)).toEqual(["gone", "joined"]);
-  expect(happenings(applyHiveEvent(again, { type: "snapshot", at, workers: [] }, now))[0]).toBe("left");
+  expect(happenings(applyHiveEvent(again, { type: "snapshot", at, workers: [] }, now))[0]).toBe("unlisted");
   expect(applyHiveEvent(joined, { type: "snapshot", at, workers: [worker] }, now).timeline).toHaveLength(1);
 });

@@ -9,15 +9,17 @@ import type {
   WorkerLoad,
 } from "@waggle/protocol";
 
-/** Most heartbeats remembered of each worker: those of the charts' time at the default interval, and some that came between. */
-export const samplesLimit = 200;
+/** Most heartbeats remembered of each worker: those of the charts' time at one a second, and some that came between. */
+export const samplesLimit = 1_000;
 /** Most events that are told. */
 const timelineLimit = 200;
 
 /** What a heartbeat said. */
 export interface Sample {
-  /** Milliseconds since 1970, by the hive's clock; of those from before the page was opened by the worker's. */
+  /** Milliseconds since 1970, by the hive's clock. */
   readonly at: number;
+  /** The same by the worker's clock; no other heartbeat of the worker has it. */
+  readonly sentAt: number;
   readonly busy: number;
   readonly queued: number;
   readonly tokensPerSecond: number | undefined;
@@ -39,6 +41,7 @@ export type Happening =
   | "back"
   | "drain"
   | "left"
+  | "unlisted"
   | "removed"
   | "forgotten";
 
@@ -97,24 +100,36 @@ export function applyHiveEvent(view: HiveView, event: HiveEvent, now: number): H
   }
 }
 
-/** Fills the small plots with heartbeats from before the page was opened. */
+/** Adds heartbeats that the page has not seen: from before it was opened, and from while it had lost the hive. */
 export function addHistory(view: HiveView, heartbeats: readonly Heartbeat[]): HiveView {
   const workers = new Map(view.workers);
   for (const [id, known] of workers) {
-    const older = heartbeats
-      .filter(({ worker_id }) => worker_id === id)
-      .map((heartbeat) => sampleOf(heartbeat, Date.parse(heartbeat.timestamp)))
-      .filter(({ at }) => at < (known.samples[0]?.at ?? Infinity));
-    workers.set(id, { ...known, samples: [...older, ...known.samples].slice(-samplesLimit) });
+    const seen = new Set(known.samples.map(({ sentAt }) => sentAt));
+    const aheadMs = clockOf(known);
+    const missed = heartbeats
+      .filter(({ worker_id, timestamp }) => worker_id === id && !seen.has(Date.parse(timestamp)))
+      .map((heartbeat) => sampleOf(heartbeat, Date.parse(heartbeat.timestamp) + aheadMs));
+    const samples = [...missed, ...known.samples].toSorted((a, b) => a.at - b.at);
+    workers.set(id, { ...known, samples: samples.slice(-samplesLimit) });
   }
   return { ...view, workers };
 }
 
-/** The first one, or the one after a lost connection: what has changed meanwhile is told as if it happened now. */
+/** What to add to a worker's clock to have the hive's: as its last heartbeat shows, which was seen at the hive when it came. */
+function clockOf({ samples, worker: { last_heartbeat: last, last_seen_at: seenAt } }: WorkerView): number {
+  const newest = samples.at(-1);
+  if (newest !== undefined) return newest.at - newest.sentAt;
+  return last === undefined ? 0 : Date.parse(seenAt) - Date.parse(last.timestamp);
+}
+
+/**
+ * The first one, or the one after a lost connection: what has changed meanwhile is told as if it happened now. Of a worker that is no longer
+ * there nobody knows whether it has left: the hive may have started anew.
+ */
 function applySnapshot(view: HiveView, listed: readonly HiveWorker[], at: number): HiveView {
   const ids = new Set(listed.map(({ worker_id }) => worker_id));
   let next = view;
-  for (const id of view.workers.keys()) if (!ids.has(id)) next = note(withoutWorker(next, id), id, "left", at);
+  for (const id of view.workers.keys()) if (!ids.has(id)) next = note(withoutWorker(next, id), id, "unlisted", at);
   const byAge = listed.toSorted((a, b) => a.registered_at.localeCompare(b.registered_at));
   for (const worker of byAge) {
     const known = next.workers.get(worker.worker_id);
@@ -191,10 +206,11 @@ function changeOf(was: LivenessState, is: LivenessState): Happening | undefined 
   return is === "alive" ? "back" : is;
 }
 
-function sampleOf({ slots, queue, tokens_per_second, load }: Heartbeat, at: number): Sample {
+function sampleOf({ timestamp, slots, queue, tokens_per_second, load }: Heartbeat, at: number): Sample {
   const { clients: _, ...lasting } = load ?? {};
   return {
     at,
+    sentAt: Date.parse(timestamp),
     busy: slots.busy,
     queued: queue.depth,
     tokensPerSecond: tokens_per_second,

@@ -38,7 +38,7 @@ it("knows nothing of what no worker tells", () => {
 });
 
 it("shows the last latency that there was, also when nobody asks any more", () => {
-  const sample = { at: 0, busy: 0, queued: 0, tokensPerSecond: 0 };
+  const sample = { at: 0, sentAt: 0, busy: 0, queued: 0, tokensPerSecond: 0 };
   const ttft = { p50_ms: 1, p95_ms: 2, count: 3 };
   const samples = [
     { ...sample, load: load({ ttft }) },

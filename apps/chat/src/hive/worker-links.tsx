@@ -23,7 +23,7 @@ function Link(props: { readonly worker: HiveWorker; readonly label: string; read
 }
 
 /**
- * A worker names its own address: only a web address becomes a link, and one of its machine's own only where the page comes from such an
+ * A worker, as a gateway, names its own address: only a web address becomes a link, and one of its machine's own only where the page comes from such an
  * address too. Elsewhere it would lead to the visitor's machine.
  */
 export function isReachable(url: string, pageHost: string): boolean {

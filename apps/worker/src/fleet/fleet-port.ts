@@ -8,6 +8,7 @@ import type {
   WorkerAnswer,
   WorkerPort,
 } from "@waggle/fleet";
+import type { ClientAccounts } from "@waggle/front";
 import type { Served } from "../models/served.ts";
 import type { ModelEntry } from "../models/model-entry.ts";
 import type { Models } from "../models/models.ts";
@@ -18,13 +19,14 @@ export interface FleetPortOptions extends Pick<WorkerPort, "moved"> {
   readonly version: string;
   readonly models: Models;
   readonly served: Served;
+  readonly accounts: Pick<ClientAccounts, "given">;
   readonly report: Pick<Report, "heartbeats" | "infoOf">;
 }
 
 /** Which answers it gives depends on nothing else. */
 const fakeSha256 = createHash("sha256").update("waggle's fake backend").digest("hex");
 
-export function createFleetPort({ id, version, models, served, report, moved }: FleetPortOptions): WorkerPort {
+export function createFleetPort({ id, version, models, served, accounts, report, moved }: FleetPortOptions): WorkerPort {
   let sequence = 0;
   const heartbeat = report.heartbeats();
 
@@ -69,6 +71,7 @@ export function createFleetPort({ id, version, models, served, report, moved }: 
       file: () => fileOf(entry),
       async run(spec, follower) {
         const job = await models.router.submit(spec, follower);
+        accounts.given(spec.scope.client);
         return { cancel: () => models.router.cancel(job, "client") };
       },
     };

@@ -18,7 +18,7 @@ interface FleetMembership {
 
 export interface JoinFleetOptions {
   readonly config: WorkerConfig;
-  readonly worker: Pick<Worker, "models" | "report" | "served">;
+  readonly worker: Pick<Worker, "accounts" | "models" | "report" | "served">;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
   readonly clock: Clock;

@@ -20,6 +20,8 @@ export interface ClientAccounts extends JobObserver {
    * @throws WaggleError resource_exhausted where the client's quota is used up; then the request counts as refused
    */
   admit(client: string, how: { readonly first: boolean; readonly inPlace: boolean }): JobAdmission;
+  /** Counts a job that a fleet gave as a request of its client. No quota is asked: that is the gateway's. */
+  given(client: string): void;
   /** Jobs that the client's quota leaves room for: 1 at least. */
   room(client: string): number;
   /** What OpenAI's clients read; empty for a client without a quota. */
@@ -85,6 +87,11 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
     metrics.clientTokens.inc({ client, model, kind: "completion" }, used.completion);
   }
 
+  function accept(client: string): void {
+    accountOf(client).counts.accepted();
+    metrics.clientRequests.inc({ client, outcome: "accepted" });
+  }
+
   function refuse(client: string): void {
     accountOf(client).counts.refused();
     metrics.clientRequests.inc({ client, outcome: "refused" });
@@ -114,9 +121,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
       return {
         accepted(job) {
           void job.ended.promise.then(admission.ended);
-          if (!first) return;
-          account.counts.accepted();
-          metrics.clientRequests.inc({ client, outcome: "accepted" });
+          if (first) accept(client);
         },
         refused() {
           admission.withdrawn();
@@ -124,6 +129,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
         },
       };
     },
+    given: accept,
     room: (client) => Math.max(1, accountOf(client).meter.room(rightsOf(client).quota)),
     headers: (client) => rateLimitHeaders(accountOf(client).meter.left(rightsOf(client).quota)),
     report(client) {

@@ -51,3 +51,9 @@ test("there are never more than so many, however small", () => {
   for (const id of ["1", "2", "3", "4", "5"]) end(id, 1);
   expect([forgotten, ended.count]).toEqual([["1"], 4]);
 });
+
+test("many small ones push out none of a client that has few large ones", () => {
+  end("large", 60, "b");
+  for (const id of ["1", "2", "3", "4"]) end(id, 1);
+  expect([forgotten, ended.count]).toEqual([["1"], 4]);
+});

@@ -12,6 +12,12 @@ export interface EndedJobsOptions {
   readonly onForgotten: (job: Job) => void;
 }
 
+/** What is kept of one client. */
+interface Held {
+  readonly jobs: Set<Job>;
+  bytes: number;
+}
+
 export interface EndedJobs {
   add(job: Job): void;
   clear(): void;
@@ -19,10 +25,10 @@ export interface EndedJobs {
   readonly bytes: number;
 }
 
-/** Where there is no room, the client whose logs are the largest loses its oldest: nobody can push out what others have. */
+/** Where there is no room, the client that takes most of what is short, bytes or places, loses its oldest: nobody can push out what others have. */
 export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
   /** Each in the order in which they ended; clients without any are not there. */
-  const byClient = new Map<string, { readonly jobs: Set<Job>; bytes: number }>();
+  const byClient = new Map<string, Held>();
   let count = 0;
   let bytes = 0;
 
@@ -39,10 +45,10 @@ export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
     options.onForgotten(job);
   }
 
-  function oldestOfLargest(): Job | undefined {
-    let largest: { readonly jobs: Set<Job>; readonly bytes: number } | undefined;
-    for (const own of byClient.values()) if (largest === undefined || own.bytes > largest.bytes) largest = own;
-    return largest?.jobs.values().next().value;
+  function oldestOfMost(taken: (own: Held) => number): Job | undefined {
+    let most: Held | undefined;
+    for (const own of byClient.values()) if (most === undefined || taken(own) > taken(most)) most = own;
+    return most?.jobs.values().next().value;
   }
 
   return {
@@ -59,7 +65,7 @@ export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
         options.clock.setTimeout(() => forget(job), options.windowMs),
       );
       while (bytes > options.totalBytes || count > options.countLimit) {
-        const oldest = oldestOfLargest();
+        const oldest = oldestOfMost(bytes > options.totalBytes ? (held) => held.bytes : (held) => held.jobs.size);
         if (oldest === undefined) break;
         forget(oldest);
       }
