@@ -94,7 +94,9 @@ describeWithNats("two gateways over two workers", () => {
   test("a worker counts the jobs that the fleet gives it as requests", async () => {
     const accepted = async (): Promise<number> => {
       const reports = await Promise.all(workers.map(async ({ url }) => await (await fetch(`${url}/v1/usage`)).json()));
-      const clients = UsageReportSchema.array().parse(reports).flatMap((report) => report.clients);
+      const clients = UsageReportSchema.array()
+        .parse(reports)
+        .flatMap((report) => report.clients);
       return clients.reduce((sum, { requests }) => sum + requests.accepted, 0);
     };
     const before = await accepted();

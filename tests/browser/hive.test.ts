@@ -95,7 +95,7 @@ it("asks for the token, and shows what an operator asks for", async () => {
     .getByText(/^p95 \d/)
     .waitFor();
   // One cursor goes through all charts, and long ago there was nothing.
-  await chart("CPU").locator(".u-over").hover();
+  await chart("CPU").locator(".u-over").hover({ position: { x: 1, y: 20 } });
   await chart("Memory").getByText("free –").waitFor();
   // The browser tells of each request that the hive has refused.
   expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
@@ -218,7 +218,7 @@ it("finds its way back when the hive was away", async () => {
   const { page } = await visit(browser, hive.url);
   await page.getByText("No worker has come yet.").waitFor();
   hive.signal("SIGKILL");
-  await page.getByText("The hive does not answer. Reconnecting…").waitFor();
+  await page.getByText("The hive does not answer. What stands below is old. Reconnecting…").waitFor();
   const { port } = new URL(hive.url);
   const back = await spawnDaemon("hive", ["--port", port]);
   await spawnFakeWorker(["--hive-url", back.url, "--worker-id", "bee-2", ...quick]);

@@ -152,13 +152,17 @@ it("shows each token what it may see", async () => {
   await plain.page.locator("[data-job=of-bob]").waitFor();
   await plain.page.getByText("The log is shown to an API token that is marked admin.").waitFor();
   expect(await plain.page.locator("[data-job]").count()).toBe(1);
+  await fetch(`${guarded.url}/v1/jobs/of-bob`, { method: "DELETE", headers: { authorization: "Bearer bob-token" } });
+  // Alice's still runs.
+  await plain.page.getByText("None of your jobs is running or waiting.").waitFor();
+  await submit(guarded.url, { job_id: "of-bob-again" }, "bob-token");
 
   const { page } = await visit(browser, `${guarded.url}/status`);
   await giveToken(page, "root-token");
   await page.getByLabel("Log lines, oldest first").getByText("listening").first().waitFor();
   const job = page.locator("[data-job=of-alice]");
   await job.getByText("alice", { exact: true }).waitFor();
-  await page.locator("[data-job=of-bob]").getByText("bob", { exact: true }).waitFor();
+  await page.locator("[data-job=of-bob-again]").getByText("bob", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Cancel job of-alice" }).click();
   await job.getByRole("button", { name: "Yes, cancel" }).click();
   await job.waitFor({ state: "detached" });

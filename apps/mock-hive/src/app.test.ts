@@ -352,11 +352,13 @@ describe("every route", () => {
     ["LOCALHOST:7700", "http://localhost:7700", 200],
     ["127.0.0.1:7700", "http://127.0.0.1:7700", 200],
     ["[::1]:7700", "http://[::1]:7700", 200],
+    ["127.0.0.2:7700", "http://127.0.0.2:7700", 200],
     ["127.0.0.1:7700", "http://localhost:7700", 403],
     ["127.0.0.1:7700", "http://127.0.0.1:8000", 403],
     ["127.0.0.1:7700", "https://127.0.0.1:7700", 403],
     ["localhost.evil.example", undefined, 403],
     ["127.0.0.1.evil.example:7700", undefined, 403],
+    ["127.evil.example", undefined, 403],
     ["[::1]evil", undefined, 403],
     ["10.0.0.1", undefined, 403],
   ])("with Host %s and Origin %s answers %i", async (host, origin, status) => {

@@ -15,6 +15,8 @@ export interface HiveAccess {
 
 /** Host names under which a loopback address is really meant; without a token any other one is DNS rebinding. */
 const loopbackNames: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
+/** It may have been told to listen on another address of these. */
+const loopbackAddress = /^127(?:\.\d{1,3}){3}$/;
 
 /** @throws WaggleError forbidden when Host is no name of the hive, or Origin is a page that does not belong here */
 export function checkHostAndOrigin(headers: Headers, access: HiveAccess): void {
@@ -22,7 +24,8 @@ export function checkHostAndOrigin(headers: Headers, access: HiveAccess): void {
   const name = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/.exec(host)?.[1] ?? "";
   const isLocal = access.tokens() === undefined;
   const names = [...(isLocal ? loopbackNames : []), ...access.allowedHosts];
-  if (name === "" || (names.length > 0 && !names.includes(name))) {
+  const isKnown = names.includes(name) || (isLocal && loopbackAddress.test(name));
+  if (name === "" || (names.length > 0 && !isKnown)) {
     throw new WaggleError("forbidden", `Cannot answer: the Host header must be one of ${names.join(", ")}.`);
   }
   const origin = headers.get("origin")?.toLowerCase();

@@ -71,7 +71,7 @@ function Notices({ api, feed }: PageProps): VNode {
       )}
       {feed.connection.value === "lost" && refusal === undefined && (
         <p class="notice bad" role="alert">
-          The hive does not answer. Reconnecting…
+          The hive does not answer. What stands below is old. Reconnecting…
         </p>
       )}
       {feed.view.value.fleet?.connected === false && (

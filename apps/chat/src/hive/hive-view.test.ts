@@ -87,7 +87,11 @@ it("puts older heartbeats before those it has seen, and none twice", () => {
 it("fills the gap of a lost connection, by the hive's clock where the worker's is another one", () => {
   const clock = (seconds: number): string => new Date(Date.parse(at) + seconds * 1_000).toISOString();
   const beat = (view: HiveView, seq: number, seconds: number): HiveView =>
-    applyHiveEvent(view, { type: "heartbeat", at: clock(seconds), heartbeat: heartbeat(seq, clock(seconds + 600)) }, now);
+    applyHiveEvent(
+      view,
+      { type: "heartbeat", at: clock(seconds), heartbeat: heartbeat(seq, clock(seconds + 600)) },
+      now,
+    );
   const missed = heartbeat(1, clock(605));
   const filled = addHistory(beat(beat(joined, 0, 0), 2, 10), [heartbeat(0, clock(600)), missed]);
   expect(filled.workers.get("bee")?.samples.map((sample) => (sample.at - Date.parse(at)) / 1_000)).toEqual([0, 5, 10]);

@@ -94,7 +94,11 @@ function actionOf({ worker_id: id, liveness, obeys, slots }: HiveWorker): Action
   if (obeys?.includes("drain") !== true) return undefined;
   const running = slots.busy === 1 ? "the job that runs" : `the ${slots.busy} jobs that run`;
   const first = slots.busy === 0 ? "takes no more jobs and" : `takes no more jobs, finishes ${running} and`;
-  return { label: "Drain", path: `${path}/drain`, question: `It ${first} leaves. It does not come back by itself.` };
+  return {
+    label: "Drain",
+    path: `${path}/drain`,
+    question: `It ${first} leaves. Where a service manager runs it, that may start it again.`,
+  };
 }
 
 /** @returns why it was not done */

@@ -9,6 +9,7 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
   const list = watch.jobs.value;
   if (list === undefined) return null;
   const { jobs, total } = list;
+  const own = list.of === "own";
   const several = {
     clients: jobs.some(({ client }) => client !== jobs[0]?.client),
     models: (watch.models.statuses.value?.models.length ?? 1) > 1,
@@ -17,11 +18,11 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
   return (
     <section class="card" aria-labelledby="jobs-title">
       <div class="spread">
-        <h2 id="jobs-title">Jobs</h2>
+        <h2 id="jobs-title">{own ? "Your jobs" : "Jobs"}</h2>
         <span class="small muted numbers">{`${running} running, ${total - running} waiting`}</span>
       </div>
       {jobs.length === 0 ? (
-        <p class="small muted">No jobs are running or waiting.</p>
+        <p class="small muted">{own ? "None of your jobs is" : "No jobs are"} running or waiting.</p>
       ) : (
         <table class="jobs small">
           <thead>
@@ -46,6 +47,7 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
           </tbody>
         </table>
       )}
+      {own && <p class="small muted">Others' jobs are shown to an API token that is marked admin or monitor.</p>}
       {total > jobs.length && <p class="small muted">{`${total - jobs.length} more are not shown.`}</p>}
     </section>
   );

@@ -25,6 +25,8 @@ const responseTimeoutMs = 10_000;
 /** Ten minutes. */
 const scrapesLimit = 300;
 const logLinesLimit = 500;
+/** Two processes begin further apart than this. One that counts as another because its answer came late costs a longer answer, and no line. */
+const restartToleranceMs = 1_000;
 
 /** `asking` before the first answer. */
 export type Presence = "asking" | "online" | "offline";
@@ -69,6 +71,8 @@ export function watchWorker(api: Api): WorkerWatch {
   const presence = signal<Presence>("asking");
   const lastSeenAt = signal<number | undefined>(undefined);
 
+  /** When the worker's process began, by this browser's clock. */
+  let startedAt: number | undefined;
   const models = createModelList(api);
   const wantedModel = signal<string | undefined>(undefined);
   const slotsModel = computed(() => {
@@ -88,9 +92,11 @@ export function watchWorker(api: Api): WorkerWatch {
   async function askInfo(): Promise<void> {
     const about = await read<WorkerInfo>("/v1/info");
     if (about === undefined) return;
-    // Another process counts its lines anew.
-    const restarted = about.uptime_ms < (info.peek()?.uptime_ms ?? 0);
+    const began = Date.now() - about.uptime_ms;
+    // Another process counts its lines anew. It may be up for longer by now than the one before was when it was asked last.
+    const restarted = began - (startedAt ?? began) > restartToleranceMs;
     if (restarted && log.peek() !== "refused") log.value = [];
+    startedAt = began;
     info.value = about;
   }
 

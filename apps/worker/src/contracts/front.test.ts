@@ -299,6 +299,19 @@ describe("network mode", () => {
     expect((await call("GET", "/metrics")).status).toBe(401);
   });
 
+  it.each([
+    ["localhost:8080", 200],
+    ["127.0.0.1:8080", 200],
+    ["127.0.0.2:8080", 200],
+    ["[::1]:8080", 200],
+    ["127.0.0.1.evil.example:8080", 403],
+    ["127.evil.example", 403],
+    ["10.0.0.1:8080", 403],
+  ])("answers in local mode under a loopback name or address alone: %s gets %i", async (host, status) => {
+    start();
+    expect((await call("GET", "/v1/info", { host })).status).toBe(status);
+  });
+
   it("hands out its pages without one, to its own names only, and nothing that lies beside them", async () => {
     start({ access: { ...forTwoClients, allowedHosts: ["chat.example"] } });
     for (const path of ["/", "/status"]) {

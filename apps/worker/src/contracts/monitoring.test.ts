@@ -77,7 +77,9 @@ it("lists the jobs that run and wait: all to who may see them, and its own to ev
   expect(metrics).toContain('waggle_queue_oldest_seconds{model="waggle-fake"} 1.5');
   gate.now.open();
   await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
-  expect(await jobs(root)).toEqual({ jobs: [], total: 0 });
+  expect(await jobs(root)).toEqual({ jobs: [], total: 0, of: "all" });
+  expect(await jobs(bob)).toEqual({ jobs: [], total: 0, of: "own" });
+  expect((await jobs(watcher)).of).toBe("all");
 });
 
 it("tells how fast a job speaks, and how long its prompt was", async () => {

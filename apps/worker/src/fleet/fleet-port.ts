@@ -26,7 +26,15 @@ export interface FleetPortOptions extends Pick<WorkerPort, "moved"> {
 /** Which answers it gives depends on nothing else. */
 const fakeSha256 = createHash("sha256").update("waggle's fake backend").digest("hex");
 
-export function createFleetPort({ id, version, models, served, accounts, report, moved }: FleetPortOptions): WorkerPort {
+export function createFleetPort({
+  id,
+  version,
+  models,
+  served,
+  accounts,
+  report,
+  moved,
+}: FleetPortOptions): WorkerPort {
   let sequence = 0;
   const heartbeat = report.heartbeats();
 

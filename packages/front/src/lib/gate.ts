@@ -14,7 +14,8 @@ const exposedHeaders = [
   ...rateLimitHeaderNames,
 ].join(", ");
 
-const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
+/** Names and addresses that lead nowhere but to this machine, whatever a name server says. */
+const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 const openPaths: ReadonlySet<string> = new Set(
   Object.values<Route>({ ...workerRoutes, ...llamaServerRoutes })
     .filter((route) => route.open === true)
@@ -72,7 +73,7 @@ function enter(c: AppContext, client: string, { localMode }: HttpAccess, rights?
 function checkHost(c: AppContext, access: HttpAccess): void {
   if (!access.localMode && access.allowedHosts.length === 0) return;
   const name = hostName(c.req.header("host") ?? "");
-  if ((access.localMode && loopbackNames.has(name)) || access.allowedHosts.includes(name)) return;
+  if ((access.localMode && loopbackName.test(name)) || access.allowedHosts.includes(name)) return;
   throw new WaggleError(
     "forbidden",
     `Cannot answer for the host "${name.slice(0, 100)}": it is not one of this worker's names.`,

@@ -29,7 +29,11 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
  * What runs first, then what waits, in the order of turns.
  * @param now the daemon clock's milliseconds
  */
-export function jobListOf(jobs: readonly Job[], positionOf: (job: Job) => number | undefined, now: number): JobList {
+export function jobListOf(
+  jobs: readonly Job[],
+  positionOf: (job: Job) => number | undefined,
+  now: number,
+): Omit<JobList, "of"> {
   const listed = jobs.map((job) => listedOf(job, positionOf(job) ?? 0, now));
   const inOrder = listed.toSorted((a, b) => a.position - b.position || b.age_ms - a.age_ms);
   return { jobs: inOrder.slice(0, jobListLimit), total: jobs.length };

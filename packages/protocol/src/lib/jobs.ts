@@ -58,6 +58,7 @@ export const JobListSchema = z
   .object({
     jobs: z.array(ListedJobSchema).describe("Those that run first, then those that wait, in the order of their turns."),
     total: z.int().nonnegative().describe("How many there are; more than 500 are not told one by one."),
+    of: z.enum(["all", "own"]).describe("own: only your own, the API token is marked neither admin nor monitor."),
   })
   .meta({ id: "JobList" });
 export type JobList = z.infer<typeof JobListSchema>;

@@ -16,7 +16,9 @@ const LatencySchema = z.object({
 export const WorkerLoadSchema = z
   .object({
     started_at: z.iso.datetime().describe("When the worker's process began. Counts are since then."),
-    requests: z.object({ accepted: count, refused: count }).describe("Requests for a job; of a fleet, the jobs that it gave this worker."),
+    requests: z
+      .object({ accepted: count, refused: count })
+      .describe("Requests for a job; of a fleet, the jobs that it gave this worker."),
     jobs: z.object({ finished: count, failed: count, cancelled: count }).describe("Accepted jobs that have ended."),
     engine: z.object({ starts: count, deaths: count }).describe("Engine processes."),
     tokens: count.describe("Generated."),

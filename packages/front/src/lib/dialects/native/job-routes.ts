@@ -1,5 +1,6 @@
 // Owns the native routes about jobs and sessions: from a request to the dispatcher, and back.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
+import type { JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { readBody } from "../../body.ts";
@@ -72,7 +73,11 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     listJobs(c) {
       const [client, all] = [c.get("client"), c.get("monitor")];
       const seen = registry.liveJobs().filter(({ spec }) => all || spec.scope.client === client);
-      return c.json(jobListOf(seen, (job) => dispatcher.position(job), options.clock.now()));
+      const list: JobList = {
+        ...jobListOf(seen, (job) => dispatcher.position(job), options.clock.now()),
+        of: all ? "all" : "own",
+      };
+      return c.json(list);
     },
     async streamJob(c) {
       const job = await find(c);
