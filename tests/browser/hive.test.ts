@@ -25,7 +25,7 @@ const quick = ["--heartbeat-interval", "500ms"];
 it("shows a killed worker as late, then offline, then back", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page, complaints } = await visit(browser, hive.url);
-  await page.getByText("No worker has come yet.").waitFor();
+  await page.getByText("There is no worker.").waitFor();
   const flags = ["--hive-url", hive.url, "--worker-id", "bee-1", ...quick];
   const worker = await spawnFakeWorker(flags);
   const card = page.locator("[data-worker=bee-1]");
@@ -72,7 +72,7 @@ it("ticks, follows the slots, and tells when a worker leaves", async () => {
   await page.getByText(/^\d s ago$/).waitFor();
   await fetch(`${worker.url}${job.headers.get("location") ?? ""}`, { method: "DELETE" });
   worker.signal("SIGTERM");
-  await page.getByText("No worker has come yet.").waitFor();
+  await page.getByText("There is no worker.").waitFor();
   await page.locator(".events").getByText("left").waitFor();
 });
 
@@ -95,7 +95,9 @@ it("asks for the token, and shows what an operator asks for", async () => {
     .getByText(/^p95 \d/)
     .waitFor();
   // One cursor goes through all charts, and long ago there was nothing.
-  await chart("CPU").locator(".u-over").hover({ position: { x: 1, y: 20 } });
+  await chart("CPU")
+    .locator(".u-over")
+    .hover({ position: { x: 1, y: 20 } });
   await chart("Memory").getByText("free –").waitFor();
   // The browser tells of each request that the hive has refused.
   expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
@@ -123,7 +125,7 @@ it("drains and removes workers, and remembers that they are to stand in a table"
   const gone = page.locator("tr[data-worker=bee-2][data-liveness=gone]");
   await gone.getByRole("button", { name: "Remove bee-2" }).click();
   await gone.getByRole("button", { name: "Remove", exact: true }).click();
-  await page.getByText("No worker has come yet.").waitFor();
+  await page.getByText("There is no worker.").waitFor();
   const told = await page.locator(".events .badge").allInnerTexts();
   for (const text of ["was told to drain", "left", "is offline", "was removed"]) expect(told).toContain(text);
 });
@@ -216,7 +218,7 @@ it("switches faults on and off", async () => {
 it("finds its way back when the hive was away", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page } = await visit(browser, hive.url);
-  await page.getByText("No worker has come yet.").waitFor();
+  await page.getByText("There is no worker.").waitFor();
   hive.signal("SIGKILL");
   await page.getByText("The hive does not answer. What stands below is old. Reconnecting…").waitFor();
   const { port } = new URL(hive.url);

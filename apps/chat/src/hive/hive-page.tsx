@@ -140,7 +140,7 @@ function Workers(props: WorkersProps): VNode | null {
 function NoWorkers(): VNode {
   return (
     <div class="card">
-      <p>No worker has come yet. Start one and tell it where this hive is:</p>
+      <p>There is no worker. Start one and tell it where this hive is:</p>
       <pre class="mono small command">{`waggle-worker --port 0 --hive-url ${location.origin}`}</pre>
       <p class="small muted">
         Where this hive asks for a token, the worker shows it one: the variable WAGGLE_HIVE_TOKEN, or --hive-token-file.
