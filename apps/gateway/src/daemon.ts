@@ -9,6 +9,7 @@ import { listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
 import type { StdoutLine } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
+import { addressToOpen } from "@waggle/terminal";
 import type { Banner, DaemonScreen } from "@waggle/terminal";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
@@ -98,11 +99,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
 }
 
-function bannerOf(url: string, { localMode, version, natsUrl }: GatewayConfig): Banner {
+function bannerOf(
+  url: string,
+  { localMode, version, natsUrl, advertiseUrl, allowedHosts: names }: GatewayConfig,
+): Banner {
+  const open = localMode ? url : addressToOpen({ url, advertiseUrl, names, machine: hostname() });
   return {
     title: `Waggle gateway ${version}`,
     rows: [
-      ["Open", url.replace(/\/\/(?:0\.0\.0\.0|\[::\])/, `//${hostname()}`)],
+      ["Open", open],
       ["Fleet", natsUrl.replace(/\/\/[^@/]*@/g, "//")],
       ["Mode", localMode ? "local mode: this machine only, no token" : "network mode: a token is needed"],
     ],

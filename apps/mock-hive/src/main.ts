@@ -5,6 +5,7 @@ import { createTokenTable, type TokenTable } from "@waggle/front/tokens";
 import { exitCodes, WaggleError, type StdoutLine } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import {
+  addressToOpen,
   complaint,
   createDaemonScreen,
   createOutput,
@@ -80,8 +81,8 @@ function asksForLog(): boolean {
   return flag || (process.env["WAGGLE_HIVE_LOG_LEVEL"] ?? "") !== "";
 }
 
-function bannerOf(url: string, { apiTokens, natsUrl }: HiveConfig): Banner {
-  const open = url.replace(/\/\/(?:0\.0\.0\.0|\[::\])/, `//${hostname()}`);
+function bannerOf(url: string, { apiTokens, natsUrl, allowedHosts = [] }: HiveConfig): Banner {
+  const open = addressToOpen({ url, names: allowedHosts, machine: hostname() });
   return {
     title: "Waggle hive",
     rows: [

@@ -125,7 +125,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const host = main?.current.host;
     // None was loaded: its models wait for who wants them.
     if (host?.info === undefined) screen?.waiting();
-    else screen?.ready(host.name, host.info, host.loads.lastMs);
+    else screen?.ready(host.name, host.info);
     const pid = host?.engine?.pid;
     print({
       type: "ready",

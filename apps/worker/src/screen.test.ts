@@ -10,6 +10,8 @@ const local = {
   hiveUrl: undefined,
   natsUrl: undefined,
   backend: "llama",
+  advertiseUrl: undefined,
+  allowedHosts: [],
 } as const;
 const facts = { url: "http://127.0.0.1:7711", ollamaUrl: undefined, models: ["Bee"] };
 
@@ -41,7 +43,21 @@ describe("the banner", () => {
     expect(rows).toContainEqual(["Open", "http://box:7711"]);
     expect(rows).toContainEqual(["Mode", "network mode: a token is needed"]);
     expect(rows).toContainEqual(["Fleet", "nats://hive:4222"]);
-    expect(more).toContainEqual(["Terminal", "WAGGLE_API_TOKEN=<token> waggle chat"]);
+    expect(more).toContainEqual(["Terminal", "WAGGLE_API_TOKEN=<token> waggle chat --url http://box:7711"]);
+  });
+
+  it("names an address that the worker answers to", () => {
+    const behind = { ...local, localMode: false, allowedHosts: ["localhost"] };
+    expect(bannerOf(facts, behind).rows).toContainEqual(["Open", "http://localhost:7711"]);
+    const advertised = bannerOf(facts, { ...behind, advertiseUrl: "https://localhost:8443" });
+    expect(advertised.rows).toContainEqual(["Open", "https://localhost:8443"]);
+    expect(advertised.more).toContainEqual(["Ollama", "OLLAMA_HOST=https://localhost:8443"]);
+    expect(bannerOf(facts, { ...behind, localMode: true }).rows).toContainEqual(["Open", "http://127.0.0.1:7711"]);
+  });
+
+  it("names the worker's port where waggle would not look by itself", () => {
+    const { more } = bannerOf({ ...facts, url: "http://127.0.0.1:7712" }, local);
+    expect(more).toContainEqual(["Terminal", "waggle chat --url http://127.0.0.1:7712"]);
   });
 
   it("counts the models beyond the first ones", () => {
@@ -53,7 +69,9 @@ describe("the banner", () => {
 it("follows the model until it is there, and says nothing of it afterwards", async () => {
   let text = "";
   const stream = { isTTY: true, columns: 80, write: (more: string) => (text += more) };
-  const screen = createWorkerScreen({ config: local, stream, colors: false, clock: createFakeClock() });
+  const clock = createFakeClock();
+  const screen = createWorkerScreen({ config: local, stream, colors: false, clock });
+  screen.opened(facts);
   const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "downloading", progress: 0.25 });
   screen.follow("Bee", loading);
   await new Promise(setImmediate);
@@ -61,7 +79,10 @@ it("follows the model until it is there, and says nothing of it afterwards", asy
   await new Promise(setImmediate);
   expect(text).toContain("Downloading Bee …  25 %");
   expect(text).toContain("Loading Bee …  50 %");
-  screen.ready("Bee", undefined, 1_234);
+  clock.advance(9_000);
+  text = "";
+  screen.ready("Bee", undefined);
+  expect(text).toContain("Bee is ready, after 9 s.");
   text = "";
   loading.set({ type: "loading", stage: "loading", progress: 0.9 });
   await new Promise(setImmediate);

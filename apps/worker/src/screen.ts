@@ -4,7 +4,7 @@ import type { ConflatedChannel } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import type { LoadingEvent } from "@waggle/protocol";
-import { createDaemonScreen, createOutput, formatDuration } from "@waggle/terminal";
+import { addressToOpen, createDaemonScreen, createOutput, formatDuration } from "@waggle/terminal";
 import type { Banner, DaemonScreen, OutputStream } from "@waggle/terminal";
 import type { WorkerConfig } from "./config.ts";
 
@@ -12,7 +12,8 @@ export interface WorkerScreen {
   opened(facts: OpenFacts): void;
   /** Follows the model that the worker loads by itself, until it is there or cannot be. */
   follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
-  ready(model: string, info: BackendInfo | undefined, loadMs: number): void;
+  /** The seconds told are those since the worker opened: what a person has waited. */
+  ready(model: string, info: BackendInfo | undefined): void;
   /** Nothing is loaded before somebody asks for it. */
   waiting(): void;
   readonly note: DaemonScreen["note"];
@@ -30,7 +31,10 @@ export interface OpenFacts {
 }
 
 export interface WorkerScreenOptions {
-  readonly config: Pick<WorkerConfig, "localMode" | "version" | "hiveUrl" | "natsUrl" | "backend">;
+  readonly config: Pick<
+    WorkerConfig,
+    "localMode" | "version" | "hiveUrl" | "natsUrl" | "backend" | "advertiseUrl" | "allowedHosts"
+  >;
   readonly stream: OutputStream;
   readonly colors: boolean;
   readonly clock: Clock;
@@ -38,10 +42,13 @@ export interface WorkerScreenOptions {
 
 /** Further ones are counted. */
 const modelsShown = 4;
+/** Where `waggle` looks for a worker by itself. */
+const usualUrl = "http://127.0.0.1:7711";
 
 export function createWorkerScreen({ config, stream, colors, clock }: WorkerScreenOptions): WorkerScreen {
   const screen = createDaemonScreen({ out: createOutput(stream, colors), clock });
   let over = false;
+  let openedAt = clock.now();
 
   async function show(model: string, loading: ConflatedChannel<LoadingEvent>): Promise<void> {
     for await (const event of loading.watch()) {
@@ -52,14 +59,17 @@ export function createWorkerScreen({ config, stream, colors, clock }: WorkerScre
   }
 
   return {
-    opened: (facts) => screen.opened(bannerOf(facts, config)),
+    opened(facts) {
+      openedAt = clock.now();
+      screen.opened(bannerOf(facts, config));
+    },
     follow(model, loading) {
       void show(model, loading);
     },
-    ready(model, info, loadMs) {
+    ready(model, info) {
       over = true;
       const where = info === undefined || config.backend === "fake" ? "" : ` It computes on ${deviceWords(info)}.`;
-      screen.ready(`${model} is ready, after ${formatDuration(loadMs)}.${where}`);
+      screen.ready(`${model} is ready, after ${formatDuration(clock.now() - openedAt)}.${where}`);
     },
     waiting: () => screen.ready("Ready. A model is loaded when somebody asks for it."),
     note: screen.note,
@@ -82,10 +92,12 @@ function deviceWords({ device, threads }: BackendInfo): string {
 
 export function bannerOf(
   { url, ollamaUrl, models }: OpenFacts,
-  { localMode, version, hiveUrl, natsUrl, backend }: WorkerScreenOptions["config"],
-  host: string = hostname(),
+  { localMode, version, hiveUrl, natsUrl, backend, advertiseUrl, allowedHosts }: WorkerScreenOptions["config"],
+  machine: string = hostname(),
 ): Banner {
-  const open = url.replace(/\/\/(?:0\.0\.0\.0|\[::\])/, `//${host}`);
+  // In local mode this machine's own names are always answered to.
+  const open = localMode ? url : addressToOpen({ url, advertiseUrl, names: allowedHosts, machine });
+  const chat = `waggle chat${open === usualUrl ? "" : ` --url ${open}`}`;
   const key = localMode ? "none" : "<token>";
   const names = [
     ...models.slice(0, modelsShown),
@@ -105,7 +117,7 @@ export function bannerOf(
       ["OpenAI", `OPENAI_BASE_URL=${open}/v1 OPENAI_API_KEY=${key}`],
       ["Anthropic", `ANTHROPIC_BASE_URL=${open} ANTHROPIC_AUTH_TOKEN=${key}`],
       ["Ollama", `OLLAMA_HOST=${ollamaUrl ?? open}`],
-      ["Terminal", localMode ? "waggle chat" : "WAGGLE_API_TOKEN=<token> waggle chat"],
+      ["Terminal", localMode ? chat : `WAGGLE_API_TOKEN=<token> ${chat}`],
     ],
   };
 }
