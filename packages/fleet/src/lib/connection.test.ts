@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createFakeClock, describeWithNats } from "@waggle/testing";
 import { systemClock } from "@waggle/async";
+import { createLogger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
 import { connectTo, silent, useNats, whenConnected } from "../testing/fleet.ts";
 import { openConnection, type ConnectionOptions, type FleetConnection } from "./connection.ts";
@@ -44,6 +45,17 @@ describe("a server that must not be talked to", () => {
   test("credentials that cannot be read are told by their file", () => {
     expect(() => open("tls://nats.example", { credsFile: creds })).toThrow(`Cannot read --nats-creds ${creds}: ENOENT`);
   });
+});
+
+test("a server that is not there is told in one line, without a stack", async () => {
+  let connection: FleetConnection | undefined;
+  const line = await new Promise<string>((resolve) => {
+    const log = createLogger({ level: "info", format: "json", name: "test", destination: { write: resolve } });
+    connection = open("nats://me:s3cret@127.0.0.1:1", { log });
+  });
+  await connection?.close();
+  expect(line).toContain("nats_unreachable: connection refused");
+  expect(line).not.toMatch(/stack|s3cret/);
 });
 
 describeWithNats("a connection", () => {

@@ -86,7 +86,12 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     } catch (error) {
       await nc?.close().catch(() => {});
       if (closing) return;
-      if (backoff.attempts === 0) log.warn({ err: error, servers: target.shown }, "nats_unreachable");
+      // A server that is not there yet is no defect: one line says so, and what follows from it.
+      if (backoff.attempts === 0) {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn({ servers: target.shown }, `nats_unreachable: ${reason}; it is tried again`);
+      }
+      log.debug({ err: error }, "nats_attempt_failed");
       retry = clock.setTimeout(begin, backoff.next());
       return;
     }
