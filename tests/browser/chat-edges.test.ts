@@ -106,3 +106,27 @@ it("stops what comes on the shown branch, and nothing on another one", async () 
   release();
   await chat.phase("done");
 });
+
+it("goes on with the answer of a conversation that was left, also when the page is loaded again", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/stream", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await chat.send("a story [eog:4]");
+  await button(page, "Stop").waitFor();
+  await button(page, "New conversation").click();
+  await page.locator(".welcome").waitFor();
+  await page.reload();
+  await page.getByRole("img", { name: "Answering" }).waitFor();
+  release();
+  await page.getByRole("img", { name: "Answering" }).waitFor({ state: "detached" });
+  await page.unroute("**/stream");
+  await page.route("**/stream", (route) => route.abort());
+  await button(page, "a story [eog:4]").click();
+  await chat.phase("done");
+  expect(await chat.text()).not.toBe("");
+});

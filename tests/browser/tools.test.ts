@@ -77,6 +77,9 @@ it("shows a call as a card, takes its result, and goes on with it", async () => 
   await page.getByRole("textbox", { name: "Result of get_weather" }).waitFor();
   expect(await card.locator("pre").innerText()).toBe('{\n  "city": "Bern",\n  "days": 3\n}');
   await page.getByRole("textbox", { name: "Result of get_weather" }).fill("Rain, 11 degrees.");
+  await page.reload();
+  await page.getByRole("textbox", { name: "Result of get_weather" }).waitFor();
+  expect(await page.getByRole("textbox", { name: "Result of get_weather" }).inputValue()).toBe("Rain, 11 degrees.");
   await page.getByRole("button", { name: "Send result" }).click();
   await page.getByText("It will rain.").waitFor();
   await chat.phase("done");

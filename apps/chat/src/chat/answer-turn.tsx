@@ -63,6 +63,7 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
       {answer.text !== "" && <Markdown text={answer.text} />}
       {answer.calls !== undefined && (
         <ToolCallCards
+          answerId={answer.id}
           calls={answer.calls}
           live={live}
           onResults={isLast && wantsResults(answer) ? (results) => chat.giveResults(answer.id, results) : undefined}

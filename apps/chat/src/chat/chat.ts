@@ -51,6 +51,8 @@ export interface Chat {
   show(id: string | undefined): void;
   /** Shows a conversation at one of its turns. */
   showTurn(id: string, turnId: string): Promise<void>;
+  /** Goes on following the answers of these, which this tab did before it was loaded again. */
+  resume(ids: readonly string[]): Promise<void>;
   /** Nobody wants the answer of a conversation that is to be removed. */
   abandon(id: string): void;
   /** @param asDefault new conversations begin with them too */
@@ -216,6 +218,9 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       const conversation = await conversations.load(id);
       if (conversation !== undefined) conversations.add(id, [], { chosen: choicesFor(conversation.turns, turnId) });
       follower.attend();
+    },
+    async resume(ids) {
+      await Promise.all(ids.map(async (id) => (await conversations.load(id)) && follower.watch(id)));
     },
     abandon(id) {
       follower.leave(id);

@@ -14,6 +14,8 @@ import { createEventBatch } from "./event-batch.ts";
 export interface Follower {
   /** Looks again for what there is to follow. */
   attend(): void;
+  /** This conversation's answer is this tab's business too: it was so before the page was loaded again. */
+  watch(conversationId: string): void;
   /** Stops following this conversation's answer; what has come is kept. */
   leave(conversationId: string): void;
 }
@@ -113,6 +115,10 @@ export function createFollower({ api, conversations, isSubmitting, onEnd }: Foll
 
   return {
     attend,
+    watch(conversationId) {
+      visited.add(conversationId);
+      attend();
+    },
     leave(conversationId) {
       if (followed?.conversationId !== conversationId) return;
       followed.leave();

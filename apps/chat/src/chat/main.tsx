@@ -4,6 +4,7 @@ import { createModelControls } from "../models/model-controls.ts";
 import { createModelList } from "../models/model-list.ts";
 import { mount } from "../parts/mount.tsx";
 import { createApi } from "../wire/api.ts";
+import { keepItem, tabStorage } from "../wire/browser-storage.ts";
 import { App } from "./app.tsx";
 import { hasNotBegun } from "./answer.ts";
 import { createChat } from "./chat.ts";
@@ -58,6 +59,11 @@ addEventListener("pageshow", page.stay);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "hidden") page.flush();
 });
+
+// An answer goes on coming to a conversation that was left, also when the page is loaded again.
+const answeringKey = "waggle.answering";
+addEventListener("pagehide", () => keepItem(tabStorage, answeringKey, conversations.answering.peek()));
+void chat.resume((tabStorage.getItem(answeringKey) ?? "").split(" "));
 
 deletions.sweep();
 persistOnceAnswered(conversations.current);

@@ -3,11 +3,13 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
+import { forgetTyped, keepTyped, typedBefore } from "./typed-results.ts";
 import { prettyArguments } from "./tool-calls.ts";
 import type { CallSaid, ToolResult } from "./tool-calls.ts";
 import "./tools.css";
 
 export interface ToolCallCardsProps {
+  readonly answerId: string;
   readonly calls: readonly CallSaid[];
   /** More may come. */
   readonly live: boolean;
@@ -15,13 +17,13 @@ export interface ToolCallCardsProps {
   readonly onResults: ((results: readonly ToolResult[]) => void) | undefined;
 }
 
-export function ToolCallCards({ calls, live, onResults }: ToolCallCardsProps): VNode {
+export function ToolCallCards({ answerId, calls, live, onResults }: ToolCallCardsProps): VNode {
   const cards = calls.map((call, i) => <Card key={call.id} call={call} writing={live && i === calls.length - 1} />);
   if (onResults === undefined) return <div class="tool-calls">{cards}</div>;
   return (
     <div class="tool-calls">
       {cards}
-      <ResultForm calls={calls} action="Send" onSave={onResults} />
+      <ResultForm calls={calls} keptFor={answerId} action="Send" onSave={onResults} />
     </div>
   );
 }
@@ -50,6 +52,8 @@ export interface ResultFormProps {
   readonly calls: readonly Pick<CallSaid, "id" | "name">[];
   /** What stands in the fields at first. */
   readonly results?: readonly ToolResult[];
+  /** The answer that waits for them: what is typed is kept for it until it is sent. */
+  readonly keptFor?: string;
   /** What the button says; the number of results is added. */
   readonly action: string;
   readonly onSave: (results: readonly ToolResult[]) => void;
@@ -57,15 +61,24 @@ export interface ResultFormProps {
 }
 
 /** An empty result is one: many tools give nothing. */
-export function ResultForm({ calls, results = [], action, onSave, onCancel }: ResultFormProps): VNode {
+export function ResultForm({ calls, results = [], keptFor, action, onSave, onCancel }: ResultFormProps): VNode {
   const texts = useSignal<Readonly<Record<string, string>>>(
-    Object.fromEntries(results.map(({ callId, text }) => [callId, text])),
+    keptFor === undefined
+      ? Object.fromEntries(results.map(({ callId, text }) => [callId, text]))
+      : typedBefore(keptFor),
   );
+
+  function write(id: string, text: string): void {
+    texts.value = { ...texts.peek(), [id]: text };
+    if (keptFor !== undefined) keepTyped(keptFor, texts.peek());
+  }
+
   return (
     <form
       class="stack tool-results"
       onSubmit={(event) => {
         event.preventDefault();
+        if (keptFor !== undefined) forgetTyped(keptFor);
         onSave(calls.map(({ id, name }) => ({ callId: id, name, text: texts.peek()[id] ?? "" })));
       }}
     >
@@ -78,7 +91,7 @@ export function ResultForm({ calls, results = [], action, onSave, onCancel }: Re
             spellcheck={false}
             placeholder="What the tool gave, as text or JSON"
             value={texts.value[id] ?? ""}
-            onInput={(event) => (texts.value = { ...texts.peek(), [id]: event.currentTarget.value })}
+            onInput={(event) => write(id, event.currentTarget.value)}
             onKeyDown={(event) => {
               if (event.key === "Escape" && onCancel !== undefined) {
                 event.stopPropagation();
