@@ -9,6 +9,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { launchBrowser, visit } from "./support/browser.ts";
+import { inspectPage } from "./support/inspect-page.ts";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -183,6 +184,41 @@ it("shows the models of a worker that has several, as it told them last", async 
   await tell("POST", "/v1/heartbeat", { ...beat, seq: 1 });
   await list.waitFor({ state: "detached" });
   expect(complaints).toEqual([]);
+});
+
+it("keeps long names and a hundred workers that are offline within the page, on a phone as well", async () => {
+  const hive = await spawnDaemon("hive", ["--port", "0"]);
+  const longest = "w".repeat(128);
+  const worker = {
+    url: "http://127.0.0.1:7701",
+    model: "m".repeat(256),
+    state: "ready",
+    slots: { total: 8, busy: 0 },
+    queue: { depth: 0, capacity: 64 },
+    version: "0.1.0",
+    models: ["l".repeat(200), "m"].map((name) => ({ name, state: "ready" })),
+  };
+  const tell = async (method: string, path: string, body: object): Promise<void> => {
+    const response = await fetch(hive.url + path, { method, body: JSON.stringify({ ...worker, ...body }) });
+    expect(response.ok).toBe(true);
+  };
+  const ids = Array.from({ length: 100 }, (_, i) => `gone-${i}`);
+  for (const id of ids) await tell("PUT", `/v1/workers/${id}`, { worker_id: id, interval_ms: 50 });
+  await tell("PUT", `/v1/workers/${longest}`, { worker_id: longest, interval_ms: 60_000 });
+  const beat = { timestamp: new Date().toISOString(), health_status: "healthy", seq: 0, tokens_per_second: 100_000 };
+  await tell("POST", "/v1/heartbeat", { worker_id: longest, ...beat });
+  const { page } = await visit(browser, hive.url, { viewport: { width: 390, height: 800 } });
+  const folded = page.getByText("100 workers are offline");
+  await folded.waitFor();
+  await page.locator("canvas").first().waitFor();
+  expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  expect(await page.locator("[data-worker=gone-7]").isVisible()).toBe(false);
+  await folded.click();
+  await page.locator("[data-worker=gone-7]").getByText("offline").waitFor();
+  expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  await page.getByRole("button", { name: "Table" }).click();
+  await page.locator("tr[data-worker=gone-7]").waitFor();
+  expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
 });
 
 it("switches faults on and off", async () => {

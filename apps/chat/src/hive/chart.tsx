@@ -102,7 +102,7 @@ function optionsFor(target: HTMLElement, count: number, top: number, pointed: Ch
     padding: [8, 8, 0, 0],
     axes: [
       { ...axis, space: 60, size: 28, values: (_, times) => times.map((time) => clock.format(time * 1_000)) },
-      { ...axis, size: 48, space: 24 },
+      { ...axis, size: 56, space: 24 },
     ],
     series: [
       {},

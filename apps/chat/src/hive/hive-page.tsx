@@ -23,6 +23,8 @@ import { WorkerTable } from "./worker-table.tsx";
 import { totalsOf } from "./worker-figures.ts";
 
 const tickMs = 1_000;
+/** More cards of workers that are offline are folded away: they would stand between those that work and the charts. */
+const goneCardsLimit = 6;
 const order: Readonly<Record<LivenessState, number>> = { alive: 0, stale: 1, gone: 2 };
 
 interface PageProps {
@@ -128,10 +130,24 @@ interface WorkersProps {
 function Workers(props: WorkersProps): VNode | null {
   if (props.workers.length === 0) return null;
   if (shape.value === "Table") return <WorkerTable {...props} />;
+  const gone = props.workers.filter(({ worker }) => worker.liveness === "gone");
+  if (gone.length <= goneCardsLimit) return <Cards {...props} />;
+  return (
+    <>
+      <Cards {...props} workers={props.workers.filter(({ worker }) => worker.liveness !== "gone")} />
+      <details class="gone-workers">
+        <summary>{gone.length} workers are offline</summary>
+        <Cards {...props} workers={gone} />
+      </details>
+    </>
+  );
+}
+
+function Cards({ api, workers, hiveNow }: WorkersProps): VNode {
   return (
     <ul class="workers">
-      {props.workers.map((view) => (
-        <WorkerCard key={view.worker.worker_id} api={props.api} view={view} hiveNow={props.hiveNow} />
+      {workers.map((view) => (
+        <WorkerCard key={view.worker.worker_id} api={api} view={view} hiveNow={hiveNow} />
       ))}
     </ul>
   );
