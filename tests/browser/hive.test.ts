@@ -213,6 +213,9 @@ it("keeps long names and a hundred workers that are offline within the page, on 
   await page.locator("canvas").first().waitFor();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
   expect(await page.locator("[data-worker=gone-7]").isVisible()).toBe(false);
+  // What happened to a worker stands beside its name, however long that is.
+  const events = page.locator(".events");
+  expect(await events.evaluate((list) => list.scrollWidth - list.clientWidth)).toBe(0);
   await folded.click();
   await page.locator("[data-worker=gone-7]").getByText("offline").waitFor();
   expect(await page.evaluate(inspectPage)).toEqual({ lowContrast: [], nameless: [], overflow: 0 });

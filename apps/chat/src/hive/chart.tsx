@@ -12,7 +12,8 @@ import { figure } from "./words.ts";
 
 const heightPx = 130;
 const cursorKey = "waggle-hive";
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const minutes = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const seconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export interface ChartLine {
   readonly label: string;
@@ -101,7 +102,7 @@ function optionsFor(target: HTMLElement, count: number, top: number, pointed: Ch
     },
     padding: [8, 8, 0, 0],
     axes: [
-      { ...axis, space: 60, size: 28, values: (_, times) => times.map((time) => clock.format(time * 1_000)) },
+      { ...axis, space: 60, size: 28, values: timeWords },
       { ...axis, size: 56, space: 24 },
     ],
     series: [
@@ -112,6 +113,12 @@ function optionsFor(target: HTMLElement, count: number, top: number, pointed: Ch
       }),
     ],
   };
+}
+
+/** @param every seconds from one to the next */
+function timeWords(_: UPlot, times: readonly number[], __: number, ___: number, every: number): string[] {
+  const clock = every < 60 ? seconds : minutes;
+  return times.map((time) => clock.format(time * 1_000));
 }
 
 /** Figures with none on either side: no line goes through them. */

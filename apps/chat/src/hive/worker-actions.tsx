@@ -82,7 +82,8 @@ function leavingWord({ state }: HiveWorker): string {
   return state === "draining" || state === "stopped" ? "shutting down" : "told to drain";
 }
 
-function actionOf({ worker_id: id, liveness, obeys, slots }: HiveWorker): Action | undefined {
+function actionOf(worker: HiveWorker): Action | undefined {
+  const { worker_id: id, liveness, obeys } = worker;
   const path = `/v1/workers/${encodeURIComponent(id)}`;
   if (liveness === "gone") {
     return {
@@ -92,13 +93,17 @@ function actionOf({ worker_id: id, liveness, obeys, slots }: HiveWorker): Action
     };
   }
   if (obeys?.includes("drain") !== true) return undefined;
-  const running = slots.busy === 1 ? "the job that runs" : `the ${slots.busy} jobs that run`;
-  const first = slots.busy === 0 ? "takes no more jobs and" : `takes no more jobs, finishes ${running} and`;
-  return {
-    label: "Drain",
-    path: `${path}/drain`,
-    question: `It ${first} leaves. Where a service manager runs it, that may start it again.`,
-  };
+  return { label: "Drain", path: `${path}/drain`, question: drainQuestion(worker) };
+}
+
+/** As the worker's SIGTERM: what runs has its --drain-timeout, and what waits does not run any more. */
+function drainQuestion({ slots: { busy }, queue: { depth } }: HiveWorker): string {
+  const running = busy === 1 ? "the job that runs" : `the ${busy} jobs that run`;
+  const first =
+    busy === 0 ? "takes no more jobs and" : `takes no more jobs, gives ${running} its drain timeout to finish, and`;
+  const waiting =
+    depth === 0 ? "" : ` ${depth === 1 ? "The job that waits ends" : `The ${depth} jobs that wait end`} with an error.`;
+  return `It ${first} leaves.${waiting} Where a service manager runs it, that may start it again.`;
 }
 
 /** @returns why it was not done */
