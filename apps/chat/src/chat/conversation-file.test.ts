@@ -71,6 +71,10 @@ describe("refuses", () => {
       'Cannot import x.json: conversation 2 has a "id" that is not one.',
     ],
     [
+      JSON.stringify({ ...file, conversations: [{ ...first, id: "\ud800" }] }),
+      'Cannot import x.json: conversation 1 has a "id" that is not one.',
+    ],
+    [
       withTurns({ ...turns[0], text: 7 }),
       'Cannot import x.json: turn 1 of conversation 1 has a "text" that is not one.',
     ],

@@ -97,6 +97,7 @@ it("asks for a job of its own name in its session, which goes on without a reade
 
 it("is called after its first message", () => {
   expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
+  expect(titleFor({ text: `${"x".repeat(58)}🐝🐝` })).toBe(`${"x".repeat(58)}…`);
 });
 
 it("is searched in what was said, in results of calls, and in names of files", () => {

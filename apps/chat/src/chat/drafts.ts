@@ -25,7 +25,11 @@ const empty: Draft = { text: "" };
 /** How long after the last letter a draft is written down. */
 const saveDelayMs = 300;
 
-export async function openDrafts(storage: Pick<ConversationStorage, "loadDrafts" | "saveDraft">): Promise<Drafts> {
+/** @param onFailed is told that one could not be written down */
+export async function openDrafts(
+  storage: Pick<ConversationStorage, "loadDrafts" | "saveDraft">,
+  onFailed: (error: unknown) => void,
+): Promise<Drafts> {
   const drafts = new Map(await storage.loadDrafts());
   const unsaved = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,10 +39,7 @@ export async function openDrafts(storage: Pick<ConversationStorage, "loadDrafts"
     for (const key of [...unsaved]) {
       const draft = drafts.get(key);
       // Where that fails, it is tried again with the next letter.
-      storage.saveDraft(key, draft).then(
-        () => drafts.get(key) === draft && unsaved.delete(key),
-        () => undefined,
-      );
+      storage.saveDraft(key, draft).then(() => drafts.get(key) === draft && unsaved.delete(key), onFailed);
     }
   }
 

@@ -65,6 +65,6 @@ async function openPassing(otherTabs: OtherTabs, { reason }: StorageTrouble): Pr
 }
 
 async function open(storage: ConversationStorage, otherTabs: OtherTabs, closed?: StorageTrouble): Promise<Opened> {
-  const drafts = await openDrafts(storage);
-  return { conversations: await openConversations({ storage, otherTabs, closed }), drafts };
+  const conversations = await openConversations({ storage, otherTabs, closed });
+  return { conversations, drafts: await openDrafts(storage, conversations.report) };
 }

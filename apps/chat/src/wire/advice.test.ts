@@ -73,7 +73,7 @@ it("sends to the token where one is missing", () => {
   expect(adviseOn({ code: "unauthenticated", message: "x" }, now).remedy).toBe("token");
 });
 
-it("takes a code that it does not know for a defect", () => {
-  const problem = { ...unreachable, code: "from_the_future" } as unknown as Problem;
+it.each(["from_the_future", "__proto__", "toString"])("takes a code that it does not know for a defect: %s", (code) => {
+  const problem = { ...unreachable, code } as unknown as Problem;
   expect(adviseOn(problem, now).title).toBe("Something went wrong in the server");
 });
