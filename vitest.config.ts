@@ -1,5 +1,5 @@
 // Owns how the tests run: `unit` beside the code and `daemons` across real daemons, in parallel; `process` across daemons that are timed, one
-// file at a time; `attacks` and `browser` likewise; `templates` beside Python's Jinja.
+// file at a time; `attacks` likewise; `browser` in a real browser; `templates` beside Python's Jinja.
 import { defineConfig } from "vitest/config";
 
 // Workspace packages resolve to their TypeScript source, so that no test ever runs against a stale build.
@@ -25,6 +25,7 @@ const untimed = [
   "tests/hive-network.test.ts",
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
+  "tests/mistakes.test.ts",
   "tests/model-download.test.ts",
   "tests/not-loaded.test.ts",
   "tests/openai-*.test.ts",
@@ -123,8 +124,10 @@ export default defineConfig({
           pool: "forks",
           // The pages in a real browser, served by real daemons.
           include: ["tests/browser/**/*.test.ts"],
-          globalSetup: ["tests/browser/support/build-pages.ts"],
-          fileParallelism: false,
+          ...builtDaemons,
+          globalSetup: [...builtDaemons.globalSetup, "tests/browser/support/build-pages.ts"],
+          // They time nothing, and wait for their pages most of the time.
+          maxWorkers: allCores,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 4 },

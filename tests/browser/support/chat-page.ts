@@ -27,10 +27,22 @@ export function chatPage(page: Page): ChatPage {
       await box.fill(text);
       await box.press("Enter");
     },
-    text: async () => (await lastAnswer.locator(".markdown").innerText()).trim(),
+    text: async () => await lastAnswer.locator(".markdown").filter({ hasText: /\S/ }).evaluate(textOnceDrawn),
     async phase(name, timeoutMs = 20_000) {
       await page.locator(`.turn:last-child[data-phase=${name}]`).waitFor({ timeout: timeoutMs });
     },
     stop: () => page.getByRole("button", { name: "Stop" }).click(),
   };
+}
+
+/** What is not drawn yet has no such text: a block that has just come may lie outside of what is shown until the next frame. */
+function textOnceDrawn(element: HTMLElement | SVGElement): Promise<string> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      const text = element instanceof HTMLElement ? element.innerText.trim() : "";
+      if (text === "") requestAnimationFrame(look);
+      else resolve(text);
+    };
+    look();
+  });
 }
