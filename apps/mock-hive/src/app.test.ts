@@ -99,6 +99,13 @@ describe("the worker's routes", () => {
     expect(await (await call("GET", "/v1/workers")).json()).toEqual({ workers: [] });
   });
 
+  it("tell whoever registers nothing of what another one has said under the same id", async () => {
+    const { register, beat } = createHive();
+    await register();
+    await beat(0);
+    expect(await (await register()).json()).not.toHaveProperty("last_heartbeat");
+  });
+
   it("answer 404 for a worker that is not registered", async () => {
     const { beat, call } = createHive();
     expect(await codeOf(await beat(0))).toBe("404 not_found");

@@ -110,7 +110,9 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
       if (registration.worker_id !== context.req.param("id")) {
         throw new WaggleError("invalid_argument", 'Cannot accept field "worker_id": it is not the one in the path.');
       }
-      return Response.json(registry.register(registration));
+      // Whoever may report may not read: what stood under this id before may be another worker's.
+      const { last_heartbeat: _, ...worker } = registry.register(registration);
+      return Response.json(worker);
     },
     heartbeat: async (context) => {
       const command = registry.heartbeat(await readBody(context, HeartbeatSchema));

@@ -56,7 +56,8 @@ export function WorkerTable({ api, workers, hiveNow }: WorkerTableProps): VNode 
         </tbody>
       </table>
       <p class="small muted">
-        Times are the 95th percentile. Requests, errors and restarts are counted since each worker's start.
+        Times are the 95th percentile in the last heartbeat that had any. Requests, errors and restarts are counted
+        since each worker's start.
       </p>
     </div>
   );

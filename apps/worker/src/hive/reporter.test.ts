@@ -24,10 +24,14 @@ beforeEach(() => {
   commands = [];
   state = "ready";
   answer = { register: () => Promise.resolve(), heartbeat: () => Promise.resolve() };
-  reporter = startReporter({
+  reporter = start(30_000);
+});
+
+function start(intervalMs: number): Reporter {
+  return startReporter({
     hive: stubHive(),
     workerId: "w",
-    intervalMs: 30_000,
+    intervalMs,
     log: createLogger({
       level: "info",
       format: "json",
@@ -40,7 +44,7 @@ beforeEach(() => {
     onCommand: (command) => void commands.push(command),
     random: () => 0.5,
   });
-});
+}
 
 afterEach(async () => {
   await reporter.leave();
@@ -128,6 +132,16 @@ describe("the reporter", () => {
     answer = { register: () => Promise.resolve(), heartbeat: () => Promise.resolve() };
     await vi.advanceTimersByTimeAsync(30_000);
     expect(lines.filter((line) => line.includes("hive_up")).at(-1)).toContain("heartbeats arrive");
+  });
+
+  it("asks a hive that is down as often as one that is there, so that one that is back soon hears of it", async () => {
+    await reporter.leave();
+    reporter = start(5_000);
+    answer = { register: down, heartbeat: down };
+    await vi.advanceTimersByTimeAsync(300_000);
+    const before = calls.length;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(calls.length - before).toBe(12);
   });
 
   it("hands on what the hive wants", async () => {

@@ -5,8 +5,12 @@ import { WaggleError } from "@waggle/protocol";
 import type { Heartbeat, HiveCommand, Registration } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** Waits before the 1st, 2nd … attempt in a row after a failure; a heartbeat that arrives starts over. */
+/**
+ * Waits before the 1st, 2nd … attempt in a row after a failure; a heartbeat that arrives starts over. None is longer than the interval and
+ * this least one: that often a hive is asked anyway, and one that is back is to hear of its workers before it takes them for gone.
+ */
 const retryDelaysMs = [0, 2_000, 4_000, 8_000, 16_000, 30_000];
+const leastLongestMs = 2_000;
 /** Heartbeats are spread by this share of the interval, so that workers started together do not beat together. */
 const jitter = 0.1;
 /** How long leaving may wait for the hive. */
@@ -39,7 +43,8 @@ export function startReporter(options: ReporterOptions): Reporter {
   const { hive, workerId, log } = options;
   const random = options.random ?? Math.random;
   const stopped = new AbortController();
-  const backoff = createBackoff({ delaysMs: retryDelaysMs, jitter: 0 });
+  const longestMs = Math.max(options.intervalMs, leastLongestMs);
+  const backoff = createBackoff({ delaysMs: retryDelaysMs.map((ms) => Math.min(ms, longestMs)), jitter: 0 });
   let nudge = new AbortController();
   let dirty = false;
   let seq = 0;
