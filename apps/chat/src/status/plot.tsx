@@ -1,10 +1,8 @@
 // Owns one plot: figures over the last minutes, drawn by uPlot in the colours of the design system. Where there is nothing to draw it says
 // so, without axes: a time axis of no measurements would be made up.
 import type { VNode } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import UPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
-import { schemeChanges } from "../parts/theme-switch.tsx";
+import type UPlot from "uplot";
+import { PlotArea } from "../parts/plot-area.tsx";
 import "./plot.css";
 import { isQuiet } from "./series.ts";
 import type { Figure } from "./series.ts";
@@ -14,6 +12,15 @@ const heightPx = 150;
 const leastTop = 1;
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+const axes: readonly [UPlot.Axis, UPlot.Axis] = [
+  { space: 70, size: 30, values: (_, times) => times.map((time) => clock.format(time * 1_000)) },
+  { size: 48 },
+];
+const options: Pick<UPlot.Options, "cursor" | "scales"> = {
+  cursor: { show: false },
+  scales: { y: { range: (_, __, max) => [0, Math.max(leastTop, (max ?? 0) * 1.1)] } },
+};
 
 export interface PlotLine {
   readonly label: string;
@@ -33,7 +40,8 @@ export interface PlotProps {
 }
 
 export function Plot({ title, unit, times, lines, empty = "No requests yet" }: PlotProps): VNode {
-  const quiet = times.length === 0 || isQuiet(lines.map(({ values }) => values));
+  const figures = lines.map(({ values }) => values);
+  const quiet = times.length === 0 || isQuiet(figures);
   return (
     <figure class="card plot">
       <figcaption class="spread">
@@ -47,74 +55,22 @@ export function Plot({ title, unit, times, lines, empty = "No requests yet" }: P
           ))}
         </span>
       </figcaption>
-      {quiet ? <p class="plot-area quiet muted small">{empty}</p> : <Area times={times} lines={lines} />}
+      {quiet ? (
+        <p class="plot-area quiet muted small">{empty}</p>
+      ) : (
+        <PlotArea
+          class="plot-area"
+          heightPx={heightPx}
+          times={times}
+          lines={figures}
+          colours={lines.map(({ colour }) => colour)}
+          gridColour="grid-colour"
+          axes={axes}
+          options={options}
+        />
+      )}
     </figure>
   );
-}
-
-function Area({ times, lines }: Pick<PlotProps, "times" | "lines">): VNode {
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<UPlot>(undefined);
-  const scheme = schemeChanges.value;
-
-  useLayoutEffect(() => {
-    const target = place.current;
-    if (target === null) return;
-    const made = new UPlot(optionsFor(target, lines), [[], ...lines.map(() => [])], target);
-    const observer = new ResizeObserver(() => made.setSize({ width: target.clientWidth, height: heightPx }));
-    observer.observe(target);
-    plot.current = made;
-    return () => {
-      observer.disconnect();
-      made.destroy();
-    };
-  }, [scheme]);
-  useEffect(() => {
-    plot.current?.setData([[...times], ...lines.map(({ values }) => values.map((value) => value ?? null))]);
-  }, [times, scheme]);
-
-  return <div ref={place} class="plot-area" aria-hidden="true" />;
-}
-
-function optionsFor(target: HTMLElement, lines: readonly PlotLine[]): UPlot.Options {
-  const grid = colourOf(target, "grid-colour");
-  const axis = { stroke: colourOf(target, "muted"), grid: { stroke: grid, width: 1 }, ticks: { show: false } };
-  return {
-    width: target.clientWidth,
-    height: heightPx,
-    legend: { show: false },
-    cursor: { show: false },
-    scales: { y: { range: (_, __, max) => [0, Math.max(leastTop, (max ?? 0) * 1.1)] } },
-    padding: [8, 8, 0, 0],
-    axes: [
-      { ...axis, space: 70, size: 30, values: (_, times) => times.map((time) => clock.format(time * 1_000)) },
-      { ...axis, size: 48 },
-    ],
-    series: [
-      {},
-      ...lines.map(({ colour }) => {
-        const stroke = colourOf(target, colour);
-        return { stroke, width: 2, points: { show: true, size: 4, stroke, fill: stroke, filter: lonely } };
-      }),
-    ],
-  };
-}
-
-/** Figures with none on either side: no line goes through them. */
-function lonely(plot: UPlot, series: number): number[] {
-  const values = plot.data[series] ?? [];
-  const none = (i: number): boolean => (values[i] ?? null) === null;
-  return [...values.keys()].filter((i) => !none(i) && none(i - 1) && none(i + 1));
-}
-
-/** A canvas knows no variables and no classes, so an element that does is asked. */
-function colourOf(target: HTMLElement, className: string): string {
-  const probe = document.createElement("span");
-  probe.className = className;
-  target.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 function show(value: Figure): string {
