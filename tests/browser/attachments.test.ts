@@ -94,6 +94,8 @@ describe("files", () => {
 
   it("may go without a word, and come by drop and by paste", async () => {
     const { page, complaints } = await visit(browser, url);
+    // The page has begun to listen once it has put the caret into the box.
+    await page.locator("#message:focus").waitFor();
     const files = await page.evaluateHandle(() => {
       const transfer = new DataTransfer();
       transfer.items.add(new File(["dropped words"], "dropped.md", { type: "text/markdown" }));
