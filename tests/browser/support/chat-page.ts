@@ -24,6 +24,8 @@ export function chatPage(page: Page): ChatPage {
     answers,
     lastAnswer,
     async send(text) {
+      // Once no dialog is in front of it: it would take the key.
+      await box.click();
       await box.fill(text);
       await box.press("Enter");
     },
