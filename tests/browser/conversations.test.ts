@@ -143,6 +143,54 @@ it("keeps what stands in each message box over switching and reload", async () =
   expect(await chat.box.inputValue()).toBe("something new");
 });
 
+it("keeps what each of two tabs has in its message box", async () => {
+  const { page, context } = await visit(browser, url);
+  const a = chatPage(page);
+  await a.box.fill("from a");
+  const other = await openTab(context, url);
+  const b = chatPage(other.page);
+  await b.box.fill("from b");
+  await Promise.all([page.reload(), other.page.reload()]);
+  await waitUntil(async () => (await a.box.inputValue()) === "from a");
+  await waitUntil(async () => (await b.box.inputValue()) === "from b");
+  // A tab that sends what it has takes nothing from the other.
+  await say(a, "sent [eog:2]");
+  await other.page.reload();
+  await waitUntil(async () => (await b.box.inputValue()) === "from b");
+});
+
+it("keeps what is half edited over switching, branches and reload, until it is sent or given up", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await say(chat, "first [eog:2]");
+  await button(page, "Edit and send again").click();
+  const message = page.getByRole("textbox", { name: "Edit the message" });
+  await message.fill("first, but longer [eog:2]");
+  await button(page, "Edit answer").click();
+  const answer = page.getByRole("textbox", { name: "Edit the answer" });
+  await answer.fill("Half of what");
+  await button(page, "New conversation").click();
+  await answer.waitFor({ state: "detached" });
+  await button(page, "first [eog:2]").click();
+  expect(await message.inputValue()).toBe("first, but longer [eog:2]");
+  expect(await answer.inputValue()).toBe("Half of what");
+  await page.reload();
+  await message.waitFor();
+  expect(await message.inputValue()).toBe("first, but longer [eog:2]");
+  expect(await answer.inputValue()).toBe("Half of what");
+
+  await button(page, "Send again").click();
+  await page.locator(".bubble").getByText("first, but longer [eog:2]", { exact: true }).waitFor();
+  await chat.phase("done");
+  await button(page, "Previous message").click();
+  expect(await answer.inputValue()).toBe("Half of what");
+  await answer.press("Escape");
+  await answer.waitFor({ state: "detached" });
+  await page.reload();
+  await page.locator(".bubble").getByText("first [eog:2]", { exact: true }).waitFor();
+  expect(await page.getByRole("textbox", { name: /^Edit the/ }).count()).toBe(0);
+});
+
 it("has in every tab what any tab has written", async () => {
   const first = await visit(browser, url);
   const a = chatPage(first.page);

@@ -1,6 +1,5 @@
 // Owns how an answer is shown: what is being waited for, its text, its figures, and what went wrong with it.
 import type { ModelStatus } from "@waggle/protocol";
-import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useContext } from "preact/hooks";
 import { arrivalWords } from "../models/model-words.ts";
@@ -20,7 +19,7 @@ import type { ModelChoice } from "./model-choice.ts";
 import { PageActionsContext } from "./page-actions.ts";
 import { Thoughts } from "./thoughts.tsx";
 import { ToolCallCards } from "./tool-calls/tool-call-cards.tsx";
-import { TurnEditor } from "./turn-editor.tsx";
+import { TurnEditor, useEditing } from "./turn-editor.tsx";
 import { describeLine, milliseconds, rate } from "./words.ts";
 
 export interface AnswerTurnProps {
@@ -35,11 +34,12 @@ export interface AnswerTurnProps {
 
 export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTurnProps): VNode {
   const live = isLive(answer);
-  const editing = useSignal(false);
+  const editing = useEditing(answer.id);
   if (editing.value) {
     return (
       <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
         <TurnEditor
+          turnId={answer.id}
           text={answer.text}
           label="Edit the answer"
           action="Save"

@@ -2,6 +2,8 @@
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, describe, expect, it } from "vitest";
+import { createMemory } from "../wire/browser-storage.ts";
+import type { SimpleStorage } from "../wire/browser-storage.ts";
 import { newAnswer } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import type { Head, Turn } from "./conversation.ts";
@@ -119,23 +121,10 @@ describe("what an older page left", () => {
     ],
   };
 
-  function place(entries: Readonly<Record<string, string>>): Storage {
-    const kept = new Map(Object.entries(entries));
-    return {
-      get length() {
-        return kept.size;
-      },
-      key: (i) => [...kept.keys()][i] ?? null,
-      getItem: (key) => kept.get(key) ?? null,
-      setItem: (key, value) => void kept.set(key, value),
-      removeItem: (key) => void kept.delete(key),
-      clear: () => kept.clear(),
-    };
-  }
-  const keysOf = ({ length, key }: Storage): (string | null)[] => Array.from({ length }, (_, i) => key(i));
+  const keysOf = ({ length, key }: SimpleStorage): (string | null)[] => Array.from({ length }, (_, i) => key(i));
 
   it("is carried over and only then removed; what cannot be read stays", async () => {
-    const from = place({
+    const from = createMemory({
       "waggle.conversation.chat-old": JSON.stringify(old),
       "waggle.conversation.broken": "{broken",
       "waggle.conversation.strange": JSON.stringify({ ...old, turns: "none" }),
@@ -156,7 +145,7 @@ describe("what an older page left", () => {
   });
 
   it("stays where it is while it cannot be written", async () => {
-    const from = place({ "waggle.conversation.chat-old": JSON.stringify(old) });
+    const from = createMemory({ "waggle.conversation.chat-old": JSON.stringify(old) });
     const full: ConversationStorage = {
       ...createMemoryStorage(),
       save: async () => await Promise.reject(new DOMException("full", "QuotaExceededError")),
@@ -169,7 +158,7 @@ describe("what an older page left", () => {
     const storage = await openDatabase();
     await storage.save([brings("a", [said("said"), at(8)])]);
     await storage.save([changes("a", [], { deletedAt: 7, pinned: true })]);
-    const from = place({});
+    const from = createMemory({});
     leaveBehind(
       {
         changes: [changes("a", [at(6), said("late")], { deletedAt: undefined })],

@@ -1,5 +1,6 @@
 // Shows what stands in message boxes after a reload, and that nothing is forgotten that could not be written.
 import { expect, it, vi } from "vitest";
+import { createMemory } from "../wire/browser-storage.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import { openDrafts } from "./drafts.ts";
 import { createMemoryStorage } from "./storage.ts";
@@ -11,11 +12,11 @@ const notes: Attachment = { id: "a", name: "notes.txt", bytes: 900, text: "n".re
 
 it("keeps texts and files over a reload, and forgets them when they are gone", async () => {
   const storage = createMemoryStorage();
-  const drafts = await openDrafts(storage, fail);
+  const drafts = await openDrafts(storage, fail, createMemory());
   drafts.set("chat-1", { text: "hello", attachments: [notes] });
   drafts.flush();
   await vi.waitFor(() => expect(drafts.unsaved()).toEqual([]));
-  const after = await openDrafts(storage, fail);
+  const after = await openDrafts(storage, fail, createMemory());
   expect(after.get("chat-1")).toEqual({ text: "hello", attachments: [notes] });
   expect(after.get("chat-2")).toEqual({ text: "" });
   after.set("chat-1", { text: "" });
@@ -24,12 +25,60 @@ it("keeps texts and files over a reload, and forgets them when they are gone", a
   expect((await storage.loadDrafts()).size).toBe(0);
 });
 
+it("gives each tab its own again, and a new tab what was written last", async () => {
+  const storage = createMemoryStorage();
+  const [tabA, tabB] = [createMemory(), createMemory()];
+  const a = await openDrafts(storage, fail, tabA);
+  const b = await openDrafts(storage, fail, tabB);
+  a.set("new", { text: "from a", attachments: [notes] });
+  a.flush();
+  b.set("new", { text: "from b" });
+  b.flush();
+  await vi.waitFor(() => expect([...a.unsaved(), ...b.unsaved()]).toEqual([]));
+  expect((await openDrafts(storage, fail, tabA)).get("new")).toEqual({ text: "from a", attachments: [notes] });
+  expect((await openDrafts(storage, fail, createMemory())).get("new")).toEqual({ text: "from b" });
+});
+
+it("loses nothing of one tab when the other one sends what it has", async () => {
+  const storage = createMemoryStorage();
+  const a = await openDrafts(storage, fail, createMemory());
+  const b = await openDrafts(storage, fail, createMemory());
+  a.set("new", { text: "from a" });
+  a.flush();
+  b.set("new", { text: "" });
+  b.flush();
+  await vi.waitFor(() => expect([...a.unsaved(), ...b.unsaved()]).toEqual([]));
+  expect((await storage.loadDrafts()).size).toBe(0);
+  a.flush();
+  await vi.waitFor(() => expect(a.unsaved()).toEqual([]));
+  expect(await storage.loadDrafts()).toEqual(new Map([["new", { text: "from a" }]]));
+});
+
+it("keeps for all tabs what a tab has no room for", async () => {
+  const storage = createMemoryStorage();
+  const tab = createMemory({ "waggle.draft.chat-1": JSON.stringify({ text: "older" }), "waggle.draft.chat-2": "{" });
+  const full = {
+    ...tab,
+    setItem() {
+      throw new DOMException("", "QuotaExceededError");
+    },
+  };
+  const drafts = await openDrafts(storage, fail, Object.defineProperty(full, "length", { get: () => tab.length }));
+  expect(drafts.get("chat-1")).toEqual({ text: "older" });
+  expect(drafts.get("chat-2")).toEqual({ text: "" });
+  drafts.set("chat-1", { text: "longer" });
+  drafts.flush();
+  await vi.waitFor(() => expect(drafts.unsaved()).toEqual([]));
+  expect((await openDrafts(storage, fail, tab)).get("chat-1")).toEqual({ text: "longer" });
+});
+
 it("tells what could not be written, and has it ready for the tab's end", async () => {
   const full = new DOMException("", "QuotaExceededError");
   const failed: unknown[] = [];
   const drafts = await openDrafts(
     { ...createMemoryStorage(), saveDraft: async () => await Promise.reject(full) },
     (error) => failed.push(error),
+    createMemory(),
   );
   drafts.set("chat-1", { text: "hello" });
   drafts.flush();

@@ -1,6 +1,6 @@
 // Owns what lies in the browser's simple storage (localStorage) and belongs into the database: conversations of older pages, and what a tab
 // could not write any more when it closed. It is removed once the database has it; what cannot be read stays.
-import { lastingStorage } from "../wire/browser-storage.ts";
+import { lastingStorage, readItem } from "../wire/browser-storage.ts";
 import type { SimpleStorage } from "../wire/browser-storage.ts";
 import type { Draft } from "./drafts.ts";
 import { newId } from "./ids.ts";
@@ -44,17 +44,17 @@ export async function carryOver(
   { removes, place = lastingStorage }: { readonly removes: boolean; readonly place?: SimpleStorage },
 ): Promise<void> {
   const keys = Array.from({ length: place.length }, (_, i) => place.key(i) ?? "");
-  const old = keys.filter((key) => key.startsWith(oldPrefix)).flatMap((key) => readOld(key, place.getItem(key)));
+  const old = keys.filter((key) => key.startsWith(oldPrefix)).flatMap((key) => readOld(key, readItem(place, key)));
   const unsaved = keys
     .filter((key) => key.startsWith(unsavedPrefix))
     .flatMap((key) => {
-      const left = parse(place.getItem(key)) as Unsaved | undefined;
+      const left = readItem(place, key) as Unsaved | undefined;
       return left === undefined ? [] : [{ key, left: readable(left) }];
     });
   const changes = [...old.map(({ change }) => change), ...unsaved.flatMap(({ left }) => left.changes)];
   if (changes.length > 0) await storage.save(changes);
   for (const [key, draft] of unsaved.flatMap(({ left }) => left.drafts)) await storage.saveDraft(key, draft);
-  const settings = readOldSettings(place.getItem(oldSettingsKey));
+  const settings = readOldSettings(readItem(place, oldSettingsKey));
   if (settings !== undefined && (await storage.loadSettings()) === undefined) await storage.saveSettings(settings);
   if (!removes) return;
   const carried = [...old, ...unsaved].map(({ key }) => key);
@@ -76,26 +76,17 @@ function withoutNulls(patch: HeadPatch): HeadPatch {
   return Object.fromEntries(Object.entries(patch).map(([key, value]) => [key, value ?? undefined]));
 }
 
-function readOld(key: string, text: string | null): { readonly key: string; readonly change: Change }[] {
+function readOld(key: string, old: unknown): { readonly key: string; readonly change: Change }[] {
   try {
-    return [{ key, change: changeOf(readConversation(parse(text), "the conversation")) }];
+    return [{ key, change: changeOf(readConversation(old, "the conversation")) }];
   } catch {
     return [];
   }
 }
 
-function readOldSettings(text: string | null): Settings | undefined {
+function readOldSettings(old: unknown): Settings | undefined {
   try {
-    return readSettings(parse(text), "the settings");
-  } catch {
-    return undefined;
-  }
-}
-
-function parse(text: string | null): unknown {
-  if (text === null) return undefined;
-  try {
-    return JSON.parse(text) as unknown;
+    return readSettings(old, "the settings");
   } catch {
     return undefined;
   }

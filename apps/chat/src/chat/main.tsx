@@ -11,6 +11,7 @@ import { createChat } from "./chat.ts";
 import "./chat.css";
 import { liveAnswer } from "./conversation.ts";
 import { createDeletions } from "./deletions.ts";
+import { noDraft } from "./drafts.ts";
 import { openKept } from "./keep.ts";
 import { createLibrary } from "./library.ts";
 import { createModelChoice } from "./model-choice.ts";
@@ -29,7 +30,10 @@ const choice = createModelChoice(
 );
 const controls = createModelControls(api, models, choice.refresh);
 const chat = createChat({ api, conversations, about, choice });
-const deletions = createDeletions(conversations, chat.abandon);
+const deletions = createDeletions(conversations, (id) => {
+  chat.abandon(id);
+  drafts.set(id, noDraft);
+});
 
 /** An address that somebody has cut off or mistyped names nothing. */
 function addressedId(hash: string): string {

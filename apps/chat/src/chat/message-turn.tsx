@@ -1,5 +1,4 @@
 // Owns how a visitor's message is shown, and how it is edited and sent again.
-import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -8,7 +7,7 @@ import { BranchSwitch } from "./branch-switch.tsx";
 import type { Chat } from "./chat.ts";
 import type { UserTurn } from "./conversation.ts";
 import { ToolResultTurn } from "./tool-calls/tool-result-turn.tsx";
-import { TurnEditor } from "./turn-editor.tsx";
+import { TurnEditor, useEditing } from "./turn-editor.tsx";
 
 export interface MessageTurnProps {
   readonly turn: UserTurn;
@@ -26,12 +25,13 @@ export function MessageTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
 }
 
 function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
-  const editing = useSignal(false);
+  const editing = useEditing(turn.id);
   if (editing.value) {
     return (
       <li class="turn message" data-turn={turn.id}>
         {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
         <TurnEditor
+          turnId={turn.id}
           text={turn.text}
           label="Edit the message"
           action="Send again"

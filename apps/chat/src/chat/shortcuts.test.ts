@@ -1,5 +1,6 @@
 // Shows which key presses are shortcuts.
 import { expect, it } from "vitest";
+import { createMemory } from "../wire/browser-storage.ts";
 import { createShortcutSwitch, shortcutOf, shortcuts } from "./shortcuts.ts";
 
 const press = { ctrlKey: false, metaKey: false, altKey: false, isComposing: false, defaultPrevented: false };
@@ -18,11 +19,7 @@ it("takes no key twice, and none of the browser's", () => {
 });
 
 it("remembers that they are off", () => {
-  const kept = new Map<string, string>();
-  const place = {
-    getItem: (key: string) => kept.get(key) ?? null,
-    setItem: (key: string, v: string) => void kept.set(key, v),
-  };
+  const place = createMemory();
   const first = createShortcutSwitch(place);
   expect(first.on.value).toBe(true);
   first.set(false);

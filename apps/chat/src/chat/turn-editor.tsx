@@ -1,10 +1,19 @@
-// Owns the box in which what was said is changed.
-import { useSignal } from "@preact/signals";
+// Owns the box in which what was said is changed, and whether it is open: what is half edited is there again when the turn is.
+import { signal, useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { growToFit } from "./composer.tsx";
+import { forgetTyped, keepTyped, typedBefore } from "./typed.ts";
+
+/** Whether this turn is being edited. */
+export function useEditing(turnId: string): Signal<boolean> {
+  return useMemo(() => signal(typedBefore(`edit.${turnId}`) !== undefined), [turnId]);
+}
 
 export interface TurnEditorProps {
+  readonly turnId: string;
+  /** What it says now. */
   readonly text: string;
   readonly label: string;
   /** What the button says. */
@@ -18,6 +27,7 @@ export interface TurnEditorProps {
 }
 
 export function TurnEditor({
+  turnId,
   text,
   label,
   action,
@@ -26,15 +36,28 @@ export function TurnEditor({
   onSave,
   onCancel,
 }: TurnEditorProps): VNode {
-  const edited = useSignal(text);
+  const keptFor = `edit.${turnId}` as const;
+  const edited = useSignal(useMemo(() => typedBefore(keptFor)?.["text"], [keptFor]) ?? text);
   const box = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => box.current?.focus(), []);
   useLayoutEffect(() => {
     if (box.current !== null) growToFit(box.current);
   }, [edited.value]);
 
+  function write(now: string): void {
+    edited.value = now;
+    keepTyped(keptFor, { text: now });
+  }
+
   function save(): void {
-    if (optional || edited.value.trim() !== "") onSave(edited.value);
+    if (!optional && edited.value.trim() === "") return;
+    forgetTyped(keptFor);
+    onSave(edited.value);
+  }
+
+  function cancel(): void {
+    forgetTyped(keptFor);
+    onCancel();
   }
 
   return (
@@ -50,11 +73,11 @@ export function TurnEditor({
         class="input"
         aria-label={label}
         value={edited.value}
-        onInput={(event) => (edited.value = event.currentTarget.value)}
+        onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Escape") {
             event.stopPropagation();
-            onCancel();
+            cancel();
           }
           if (!enterSaves || event.key !== "Enter" || event.shiftKey || event.isComposing) return;
           event.preventDefault();
@@ -62,7 +85,7 @@ export function TurnEditor({
         }}
       />
       <div class="row end">
-        <button type="button" class="button quiet" onClick={onCancel}>
+        <button type="button" class="button quiet" onClick={cancel}>
           Cancel
         </button>
         <button class="button primary">{action}</button>

@@ -17,6 +17,15 @@ export function keepItem(place: Pick<Storage, "setItem">, key: string, value: st
   }
 }
 
+/** @returns what JSON says there; undefined where there is nothing, or something else */
+export function readItem(place: Pick<Storage, "getItem">, key: string): unknown {
+  try {
+    return JSON.parse(place.getItem(key) ?? "") as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whoever blocks the data of a site is told so by an error at the very name of its storage. */
 function allowed(storage: () => Storage): SimpleStorage {
   try {
@@ -26,8 +35,9 @@ function allowed(storage: () => Storage): SimpleStorage {
   }
 }
 
-function createMemory(): SimpleStorage {
-  const items = new Map<string, string>();
+/** As long as whoever holds it. */
+export function createMemory(entries: Readonly<Record<string, string>> = {}): SimpleStorage {
+  const items = new Map(Object.entries(entries));
   return {
     get length() {
       return items.size;

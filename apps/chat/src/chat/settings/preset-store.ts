@@ -1,7 +1,7 @@
 // Owns the visitor's own presets: a short list in this browser.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
-import { keepItem, lastingStorage } from "../../wire/browser-storage.ts";
+import { keepItem, lastingStorage, readItem } from "../../wire/browser-storage.ts";
 import { noSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 import type { Preset } from "./presets.ts";
@@ -18,7 +18,7 @@ export interface PresetStore {
 }
 
 export function createPresetStore(place: Pick<Storage, "getItem" | "setItem"> = lastingStorage): PresetStore {
-  const presets = signal<readonly Preset[]>(read(place.getItem(storageKey)));
+  const presets = signal<readonly Preset[]>(read(place));
 
   function write(changed: readonly Preset[]): boolean {
     if (!keepItem(place, storageKey, JSON.stringify(changed))) return false;
@@ -30,21 +30,17 @@ export function createPresetStore(place: Pick<Storage, "getItem" | "setItem"> = 
     presets,
     save(name, { model: _, ...settings }) {
       // Another tab may have saved one meanwhile.
-      const others = read(place.getItem(storageKey)).filter((preset) => preset.name !== name);
+      const others = read(place).filter((preset) => preset.name !== name);
       if (others.length >= presetsLimit) return false;
       return write([...others, { name, settings }].toSorted((a, b) => a.name.localeCompare(b.name, "en")));
     },
-    remove: (name) => void write(read(place.getItem(storageKey)).filter((preset) => preset.name !== name)),
+    remove: (name) => void write(read(place).filter((preset) => preset.name !== name)),
   };
 }
 
-function read(text: string | null): readonly Preset[] {
-  try {
-    const list: unknown = JSON.parse(text ?? "[]");
-    return Array.isArray(list) ? list.filter(isPreset).map(complete) : [];
-  } catch {
-    return [];
-  }
+function read(place: Pick<Storage, "getItem">): readonly Preset[] {
+  const list = readItem(place, storageKey);
+  return Array.isArray(list) ? list.filter(isPreset).map(complete) : [];
 }
 
 function isPreset(value: unknown): value is Preset {

@@ -1,16 +1,12 @@
 // Shows what presets change and what they leave alone, and that the visitor's own are kept.
 import { expect, it } from "vitest";
+import { createMemory } from "../../wire/browser-storage.ts";
 import { draftOf, readDraft } from "./draft.ts";
 import { createPresetStore } from "./preset-store.ts";
 import { builtInPresets, isIn, withPreset } from "./presets.ts";
 import { noSettings } from "./settings.ts";
 
 const typed = draftOf({ system: "You are a bee.", sampling: { temperature: 1.9, max_tokens: 7 } });
-
-function memory(): Pick<Storage, "getItem" | "setItem"> {
-  const kept = new Map<string, string>();
-  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) };
-}
 
 it.each(builtInPresets)("$name changes how words are chosen and nothing else", (preset) => {
   const changed = withPreset(typed, preset);
@@ -21,7 +17,7 @@ it.each(builtInPresets)("$name changes how words are chosen and nothing else", (
 });
 
 it("keeps the visitor's own under their names, without the model, and gives them back whole", () => {
-  const place = memory();
+  const place = createMemory();
   const store = createPresetStore(place);
   expect(store.save("Bee", { system: "You are a bee.", sampling: { seed: 3 }, model: "large" })).toBe(true);
   expect(store.save("Ant", noSettings)).toBe(true);
@@ -35,7 +31,7 @@ it("keeps the visitor's own under their names, without the model, and gives them
 });
 
 it("takes a new one under an old name for the old one changed, and says when there is no room", () => {
-  const store = createPresetStore(memory());
+  const store = createPresetStore(createMemory());
   store.save("Bee", noSettings);
   store.save("Bee", { ...noSettings, system: "Hum." });
   expect(store.presets.value).toEqual([{ name: "Bee", settings: { system: "Hum.", sampling: {} } }]);

@@ -3,7 +3,8 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
-import { forgetTyped, keepTyped, typedBefore } from "./typed-results.ts";
+import { forgetTyped, keepTyped, typedBefore } from "../typed.ts";
+import type { TypedFor } from "../typed.ts";
 import { prettyArguments } from "./tool-calls.ts";
 import type { CallSaid, ToolResult } from "./tool-calls.ts";
 import "./tools.css";
@@ -23,7 +24,7 @@ export function ToolCallCards({ answerId, calls, live, onResults }: ToolCallCard
   return (
     <div class="tool-calls">
       {cards}
-      <ResultForm calls={calls} keptFor={answerId} action="Send" onSave={onResults} />
+      <ResultForm calls={calls} keptFor={`results.${answerId}`} action="Send" onSave={onResults} />
     </div>
   );
 }
@@ -52,8 +53,8 @@ export interface ResultFormProps {
   readonly calls: readonly Pick<CallSaid, "id" | "name">[];
   /** What stands in the fields at first. */
   readonly results?: readonly ToolResult[];
-  /** The answer that waits for them: what is typed is kept for it until it is sent. */
-  readonly keptFor?: string;
+  /** What is typed is kept until it is sent or given up. */
+  readonly keptFor: TypedFor;
   /** What the button says; the number of results is added. */
   readonly action: string;
   readonly onSave: (results: readonly ToolResult[]) => void;
@@ -63,14 +64,17 @@ export interface ResultFormProps {
 /** An empty result is one: many tools give nothing. */
 export function ResultForm({ calls, results = [], keptFor, action, onSave, onCancel }: ResultFormProps): VNode {
   const texts = useSignal<Readonly<Record<string, string>>>(
-    keptFor === undefined
-      ? Object.fromEntries(results.map(({ callId, text }) => [callId, text]))
-      : typedBefore(keptFor),
+    typedBefore(keptFor) ?? Object.fromEntries(results.map(({ callId, text }) => [callId, text])),
   );
 
   function write(id: string, text: string): void {
     texts.value = { ...texts.peek(), [id]: text };
-    if (keptFor !== undefined) keepTyped(keptFor, texts.peek());
+    keepTyped(keptFor, texts.peek());
+  }
+
+  function cancel(): void {
+    forgetTyped(keptFor);
+    onCancel?.();
   }
 
   return (
@@ -78,7 +82,7 @@ export function ResultForm({ calls, results = [], keptFor, action, onSave, onCan
       class="stack tool-results"
       onSubmit={(event) => {
         event.preventDefault();
-        if (keptFor !== undefined) forgetTyped(keptFor);
+        forgetTyped(keptFor);
         onSave(calls.map(({ id, name }) => ({ callId: id, name, text: texts.peek()[id] ?? "" })));
       }}
     >
@@ -95,7 +99,7 @@ export function ResultForm({ calls, results = [], keptFor, action, onSave, onCan
             onKeyDown={(event) => {
               if (event.key === "Escape" && onCancel !== undefined) {
                 event.stopPropagation();
-                onCancel();
+                cancel();
               }
               if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
             }}
@@ -104,7 +108,7 @@ export function ResultForm({ calls, results = [], keptFor, action, onSave, onCan
       ))}
       <div class="row end">
         {onCancel !== undefined && (
-          <button type="button" class="button quiet" onClick={onCancel}>
+          <button type="button" class="button quiet" onClick={cancel}>
             Cancel
           </button>
         )}

@@ -1,11 +1,11 @@
 // Owns how the results of calls are shown that a visitor has typed in, and how they are said again in other words.
-import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { BranchSwitch } from "../branch-switch.tsx";
 import type { Chat } from "../chat.ts";
 import type { UserTurn } from "../conversation.ts";
+import { useEditing } from "../turn-editor.tsx";
 import { ResultForm } from "./tool-call-cards.tsx";
 import type { ToolResult } from "./tool-calls.ts";
 import "./tools.css";
@@ -19,8 +19,8 @@ export interface ToolResultTurnProps {
 }
 
 export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurnProps): VNode {
-  const editing = useSignal(false);
   const { id, parent } = turn;
+  const editing = useEditing(id);
   return (
     <li class="turn tool-result-turn" data-turn={id}>
       <h3 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h3>
@@ -28,6 +28,7 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
         <ResultForm
           calls={results.map(({ callId, name }) => ({ id: callId, name }))}
           results={results}
+          keptFor={`edit.${id}`}
           action="Send other"
           onSave={(others) => {
             editing.value = false;
