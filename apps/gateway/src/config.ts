@@ -104,7 +104,7 @@ export function parseConfig(
   const broken = brokenRules(values, tokenSource);
   if (broken.length > 0) return refuse(broken);
   try {
-    const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
+    const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, { read: machine.readText });
     const localMode = isLocalMode(values, tokenSource);
     return { kind: "run", config: completeConfig(values, { localMode, apiToken, apiTokens }, env, machine) };
   } catch (error) {

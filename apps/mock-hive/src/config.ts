@@ -1,12 +1,20 @@
 // Owns the command line and the environment: read once, validated once. An error names the flag, and the variable it came from.
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { readTokens, type ReadTokensOptions } from "@waggle/daemon/tokens";
 import { TokenFileError, type ApiToken } from "@waggle/front/token-file";
 import { logFormats, logLevels } from "@waggle/telemetry";
 import { usageProblem } from "@waggle/terminal";
 import { Command, CommanderError } from "commander";
 import { z } from "zod";
-import { readTokens, tokenVariable } from "./tokens.ts";
+
+/** The same variable in which a worker keeps the token that it shows to its hive. */
+const tokenVariable = "WAGGLE_HIVE_TOKEN";
+/** Where the hive's tokens come from, beside its file: whoever has the variable may do everything. */
+export const ownTokens = {
+  variable: tokenVariable,
+  rights: { admin: true, monitor: true },
+} as const satisfies ReadTokensOptions;
 
 /** Values of a flag that may be given several times stand so in its variable. */
 const separator = ",";
@@ -160,7 +168,7 @@ export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Pa
 /** @throws ConfigError when a token cannot be used, or there is none and others could reach the hive */
 function withTokens(values: FlagValues, apiToken: string | undefined): HiveConfig {
   try {
-    const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile });
+    const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, ownTokens);
     const problem = apiTokens.length > 0 ? undefined : problemWithoutToken(values);
     if (problem !== undefined) throw new ConfigError(problem);
     return { ...values, apiToken, apiTokens };

@@ -1,6 +1,7 @@
 // Owns the process: its configuration, its one line on stdout, its signals and its exit code.
 import { hostname } from "node:os";
 import { systemClock } from "@waggle/async";
+import { reloadTokens } from "@waggle/daemon/tokens";
 import { createTokenTable, type TokenTable } from "@waggle/front/tokens";
 import { exitCodes, WaggleError, type StdoutLine } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
@@ -13,9 +14,8 @@ import {
   type Banner,
   type DaemonScreen,
 } from "@waggle/terminal";
-import { ConfigError, parseConfig, type HiveConfig, type ParsedConfig } from "./config.ts";
+import { ConfigError, ownTokens, parseConfig, type HiveConfig, type ParsedConfig } from "./config.ts";
 import { ListenError, startHive, type Hive } from "./server.ts";
-import { reloadTokens } from "./tokens.ts";
 
 // Whoever read the listening line may have closed the pipe since; that is no reason to stop.
 process.stdout.on("error", () => {});
@@ -45,7 +45,7 @@ async function run(config: HiveConfig): Promise<void> {
   });
   let table = config.apiTokens.length === 0 ? undefined : createTokenTable(config.apiTokens);
   const hive = await start(config, log, () => table);
-  process.on("SIGHUP", () => (table = reloadTokens(config, log) ?? table));
+  process.on("SIGHUP", () => (table = reloadTokens(config, log, ownTokens) ?? table));
   leaveOnRequest(hive, log, () => screen?.leaving({ running: 0, limitMs: 0 }));
   const line: StdoutLine = { type: "listening", url: hive.url, pid: process.pid };
   if (screen === undefined) process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -395,7 +395,10 @@ test("a file's tokens join the variable's, and share the queue", () => {
   const config = run(["--api-token-file", "/t"], { WAGGLE_API_TOKEN: "0123456789" });
   expect(config.apiTokens.map(({ name }) => name)).toEqual(["default", "alice", "bob"]);
   expect(config.clientQueueShare).toBe(0.5);
-  expect(readTokens(config, () => "carol:carol-secret").map(({ name }) => name)).toEqual(["default", "carol"]);
+  expect(readTokens(config, { read: () => "carol:carol-secret" }).map(({ name }) => name)).toEqual([
+    "default",
+    "carol",
+  ]);
 });
 
 test("a token's rights stand behind it, in the file and in the variable", () => {

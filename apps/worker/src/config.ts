@@ -145,7 +145,7 @@ function settingsOf(from: Sources, machine: Machine): ConfigResult {
   const tokenSource = tokenSourceOf(apiToken, values);
   const broken = [...brokenRules({ values, tokenSource }), ...problems];
   if (broken.length > 0) return refuse(broken, machine);
-  const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, machine.readText);
+  const apiTokens = readTokens({ apiToken, apiTokenFile: values.apiTokenFile }, { read: machine.readText });
   return {
     kind: "run",
     config: completeConfig(

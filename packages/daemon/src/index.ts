@@ -6,7 +6,7 @@ export * from "./lib/front-options.ts";
 export * from "./lib/front-rules.ts";
 export * from "./lib/names.ts";
 export * from "./lib/option-row.ts";
-export * from "./lib/read-tokens.ts";
+export * from "./lib/tokens.ts";
 export * from "./lib/refusal.ts";
 export * from "./lib/settings.ts";
 export * from "./lib/start-error.ts";

@@ -1,10 +1,8 @@
-// Owns what worker and gateway have in common as processes: errors that end them, tokens that are read again, and exit codes.
-import { ListenError, createTokenTable } from "@waggle/front";
-import type { TokenTable } from "@waggle/front";
+// Owns what worker and gateway have in common as processes: errors that end them, and exit codes.
+import { ListenError } from "@waggle/front";
 import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { complaint, createStyle } from "@waggle/terminal";
-import { readTokens, type TokenSources } from "./read-tokens.ts";
 import type { Screen } from "./terminal-facts.ts";
 import { programName } from "./refusal.ts";
 import { StartError } from "./start-error.ts";
@@ -44,19 +42,6 @@ function codeOf(error: unknown): number | undefined {
   if (error instanceof StartError) return error.exitCode;
   if (error instanceof ListenError) return exitCodes.unavailable;
   return error instanceof WaggleError && error.code === "invalid_argument" ? exitCodes.badConfiguration : undefined;
-}
-
-/** Undefined when there is no file, or when it is broken: then the tokens stay as they are. */
-export function reloadTokens(sources: TokenSources, log: Logger): TokenTable | undefined {
-  if (sources.apiTokenFile === undefined) return undefined;
-  try {
-    const tokens = readTokens(sources);
-    log.info({ tokens: tokens.length }, "tokens_reloaded");
-    return createTokenTable(tokens);
-  } catch (error) {
-    log.error({ err: error }, "Cannot reload the API tokens; the old ones stay.");
-    return undefined;
-  }
 }
 
 export function leaveWith(code: number): void {

@@ -104,8 +104,8 @@ const folders = [
   ],
   [
     "apps/mock-hive/src/x.ts",
-    ["@waggle/fleet", "@waggle/sse", "hono"],
-    ["@waggle/worker", "@waggle/engine", "@waggle/testing", "../../worker/src/main.ts"],
+    ["@waggle/daemon/tokens", "@waggle/fleet", "@waggle/sse", "hono"],
+    ["@waggle/worker", "@waggle/daemon", "@waggle/engine", "@waggle/testing", "../../worker/src/main.ts"],
   ],
   [
     "apps/cli/src/x.ts",
