@@ -1,24 +1,19 @@
 // Shows files that go with a message: read in the browser, counted by the worker, sent as text, kept with the message.
 import { GenerateRequestSchema } from "@waggle/protocol";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { madePdf } from "./support/made-pdf.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   url = (await spawnFakeWorker()).url;
 });
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 interface Picked {
   readonly name: string;

@@ -1,11 +1,12 @@
 // Shows that axe-core finds nothing serious on any page, in both themes and at both widths. A new state of a page is a line in `scenes`.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { says } from "./support/says.ts";
 import { seriousFindings } from "./support/serious-findings.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
 const widths = { wide: { width: 1_280, height: 800 }, phone: { width: 390, height: 800 } } as const;
 /** Axe looks at thousands of elements four times. */
@@ -23,20 +24,15 @@ const answer = [
   "$$\n\\frac{a}{b}\n$$\n\n> A quote\n\n---\n\n1. one\n2. two\n\n<kbd>text</kbd>",
 ].join("\n\n");
 
-let browser: Browser;
+const browser = useBrowser();
 let workerUrl: string;
 let lockedUrl: string;
 let hiveUrl: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   hiveUrl = (await spawnDaemon("hive", ["--port", "0", "--faults"])).url;
   workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
   const env = { WAGGLE_API_TOKEN: "a-token-of-some-length" };
   lockedUrl = (await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], { env })).url;
-});
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
 });
 
 interface Scene {

@@ -1,29 +1,24 @@
 // Shows what every page owes to everybody, whoever looks and with whatever: no errors, no strangers, enough contrast, little weight.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { brotliCompressSync } from "node:zlib";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
 /** Of what a page loads before anything is done with it, compressed with Brotli as it is served. */
 const pageWeightLimitBytes = 150_000;
 const dist = new URL("../../apps/chat/dist/", import.meta.url);
 
-let browser: Browser;
+const browser = useBrowser();
 let workerUrl: string;
 let hiveUrl: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   hiveUrl = (await spawnDaemon("hive", ["--port", "0"])).url;
   workerUrl = (await spawnFakeWorker(["--hive-url", hiveUrl, "--worker-id", "bee-1"])).url;
-});
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
 });
 
 /** Each page with something on it. */

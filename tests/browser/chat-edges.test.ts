@@ -1,24 +1,17 @@
 // Shows the chat where it is easily left without a way on: addresses that name nothing, browsers that keep nothing, answers on other branches.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
 import { waitUntil } from "../support/wait.ts";
-import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import type { ChatPage } from "./support/chat-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   url = (await spawnFakeWorker()).url;
-});
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
 });
 
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });

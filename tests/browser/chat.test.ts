@@ -1,22 +1,14 @@
 // Shows the chat as a visitor meets it: in a real browser, served by a real worker.
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { GenerateRequestInput } from "@waggle/protocol";
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
+import { describe, expect, it } from "vitest";
+import { spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
 import { waitUntil } from "../support/wait.ts";
-import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await killDaemons();
-});
+const browser = useBrowser({ daemons: "each test" });
 
 /** Slow enough to look at. */
 const slow = ["--fake-step-delay", "30ms"];

@@ -1,21 +1,13 @@
 // Shows that an answer survives what happens to connections, pages and workers, and says so when it cannot.
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
 import { waitUntil } from "../support/wait.ts";
-import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { openProxy } from "./support/cuttable-proxy.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await killDaemons();
-});
+const browser = useBrowser({ daemons: "each test" });
 
 /** `[eog:60]` ends an answer with its 61st token, which is the end itself and has no text. */
 const slow = ["--fake-step-delay", "30ms"];

@@ -1,26 +1,19 @@
 // Shows that nothing that was written or said is ever lost to something else: branches, drafts, other tabs, full disks, many conversations.
 import { readFile } from "node:fs/promises";
 import { GenerateRequestSchema } from "@waggle/protocol";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import type { BrowserContext, Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
 import { waitUntil } from "../support/wait.ts";
-import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import type { ChatPage } from "./support/chat-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   url = (await spawnFakeWorker()).url;
-});
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
 });
 
 async function say(chat: ChatPage, text: string): Promise<string> {

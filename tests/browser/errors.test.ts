@@ -1,20 +1,12 @@
 // Shows errors as a visitor reads them: what happened, what to do, and how long to wait.
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import { expect, it } from "vitest";
+import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
 const token = "a-token-of-the-tests-1234";
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await killDaemons();
-});
+const browser = useBrowser({ daemons: "each test" });
 
 it("counts down to when a used-up quota has room again", async () => {
   const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {

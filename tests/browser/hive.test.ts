@@ -5,21 +5,13 @@ import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/harness";
 import type { HiveWorker } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import { expect, it } from "vitest";
+import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import { inspectPage } from "./support/inspect-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await killDaemons();
-});
+const browser = useBrowser({ daemons: "each test" });
 
 const quick = ["--heartbeat-interval", "500ms"];
 

@@ -1,25 +1,20 @@
 // Shows what an answer's markdown becomes in a real browser: colours, formulas, tables; and that nothing a model says can load, run or
 // lead anywhere it should not.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import type { ChatPage } from "./support/chat-page.ts";
 import { directs, says } from "./support/says.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let workerUrl: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   workerUrl = (await spawnFakeWorker(["--context-size", "65536"])).url;
 });
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 interface Told extends Watched {
   readonly chat: ChatPage;

@@ -1,27 +1,22 @@
 // Shows the models in the chat: switching, loading and downloading without leaving the conversation.
 import { WaggleError } from "@waggle/protocol";
-import type { Browser, BrowserContextOptions } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import type { BrowserContextOptions } from "playwright-core";
+import { afterEach, beforeAll, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
 import type { ModelWorker } from "./support/model-worker.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let fakeUrl: string;
 let worker: ModelWorker;
 beforeAll(async () => {
-  browser = await launchBrowser();
   fakeUrl = (await spawnFakeWorker()).url;
 });
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
 afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
   await worker[Symbol.asyncDispose]();
 });
 

@@ -1,30 +1,24 @@
 // Shows the pages of a worker that has several models: choosing one, looking after all of them.
 import { WaggleError } from "@waggle/protocol";
 import type { ModelStatus, ModelStatuses } from "@waggle/protocol";
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
 import { waitUntil } from "../support/wait.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
 import type { ModelWorker } from "./support/model-worker.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let fakeUrl: string;
 let worker: ModelWorker;
 beforeAll(async () => {
-  browser = await launchBrowser();
   fakeUrl = (await spawnFakeWorker()).url;
 });
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
 afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
   await worker[Symbol.asyncDispose]();
 });
 

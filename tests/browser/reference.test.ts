@@ -3,30 +3,24 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { allWorkerRoutes } from "@waggle/protocol";
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnDaemon } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import { beforeAll, expect, it } from "vitest";
+import { spawnDaemon } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { seriousFindings } from "./support/serious-findings.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
 const token = "reference-token";
 const run = promisify(execFile);
-let browser: Browser;
+const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   const worker = await spawnDaemon("worker", ["--backend", "fake", "--port", "0"], {
     env: { WAGGLE_API_TOKEN: token },
   });
   await worker.line("ready");
   ({ url } = worker);
 });
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 it.each([
   ["light", 1_280],

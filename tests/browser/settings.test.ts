@@ -1,23 +1,18 @@
 // Shows a conversation's settings from the dialog to the request, the line and the meter that tell of them, and the keyboard's shortcuts.
 import { GenerateRequestSchema } from "@waggle/protocol";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   url = (await spawnFakeWorker(["--context-size", "256"])).url;
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
 });
 
 async function openSettings(options?: { address?: string }): Promise<Watched> {

@@ -2,30 +2,25 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { seriousFindings } from "./support/serious-findings.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
-let browser: Browser;
+const browser = useBrowser();
 let folder: string;
 /** One for all tests but the last, in their order: nothing has happened on it before the first one. */
 let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
 beforeAll(async () => {
-  browser = await launchBrowser();
   worker = await spawnFakeWorker(slow);
   folder = await mkdtemp(join(tmpdir(), "waggle-status-"));
 });
 afterAll(async () => {
-  await browser.close();
-  await killDaemons();
   await rm(folder, { recursive: true });
-});
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
 });
 
 async function submit(url: string, body: object, token?: string): Promise<void> {

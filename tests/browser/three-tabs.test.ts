@@ -1,19 +1,12 @@
 // Shows that nothing is lost that has been shown, in any of three tabs, when the worker is killed and started again in mid-stream, twice.
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnFakeWorker } from "../support/daemon.ts";
+import { expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
 import { waitUntil } from "../support/wait.ts";
-import { launchBrowser, openTab, visit } from "./support/browser.ts";
+import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
+const browser = useBrowser();
 
 const restarted = "The worker was restarted while it answered. What you see is what had arrived.";
 

@@ -1,25 +1,19 @@
 // Shows the API token as a visitor meets it: asked for, not given, wrong, given, changed, forgotten, on each page that has one.
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons, spawnDaemon } from "../support/daemon.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import { beforeAll, expect, it } from "vitest";
+import { spawnDaemon } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
 const token = "a-token-of-the-tests-1234";
-let browser: Browser;
+const browser = useBrowser();
 let url: string;
 beforeAll(async () => {
-  browser = await launchBrowser();
   const worker = await spawnDaemon("worker", ["--port", "0", "--host", "127.0.0.1", "--backend", "fake"], {
     env: { WAGGLE_API_TOKEN: token },
   });
   await worker.line("ready");
   url = worker.url;
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
 });
 
 it.each(["/", "/status"])("on %s, who gives none is told so, and can give one later", async (path) => {

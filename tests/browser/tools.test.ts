@@ -2,28 +2,22 @@
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { GenerateRequestInput } from "@waggle/protocol";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { killDaemons } from "../support/daemon.ts";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { beforeAll, expect, it } from "vitest";
 import { spawnScriptedWorker } from "../support/scripted-worker.ts";
 import type { ScriptedWorker } from "../support/scripted-worker.ts";
-import { launchBrowser, visit } from "./support/browser.ts";
+import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { seriousFindings } from "./support/serious-findings.ts";
+import { useBrowser } from "./support/use-browser.ts";
 
-let browser: Browser;
+const browser = useBrowser();
 let worker: ScriptedWorker;
 beforeAll(async () => {
-  browser = await launchBrowser();
   worker = await spawnScriptedWorker({ template: llamaTemplates().get("Qwen-Qwen3-0.6B") ?? "" });
 });
-afterAll(async () => {
-  await browser.close();
-  await killDaemons();
-});
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 const tools = [
   {

@@ -41,7 +41,11 @@ export interface Watched {
 }
 
 /** A page of a visitor who was never here. */
-export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Watched> {
+export async function visit(
+  browser: Pick<Browser, "newContext">,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Watched> {
   const context = await browser.newContext(options);
   return await openTab(context, url);
 }

@@ -1,0 +1,37 @@
+// Owns the browser of a test file and what its tests leave open: one browser for all of them, and after each test no page of it.
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { killDaemons } from "../../support/daemon.ts";
+import { launchBrowser } from "./browser.ts";
+
+export type Contexts = Pick<Browser, "newContext" | "contexts">;
+
+export interface UseBrowserOptions {
+  /** How long the daemons live that the file starts; all tests by default. */
+  readonly daemons?: "each test" | "all tests";
+}
+
+export function useBrowser({ daemons = "all tests" }: UseBrowserOptions = {}): Contexts {
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+  afterEach(async () => {
+    await Promise.all(contexts.contexts().map((context) => context.close()));
+    if (daemons === "each test") await killDaemons();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await killDaemons();
+  });
+  function launched(): Browser {
+    if (browser === undefined)
+      throw new Error("There is no browser yet: ask for pages in a test, or in a hook after this one.");
+    return browser;
+  }
+  const contexts: Contexts = {
+    newContext: async (options) => await launched().newContext(options),
+    contexts: () => launched().contexts(),
+  };
+  return contexts;
+}
