@@ -3,7 +3,7 @@ import { GenerateRequestSchema } from "@waggle/protocol";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
-import { visit } from "./support/browser.ts";
+import { openTab, visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
@@ -88,6 +88,22 @@ describe("settings", () => {
     await page.getByRole("button", { name: "Reset all" }).click();
     await save(page).click();
     expect(await asked(page, "again [eog:2]")).toMatchObject({ temperature: 0.8 });
+  });
+
+  it("keep what is typed while another tab saves them, and what that has saved", async () => {
+    const { page, context } = await visit(browser, url);
+    await chatPage(page).send("hello [eog:2]");
+    await chatPage(page).phase("done");
+    const { page: other } = await openTab(context, page.url());
+    for (const tab of [page, other]) await tab.getByRole("button", { name: "Settings" }).click();
+    await page.getByLabel("System prompt").fill("You are a hornet.");
+    await other.getByLabel("Temperature", { exact: true }).fill("0.3");
+    await save(other).click();
+    await expect.poll(() => page.getByLabel("Temperature", { exact: true }).inputValue()).toBe("0.3");
+    expect(await page.getByLabel("System prompt", { exact: true }).inputValue()).toBe("You are a hornet.");
+    await save(page).click();
+    await other.getByRole("button", { name: "System prompt: You are a hornet." }).click();
+    expect(await other.getByLabel("Temperature", { exact: true }).inputValue()).toBe("0.3");
   });
 
   it("are kept as a preset under a name, and put over others with a click", async () => {

@@ -1,5 +1,5 @@
 // Owns the chat page's frame: the list of conversations, the bar on top, what is said, and the box to say something in.
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import type { ModelControls } from "../models/model-controls.ts";
@@ -71,6 +71,7 @@ export function App({
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
+  const settings = useComputed(() => conversations.current.value.settings);
   const live = shownLiveAnswer(current) !== undefined;
   const title = current.title;
   const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
@@ -227,9 +228,10 @@ export function App({
       />
       {settingsOpen.value && (
         <SettingsDialog
+          key={`settings-${current.id}`}
           api={api}
           presets={presets}
-          settings={current.settings}
+          settings={settings}
           chat={facts?.chat}
           onSave={chat.configure}
           onClose={() => (settingsOpen.value = false)}

@@ -1,5 +1,6 @@
 // Owns the dialog in which a conversation's settings are looked at and changed. An empty field is the worker's default.
 import { useSignal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
 import type { ChatAbilities } from "@waggle/protocol";
 import type { ComponentChildren, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -21,7 +22,8 @@ import "./settings.css";
 export interface SettingsDialogProps {
   readonly api: Api;
   readonly presets: PresetStore;
-  readonly settings: Settings;
+  /** As they are saved now. */
+  readonly settings: ReadonlySignal<Settings>;
   /** Of the model that answers here; undefined while they are not known. */
   readonly chat: ChatAbilities | undefined;
   readonly onSave: (settings: Settings, asDefault: boolean) => void;

@@ -1,5 +1,5 @@
 // Owns the state of the settings dialog: what is typed, what is wrong with it, and what saving makes of it.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import { draftOf, readDraft } from "./draft.ts";
 import type { Draft, FieldName } from "./draft.ts";
@@ -9,6 +9,7 @@ import type { Settings } from "./settings.ts";
 type Problems = Readonly<Partial<Record<FieldName, string>>>;
 
 export interface SettingsForm {
+  /** What is typed, and in all other fields what is saved now. */
   readonly draft: ReadonlySignal<Draft>;
   readonly problems: ReadonlySignal<Problems>;
   /** What was wrong with the field is forgotten until it is checked again. */
@@ -22,19 +23,27 @@ export interface SettingsForm {
   read(): Settings | undefined;
 }
 
-export function createSettingsForm(settings: Settings): SettingsForm {
-  const draft = signal(draftOf(settings));
+/** @param settings as they are saved: another tab may change them meanwhile, and only what is typed here is put over them */
+export function createSettingsForm(settings: ReadonlySignal<Settings>): SettingsForm {
+  const saved = computed(() => draftOf(settings.value));
+  const typed = signal<Partial<Draft>>({});
+  const draft = computed<Draft>(() => ({ ...saved.value, ...typed.value }));
   const problems = signal<Problems>({});
   const empty = draftOf(noSettings);
 
+  function put(wanted: Draft): void {
+    const fields = Object.entries(wanted) as [FieldName, string][];
+    typed.value = Object.fromEntries(fields.filter(([name, text]) => text !== saved.peek()[name]));
+  }
+
   function set(name: FieldName, text: string): void {
-    draft.value = { ...draft.peek(), [name]: text };
+    put({ ...draft.peek(), [name]: text });
     const { [name]: _, ...others } = problems.peek();
     problems.value = others;
   }
 
   function replace(other: Draft): void {
-    draft.value = other;
+    put(other);
     problems.value = {};
   }
 
@@ -46,12 +55,12 @@ export function createSettingsForm(settings: Settings): SettingsForm {
     reset: (name) => set(name, empty[name]),
     resetAll: () => replace(empty),
     check(name) {
-      const result = readDraft(draft.peek(), settings.model);
+      const result = readDraft(draft.peek(), settings.peek().model);
       const problem = result.kind === "problems" ? result.problems[name] : undefined;
       if (problem !== undefined) problems.value = { ...problems.peek(), [name]: problem };
     },
     read() {
-      const result = readDraft(draft.peek(), settings.model);
+      const result = readDraft(draft.peek(), settings.peek().model);
       problems.value = result.kind === "problems" ? result.problems : {};
       return result.kind === "settings" ? result.settings : undefined;
     },
