@@ -1,5 +1,6 @@
 // Shows which conversation is shown when others go, and that what was set for a new one waits for its first message.
 import { expect, it } from "vitest";
+import { createMemory } from "../wire/browser-storage.ts";
 import { openConversations } from "./conversations.ts";
 import type { Conversations } from "./conversations.ts";
 import type { Turn } from "./conversation.ts";
@@ -8,10 +9,11 @@ import type { ConversationStorage } from "./storage.ts";
 
 const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
 
-async function open(storage: Partial<ConversationStorage> = {}): Promise<Conversations> {
+async function open(storage: Partial<ConversationStorage> = {}, tab = createMemory()): Promise<Conversations> {
   return await openConversations({
     storage: { ...createMemoryStorage(), ...storage },
     otherTabs: { tell: () => undefined, listen: () => undefined },
+    tab,
   });
 }
 
@@ -37,6 +39,24 @@ it("keeps what was set for a new conversation until its first message", async ()
   conversations.add(conversations.current.value.id, [said("one")], {});
   conversations.show(undefined);
   expect(conversations.current.value.settings.system).toBe("");
+});
+
+it("keeps it over a reload too, in this tab, as long as it is set and the conversation has not begun", async () => {
+  const tab = createMemory();
+  const settings = { system: "a long prompt", sampling: { seed: 1 } };
+  const systemAfterReload = async (): Promise<string> => (await open({}, tab)).current.value.settings.system;
+  const first = await open({}, tab);
+  first.add(first.current.value.id, [], { settings });
+  const second = await open({}, tab);
+  expect(second.current.value.settings).toEqual(settings);
+  second.add(second.current.value.id, [said("one")], {});
+  expect(await systemAfterReload()).toBe("");
+  first.add(first.current.value.id, [], { settings });
+  expect(await systemAfterReload()).toBe("a long prompt");
+  first.add(first.current.value.id, [], { settings: first.newSettings.value });
+  expect(await systemAfterReload()).toBe("");
+  tab.setItem("waggle.new.settings", '{"system": 1}');
+  expect(await systemAfterReload()).toBe("");
 });
 
 it("begins with the newest default where nothing else was set", async () => {

@@ -2,6 +2,8 @@
 // there from the start; turns are read when a conversation is shown. It knows no network.
 import { batch, computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
+import { tabStorage } from "../wire/browser-storage.ts";
+import type { SimpleStorage } from "../wire/browser-storage.ts";
 import type { Answer } from "./answer.ts";
 import { findAnswer, liveAnswer, untitled } from "./conversation.ts";
 import type { Conversation, Head, Turn } from "./conversation.ts";
@@ -13,6 +15,7 @@ import { createSaver } from "./saver.ts";
 import type { StorageTrouble } from "./saver.ts";
 import { headAfter } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
+import { freshSettingsBefore, keepFreshSettings } from "./settings/fresh-settings.ts";
 import type { Settings } from "./settings/settings.ts";
 
 export interface Conversations {
@@ -59,18 +62,21 @@ export interface ConversationsOptions {
   readonly otherTabs: OtherTabs;
   /** The storage lasts as long as the tab. */
   readonly closed?: StorageTrouble | undefined;
+  /** What lasts as long as this tab. */
+  readonly tab?: SimpleStorage;
 }
 
 /** @throws what the storage throws when it cannot be read */
-export async function openConversations({ storage, otherTabs, closed }: ConversationsOptions): Promise<Conversations> {
+export async function openConversations(options: ConversationsOptions): Promise<Conversations> {
+  const { storage, otherTabs, closed, tab = tabStorage } = options;
   const [loadedHeads, loadedSettings] = await Promise.all([storage.loadHeads(), storage.loadSettings()]);
   const newSettings = signal<Settings>(loadedSettings ?? { system: "", sampling: {} });
   const everyHead = signal<readonly Head[]>(loadedHeads);
   const heads = computed(() => everyHead.value.filter(({ deletedAt }) => deletedAt === undefined));
   const turnsOf = signal<ReadonlyMap<string, readonly Turn[]>>(new Map());
+  /** What somebody has chosen for the new conversation, which then stays until its first turn. */
+  let freshSettings = freshSettingsBefore(tab);
   const fresh = signal<Conversation>(blank());
-  /** Somebody has chosen settings for the new conversation: it stays until its first turn. */
-  let freshIsSet = false;
   const shownId = signal(fresh.value.id);
   const shownHead = computed(() => heads.value.find(({ id }) => id === shownId.value));
   const turnsRead = computed(() => turnsOf.value.get(shownId.value));
@@ -93,10 +99,15 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
       id: newId("chat"),
       updatedAt: Date.now(),
       title: untitled,
-      settings: newSettings.value,
+      settings: freshSettings ?? newSettings.value,
       chosen: {},
       turns: [],
     };
+  }
+
+  function setFresh(settings: Settings | undefined): void {
+    freshSettings = settings;
+    keepFreshSettings(tab, settings);
   }
 
   function get(id: string): Conversation | undefined {
@@ -187,14 +198,15 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
         void load(id);
         return;
       }
-      if (!freshIsSet) fresh.value = blank();
+      if (freshSettings === undefined) fresh.value = blank();
       shownId.value = fresh.value.id;
     },
     add(id, turns, patch) {
       if (id === fresh.value.id) {
         const { turns: _, ...head } = fresh.value;
         if (turns.length === 0) {
-          if (patch.settings !== undefined) freshIsSet = !isSame(patch.settings, newSettings.peek());
+          const { settings } = patch;
+          if (settings !== undefined) setFresh(isSame(settings, newSettings.peek()) ? undefined : settings);
           fresh.value = { ...patchHead(head, patch), turns: [] };
           return;
         }
@@ -204,7 +216,7 @@ export async function openConversations({ storage, otherTabs, closed }: Conversa
           setTurns(id, turns);
           setHead(patchHead(head, patch));
           // The next new conversation is another one.
-          freshIsSet = false;
+          setFresh(undefined);
           fresh.value = blank();
         });
         saver.note(id, { isNew: true, turnIds: turns.map((turn) => turn.id) });
