@@ -75,14 +75,23 @@ export function shownTurns(conversation: Conversation): readonly Turn[] {
   return path;
 }
 
-/** The answer that is still coming, if there is one: on whichever branch. */
+/** The answers that are still coming, on whichever branches, the last one first: two where two tabs have asked at the same moment. */
+export function liveAnswers({ turns }: Pick<Conversation, "turns">): readonly Answer[] {
+  return turns.filter(isComing).toReversed();
+}
+
+/** The last of them. */
 export function liveAnswer({ turns }: Pick<Conversation, "turns">): Answer | undefined {
-  return turns.findLast((turn): turn is Answer => turn.role === "assistant" && isLive(turn));
+  return turns.findLast(isComing);
 }
 
 /** The same, where it comes on the branch that is shown. */
 export function shownLiveAnswer(conversation: Conversation): Answer | undefined {
-  return shownTurns(conversation).findLast((turn): turn is Answer => turn.role === "assistant" && isLive(turn));
+  return shownTurns(conversation).findLast(isComing);
+}
+
+function isComing(turn: Turn): turn is Answer {
+  return turn.role === "assistant" && isLive(turn);
 }
 
 export function findAnswer({ turns }: Pick<Conversation, "turns">, answerId: string): Answer | undefined {

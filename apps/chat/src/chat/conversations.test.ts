@@ -3,7 +3,10 @@ import { expect, it } from "vitest";
 import { createMemory } from "../wire/browser-storage.ts";
 import { openConversations } from "./conversations.ts";
 import type { Conversations } from "./conversations.ts";
+import { newAnswer } from "./answer.ts";
+import { shownTurns } from "./conversation.ts";
 import type { Turn } from "./conversation.ts";
+import type { TabMessage } from "./other-tabs.ts";
 import { createMemoryStorage } from "./storage.ts";
 import type { ConversationStorage } from "./storage.ts";
 
@@ -74,4 +77,21 @@ it("tells when the default of new conversations cannot be kept", async () => {
   conversations.saveNewSettings({ system: "", sampling: {} });
   await new Promise((resolve) => setImmediate(resolve));
   expect(conversations.trouble.value).toEqual({ kind: "failed", reason: "broken disk" });
+});
+
+it("keeps in view what this tab waits for when another one has said something at the same moment", async () => {
+  let hear = (_: TabMessage): void => undefined;
+  const conversations = await openConversations({
+    storage: createMemoryStorage(),
+    otherTabs: { tell: () => undefined, listen: (listener) => (hear = listener) },
+  });
+  const { id } = conversations.current.value;
+  const turns = (whose: string, sentAt: number): readonly Turn[] => [
+    { role: "user", id: `message-${whose}`, text: whose, sentAt },
+    newAnswer(`answer-${whose}`, `job-${whose}`, sentAt, `message-${whose}`),
+  ];
+  conversations.add(id, turns("ours", 1), {});
+  hear({ kind: "changed", changes: [{ id, head: { kind: "patch", patch: {} }, turns: turns("theirs", 2) }] });
+  expect(conversations.current.value.turns).toHaveLength(4);
+  expect(shownTurns(conversations.current.value).map((turn) => turn.id)).toEqual(["message-ours", "answer-ours"]);
 });

@@ -5,7 +5,7 @@ import type { ReadonlySignal } from "@preact/signals";
 import { tabStorage } from "../wire/browser-storage.ts";
 import type { SimpleStorage } from "../wire/browser-storage.ts";
 import type { Answer } from "./answer.ts";
-import { findAnswer, liveAnswer, untitled } from "./conversation.ts";
+import { findAnswer, liveAnswer, shownLiveAnswer, shownTurns, untitled } from "./conversation.ts";
 import type { Conversation, Head, Turn } from "./conversation.ts";
 import { newId } from "./ids.ts";
 import { mergeTurns, patchHead } from "./merge.ts";
@@ -15,6 +15,7 @@ import { createSaver } from "./saver.ts";
 import type { StorageTrouble } from "./saver.ts";
 import { headAfter } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
+import { choicesFor } from "./turn-tree.ts";
 import { freshSettingsBefore, keepFreshSettings } from "./settings/fresh-settings.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -152,6 +153,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
   /** What another tab, or a file, has. */
   function take({ id, head: change, turns }: Change): void {
     const ours = everyHead.value.find((head) => head.id === id);
+    const asked = ownComing(id);
     const head = headAfter(ours, { id, head: change, turns });
     if (head === undefined) return;
     // Which branch is shown here, only this tab decides.
@@ -164,12 +166,32 @@ export async function openConversations(options: ConversationsOptions): Promise<
     if (known === undefined) return;
     const merged = mergeTurns(known, turns);
     if (merged !== known) setTurns(id, merged);
+    if (asked !== undefined) keepShown(id, asked.id);
+  }
+
+  /** The answer that is coming on the branch that is shown, where this tab has asked for it. */
+  function ownComing(id: string): Answer | undefined {
+    const conversation = get(id);
+    const coming = conversation === undefined ? undefined : shownLiveAnswer(conversation);
+    return coming === undefined || jobsElsewhere.has(coming.jobId) ? undefined : coming;
+  }
+
+  /** Where another tab has said something at the same moment, beside what this one has said. */
+  function keepShown(id: string, turnId: string): void {
+    const conversation = get(id);
+    if (conversation === undefined || shownTurns(conversation).some((turn) => turn.id === turnId)) return;
+    const { turns, ...head } = conversation;
+    setHead({ ...head, chosen: { ...head.chosen, ...choicesFor(turns, turnId) } });
   }
 
   function hear(message: TabMessage): void {
     if (message.kind === "removed") forget(message.ids);
     else if (message.kind === "settings") newSettings.value = message.settings;
-    else for (const change of message.changes) take(change);
+    else {
+      batch(() => {
+        for (const change of message.changes) take(change);
+      });
+    }
   }
 
   otherTabs.listen(hear);

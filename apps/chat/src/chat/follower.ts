@@ -7,7 +7,7 @@ import { followJob } from "../wire/follow-job.ts";
 import type { FollowEnd } from "../wire/follow-job.ts";
 import { applyEvent, withReconnecting } from "./answer.ts";
 import type { Answer } from "./answer.ts";
-import { liveAnswer } from "./conversation.ts";
+import { liveAnswers } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 import { createEventBatch } from "./event-batch.ts";
 
@@ -48,12 +48,18 @@ export function createFollower({ api, conversations, isSubmitting, onEnd }: Foll
   function attend(): void {
     const wanted = [conversations.current.peek(), ...conversations.all()]
       .filter(({ id }) => visited.has(id))
-      .map((conversation) => ({ conversation, answer: liveAnswer(conversation) }))
-      .find(({ answer }) => answer !== undefined && isReady(answer));
-    if (followed !== undefined && followed.jobId === wanted?.answer?.jobId) return;
+      .flatMap((conversation) => ownFirst(liveAnswers(conversation)).map((answer) => ({ conversation, answer })))
+      .find(({ answer }) => isReady(answer));
+    if (followed !== undefined && followed.jobId === wanted?.answer.jobId) return;
     followed?.leave();
     followed = undefined;
-    if (wanted?.answer !== undefined) followed = follow(wanted.conversation.id, wanted.answer);
+    if (wanted !== undefined) followed = follow(wanted.conversation.id, wanted.answer);
+  }
+
+  /** Another tab that has asked at the same moment follows its own. */
+  function ownFirst(answers: readonly Answer[]): readonly Answer[] {
+    const isOther = ({ jobId }: Answer): number => (conversations.sentElsewhere(jobId) ? 1 : 0);
+    return answers.toSorted((a, b) => isOther(a) - isOther(b));
   }
 
   /** Whether the worker should have it. */
@@ -105,10 +111,11 @@ export function createFollower({ api, conversations, isSubmitting, onEnd }: Foll
     visited.add(conversations.current.value.id);
   });
   // Of another tab, too: its answer is followed from here as soon as the worker has it.
-  const coming = computed(() => {
-    const answer = liveAnswer(conversations.current.value);
-    return answer === undefined ? "" : `${answer.jobId} ${answer.phase === "sending"}`;
-  });
+  const coming = computed(() =>
+    liveAnswers(conversations.current.value)
+      .map(({ jobId, phase }) => `${jobId} ${phase === "sending"}`)
+      .join(" "),
+  );
   effect(() => {
     if (coming.value !== "") untracked(attend);
   });

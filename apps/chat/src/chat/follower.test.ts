@@ -1,0 +1,60 @@
+// Shows whose answer a tab follows where two tabs have asked in one conversation at the same moment.
+import { expect, it } from "vitest";
+import type { Api } from "../wire/api.ts";
+import { newAnswer, stopped } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import type { Turn } from "./conversation.ts";
+import { openConversations } from "./conversations.ts";
+import { createFollower } from "./follower.ts";
+import type { TabMessage } from "./other-tabs.ts";
+import { createMemoryStorage } from "./storage.ts";
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+it("follows its own answer, and then the one that another tab has asked for at the same moment", async () => {
+  let hear = (_: TabMessage): void => undefined;
+  const conversations = await openConversations({
+    storage: createMemoryStorage(),
+    otherTabs: { tell: () => undefined, listen: (listener) => (hear = listener) },
+  });
+  let isSubmitting = true;
+  const asked: string[] = [];
+  const forget: (() => void)[] = [];
+  const api = {
+    request: (path: string) => {
+      asked.push(path);
+      return new Promise<Response>((resolve) => forget.push(() => resolve(new Response(null, { status: 404 }))));
+    },
+  } as unknown as Api;
+  const follower = createFollower({
+    api,
+    conversations,
+    isSubmitting: (answerId) => isSubmitting && answerId === "answer-ours",
+    async onEnd(conversationId, answer) {
+      conversations.change(conversationId, answer.id, stopped);
+      await settled();
+    },
+  });
+  const { id } = conversations.current.value;
+  const turns = (whose: string): readonly [Turn, Answer] => [
+    { role: "user", id: `message-${whose}`, text: whose, sentAt: Date.now() },
+    newAnswer(`answer-${whose}`, `job-${whose}`, Date.now(), `message-${whose}`),
+  ];
+  const tell = (told: readonly Turn[]): void =>
+    hear({ kind: "changed", changes: [{ id, head: { kind: "patch", patch: {} }, turns: told }] });
+
+  conversations.add(id, turns("ours"), {});
+  const [message, theirs] = turns("theirs");
+  tell([message, theirs]);
+  isSubmitting = false;
+  follower.attend();
+  expect(asked).toEqual(["/v1/jobs/job-ours/stream"]);
+  tell([{ ...theirs, phase: "streaming", text: "so", lastIndex: 0, tokens: 1 }]);
+  expect(asked).toHaveLength(1);
+  forget[0]?.();
+  await settled();
+  await settled();
+  expect(asked).toEqual(["/v1/jobs/job-ours/stream", "/v1/jobs/job-theirs/stream"]);
+});
