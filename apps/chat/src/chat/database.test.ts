@@ -91,9 +91,11 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     const storage = await open();
     expect(await storage.loadSettings()).toBeUndefined();
     await storage.saveSettings({ ...settings, system: "Be kind." });
-    await storage.saveDraft("new", { text: "Dear" });
-    await storage.saveDraft("a", { text: "Hi" });
-    await storage.saveDraft("a", undefined);
+    await storage.changeDraft({ key: "new", before: undefined, after: { text: "Dear" } });
+    await storage.changeDraft({ key: "a", before: undefined, after: { text: "Hi" } });
+    await storage.changeDraft({ key: "a", before: { text: "older" }, after: undefined });
+    expect((await storage.loadDrafts()).get("a")).toEqual({ text: "Hi" });
+    await storage.changeDraft({ key: "a", before: { text: "Hi" }, after: undefined });
     expect(await storage.loadSettings()).toMatchObject({ system: "Be kind." });
     expect([...(await storage.loadDrafts())]).toEqual([["new", { text: "Dear" }]]);
   });
@@ -163,13 +165,13 @@ describe("what an older page left", () => {
       {
         changes: [changes("a", [at(6), said("late")], { deletedAt: undefined })],
         drafts: [
-          ["a", { text: "Dear" }],
-          ["b", undefined],
+          { key: "a", before: undefined, after: { text: "Dear" } },
+          { key: "b", before: { text: "sent meanwhile" }, after: undefined },
         ],
       },
       from,
     );
-    await storage.saveDraft("b", { text: "sent meanwhile" });
+    await storage.changeDraft({ key: "b", before: undefined, after: { text: "sent meanwhile" } });
     await carryOver(storage, { removes: true, place: from });
     const turns = await storage.loadTurns("a");
     expect(turns.map(({ id }) => id)).toContain("late");

@@ -3,6 +3,7 @@
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
 import type { Head, Turn } from "./conversation.ts";
+import { sameDraft } from "./drafts.ts";
 import type { Draft } from "./drafts.ts";
 import { furtherTurn } from "./merge.ts";
 import { headAfter } from "./storage.ts";
@@ -92,10 +93,11 @@ export async function openDatabase(): Promise<ConversationStorage> {
       const [keys, drafts] = await Promise.all([transaction.store.getAllKeys(), transaction.store.getAll()]);
       return new Map(keys.flatMap((key, i) => (drafts[i] === undefined ? [] : [[key, drafts[i]] as const])));
     },
-    saveDraft: async (key, draft) =>
+    changeDraft: async ({ key, before, after }) =>
       await write(["drafts"], async (transaction) => {
         const drafts = transaction.objectStore("drafts");
-        await (draft === undefined ? drafts.delete(key) : drafts.put(draft, key));
+        if (after !== undefined) await drafts.put(after, key);
+        else if (sameDraft(await drafts.get(key), before)) await drafts.delete(key);
       }),
   };
 }

@@ -39,19 +39,36 @@ it("gives each tab its own again, and a new tab what was written last", async ()
   expect((await openDrafts(storage, fail, createMemory())).get("new")).toEqual({ text: "from b" });
 });
 
-it("loses nothing of one tab when the other one sends what it has", async () => {
+it("forgets, when one tab sends what it has, nothing that another has written since", async () => {
   const storage = createMemoryStorage();
   const a = await openDrafts(storage, fail, createMemory());
-  const b = await openDrafts(storage, fail, createMemory());
   a.set("new", { text: "from a" });
   a.flush();
+  await vi.waitFor(() => expect(a.unsaved()).toEqual([]));
+  const b = await openDrafts(storage, fail, createMemory());
+  b.set("new", { text: "from b" });
+  b.flush();
+  a.set("new", { text: "" });
+  a.flush();
+  await vi.waitFor(() => expect([...a.unsaved(), ...b.unsaved()]).toEqual([]));
+  expect(await storage.loadDrafts()).toEqual(new Map([["new", { text: "from b" }]]));
+  // A tab that is only looked at brings nothing back.
   b.set("new", { text: "" });
   b.flush();
+  a.flush();
   await vi.waitFor(() => expect([...a.unsaved(), ...b.unsaved()]).toEqual([]));
   expect((await storage.loadDrafts()).size).toBe(0);
-  a.flush();
-  await vi.waitFor(() => expect(a.unsaved()).toEqual([]));
-  expect(await storage.loadDrafts()).toEqual(new Map([["new", { text: "from a" }]]));
+});
+
+it("is forgotten when it is sent before it was written down", async () => {
+  const storage = createMemoryStorage();
+  const drafts = await openDrafts(storage, fail, createMemory());
+  drafts.set("new", { text: "hello" });
+  drafts.flush();
+  drafts.set("new", { text: "" });
+  drafts.flush();
+  await vi.waitFor(() => expect(drafts.unsaved()).toEqual([]));
+  expect((await storage.loadDrafts()).size).toBe(0);
 });
 
 it("keeps for all tabs what a tab has no room for", async () => {
@@ -76,7 +93,7 @@ it("tells what could not be written, and has it ready for the tab's end", async 
   const full = new DOMException("", "QuotaExceededError");
   const failed: unknown[] = [];
   const drafts = await openDrafts(
-    { ...createMemoryStorage(), saveDraft: async () => await Promise.reject(full) },
+    { ...createMemoryStorage(), changeDraft: async () => await Promise.reject(full) },
     (error) => failed.push(error),
     createMemory(),
   );
@@ -84,5 +101,5 @@ it("tells what could not be written, and has it ready for the tab's end", async 
   drafts.flush();
   await vi.waitFor(() => expect(failed).toEqual([full]));
   expect(drafts.get("chat-1")).toEqual({ text: "hello" });
-  expect(drafts.unsaved()).toEqual([["chat-1", { text: "hello" }]]);
+  expect(drafts.unsaved()).toEqual([{ key: "chat-1", before: undefined, after: { text: "hello" } }]);
 });

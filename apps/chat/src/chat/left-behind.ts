@@ -2,7 +2,7 @@
 // could not write any more when it closed. It is removed once the database has it; what cannot be read stays.
 import { lastingStorage, readItem } from "../wire/browser-storage.ts";
 import type { SimpleStorage } from "../wire/browser-storage.ts";
-import type { Draft } from "./drafts.ts";
+import type { DraftChange } from "./drafts.ts";
 import { newId } from "./ids.ts";
 import type { HeadPatch } from "./merge.ts";
 import { readConversation, readSettings } from "./read-conversation.ts";
@@ -16,7 +16,7 @@ const unsavedPrefix = "waggle.unsaved.";
 
 export interface Unsaved {
   readonly changes: readonly Change[];
-  readonly drafts: readonly (readonly [key: string, draft: Draft | undefined])[];
+  readonly drafts: readonly DraftChange[];
 }
 
 const thisTab = unsavedPrefix + newId("tab");
@@ -53,7 +53,7 @@ export async function carryOver(
     });
   const changes = [...old.map(({ change }) => change), ...unsaved.flatMap(({ left }) => left.changes)];
   if (changes.length > 0) await storage.save(changes);
-  for (const [key, draft] of unsaved.flatMap(({ left }) => left.drafts)) await storage.saveDraft(key, draft);
+  for (const draft of unsaved.flatMap(({ left }) => left.drafts)) await storage.changeDraft(draft);
   const settings = readOldSettings(readItem(place, oldSettingsKey));
   if (settings !== undefined && (await storage.loadSettings()) === undefined) await storage.saveSettings(settings);
   if (!removes) return;
@@ -68,7 +68,7 @@ function readable({ changes, drafts }: Unsaved): Unsaved {
       ...change,
       head: head.kind === "new" ? head : { kind: "patch", patch: withoutNulls(head.patch) },
     })),
-    drafts: drafts.map(([key, draft]) => [key, draft ?? undefined]),
+    drafts: drafts.map(({ key, before, after }) => ({ key, before: before ?? undefined, after: after ?? undefined })),
   };
 }
 

@@ -1,7 +1,8 @@
 // Owns what keeping conversations means: heads and turns apart, written together or not at all, merged with what is there. Where they lie is
 // behind this interface; `createMemoryStorage` is the place of last resort.
 import type { Conversation, Head, Turn } from "./conversation.ts";
-import type { Draft } from "./drafts.ts";
+import { sameDraft } from "./drafts.ts";
+import type { Draft, DraftChange } from "./drafts.ts";
 import { mergeTurns, patchHead } from "./merge.ts";
 import type { HeadPatch } from "./merge.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -33,8 +34,8 @@ export interface ConversationStorage {
   loadSettings(): Promise<Settings | undefined>;
   saveSettings(settings: Settings): Promise<void>;
   loadDrafts(): Promise<ReadonlyMap<string, Draft>>;
-  /** Undefined removes it. */
-  saveDraft(key: string, draft: Draft | undefined): Promise<void>;
+  /** Forgets nothing that another tab has written since `before`. */
+  changeDraft(change: DraftChange): Promise<void>;
 }
 
 /** What stands in the place of a head after a change. Undefined when the conversation is not there. */
@@ -81,9 +82,9 @@ export function createMemoryStorage(): ConversationStorage {
       await Promise.resolve();
     },
     loadDrafts: async () => await Promise.resolve(new Map(drafts)),
-    async saveDraft(key, draft) {
-      if (draft === undefined) drafts.delete(key);
-      else drafts.set(key, draft);
+    async changeDraft({ key, before, after }) {
+      if (after !== undefined) drafts.set(key, after);
+      else if (sameDraft(drafts.get(key), before)) drafts.delete(key);
       await Promise.resolve();
     },
   };
