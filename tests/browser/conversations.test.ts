@@ -171,6 +171,8 @@ it("keeps what is half edited over switching, branches and reload, until it is s
   await message.waitFor();
   expect(await message.inputValue()).toBe("first, but longer [eog:2]");
   expect(await answer.inputValue()).toBe("Half of what");
+  // The next letter is for the message box.
+  await waitUntil(() => chat.box.evaluate((box) => box === document.activeElement));
 
   await button(page, "Send again").click();
   await page.locator(".bubble").getByText("first, but longer [eog:2]", { exact: true }).waitFor();
@@ -179,6 +181,15 @@ it("keeps what is half edited over switching, branches and reload, until it is s
   expect(await answer.inputValue()).toBe("Half of what");
   await answer.press("Escape");
   await answer.waitFor({ state: "detached" });
+  await waitUntil(() => button(page, "Edit answer").evaluate((edit) => edit === document.activeElement));
+  // From a version that is half edited there is a way to the others.
+  await button(page, "Edit and send again").click();
+  await message.fill("given up");
+  await button(page, "Next message").click();
+  await page.locator(".bubble").getByText("first, but longer [eog:2]", { exact: true }).waitFor();
+  await button(page, "Previous message").click();
+  expect(await message.inputValue()).toBe("given up");
+  await message.press("Escape");
   await page.reload();
   await page.locator(".bubble").getByText("first [eog:2]", { exact: true }).waitFor();
   expect(await page.getByRole("textbox", { name: /^Edit the/ }).count()).toBe(0);

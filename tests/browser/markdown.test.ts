@@ -107,7 +107,7 @@ it("a table has its columns aligned as it says, by no style of its own", async (
   const told = await tell("| a | b | c | d |\n|:--|:-:|--:|---|\n| 1 | 2 | 3 | 4 |\n\n- [x] done\n- [ ] to do");
   const cells = told.page.locator("td");
   const aligned = await cells.evaluateAll((all) => all.map((cell) => getComputedStyle(cell).textAlign));
-  expect(aligned).toEqual(["left", "center", "right", "left"]);
+  expect(aligned).toEqual(["start", "center", "right", "start"]);
   expect(await told.page.locator(".markdown [style]").count()).toBe(0);
   expect(await told.page.getByRole("checkbox", { name: "Done", exact: true }).isChecked()).toBe(true);
   expect(await told.page.getByRole("checkbox", { name: "Not done" }).isChecked()).toBe(false);

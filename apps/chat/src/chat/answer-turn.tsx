@@ -35,7 +35,8 @@ export interface AnswerTurnProps {
 export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTurnProps): VNode {
   const live = isLive(answer);
   const editing = useEditing(answer.id);
-  if (editing.value) {
+  const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
+  if (editing.open.value) {
     return (
       <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
         <TurnEditor
@@ -45,11 +46,13 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
           action="Save"
           enterSaves={false}
           onSave={(text) => {
-            editing.value = false;
+            editing.open.value = false;
             chat.edit(answer.id, text);
           }}
-          onCancel={() => (editing.value = false)}
-        />
+          onCancel={() => (editing.open.value = false)}
+        >
+          {branches}
+        </TurnEditor>
       </li>
     );
   }
@@ -83,16 +86,17 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
         />
       )}
       <div class="turn-tools">
-        <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />
+        {branches}
         {!live && answer.text !== "" && (
           <>
             <CopyButton text={answer.text} label="Copy answer" />
             <button
+              ref={editing.button}
               type="button"
               class="button icon tiny quiet"
               aria-label="Edit answer"
               title="Edit answer"
-              onClick={() => (editing.value = true)}
+              onClick={() => (editing.open.value = true)}
             >
               <Icon name="edit" />
             </button>

@@ -20,7 +20,7 @@ import { contextUse } from "./context-use.ts";
 import { shownLiveAnswer, shownTurns } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 import type { Deletions } from "./deletions.ts";
-import { newDraftKey } from "./drafts.ts";
+import { newDraftKey, noDraft } from "./drafts.ts";
 import type { Drafts } from "./drafts.ts";
 import type { ListActions } from "./conversation-entry.tsx";
 import type { Library } from "./library.ts";
@@ -130,6 +130,14 @@ export function App({
     pointAt(turnId);
   }
 
+  /** What stands in the box stays there, in the conversation that begins. */
+  function sendSuggestion(text: string): void {
+    const draft = drafts.get(newDraftKey);
+    drafts.set(newDraftKey, noDraft);
+    chat.send(text);
+    drafts.set(conversations.current.peek().id, draft);
+  }
+
   function show(id: string | undefined): void {
     sidebarOpen.value = false;
     chat.show(id);
@@ -208,7 +216,7 @@ export function App({
         {reading ? (
           <p class="reading muted">Reading the conversation…</p>
         ) : isNew ? (
-          <Welcome facts={facts} onSend={chat.send} />
+          <Welcome facts={facts} onSend={sendSuggestion} />
         ) : (
           <PageActionsContext.Provider value={actions}>
             <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />

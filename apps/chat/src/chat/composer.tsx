@@ -11,6 +11,7 @@ import { FileDrop } from "./attachments/file-drop.tsx";
 import { createPendingFiles } from "./attachments/pending-files.ts";
 import { PendingList } from "./attachments/pending-list.tsx";
 import type { Draft } from "./drafts.ts";
+import { isComposing } from "./is-composing.ts";
 
 export interface ComposerProps {
   readonly live: boolean;
@@ -96,16 +97,23 @@ export function Composer({ live, reading, draft, onDraft, countTokens, onSend, o
           attach(files);
         }}
         onKeyDown={(event) => {
-          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+          if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
           event.preventDefault();
           send();
         }}
       />
-      {live && empty ? (
-        <button type="button" class="button icon primary" aria-label="Stop" title="Stop (Esc)" onClick={onStop}>
+      {live && (
+        <button
+          type="button"
+          class={empty ? "button icon primary" : "button icon"}
+          aria-label="Stop"
+          title="Stop (Esc)"
+          onClick={onStop}
+        >
           <Icon name="stop" />
         </button>
-      ) : (
+      )}
+      {!(live && empty) && (
         <button class="button icon primary" aria-label="Send" title="Send (Enter)" disabled={unready}>
           <Icon name="send" />
         </button>

@@ -30,6 +30,7 @@ export function ConversationEntry({ head, shown, live, actions }: EntryProps): V
 
 function Entry({ head, shown, live, actions }: EntryProps): VNode {
   const state = useSignal<"closed" | "open" | "renaming">("closed");
+  const more = useRef<HTMLButtonElement>(null);
   const { id, title } = head;
   const close = (): void => void (state.value = "closed");
   const closing = (act: () => void) => () => {
@@ -44,7 +45,15 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
     );
   }
   return (
-    <li class={shown ? "entry shown" : "entry"}>
+    <li
+      class={shown ? "entry shown" : "entry"}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || state.peek() !== "open") return;
+        event.stopPropagation();
+        close();
+        more.current?.focus();
+      }}
+    >
       <button
         type="button"
         class="entry-title"
@@ -56,6 +65,7 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
         <span>{title}</span>
       </button>
       <button
+        ref={more}
         type="button"
         class="button icon tiny quiet"
         aria-label={`More for “${title}”`}

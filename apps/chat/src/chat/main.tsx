@@ -1,5 +1,5 @@
 // Owns the start of the chat page: its parts are made and joined here, and nowhere else.
-import { computed } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 import { createModelControls } from "../models/model-controls.ts";
 import { createModelList } from "../models/model-list.ts";
 import { mount } from "../parts/mount.tsx";
@@ -51,11 +51,19 @@ function showAddressed(): void {
 }
 
 showAddressed();
-computed(() => {
-  const { id, turns } = conversations.current.value;
-  return turns.length === 0 && !conversations.reading.value ? "" : `#${encodeURIComponent(id)}`;
-}).subscribe((hash) => {
-  if (location.hash !== hash) history.replaceState(null, "", hash === "" ? location.pathname : hash);
+const shownId = computed(() => conversations.current.value.id);
+const hasBegun = computed(() => conversations.current.value.turns.length > 0 || conversations.reading.value);
+let addressed = shownId.peek();
+effect(() => {
+  const id = shownId.value;
+  const hash = hasBegun.value ? `#${encodeURIComponent(id)}` : "";
+  // One that begins gets its address, and is no other one.
+  const isOther = id !== addressed;
+  addressed = id;
+  if (location.hash === hash) return;
+  const url = hash === "" ? location.pathname : hash;
+  if (isOther) history.pushState(null, "", url);
+  else history.replaceState(null, "", url);
 });
 addEventListener("hashchange", showAddressed);
 addEventListener("pagehide", page.leave);

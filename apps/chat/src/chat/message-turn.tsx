@@ -26,7 +26,8 @@ export function MessageTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
 
 function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
   const editing = useEditing(turn.id);
-  if (editing.value) {
+  const branches = <BranchSwitch siblings={siblings} shown={turn.id} kind="message" onChoose={chat.choose} />;
+  if (editing.open.value) {
     return (
       <li class="turn message" data-turn={turn.id}>
         {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
@@ -38,11 +39,13 @@ function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
           enterSaves
           optional={turn.attachments !== undefined}
           onSave={(text) => {
-            editing.value = false;
+            editing.open.value = false;
             chat.resend(turn.id, text);
           }}
-          onCancel={() => (editing.value = false)}
-        />
+          onCancel={() => (editing.open.value = false)}
+        >
+          {branches}
+        </TurnEditor>
       </li>
     );
   }
@@ -52,13 +55,14 @@ function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
       {turn.attachments !== undefined && <AttachedFiles attachments={turn.attachments} />}
       {turn.text.trim() !== "" && <p class="bubble">{turn.text}</p>}
       <div class="turn-tools">
-        <BranchSwitch siblings={siblings} shown={turn.id} kind="message" onChoose={chat.choose} />
+        {branches}
         <button
+          ref={editing.button}
           type="button"
           class="button icon tiny quiet"
           aria-label="Edit and send again"
           title="Edit and send again"
-          onClick={() => (editing.value = true)}
+          onClick={() => (editing.open.value = true)}
         >
           <Icon name="edit" />
         </button>

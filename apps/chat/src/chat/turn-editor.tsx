@@ -1,14 +1,28 @@
 // Owns the box in which what was said is changed, and whether it is open: what is half edited is there again when the turn is.
 import { signal, useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
-import type { VNode } from "preact";
+import type { ComponentChildren, RefObject, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { growToFit } from "./composer.tsx";
+import { isComposing } from "./is-composing.ts";
 import { forgetTyped, keepTyped, typedBefore } from "./typed.ts";
 
-/** Whether this turn is being edited. */
-export function useEditing(turnId: string): Signal<boolean> {
-  return useMemo(() => signal(typedBefore(`edit.${turnId}`) !== undefined), [turnId]);
+export interface Editing {
+  /** Whether this turn is being edited. */
+  readonly open: Signal<boolean>;
+  /** Of the button that begins it: it has the focus again afterwards. */
+  readonly button: RefObject<HTMLButtonElement | null>;
+}
+
+export function useEditing(turnId: string): Editing {
+  const open = useMemo(() => signal(typedBefore(`edit.${turnId}`) !== undefined), [turnId]);
+  const button = useRef<HTMLButtonElement>(null);
+  const wasOpen = useRef(false);
+  useLayoutEffect(() => {
+    if (wasOpen.current && !open.value) button.current?.focus();
+    wasOpen.current = open.value;
+  }, [open.value]);
+  return { open, button };
 }
 
 export interface TurnEditorProps {
@@ -24,6 +38,8 @@ export interface TurnEditorProps {
   readonly optional?: boolean;
   readonly onSave: (text: string) => void;
   readonly onCancel: () => void;
+  /** What stands beside the buttons: the way to other versions. */
+  readonly children: ComponentChildren;
 }
 
 export function TurnEditor({
@@ -35,11 +51,16 @@ export function TurnEditor({
   optional = false,
   onSave,
   onCancel,
+  children,
 }: TurnEditorProps): VNode {
   const keptFor = `edit.${turnId}` as const;
-  const edited = useSignal(useMemo(() => typedBefore(keptFor)?.["text"], [keptFor]) ?? text);
+  const kept = useMemo(() => typedBefore(keptFor)?.["text"], [keptFor]);
+  const edited = useSignal(kept ?? text);
   const box = useRef<HTMLTextAreaElement>(null);
-  useLayoutEffect(() => box.current?.focus(), []);
+  useLayoutEffect(() => {
+    // What is there again was not asked for now: the next letter is for the message box.
+    if (kept === undefined) box.current?.focus();
+  }, []);
   useLayoutEffect(() => {
     if (box.current !== null) growToFit(box.current);
   }, [edited.value]);
@@ -53,6 +74,7 @@ export function TurnEditor({
     if (!optional && edited.value.trim() === "") return;
     forgetTyped(keptFor);
     onSave(edited.value);
+    document.getElementById("message")?.focus();
   }
 
   function cancel(): void {
@@ -75,20 +97,24 @@ export function TurnEditor({
         value={edited.value}
         onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
+          if (isComposing(event)) return;
           if (event.key === "Escape") {
             event.stopPropagation();
             cancel();
           }
-          if (!enterSaves || event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+          if (!enterSaves || event.key !== "Enter" || event.shiftKey) return;
           event.preventDefault();
           save();
         }}
       />
-      <div class="row end">
-        <button type="button" class="button quiet" onClick={cancel}>
-          Cancel
-        </button>
-        <button class="button primary">{action}</button>
+      <div class="spread">
+        <div>{children}</div>
+        <div class="row">
+          <button type="button" class="button quiet" onClick={cancel}>
+            Cancel
+          </button>
+          <button class="button primary">{action}</button>
+        </div>
       </div>
     </form>
   );

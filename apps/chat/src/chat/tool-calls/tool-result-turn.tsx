@@ -21,32 +21,37 @@ export interface ToolResultTurnProps {
 export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurnProps): VNode {
   const { id, parent } = turn;
   const editing = useEditing(id);
+  const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />;
   return (
     <li class="turn tool-result-turn" data-turn={id}>
       <h3 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h3>
-      {editing.value && parent !== undefined ? (
-        <ResultForm
-          calls={results.map(({ callId, name }) => ({ id: callId, name }))}
-          results={results}
-          keptFor={`edit.${id}`}
-          action="Send other"
-          onSave={(others) => {
-            editing.value = false;
-            chat.giveResults(parent, others);
-          }}
-          onCancel={() => (editing.value = false)}
-        />
+      {editing.open.value && parent !== undefined ? (
+        <>
+          <ResultForm
+            calls={results.map(({ callId, name }) => ({ id: callId, name }))}
+            results={results}
+            keptFor={`edit.${id}`}
+            action="Send other"
+            onSave={(others) => {
+              editing.open.value = false;
+              chat.giveResults(parent, others);
+            }}
+            onCancel={() => (editing.open.value = false)}
+          />
+          <div class="turn-tools">{branches}</div>
+        </>
       ) : (
         <>
           <Cards results={results} />
           <div class="turn-tools">
-            <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />
+            {branches}
             <button
+              ref={editing.button}
               type="button"
               class="button icon tiny quiet"
               aria-label="Edit the result and send again"
               title="Edit the result and send again"
-              onClick={() => (editing.value = true)}
+              onClick={() => (editing.open.value = true)}
             >
               <Icon name="edit" />
             </button>

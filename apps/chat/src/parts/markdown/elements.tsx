@@ -68,7 +68,7 @@ function element(given: Token): ComponentChild {
     case "escape":
       return token.text;
     case "blockquote":
-      return <blockquote>{elements(token.tokens)}</blockquote>;
+      return <blockquote dir="auto">{elements(token.tokens)}</blockquote>;
     case "list":
       return list(token);
     case "list_item":
@@ -94,13 +94,19 @@ function Heading({ token }: { readonly token: Tokens.Heading }): VNode {
 
 function list(token: Tokens.List): VNode {
   const items = token.items.map((item) => once(item, element));
-  return token.ordered ? <ol start={token.start === "" ? 1 : token.start}>{items}</ol> : <ul>{items}</ul>;
+  return token.ordered ? (
+    <ol dir="auto" start={token.start === "" ? 1 : token.start}>
+      {items}
+    </ol>
+  ) : (
+    <ul dir="auto">{items}</ul>
+  );
 }
 
 function table(token: Tokens.Table): VNode {
   return (
     <div class="table" tabIndex={0} role="region" aria-label="Table">
-      <table>
+      <table dir="auto">
         <thead>
           <tr>
             {token.header.map((cell) => (
