@@ -3,10 +3,11 @@ import { signal } from "@preact/signals";
 import type { GenerateRequest, WorkerInfo } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import type { Api } from "../wire/api.ts";
-import { newAnswer } from "./answer.ts";
+import { broken, continued, newAnswer, stopped } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { createAsking } from "./asking.ts";
 import type { Asking } from "./asking.ts";
+import { findAnswer } from "./conversation.ts";
 import { openConversations } from "./conversations.ts";
 import type { Conversations } from "./conversations.ts";
 import { createMemoryStorage } from "./storage.ts";
@@ -109,4 +110,32 @@ it("leaves nothing out of one conversation for what it learnt of another", async
   await respond(200);
   await talk("a".repeat(400));
   expect(sent.at(-1)?.messages).toHaveLength(3);
+});
+
+it("knows a job to be on its way when the one that was stopped before it arrives, of the same answer", async () => {
+  const { conversations, asking, sent, respond, ask } = await led();
+  const { id } = conversations.current.value;
+  const answer = ask(id, "one");
+  const again = continued(stopped(answer), "job-again", 2);
+  conversations.change(id, answer.id, () => again);
+  asking.ask(conversations.current.value, again, undefined);
+  await settled();
+  await respond(200);
+  expect(sent.map((job) => job.job_id)).toEqual(["job-1", "job-again"]);
+  expect(asking.isSubmitting("job-again")).toBe(true);
+  await respond(200);
+  expect(asking.isSubmitting("job-again")).toBe(false);
+});
+
+it("takes up an answer again that was called lost before the worker took its job", async () => {
+  const { conversations, respond, ask } = await led();
+  const { id } = conversations.current.value;
+  const answer = ask(id, "one");
+  await settled();
+  const problem = { code: "gone", message: "The message did not reach the worker." } as const;
+  conversations.change(id, answer.id, (now) => broken(now, problem));
+  await respond(200);
+  const taken = findAnswer(conversations.current.value, answer.id);
+  expect(taken?.phase).toBe("sending");
+  expect(taken?.problem).toBeUndefined();
 });

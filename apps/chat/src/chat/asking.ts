@@ -14,7 +14,7 @@ export interface Asking {
   /** Hands over the job of an answer that the conversation has. @param coming what it supersedes, if it is taken */
   ask(conversation: Conversation, answer: Answer, coming: Answer | undefined): void;
   /** On its way to the worker, which has no stream for it yet. */
-  isSubmitting(answerId: string): boolean;
+  isSubmitting(jobId: string): boolean;
   cancel(answer: Answer): Promise<void>;
   /**
    * Whether the answer has just been refused in its stream for its length, and less can be sent: a worker that was still loading, or slow to
@@ -37,6 +37,7 @@ const cancelTries = 3;
 export function createAsking({ api, conversations, about, choice, onAsked }: AskingOptions): Asking {
   /** By conversation and model: texts in another language, or without tools, are counted differently. */
   const charsPerToken = new Map<string, number>();
+  /** By job: an answer whose job was stopped on its way may have a further one behind it. */
   const submitting = new Map<string, Promise<void>>();
   /** By conversation, the last one that is on its way: of two jobs the worker would end the one that arrives first. */
   const lastSubmits = new Map<string, Promise<void>>();
@@ -71,10 +72,11 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
     const outcome = await submitJob(api, asked, named, roomOf(asked.id, model), (learnt) =>
       charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
     );
-    submitting.delete(answer.id);
+    submitting.delete(answer.jobId);
     if (outcome.kind === "accepted") {
       sentChars.set(answer.jobId, outcome.chars);
-      change((now) => ({ ...now, leftOut: outcome.leftOut }));
+      // Another tab, which saw it on its way for too long, may have called it lost.
+      change((now) => ({ ...(now.phase === "broken" ? revived(now) : now), leftOut: outcome.leftOut }));
     } else {
       const now = findAnswer(conversations.get(asked.id) ?? asked, answer.id);
       // Where the visitor has stopped it or sent the next one meanwhile, its refusal is nobody's business any more.
@@ -94,12 +96,12 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
       const submitted = submit(conversation, answer, coming, lastSubmits.get(id)).finally(() => {
         if (lastSubmits.get(id) === submitted) lastSubmits.delete(id);
       });
-      submitting.set(answer.id, submitted);
+      submitting.set(answer.jobId, submitted);
       lastSubmits.set(id, submitted);
     },
-    isSubmitting: (answerId) => submitting.has(answerId),
+    isSubmitting: (jobId) => submitting.has(jobId),
     async cancel(answer) {
-      await submitting.get(answer.id);
+      await submitting.get(answer.jobId);
       for (let tries = 1; tries <= cancelTries; tries++) {
         const cancelled = await api
           .request(`/v1/jobs/${encodeURIComponent(answer.jobId)}`, { method: "DELETE" })

@@ -31,7 +31,7 @@ it("follows its own answer, and then the one that another tab has asked for at t
   const follower = createFollower({
     api,
     conversations,
-    isSubmitting: (answerId) => isSubmitting && answerId === "answer-ours",
+    isSubmitting: (jobId) => isSubmitting && jobId === "job-ours",
     async onEnd(conversationId, answer) {
       conversations.change(conversationId, answer.id, stopped);
       await settled();

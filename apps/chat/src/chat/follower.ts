@@ -23,8 +23,8 @@ export interface Follower {
 export interface FollowerOptions {
   readonly api: Api;
   readonly conversations: Conversations;
-  /** Answers that the worker has no stream for yet. */
-  readonly isSubmitting: (answerId: string) => boolean;
+  /** Jobs that the worker has no stream for yet. */
+  readonly isSubmitting: (jobId: string) => boolean;
   /** The stream is over, whether the answer is or not. Then the follower looks for the next one, unless it is told to do so later. */
   readonly onEnd: (conversationId: string, answer: Answer, end: FollowEnd) => Promise<void>;
 }
@@ -64,7 +64,7 @@ export function createFollower({ api, conversations, isSubmitting, onEnd }: Foll
 
   /** Whether the worker should have it. */
   function isReady(answer: Answer): boolean {
-    if (isSubmitting(answer.id) || ending.has(answer.jobId)) return false;
+    if (isSubmitting(answer.jobId) || ending.has(answer.jobId)) return false;
     if (answer.phase !== "sending" || !conversations.sentElsewhere(answer.jobId)) return true;
     const restMs = onItsWayMs - (Date.now() - (answer.jobSentAt ?? answer.sentAt));
     if (restMs > 0) setTimeout(attend, restMs);
