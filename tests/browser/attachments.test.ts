@@ -1,6 +1,6 @@
 // Shows files that go with a message: read in the browser, counted by the worker, sent as text, kept with the message.
 import { GenerateRequestSchema } from "@waggle/protocol";
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
@@ -84,6 +84,26 @@ describe("files", () => {
     expect(await again).toBe(content.replace("What do they say?", "Shorter."));
     await chat.phase("done");
     expect(requests.filter((address) => !address.startsWith(url))).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  it("go on being read for the conversation that a suggestion begins, also while another one is shown", async () => {
+    const { page, complaints } = await visit(browser, url);
+    // The reader of PDFs comes when it is let.
+    const held = new Promise<Route>((resolve) => void page.route(/\/read-pdf-[^/]*\.js$/, resolve));
+    await attach(page, report);
+    await chatPage(page).box.fill("What does it say?");
+    await page.locator(".suggestion").first().click();
+    await page.locator(".answer").waitFor();
+    await page.getByText("Reading…").waitFor();
+    await page.getByRole("button", { name: "New conversation" }).click();
+    const counted = page.waitForResponse((response) => response.url().endsWith("/tokenize"));
+    await (await held).continue();
+    await counted;
+    expect(await page.locator(".composer").getByRole("listitem").count()).toBe(0);
+    await page.locator(".entry-title").click();
+    await page.getByText(/^\d+ B · 2 pages · \d+ tokens$/).waitFor();
+    expect(await chatPage(page).box.inputValue()).toBe("What does it say?");
     expect(complaints).toEqual([]);
   });
 

@@ -10,7 +10,7 @@ import { saveFile } from "../parts/save-file.ts";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
-import { createCountTokens } from "./attachments/count-tokens.ts";
+import type { DraftFiles } from "./attachments/draft-files.ts";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import type { Chat } from "./chat.ts";
@@ -49,6 +49,7 @@ export interface AppProps {
   readonly choice: ModelChoice;
   readonly controls: ModelControls;
   readonly drafts: Drafts;
+  readonly draftFiles: DraftFiles;
   readonly deletions: Deletions;
   readonly presets: PresetStore;
   readonly shortcutSwitch: ShortcutSwitch;
@@ -63,6 +64,7 @@ export function App({
   choice,
   controls,
   drafts,
+  draftFiles,
   deletions,
   presets,
   shortcutSwitch,
@@ -79,10 +81,6 @@ export function App({
   const reading = conversations.reading.value;
   const isNew = current.turns.length === 0 && !reading;
   const draftKey = isNew ? newDraftKey : current.id;
-  const countTokens = useMemo(
-    () => createCountTokens(api, () => choice.chosen(conversations.current.peek().settings.model)?.name),
-    [api, choice, conversations],
-  );
 
   useEffect(() => {
     document.title = isNew ? "Waggle" : `${title} · Waggle`;
@@ -135,7 +133,9 @@ export function App({
     const draft = drafts.get(newDraftKey);
     drafts.set(newDraftKey, noDraft);
     chat.send(text);
-    drafts.set(conversations.current.peek().id, draft);
+    const { id } = conversations.current.peek();
+    drafts.set(id, draft);
+    draftFiles.move(newDraftKey, id);
   }
 
   function show(id: string | undefined): void {
@@ -230,7 +230,7 @@ export function App({
         reading={reading}
         draft={drafts.get(draftKey)}
         onDraft={(draft) => drafts.set(draftKey, draft)}
-        countTokens={countTokens}
+        pending={draftFiles.of(draftKey)}
         onSend={chat.send}
         onStop={chat.stop}
       />

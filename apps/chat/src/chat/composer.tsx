@@ -2,13 +2,12 @@
 // while an answer comes.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../parts/icons.tsx";
 import { AttachButton } from "./attachments/attach-button.tsx";
 import type { Attachment } from "./attachments/attachment.ts";
-import type { CountTokens } from "./attachments/count-tokens.ts";
 import { FileDrop } from "./attachments/file-drop.tsx";
-import { createPendingFiles } from "./attachments/pending-files.ts";
+import type { PendingFiles } from "./attachments/pending-files.ts";
 import { PendingList } from "./attachments/pending-list.tsx";
 import type { Draft } from "./drafts.ts";
 import { isComposing } from "./is-composing.ts";
@@ -20,22 +19,14 @@ export interface ComposerProps {
   /** What stood in the box when the conversation was shown last. */
   readonly draft: Draft;
   readonly onDraft: (draft: Draft) => void;
-  readonly countTokens: CountTokens;
+  /** The files of that draft. */
+  readonly pending: PendingFiles;
   readonly onSend: (text: string, attachments: readonly Attachment[]) => void;
   readonly onStop: () => void;
 }
 
-export function Composer({ live, reading, draft, onDraft, countTokens, onSend, onStop }: ComposerProps): VNode {
+export function Composer({ live, reading, draft, onDraft, pending, onSend, onStop }: ComposerProps): VNode {
   const text = useSignal(draft.text);
-  const keep = useRef(onDraft);
-  keep.current = onDraft;
-  const pending = useMemo(() => {
-    const onChange = (attachments: readonly Attachment[]): void =>
-      keep.current({ text: text.peek(), ...(attachments.length > 0 ? { attachments } : {}) });
-    return createPendingFiles({ countTokens, onChange, first: draft.attachments });
-    // The draft is only where it begins.
-  }, [countTokens]);
-  useEffect(() => pending.close, [pending]);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
   useLayoutEffect(() => {

@@ -7,6 +7,8 @@ import { createApi } from "../wire/api.ts";
 import { keepItem, tabStorage } from "../wire/browser-storage.ts";
 import { App } from "./app.tsx";
 import { hasNotBegun } from "./answer.ts";
+import { createCountTokens } from "./attachments/count-tokens.ts";
+import { createDraftFiles } from "./attachments/draft-files.ts";
 import { createChat } from "./chat.ts";
 import "./chat.css";
 import { liveAnswer } from "./conversation.ts";
@@ -30,8 +32,11 @@ const choice = createModelChoice(
 );
 const controls = createModelControls(api, models, choice.refresh);
 const chat = createChat({ api, conversations, about, choice });
+const countTokens = createCountTokens(api, () => choice.chosen(conversations.current.peek().settings.model)?.name);
+const draftFiles = createDraftFiles({ drafts, countTokens });
 const deletions = createDeletions(conversations, (id) => {
   chat.abandon(id);
+  draftFiles.forget(id);
   drafts.set(id, noDraft);
 });
 
@@ -89,6 +94,7 @@ mount(
     choice={choice}
     controls={controls}
     drafts={drafts}
+    draftFiles={draftFiles}
     deletions={deletions}
     presets={createPresetStore()}
     shortcutSwitch={createShortcutSwitch()}

@@ -35,20 +35,23 @@ export interface PendingFilesOptions {
   readonly first?: readonly Attachment[] | undefined;
   /** Called with what has been read, whenever that changes. */
   readonly onChange?: (attachments: readonly Attachment[]) => void;
-  readonly read?: (file: File, signal: AbortSignal) => Promise<ReadFile>;
+  readonly read?: ((file: File, signal: AbortSignal) => Promise<ReadFile>) | undefined;
+  /** Shared with whoever else reads files. */
+  readonly inTurn?: InTurn;
 }
+
+/** Begins when all before it have ended. */
+export type InTurn = (task: () => Promise<void>) => void;
 
 /** More refusals than these are not shown. */
 const refusalsLimit = 5;
 
 export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
-  const { countTokens, first = [], onChange, read = readFile } = options;
+  const { countTokens, first = [], onChange, read = readFile, inTurn = createTurns() } = options;
   const files = signal<readonly PendingFile[]>(first.map(pendingOf));
   const refusals = signal<readonly string[]>([]);
   const reading = computed(() => files.value.some(({ attachment }) => attachment === undefined));
   const leaving = new AbortController();
-  /** Several PDFs at a time would need several times the memory. */
-  let last = Promise.resolve();
 
   function attachments(): readonly Attachment[] {
     return files.peek().flatMap(({ attachment }) => attachment ?? []);
@@ -114,7 +117,7 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
         }
         const pending = { id: newId("file"), name: file.name, bytes: file.size };
         files.value = [...files.value, pending];
-        last = last.then(() => take(file, pending)).catch(() => undefined);
+        inTurn(() => take(file, pending));
       }
     },
     remove: (id) => put(files.peek().filter((file) => file.id !== id)),
@@ -127,6 +130,12 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
     },
     close: () => leaving.abort(),
   };
+}
+
+/** Several PDFs at a time would need several times the memory. */
+export function createTurns(): InTurn {
+  let last = Promise.resolve();
+  return (task) => void (last = last.then(task).catch(() => undefined));
 }
 
 function pendingOf(attachment: Attachment): PendingFile {
