@@ -161,6 +161,8 @@ it("shows each token what it may see", async () => {
   await page.getByRole("button", { name: "Cancel job of-alice" }).click();
   await job.getByRole("button", { name: "Yes, cancel" }).click();
   await job.waitFor({ state: "detached" });
+  // There is one client left, and whose job it is stands there still.
+  await page.locator("[data-job=of-bob-again]").getByText("bob", { exact: true }).waitFor();
   const ended = await fetch(`${guarded.url}/v1/jobs/of-alice`, { headers: { authorization: "Bearer alice-token" } });
   expect(await ended.json()).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
 });

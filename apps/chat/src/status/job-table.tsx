@@ -10,8 +10,9 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
   if (list === undefined) return null;
   const { jobs, total } = list;
   const own = list.of === "own";
-  const several = {
-    clients: jobs.some(({ client }) => client !== jobs[0]?.client),
+  const shown = {
+    // Also while all are one client's: whoever ends a job has to see whose it is.
+    clients: !own && watch.info.value?.local_mode === false,
     models: (watch.models.statuses.value?.models.length ?? 1) > 1,
   };
   const running = jobs.filter(({ position }) => position === 0).length;
@@ -28,8 +29,8 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
           <thead>
             <tr>
               <th scope="col">Job</th>
-              {several.clients && <th scope="col">Client</th>}
-              {several.models && <th scope="col">Model</th>}
+              {shown.clients && <th scope="col">Client</th>}
+              {shown.models && <th scope="col">Model</th>}
               <th scope="col">State</th>
               <th scope="col">Prompt tokens</th>
               <th scope="col">Tokens</th>
@@ -42,7 +43,7 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
           </thead>
           <tbody>
             {jobs.map((job) => (
-              <JobRow key={`${job.client} ${job.job_id}`} job={job} several={several} cancel={watch.cancel} />
+              <JobRow key={`${job.client} ${job.job_id}`} job={job} shown={shown} cancel={watch.cancel} />
             ))}
           </tbody>
         </table>
@@ -55,11 +56,11 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
 
 interface JobRowProps {
   readonly job: ListedJob;
-  readonly several: { readonly clients: boolean; readonly models: boolean };
+  readonly shown: { readonly clients: boolean; readonly models: boolean };
   readonly cancel: WorkerWatch["cancel"];
 }
 
-function JobRow({ job, several, cancel }: JobRowProps): VNode {
+function JobRow({ job, shown, cancel }: JobRowProps): VNode {
   const speed = job.tokens_per_second;
   return (
     <tr data-job={job.job_id}>
@@ -67,12 +68,12 @@ function JobRow({ job, several, cancel }: JobRowProps): VNode {
         {job.job_id}
         {job.session_id !== undefined && <span class="session muted">{`session ${job.session_id}`}</span>}
       </th>
-      {several.clients && (
+      {shown.clients && (
         <td data-label="Client" class="anywhere">
           {job.client}
         </td>
       )}
-      {several.models && (
+      {shown.models && (
         <td data-label="Model" class="anywhere">
           {job.model}
         </td>
