@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
-import { visit } from "./support/browser.ts";
+import { openTab, visit } from "./support/browser.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { seriousFindings } from "./support/serious-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
@@ -35,6 +35,28 @@ async function submit(url: string, body: object, token?: string): Promise<void> 
 async function giveToken(page: Page, token: string): Promise<void> {
   await page.locator("input[name=token]").fill(token);
   await page.getByRole("button", { name: "Continue" }).click();
+}
+
+declare global {
+  interface Window {
+    /** Times as text, of each drawing of a plot. */
+    labels: string[][];
+  }
+}
+
+function recordLabels(): void {
+  const { clearRect, fillText } = CanvasRenderingContext2D.prototype;
+  window.labels = [];
+  Object.assign(CanvasRenderingContext2D.prototype, {
+    clearRect(this: CanvasRenderingContext2D, ...box: Parameters<typeof clearRect>) {
+      window.labels.push([]);
+      clearRect.apply(this, box);
+    },
+    fillText(this: CanvasRenderingContext2D, ...text: Parameters<typeof fillText>) {
+      if (/^\d\d:\d\d:\d\d$/.test(text[0])) window.labels.at(-1)?.push(text[0]);
+      fillText.apply(this, text);
+    },
+  });
 }
 
 it("is empty where nothing has happened: no plot, and no axis with times that nobody measured", async () => {
@@ -82,6 +104,22 @@ it("lists the jobs that run and wait, and ends one after asking once", async () 
   await page.locator("[data-job=next-story]").getByText("answering").waitFor();
   await fetch(`${url}/v1/jobs/next-story`, { method: "DELETE" });
   expect(complaints).toEqual([]);
+});
+
+it("puts no time twice under a plot that has only begun", async () => {
+  const { url } = worker;
+  await submit(url, { job_id: "ticking" });
+  const context = await browser.newContext();
+  await context.addInitScript(recordLabels);
+  const { page } = await openTab(context, `${url}/status`);
+  // Two seconds long: from then on the labels come closer together.
+  const drawn = await page.waitForFunction(() => {
+    const [times] = window.labels.filter((labels) => labels.length > 2);
+    return times;
+  });
+  const labels = (await drawn.jsonValue()) ?? [];
+  expect(labels).toEqual([...new Set(labels)]);
+  await fetch(`${url}/v1/jobs/ticking`, { method: "DELETE" });
 });
 
 it("shows the log, filtered, and still while it is paused", async () => {

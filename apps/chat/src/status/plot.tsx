@@ -13,8 +13,11 @@ const leastTop = 1;
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
+/** Seconds between two labels: they tell whole ones. */
+const labelSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
+
 const axes: readonly [UPlot.Axis, UPlot.Axis] = [
-  { space: 70, size: 30, values: (_, times) => times.map((time) => clock.format(time * 1_000)) },
+  { space: 70, size: 30, incrs: labelSteps, values: (_, times) => times.map((time) => clock.format(time * 1_000)) },
   { size: 48 },
 ];
 const options: Pick<UPlot.Options, "cursor" | "scales"> = {
