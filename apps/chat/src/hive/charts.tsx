@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { Chart } from "./chart.tsx";
-import { seriesOf, stepMs } from "./hive-series.ts";
+import { seriesOf, stepMs, withNow } from "./hive-series.ts";
 import type { HiveSeries } from "./hive-series.ts";
 import type { WorkerView } from "./hive-view.ts";
 
@@ -19,11 +19,12 @@ export function Charts(props: { readonly workers: readonly WorkerView[]; readonl
   const shown = one === undefined ? workers : [one];
   const times = Math.floor(hiveNow / stepMs);
   const newest = Math.max(0, ...shown.map(({ samples }) => samples.length));
-  // Heartbeats of many workers come all the time: the charts move on with their own steps, and with a worker's first heartbeats.
-  const series = useMemo(
+  // Heartbeats of many workers come all the time: what has been moves on with its own steps, and with a worker's first heartbeats.
+  const past = useMemo(
     () => seriesOf(shown, hiveNow),
     [times, one?.worker.worker_id, shown.length, Math.min(newest, 3)],
   );
+  const series = withNow(past, shown, hiveNow);
   return (
     <section class="stack" aria-labelledby="charts-title">
       <div class="spread wrap">

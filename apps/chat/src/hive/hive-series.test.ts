@@ -1,6 +1,6 @@
 // Shows how heartbeats that come when they like become figures at the same times.
 import { expect, it } from "vitest";
-import { seriesOf, spanMs, stepMs } from "./hive-series.ts";
+import { seriesOf, spanMs, stepMs, withNow } from "./hive-series.ts";
 import type { Sample } from "./hive-view.ts";
 import { at, load, viewOf, workerOf } from "./testing/workers.ts";
 
@@ -68,6 +68,24 @@ it("loses none of several heartbeats between two points", () => {
     now,
   );
   expect([itlP50.at(-1), itlP95.at(-1), tokensPerSecond.at(-1)]).toEqual([15, 40, 6]);
+});
+
+it("shows a short peak, and ends with what the totals say at the same moment", () => {
+  const later = now + 1_500;
+  const views = [
+    view(
+      "a",
+      sample(4_000, { busy: 4, queued: 2, tokensPerSecond: 4 }),
+      sample(2_000, { busy: 1, queued: 0, tokensPerSecond: 8 }),
+      sample(-1_000, { busy: 3, queued: 1, tokensPerSecond: 344 }),
+    ),
+    view("b", sample(3_000, { busy: 1, tokensPerSecond: 1 })),
+  ];
+  const past = seriesOf(views, later);
+  expect([past.busy.at(-1), past.queued.at(-1), past.tokensPerSecond.at(-1)]).toEqual([5, 2, 7]);
+  const series = withNow(past, views, later);
+  expect([series.times.at(-1), series.times.length]).toEqual([later / 1_000, past.times.length + 1]);
+  expect([series.busy.at(-1), series.queued.at(-1), series.tokensPerSecond.at(-1)]).toEqual([4, 1, 345]);
 });
 
 it("makes rates of counts, also across a restart, and none of a first heartbeat", () => {

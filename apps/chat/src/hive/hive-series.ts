@@ -46,10 +46,21 @@ interface Reading {
 
 type Latency = "ttft" | "itl";
 
-/** @param now the hive's clock, milliseconds since 1970 */
+/** What has been. @param now the hive's clock, milliseconds since 1970 */
 export function seriesOf(views: readonly WorkerView[], now: number): HiveSeries {
   const times = timesOf(views, now);
-  const readings = readingsAt(views, times, now);
+  return pointsAt(times, readingsAt(views, times));
+}
+
+/** The series and, as its last point, what is now: what the last heartbeats say, as the totals do. */
+export function withNow(series: HiveSeries, views: readonly WorkerView[], now: number): HiveSeries {
+  const last = pointsAt([now], [readingsNow(views, now)]);
+  const names = Object.keys(series) as (keyof HiveSeries)[];
+  return Object.fromEntries(names.map((name) => [name, [...series[name], ...last[name]]])) as unknown as HiveSeries;
+}
+
+/** @param readings for each of the times */
+function pointsAt(times: readonly number[], readings: readonly (readonly Reading[])[]): HiveSeries {
   const fold = (
     figures: (reading: Reading) => readonly Figure[],
     how: (values: readonly number[]) => number,
@@ -64,8 +75,9 @@ export function seriesOf(views: readonly WorkerView[], now: number): HiveSeries 
   return {
     times: times.map((time) => time / 1_000),
     tokensPerSecond: fold(({ came }) => [meanOf(came.map(({ tokensPerSecond }) => tokensPerSecond))], sum),
-    busy: last(({ busy }) => busy, sum),
-    queued: last(({ queued }) => queued, sum),
+    // A short peak is what one looks for.
+    busy: fold(({ came }) => [most(came.map(({ busy }) => busy))], sum),
+    queued: fold(({ came }) => [most(came.map(({ queued }) => queued))], sum),
     ttftP50: latency("ttft", "p50_ms", mean),
     ttftP95: latency("ttft", "p95_ms", most),
     itlP50: latency("itl", "p50_ms", mean),
@@ -80,7 +92,7 @@ export function seriesOf(views: readonly WorkerView[], now: number): HiveSeries 
   };
 }
 
-/** From the first heartbeat of any worker on: for all figures the same. */
+/** From the first heartbeat of any worker on, to the last step: for all figures the same. */
 function timesOf(views: readonly WorkerView[], now: number): number[] {
   const end = Math.floor(now / stepMs) * stepMs;
   const first = least(views.flatMap(({ samples }) => samples[0]?.at ?? []));
@@ -88,26 +100,34 @@ function timesOf(views: readonly WorkerView[], now: number): number[] {
   return Array.from({ length: (end - begin) / stepMs + 1 }, (_, i) => begin + i * stepMs);
 }
 
-function readingsAt(views: readonly WorkerView[], times: readonly number[], now: number): Reading[][] {
+function readingsAt(views: readonly WorkerView[], times: readonly number[]): Reading[][] {
   const readings = times.map((): Reading[] => []);
   for (const view of views) {
     const { samples } = view;
-    const holds = Math.max(holdsMs(view), stepMs);
     const begin = (times[0] ?? 0) - stepMs;
     let next = samples.findIndex(({ at }) => at > begin);
     if (next === -1) next = samples.length;
     for (const [i, time] of times.entries()) {
-      // What has come since the last point stands there already: nobody waits for the next one.
-      const until = i === times.length - 1 ? now : time;
       const first = next;
-      while ((samples[next]?.at ?? Infinity) <= until) next += 1;
+      while ((samples[next]?.at ?? Infinity) <= time) next += 1;
       const from = next > first ? first : next - 1;
       const last = samples[next - 1];
-      if (last === undefined || until - last.at >= holds) continue;
+      if (last === undefined || !holdsAt(view, last, time)) continue;
       readings[i]?.push({ came: samples.slice(from, next), last, before: samples[from - 1] });
     }
   }
   return readings;
+}
+
+function readingsNow(views: readonly WorkerView[], now: number): Reading[] {
+  return views.flatMap((view) => {
+    const last = view.samples.at(-1);
+    return last === undefined || !holdsAt(view, last, now) ? [] : [{ came: [last], last, before: view.samples.at(-2) }];
+  });
+}
+
+function holdsAt(view: WorkerView, { at }: Sample, time: number): boolean {
+  return time - at < Math.max(holdsMs(view), stepMs);
 }
 
 function perMinute({ last, before }: Reading, count: (load: NonNullable<Sample["load"]>) => number): Figure {
