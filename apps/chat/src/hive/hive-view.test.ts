@@ -118,6 +118,16 @@ it("lists the gateways of a fleet, and tells who comes and leaves", () => {
   expect(joined.fleet).toBeUndefined();
 });
 
+it("tells newest first what a snapshot lists, workers and gateways among each other", () => {
+  const clock = (seconds: number): string => new Date(Date.parse(at) + seconds * 1_000).toISOString();
+  const workers = [1, 3].map((second) => workerOf(`bee-${second}`, { registered_at: clock(second) }));
+  const gateways = [{ gateway_id: "g2", url: "http://10.0.0.2:1", started_at: clock(2), jobs: 0 }];
+  const event = { type: "snapshot", at: clock(9), workers, fleet: { connected: true, gateways } } as const;
+  const { timeline } = applyHiveEvent(emptyHive, event, now);
+  expect(timeline.map(({ who }) => who)).toEqual(["bee-3", "g2", "bee-1"]);
+  expect(new Set(timeline.map(({ key }) => key)).size).toBe(3);
+});
+
 it("tells after a lost connection what has changed meanwhile, and nothing twice", () => {
   const again = applyHiveEvent(joined, { type: "snapshot", at, workers: [{ ...worker, liveness: "gone" }] }, now);
   expect(happenings(again)).toEqual(["gone", "joined"]);

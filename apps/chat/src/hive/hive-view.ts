@@ -234,7 +234,11 @@ function withoutWorker(view: HiveView, id: string): HiveView {
   return { ...view, workers };
 }
 
+/** Where its time belongs: of what was there before anybody looked, workers and gateways are told one after the other. */
 function note(view: HiveView, who: string, what: Happening, at: number): HiveView {
-  const key = (view.timeline[0]?.key ?? 0) + 1;
-  return { ...view, timeline: [{ key, at, who, what }, ...view.timeline].slice(0, timelineLimit) };
+  const { timeline } = view;
+  const key = Math.max(0, ...timeline.map((entry) => entry.key)) + 1;
+  const later = timeline.filter((entry) => entry.at > at);
+  const rest = timeline.filter((entry) => entry.at <= at);
+  return { ...view, timeline: [...later, { key, at, who, what }, ...rest].slice(0, timelineLimit) };
 }
