@@ -5,6 +5,9 @@ import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { schemeChanges } from "./theme-switch.tsx";
 
+/** Beside the newest time half of its label has room. */
+const rightPx = 28;
+
 export interface PlotAreaProps {
   readonly class: string;
   readonly heightPx: number;
@@ -55,7 +58,7 @@ function optionsFor(target: HTMLElement, props: PlotAreaProps): UPlot.Options {
     width: target.clientWidth,
     height: heightPx,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, rightPx, 0, 0],
     axes: axes.map((own) => ({ ...axis, ...own })),
     series: [
       {},
