@@ -87,6 +87,18 @@ it("offers no change to a token that may not, and tells a refusal where that is 
   await page.getByRole("button", { name: "Use bee-large" }).waitFor();
 });
 
+it("offers no change where none can be made: at a gateway, which has no memory for models", async () => {
+  const { page } = await open();
+  await page.getByRole("button", { name: "Load bee-large" }).waitFor();
+  const { budget: _, ...ofGateway } = statusesOf([small, large, vectors]);
+  worker.tell(ofGateway);
+  await page.reload();
+  await page.getByRole("button", { name: "Models" }).click();
+  await page.getByText("This is a gateway: models are loaded and downloaded at its workers.").waitFor();
+  expect(await page.getByRole("button", { name: /^Load |^Download$|admin token/ }).count()).toBe(0);
+  await page.getByRole("button", { name: "Use bee-large" }).waitFor();
+});
+
 it.each([
   ["light", 1_280],
   ["dark", 1_280],

@@ -119,10 +119,10 @@ describe("the status page", () => {
   it("shows all that is taken, also where no model is known to take it", async () => {
     const { page } = await open();
     const { memory: _, ...unknown } = small;
-    const told = (...models: ModelStatus[]): ModelStatuses => {
-      const { budget } = statusesOf([]);
-      return { models, budget: { ...budget, memory: { ...budget.memory, used: 900_000_000 } } };
-    };
+    const told = (...models: ModelStatus[]): ModelStatuses => ({
+      models,
+      budget: { memory: { total: 4_000_000_000, used: 900_000_000 }, threads: 4 },
+    });
     worker.tell(told(unknown, large));
     await page.getByText("all loaded models 900 MB").waitFor();
     worker.tell(told(small, large));

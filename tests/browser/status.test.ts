@@ -2,6 +2,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createProcessGroups, startNats } from "@waggle/harness";
+import { describeWithNats } from "@waggle/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
@@ -203,4 +205,32 @@ it("shows each token what it may see", async () => {
   await page.locator("[data-job=of-bob-again]").getByText("bob", { exact: true }).waitFor();
   const ended = await fetch(`${guarded.url}/v1/jobs/of-alice`, { headers: { authorization: "Bearer alice-token" } });
   expect(await ended.json()).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
+});
+
+describeWithNats("a gateway", () => {
+  it("shows what it does itself, and nothing that only its workers know or can do", async () => {
+    await using nats = await startNats(createProcessGroups("nats"));
+    const fleet = ["--nats-url", nats.url];
+    await spawnFakeWorker([...fleet, ...slow]);
+    const gateway = await spawnDaemon("gateway", ["--local-mode", "--port", "0", ...fleet]);
+    const { page, complaints } = await visit(browser, `${gateway.url}/status`);
+    await page.getByText("1 of 1 loaded").waitFor();
+    for (const job_id of ["runs", "waits"]) await submit(gateway.url, { job_id });
+    await page.getByText("1 running, 1 waiting").waitFor();
+    await page
+      .locator(".facts div")
+      .filter({ hasText: "Oldest wait" })
+      .getByText(/^\d+ s$/)
+      .waitFor();
+    await page.getByText("Gateway process").waitFor();
+    const headings = await page.locator("h2").allInnerTexts();
+    expect(headings).toContain("Slots and queue");
+    for (const absent of ["Batch width", "Forward pass", "Engine and cache"]) expect(headings).not.toContain(absent);
+    for (const absent of [/^Loaded models take/, "Worker process", "Free on this machine"])
+      expect(await page.getByText(absent).count()).toBe(0);
+    expect(await page.getByRole("button", { name: /^(Unload|Pin|Swap) |^Download$/ }).count()).toBe(0);
+    await page.getByText("This is a gateway: models are loaded and downloaded at its workers.").waitFor();
+    for (const job_id of ["waits", "runs"]) await fetch(`${gateway.url}/v1/jobs/${job_id}`, { method: "DELETE" });
+    expect(complaints).toEqual([]);
+  });
 });

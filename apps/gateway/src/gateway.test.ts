@@ -213,10 +213,19 @@ it("is ready while a worker has a model ready", async () => {
 it("tells its fleet on /metrics under the worker's names", async () => {
   await gateway.post("/v1/jobs", { prompt: "x" });
   await publishedJob(fleet);
+  for (const prompt of ["y", "z"]) await gateway.post("/v1/jobs", { prompt });
+  gateway.clock.advance(1_500);
   const text = await (await gateway.get("/metrics")).text();
+  expect(text).toContain('waggle_queue_depth{model="m"} 1');
+  expect(text).toContain('waggle_queue_oldest_seconds{model="m"} 1.5');
   expect(text).toContain('waggle_slots_total{model="m"} 2');
-  expect(text).toContain('waggle_slots_busy{model="m"} 1');
-  expect(text).toContain('waggle_jobs_accepted_total{model="m"} 1');
+  expect(text).toContain('waggle_slots_busy{model="m"} 2');
+  expect(text).toContain('waggle_jobs_accepted_total{model="m"} 3');
+});
+
+it("says that it is a gateway, and nothing of memory, which is its workers'", async () => {
+  expect(await (await gateway.get("/v1/info")).json()).toMatchObject({ gateway: true });
+  expect(await (await gateway.get("/v1/models/status")).json()).not.toHaveProperty("budget");
 });
 
 it("leaves when its streams have ended, and takes nothing new meanwhile", async () => {

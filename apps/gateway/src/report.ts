@@ -2,6 +2,7 @@
 import type { Clock } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import type { ServedModel, StreamCounter, WorkerStateView } from "@waggle/front";
+import { oldestWaitMs } from "@waggle/jobs";
 import type { JobRegistry } from "@waggle/jobs";
 import { ModelStateSchema, WorkerStateSchema } from "@waggle/protocol";
 import type { Health, WorkerInfo, WorkerStateName } from "@waggle/protocol";
@@ -63,6 +64,7 @@ export function createReport(options: ReportOptions): Report {
     state: state.name,
     version: config.version,
     local_mode: config.localMode,
+    gateway: true,
     queue_capacity: config.queueCapacity,
     answer_window_ms: config.answerWindowMs,
     uptime_ms: uptimeMs(),
@@ -80,6 +82,7 @@ export function createReport(options: ReportOptions): Report {
     gauges.slotsBusy.set(dispatcher.running);
     gauges.queueDepth.set(dispatcher.waiting);
     gauges.queueCapacity.set(config.queueCapacity);
+    gauges.queueOldestSeconds.set(oldestWaitMs(models.hostOf(name).registry.liveJobs(), clock.now()) / 1_000);
     const now = slotsTotal(model) > 0 ? "ready" : "unloaded";
     for (const one of ModelStateSchema.options) gauges.modelState.set({ state: one }, one === now ? 1 : 0);
   }

@@ -59,7 +59,9 @@ function countedBytes({ total, measured = 0 }: ModelMemory): number {
   return Math.max(total, measured);
 }
 
-export function Budget({ statuses: { models, budget } }: { readonly statuses: ModelStatuses }): VNode {
+/** Nothing where there is none: at a gateway. */
+export function Budget({ statuses: { models, budget } }: { readonly statuses: ModelStatuses }): VNode | null {
+  if (budget === undefined) return null;
   const { total, used } = budget.memory;
   const parts = models
     .filter(({ state }) => state === "loading" || state === "ready" || state === "unloading")

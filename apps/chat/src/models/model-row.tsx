@@ -17,13 +17,16 @@ export interface ModelRowProps {
   readonly model: ModelStatus;
   readonly change: Change | undefined;
   readonly changes: Changes;
+  /** False at a gateway, which does not know either how long it stays. */
+  readonly changeable: boolean;
   readonly others: readonly string[];
   readonly scaleBytes: number;
   /** The worker's clock, milliseconds since 1970. */
   readonly now: number;
 }
 
-export function ModelRow({ api, model, change, changes, others, scaleBytes, now }: ModelRowProps): VNode {
+export function ModelRow(props: ModelRowProps): VNode {
+  const { api, model, change, changes, changeable, others, scaleBytes, now } = props;
   const { name, aliases, state, memory } = model;
   const loaded = state === "ready" || state === "unloading";
   return (
@@ -41,13 +44,15 @@ export function ModelRow({ api, model, change, changes, others, scaleBytes, now 
         {[model.file, sourceWords(model)].filter((words) => words !== undefined).join(" · ")}
       </p>
       {memory !== undefined && <Memory memory={memory} loaded={loaded} scaleBytes={scaleBytes} />}
-      <p class="small muted numbers">{occupation(model, now).join(" · ")}</p>
+      <p class="small muted numbers">
+        {[...occupation(model), ...(changeable ? [stayWords(model, now)] : [])].join(" · ")}
+      </p>
       {model.reason !== undefined && (
         <p class={state === "failed" ? "notice bad anywhere" : "notice anywhere"}>{model.reason}</p>
       )}
       <Movement model={model} change={change} />
       {change !== undefined && <ChangeLine api={api} change={change} onDismiss={changes.dismiss} />}
-      <Actions model={model} change={change} changes={changes} others={others} />
+      {changeable && <Actions model={model} change={change} changes={changes} others={others} />}
     </li>
   );
 }
@@ -66,11 +71,10 @@ function factsOf(model: ModelStatus): readonly string[] {
   ].filter((words) => words !== undefined);
 }
 
-function occupation(model: ModelStatus, now: number): readonly string[] {
+function occupation(model: ModelStatus): readonly string[] {
   return [
     model.slots === undefined ? undefined : `${model.slots.busy} of ${model.slots.total} slots busy`,
     model.queued === 0 ? undefined : `${model.queued} ${model.queued === 1 ? "job waits" : "jobs wait"}`,
-    stayWords(model, now),
   ].filter((words) => words !== undefined);
 }
 

@@ -1,5 +1,5 @@
 // Owns how a model, its memory and what happens to it are put into words. Pure.
-import type { ModelEvent, ModelMemory, ModelSource, ModelStatus } from "@waggle/protocol";
+import type { ModelEvent, ModelMemory, ModelSource, ModelStatus, ModelStatuses } from "@waggle/protocol";
 import { percent } from "../parts/percent.ts";
 
 export type ModelProgress = Extract<ModelEvent, { type: "progress" }>;
@@ -65,6 +65,13 @@ export function stayWords(model: ModelStatus, now: number): string {
   if (model.keep_alive_s === 0) return "unloads after its last job";
   return `stays ${timeWords(model.keep_alive_s * 1_000)} after its last job`;
 }
+
+/** A gateway, which has no memory for models, changes none. */
+export function canChange({ budget }: ModelStatuses): boolean {
+  return budget !== undefined;
+}
+
+export const elsewhereWords = "This is a gateway: models are loaded and downloaded at its workers.";
 
 export interface MemoryPart {
   readonly name: string;

@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { ModelState } from "../parts/model-state.tsx";
 import { ChangeLine } from "./change-line.tsx";
 import type { ModelControls } from "./model-controls.ts";
-import { abilityWords, byteWords, parameterWords } from "./model-words.ts";
+import { abilityWords, byteWords, canChange, elsewhereWords, parameterWords } from "./model-words.ts";
 import "./models.css";
 import "./models-dialog.css";
 import { ProgressLine } from "./progress-line.tsx";
@@ -22,14 +22,16 @@ export interface ModelsDialogProps {
 export function ModelsDialog({ controls, chosen, onChoose, onClose }: ModelsDialogProps): VNode {
   const { api, list, changes, rights } = controls;
   const dialog = useRef<HTMLDialogElement>(null);
-  const mayChange = rights.mayChange.value;
+  const statuses = list.statuses.value;
+  const changeable = statuses !== undefined && canChange(statuses);
+  const mayChange = changeable && rights.mayChange.value;
   useLayoutEffect(() => dialog.current?.showModal(), []);
   useEffect(() => void rights.refresh(), [rights, api.tokenAsked.value]);
   return (
     <dialog class="dialog models-dialog" ref={dialog} aria-labelledby="models-dialog-title" onClose={onClose}>
       <div class="stack">
         <div class="spread">
-          <h2 id="models-dialog-title">Models of this worker</h2>
+          <h2 id="models-dialog-title">{changeable ? "Models of this worker" : "Models"}</h2>
           <button type="button" class="button tiny" onClick={() => dialog.current?.close()}>
             Close
           </button>
@@ -38,7 +40,7 @@ export function ModelsDialog({ controls, chosen, onChoose, onClose }: ModelsDial
           {changes.result.value}
         </p>
         <ul class="models">
-          {(list.statuses.value?.models ?? []).map((model) => (
+          {(statuses?.models ?? []).map((model) => (
             <Row
               key={model.name}
               {...{ model, controls, mayChange }}
@@ -50,7 +52,9 @@ export function ModelsDialog({ controls, chosen, onChoose, onClose }: ModelsDial
             />
           ))}
         </ul>
-        {mayChange ? (
+        {!changeable ? (
+          <p class="small muted">{elsewhereWords}</p>
+        ) : mayChange ? (
           <PullForm api={api} changes={changes} />
         ) : (
           <div class="spread small">

@@ -8,6 +8,7 @@ import type { StatesByName } from "./announce.ts";
 import { createChanges } from "./changes.ts";
 import { Budget } from "./memory-bar.tsx";
 import type { ModelList } from "./model-list.ts";
+import { canChange, elsewhereWords } from "./model-words.ts";
 import { ModelRow } from "./model-row.tsx";
 import "./models.css";
 import { PullForm } from "./pull-form.tsx";
@@ -23,6 +24,7 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
   const spoken = useStateChanges(statuses === undefined ? undefined : statesOf(models));
   if (statuses === undefined) return null;
 
+  const changeable = canChange(statuses);
   const names = models.map(({ name }) => name);
   const scaleBytes = Math.max(...models.map(({ memory }) => memory?.total ?? 0));
   return (
@@ -44,13 +46,13 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
         {models.map((model) => (
           <ModelRow
             key={model.name}
-            {...{ api, model, changes, scaleBytes, now }}
+            {...{ api, model, changes, changeable, scaleBytes, now }}
             change={changes.ofModels.value.get(model.name)}
             others={names.filter((name) => name !== model.name)}
           />
         ))}
       </ul>
-      <PullForm api={api} changes={changes} />
+      {changeable ? <PullForm api={api} changes={changes} /> : <p class="small muted">{elsewhereWords}</p>}
     </section>
   );
 }

@@ -7,7 +7,8 @@ import { seriesOf } from "./series.ts";
 import type { Figure } from "./series.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 
-export function Plots({ watch }: { readonly watch: WorkerWatch }): VNode {
+/** @param props.gateway it computes nothing, so there are no steps */
+export function Plots({ watch, gateway }: { readonly watch: WorkerWatch; readonly gateway: boolean }): VNode {
   const series = useComputed(() => seriesOf(watch.scrapes.value));
   const figures = series.value;
   const { times } = figures;
@@ -17,7 +18,7 @@ export function Plots({ watch }: { readonly watch: WorkerWatch }): VNode {
   return (
     <section class="plots" aria-label="The last minutes">
       <Plot title="Throughput" unit="tokens/s" {...shared} lines={one(figures.tokensPerSecond)} />
-      <Plot title="Batch width" unit="rows per step" {...shared} lines={one(figures.batchWidth)} />
+      {!gateway && <Plot title="Batch width" unit="rows per step" {...shared} lines={one(figures.batchWidth)} />}
       <Plot
         title="Slots and queue"
         unit=""
@@ -29,7 +30,7 @@ export function Plots({ watch }: { readonly watch: WorkerWatch }): VNode {
       />
       <Plot title="Time to first token" unit="ms" {...shared} lines={two(figures.ttftP50, figures.ttftP95)} />
       <Plot title="Inter-token latency" unit="ms" {...shared} lines={two(figures.itlP50, figures.itlP95)} />
-      <Plot title="Forward pass" unit="ms" {...shared} lines={two(figures.stepP50, figures.stepP95)} />
+      {!gateway && <Plot title="Forward pass" unit="ms" {...shared} lines={two(figures.stepP50, figures.stepP95)} />}
     </section>
   );
 }

@@ -21,6 +21,8 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
   const info = watch.info.value;
   const scrape = watch.scrapes.value.at(-1)?.values;
   const offline = watch.presence.value === "offline";
+  // Engines, their steps and their memory are its workers'.
+  const gateway = info?.gateway === true;
   return (
     <>
       <header class="topbar">
@@ -42,16 +44,16 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
         {watch.presence.value === "asking" && <p class="muted small">Asking the worker…</p>}
         <fieldset class="plain" disabled={offline}>
           {info !== undefined && <About watch={watch} info={info} />}
-          {scrape !== undefined && (
+          {scrape !== undefined && info !== undefined && (
             <div class="cards">
               <QueueCard scrape={scrape} />
-              <MemoryCard scrape={scrape} />
+              <MemoryCard scrape={scrape} gateway={gateway} />
             </div>
           )}
           <JobTable watch={watch} />
           {info !== undefined && <SlotTable watch={watch} />}
-          {scrape !== undefined && <Plots watch={watch} />}
-          {scrape !== undefined && info !== undefined && <EnginesCard scrape={scrape} info={info} />}
+          {scrape !== undefined && info !== undefined && <Plots watch={watch} gateway={gateway} />}
+          {scrape !== undefined && info !== undefined && !gateway && <EnginesCard scrape={scrape} info={info} />}
           <ModelsPanel api={api} list={watch.models} />
         </fieldset>
         {info !== undefined && <LogView watch={watch} />}

@@ -75,19 +75,23 @@ export function QueueCard({ scrape }: { readonly scrape: Scrape }): VNode {
   );
 }
 
-export function MemoryCard({ scrape }: { readonly scrape: Scrape }): VNode {
+interface MemoryProps {
+  readonly scrape: Scrape;
+  readonly gateway: boolean;
+}
+
+export function MemoryCard({ scrape, gateway }: MemoryProps): VNode {
   const { workerBytes, enginesBytes, machineBytes, freeBytes } = workerFigures(scrape);
+  const facts: readonly Fact[] = [
+    ["Worker process", bytes(workerBytes)],
+    ["Engines, with models", bytes(enginesBytes)],
+    ["Free on this machine", bytes(freeBytes)],
+    ["Machine has", bytes(machineBytes)],
+  ];
   return (
     <section class="card" aria-labelledby="memory-title">
       <h2 id="memory-title">Memory</h2>
-      <Facts
-        facts={[
-          ["Worker process", bytes(workerBytes)],
-          ["Engines, with models", bytes(enginesBytes)],
-          ["Free on this machine", bytes(freeBytes)],
-          ["Machine has", bytes(machineBytes)],
-        ]}
-      />
+      <Facts facts={gateway ? [["Gateway process", bytes(workerBytes)]] : facts} />
     </section>
   );
 }

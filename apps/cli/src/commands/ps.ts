@@ -35,6 +35,8 @@ export const run: Run = async (context, words) => {
     stayWords(model, now),
   ]);
   context.out.write(formatTable(columns, rows));
+  // A gateway's workers have their own.
+  if (budget === undefined) return exitCodes.ok;
   const { total, used } = budget.memory;
   const of = total === null ? "" : ` of ${formatBytes(total)}`;
   context.out.write(

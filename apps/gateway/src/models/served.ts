@@ -15,7 +15,15 @@ const whose = "this fleet";
 /** What a gateway says of itself, whichever model is asked for. */
 export type OwnFacts = Pick<
   WorkerInfo,
-  "worker_id" | "url" | "state" | "version" | "local_mode" | "queue_capacity" | "answer_window_ms" | "uptime_ms"
+  | "worker_id"
+  | "url"
+  | "state"
+  | "version"
+  | "local_mode"
+  | "gateway"
+  | "queue_capacity"
+  | "answer_window_ms"
+  | "uptime_ms"
 >;
 
 export interface ServedOptions {
@@ -108,10 +116,7 @@ export function createServed({ catalogue, hostOf, self }: ServedOptions): Served
     },
     all: () => present().map(of),
     fallback: undefined,
-    statuses: () => ({
-      models: present().map((model) => of(model).status()),
-      budget: { memory: { total: null, used: 0 }, threads: threadsOf(present()) },
-    }),
+    statuses: () => ({ models: present().map((model) => of(model).status()) }),
     get main() {
       const model = implied() ?? present()[0];
       return model === undefined ? undefined : of(model);
@@ -127,11 +132,6 @@ function noWorker(): WaggleError {
 
 function notLoaded(failed: string): WaggleError {
   return new WaggleError("unavailable", `${failed}: no worker has loaded it.`, { retryAfterS });
-}
-
-/** Of workers that have told; a budget needs one at least. */
-function threadsOf(models: readonly FleetModel[]): number {
-  return Math.max(1, ...models.map(({ description }) => description?.info.threads ?? 1));
 }
 
 export function slotsTotal(model: FleetModel | undefined): number {

@@ -1,5 +1,5 @@
 // Owns the gauges of single models, which are read off when somebody asks for them.
-import { isWaiting } from "@waggle/jobs";
+import { oldestWaitMs } from "@waggle/jobs";
 import { ModelStateSchema } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
@@ -23,7 +23,8 @@ export function collectModelGauges(metrics: WorkerMetrics, models: Models, { que
     const gauges = metrics.ofModel(name);
     setCounts(gauges, under, queueCapacity);
     setReadings(gauges, under);
-    gauges.queueOldestSeconds.set(oldestWaitMs(under, now) / 1_000);
+    const jobs = under.flatMap(({ registry }) => registry.liveJobs());
+    gauges.queueOldestSeconds.set(oldestWaitMs(jobs, now) / 1_000);
     setVllmGauges(gauges, under);
     gauges.modelMemoryBytes.set(sumOf(under.filter(isInMemory), (host) => models.pool.memoryOf(host)?.total ?? 0));
   }
@@ -39,11 +40,6 @@ function setCounts(gauges: ModelMetrics, hosts: readonly ModelHost[], queueCapac
   gauges.slotsBusy.set(sumOf(hosts, ({ dispatcher }) => dispatcher.running));
   gauges.queueDepth.set(sumOf(hosts, ({ dispatcher }) => dispatcher.waiting));
   gauges.queueCapacity.set(queueCapacity);
-}
-
-function oldestWaitMs(hosts: readonly ModelHost[], now: number): number {
-  const waiting = hosts.flatMap(({ registry }) => registry.liveJobs().filter(isWaiting));
-  return waiting.reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
 }
 
 function setReadings(gauges: ModelMetrics, hosts: readonly ModelHost[]): void {

@@ -134,6 +134,11 @@ export function hasEnded({ state }: Job): boolean {
 }
 
 /** Waits for a slot, wherever it stands. */
+/** How long that one waits that waits longest; 0 where none does. @param now the daemon clock's milliseconds */
+export function oldestWaitMs(jobs: readonly Job[], now: number): number {
+  return jobs.filter(isWaiting).reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
+}
+
 export function isWaiting({ state }: Job): boolean {
   return state.phase.name === "queued" || state.phase.name === "blocked";
 }

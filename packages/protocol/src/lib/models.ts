@@ -102,7 +102,12 @@ export type ModelBudget = z.infer<typeof ModelBudgetSchema>;
 
 /** `GET /v1/models/status`. */
 export const ModelStatusesSchema = z
-  .object({ models: z.array(ModelStatusSchema), budget: ModelBudgetSchema })
+  .object({
+    models: z.array(ModelStatusSchema),
+    budget: ModelBudgetSchema.optional().describe(
+      "Absent at a gateway, which has no memory for models and changes none.",
+    ),
+  })
   .meta({ id: "ModelStatuses" });
 export type ModelStatuses = z.infer<typeof ModelStatusesSchema>;
 

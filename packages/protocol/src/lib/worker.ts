@@ -35,6 +35,12 @@ export const WorkerInfoSchema = z
     version: z.string(),
     slots: z.int().positive(),
     local_mode: z.boolean(),
+    gateway: z
+      .literal(true)
+      .optional()
+      .describe(
+        "It is a gateway: the engines and the memory of models are its workers' own, and so are their figures.",
+      ),
     context_size: z.int().positive().optional().describe("Tokens per slot; once the model is loaded."),
     trained_context_size: z.int().positive().optional(),
     parameters: z.int().nonnegative().optional(),
