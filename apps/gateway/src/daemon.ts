@@ -1,6 +1,5 @@
 // Owns the whole: it joins the fleet, opens the port, and takes everything down again so that nothing is left.
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
 import type { Clock } from "@waggle/async";
 import { createDeparture } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
@@ -9,7 +8,7 @@ import { listen } from "@waggle/front";
 import type { TokenTable } from "@waggle/front";
 import type { StdoutLine } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
-import { addressToOpen } from "@waggle/terminal";
+import { addressToOpen, machineAddress } from "@waggle/terminal";
 import type { Banner, DaemonScreen } from "@waggle/terminal";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
@@ -103,7 +102,7 @@ function bannerOf(
   url: string,
   { localMode, version, natsUrl, advertiseUrl, allowedHosts: names }: GatewayConfig,
 ): Banner {
-  const open = localMode ? url : addressToOpen({ url, advertiseUrl, names, machine: hostname() });
+  const open = localMode ? url : addressToOpen({ url, advertiseUrl, names, machine: machineAddress() });
   return {
     title: `Waggle gateway ${version}`,
     rows: [

@@ -1,5 +1,4 @@
 // Owns the process: its configuration, its one line on stdout, its signals and its exit code.
-import { hostname } from "node:os";
 import { systemClock } from "@waggle/async";
 import { reloadTokens } from "@waggle/daemon/tokens";
 import { createTokenTable, type TokenTable } from "@waggle/front/tokens";
@@ -10,6 +9,7 @@ import {
   complaint,
   createDaemonScreen,
   createOutput,
+  machineAddress,
   sentence,
   type Banner,
   type DaemonScreen,
@@ -82,7 +82,7 @@ function asksForLog(): boolean {
 }
 
 function bannerOf(url: string, { apiTokens, natsUrl, allowedHosts = [] }: HiveConfig): Banner {
-  const open = addressToOpen({ url, names: allowedHosts, machine: hostname() });
+  const open = addressToOpen({ url, names: allowedHosts, machine: machineAddress() });
   return {
     title: "Waggle hive",
     rows: [

@@ -1,10 +1,9 @@
 // Owns what a worker says to a person: where it is, which model it loads and how far that is, on what it computes, and how it leaves.
-import { hostname } from "node:os";
 import type { ConflatedChannel } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import type { LoadingEvent } from "@waggle/protocol";
-import { addressToOpen, createDaemonScreen, createOutput, formatDuration } from "@waggle/terminal";
+import { addressToOpen, createDaemonScreen, createOutput, formatDuration, machineAddress } from "@waggle/terminal";
 import type { Banner, DaemonScreen, OutputStream } from "@waggle/terminal";
 import type { WorkerConfig } from "./config.ts";
 
@@ -93,7 +92,7 @@ function deviceWords({ device, threads }: BackendInfo): string {
 export function bannerOf(
   { url, ollamaUrl, models }: OpenFacts,
   { localMode, version, hiveUrl, natsUrl, backend, advertiseUrl, allowedHosts }: WorkerScreenOptions["config"],
-  machine: string = hostname(),
+  machine: string = machineAddress(),
 ): Banner {
   // In local mode this machine's own names are always answered to.
   const open = localMode ? url : addressToOpen({ url, advertiseUrl, names: allowedHosts, machine });

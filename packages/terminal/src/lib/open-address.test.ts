@@ -1,9 +1,10 @@
+import { hostname } from "node:os";
 import { expect, it } from "vitest";
-import { addressToOpen } from "./open-address.ts";
+import { addressToOpen, machineAddress } from "./open-address.ts";
 
 const own = { url: "http://127.0.0.1:7711", names: [], machine: "Box" };
 
-it("is where it listens, with this machine's name in place of all interfaces", () => {
+it("is where it listens, with this machine in place of all interfaces", () => {
   expect(addressToOpen(own)).toBe("http://127.0.0.1:7711");
   expect(addressToOpen({ ...own, url: "http://0.0.0.0:7711" })).toBe("http://Box:7711");
   expect(addressToOpen({ ...own, url: "http://[::]:7711" })).toBe("http://Box:7711");
@@ -19,4 +20,16 @@ it("is the advertised one where there is one", () => {
   expect(addressToOpen({ ...own, advertiseUrl: "https://llm.example.org/", names: ["llm.example.org"] })).toBe(
     "https://llm.example.org",
   );
+});
+
+it("calls this machine by its first address that others reach, an IPv4 one before an IPv6 one", () => {
+  const mac = "00:00:00:00:00:00";
+  const v4 = (address: string, internal = false) =>
+    ({ family: "IPv4", address, internal, mac, netmask: "", cidr: null }) as const;
+  const v6 = (address: string, internal = false) =>
+    ({ family: "IPv6", address, internal, mac, netmask: "", cidr: null, scopeid: 0 }) as const;
+  const lo = [v4("127.0.0.1", true), v6("::1", true)];
+  expect(machineAddress({ lo, eth0: [v6("2001:db8::5"), v4("192.0.2.5")], eth1: [v4("192.0.2.6")] })).toBe("192.0.2.5");
+  expect(machineAddress({ lo, eth0: [v4("169.254.0.9"), v6("fe80::9"), v6("2001:db8::5")] })).toBe("[2001:db8::5]");
+  expect(machineAddress({ lo })).toBe(hostname());
 });
