@@ -119,6 +119,15 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
+    kind: "a LoRA adapter that is missing",
+    code: 66,
+    says: /Cannot use --lora \/no\/such\.gguf: no such file\./,
+    made: [
+      ["waggle", "serve", "--lora", "/no/such.gguf"],
+      ["waggle-worker", "--lora", "/no/such.gguf"],
+    ],
+  },
+  {
     kind: "a port that is taken",
     code: 69,
     says: /Cannot listen on 127\.0\.0\.1:\d+: the port is held by process \d+/,

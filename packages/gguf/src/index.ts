@@ -4,7 +4,7 @@ export { hyperparametersOf, type Hyperparameters, type RecurrentShape } from "./
 export type { InfillMarkers } from "./lib/infill-markers.ts";
 export type { Metadata } from "./lib/metadata.ts";
 export { chatTemplatesOf, descriptionOf, modelCardOf, quantizationOfHeader, type ModelCard } from "./lib/model-card.ts";
-export { isEncoder, modelUseOf, type ModelUse } from "./lib/model-use.ts";
+export { isEncoder, isLoraAdapter, modelUseOf, type ModelUse } from "./lib/model-use.ts";
 export { partNames, readGgufFile } from "./lib/read-file.ts";
 export { readVocabularyTexts, type SpecialToken, type VocabularyTexts } from "./lib/vocabulary-texts.ts";
 export { readGgufHeader, readGgufParts, type GgufHeader, type ReadHeaderOptions } from "./lib/read-header.ts";

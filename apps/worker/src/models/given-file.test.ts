@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { writeLora } from "@waggle/synth";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedModelPath } from "../embedded-model.ts";
-import { ownName, requireUsable } from "./given-file.ts";
+import { ownName, requireAdapters, requireUsable } from "./given-file.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -30,6 +31,28 @@ describe("a file that is named", () => {
     await expect(requireUsable([missing, embeddedModelPath()])).resolves.toBeUndefined();
     await expect(requireUsable([missing, "hf:user/repo:Q4_0"])).resolves.toBeUndefined();
     await expect(requireUsable([])).resolves.toBeUndefined();
+  });
+});
+
+describe("an adapter that is named", () => {
+  it("and cannot be one is refused with 66 and one sentence", async () => {
+    const missing = join(folder, "missing.gguf");
+    await expect(requireAdapters([[missing]])).rejects.toMatchObject({
+      exitCode: 66,
+      message: `Cannot use --lora ${missing}: no such file.`,
+    });
+    const model = embeddedModelPath();
+    await expect(requireAdapters([[model], [model, missing]])).rejects.toMatchObject({
+      message: `Cannot use --lora ${model}: not a LoRA adapter. Cannot use --lora ${missing}: no such file.`,
+    });
+  });
+
+  it("keeps nobody from starting where it can be one, or another model does without it", async () => {
+    const adapter = join(folder, "adapter.gguf");
+    writeLora({ architecture: "llama", matrices: [{ name: "blk.0.attn_q.weight", columns: 32, rows: 32 }] }, adapter);
+    await expect(requireAdapters([[adapter]])).resolves.toBeUndefined();
+    await expect(requireAdapters([[join(folder, "missing.gguf")], []])).resolves.toBeUndefined();
+    await expect(requireAdapters([])).resolves.toBeUndefined();
   });
 });
 

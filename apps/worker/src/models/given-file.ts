@@ -1,7 +1,7 @@
-// Owns the look at a file that the operator has named, before anything listens: whether it can be a model, and what it is called.
+// Owns the look at a file that the operator has named, before anything listens: whether it can be a model or an adapter, and what it is called.
 import { basename } from "node:path";
 import { StartError } from "@waggle/daemon";
-import { GgufError, readGgufFile } from "@waggle/gguf";
+import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/gguf";
 import { nameOf, shownReference } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 
@@ -38,6 +38,31 @@ export async function requireUsable(references: readonly string[]): Promise<void
     }
   }
   if (problems.length > 0) throw new StartError(problems.join(" "), exitCodes.fileUnusable);
+}
+
+/**
+ * That one of the models can have its adapters: a worker with others serves those, and says what is wrong with this one.
+ * @param sets the adapters of each model, as paths
+ * @throws StartError when none of them can; its message is a sentence for each adapter that cannot be used
+ */
+export async function requireAdapters(sets: readonly (readonly string[])[]): Promise<void> {
+  if (sets.length === 0) return;
+  const paths = [...new Set(sets.flat())];
+  const found = await Promise.all(paths.map(async (path) => [path, await adapterProblem(path)] as const));
+  const problems = new Map(found.flatMap(([path, why]) => (why === undefined ? [] : [[path, why]])));
+  if (sets.some((set) => !set.some((path) => problems.has(path)))) return;
+  const sentences = [...problems].map(([path, why]) => `Cannot use --lora ${path}: ${why}.`);
+  throw new StartError(sentences.join(" "), exitCodes.fileUnusable);
+}
+
+/** As the end of a sentence; undefined where there is none. Whether it was made for the model, the engine finds out. */
+async function adapterProblem(path: string): Promise<string | undefined> {
+  try {
+    return isLoraAdapter(await readGgufFile(path)) ? undefined : "not a LoRA adapter";
+  } catch (error) {
+    if (error instanceof GgufError) return error.message;
+    throw error;
+  }
 }
 
 async function lookAt(reference: string): Promise<{ readonly name: string | undefined }> {

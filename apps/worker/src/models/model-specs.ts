@@ -4,16 +4,19 @@ import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@wa
 import { WaggleError } from "@waggle/protocol";
 import type { WorkerConfig } from "../config.ts";
 import { embeddedModelPath } from "../embedded-model.ts";
-import { ownName, requireUsable } from "./given-file.ts";
+import { ownName, requireAdapters, requireUsable } from "./given-file.ts";
 import type { ModelSpec } from "./models.ts";
 
-/** @throws WaggleError invalid_argument when an alias or a pin names a model that there is not, two have the same name, or the folder cannot be read; StartError when a file that is all there is cannot be a model */
+/** @throws WaggleError invalid_argument when an alias or a pin names a model that there is not, two have the same name, or the folder cannot be read; StartError when a file that is all there is cannot be a model, or an adapter that every model needs cannot be one */
 export async function modelSpecsOf(config: WorkerConfig): Promise<readonly ModelSpec[]> {
   const given = givenSpecs(config);
   const lying = config.servesFolder && config.backend !== "fake" ? await specsInFolder(config, given) : [];
   const specs = withRights([...given, ...lying], config);
   if (config.backend === "fake") return specs;
   if (lying.length === 0) await requireUsable(given.map(({ reference }) => reference));
+  await requireAdapters(
+    specs.map(({ settings = config.modelSettings }) => (settings.lora ?? []).map(({ path }) => path)),
+  );
   return await Promise.all(
     specs.map(async (spec) => ({ ...spec, name: spec.name ?? (await ownName(spec.reference)) })),
   );

@@ -1,5 +1,5 @@
 // Owns LoRA adapters: loaded beside the model, and set on its contexts with their scales.
-import { GgufError, readGgufFile } from "@waggle/gguf";
+import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/gguf";
 import { maxLoraAdapters } from "@waggle/protocol";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 import { loraLibraryOf } from "./library-lora.ts";
@@ -56,9 +56,9 @@ export async function openLoraAdapters({ model, modelPath, files, reason }: Open
 /** Looked at before: llama.cpp's reader trusts what a header says, and tells little of what is wrong. @returns the end of a sentence, or undefined */
 async function headerProblem(path: string, model: LlamaModel): Promise<string | undefined> {
   try {
-    const { metadata, architecture } = await readGgufFile(path);
-    if (metadata.string("general.type") !== "adapter" || metadata.string("adapter.type") !== "lora")
-      return "not a LoRA adapter";
+    const header = await readGgufFile(path);
+    if (!isLoraAdapter(header)) return "not a LoRA adapter";
+    const { architecture } = header;
     const expected = model.fileInfo.metadata.general.architecture;
     return architecture === expected
       ? undefined

@@ -28,6 +28,11 @@ export function isEncoder({ architecture }: Pick<GgufHeader, "architecture">): b
   return encoders.has(architecture);
 }
 
+/** Not a model: small changes of one's matrices, for loading beside it. */
+export function isLoraAdapter({ metadata }: Pick<GgufHeader, "metadata">): boolean {
+  return metadata.string("general.type") === "adapter" && metadata.string("adapter.type") === "lora";
+}
+
 /** @throws GgufError with the reason when it can be used for nothing */
 export function modelUseOf(header: Pick<GgufHeader, "architecture" | "metadata" | "tensors">): ModelUse {
   const { architecture, metadata } = header;

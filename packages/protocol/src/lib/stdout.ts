@@ -40,7 +40,7 @@ export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   ok: "done, or left as asked",
   failed: "it could not be done; stderr says why",
   badConfiguration: "a wrong flag, value, command or setting",
-  fileUnusable: "a model file that is missing, unreadable, or not a GGUF file",
+  fileUnusable: "a model file or LoRA adapter that is missing, unreadable, or not a GGUF file",
   unavailable: "the port cannot be opened, or nobody answers",
   internal: "a defect in Waggle",
   modelCannotBeLoaded: "the model cannot be loaded",
