@@ -22,6 +22,15 @@ describe("waggle-worker on a terminal", () => {
     expect(await terminal.exited).toBe(0);
   });
 
+  it("says in one last line why its model cannot be loaded, and 75", async () => {
+    const why = "Cannot load model x.gguf: out of memory";
+    const fake = ["--backend", "fake", "--fake-fail-load", why, "--port", "0"];
+    await using terminal = openTerminal(fake, plain, workerPath);
+    const last = await terminal.shows(/[^]*waggle-worker: Cannot load model x\.gguf: out of memory\.\r\n/);
+    expect(last).not.toMatch(/ERROR|model_failed|engine_died/);
+    expect(await terminal.exited).toBe(75);
+  });
+
   it("says at Ctrl-C what it waits for, and at the second one what it cuts off", async () => {
     const fake = ["--backend", "fake", "--fake-step-delay", "20", "--port", "0"];
     await using terminal = openTerminal(fake, plain, workerPath);

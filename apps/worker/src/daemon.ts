@@ -56,6 +56,8 @@ export interface DaemonOptions {
 
 export interface Daemon extends Departure {
   readonly url: string;
+  /** Why the one model that it was started for could not be loaded; the worker leaves. */
+  readonly failure: string | undefined;
 }
 
 /** Opens the port, then loads the model. @throws PortTakenError, or whatever else kept the port from opening */
@@ -74,6 +76,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const prepare = (hosted: HostedFile): LoadPlan | Promise<LoadPlan> =>
     hosted.source === "fake" ? { memory: undefined } : prepareModel(hosted, preparing);
   let pulls: Pulls | undefined;
+  let failure: string | undefined;
   const worker = createWorker({
     ...options,
     specs,
@@ -113,7 +116,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       void lookForGpu(info.device);
       fleet?.changed();
     },
-    onFirstLoadFailed: () => departure.abort(exitCodes.modelCannotBeLoaded),
+    onFirstLoadFailed(why) {
+      failure = why;
+      departure.abort(exitCodes.modelCannotBeLoaded);
+    },
   });
   const { app, report } = worker;
   let announced = false;
@@ -214,5 +220,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       worker.close();
     },
   });
-  return { url, ...departure };
+  return {
+    url,
+    get failure() {
+      return failure;
+    },
+    ...departure,
+  };
 }

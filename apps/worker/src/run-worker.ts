@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { systemClock } from "@waggle/async";
 import type { StdoutLine } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
-import { endOnDefects, leaveWith, reloadTokens, startFailed } from "@waggle/daemon";
+import { StartError, endOnDefects, leaveWith, reloadTokens, startFailed } from "@waggle/daemon";
 import { parseConfig } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import { describeMachine } from "./config/machine.ts";
@@ -87,6 +87,8 @@ async function run(config: WorkerConfig, env: Environment, signals: Signals, pro
     const code = await daemon.stopped;
     screen?.stopped();
     await tracing?.stop();
+    // A log that is read as a log has said it.
+    if (daemon.failure !== undefined && config.quietLog) throw new StartError(daemon.failure, code);
     leaveWith(code);
   } catch (error) {
     screen?.stopped();

@@ -44,7 +44,7 @@ export interface WorkerOptions extends Pick<
   /** Where others reach it; asked only once it listens. */
   readonly url: () => string;
   /** The one model that it was started for cannot be loaded at all. */
-  readonly onFirstLoadFailed: () => void;
+  readonly onFirstLoadFailed: (why: string) => void;
   readonly createControl: (models: Models, served: Served) => ModelControl;
 }
 
@@ -87,6 +87,8 @@ export function createWorker(options: WorkerOptions): Worker {
     registry,
     observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
     onGaveUp,
+    // Where a person watches, it is the last line.
+    isTold: (host, never) => config.quietLog && never && isAll(host),
     onState,
   });
   const describer = createFileDescriber({ clock });
@@ -161,7 +163,7 @@ export function createWorker(options: WorkerOptions): Worker {
   function onGaveUp(host: ModelHost, never: boolean): void {
     if (isAll(host)) {
       state.apply("gave_up", host.state.reason);
-      if (never) options.onFirstLoadFailed();
+      if (never) options.onFirstLoadFailed(host.state.reason ?? "the model cannot be loaded");
     } else if (awaited.delete(host) && awaited.size === 0 && state.name === "loading") {
       // The others work, and this one says why it does not.
       state.apply("loaded");

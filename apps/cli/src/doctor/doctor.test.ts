@@ -67,7 +67,10 @@ describe("the machine", () => {
 describe("what computes", () => {
   it.each([
     ["Cannot compute on cpu: no binary for it is installed", /--omit=optional/],
-    ["Cannot compute on cuda: no binary for it is installed", /waggle gpu add cuda/],
+    [
+      "Cannot compute on cuda: no binary for it is installed; waggle gpu add cuda fetches it",
+      /^[^\n]*\. WAGGLE_DEVICE/,
+    ],
     ["Cannot compute on vulkan: the package in /gpu does not load here", /driver\. WAGGLE_DEVICE=cpu/],
     ["/lib/libc.so.6: version `GLIBC_2.32' not found", /glibc/],
     ["The engine was ended by SIGKILL", /memory/],

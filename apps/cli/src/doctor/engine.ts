@@ -23,9 +23,8 @@ export function checkEngine({ error, device, build, tokensPerSecond }: EngineFac
 function engineRemedy(error: string): string {
   const device = /compute on (cuda|vulkan)\b/.exec(error)?.[1];
   if (device !== undefined) {
-    const missing = /no binary|add it again/.test(error);
-    const first = missing ? `Add what it needs: waggle gpu add ${device}.` : "Install the GPU's driver.";
-    return `${first} WAGGLE_DEVICE=cpu computes on the processor.`;
+    const first = error.includes("waggle gpu add") ? "" : "Install the GPU's driver. ";
+    return `${first}WAGGLE_DEVICE=cpu computes on the processor.`;
   }
   if (/no binary/i.test(error)) return "Install again, for this kind of machine and without --omit=optional.";
   if (/GLIBC|libstdc|\.so|musl/.test(error)) {

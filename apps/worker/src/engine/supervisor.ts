@@ -181,7 +181,9 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     progressed = false;
     if (stopping) return;
     deaths += 1;
-    log.error({ reason: death.reason, ...facts }, `engine_died: ${death.message}`);
+    const isVerdict = !everReady && (death.reason === "load_failed" || options.loadedBefore !== true);
+    // A verdict is told by whoever hears it.
+    log[isVerdict ? "info" : "error"]({ reason: death.reason, ...facts }, `engine_died: ${death.message}`);
     if (hasLived) {
       backoff.reset();
       deathsInARow = 0;
@@ -189,8 +191,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     deathsInARow += 1;
     options.onDeath(death.reason);
     if (servedMs !== undefined) options.onLost(death.reason, death.message);
-    const isVerdict = death.reason === "load_failed" || options.loadedBefore !== true;
-    if (!everReady && isVerdict) options.onGaveUp(death.message, true);
+    if (isVerdict) options.onGaveUp(death.message, true);
     else if (deathsInARow >= options.crashLoopDeaths) {
       const loop = `The engine died ${deathsInARow} times in a row, never after a token or a minute of service.`;
       options.onGaveUp(`${loop} The last time: ${death.message}`, false);

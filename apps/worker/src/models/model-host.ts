@@ -212,13 +212,14 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   }
 
   function fail(message: string): void {
-    log.error({ model: name }, `model_failed: ${message}`);
+    const never = loads.count === 0;
+    log[events.isTold(never) ? "info" : "error"]({ model: name }, `model_failed: ${message}`);
     const goesBack = events.goesBack();
     state.apply("fail", message);
     loading.set({ type: "failed", message });
     if (goesBack) return;
     dispatcher.refuse(new WaggleError("unavailable", message, { retryAfterS }));
-    events.onGaveUp(loads.count === 0);
+    events.onGaveUp(never);
   }
 
   /** Nothing is loaded from now on. */

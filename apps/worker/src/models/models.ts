@@ -56,6 +56,8 @@ export interface ModelsOptions extends Pick<
   readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
   readonly onReady: (host: ModelHost, info: BackendInfo, loadMs: number) => void;
   readonly onGaveUp: (host: ModelHost, never: boolean) => void;
+  /** Its failure is told elsewhere than in the log. */
+  readonly isTold: (host: ModelHost, never: boolean) => boolean;
   readonly onState: (host: ModelHost, to: ModelStateName, from: ModelStateName) => void;
 }
 
@@ -129,6 +131,7 @@ export function createModels(options: ModelsOptions): Models {
           options.onReady(host, info, loadMs);
         },
         onGaveUp: (never) => options.onGaveUp(host, never),
+        isTold: (never) => options.isTold(host, never),
         goesBack() {
           const { former } = hosted;
           if (former === undefined) return false;

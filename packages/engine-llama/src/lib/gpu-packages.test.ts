@@ -53,10 +53,14 @@ it("tells a package that is missing from one of another version, and from one th
   install("data", `${system}-vulkan`, "");
   const folder = join(root, "data");
   const file = join(folder, `node_modules/@node-llama-cpp/${system}-vulkan/package.json`);
-  expect(whyNoGpu(undefined, "vulkan", "3.0.0")).toBe("no binary for it is installed");
-  expect(whyNoGpu(folder, "cuda", "3.0.0")).toBe("no binary for it is installed");
+  const none = "no binary for it is installed";
+  expect(whyNoGpu(undefined, "vulkan", "3.0.0")).toBe(`${none}; waggle gpu add vulkan fetches it`);
+  expect(whyNoGpu(folder, "cuda", "3.0.0")).toBe(`${none}; waggle gpu add cuda fetches it`);
+  expect(whyNoGpu(folder, "metal", "3.0.0")).toBe(none);
   writeFileSync(file, '{ "version": "2.9.0" }');
-  expect(whyNoGpu(folder, "vulkan", "3.0.0")).toMatch(/is of version 2\.9\.0, and 3\.0\.0 is wanted: add it again$/);
+  expect(whyNoGpu(folder, "vulkan", "3.0.0")).toMatch(
+    /is of version 2\.9\.0, and 3\.0\.0 is wanted; waggle gpu add vulkan fetches it$/,
+  );
   writeFileSync(file, '{ "version": "3.0.0" }');
   expect(whyNoGpu(folder, "vulkan", "3.0.0")).toMatch(/does not load here, as without such a GPU, its driver/);
 });

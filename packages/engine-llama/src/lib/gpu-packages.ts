@@ -33,10 +33,10 @@ export function findGpuPackagesIn(folder: string): void {
  */
 export function whyNoGpu(folder: string | undefined, device: string, version: string): string {
   const path = join(folder ?? "", "node_modules", `${prefix}${system()}-${device}`);
-  if (folder === undefined || !existsSync(path)) return "no binary for it is installed";
+  const fetched = ["cuda", "vulkan"].includes(device) ? `; waggle gpu add ${device} fetches it` : "";
+  if (folder === undefined || !existsSync(path)) return `no binary for it is installed${fetched}`;
   const found = versionIn(path);
-  if (found !== version)
-    return `the package in ${folder} is of version ${found}, and ${version} is wanted: add it again`;
+  if (found !== version) return `the package in ${folder} is of version ${found}, and ${version} is wanted${fetched}`;
   return `the package in ${folder} does not load here, as without such a GPU, its driver or its libraries`;
 }
 
