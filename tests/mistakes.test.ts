@@ -85,13 +85,19 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
   {
     kind: "a file of settings or tokens that is missing",
     code: 64,
-    says: /Cannot use --(config|api-token-file) \/no\/such/,
+    says: /Cannot (use|read) (--[a-z-]+|the models folder) \/no\/such: no such file[^:]* \([a-z -]+ --help says more\.\)/,
     made: [
       ["waggle", "serve", "--config", "/no/such"],
       ["waggle-worker", "--config", "/no/such"],
       ["waggle-worker", "--api-token-file", "/no/such"],
+      ["waggle-worker", "--chat-template", "/no/such"],
+      ["waggle-worker", "--hive-url", "http://127.0.0.1:9", "--hive-token-file", "/no/such"],
+      ["waggle-worker", "--models-dir", "/no/such"],
+      ["waggle-worker", ...fleet, "--nats-creds", "/no/such", "--port", "0"],
       ["waggle-gateway", ...fleet, "--api-token-file", "/no/such"],
+      ["waggle-gateway", ...fleet, "--nats-creds", "/no/such", "--port", "0"],
       ["waggle-hive", "--api-token-file", "/no/such"],
+      ["waggle-hive", ...fleet, "--nats-creds", "/no/such", "--port", "0"],
     ],
   },
   {

@@ -28,9 +28,7 @@ function readConfig(): ParsedConfig {
     return parseConfig(process.argv.slice(2), process.env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const lines = error.message.split("\n");
-    const more = `${sentence(lines.pop() ?? "")} (waggle-hive --help says more.)`;
-    fail([...lines, more], exitCodes.badConfiguration);
+    refuse(error.message.split("\n"));
   }
 }
 
@@ -58,10 +56,16 @@ async function start(config: HiveConfig, log: Logger, tokens: () => TokenTable |
     return await startHive({ ...config, tokens, log });
   } catch (error) {
     if (error instanceof ListenError) fail([error.message], exitCodes.unavailable);
-    if (error instanceof WaggleError) fail([error.message], exitCodes.badConfiguration);
+    if (error instanceof WaggleError) refuse([error.message]);
     log.fatal({ err: error }, "Cannot start waggle-hive.");
     process.exit(exitCodes.internal);
   }
+}
+
+/** A line for each setting that is wrong. */
+function refuse(problems: readonly string[]): never {
+  const more = `${sentence(problems.at(-1) ?? "")} (waggle-hive --help says more.)`;
+  fail([...problems.slice(0, -1), more], exitCodes.badConfiguration);
 }
 
 function fail(lines: readonly string[], code: number): never {

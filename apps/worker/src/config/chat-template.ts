@@ -1,4 +1,5 @@
 // Owns the chat template that a person puts in the place of the model's own: one of ours by its name, or a file's text.
+import { reasonOf } from "@waggle/terminal";
 
 /** Templates that every engine has by name. */
 const templateNames = ["chatml", "generic"] as const;
@@ -20,8 +21,7 @@ export function readChatTemplate(fileOrName: string | undefined, read: (path: st
   try {
     text = read(fileOrName);
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : String(error);
-    throw refused(`${reason}; a name is one of ${templateNames.join(", ")}`);
+    throw refused(`${reasonOf(error)}; a name is one of ${templateNames.join(", ")}`);
   }
   if (text.trim() === "") throw refused("the file is empty");
   if (text.length > maxTemplateChars) throw refused(`it has more than ${maxTemplateChars} characters`);

@@ -138,8 +138,8 @@ test("a file that is missing, cannot be read or is too long is named", () => {
   const failing = (code: string) => () => {
     throw Object.assign(new Error("EACCES: permission denied"), { code });
   };
-  expect(() => readConfigFile("/w.yaml", failing("ENOENT"))).toThrow("--config /w.yaml: there is no such file.");
-  expect(() => readConfigFile("/w.yaml", failing("EACCES"))).toThrow("--config /w.yaml: EACCES: permission denied.");
+  expect(() => readConfigFile("/w.yaml", failing("ENOENT"))).toThrow("--config /w.yaml: no such file.");
+  expect(() => readConfigFile("/w.yaml", failing("EACCES"))).toThrow("--config /w.yaml: permission denied.");
   expect(refusal(`#${"x".repeat(1_048_576)}`)).toEqual([
     "Cannot use --config /w.yaml: it has more than 1048576 characters.",
   ]);

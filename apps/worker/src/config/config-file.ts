@@ -1,5 +1,6 @@
 // Owns the settings file: YAML in, for each setting the text that its flag would have. It does not know what a setting takes; that is
 // decided where flags and variables are, once for all of them.
+import { reasonOf } from "@waggle/terminal";
 import { LineCounter, isMap, isScalar, parseDocument } from "yaml";
 import type { Document, Node } from "yaml";
 import { readFileModels } from "./file-models.ts";
@@ -87,8 +88,7 @@ function parse(path: string, read: (path: string) => string, lineCounter: LineCo
   try {
     text = read(path);
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new ConfigFileError(path, [missing ? "there is no such file" : reasonOf(error)]);
+    throw new ConfigFileError(path, [reasonOf(error)]);
   }
   if (text.length > maxFileChars) throw new ConfigFileError(path, [`it has more than ${maxFileChars} characters`]);
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
@@ -100,8 +100,4 @@ function parse(path: string, read: (path: string) => string, lineCounter: LineCo
   });
   if (reasons.length > 0) throw new ConfigFileError(path, reasons);
   return document;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

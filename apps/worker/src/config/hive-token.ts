@@ -1,5 +1,6 @@
 // Owns where the token comes from that the worker shows to its hive: a variable or a file, never a flag.
 import { TokenFileError, parseToken } from "@waggle/front";
+import { reasonOf } from "@waggle/terminal";
 import type { Machine } from "./machine.ts";
 
 export const hiveTokenVariable = "WAGGLE_HIVE_TOKEN";
@@ -21,6 +22,6 @@ export function hiveToken(
     const text = path === undefined ? variable : readText(path);
     return text === undefined ? undefined : parseToken(text.trim()).token;
   } catch (error) {
-    throw new TokenFileError(`Cannot use ${source}: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new TokenFileError(`Cannot use ${source}: ${reasonOf(error)}.`);
   }
 }

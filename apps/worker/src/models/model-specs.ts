@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models";
 import { WaggleError } from "@waggle/protocol";
+import { reasonOf } from "@waggle/terminal";
 import type { WorkerConfig } from "../config.ts";
 import { embeddedModelPath } from "../embedded-model.ts";
 import { ownName, requireAdapters, requireUsable } from "./given-file.ts";
@@ -60,8 +61,7 @@ async function specsInFolder({ modelsFolder }: WorkerConfig, given: readonly Bar
   const names = [...taken, ...downloaded.flatMap(({ name }) => name ?? [])];
   const found = await scanFolder(modelsFolder, { except: [...paths, ...known], taken: names }).catch(
     (error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${why}`);
+      throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${reasonOf(error)}`);
     },
   );
   return [...downloaded, ...found.map(({ name, path }): BareSpec => ({ name, reference: path, source: "folder" }))];

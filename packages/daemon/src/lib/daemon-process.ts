@@ -4,7 +4,7 @@ import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { complaint, createStyle } from "@waggle/terminal";
 import type { Screen } from "./terminal-facts.ts";
-import { programName } from "./refusal.ts";
+import { programName, refusal } from "./refusal.ts";
 import { StartError } from "./start-error.ts";
 
 /** Everything is down by then; whatever still holds the event loop is a defect, and must not hold the process. */
@@ -34,7 +34,10 @@ export function startFailed(error: unknown, { program, screen, log }: StartingPr
     log.fatal({ err: error }, `Cannot start ${program}.`);
     return exitCodes.internal;
   }
-  process.stderr.write(complaint(programName(program), error.message, createStyle(screen?.colors === true)));
+  const style = createStyle(screen?.colors === true);
+  // A setting is wrong, though that showed late.
+  if (code === exitCodes.badConfiguration) process.stderr.write(refusal(program, [error.message], style));
+  else process.stderr.write(complaint(programName(program), error.message, style));
   return code;
 }
 

@@ -5,6 +5,7 @@ import { createBackoff, withTimeout } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import { reasonOf } from "@waggle/terminal";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { connect, credsAuthenticator } from "@nats-io/transport-node";
@@ -247,9 +248,7 @@ function readCreds(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new WaggleError("invalid_argument", `Cannot read --nats-creds ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new WaggleError("invalid_argument", `Cannot read --nats-creds ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
