@@ -58,6 +58,13 @@ describe("waggle fit", () => {
       code: 66,
       err: "waggle: Cannot read model ./no-such.gguf: no such file.\n",
     });
+    for (const [path, why] of [
+      ["/no/such/folder", "no such file"],
+      ["package.json", "not a GGUF file"],
+    ] as const) {
+      const { code, err } = await runCommand(["fit", path], { config: { modelsFolder: folder } });
+      expect([code, err]).toEqual([66, `waggle: Cannot read model ${path}: ${why}.\n`]);
+    }
     expect(await runCommand(["fit"], { config: { modelsFolder: folder } })).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^waggle: Nothing has been downloaded to /) as string,

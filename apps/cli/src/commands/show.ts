@@ -1,7 +1,7 @@
 // Owns `waggle show`: all that is known of one model, from the worker that has it or from its file's header.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { pickWholeDownload } from "../local/downloads.ts";
+import { pickPath } from "../local/downloads.ts";
 import { fileFacts, readCard } from "../local/file-facts.ts";
 import { formatFacts } from "../terminal/table.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
@@ -24,7 +24,7 @@ interface Found {
 async function lookUp(context: Context, wanted: string, url: string | undefined): Promise<Found> {
   if (isFileOrReference(wanted)) return await ofFile(context, wanted);
   const found = await findWorker(context, url);
-  if (found === undefined) return await ofFile(context, (await pickWholeDownload(context.config, wanted)).path);
+  if (found === undefined) return await ofFile(context, await pickPath(context.config, wanted));
   const model = pickModel(await modelsOf(found.client, context.signal), wanted);
   return { facts: factsOf(model, Date.now()), data: model };
 }

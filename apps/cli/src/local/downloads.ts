@@ -1,4 +1,5 @@
 // Owns the models that lie on this machine, as commands see them where no worker runs: what Waggle has downloaded into its folder.
+import { existsSync } from "node:fs";
 import { createCatalogue, type DownloadedModel } from "@waggle/models";
 import { CliError } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
@@ -29,13 +30,12 @@ export async function pickDownload(config: Pick<CliConfig, "modelsFolder">, want
   );
 }
 
-/** One that can be read. @throws CliError naming what there is, or how to get the rest of it */
-export async function pickWholeDownload(
-  config: Pick<CliConfig, "modelsFolder">,
-  wanted: string,
-): Promise<DownloadedModel> {
+/** Where a model lies, by a download's name, else by that of a file here. @throws CliError naming what there is, or how to get the rest of it */
+export async function pickPath(config: Pick<CliConfig, "modelsFolder">, wanted: string): Promise<string> {
+  if (/^\.{0,2}\//.test(wanted)) return wanted;
+  if (existsSync(wanted) && (await findDownload(config, wanted)) === undefined) return wanted;
   const model = await pickDownload(config, wanted);
-  if (model.state === "whole") return model;
+  if (model.state === "whole") return model.path;
   const rest = model.reference === undefined ? "" : ` "waggle pull ${model.reference}" gets the rest.`;
   throw new CliError(`${model.name} is not whole (${downloadState(model)}).${rest}`);
 }

@@ -6,7 +6,7 @@ import type { FitSource } from "@waggle/fit";
 import { listHubFiles, readModelHeader, scanFolder, shownReference, type HubModelFile } from "@waggle/models";
 import { CliError } from "../cli-error.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
-import { listDownloads, pickWholeDownload } from "./downloads.ts";
+import { listDownloads, pickPath } from "./downloads.ts";
 
 export interface FitModelsOptions {
   /** Of downloads. */
@@ -61,9 +61,7 @@ async function modelsOf(wanted: string, options: FitModelsOptions, onLook: (what
     return { models: await modelsOfFolder(wanted, options.signal, onLook), leftOut: 0 };
   }
   const { folder } = options;
-  const reference = isFileOrReference(wanted)
-    ? wanted
-    : (await pickWholeDownload({ modelsFolder: folder }, wanted)).path;
+  const reference = isFileOrReference(wanted) ? wanted : await pickPath({ modelsFolder: folder }, wanted);
   onLook(shownReference(reference));
   const { header } = await readModelHeader(reference, options);
   return { models: [{ name: lastWord(shownReference(reference)), header }], leftOut: 0 };

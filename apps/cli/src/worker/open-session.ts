@@ -4,7 +4,7 @@ import type { WorkerClient } from "@waggle/client";
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
-import { pickWholeDownload } from "../local/downloads.ts";
+import { pickPath } from "../local/downloads.ts";
 import { modelsOf } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
 import { findWorker } from "./reach.ts";
@@ -69,7 +69,7 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
 /** A worker takes files and references; a name is that of a download. */
 async function fileOf({ config }: Context, model: string | undefined): Promise<readonly string[]> {
   if (model === undefined) return [];
-  return [isFileOrReference(model) ? model : (await pickWholeDownload(config, model)).path];
+  return [isFileOrReference(model) ? model : await pickPath(config, model)];
 }
 
 async function whenReady(
