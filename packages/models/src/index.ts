@@ -2,7 +2,7 @@ export { createCatalogue, type Catalogue, type CatalogueOptions } from "./lib/ca
 export type { DownloadedModel } from "./lib/find-downloads.ts";
 export { hashModel, type HashModelOptions } from "./lib/hash-model.ts";
 export type { PullProgress, PullStage } from "./lib/progress.ts";
-export { pullModel, type PulledModel, type PullOptions } from "./lib/pull-model.ts";
+export { parsePullable, pullModel, type PulledModel, type PullOptions } from "./lib/pull-model.ts";
 export { resolveModel, type ResolveModelOptions } from "./lib/resolve-model.ts";
 export { scanFolder, type FoundModel, type ScanOptions } from "./lib/scan-folder.ts";
 export { nameOf, nameOfFile, uniqueName } from "./lib/served-names.ts";

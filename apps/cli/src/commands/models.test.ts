@@ -138,6 +138,15 @@ describe("what takes time", () => {
     });
   });
 
+  it("asks no worker to pull what cannot be one's reference", async () => {
+    for (const reference of ["hf:bad", "foo"]) {
+      expect(await ask(["pull", reference], { events: [progress] })).toMatchObject({
+        ...{ code: 64, asked: [] },
+        err: expect.stringMatching(/^waggle: Cannot (resolve|download) model .* is wanted\.\n$/) as string,
+      });
+    }
+  });
+
   it("says at a Ctrl-C that what has come is kept", async () => {
     await using worker = await startFakeWorker({ events: [progress] });
     const interrupt = new AbortController();

@@ -1,5 +1,5 @@
 // Owns `waggle pull`: a worker that runs downloads the model and serves it at once; where none runs, it is downloaded for the next one.
-import { pullModel, type PullProgress } from "@waggle/models";
+import { parsePullable, pullModel, type PullProgress } from "@waggle/models";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { hubOptions } from "../local/worker-settings.ts";
@@ -12,6 +12,7 @@ import { findWorker, type Reached } from "../worker/reach.ts";
 export const run: Run = async (context, words) => {
   const [reference = ""] = words.args;
   const name = words.text("name");
+  parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
   const view = createProgressView(context.err);
   try {

@@ -5,7 +5,7 @@ import { defaultOllamaEndpoint } from "./ask-for-file.ts";
 import { downloadModel } from "./download.ts";
 import { describeDownload, type DownloadedModel } from "./find-downloads.ts";
 import { findPresent } from "./find-present.ts";
-import { defaultEndpoint, parseReference } from "./parse-reference.ts";
+import { defaultEndpoint, parseReference, type RemoteTarget } from "./parse-reference.ts";
 import type { PullProgress } from "./progress.ts";
 import { shownReference } from "./shown-reference.ts";
 
@@ -37,6 +37,14 @@ export interface PulledModel extends DownloadedModel {
   readonly downloaded: boolean;
 }
 
+/** What a reference names that can be downloaded; nobody is asked. @throws WaggleError invalid_argument when it makes no sense or is a path */
+export function parsePullable(reference: string, endpoint: string = defaultEndpoint): RemoteTarget {
+  const target = parseReference(reference, endpoint);
+  if (target.kind !== "path") return target;
+  const wanted = "hf:user/repo:quant, ollama:name:tag or a URL is wanted";
+  throw new WaggleError("invalid_argument", `Cannot download model ${reference}: it is a path; ${wanted}`);
+}
+
 /**
  * Sees to it that a model is in the folder: `hf:user/repo:quant`, `hf:user/repo/file.gguf`, `ollama:name:tag` or a URL, with `#sha256=…` or
  * without. One that was cut off continues where it stopped; while another process downloads it, this one waits.
@@ -46,11 +54,7 @@ export interface PulledModel extends DownloadedModel {
 export async function pullModel(reference: string, options: PullOptions): Promise<PulledModel> {
   const { token, endpoint = defaultEndpoint, signal, update = false } = options;
   signal?.throwIfAborted();
-  const target = parseReference(reference, endpoint);
-  if (target.kind === "path") {
-    const wanted = "hf:user/repo:quant, ollama:name:tag or a URL is wanted";
-    throw new WaggleError("invalid_argument", `Cannot download model ${reference}: it is a path; ${wanted}`);
-  }
+  const target = parsePullable(reference, endpoint);
   const folder = resolve(options.folder);
   const present = update ? undefined : await findPresent(folder, target);
   const { path, downloaded } =
