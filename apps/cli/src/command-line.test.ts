@@ -25,6 +25,7 @@ describe("the command line", () => {
 
   it.each([
     [["nonsense"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
+    [["nonsense", "--help"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
     [["lits"], "Unknown command 'lits' (Did you mean list?) (waggle --help lists the commands.)"],
     [["pull"], "Missing required argument 'reference'. (waggle pull --help says more.)"],
     [

@@ -23,7 +23,7 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   const chosen: { readonly name: CommandName; readonly words: Words }[] = [];
   const program = createProgram(context, (name, words) => chosen.push({ name, words }));
   try {
-    program.parse([...(argv.length === 0 ? ["--help"] : argv)], { from: "user" });
+    program.parse(wordsToParse(argv), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCodes.ok;
@@ -33,6 +33,13 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   if (command === undefined) return exitCodes.ok;
   const { run } = await commandLoaders[command.name]();
   return await run(context, command.words);
+}
+
+/** Behind a command that there is not, an option would be the program's own: `waggle nonsense --help` asks for no list of commands. */
+function wordsToParse(argv: readonly string[]): string[] {
+  const [first = "--help", ...others] = argv;
+  const known = first.startsWith("-") || [serveCommand, ...commandTable].some(({ name }) => name === first);
+  return known ? [first, ...others] : [first];
 }
 
 function usageMessage(error: CommanderError, argv: readonly string[]): string {
