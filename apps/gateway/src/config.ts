@@ -12,7 +12,6 @@ import {
   variableOf,
   variableText,
   replayProblem,
-  exitCodeHelp,
   logSettingsOf,
   refusal,
   screenOf,
@@ -20,7 +19,7 @@ import {
 import type { Environment, LogSettings, Screen } from "@waggle/daemon";
 import { TokenFileError } from "@waggle/front";
 import type { ApiToken } from "@waggle/front";
-import { exitCodes } from "@waggle/protocol";
+import { exitCodeHelp, exitCodes } from "@waggle/protocol";
 import { gatewayOptions } from "./config/gateway-options.ts";
 import type { GatewayOptionValues } from "./config/gateway-options.ts";
 

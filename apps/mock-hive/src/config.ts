@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { readTokens, type ReadTokensOptions } from "@waggle/daemon/tokens";
 import { TokenFileError, type ApiToken } from "@waggle/front/token-file";
+import { exitCodeHelp } from "@waggle/protocol";
 import { logFormats, logLevels } from "@waggle/telemetry";
 import { usageProblem } from "@waggle/terminal";
 import { Command, CommanderError } from "commander";
@@ -195,8 +196,8 @@ function isLoopback(host: string): boolean {
 function createProgram(): Command {
   const program = new Command("waggle-hive")
     .description("Keeps a list of workers, shows them on a page and drains them; can simulate faults for tests.")
-    .version(readVersion(), "--version", "print the version")
-    .helpOption("--help", "print this help")
+    .version(`waggle-hive ${readVersion()}`, "--version", "print the version")
+    .helpOption("-h, --help", "print this help")
     .configureOutput({ writeErr: () => {} })
     .exitOverride()
     .addHelpText("after", example);
@@ -224,7 +225,9 @@ for one, and other machines may be let in:
   ${tokenVariable}=$SECRET waggle-worker … --hive-url http://192.0.2.1:7700    # on each worker's machine
 
 The page is at the same address, and asks for the token.
-`;
+
+Exit codes:
+${exitCodeHelp(["ok", "badConfiguration", "unavailable", "internal"])}`;
 
 function flagEntries(): [keyof FlagValues, Flag][] {
   return Object.entries(flags) as [keyof FlagValues, Flag][];
@@ -239,7 +242,7 @@ function variableOf({ flag }: Flag): string {
   return `WAGGLE_HIVE_${flag.slice(2).toUpperCase().replaceAll("-", "_")}`;
 }
 
-function readVersion(): string {
+export function readVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
     version: string;
   };

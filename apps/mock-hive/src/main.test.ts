@@ -196,7 +196,8 @@ describe("the hive's process", () => {
   it("has a bin that prints version and help", async () => {
     const bin = new URL("../bin/waggle-hive.js", import.meta.url).pathname;
     for (const [flag, expected] of [
-      ["--version", /^\d+\.\d+\.\d+\n$/],
+      ["--version", /^waggle-hive \d+\.\d+\.\d+\n$/],
+      ["-h", /^Usage: waggle-hive[^]*\n  -h, --help [^]*\nExit codes:\n  0    done[^]*\n  69   [^]*\n$/],
       ["--help", /--heartbeats-kept <number>/],
     ] as const) {
       const child = spawn(process.execPath, [bin, flag], { stdio: ["ignore", "pipe", "inherit"] });

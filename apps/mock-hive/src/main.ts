@@ -14,7 +14,7 @@ import {
   type Banner,
   type DaemonScreen,
 } from "@waggle/terminal";
-import { ConfigError, ownTokens, parseConfig, type HiveConfig, type ParsedConfig } from "./config.ts";
+import { ConfigError, ownTokens, parseConfig, readVersion, type HiveConfig, type ParsedConfig } from "./config.ts";
 import { ListenError, startHive, type Hive } from "./server.ts";
 
 // Whoever read the listening line may have closed the pipe since; that is no reason to stop.
@@ -88,7 +88,7 @@ function asksForLog(): boolean {
 function bannerOf(url: string, { apiTokens, natsUrl, allowedHosts = [] }: HiveConfig): Banner {
   const open = addressToOpen({ url, names: allowedHosts, machine: machineAddress() });
   return {
-    title: "Waggle hive",
+    title: `Waggle hive ${readVersion()}`,
     rows: [
       ["Open", open],
       ["Mode", apiTokens.length === 0 ? "this machine only, no token" : "network mode: a token is needed"],

@@ -1,5 +1,6 @@
 // Owns the worker's command line: what --help says beside its settings.
-import { exitCodeHelp, parseCommandLine, variableOf } from "@waggle/daemon";
+import { parseCommandLine, variableOf } from "@waggle/daemon";
+import { exitCodeHelp } from "@waggle/protocol";
 import type { CommandLine } from "@waggle/daemon";
 import type { Machine } from "./machine.ts";
 import { optionTable } from "./option-table.ts";

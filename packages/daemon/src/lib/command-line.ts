@@ -2,7 +2,6 @@
 // defaults' meaning.
 import { Command, CommanderError, Option } from "commander";
 import { usageProblem } from "@waggle/terminal";
-import { exitCodes, exitMeanings } from "@waggle/protocol";
 import type { OptionRow, OptionRows } from "./option-row.ts";
 
 export type CommandLine<K extends string> =
@@ -93,9 +92,4 @@ function createOption(row: OptionRow): Option {
 function defaultNote(row: OptionRow): string {
   const text = row.defaultText ?? row.default;
   return text === undefined || text === "false" ? "" : ` (default: ${text})`;
-}
-
-/** A line for each code that the program leaves with. */
-export function exitCodeHelp(names: readonly (keyof typeof exitCodes)[]): string {
-  return names.map((name) => `  ${String(exitCodes[name]).padEnd(4)} ${exitMeanings[name]}`).join("\n");
 }

@@ -47,3 +47,8 @@ export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   abortedByInterrupt: "interrupted (Ctrl-C) before it was done",
   abortedByTermination: "terminated (SIGTERM) before it was done",
 };
+
+/** For --help: a line for each code that the program leaves with. */
+export function exitCodeHelp(names: readonly (keyof typeof exitCodes)[]): string {
+  return names.map((name) => `  ${String(exitCodes[name]).padEnd(4)} ${exitMeanings[name]}`).join("\n");
+}
