@@ -85,7 +85,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     refuse: gateway.refuse,
     idle: gateway.idle,
     liveJobs: () => gateway.registry.liveCount,
-    onLeaving: screen && ((running, limitMs) => screen.leaving({ running, limitMs })),
+    onLeaving: screen?.leaving,
     onCutting: screen?.cutting,
     async takeDown(before) {
       gateway.abort();

@@ -44,7 +44,7 @@ async function run(config: HiveConfig): Promise<void> {
   let table = config.apiTokens.length === 0 ? undefined : createTokenTable(config.apiTokens);
   const hive = await start(config, log, () => table);
   process.on("SIGHUP", () => (table = reloadTokens(config, log, ownTokens) ?? table));
-  leaveOnRequest(hive, log, () => screen?.leaving({ running: 0, limitMs: 0 }));
+  leaveOnRequest(hive, log, () => screen?.leaving({ running: 0, limitMs: 0, interrupted: false }));
   const line: StdoutLine = { type: "listening", url: hive.url, pid: process.pid };
   if (screen === undefined) process.stdout.write(`${JSON.stringify(line)}\n`);
   else screen.opened(bannerOf(hive.url, config));

@@ -17,7 +17,7 @@ export interface WorkerScreen {
   waiting(): void;
   readonly note: DaemonScreen["note"];
   readonly makeRoom: DaemonScreen["makeRoom"];
-  leaving(running: number, limitMs: number): void;
+  readonly leaving: DaemonScreen["leaving"];
   readonly cutting: DaemonScreen["cutting"];
   readonly stopped: DaemonScreen["stopped"];
 }
@@ -73,9 +73,9 @@ export function createWorkerScreen({ config, stream, colors, clock }: WorkerScre
     waiting: () => screen.ready("Ready. A model is loaded when somebody asks for it."),
     note: screen.note,
     makeRoom: screen.makeRoom,
-    leaving(running, limitMs) {
+    leaving(facts) {
       over = true;
-      screen.leaving({ running, limitMs });
+      screen.leaving(facts);
     },
     cutting: screen.cutting,
     stopped() {

@@ -6,6 +6,7 @@ import { createDeparture } from "./departure.ts";
 function start({ jobs = 1 } = {}) {
   const clock = createFakeClock();
   const done: string[] = [];
+  const told: string[] = [];
   let finish = (): void => {};
   let live = jobs;
   const idle = new Promise<void>((resolve) => {
@@ -21,9 +22,11 @@ function start({ jobs = 1 } = {}) {
     refuse: () => void done.push("refuse"),
     idle: () => idle,
     liveJobs: () => live,
+    onLeaving: ({ running, interrupted }) => void told.push(`leaving ${running}${interrupted ? " by Ctrl-C" : ""}`),
+    onCutting: (running) => void told.push(`cutting ${running}`),
     takeDown: async () => void done.push("take down"),
   });
-  return { clock, done, finish, departure, turn: async () => await new Promise(setImmediate) };
+  return { clock, done, told, finish, departure, turn: async () => await new Promise(setImmediate) };
 }
 
 test("a drain waits for what runs, and takes down once however often it is asked", async () => {
@@ -44,6 +47,16 @@ test.each(["time", "abort"] as const)("a drain that is cut short by %s says so i
   if (by === "time") clock.advance(1_000);
   else departure.abort(1);
   expect(await departure.stopped).toBe(143);
+});
+
+test.each([
+  [130, "leaving 2 by Ctrl-C"],
+  [143, "leaving 2"],
+])("a person is told who asked (%d)", async (code, words) => {
+  const { departure, told, turn } = start({ jobs: 2 });
+  departure.drain(code);
+  await turn();
+  expect(told).toEqual([words]);
 });
 
 test("an abort waits for nobody", async () => {

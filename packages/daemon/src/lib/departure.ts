@@ -16,8 +16,10 @@ export interface DepartureOptions {
   /** Resolves when no job is live. */
   readonly idle: () => Promise<void>;
   readonly liveJobs: () => number;
-  /** It was asked to leave: jobs that are not over, and how long they may take. */
-  readonly onLeaving?: ((running: number, limitMs: number) => void) | undefined;
+  /** It was asked to leave: jobs that are not over, how long they may take, and whether Ctrl-C asked. */
+  readonly onLeaving?:
+    | ((facts: { readonly running: number; readonly limitMs: number; readonly interrupted: boolean }) => void)
+    | undefined;
   /** It was asked again, or told not to wait. */
   readonly onCutting?: ((running: number) => void) | undefined;
   /** Ends what is left of it, and closes everything. */
@@ -52,7 +54,8 @@ export function createDeparture(options: DepartureOptions): Departure {
 
   async function leave(code: number, drainMs: number, abortCode: number): Promise<void> {
     await options.refuse();
-    if (drainMs > 0) options.onLeaving?.(options.liveJobs(), drainMs);
+    const interrupted = abortCode === exitCodes.abortedByInterrupt;
+    if (drainMs > 0) options.onLeaving?.({ running: options.liveJobs(), limitMs: drainMs, interrupted });
     const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
     const jobs = options.liveJobs();
     const aborted = !inTime && jobs > 0;

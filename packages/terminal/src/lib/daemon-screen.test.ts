@@ -69,11 +69,13 @@ it("shows the line again below what has to be said meanwhile", () => {
 
 it("says what it waits for, and what a second Ctrl-C does", () => {
   const { screen, said } = screenOn(false);
-  screen.leaving({ running: 2, limitMs: 30_000 });
+  screen.leaving({ running: 2, limitMs: 30_000, interrupted: true });
   expect(said()).toBe("Finishing 2 running answers (30 s at most). Ctrl-C again stops now.\n");
   screen.cutting(1);
   expect(said()).toBe("Stopping now: 1 answer ends unfinished.\n");
-  screen.leaving({ running: 0, limitMs: 30_000 });
+  screen.leaving({ running: 1, limitMs: 30_000, interrupted: false });
+  expect(said(), "nobody has pressed it").toBe("Finishing 1 running answer (30 s at most).\n");
+  screen.leaving({ running: 0, limitMs: 30_000, interrupted: true });
   screen.cutting(0);
   expect(said()).toBe("Stopping.\nStopping now.\n");
 });

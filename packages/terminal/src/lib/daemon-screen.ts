@@ -24,6 +24,8 @@ export interface Leaving {
   readonly running: number;
   /** How long they may take. */
   readonly limitMs: number;
+  /** It was asked by Ctrl-C, and may be so again. */
+  readonly interrupted: boolean;
 }
 
 export interface DaemonScreen {
@@ -95,7 +97,7 @@ export function createDaemonScreen({ out, clock }: DaemonScreenOptions): DaemonS
     },
     note: (text) => say(`${style.yellow("!")} ${text}`),
     makeRoom: () => status.clear(),
-    leaving({ running, limitMs }) {
+    leaving({ running, limitMs, interrupted }) {
       left = true;
       end();
       // What the terminal shows of the key itself stands at the line's beginning.
@@ -103,7 +105,7 @@ export function createDaemonScreen({ out, clock }: DaemonScreenOptions): DaemonS
       const words =
         running === 0 || limitMs === 0
           ? "Stopping."
-          : `Finishing ${answers} (${formatDuration(limitMs)} at most). Ctrl-C again stops now.`;
+          : `Finishing ${answers} (${formatDuration(limitMs)} at most).${interrupted ? " Ctrl-C again stops now." : ""}`;
       out.write(`${out.isTerminal ? "\r\u001b[2K" : ""}${words}\n`);
     },
     cutting(running) {
