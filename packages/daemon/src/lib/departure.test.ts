@@ -40,14 +40,18 @@ test("a drain waits for what runs, and takes down once however often it is asked
   expect(done).toEqual(["refuse", "take down"]);
 });
 
-test.each(["time", "abort"] as const)("a drain that is cut short by %s says so in its exit code", async (by) => {
-  const { departure, clock, turn } = start();
-  departure.drain(143);
-  await turn();
-  if (by === "time") clock.advance(1_000);
-  else departure.abort(1);
-  expect(await departure.stopped).toBe(143);
-});
+test.each(["time", "abort"] as const)(
+  "a drain that is cut short by %s says so, once, and in its exit code",
+  async (by) => {
+    const { departure, clock, told, turn } = start();
+    departure.drain(143);
+    await turn();
+    if (by === "time") clock.advance(1_000);
+    else departure.abort(1);
+    expect(await departure.stopped).toBe(143);
+    expect(told).toEqual(["leaving 1", "cutting 1"]);
+  },
+);
 
 test.each([
   [130, "leaving 2 by Ctrl-C"],

@@ -20,7 +20,7 @@ export interface DepartureOptions {
   readonly onLeaving?:
     | ((facts: { readonly running: number; readonly limitMs: number; readonly interrupted: boolean }) => void)
     | undefined;
-  /** It was asked again, or told not to wait. */
+  /** It was asked again, told not to wait, or the time has run out: jobs that end unfinished. Told once. */
   readonly onCutting?: ((running: number) => void) | undefined;
   /** Ends what is left of it, and closes everything. */
   readonly takeDown: (before: Before) => Promise<void>;
@@ -39,6 +39,7 @@ export function createDeparture(options: DepartureOptions): Departure {
   const { clock, log } = options;
   let leaving: Promise<void> | undefined;
   let abortNow: (() => void) | undefined;
+  let cutting = false;
   let stopped: (code: number) => void;
   const whenStopped = new Promise<number>((resolve) => (stopped = resolve));
 
@@ -52,6 +53,11 @@ export function createDeparture(options: DepartureOptions): Departure {
       });
     });
 
+  function cut(): void {
+    if (!cutting) options.onCutting?.(options.liveJobs());
+    cutting = true;
+  }
+
   async function leave(code: number, drainMs: number, abortCode: number): Promise<void> {
     await options.refuse();
     const interrupted = abortCode === exitCodes.abortedByInterrupt;
@@ -59,6 +65,7 @@ export function createDeparture(options: DepartureOptions): Departure {
     const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
     const jobs = options.liveJobs();
     const aborted = !inTime && jobs > 0;
+    if (aborted && drainMs > 0) cut();
     if (aborted) log.warn({ jobs }, "drain_aborted");
     await options.takeDown(before);
     stopped(aborted ? abortCode : code);
@@ -72,7 +79,7 @@ export function createDeparture(options: DepartureOptions): Departure {
     abort(code) {
       if (leaving === undefined) leaving = leave(code, 0, code);
       else if (abortNow !== undefined) {
-        options.onCutting?.(options.liveJobs());
+        cut();
         abortNow();
       }
     },
