@@ -290,13 +290,25 @@ describeWithNats("a fleet on NATS", () => {
     await page.getByRole("heading", { name: "Gateways" }).waitFor();
     await page.getByText("None is there.").waitFor();
     await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "bee-1", ...quick]);
-    const far = await spawnFakeWorker(["--nats-url", nats.url, "--worker-id", "bee-2"]);
+    const slow = ["--fake-step-delay", "100ms"];
+    const far = await spawnFakeWorker(["--nats-url", nats.url, "--worker-id", "bee-2", ...slow]);
     await page.locator("[data-worker=bee-2][data-liveness=alive]").getByText("from NATS").waitFor();
     await page.locator("[data-worker=bee-1][data-liveness=alive]").waitFor();
     expect(await page.getByText("from NATS").count()).toBe(1);
     const online = page.locator("[data-total='Workers online']");
     await online.getByText("2", { exact: true }).waitFor();
     expect(await page.getByRole("button", { name: "Drain bee-2" }).count()).toBe(0);
+    // What waits in a fleet waits at its gateways.
+    const gateway = await spawnDaemon("gateway", ["--local-mode", "--port", "0", "--nats-url", nats.url]);
+    await expect.poll(async () => (await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    const ids = Array.from({ length: 10 }, (_, i) => `job-${i}`);
+    for (const job_id of ids) {
+      const body = JSON.stringify({ job_id, prompt: "[eog:4000]", max_tokens: 4_000, on_disconnect: "continue" });
+      expect((await fetch(`${gateway.url}/v1/jobs`, { method: "POST", body })).status).toBe(202);
+    }
+    await page.locator("[data-total=Waiting]").getByText("2 at gateways").waitFor();
+    await page.getByText("10 jobs, 2 waiting").waitFor();
+    for (const id of ids.toReversed()) await fetch(`${gateway.url}/v1/jobs/${id}`, { method: "DELETE" });
     far.signal("SIGTERM");
     await page.locator(".events").getByText("left").waitFor();
     await online.getByText("1", { exact: true }).waitFor();

@@ -52,7 +52,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     connection,
     // Its jobs are not those of one before it under the same id, whose clients may come back to this one.
     id: `${gatewayId} ${randomBytes(processBytes).toString("hex")}`,
-    self: () => memberOf(config, url(), startedAt, gateway.registry.liveCount),
+    self: () => memberOf(config, url(), startedAt, { jobs: gateway.registry.liveCount, waiting: gateway.waiting }),
     clock,
     log,
   });

@@ -41,6 +41,8 @@ export interface Gateway {
   readonly app: App;
   readonly registry: JobRegistry;
   readonly state: GatewayState;
+  /** Jobs of all models that wait for a slot. */
+  readonly waiting: number;
   /** Refuses new jobs and ends those that wait. */
   refuse(): void;
   /** Resolves when no job is live. */
@@ -51,14 +53,14 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** What a gateway says of itself in the fleet. @param jobs that it has now */
+/** What a gateway says of itself in the fleet. @param count the jobs that it has now */
 export function memberOf(
   config: Pick<GatewayConfig, "gatewayId">,
   url: string,
   startedAt: Date,
-  jobs: number,
+  count: Pick<GatewayMember, "jobs" | "waiting">,
 ): GatewayMember {
-  return { version: 1, kind: "gateway", id: config.gatewayId, url, startedAt: startedAt.toISOString(), jobs };
+  return { version: 1, kind: "gateway", id: config.gatewayId, url, startedAt: startedAt.toISOString(), ...count };
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -142,6 +144,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     app,
     registry,
     state: report.state,
+    get waiting() {
+      return models.hosts().reduce((sum, { dispatcher }) => sum + dispatcher.waiting, 0);
+    },
     refuse() {
       report.leave();
       each((host) => host.refuse());

@@ -77,6 +77,15 @@ test("gateways are told when one comes, changes or leaves, and the connection wi
   expect(view.current()).toEqual({ connected: false, gateways: [{ gateway_id: "g1", ...shown }] });
 });
 
+test("a gateway's jobs that wait are told where it tells them", () => {
+  const { tell, view } = start();
+  tell({ ...gateway("g1"), waiting: 2 } as FleetMember, gateway("g2"));
+  expect(view.current().gateways).toEqual([
+    { gateway_id: "g1", ...shown, waiting: 2 },
+    { gateway_id: "g2", ...shown },
+  ]);
+});
+
 test("a member that writes nonsense is told once in the log, and holds up nobody", () => {
   const { tell, view, registry } = start();
   const bad: FleetMember = { kind: "worker", id: "bad", heartbeat: { worker_id: "bad" } };

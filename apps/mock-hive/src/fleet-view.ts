@@ -15,6 +15,7 @@ export type FleetMember =
       readonly url: string;
       readonly startedAt: string;
       readonly jobs: number;
+      readonly waiting?: number | undefined;
     };
 
 export interface FleetMembers {
@@ -76,8 +77,9 @@ export function createFleetView({ members, registry, wallClock, onEvent, log }: 
   function updateFleet(found: readonly FleetMember[], mistakes: Set<string>): void {
     const gateways = found.flatMap((member) => {
       if (member.kind !== "gateway") return [];
-      const { id, url, startedAt, jobs } = member;
-      const gateway = HiveGatewaySchema.safeParse({ gateway_id: id, url, started_at: startedAt, jobs });
+      const { id, url, startedAt, jobs, waiting } = member;
+      const told = { gateway_id: id, url, started_at: startedAt, jobs, ...(waiting === undefined ? {} : { waiting }) };
+      const gateway = HiveGatewaySchema.safeParse(told);
       if (gateway.success) return [gateway.data];
       mistakes.add(`Cannot show the gateway ${id} of the fleet: ${reasonOf(gateway.error)}`);
       return [];

@@ -9,9 +9,15 @@ import type { WorkerView } from "./hive-view.ts";
 
 const everyone = "";
 
-/** @param props.hiveNow the hive's clock, milliseconds since 1970 */
-export function Charts(props: { readonly workers: readonly WorkerView[]; readonly hiveNow: number }): VNode {
-  const { workers, hiveNow } = props;
+export interface ChartsProps {
+  readonly workers: readonly WorkerView[];
+  /** Jobs wait at gateways too, of which there is no history. */
+  readonly fleet: boolean;
+  /** The hive's clock, milliseconds since 1970. */
+  readonly hiveNow: number;
+}
+
+export function Charts({ workers, fleet, hiveNow }: ChartsProps): VNode {
   const chosen = useSignal(everyone);
   const pointed = useSignal<number | undefined>(undefined);
   // One that has left is no longer there to choose.
@@ -46,7 +52,7 @@ export function Charts(props: { readonly workers: readonly WorkerView[]; readonl
         </label>
       </div>
       <div class="charts">
-        {chartsOf(series, shown.length > 1).map(({ title, unit, top, lines }) => (
+        {chartsOf(series, shown.length > 1, fleet).map(({ title, unit, top, lines }) => (
           <Chart key={title} title={title} unit={unit} top={top} lines={lines} times={series.times} pointed={pointed} />
         ))}
       </div>
@@ -68,7 +74,7 @@ interface Content {
 }
 
 /** @param several what of many becomes one figure says how */
-function chartsOf(series: HiveSeries, several: boolean): readonly Content[] {
+function chartsOf(series: HiveSeries, several: boolean, fleet: boolean): readonly Content[] {
   const [p50, p95] = several ? ["p50, mean", "p95, slowest"] : ["p50", "p95"];
   const cpu = [
     { label: several ? "mean" : "busy", values: series.cpuMean },
@@ -80,7 +86,7 @@ function chartsOf(series: HiveSeries, several: boolean): readonly Content[] {
       ...{ title: "Slots and queue", unit: "jobs", top: 1 },
       lines: [
         { label: "running", values: series.busy },
-        { label: "waiting", values: series.queued },
+        { label: fleet ? "waiting at workers" : "waiting", values: series.queued },
       ],
     },
     {

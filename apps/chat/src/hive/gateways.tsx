@@ -11,10 +11,13 @@ export function Gateways(props: { readonly gateways: readonly HiveGateway[]; rea
       <h2 id="gateways-title">Gateways</h2>
       {props.gateways.length === 0 && <p class="muted small">None is there.</p>}
       <ul class="gateways">
-        {props.gateways.map(({ gateway_id: id, url, jobs, started_at: startedAt }) => (
+        {props.gateways.map(({ gateway_id: id, url, jobs, waiting = 0, started_at: startedAt }) => (
           <li key={id} data-gateway={id}>
             <span class="who">{id}</span>
-            <span class="small numbers">{jobs === 1 ? "1 job" : `${jobs} jobs`}</span>
+            <span class="small numbers">
+              {jobs === 1 ? "1 job" : `${jobs} jobs`}
+              {waiting > 0 && `, ${waiting} waiting`}
+            </span>
             <span class="small muted numbers">started {ago(props.hiveNow - Date.parse(startedAt))}</span>
             <Chat url={url} />
           </li>

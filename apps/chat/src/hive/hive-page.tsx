@@ -99,7 +99,7 @@ function Overview({ api, feed }: PageProps): VNode {
   );
   return (
     <>
-      {sorted.length > 0 && <Totals totals={totalsOf(sorted)} />}
+      {sorted.length > 0 && <Totals totals={totalsOf(sorted, fleet?.gateways)} />}
       <section aria-labelledby="workers-title" class="stack">
         <div class="spread wrap">
           <h2 id="workers-title">Workers</h2>
@@ -111,7 +111,7 @@ function Overview({ api, feed }: PageProps): VNode {
           <p class="small muted">A worker that is offline stays on this list for a day, unless you remove it.</p>
         )}
       </section>
-      {sorted.length > 0 && <Charts workers={sorted} hiveNow={hiveNow} />}
+      {sorted.length > 0 && <Charts workers={sorted} fleet={fleet !== undefined} hiveNow={hiveNow} />}
       {fleet !== undefined && <Gateways gateways={fleet.gateways} hiveNow={hiveNow} />}
       <div class="below">
         <Events entries={timeline} />

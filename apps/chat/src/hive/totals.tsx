@@ -4,7 +4,7 @@ import { figure } from "./words.ts";
 import type { Totals as TotalFigures } from "./worker-figures.ts";
 
 export function Totals({ totals }: { readonly totals: TotalFigures }): VNode {
-  const { workers, slots, queued, tokensPerSecond, requests, errors, restarts } = totals;
+  const { workers, slots, queued, queuedAtGateways, tokensPerSecond, requests, errors, restarts } = totals;
   const away = [workers.stale > 0 ? `${workers.stale} late` : "", workers.gone > 0 ? `${workers.gone} offline` : ""];
   return (
     <section class="card" aria-labelledby="totals-title">
@@ -16,7 +16,11 @@ export function Totals({ totals }: { readonly totals: TotalFigures }): VNode {
           note={away.filter((text) => text !== "").join(", ")}
         />
         <Total name="Slots busy" value={String(slots.busy)} note={`of ${slots.total}`} />
-        <Total name="Waiting" value={String(queued)} note="in queues" />
+        <Total
+          name="Waiting"
+          value={String(queued)}
+          note={queuedAtGateways > 0 ? `${queuedAtGateways} at gateways` : "in queues"}
+        />
         <Total name="Tokens/s" value={Math.round(tokensPerSecond).toLocaleString("en")} />
         <Total name="Requests" value={figure(requests)} />
         <Total name="Errors" value={figure(errors)} />

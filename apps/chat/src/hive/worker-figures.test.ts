@@ -1,6 +1,6 @@
 // Shows what the totals count, and whose tokens are whose.
 import { expect, it } from "vitest";
-import { heartbeatOf, load, viewOf, workerOf } from "./testing/workers.ts";
+import { at, heartbeatOf, load, viewOf, workerOf } from "./testing/workers.ts";
 import { clientsOf, figuresOf, totalsOf } from "./worker-figures.ts";
 
 const busy = (id: string, failed: number) =>
@@ -25,11 +25,18 @@ it("counts workers by how they are, and figures of those that are there", () => 
     workers: { alive: 2, stale: 1, gone: 1 },
     slots: { busy: 6, total: 16 },
     queued: 4,
+    queuedAtGateways: 0,
     tokensPerSecond: 20,
     requests: 10,
     errors: 3,
     restarts: 0,
   });
+});
+
+it("counts the jobs that wait at gateways, where the fleet's wait", () => {
+  const gateway = { gateway_id: "g", url: "http://10.0.0.2:1", started_at: at, jobs: 5 };
+  const totals = totalsOf([busy("a", 0)], [{ ...gateway, waiting: 3 }, gateway]);
+  expect(totals).toMatchObject({ queued: 5, queuedAtGateways: 3 });
 });
 
 it("knows nothing of what no worker tells", () => {

@@ -1,5 +1,5 @@
 // Owns what is read out of the workers' heartbeats: the figures of one worker, the totals of all, and what each client used. Pure.
-import type { LivenessState, WorkerLoad } from "@waggle/protocol";
+import type { HiveGateway, LivenessState, WorkerLoad } from "@waggle/protocol";
 import type { WorkerView } from "./hive-view.ts";
 
 const heldIntervals = 1.3;
@@ -44,7 +44,10 @@ export interface Totals {
   readonly workers: Readonly<Record<LivenessState, number>>;
   /** Of workers that are not gone, as all that follows. */
   readonly slots: { readonly busy: number; readonly total: number };
+  /** At workers and at gateways. */
   readonly queued: number;
+  /** Of these. */
+  readonly queuedAtGateways: number;
   readonly tokensPerSecond: number;
   /** Undefined where no worker tells. */
   readonly requests: number | undefined;
@@ -52,7 +55,7 @@ export interface Totals {
   readonly restarts: number | undefined;
 }
 
-export function totalsOf(views: readonly WorkerView[]): Totals {
+export function totalsOf(views: readonly WorkerView[], gateways: readonly HiveGateway[] = []): Totals {
   const here = views.filter(({ worker }) => worker.liveness !== "gone");
   const count = (liveness: LivenessState): number => views.filter(({ worker }) => worker.liveness === liveness).length;
   const figures = here.map(figuresOf);
@@ -60,13 +63,15 @@ export function totalsOf(views: readonly WorkerView[]): Totals {
     const told = figures.map(of).filter((value) => value !== undefined);
     return told.length === 0 ? undefined : sum(told);
   };
+  const queuedAtGateways = sum(gateways.map(({ waiting = 0 }) => waiting));
   return {
     workers: { alive: count("alive"), stale: count("stale"), gone: count("gone") },
     slots: {
       busy: sum(here.map(({ worker }) => worker.slots.busy)),
       total: sum(here.map(({ worker }) => worker.slots.total)),
     },
-    queued: sum(here.map(({ worker }) => worker.queue.depth)),
+    queued: sum(here.map(({ worker }) => worker.queue.depth)) + queuedAtGateways,
+    queuedAtGateways,
     tokensPerSecond: known((one) => one.tokensPerSecond) ?? 0,
     requests: known((one) => one.requests),
     errors: known((one) => one.errors),

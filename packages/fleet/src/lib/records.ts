@@ -97,6 +97,8 @@ export interface GatewayMember {
   readonly url: string;
   readonly startedAt: string;
   readonly jobs: number;
+  /** Of them those that are not in the fleet yet: there are more than slots. */
+  readonly waiting?: number;
 }
 
 export type Member = WorkerMember | GatewayMember;

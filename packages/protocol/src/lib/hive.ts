@@ -127,6 +127,11 @@ export const HiveGatewaySchema = z
     url: WorkerUrlSchema,
     started_at: z.iso.datetime(),
     jobs: z.int().nonnegative().describe("Of its clients, that have not ended."),
+    waiting: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("Of these, those that wait for a slot; absent where it does not tell."),
   })
   .meta({ id: "HiveGateway" });
 export type HiveGateway = z.infer<typeof HiveGatewaySchema>;
