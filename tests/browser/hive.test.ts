@@ -275,7 +275,7 @@ it("shows a worker's slots and plots what it does", async () => {
   await page.getByText("3 rows per step").waitFor();
   await page.getByText(/^[1-9]\d* tokens\/s$/).waitFor();
   await page
-    .getByText(/^p50 [\d.]+$/)
+    .getByText(/^p50 ≤ [\d.,]+$/)
     .first()
     .waitFor();
   expect(await page.locator("canvas").count()).toBe(6);

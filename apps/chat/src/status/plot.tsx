@@ -6,6 +6,7 @@ import { PlotArea } from "../parts/plot-area.tsx";
 import "./plot.css";
 import { isQuiet } from "./series.ts";
 import type { Figure } from "./series.ts";
+import { figureWords } from "./words.ts";
 
 const heightPx = 150;
 /** The scale reaches at least so far. */
@@ -30,6 +31,8 @@ export interface PlotLine {
   /** A class of the stylesheet that gives the colour. */
   readonly colour: "line-a" | "line-b";
   readonly values: readonly Figure[];
+  /** What stands for the last value; by default its number. */
+  readonly latest?: string;
 }
 
 export interface PlotProps {
@@ -50,10 +53,10 @@ export function Plot({ title, unit, times, lines, empty = "No requests yet" }: P
       <figcaption class="spread">
         <h2>{title}</h2>
         <span class="row small">
-          {lines.map(({ label, colour, values }, i) => (
+          {lines.map(({ label, colour, values, latest = figureWords(values.at(-1)) }, i) => (
             <span class="legend numbers" key={label}>
               {!quiet && <span class={`swatch ${colour}`} aria-hidden="true" />}
-              {[label, show(values.at(-1)), i === lines.length - 1 ? unit : ""].join(" ").trim()}
+              {[label, latest, i === lines.length - 1 ? unit : ""].join(" ").trim()}
             </span>
           ))}
         </span>
@@ -74,9 +77,4 @@ export function Plot({ title, unit, times, lines, empty = "No requests yet" }: P
       )}
     </figure>
   );
-}
-
-function show(value: Figure): string {
-  if (value === undefined) return "–";
-  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }

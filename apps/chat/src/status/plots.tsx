@@ -4,8 +4,9 @@ import type { VNode } from "preact";
 import { workerFigures } from "./figures.ts";
 import { Plot } from "./plot.tsx";
 import { seriesOf } from "./series.ts";
-import type { Figure } from "./series.ts";
+import type { Figure, Latencies } from "./series.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
+import { latencyWords } from "./words.ts";
 
 /** @param props.gateway it computes nothing, so there are no steps */
 export function Plots({ watch, gateway }: { readonly watch: WorkerWatch; readonly gateway: boolean }): VNode {
@@ -39,9 +40,14 @@ function one(values: readonly Figure[]) {
   return [{ label: "", colour: "line-a" as const, values }];
 }
 
-function two(p50: readonly Figure[], p95: readonly Figure[]) {
+function two(p50: Latencies, p95: Latencies) {
   return [
-    { label: "p50", colour: "line-a" as const, values: p50 },
-    { label: "p95", colour: "line-b" as const, values: p95 },
+    { label: "p50", colour: "line-a" as const, ...latencyLine(p50) },
+    { label: "p95", colour: "line-b" as const, ...latencyLine(p95) },
   ];
+}
+
+/** Drawn where it may lie, and told as what is known. */
+function latencyLine(latencies: Latencies) {
+  return { values: latencies.map((latency) => latency?.guess), latest: latencyWords(latencies.at(-1)) };
 }

@@ -20,12 +20,15 @@ it("counts growth from nothing where there was nothing", () => {
 it("finds a quantile in what was counted between two scrapes, and none when nothing was", () => {
   const before = parseScrape(text([100, 100, 100]));
   const after = parseScrape(text([100, 110, 110]));
-  expect(quantile(0.5, "waggle_x", before, after)).toBeCloseTo(0.55);
+  expect(quantile(0.5, "waggle_x", before, after)).toEqual({ guess: expect.closeTo(0.55), atMost: 1 });
   expect(quantile(0.5, "waggle_x", after, after)).toBeUndefined();
 });
 
-it("tells what lies beyond the last bucket as its bound", () => {
-  expect(quantile(0.5, "waggle_x", parseScrape(text([0, 0, 0])), parseScrape(text([0, 0, 4])))).toBe(1);
+it("knows of what lies beyond the last bound only that", () => {
+  expect(quantile(0.5, "waggle_x", parseScrape(text([0, 0, 0])), parseScrape(text([0, 0, 4])))).toEqual({
+    guess: 1,
+    atMost: Infinity,
+  });
 });
 
 it("puts the models of a worker together", () => {
@@ -38,8 +41,8 @@ it("puts the models of a worker together", () => {
   expect(total("waggle_n_total", after)).toBe(19);
   expect(total("waggle_none", after)).toBeUndefined();
   expect(growth("waggle_n_total", before, after)).toBe(4);
-  expect(quantile(0.75, "waggle_n", before, after)).toBe(1);
-  expect(quantile(0.5, "waggle_n", before, after)).toBeCloseTo(2 / 3);
+  expect(quantile(0.75, "waggle_n", before, after)?.guess).toBe(1);
+  expect(quantile(0.5, "waggle_n", before, after)?.guess).toBeCloseTo(2 / 3);
   // One that has left, and one that has begun anew, take nothing away from the others.
   expect(growth("waggle_n_total", before, parseScrape(scrape(12, undefined)))).toBe(2);
   expect(growth("waggle_n_total", before, parseScrape(scrape(12, 1)))).toBe(2);

@@ -45,11 +45,17 @@ function grown(key: string, before: Scrape, after: Scrape): number {
   return Math.max(0, (after.get(key) ?? 0) - (before.get(key) ?? 0));
 }
 
+/** What buckets tell of a quantile: its bucket's upper bound, infinite for the last one, and a guess at where in there it lies. */
+export interface Quantile {
+  readonly guess: number;
+  readonly atMost: number;
+}
+
 /**
- * The quantile of what a histogram counted between two scrapes, of all its labels together, linear within its bucket; undefined when it
- * counted nothing. What lies beyond the last bucket counts as its bound.
+ * The quantile of what a histogram counted between two scrapes, of all its labels together, guessed linear within its bucket; undefined when it
+ * counted nothing. What lies beyond the last bound is guessed to be there.
  */
-export function quantile(q: number, histogram: string, before: Scrape, after: Scrape): number | undefined {
+export function quantile(q: number, histogram: string, before: Scrape, after: Scrape): Quantile | undefined {
   const counts = new Map<number, number>();
   for (const key of keysOf(`${histogram}_bucket`, after)) {
     const bound = Number((/\ble="([^"]+)"/.exec(key)?.[1] ?? "NaN").replace("+Inf", "Infinity"));
@@ -61,8 +67,8 @@ export function quantile(q: number, histogram: string, before: Scrape, after: Sc
   let [lowerBound, lowerCount] = [0, 0];
   for (const { bound, count } of buckets) {
     if (count >= wanted) {
-      if (!Number.isFinite(bound)) return lowerBound;
-      return lowerBound + ((bound - lowerBound) * (wanted - lowerCount)) / (count - lowerCount);
+      const share = Number.isFinite(bound) ? (wanted - lowerCount) / (count - lowerCount) : 0;
+      return { guess: share === 0 ? lowerBound : lowerBound + (bound - lowerBound) * share, atMost: bound };
     }
     [lowerBound, lowerCount] = [bound, count];
   }

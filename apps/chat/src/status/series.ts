@@ -1,6 +1,6 @@
 // Owns what the plots show: figures over time, out of scrapes. Pure.
 import { growth, quantile, total } from "./prometheus.ts";
-import type { Scrape } from "./prometheus.ts";
+import type { Quantile, Scrape } from "./prometheus.ts";
 
 export interface TimedScrape {
   /** Milliseconds since 1970. */
@@ -16,6 +16,8 @@ const longestGapMs = 10_000;
 
 export type Figure = number | undefined;
 
+export type Latencies = readonly (Quantile | undefined)[];
+
 export interface StatusSeries {
   /** Seconds since 1970. */
   readonly times: readonly number[];
@@ -24,23 +26,23 @@ export interface StatusSeries {
   readonly slotsBusy: readonly Figure[];
   readonly queueDepth: readonly Figure[];
   /** Milliseconds. */
-  readonly ttftP50: readonly Figure[];
-  readonly ttftP95: readonly Figure[];
-  readonly itlP50: readonly Figure[];
-  readonly itlP95: readonly Figure[];
-  readonly stepP50: readonly Figure[];
-  readonly stepP95: readonly Figure[];
+  readonly ttftP50: Latencies;
+  readonly ttftP95: Latencies;
+  readonly itlP50: Latencies;
+  readonly itlP95: Latencies;
+  readonly stepP50: Latencies;
+  readonly stepP95: Latencies;
 }
 
 export function seriesOf(scrapes: readonly TimedScrape[]): StatusSeries {
   const pairs = scrapes.slice(1).map((after, i) => ({ before: scrapes[i] ?? after, after }));
   const each = (figure: (before: TimedScrape, after: TimedScrape) => Figure): Figure[] =>
     pairs.map(({ before, after }) => (after.at - before.at > longestGapMs ? undefined : figure(before, after)));
-  const latency = (histogram: string, q: number): Figure[] =>
+  const latency = (histogram: string, q: number): Latencies =>
     pairs.map(({ after }) => {
       const start = scrapes.find(({ at }) => at >= after.at - latencyWindowMs) ?? after;
       const seconds = quantile(q, histogram, start.values, after.values);
-      return seconds === undefined ? undefined : seconds * 1_000;
+      return seconds && { guess: seconds.guess * 1_000, atMost: seconds.atMost * 1_000 };
     });
   return {
     times: pairs.map(({ after }) => after.at / 1_000),

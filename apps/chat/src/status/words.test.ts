@@ -1,7 +1,7 @@
 import type { LogLine } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { fieldWords, isWanted } from "./log-words.ts";
-import { clockWords, duration, jobStateWords, shareWords } from "./words.ts";
+import { clockWords, duration, jobStateWords, latencyWords, shareWords } from "./words.ts";
 
 it("says how long, rounded down", () => {
   const [minute, hour] = [60_000, 3_600_000];
@@ -35,4 +35,13 @@ it("filters the log by level and by all that a line says", () => {
   expect(isWanted(line, "error", "")).toBe(false);
   expect(isWanted(line, "warn", "job=j-1")).toBe(true);
   expect(isWanted(line, "warn", "job=j-2")).toBe(false);
+});
+
+it("tells of a latency what its bucket tells, and no more", () => {
+  const words = [
+    { guess: 27_000, atMost: 30_000 },
+    { guess: 1.2, atMost: 2 },
+    { guess: 300_000, atMost: Infinity },
+  ];
+  expect([...words, undefined].map(latencyWords)).toEqual(["≤ 30,000", "≤ 2", "> 300,000", "–"]);
 });

@@ -1,5 +1,6 @@
 // Owns how times, shares and states are put into words on the status page. Pure.
 import type { ListedJob } from "@waggle/protocol";
+import type { Quantile } from "./prometheus.ts";
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
@@ -35,4 +36,16 @@ export function jobStateWords({ state, position }: Pick<ListedJob, "state" | "po
   return state === "queued" && position > 0
     ? `waiting, ${position === 1 ? "next" : `number ${position}`}`
     : states[state];
+}
+
+export function figureWords(value: number | undefined): string {
+  if (value === undefined) return "–";
+  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value).toLocaleString("en");
+}
+
+/** Within its bucket nobody knows where it lies. */
+export function latencyWords(latency: Quantile | undefined): string {
+  if (latency === undefined) return figureWords(undefined);
+  const { guess, atMost } = latency;
+  return Number.isFinite(atMost) ? `≤ ${figureWords(atMost)}` : `> ${figureWords(guess)}`;
 }
