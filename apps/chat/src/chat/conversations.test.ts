@@ -95,3 +95,14 @@ it("keeps in view what this tab waits for when another one has said something at
   expect(conversations.current.value.turns).toHaveLength(4);
   expect(shownTurns(conversations.current.value).map((turn) => turn.id)).toEqual(["message-ours", "answer-ours"]);
 });
+
+it("writes down what is changed of a conversation that this tab has not read", async () => {
+  const storage = createMemoryStorage();
+  const head = { id: "unread", updatedAt: 1, title: "Bees", settings: { system: "", sampling: {} }, chosen: {} };
+  await storage.save([{ id: head.id, head: { kind: "new", head }, turns: [said("one")] }]);
+  const conversations = await open(storage);
+  conversations.add(head.id, [], { pinned: true });
+  await conversations.flush();
+  expect(await storage.loadHeads()).toEqual([{ ...head, pinned: true }]);
+  expect(await storage.loadTurns(head.id)).toEqual([said("one")]);
+});

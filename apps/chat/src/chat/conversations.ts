@@ -91,7 +91,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
   const jobsElsewhere = new Set<string>();
   const saver = createSaver({
     storage,
-    get,
+    get: asFarAsRead,
     onWrite: (changes) => otherTabs.tell({ kind: "changed", changes }),
   });
 
@@ -113,9 +113,12 @@ export async function openConversations(options: ConversationsOptions): Promise<
 
   function get(id: string): Conversation | undefined {
     if (id === fresh.value.id) return fresh.value;
+    return turnsOf.value.has(id) ? asFarAsRead(id) : undefined;
+  }
+
+  function asFarAsRead(id: string): Conversation | undefined {
     const head = everyHead.value.find((other) => other.id === id);
-    const turns = turnsOf.value.get(id);
-    return head === undefined || turns === undefined ? undefined : { ...head, turns };
+    return head === undefined ? undefined : { ...head, turns: turnsOf.value.get(id) ?? [] };
   }
 
   function setHead(head: Head): void {
