@@ -247,6 +247,7 @@ it("is there again when its deletion is undone, and gone for good when not, what
   await button(page, "Delete “keep me [eog:2]”").click();
   await page.getByText("Deleted “keep me [eog:2]”").waitFor();
   expect(await entries(page)).toEqual(["forget me [eog:2]"]);
+  await page.reload();
   await button(page, "Undo").click();
   await page.getByText("Deleted “").waitFor({ state: "detached" });
   expect(await entries(page)).toEqual(["forget me [eog:2]", "keep me [eog:2]"]);

@@ -53,8 +53,8 @@ export interface Chat {
   showTurn(id: string, turnId: string): Promise<void>;
   /** Goes on following the answers of these, which this tab did before it was loaded again. */
   resume(ids: readonly string[]): Promise<void>;
-  /** Nobody wants the answer of a conversation that is to be removed. */
-  abandon(id: string): void;
+  /** Nobody wants the answer of a conversation that is to be removed; resolves when it may be. */
+  abandon(id: string): Promise<void>;
   /** @param asDefault new conversations begin with them too */
   configure(settings: Settings, asDefault: boolean): void;
   /** Of the models of a worker that has several: the one that answers here from now on, and in new conversations. */
@@ -222,9 +222,10 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     async resume(ids) {
       await Promise.all(ids.map(async (id) => (await conversations.load(id)) && follower.watch(id)));
     },
-    abandon(id) {
+    async abandon(id) {
+      const conversation = await conversations.load(id);
+      const coming = conversation === undefined ? undefined : liveAnswer(conversation);
       follower.leave(id);
-      const coming = liveAnswer(conversations.get(id) ?? { turns: [] });
       if (coming !== undefined) void asking.cancel(coming);
     },
     configure(settings, asDefault) {

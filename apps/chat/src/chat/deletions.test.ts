@@ -1,24 +1,51 @@
-// Shows that a deletion is final after its time, unless something has brought the conversation back meanwhile.
+// Shows that a deletion is final after its time, unless something has brought the conversation back meanwhile, and that a page that is loaded
+// again goes on with it.
 import { afterEach, expect, it, vi } from "vitest";
 import { openConversations } from "./conversations.ts";
 import type { Conversations } from "./conversations.ts";
+import type { Deletions } from "./deletions.ts";
 import { createDeletions } from "./deletions.ts";
 import { createMemoryStorage } from "./storage.ts";
+import type { ConversationStorage } from "./storage.ts";
 
 afterEach(() => vi.useRealTimers());
 
-async function deleted(): Promise<{ conversations: Conversations; id: string; gone: string[] }> {
-  vi.useFakeTimers();
+interface Opened {
+  readonly conversations: Conversations;
+  readonly deletions: Deletions;
+  readonly gone: string[];
+}
+
+async function open(storage: ConversationStorage): Promise<Opened> {
   const conversations = await openConversations({
-    storage: createMemoryStorage(),
+    storage,
     otherTabs: { tell: () => undefined, listen: () => undefined },
   });
-  const { id } = conversations.current.value;
-  conversations.add(id, [{ role: "user", id: "q", text: "hello", sentAt: 0 }], {});
   const gone: string[] = [];
-  createDeletions(conversations, (other) => gone.push(other)).delete(id);
-  return { conversations, id, gone };
+  const onGone = async (id: string): Promise<void> => {
+    gone.push(id);
+    await Promise.resolve();
+  };
+  return { conversations, deletions: createDeletions(conversations, onGone), gone };
 }
+
+async function deleted(): Promise<Opened & { id: string; storage: ConversationStorage }> {
+  vi.useFakeTimers();
+  const storage = createMemoryStorage();
+  const opened = await open(storage);
+  const { id } = opened.conversations.current.value;
+  opened.conversations.add(id, [{ role: "user", id: "q", text: "hello", sentAt: 0 }], {});
+  opened.deletions.delete(id);
+  await opened.conversations.flush();
+  return { ...opened, id, storage };
+}
+
+/** Its timers go with it; then nobody looks for a while. */
+function closePage(ms: number): void {
+  vi.useFakeTimers({ now: Date.now() + ms });
+}
+
+const undoable = ({ deletions }: Opened): string[] => deletions.undoable.value.map(({ id }) => id);
 
 it("removes what nobody wants back", async () => {
   const { conversations, id, gone } = await deleted();
@@ -33,4 +60,47 @@ it("leaves a conversation alone that a file has brought back", async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(gone).toEqual([]);
   expect(conversations.heads.value.map((head) => head.id)).toEqual([id]);
+});
+
+it("can be undone after the page is loaded again, for the rest of its time", async () => {
+  const { id, storage } = await deleted();
+  closePage(8_000);
+  const again = await open(storage);
+  again.deletions.resume();
+  expect(undoable(again)).toEqual([id]);
+  again.deletions.undo(id);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(again.gone).toEqual([]);
+  expect(again.conversations.heads.value.map((head) => head.id)).toEqual([id]);
+  again.deletions.delete(id);
+  await again.conversations.flush();
+  closePage(8_000);
+  const later = await open(storage);
+  later.deletions.resume();
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(later.gone).toEqual([id]);
+  expect(undoable(later)).toEqual([]);
+  expect(await storage.loadHeads()).toEqual([]);
+});
+
+it("offers no undo for what was deleted long ago, and removes it at the start", async () => {
+  const { id, storage } = await deleted();
+  closePage(60_000);
+  const again = await open(storage);
+  again.deletions.resume();
+  expect(undoable(again)).toEqual([]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(again.gone).toEqual([id]);
+  expect(await storage.loadHeads()).toEqual([]);
+});
+
+it("counts the time anew for what was brought back and deleted again", async () => {
+  const { conversations, deletions, id, gone } = await deleted();
+  await vi.advanceTimersByTimeAsync(8_000);
+  await conversations.bring([{ id, head: { kind: "patch", patch: { deletedAt: undefined } }, turns: [] }]);
+  deletions.delete(id);
+  await vi.advanceTimersByTimeAsync(8_000);
+  expect(gone).toEqual([]);
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(gone).toEqual([id]);
 });

@@ -1,61 +1,76 @@
-// Owns deleting with time to undo it: a deleted conversation is hidden at once and removed after that time, by this tab or by the next one
-// that opens.
-import { signal } from "@preact/signals";
+// Owns deleting with time to undo it: a deleted conversation is hidden at once and removed after that time, by this tab or by one that is
+// opened, or loaded again, meanwhile or later.
+import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Head } from "./conversation.ts";
 import type { Conversations } from "./conversations.ts";
 
 /** How long a deletion can be undone. */
 const undoMs = 12_000;
-/** After this a tab removes what another one has deleted and not removed: it is closed. */
-const abandonedMs = 2 * undoMs;
 
 export interface Deletions {
   /** Those that can still be undone, in this tab, the last one first. */
   readonly undoable: ReadonlySignal<readonly Head[]>;
   delete(id: string): void;
   undo(id: string): void;
-  /** Removes what closed tabs have left. */
-  sweep(): void;
+  /** Goes on with what was deleted before this page was loaded: what is left of its time counts. */
+  resume(): void;
 }
 
-/** @param onGone is told before a conversation is removed */
-export function createDeletions(conversations: Conversations, onGone: (id: string) => void): Deletions {
-  const undoable = signal<readonly Head[]>([]);
-  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+/** @param onGone is told before a conversation is removed, and waited for */
+export function createDeletions(conversations: Conversations, onGone: (id: string) => Promise<void>): Deletions {
+  /** Timers of those that this tab is going to remove. */
+  const waiting = signal<ReadonlyMap<string, ReturnType<typeof setTimeout>>>(new Map());
 
   function forget(id: string): void {
-    clearTimeout(timers.get(id));
-    timers.delete(id);
-    undoable.value = undoable.value.filter((head) => head.id !== id);
+    clearTimeout(waiting.peek().get(id));
+    waiting.value = new Map([...waiting.peek()].filter(([other]) => other !== id));
+  }
+
+  async function remove(id: string, deletedAt: number): Promise<void> {
+    // Something may have brought it back meanwhile: a file that was imported, or an undo in another tab.
+    if (conversations.everyHead().every((head) => head.id !== id || head.deletedAt !== deletedAt)) return;
+    await onGone(id);
+    // Where it cannot be removed now, it stays hidden, and the next start tries again.
+    await conversations.removeDeleted([id]).catch(() => undefined);
+  }
+
+  function removeInTime(id: string, deletedAt: number): void {
+    forget(id);
+    const restMs = Math.min(undoMs, deletedAt + undoMs - Date.now());
+    if (restMs <= 0) {
+      void remove(id, deletedAt);
+      return;
+    }
+    const timer = setTimeout(() => {
+      forget(id);
+      void remove(id, deletedAt);
+    }, restMs);
+    waiting.value = new Map(waiting.peek()).set(id, timer);
   }
 
   return {
-    undoable,
+    undoable: computed(() =>
+      conversations
+        .everyHead()
+        .filter(({ id, deletedAt }) => deletedAt !== undefined && waiting.value.has(id))
+        .toSorted((a, b) => (b.deletedAt ?? 0) - (a.deletedAt ?? 0)),
+    ),
     delete(id) {
-      const head = conversations.heads.peek().find((other) => other.id === id);
-      if (head === undefined) return;
-      conversations.add(id, [], { deletedAt: Date.now() });
-      undoable.value = [head, ...undoable.value];
-      const remove = (): void => {
-        forget(id);
-        // A file that was imported meanwhile has brought it back.
-        if (conversations.everyHead().every((other) => other.id !== id || other.deletedAt === undefined)) return;
-        onGone(id);
-        // Where it cannot be removed now, it stays hidden, and the next start tries again.
-        conversations.removeDeleted([id]).catch(() => undefined);
-      };
-      timers.set(id, setTimeout(remove, undoMs));
+      if (conversations.heads.peek().every((head) => head.id !== id)) return;
+      const deletedAt = Date.now();
+      conversations.add(id, [], { deletedAt });
+      removeInTime(id, deletedAt);
     },
     undo(id) {
-      if (!timers.has(id)) return;
+      if (!waiting.peek().has(id)) return;
       forget(id);
       conversations.add(id, [], { deletedAt: undefined });
     },
-    sweep() {
-      const before = Date.now() - abandonedMs;
-      const left = conversations.everyHead().filter(({ deletedAt }) => deletedAt !== undefined && deletedAt < before);
-      if (left.length > 0) conversations.removeDeleted(left.map(({ id }) => id)).catch(() => undefined);
+    resume() {
+      for (const { id, deletedAt } of conversations.everyHead()) {
+        if (deletedAt !== undefined) removeInTime(id, deletedAt);
+      }
     },
   };
 }

@@ -34,8 +34,8 @@ const controls = createModelControls(api, models, choice.refresh);
 const chat = createChat({ api, conversations, about, choice });
 const countTokens = createCountTokens(api, () => choice.chosen(conversations.current.peek().settings.model)?.name);
 const draftFiles = createDraftFiles({ drafts, countTokens });
-const deletions = createDeletions(conversations, (id) => {
-  chat.abandon(id);
+const deletions = createDeletions(conversations, async (id) => {
+  await chat.abandon(id);
   draftFiles.forget(id);
   drafts.set(id, noDraft);
 });
@@ -82,7 +82,7 @@ const answeringKey = "waggle.answering";
 addEventListener("pagehide", () => keepItem(tabStorage, answeringKey, conversations.answering.peek()));
 void chat.resume((tabStorage.getItem(answeringKey) ?? "").split(" "));
 
-deletions.sweep();
+deletions.resume();
 persistOnceAnswered(conversations.current);
 about.refresh();
 mount(
