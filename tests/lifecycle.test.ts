@@ -119,6 +119,8 @@ describe("starting", () => {
     expect(stream).toMatchObject({ broken: true });
     expect(stream.text).toContain('"code":"unavailable"');
     expect(await worker.exited).toBe(75);
+    const errors = worker.logLines().filter(({ level }) => level === "error");
+    expect(errors.map(({ msg }) => msg)).toEqual(["model_failed: Cannot load model x.gguf: not a GGUF file"]);
   });
 });
 

@@ -57,6 +57,22 @@ it("keeps what stands in the box when a suggestion is sent, in the conversation 
   expect(await chat.box.inputValue()).toBe("");
 });
 
+it("leaves an edit alone while an input method composes in it", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await chat.send("hello [eog:2]");
+  await chat.phase("done");
+  await button(page, "Edit and send again").click();
+  const box = page.getByRole("textbox", { name: "Edit the message" });
+  await box.fill("konnichiwa");
+  await box.dispatchEvent("keydown", { key: "Escape", isComposing: true, bubbles: true });
+  // As Safari tells of the Enter that confirms.
+  await box.dispatchEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true });
+  expect(await box.inputValue()).toBe("konnichiwa");
+  await box.press("Escape");
+  await box.waitFor({ state: "detached" });
+});
+
 it("closes a conversation's menu on Escape, and goes on with the answer", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);

@@ -87,8 +87,6 @@ export function createWorker(options: WorkerOptions): Worker {
     registry,
     observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
     onGaveUp,
-    // Where a person watches, it is the last line.
-    isTold: (host, never) => config.quietLog && never && isAll(host),
     onState,
   });
   const describer = createFileDescriber({ clock });
@@ -147,10 +145,16 @@ export function createWorker(options: WorkerOptions): Worker {
 
   let preloaded: readonly ModelEntry[] = [];
 
+  /** Where a person watches: why the worker ends that could load nothing. */
+  function isLastLine(host: ModelHost): boolean {
+    return config.quietLog && host.loads.count === 0 && isAll(host);
+  }
+
   function onState(host: ModelHost, to: ModelStateName, from: ModelStateName): void {
     metrics.stateTransitions.inc({ machine: "model", from, to });
     const { reason } = host.state;
     log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
+    if (to === "failed" && !isLastLine(host)) log.error({ model: host.name }, `model_failed: ${reason}`);
     if (state.name === "starting") return;
     if (to === "ready") {
       awaited.delete(host);

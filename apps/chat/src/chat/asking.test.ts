@@ -1,6 +1,5 @@
 // Shows in which order jobs are handed to the worker, and what is learnt of the length of a conversation.
-import { signal } from "@preact/signals";
-import type { GenerateRequest, WorkerInfo } from "@waggle/protocol";
+import type { GenerateRequest } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import type { Api } from "../wire/api.ts";
 import { broken, continued, newAnswer, stopped } from "./answer.ts";
@@ -11,6 +10,7 @@ import { findAnswer } from "./conversation.ts";
 import { openConversations } from "./conversations.ts";
 import type { Conversations } from "./conversations.ts";
 import { createMemoryStorage } from "./storage.ts";
+import { aboutWorker, oneModel } from "./testing/worker.ts";
 
 interface Led {
   readonly conversations: Conversations;
@@ -39,14 +39,8 @@ async function led(): Promise<Led> {
   const asking = createAsking({
     api,
     conversations,
-    about: { info: signal({ context_size: 500 } as WorkerInfo), reachable: signal(true), refresh: () => undefined },
-    choice: {
-      models: signal([]),
-      find: () => undefined,
-      chosen: () => undefined,
-      toAsk: () => Promise.resolve(undefined),
-      refresh: () => undefined,
-    },
+    about: aboutWorker({ context_size: 500 }),
+    choice: oneModel,
     onAsked: () => undefined,
   });
   let count = 0;

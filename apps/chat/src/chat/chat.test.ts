@@ -1,12 +1,11 @@
 // Shows that the answer of a conversation that is to be removed is taken back, also where a page has never shown the conversation.
-import { signal } from "@preact/signals";
-import type { WorkerInfo } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import type { Api } from "../wire/api.ts";
 import { newAnswer } from "./answer.ts";
 import { createChat } from "./chat.ts";
 import { openConversations } from "./conversations.ts";
 import { createMemoryStorage } from "./storage.ts";
+import { aboutWorker, oneModel } from "./testing/worker.ts";
 
 it("takes back an answer that came when the page was loaded again", async () => {
   const storage = createMemoryStorage();
@@ -27,14 +26,8 @@ it("takes back an answer that came when the page was loaded again", async () => 
   const chat = createChat({
     api,
     conversations,
-    about: { info: signal({} as WorkerInfo), reachable: signal(true), refresh: () => undefined },
-    choice: {
-      models: signal([]),
-      find: () => undefined,
-      chosen: () => undefined,
-      toAsk: () => Promise.resolve(undefined),
-      refresh: () => undefined,
-    },
+    about: aboutWorker(),
+    choice: oneModel,
   });
   await chat.abandon(head.id);
   expect(requests).toEqual(["DELETE /v1/jobs/job-1"]);

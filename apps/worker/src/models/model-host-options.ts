@@ -36,8 +36,6 @@ export interface ModelHostEvents {
   readonly onReady: (info: BackendInfo, loadMs: number) => void;
   /** No engine will come: it cannot be loaded, or is in a crash loop. `never`: it was never loaded. */
   readonly onGaveUp: (never: boolean) => void;
-  /** It cannot be loaded: whether that is told elsewhere than in the log. */
-  readonly isTold: (never: boolean) => boolean;
   /** It cannot be loaded: whether it goes back to a file that it had before, and who waits goes on waiting. */
   readonly goesBack: () => boolean;
   /** A job of it has ended, and it has no other. */

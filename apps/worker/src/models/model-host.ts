@@ -212,14 +212,12 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   }
 
   function fail(message: string): void {
-    const never = loads.count === 0;
-    log[events.isTold(never) ? "info" : "error"]({ model: name }, `model_failed: ${message}`);
     const goesBack = events.goesBack();
     state.apply("fail", message);
     loading.set({ type: "failed", message });
     if (goesBack) return;
     dispatcher.refuse(new WaggleError("unavailable", message, { retryAfterS }));
-    events.onGaveUp(never);
+    events.onGaveUp(loads.count === 0);
   }
 
   /** Nothing is loaded from now on. */

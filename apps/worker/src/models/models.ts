@@ -56,8 +56,6 @@ export interface ModelsOptions extends Pick<
   readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
   readonly onReady: (host: ModelHost, info: BackendInfo, loadMs: number) => void;
   readonly onGaveUp: (host: ModelHost, never: boolean) => void;
-  /** Its failure is told elsewhere than in the log. */
-  readonly isTold: (host: ModelHost, never: boolean) => boolean;
   readonly onState: (host: ModelHost, to: ModelStateName, from: ModelStateName) => void;
 }
 
@@ -131,7 +129,6 @@ export function createModels(options: ModelsOptions): Models {
           options.onReady(host, info, loadMs);
         },
         onGaveUp: (never) => options.onGaveUp(host, never),
-        isTold: (never) => options.isTold(host, never),
         goesBack() {
           const { former } = hosted;
           if (former === undefined) return false;

@@ -89,8 +89,7 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
       if (closing) return;
       // A server that is not there yet is no defect: one line says so, and what follows from it.
       if (backoff.attempts === 0) {
-        const reason = error instanceof Error ? error.message : String(error);
-        log.warn({ servers: target.shown }, `nats_unreachable: ${reason}; it is tried again`);
+        log.warn({ servers: target.shown }, `nats_unreachable: ${reasonOf(error)}; it is tried again`);
       }
       log.debug({ err: error }, "nats_attempt_failed");
       retry = clock.setTimeout(begin, backoff.next());
