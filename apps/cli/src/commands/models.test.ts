@@ -72,6 +72,13 @@ it("waggle ps tells what is loaded, how long it stays, and the budget", async ()
   expect(json.models).toEqual([bee]);
 });
 
+it("waggle ps tells of a gateway's models nothing that only its workers know", async () => {
+  const { code, out } = await ask(["ps"], { ...two, gateway: true });
+  expect(code).toBe(0);
+  expect(out).toMatch(/^bee +ready +1\.75 GiB +2\/8 +0 +4096 *$/m);
+  expect(out).not.toContain("Models take");
+});
+
 describe("waggle show", () => {
   it("tells what is known, under any of the model's names", async () => {
     const { out } = await ask(["show", "assistant"], two);

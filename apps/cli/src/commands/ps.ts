@@ -32,10 +32,10 @@ export const run: Run = async (context, words) => {
     model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
     String(model.queued),
     String(model.context_size ?? ""),
-    stayWords(model, now),
+    // How long a gateway's workers keep theirs, they know.
+    budget === undefined ? "" : stayWords(model, now),
   ]);
   context.out.write(formatTable(columns, rows));
-  // A gateway's workers have their own.
   if (budget === undefined) return exitCodes.ok;
   const { total, used } = budget.memory;
   const of = total === null ? "" : ` of ${formatBytes(total)}`;

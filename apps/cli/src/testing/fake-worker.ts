@@ -13,6 +13,8 @@ export interface FakeWorker extends AsyncDisposable {
 
 export interface FakeWorkerScript {
   readonly models?: readonly ModelStatus[];
+  /** As a gateway tells of its fleet's models. */
+  readonly gateway?: boolean;
   /** What a load, a swap and a pull tell. */
   readonly events?: readonly ModelEvent[];
   /** What an answer is; without an end the stream stays open. */
@@ -79,7 +81,8 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
       return sendJson(response, script.refusal.toBody());
     }
     if (path === "/v1/models/status") {
-      return sendJson(response, { models, budget: { memory: { total: 8 * 2 ** 30, used: 2 ** 30 }, threads: 2 } });
+      const budget = { memory: { total: 8 * 2 ** 30, used: 2 ** 30 }, threads: 2 };
+      return sendJson(response, { models, ...(script.gateway === true ? {} : { budget }) });
     }
     if (path === "/v1/inference") return sendEvents(response, script.answer ?? answerOf("Hello", " there"));
     if (method === "DELETE") {
