@@ -2,6 +2,9 @@
 // file at a time; `attacks` likewise; `browser` in a real browser; `templates` beside Python's Jinja.
 import { defineConfig } from "vitest/config";
 
+// A test waits for events, so its time limit only ends one that hangs. On a machine with other work a test takes ten times as long as usual.
+const limits = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000, interval: 10 } } };
+
 // Workspace packages resolve to their TypeScript source, so that no test ever runs against a stale build.
 const resolve = { conditions: ["waggle-source"] };
 const ssr = { resolve: { conditions: ["waggle-source"], externalConditions: ["waggle-source"] } };
@@ -64,8 +67,7 @@ export default defineConfig({
           include: ["apps/*/src/**/*.test.ts", "packages/*/src/**/*.test.ts", "tools/*/src/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "**/main.test.ts", "**/worker-bench.test.ts"],
           maxWorkers: allCores,
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          ...limits,
           sequence: { groupOrder: 0 },
         },
       },
@@ -79,8 +81,7 @@ export default defineConfig({
           ...builtDaemons,
           include: untimed,
           maxWorkers: allCores,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          ...limits,
           sequence: { groupOrder: 1 },
         },
       },
@@ -96,8 +97,7 @@ export default defineConfig({
           include: ["tests/**/*.test.ts", "{apps,tools}/*/src/**/main.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "tests/browser/**", ...untimed, ...attacks],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          ...limits,
           sequence: { groupOrder: 2 },
         },
       },
@@ -111,8 +111,7 @@ export default defineConfig({
           ...builtDaemons,
           include: attacks,
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          ...limits,
           sequence: { groupOrder: 3 },
         },
       },
@@ -128,8 +127,7 @@ export default defineConfig({
           globalSetup: [...builtDaemons.globalSetup, "tests/browser/support/build-pages.ts"],
           // They time nothing, and wait for their pages most of the time.
           maxWorkers: allCores,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...limits,
           sequence: { groupOrder: 4 },
         },
       },
@@ -140,7 +138,7 @@ export default defineConfig({
           name: "templates",
           pool: "forks",
           include: ["packages/chat-template/src/testing/*.compare.ts"],
-          testTimeout: 120_000,
+          ...limits,
           sequence: { groupOrder: 5 },
         },
       },

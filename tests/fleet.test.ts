@@ -24,7 +24,7 @@ it("runs a hive that knows each of its workers, and ends them all", async () => 
   let shown = "";
   run.stdout.on("data", (text) => (shown += String(text)));
   const hiveUrl = (): string => /^ {2}hive +(http:\S+)/m.exec(shown)?.[1] ?? "";
-  await waitUntil(() => hiveUrl() !== "", 60_000);
+  await waitUntil(() => hiveUrl() !== "");
   await waitUntil(async () => {
     const response = await fetch(`${hiveUrl()}/v1/workers`);
     const { workers } = HiveWorkersSchema.parse(await response.json());
@@ -50,7 +50,7 @@ describeWithNats("with --nats", () => {
     let shown = "";
     run.stdout.on("data", (text) => (shown += String(text)));
     const gateway = (): string => /^ {2}gate-1 +(http:\S+)/m.exec(shown)?.[1] ?? "";
-    await waitUntil(() => gateway() !== "", 60_000);
+    await waitUntil(() => gateway() !== "");
     await waitUntil(async () => {
       const { slots } = await createWorkerClient({ baseUrl: gateway() }).health();
       return slots.total === 16;

@@ -35,7 +35,7 @@ describeWithNats("two gateways over two workers", () => {
 
   async function start(id: string, slots = 4): Promise<Gateway> {
     const gateway = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", id] });
-    await poll("its workers to be known", async () => (await gateway.client.health()).slots.total === slots, 30_000);
+    await poll("its workers to be known", async () => (await gateway.client.health()).slots.total === slots);
     return gateway;
   }
 
@@ -109,7 +109,7 @@ describeWithNats("two gateways over two workers", () => {
     const stream = one.client.inference({ prompt: "[eog:2000] on and on" }, { signal: leaving.signal });
     await read(stream, ({ type }) => type === "token");
     leaving.abort();
-    await poll("the slot to be free", async () => (await busySlots()) === 0, 10_000);
+    await poll("the slot to be free", async () => (await busySlots()) === 0);
   });
 
   test("a session's next job ends the one at the other gateway first", async () => {
@@ -129,7 +129,7 @@ describeWithNats("two gateways over two workers", () => {
     const prompt = "[eog:120] a long tale";
     const undisturbed = tokensOf(await read(one.client.inference({ prompt, seed: 5 })));
     const streams = [0, 1, 2, 3].map(() => read(one.client.inference({ prompt, seed: 5 })));
-    await poll("all of them to run", async () => (await busySlots()) === 4, 10_000);
+    await poll("all of them to run", async () => (await busySlots()) === 4);
     const [victim, ...left] = workers;
     victim?.signal("SIGKILL");
     await victim?.exited;
@@ -142,14 +142,14 @@ describeWithNats("two gateways over two workers", () => {
 
   test("a gateway that leaves lets its streams end", async () => {
     const leaving = await startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", "g3"] });
-    await poll("a worker to be known", async () => (await leaving.client.health()).slots.total > 0, 30_000);
+    await poll("a worker to be known", async () => (await leaving.client.health()).slots.total > 0);
     const { job_id: id } = await leaving.client.createJob({ prompt: "[eog:80] a tale", seed: 5 });
     let seen = false;
     const reading = read(leaving.client.streamJob(id), ({ type }) => {
       if (type === "token") seen = true;
       return false;
     });
-    await poll("its first token", () => seen, 10_000);
+    await poll("its first token", () => seen);
     const exit = await leaving.stop(20_000);
     expect(exit).toMatchObject({ code: 0 });
     const events = await reading;

@@ -126,7 +126,7 @@ it("a client that does not close what was refused keeps no connection", async ()
     await Promise.race([once(socket, "end"), once(socket, "close")]);
     return socket.bytesRead > 0;
   });
-  await waitUntil(async () => (await fetch(`${narrow.url}/health`)).ok, 5_000);
+  await waitUntil(async () => (await fetch(`${narrow.url}/health`)).ok);
 });
 
 describe("a HEAD on a stream", () => {
@@ -164,9 +164,9 @@ describe("a client that leaves", () => {
         socket.once("close", () => resolve());
       });
     }
-    await waitUntil(async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()), 5_000);
+    await waitUntil(async () => /^waggle_streams_open 0$/m.test(await worker.client.metrics()));
     // One whose end was seen late has a job by then, whose prompt is computed on for whoever tries again: ten seconds long.
-    await waitUntil(async () => (await worker.client.health()).slots.busy === 0, 20_000);
+    await waitUntil(async () => (await worker.client.health()).slots.busy === 0);
   });
 
   it("frees the slot", async () => {

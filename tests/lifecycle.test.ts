@@ -206,7 +206,7 @@ describe("leaving", () => {
     worker.signal("SIGKILL");
     expect(await readAll(await running)).toMatchObject({ broken: true });
     expect(await worker.exited).toBe("SIGKILL");
-    await waitUntil(() => !alive(engine as number), 3_000);
+    await waitUntil(() => !alive(engine as number));
   });
 
   it("survives that nobody reads its stdout any more", async () => {

@@ -38,7 +38,7 @@ it("is known by what it takes, and loaded with contexts that the memory budget h
   const shared = ["--model", `ant=${path}`, "--model", path, "--slots", "64"];
   const statusOf = async (url: string, fits: (one: ModelStatuses["models"][number]) => boolean) => {
     const look = async () => ((await (await fetch(`${url}/v1/models/status`)).json()) as ModelStatuses).models[0];
-    await expect.poll(async () => fits((await look()) ?? expect.fail("no model")), { timeout: 20_000 }).toBe(true);
+    await expect.poll(async () => fits((await look()) ?? expect.fail("no model"))).toBe(true);
     return (await look()) ?? expect.fail("no model");
   };
   const load = async (url: string): Promise<string> =>

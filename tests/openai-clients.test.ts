@@ -92,7 +92,7 @@ describe("the openai client", () => {
       if (chunk.choices[0]?.text !== "") break;
     }
     stream.controller.abort();
-    await waitUntil(slotsAreIdle, 5_000);
+    await waitUntil(slotsAreIdle);
     const metrics = await worker.client.metrics();
     const [all, atMostOne] = [
       /cancel_steps_bucket{le="\+Inf",model=".+"} (\d+)/,

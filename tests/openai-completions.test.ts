@@ -153,9 +153,7 @@ describe("several prompts", () => {
   test("leave no slot busy when their client goes", async () => {
     const stream = await client.completions.create({ model: "m", prompt: prompts, max_tokens: 400, stream: true });
     for await (const _ of stream) break;
-    await expect
-      .poll(async () => (await worker.client.slots()).every((slot) => slot.state === "idle"), { timeout: 20_000 })
-      .toBe(true);
+    await expect.poll(async () => (await worker.client.slots()).every((slot) => slot.state === "idle")).toBe(true);
   });
 });
 

@@ -58,7 +58,7 @@ it("comes back warm to a conversation that lost its slot, also after the engine 
   expect(metrics.sum("waggle_prefix_transfers_total", { operation: "load" })).toBeGreaterThanOrEqual(2);
   expect(metrics.sum("waggle_prefix_states")).toBeGreaterThanOrEqual(2);
   expect(metrics.sum("waggle_prefix_bytes")).toBeGreaterThan(10_000);
-}, 60_000);
+});
 
 it("is gone with its worker", async () => {
   const worker = await spawnModelWorker(flags);
@@ -71,7 +71,7 @@ it("is gone with its worker", async () => {
   worker.signal("SIGTERM");
   await worker.exited;
   expect(own()).toEqual([]);
-}, 60_000);
+});
 
 it("stays for the next worker in a folder that was asked for", async () => {
   const folder = mkdtempSync(join(tmpdir(), "prefix-store-"));
@@ -86,4 +86,4 @@ it("stays for the next worker in a folder that was asked for", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 60_000);
+});

@@ -38,7 +38,7 @@ export interface SpawnOptions {
 
 const groups = createProcessGroups("tests");
 const running = new Set<Promise<Exit>>();
-const defaultTimeoutMs = 30_000;
+const defaultTimeoutMs = 120_000;
 
 /** For `afterEach`: whatever is left is killed, so that a failed test leaves nothing. */
 export async function killDaemons(): Promise<void> {

@@ -52,7 +52,7 @@ test("a file that says it already stays the one that it is", async () => {
   const first = fileIn(path);
   workers.push(worker("w1"));
   first.update();
-  await vi.waitFor(async () => expect(await namesIn(path)).toEqual(["w1"]));
+  await expect.poll(async () => await namesIn(path)).toEqual(["w1"]);
   const { ino } = await stat(path);
   workers[0] = { ...worker("w1"), heartbeats: 7 };
   first.update();
@@ -64,15 +64,16 @@ test("a disk that refuses it is said once, and the next change tries again", asy
   const path = join(folder, "later", "endpoints.yaml");
   const file = fileIn(path);
   file.update();
-  await vi.waitFor(() => expect(log.error).toHaveBeenCalledTimes(1));
+  await expect.poll(() => log.error).toHaveBeenCalledTimes(1);
   workers.push(worker("w1"));
   file.update();
   // A second refusal is over when a third one may begin.
   await mkdir(join(folder, "later"));
-  await vi.waitFor(async () => {
+  const namesAfterUpdate = (): Promise<string[]> => {
     file.update();
-    expect(await namesIn(path)).toEqual(["w1"]);
-  });
+    return namesIn(path);
+  };
+  await expect.poll(namesAfterUpdate).toEqual(["w1"]);
   await file.close();
   expect(log.error).toHaveBeenCalledTimes(1);
   expect(String(log.error.mock.calls[0]?.[0])).toContain(`Cannot write the endpoints file ${path}: ENOENT`);

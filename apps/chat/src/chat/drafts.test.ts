@@ -1,5 +1,5 @@
 // Shows what stands in message boxes after a reload, and that nothing is forgotten that could not be written.
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { createMemory } from "../wire/browser-storage.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import { openDrafts } from "./drafts.ts";
@@ -15,13 +15,13 @@ it("keeps texts and files over a reload, and forgets them when they are gone", a
   const drafts = await openDrafts(storage, fail, createMemory());
   drafts.set("chat-1", { text: "hello", attachments: [notes] });
   drafts.flush();
-  await vi.waitFor(() => expect(drafts.unsaved()).toEqual([]));
+  await expect.poll(() => drafts.unsaved()).toEqual([]);
   const after = await openDrafts(storage, fail, createMemory());
   expect(after.get("chat-1")).toEqual({ text: "hello", attachments: [notes] });
   expect(after.get("chat-2")).toEqual({ text: "" });
   after.set("chat-1", { text: "" });
   after.flush();
-  await vi.waitFor(() => expect(after.unsaved()).toEqual([]));
+  await expect.poll(() => after.unsaved()).toEqual([]);
   expect((await storage.loadDrafts()).size).toBe(0);
 });
 
@@ -34,7 +34,7 @@ it("gives each tab its own again, and a new tab what was written last", async ()
   a.flush();
   b.set("new", { text: "from b" });
   b.flush();
-  await vi.waitFor(() => expect([...a.unsaved(), ...b.unsaved()]).toEqual([]));
+  await expect.poll(() => [...a.unsaved(), ...b.unsaved()]).toEqual([]);
   expect((await openDrafts(storage, fail, tabA)).get("new")).toEqual({ text: "from a", attachments: [notes] });
   expect((await openDrafts(storage, fail, createMemory())).get("new")).toEqual({ text: "from b" });
 });
@@ -44,19 +44,19 @@ it("forgets, when one tab sends what it has, nothing that another has written si
   const a = await openDrafts(storage, fail, createMemory());
   a.set("new", { text: "from a" });
   a.flush();
-  await vi.waitFor(() => expect(a.unsaved()).toEqual([]));
+  await expect.poll(() => a.unsaved()).toEqual([]);
   const b = await openDrafts(storage, fail, createMemory());
   b.set("new", { text: "from b" });
   b.flush();
   a.set("new", { text: "" });
   a.flush();
-  await vi.waitFor(() => expect([...a.unsaved(), ...b.unsaved()]).toEqual([]));
+  await expect.poll(() => [...a.unsaved(), ...b.unsaved()]).toEqual([]);
   expect(await storage.loadDrafts()).toEqual(new Map([["new", { text: "from b" }]]));
   // A tab that is only looked at brings nothing back.
   b.set("new", { text: "" });
   b.flush();
   a.flush();
-  await vi.waitFor(() => expect([...a.unsaved(), ...b.unsaved()]).toEqual([]));
+  await expect.poll(() => [...a.unsaved(), ...b.unsaved()]).toEqual([]);
   expect((await storage.loadDrafts()).size).toBe(0);
 });
 
@@ -67,7 +67,7 @@ it("is forgotten when it is sent before it was written down", async () => {
   drafts.flush();
   drafts.set("new", { text: "" });
   drafts.flush();
-  await vi.waitFor(() => expect(drafts.unsaved()).toEqual([]));
+  await expect.poll(() => drafts.unsaved()).toEqual([]);
   expect((await storage.loadDrafts()).size).toBe(0);
 });
 
@@ -85,7 +85,7 @@ it("keeps for all tabs what a tab has no room for", async () => {
   expect(drafts.get("chat-2")).toEqual({ text: "" });
   drafts.set("chat-1", { text: "longer" });
   drafts.flush();
-  await vi.waitFor(() => expect(drafts.unsaved()).toEqual([]));
+  await expect.poll(() => drafts.unsaved()).toEqual([]);
   expect((await openDrafts(storage, fail, tab)).get("chat-1")).toEqual({ text: "longer" });
 });
 
@@ -99,7 +99,7 @@ it("tells what could not be written, and has it ready for the tab's end", async 
   );
   drafts.set("chat-1", { text: "hello" });
   drafts.flush();
-  await vi.waitFor(() => expect(failed).toEqual([full]));
+  await expect.poll(() => failed).toEqual([full]);
   expect(drafts.get("chat-1")).toEqual({ text: "hello" });
   expect(drafts.unsaved()).toEqual([{ key: "chat-1", before: undefined, after: { text: "hello" } }]);
 });

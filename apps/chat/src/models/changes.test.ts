@@ -59,10 +59,10 @@ it("follows a load: asked, on its way, done", async () => {
   const { response, send } = openStream();
   asked[0]?.answer(response);
   send({ type: "progress", stage: "loading", progress: 0.5 });
-  await vi.waitFor(() => expect(changeOf(changes, "small")?.progress?.progress).toBe(0.5));
+  await expect.poll(() => changeOf(changes, "small")?.progress?.progress).toBe(0.5);
   expect(onChanged).not.toHaveBeenCalled();
   send(done);
-  await vi.waitFor(() => expect(onChanged).toHaveBeenCalledOnce());
+  await expect.poll(() => onChanged).toHaveBeenCalledOnce();
   expect(changeOf(changes, "small")).toBeUndefined();
   expect(changes.result.value).toBe("small is loaded.");
 });
@@ -74,7 +74,7 @@ it("keeps what went wrong until it is dismissed: a refusal, an error in the stre
     const last = asked.at(-1);
     expect(last?.body).toEqual({ model: "small", reference: "other.gguf", unload_first: true });
     if (last !== undefined) answer(last);
-    await vi.waitFor(() => expect(changeOf(changes, "small")?.state).toBe("failed"));
+    await expect.poll(() => changeOf(changes, "small")?.state).toBe("failed");
     const failed = changeOf(changes, "small");
     if (failed !== undefined) changes.dismiss(failed);
     expect(changeOf(changes, "small")).toBeUndefined();
@@ -103,11 +103,11 @@ it("asks for one answer where there is no stream, and tells the bytes that a del
   changes.remove("a b/c");
   expect(asked[0]?.what).toBe("DELETE /v1/models/a%20b%2Fc");
   asked[0]?.answer(Response.json({ id: "a b/c", object: "model", deleted: true, freed_bytes: 1_200_000_000 }));
-  await vi.waitFor(() => expect(changes.result.value).toBe("a b/c is deleted: 1.2 GB are free again."));
+  await expect.poll(() => changes.result.value).toBe("a b/c is deleted: 1.2 GB are free again.");
   changes.pin("small", true);
   expect(asked[1]).toMatchObject({ what: "POST /v1/models/pin", body: { model: "small", pinned: true } });
   asked[1]?.answer(Response.json(modelStatus("small")));
-  await vi.waitFor(() => expect(changes.result.value).toBe("small is pinned."));
+  await expect.poll(() => changes.result.value).toBe("small is pinned.");
   changes.unload("small");
   expect(asked[2]).toMatchObject({ what: "POST /v1/models/unload", body: { model: "small" } });
 });
@@ -121,7 +121,7 @@ it("leaves a pull that is given up, and says nothing of it", async () => {
   const pull = changes.pulls.value.get("hf:a/b:Q4_0");
   if (pull !== undefined) changes.dismiss(pull);
   expect(asked[0]?.signal?.aborted).toBe(true);
-  await vi.waitFor(() => expect(onChanged).toHaveBeenCalledOnce());
+  await expect.poll(() => onChanged).toHaveBeenCalledOnce();
   expect(changes.pulls.value.size).toBe(0);
   expect(changes.result.value).toBe("");
 });
@@ -132,5 +132,5 @@ it("does not take more at a time than the browser has connections for", async ()
   expect(asked).toHaveLength(changesLimit);
   expect(changes.full.value).toBe(true);
   asked[0]?.answer(refusal(404, "not_found", "Which?"));
-  await vi.waitFor(() => expect(changes.full.value).toBe(false));
+  await expect.poll(() => changes.full.value).toBe(false);
 });

@@ -75,7 +75,7 @@ describe("without a worker", () => {
     await once(hub, "request");
     const begun = (): boolean =>
       existsSync(folder) && readdirSync(folder, { recursive: true }).some((name) => String(name).endsWith(".part"));
-    await expect.poll(begun, { timeout: 10_000 }).toBe(true);
+    await expect.poll(begun).toBe(true);
     interrupt.abort(new InterruptedError());
     expect(await pulling).toMatchObject({
       code: 130,

@@ -5,7 +5,7 @@ import type { FakeFleet } from "./fake-fleet.ts";
 
 /** Resolves once it no longer throws. */
 export function until<T>(look: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(look, { interval: 1, timeout: 5_000 });
+  return vi.waitFor(look, { interval: 1, timeout: 60_000 });
 }
 
 /** The job that was published as the `nth`, from 0. */

@@ -3,7 +3,7 @@ import { createStepGate } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
@@ -84,7 +84,7 @@ describe("several prompts", () => {
     const answer = complete({ prompt: ["One [eog:1]", "Two [eog:1]", "Three [eog:1]", "Four [eog:1]"], n: 2 });
     await gate.held();
     // The last of them is accepted while the first one is computed.
-    await vi.waitUntil(() => worker.dispatcher.running === 4);
+    await expect.poll(() => worker.dispatcher.running === 4).toBe(true);
     expect([worker.dispatcher.running, worker.dispatcher.waiting]).toEqual([4, 0]);
     gate.open();
     expect((await answer).choices).toHaveLength(8);

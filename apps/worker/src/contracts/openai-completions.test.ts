@@ -2,7 +2,7 @@ import { createStepGate, expectedFakeText } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
@@ -112,7 +112,7 @@ describe("several prompts", () => {
     const answer = complete({ prompt: prompts });
     await gate.held();
     // The last of them is accepted while the first one is computed.
-    await vi.waitUntil(() => worker.dispatcher.running === 2);
+    await expect.poll(() => worker.dispatcher.running === 2).toBe(true);
     expect(worker.dispatcher.running).toBe(2);
     expect(worker.dispatcher.waiting).toBe(0);
     gate.open();

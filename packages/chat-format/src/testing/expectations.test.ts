@@ -49,7 +49,7 @@ beforeAll(async () => {
   });
   trips.push(...(await Promise.all(each)).flat());
   // A few seconds; more where other tests run beside it.
-}, 60_000);
+});
 
 function read(each: AnswerCase | LlamaCase, pieces: readonly string[], way: Way): ReadAnswer {
   const format = formats.get(each.template)?.[way];

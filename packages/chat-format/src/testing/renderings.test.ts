@@ -66,7 +66,7 @@ beforeAll(async () => {
     return found;
   });
   outcomes = (await Promise.all(all)).flat();
-}, 60_000);
+});
 
 afterAll(() => renderer.close());
 

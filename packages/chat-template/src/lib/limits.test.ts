@@ -1,4 +1,5 @@
 // What a template of a stranger may cost: each of these ends by itself, at a named limit.
+import { processorMs } from "@waggle/harness";
 import { expect, test } from "vitest";
 import { compileTemplate } from "./compiled-template.ts";
 import { defaultRenderLimits, sourceLimits } from "./limits.ts";
@@ -64,9 +65,10 @@ test.each([
   ["braces that never end", "{{ ('{[' * 200000).format(1) }}", "steps"],
   ["a dict that grows", loop("{% set _ = ns.d.update({i: i}) %}"), "steps"],
 ])("%s", (_, source, limit) => {
-  const started = performance.now();
-  expect(refusal(() => render(source))).toMatch(new RegExp(`^limit: .*${limit}`));
-  expect(performance.now() - started).toBeLessThan(5_000);
+  const ms = processorMs(() => {
+    expect(refusal(() => render(source))).toMatch(new RegExp(`^limit: .*${limit}`));
+  });
+  expect(ms).toBeLessThan(5_000);
 });
 
 test.each([
@@ -102,9 +104,7 @@ test.each([
   `${" ".repeat(500_000)}x{%- if a %}`,
   "{{ 1 }}".repeat(70_000),
 ])("long sources are read in linear time: %#", (source) => {
-  const started = performance.now();
-  refusal(() => compileTemplate(source));
-  expect(performance.now() - started).toBeLessThan(3_000);
+  expect(processorMs(() => void refusal(() => compileTemplate(source)))).toBeLessThan(3_000);
 });
 
 test("values that are too deep", () => {

@@ -1,3 +1,4 @@
+import { processorMs } from "@waggle/harness";
 import { describe, expect, test } from "vitest";
 import { parseGbnf } from "./gbnf.ts";
 import { grammarProblem } from "./grammar-check.ts";
@@ -31,8 +32,7 @@ describe("a grammar", () => {
   test("is looked at once, however its rules refer to each other", () => {
     const count = 10_000;
     const rules = Array.from({ length: count }, (_, i) => `r${i} ::= r${i + 1} r${i + 1} | r${i + 1}`);
-    const startMs = performance.now();
-    expect(problemOf(["root ::= r0", ...rules, `r${count} ::= "x"?`].join("\n"))).toBeUndefined();
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    const grammar = ["root ::= r0", ...rules, `r${count} ::= "x"?`].join("\n");
+    expect(processorMs(() => expect(problemOf(grammar)).toBeUndefined())).toBeLessThan(1_000);
   });
 });

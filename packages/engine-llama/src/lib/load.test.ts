@@ -92,7 +92,7 @@ test.each<[reason: RegExp, path: () => string]>([
 test.concurrent.each<[reason: string, name: string, change: (model: Buffer) => Buffer]>([
   ["unknown model architecture: 'zzzzz'", "architecture.gguf", (model) => renameArchitecture(model, "zzzzz")],
   ["tensor 'blk.5.ffn_norm.weight' not found", "tensor.gguf", (model) => renameTensor(model, "blk.5.ffn_norm.weight")],
-])("tells llama.cpp's own reason: %s", { timeout: 60_000 }, async (reason, name, change) => {
+])("tells llama.cpp's own reason: %s", async (reason, name, change) => {
   const modelPath = damagedModel(name, change);
   const script = join(import.meta.dirname, "../testing/try-load.ts");
   const { stdout } = await run(process.execPath, ["--conditions=waggle-source", "--import", "tsx", script, modelPath]);

@@ -55,7 +55,7 @@ beforeAll(async () => {
   const settings = JSON.stringify(cases.map(({ shape, ...rest }) => ({ modelPath: pathOf(shape), ...rest })));
   const { stdout } = await run(process.execPath, ["--conditions=waggle-source", "--import", "tsx", script, settings]);
   measured = JSON.parse(stdout) as readonly Measured[];
-}, 120_000);
+});
 
 function pathOf(shape: string): string {
   return join(folder, `${shape}.gguf`);

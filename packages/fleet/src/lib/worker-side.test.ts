@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { WaggleError } from "@waggle/protocol";
 import { createFakeClock, describeWithNats } from "@waggle/testing";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -191,7 +191,7 @@ describeWithNats("a worker in the fleet", () => {
     tell(local, 0, 1);
     const sibling = fakeModel(name);
     const next = await joinWorker(nats.url, { models: [sibling] });
-    await vi.waitUntil(() => gateway.members().some(({ id }) => id === next.id));
+    await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
     tell(local, 2);
     await worker.side.leave();
     expect(local.cancelled).toBe(true);
@@ -215,7 +215,7 @@ describeWithNats("a worker in the fleet", () => {
     const local = await model.job();
     tell(local, 0);
     const next = await joinWorker(nats.url, { models: [fakeModel(name)] });
-    await vi.waitUntil(() => gateway.members().some(({ id }) => id === next.id));
+    await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
     await worker.side.leave();
     expect(local.cancelled).toBe(false);
     finish(model, local);

@@ -41,7 +41,7 @@ export interface DaemonSpec {
 }
 
 /** From its spawn to any line of its own; a machine under load compiles TypeScript slowly. */
-const lineLimitMs = 60_000;
+const lineLimitMs = 120_000;
 
 /**
  * Node itself with tsx and the `waggle-source` condition: what a developer runs, in one process, without a build. Where `WAGGLE_DAEMONS` is

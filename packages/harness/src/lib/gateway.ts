@@ -9,7 +9,7 @@ export interface Gateway extends Daemon {
   readonly client: WorkerClient;
 }
 
-const readyLimitMs = 60_000;
+const readyLimitMs = 120_000;
 
 /** In local mode, on a free port, logging JSON; further flags win. Resolves when it listens. @throws Error with the reason from its log */
 export async function startGateway(groups: ProcessGroups, spec: Omit<DaemonSpec, "name">): Promise<Gateway> {

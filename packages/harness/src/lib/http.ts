@@ -61,8 +61,8 @@ export class RefusedError extends Error {
 
 const bodyCharsShown = 500;
 const bodyCharsLimit = 64 * 1_048_576;
-/** For the headers of who says nothing of silence. */
-const headersLimitMs = 15_000;
+/** For the headers of a request that names no `silenceMs`. */
+const headersLimitMs = 60_000;
 
 /** Resolves when the headers have come. @throws Error when they do not; the signal's reason */
 export function send(request: Request): Promise<Answer> {

@@ -2,8 +2,8 @@
 import { onAbort, sleep, TimeoutError, withTimeout } from "@waggle/async";
 import { messageOf } from "./message-of.ts";
 
-/** For anything that a sound daemon does within a second or two; generous because the machine may be busy. */
-const waitLimitMs = 15_000;
+/** For what a healthy daemon does within two seconds. A busy machine may take thirty times as long; a wait that succeeds does not use the rest. */
+const waitLimitMs = 60_000;
 /** Between two looks at what has no event of its own: /metrics, /v1/slots, /health, the process table. */
 const pollIntervalMs = 20;
 

@@ -22,7 +22,7 @@ export interface Worker extends Daemon {
   enginePid(): number;
 }
 
-const readyLimitMs = 60_000;
+const readyLimitMs = 120_000;
 
 /** In local mode unless it says otherwise, on a free port, logging JSON; further flags win. @throws Error with the reason from its log when it does not get ready */
 export async function startWorker(groups: ProcessGroups, spec: WorkerSpec): Promise<Worker> {

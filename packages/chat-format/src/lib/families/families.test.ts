@@ -1,4 +1,5 @@
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { processorMs } from "@waggle/harness";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bookTools, familyFormat } from "../../testing/family-examples.ts";
@@ -74,12 +75,13 @@ describe("families", () => {
 
   it.each(rows)("$name: takes any of its markers without end, nothing of it twice", ({ family }) => {
     const format = familyFormat(family);
-    const startedAt = performance.now();
-    for (const marker of format.markers) {
-      const reader = createReader({ format, tools: bookTools });
-      for (let taken = 0; taken < 1_000 && performance.now() - startedAt < 5_000; taken += 1) reader.push(marker);
-    }
-    // Looking at all of it each time takes minutes.
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    const ms = processorMs(() => {
+      for (const marker of format.markers) {
+        const reader = createReader({ format, tools: bookTools });
+        for (let taken = 0; taken < 1_000; taken += 1) reader.push(marker);
+      }
+    });
+    // A reader that looks at all markers again with each new one takes minutes.
+    expect(ms).toBeLessThan(5_000);
   });
 });

@@ -1,3 +1,4 @@
+import { processorMs } from "@waggle/harness";
 import { expect, test } from "vitest";
 import { templateVariables } from "./template-variables.ts";
 
@@ -34,8 +35,9 @@ test.each([
   ["macros", "{% macro "],
 ])("looks at a long source once: %s without an end", (_, piece) => {
   const source = `{{ a }}{{ ' ${piece.repeat(200_000)}`;
-  const begin = performance.now();
-  expect(templateVariables(source)).toEqual(["a"]);
-  expect(templateVariables(`{{ a }}${piece.repeat(200_000)}`).length).toBeLessThan(3);
-  expect(performance.now() - begin).toBeLessThan(2000);
+  const ms = processorMs(() => {
+    expect(templateVariables(source)).toEqual(["a"]);
+    expect(templateVariables(`{{ a }}${piece.repeat(200_000)}`).length).toBeLessThan(3);
+  });
+  expect(ms).toBeLessThan(2_000);
 });
