@@ -9,8 +9,6 @@ import { seriousFindings } from "./support/serious-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const widths = { wide: { width: 1_280, height: 800 }, phone: { width: 390, height: 800 } } as const;
-/** Axe looks at thousands of elements four times. */
-const timeoutMs = 120_000;
 /** One colour that is wrong is wrong in a hundred places. */
 const maxListed = 20;
 type Width = keyof typeof widths;
@@ -189,7 +187,7 @@ const scenes: Readonly<Record<string, Scene>> = {
 };
 
 describe("axe finds nothing serious", () => {
-  it.each(Object.entries(scenes))("%s", { timeout: timeoutMs }, async (_, { open, at = ["wide", "phone"] }) => {
+  it.each(Object.entries(scenes))("%s", async (_, { open, at = ["wide", "phone"] }) => {
     // Nothing moves while it is looked at.
     const { page, context } = await visit(browser, "about:blank", { reducedMotion: "reduce" });
     await open(page);

@@ -129,7 +129,11 @@ describe("a conversation", () => {
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
     await chat.send("first");
-    await page.waitForTimeout(100);
+    // On a busy machine the first word of A takes longer than that.
+    await Promise.all([
+      page.waitForTimeout(100),
+      chat.answers.first().locator(".markdown").filter({ hasText: /[a-z]/ }).waitFor(),
+    ]);
     await chat.send("second [unicode] [eog:40]");
     const before = await chat.answers.first().innerText();
     await chat.phase("done");

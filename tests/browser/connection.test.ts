@@ -87,7 +87,7 @@ it("shows an answer as broken when its worker is killed, and has it continued wh
   await page.getByText("Reconnecting…").waitFor();
   await page.getByText(/^Next try in [1-4] s$/).waitFor();
   const said = await chat.text();
-  await chat.phase("broken", 40_000);
+  await chat.phase("broken");
   await page.getByText("Cannot reach the worker: it does not answer.").waitFor();
   expect(await chat.text()).toContain(said);
   await spawnFakeWorker(["--port", new URL(worker.url).port]);

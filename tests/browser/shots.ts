@@ -83,15 +83,15 @@ async function photographChat(page: Page): Promise<void> {
   await page.getByLabel("New conversations begin with these settings").check();
   await page.getByRole("button", { name: "Save" }).click();
   await chat.send(prompts[1] ?? "");
-  await chat.phase("done", 60_000);
+  await chat.phase("done");
   await page.getByRole("button", { name: "New conversation" }).click();
   await chat.send("Hello");
-  await chat.phase("done", 60_000);
+  await chat.phase("done");
   await chat.send(prompts[0] ?? "");
-  await chat.phase("done", 60_000);
+  await chat.phase("done");
   await page.getByRole("button", { name: "Regenerate" }).last().click();
   await page.getByText("2 of 2").waitFor();
-  await chat.phase("done", 60_000);
+  await chat.phase("done");
   await page.mouse.move(0, 0);
   await photograph(page, "chat", false);
 }
@@ -108,7 +108,7 @@ async function photographFormats(page: Page): Promise<void> {
   const chat = chatPage(page);
   await says(page, essay);
   await chat.send("How do bees tell each other where the flowers are?");
-  await chat.phase("done", 60_000);
+  await chat.phase("done");
   await page.locator("mfrac").waitFor();
   await page.locator(".code-keyword").first().waitFor();
   await page.mouse.move(0, 0);

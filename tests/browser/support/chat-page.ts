@@ -10,7 +10,7 @@ export interface ChatPage {
   /** The last answer's text, once there is some. */
   text(): Promise<string>;
   /** Resolves when the last answer is in this phase. */
-  phase(name: "waiting" | "thinking" | "streaming" | "done" | "stopped" | "broken", timeoutMs?: number): Promise<void>;
+  phase(name: "waiting" | "thinking" | "streaming" | "done" | "stopped" | "broken"): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,9 +30,7 @@ export function chatPage(page: Page): ChatPage {
       await box.press("Enter");
     },
     text: async () => await lastAnswer.locator(".markdown").filter({ hasText: /\S/ }).evaluate(textOnceDrawn),
-    async phase(name, timeoutMs = 20_000) {
-      await page.locator(`.turn:last-child[data-phase=${name}]`).waitFor({ timeout: timeoutMs });
-    },
+    phase: (name) => page.locator(`.turn:last-child[data-phase=${name}]`).waitFor(),
     stop: () => page.getByRole("button", { name: "Stop" }).click(),
   };
 }

@@ -4,6 +4,9 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import { killDaemons } from "../../support/daemon.ts";
 import { launchBrowser } from "./browser.ts";
 
+/** Ends a wait that hangs. Beside other work a page takes ten times as long as usual. */
+const waitLimitMs = 120_000;
+
 export type Contexts = Pick<Browser, "newContext" | "contexts">;
 
 export interface UseBrowserOptions {
@@ -30,7 +33,11 @@ export function useBrowser({ daemons = "all tests" }: UseBrowserOptions = {}): C
     return browser;
   }
   const contexts: Contexts = {
-    newContext: async (options) => await launched().newContext(options),
+    async newContext(options) {
+      const context = await launched().newContext(options);
+      context.setDefaultTimeout(waitLimitMs);
+      return context;
+    },
     contexts: () => launched().contexts(),
   };
   return contexts;
