@@ -2,6 +2,7 @@
 import { listPortsOf } from "@waggle/ports";
 import { killProcess } from "./process-group.ts";
 import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
+import { scaled } from "./machine-speed.ts";
 import { poll } from "./wait.ts";
 
 export interface Leftovers {
@@ -17,7 +18,7 @@ export interface LeftoverCheck {
   check(): Promise<Leftovers>;
 }
 
-/** A process that was told to leave may take this long to vanish from the table after its parent said that all is over. */
+/** A process that leaves may take this long to vanish from the table after its parent has exited. On a slow machine it takes longer. */
 const graceMs = 1_000;
 
 export function createLeftoverCheck(): LeftoverCheck {
@@ -46,7 +47,7 @@ export function createLeftoverCheck(): LeftoverCheck {
         const left = await look();
         return left.processes.length + left.ports.length === 0 && left;
       };
-      return poll("nothing to be left", nothing, graceMs).catch(look);
+      return poll("nothing to be left", nothing, scaled(graceMs)).catch(look);
     },
   };
 }

@@ -1,5 +1,5 @@
 // Owns the engine's faults: killed, stopped, broken, and dying again and again. That none outlives its worker is in tests/lifecycle.
-import { exitOf, isAlive, logged, stopwatch, timeBetween } from "@waggle/harness";
+import { exitOf, isAlive, isOver, logged, stopwatch, timeBetween } from "@waggle/harness";
 import type { Facts, LiveStream, Worker } from "@waggle/harness";
 import type { Stage } from "./stage.ts";
 import { freshId, inference, openRunning, openWaiting } from "./ways.ts";
@@ -14,8 +14,8 @@ const restartLimitMs = 2_000;
 /** How much longer than the first the next engine may load: whoever else uses the machine decides that. */
 const loadFactor = 2;
 const loadSlackMs = 5_000;
-/** Longer than any limit above: so that a load that is too slow is told with its time. */
-const loadWaitMs = 40_000;
+/** Longer than the limits above, so that the message of a slow load has its time. */
+const loadWaitMs = 120_000;
 /** A busy machine may keep an engine waiting for a second. */
 const watchdogMs = 3_000;
 const crashLoopDeaths = 3;
@@ -84,9 +84,12 @@ async function checkRestart({ log }: Worker, from: number, facts: Facts): Promis
   const died = lines.find(({ msg }) => String(msg).startsWith("engine_died"));
   const started = lines.find(logged("engine_start"));
   const restartMs = timeBetween(died, started);
-  facts.expect(restartMs <= restartLimitMs, `the next engine was started after ${restartMs} ms`);
+  facts.expect(!isOver(restartMs, restartLimitMs), `the next engine was started after ${restartMs} ms`);
   const loadMs = timeBetween(started, ready);
-  facts.expect(loadMs <= loadLimitMs, `the next engine took ${loadMs} ms to load, and ${loadLimitMs} were allowed`);
+  facts.expect(
+    !isOver(loadMs, loadLimitMs),
+    `the next engine took ${loadMs} ms to load, and ${loadLimitMs} were allowed`,
+  );
 }
 
 /** The backend throws in a step; the engine says so and leaves, and the next one works up to the same step. */

@@ -15,7 +15,7 @@ const leastDelayedMs = 3 * delay.delay_ms;
 const failures = 1;
 const failuresLong = 3;
 /** Longer than the waits between the attempts of an outage, 0 + 2 + 4 s, and the time-outs of the attempts themselves. */
-const recoveryLimitMs = 20_000;
+const recoveryLimitMs = 60_000;
 const outageLimitMs = 2 * recoveryLimitMs;
 const roundsLong = 5;
 

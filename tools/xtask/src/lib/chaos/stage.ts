@@ -65,8 +65,8 @@ export type UncutRequest = Required<Pick<GenerateRequestInput, "prompt" | "seed"
 /** The answer to this request when nothing disturbs it; `max_tokens` says how much of it. */
 export type UncutText = (request: UncutRequest) => Promise<string>;
 
-/** For checks that need no limit of their own; each wait in them has one too. */
-const checkLimitMs = 60_000;
+/** Ends a check that hangs. Each wait in a check has a shorter limit. */
+const checkLimitMs = 300_000;
 
 /** @param onRow learns what each check came to */
 export function createStage(
