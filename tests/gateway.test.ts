@@ -83,6 +83,20 @@ describeWithNats("two gateways over two workers", () => {
     await expect(asking).rejects.toBeInstanceOf(NotFoundError);
   });
 
+  test("questions go to the workers that have the model loaded, and load it nowhere", async () => {
+    const [first] = workers;
+    const unloaded = async (): Promise<string | undefined> => (await first?.client.models.list())?.models[0]?.state;
+    await first?.client.models.unload("waggle-fake");
+    for (let asked = 0; asked < 8; asked += 1) {
+      const response = await fetch(`${one.url}/tokenize`, { method: "POST", body: '{"content":"a question"}' });
+      expect(response.status).toBe(200);
+    }
+    expect(await unloaded()).toBe("unloaded");
+    for await (const event of first?.client.models.load({ model: "waggle-fake" }) ?? [])
+      if (event.type === "done") break;
+    await poll("its slots to be known", async () => (await one.client.health()).slots.total === 4, 10_000);
+  });
+
   test("a cancel frees the slot on the worker that has it", async () => {
     const { job_id: id } = await one.client.createJob({ prompt: "[eog:2000] on and on" });
     await read(one.client.streamJob(id), ({ type }) => type === "token");

@@ -81,6 +81,17 @@ it("knows aliases, and answers names that nobody has with those that there are",
   });
 });
 
+it("tells that a model is unloaded which its workers have described while they had it loaded", async () => {
+  const description = { info: {}, status: { state: "ready" }, engine: null };
+  fleet.answer = () => ({ kind: "describe", description: description as never });
+  const stateNow = async (): Promise<unknown> =>
+    ((await (await gateway.get("/v1/models/status")).json()) as { models: { state: string }[] }).models[0]?.state;
+  fleet.join({ id: "w1", model: "m", slots: 1 });
+  await until(async () => expect(await stateNow()).toBe("ready"));
+  fleet.join({ id: "w1", model: "m", slots: 1, loaded: false });
+  expect(await stateNow()).toBe("unloaded");
+});
+
 it("asks for the model's name where there are several", async () => {
   fleet.join({ id: "w2", model: "other", slots: 1 });
   expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x" }))).toMatchObject({

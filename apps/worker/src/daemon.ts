@@ -17,6 +17,7 @@ import { engineStartOf } from "./engine/engine-start.ts";
 import { choosePrefixFolder } from "./engine/prefix-folder.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
 import { joinFleet } from "./fleet/join-fleet.ts";
+import type { FleetMembership } from "./fleet/join-fleet.ts";
 import { joinHive } from "./hive/join-hive.ts";
 import type { Reporter } from "./hive/reporter.ts";
 import { openPorts } from "./ports.ts";
@@ -70,6 +71,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ? undefined
       : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   let reporter: Reporter | undefined = undefined;
+  /** Undefined until the fleet is joined; the port is open before that. */
+  let fleet: FleetMembership | undefined = undefined;
   let gpuLookedFor = false;
   const budget = budgetOf(config, specs.length);
   const preparing = { resolve: downloadsOf(config), signal: stopping.signal, budgetBytes: budget.bytes };
@@ -112,10 +115,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log,
       terminal: options.terminal,
     }).show,
-    onReady(_host, info) {
-      void lookForGpu(info.device);
-      fleet?.changed();
-    },
+    onReady: (_host, info) => void lookForGpu(info.device),
+    onModelState: () => fleet?.changed(),
     onFirstLoadFailed(why) {
       failure = why;
       departure.abort(exitCodes.modelCannotBeLoaded);
@@ -148,7 +149,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     prefixFolder?.close();
     throw error;
   });
-  const fleet = await joinFleet({ config, worker, log, metrics, clock }).catch(async (error: unknown) => {
+  fleet = await joinFleet({ config, worker, log, metrics, clock }).catch(async (error: unknown) => {
     prefixFolder?.close();
     await server.close();
     throw error;

@@ -43,6 +43,8 @@ export interface WorkerOptions extends Pick<
   readonly tokens: () => TokenTable;
   /** Where others reach it; asked only once it listens. */
   readonly url: () => string;
+  /** A model is loaded now, or no longer is. */
+  readonly onModelState?: (() => void) | undefined;
   /** The one model that it was started for cannot be loaded at all. */
   readonly onFirstLoadFailed: (why: string) => void;
   readonly createControl: (models: Models, served: Served) => ModelControl;
@@ -152,6 +154,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   function onState(host: ModelHost, to: ModelStateName, from: ModelStateName): void {
     metrics.stateTransitions.inc({ machine: "model", from, to });
+    if (from === "ready" || to === "ready") options.onModelState?.();
     const { reason } = host.state;
     log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
     if (to === "failed" && !isLastLine(host)) log.error({ model: host.name }, `model_failed: ${reason}`);

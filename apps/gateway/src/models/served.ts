@@ -150,9 +150,9 @@ function infoOf(name: string, model: FleetModel | undefined, self: OwnFacts): Wo
   };
 }
 
+/** Only workers that have the model loaded describe it, so a description does not tell that it was unloaded. */
 function stateOf(model: FleetModel | undefined): ModelStateName {
-  if ((model?.ready.length ?? 0) > 0) return "ready";
-  return model?.description?.status.state ?? "unloaded";
+  return (model?.ready.length ?? 0) > 0 ? "ready" : "unloaded";
 }
 
 function statusOf(

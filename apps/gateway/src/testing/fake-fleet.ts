@@ -21,6 +21,8 @@ export interface FakeWorker {
   readonly slots: number;
   readonly modelSha256?: string;
   readonly aliases?: readonly string[];
+  /** Default: it is. */
+  readonly loaded?: boolean;
 }
 
 export interface FakeFleet {
@@ -115,7 +117,7 @@ export function createFakeFleet(): FakeFleet {
       up = now;
       for (const listener of connectionListeners) listener(now);
     },
-    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [] }) {
+    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true }) {
       dead.delete(id);
       const file = { modelSha256, templateSha256: null, modelFile: `${model}.gguf` };
       workers.set(id, {
@@ -124,7 +126,7 @@ export function createFakeFleet(): FakeFleet {
         id,
         heartbeat: { backend: "fake" } as WorkerMember["heartbeat"],
         takesJobs: true,
-        models: [{ name: model, aliases, isDefault: true, ready: true, slots, revision: 1, ...file }],
+        models: [{ name: model, aliases, isDefault: true, ready: loaded, slots, revision: 1, ...file }],
       });
       changed();
     },

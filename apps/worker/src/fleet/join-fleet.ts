@@ -4,7 +4,7 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import type { Worker } from "../worker.ts";
 
-interface FleetMembership {
+export interface FleetMembership {
   /** A job has ended: there may be room for another one. */
   look(): void;
   /** What this worker offers is different now. */

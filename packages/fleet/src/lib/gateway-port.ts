@@ -30,7 +30,7 @@ export interface GatewaySide {
   /** Its records and keys are needed no more. Never throws. */
   forget(jobId: string): Promise<void>;
 
-  /** @throws WaggleError as the worker put it; unavailable when none answers in time */
+  /** Asks a worker that has the model loaded. @throws WaggleError as the worker put it; unavailable where there is none, or none answers in time */
   ask<K extends WorkerQuestion["kind"]>(
     question: Extract<WorkerQuestion, { kind: K }>,
     options: { readonly timeoutMs: number; readonly worker?: string },

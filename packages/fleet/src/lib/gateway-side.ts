@@ -1,5 +1,6 @@
 // Owns a gateway's part in the fleet: what it publishes, hears and asks.
 import type { Clock } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createBeats } from "./beats.ts";
 import { cancelJob } from "./cancels.ts";
@@ -13,6 +14,13 @@ import { eventsStream, subjects } from "./names.ts";
 import { unavailable } from "./nats-errors.ts";
 import { answerWith, ask } from "./questions.ts";
 import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "./records.ts";
+
+/**
+ * Workers that one question may come to after they have unloaded the model. Each has left the subject before it says so, so a question
+ * comes to all of them only where more than that unload the model at the same moment.
+ */
+const mostUnloaded = 8;
+const retryAfterS = 2;
 
 export interface GatewaySideOptions {
   readonly connection: FleetConnection;
@@ -86,14 +94,22 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     },
     async ask(question, { timeoutMs, worker }) {
       const subject = worker === undefined ? subjects.ask(question.model) : subjects.askWorker(worker);
-      return (await ask<WorkerAnswer>(connection.use(), subject, question, timeoutMs)) as never;
+      const until = clock.now() + timeoutMs;
+      for (let asked = 0; asked < mostUnloaded; asked += 1) {
+        const leftMs = Math.max(1, until - clock.now());
+        const answer = await ask<WorkerAnswer>(connection.use(), subject, question, leftMs);
+        if (answer !== undefined && answer.kind !== "not_loaded") return answer as never;
+        if (answer === undefined || worker !== undefined) break;
+      }
+      throw new WaggleError("unavailable", "Cannot ask the model: no worker has it loaded.", { retryAfterS });
     },
     sessions: createSessions(connection),
     async end({ gateway, jobId }, client, { by, timeoutMs }) {
       const question: GatewayQuestion = { kind: "end", client, jobId, by };
       try {
-        await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs);
-        return true;
+        return (
+          (await ask<GatewayAnswer>(connection.use(), subjects.askGateway(gateway), question, timeoutMs)) !== undefined
+        );
       } catch {
         // It is gone, or slow to end it: the session goes on either way.
         return false;

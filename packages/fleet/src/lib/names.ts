@@ -47,7 +47,7 @@ export const subjects = {
   allCancels: "waggle.cancels.*",
   beat: (kind: "worker" | "gateway", id: string) => `waggle.beats.${kind}.${tokenOf(id)}`,
   allBeats: "waggle.beats.*.*",
-  /** Asked of any worker that serves the model. */
+  /** Asked of any worker that has the model loaded; each leaves the subject when it unloads it. */
   ask: (model: string) => `waggle.ask.${tokenOf(model)}`,
   /** Asked of one worker. */
   askWorker: (worker: string) => `waggle.worker.${tokenOf(worker)}`,

@@ -1,5 +1,5 @@
 // Owns questions and answers between members: a request to whoever serves a model, or to one member.
-import type { Msg } from "@nats-io/transport-node";
+import { RequestError, type Msg } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
 import type { Connected } from "./connection.ts";
 import { unavailable } from "./nats-errors.ts";
@@ -9,18 +9,23 @@ import type { GatewayAnswer, WorkerAnswer } from "./records.ts";
 
 type Answer = WorkerAnswer | GatewayAnswer;
 
-/** @throws WaggleError as the other one put it; unavailable when nobody answers in time; payload_too_large */
+/**
+ * @returns undefined where no member listens to the subject
+ * @throws WaggleError as the other one put it; unavailable when none answers in time; payload_too_large
+ */
 export async function ask<T extends Answer>(
   { nc }: Connected,
   subject: string,
   question: unknown,
   timeoutMs: number,
-): Promise<Exclude<T, { kind: "failed" }>> {
+): Promise<Exclude<T, { kind: "failed" }> | undefined> {
   const data = encode(question);
   requireFit(nc, data, "hand the request to the fleet");
   const reply = await nc.request(subject, data, { timeout: timeoutMs }).catch((error: unknown) => {
+    if (error instanceof RequestError && error.isNoResponders()) return undefined;
     throw unavailable("ask the fleet", error);
   });
+  if (reply === undefined) return undefined;
   const answer = read<T>(reply.data);
   if (answer.kind !== "failed") return answer as Exclude<T, { kind: "failed" }>;
   const { code, message, details } = answer.failure;

@@ -112,7 +112,7 @@ export interface ModelDescription extends FleetModelFile {
   readonly engine: Pick<BackendInfo, "chatFormat" | "promptTexts" | "slots" | "contextSize"> | null;
 }
 
-/** Questions to a worker that serves the model. */
+/** Questions to a worker that has the model loaded. */
 export type WorkerQuestion =
   | { readonly kind: "preflight"; readonly model: string; readonly job: EngineJob }
   | { readonly kind: "query"; readonly model: string; readonly question: EngineQuery }
@@ -126,6 +126,8 @@ export type WorkerAnswer =
   | { readonly kind: "query"; readonly result: EngineQueryResult }
   | { readonly kind: "describe"; readonly description: ModelDescription }
   | { readonly kind: "offer"; readonly taken: boolean }
+  /** This worker has unloaded the model: another one may have it loaded. */
+  | { readonly kind: "not_loaded" }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
 /** Why a session's job is to end: another one has come, or its client has had enough. */

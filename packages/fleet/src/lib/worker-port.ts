@@ -14,7 +14,7 @@ export interface WorkerPort {
   models(): readonly RunnableModel[];
   /** Called at once each time, and must not throw. */
   moved(how: Move): void;
-  /** All but an offer. @throws WaggleError */
+  /** All but an offer, about a model that is loaded. @throws WaggleError */
   answer(question: Exclude<WorkerQuestion, { kind: "offer" }>): Promise<WorkerAnswer>;
 }
 

@@ -182,6 +182,54 @@ describeWithNats("a worker in the fleet", () => {
     });
   });
 
+  /** Two workers of one model, and who has answered which question. */
+  async function twoAnswering() {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const answered: string[] = [];
+    const join = async (id: string) => {
+      const model = fakeModel(name);
+      const worker = await joinWorker(nats.url, {
+        models: [model],
+        async answer() {
+          answered.push(id);
+          return { kind: "preflight", size: null };
+        },
+      });
+      return { model, worker };
+    };
+    const ask = (worker?: string) =>
+      gateway.ask<"preflight">(
+        { kind: "preflight", model: name, job: {} as never },
+        { timeoutMs: 2_000, ...(worker === undefined ? {} : { worker }) },
+      );
+    return { one: await join("one"), other: await join("other"), answered, ask };
+  }
+
+  test("answers no questions about a model that it has unloaded: those that have it loaded do", async () => {
+    const { one, answered, ask } = await twoAnswering();
+    one.model.loaded = false;
+    // It has not left the subject yet, and may get the first of them.
+    for (let asked = 0; asked < 8; asked += 1) await ask();
+    one.worker.side.changed();
+    for (let asked = 0; asked < 8; asked += 1) await ask();
+    expect(answered).toEqual(Array.from({ length: 16 }, () => "other"));
+    one.model.loaded = true;
+    one.worker.side.changed();
+    while (!answered.includes("one")) await ask();
+  });
+
+  test("a question about a model that no worker has loaded fails at once", async () => {
+    const { one, other, answered, ask } = await twoAnswering();
+    one.model.loaded = false;
+    other.model.loaded = false;
+    const why = { code: "unavailable", message: "Cannot ask the model: no worker has it loaded." };
+    await expect(ask()).rejects.toMatchObject(why);
+    await expect(ask(one.worker.id)).rejects.toMatchObject(why);
+    await expect(ask()).rejects.toMatchObject(why);
+    expect(answered).toEqual([]);
+  });
+
   test("hands its jobs over when it leaves: nothing is told twice, and nothing is lost", async () => {
     const { name, model, gateway, worker } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id });

@@ -3,7 +3,7 @@ import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import { Svcm } from "@nats-io/services";
 import type { Service } from "@nats-io/services";
-import type { NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { createBeats } from "./beats.ts";
 import { isCancelled, onCancels } from "./cancels.ts";
 import type { Connected, FleetConnection } from "./connection.ts";
@@ -60,8 +60,8 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
   const leases = createLeases({ connection, beats, clock, runs: () => [...runs.values()] });
   const rescue = createRescue({ connection, beats, self: port.id, clock, log });
-  /** Models that are listened for, on the present connection. */
-  const heard = new Set<string>();
+  /** By model that is loaded: what is listened to for it, on the present connection. */
+  const heard = new Map<string, readonly Subscription[]>();
   let service: Service | undefined;
   /** On which the service is there. */
   let joined: NatsConnection | undefined;
@@ -127,22 +127,36 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     }
   }
 
-  function hear({ name }: RunnableModel): void {
-    if (heard.has(name)) return;
-    heard.add(name);
+  /** Listens for the models that are loaded, and no longer for those that are not. */
+  function hear(): void {
+    const loaded = new Set(port.models().map(({ name }) => name));
+    for (const [name, subscriptions] of heard) {
+      if (loaded.has(name)) continue;
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      heard.delete(name);
+    }
     const { nc } = connection.use();
-    nc.subscribe(subjects.hint(name), { callback: () => lookSoon(name) });
-    nc.subscribe(subjects.ask(name), {
-      queue: "workers",
-      callback: (error, message) => {
-        if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
-      },
-    });
+    for (const name of loaded) {
+      if (heard.has(name)) continue;
+      const hints = nc.subscribe(subjects.hint(name), { callback: () => lookSoon(name) });
+      const questions = nc.subscribe(subjects.ask(name), {
+        queue: "workers",
+        callback: (error, message) => {
+          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+        },
+      });
+      heard.set(name, [hints, questions]);
+    }
   }
 
   async function answer(question: WorkerQuestion): Promise<WorkerAnswer> {
-    if (question.kind !== "offer") return await port.answer(question);
     const model = modelOf(question.model);
+    if (question.kind !== "offer") {
+      if (model !== undefined) return await port.answer(question);
+      // First, so that the question comes to another worker when it is asked again.
+      if (connection.connected) hear();
+      return { kind: "not_loaded" };
+    }
     const taken = !leaving && model !== undefined && roomOf(model) > 0;
     if (taken) promises.set(question.jobId, { model: model.name, until: clock.now() + promiseMs });
     return { kind: "offer", taken };
@@ -185,7 +199,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function look(): void {
-    if (connection.connected) for (const model of port.models()) hear(model);
+    if (connection.connected) hear();
     intake.look();
   }
 
@@ -254,8 +268,9 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   return {
     look,
     changed() {
-      members.report();
+      // First what it listens to: whoever reads the report may ask at once.
       look();
+      members.report();
     },
     async leave() {
       if (leaving) return;

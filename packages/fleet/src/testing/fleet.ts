@@ -171,6 +171,8 @@ export interface LocalJob {
 }
 
 export interface FakeModel extends RunnableModel {
+  /** The worker that has it lists it among those that it can run. */
+  loaded: boolean;
   readonly jobs: LocalJob[];
   /** Resolves with the job of this number, from 0, when the model has it. */
   job(index?: number): Promise<LocalJob>;
@@ -187,6 +189,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
   return {
     name,
     slots,
+    loaded: true,
     jobs,
     refuseWith: undefined,
     free: () => slots - running,
@@ -250,17 +253,17 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
         kind: "worker",
         id,
         heartbeat: { worker_id: id } as never,
-        models: models.map(({ name, slots, file: fileOf }) => ({
+        models: models.map(({ name, slots, loaded, file: fileOf }) => ({
           name,
           aliases: [],
           isDefault: false,
-          ready: true,
+          ready: loaded,
           slots,
           revision: 1,
           ...fileOf(),
         })),
       }),
-      models: () => models,
+      models: () => models.filter(({ loaded }) => loaded),
       moved: (how) => moves.push(how),
       answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
     },
