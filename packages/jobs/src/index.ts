@@ -14,7 +14,7 @@ export * from "./lib/model-names.ts";
 export * from "./lib/model-router.ts";
 export * from "./lib/new-job.ts";
 export type { PromptSize } from "./lib/preflight.ts";
-export type { Queries } from "./lib/queries.ts";
+export { createQueries, queryTimeoutMs, type Queries } from "./lib/queries.ts";
 export * from "./lib/reader.ts";
 export type { Fingerprints } from "./lib/receipt.ts";
 export * from "./lib/registry.ts";

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetModelFile, GatewaySide } from "@waggle/fleet";
+import { queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -17,7 +18,6 @@ import type { SequenceRun } from "./sequence-run.ts";
 
 /** The dispatcher waits 80 ms at most. */
 const preflightTimeoutMs = 80;
-const queryTimeoutMs = 60_000;
 /** How often it is looked whether somebody waits in vain. */
 const watchIntervalMs = 1_000;
 /** How long a job may be silent whose worker is gone, although others serve its model; and how long a cancelled one may take to end. */

@@ -74,6 +74,23 @@ describe("queries", () => {
     await expect(render("x".repeat(17 * 1_048_576))).rejects.toMatchObject({ code: "resource_exhausted" });
   });
 
+  it("that run out of their caller's time are not answered in time, and no client is said to have left", async () => {
+    const { queries } = setUp();
+    const asked = (signal: AbortSignal) =>
+      queries.ask<"render">({ kind: "render", messages: [{ role: "user", content: "x" }] }, signal);
+    const late = new AbortController();
+    const left = new AbortController();
+    const outcomes = [asked(late.signal), asked(left.signal)];
+    late.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+    left.abort();
+    await expect(outcomes[0]).rejects.toMatchObject({
+      code: "unavailable",
+      message: "Cannot ask the model: it did not answer in time.",
+    });
+    await expect(outcomes[1]).rejects.toMatchObject({ code: "cancelled", message: "The client left." });
+    await expect(asked(late.signal)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   it("of those who leave never get to the engine, unless it works on them already", async () => {
     const { sent, ask, answer } = setUp();
     const [first, second] = [new AbortController(), new AbortController()];

@@ -4,8 +4,8 @@ import type { Clock, Deferred } from "@waggle/async";
 import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 
-/** An engine that steps answers within one; the watchdog deals with one that does not. */
-const answerTimeoutMs = 60_000;
+/** An engine that steps answers within one; the watchdog deals with one that does not. In a fleet the gateway waits as long as the worker. */
+export const queryTimeoutMs = 60_000;
 /** Queries that may wait at once, and what they may hold of texts together: characters, or tokens. */
 const maxWaiting = 256;
 const maxWaitingLength = 16 * 1_048_576;
@@ -19,8 +19,8 @@ type AnswerTo<K extends EngineQuery["kind"]> = Extract<EngineQueryResult, { kind
 
 export interface Queries {
   /**
-   * @param signal aborts when nobody waits for the answer any more
-   * @throws WaggleError the engine's own; unavailable when none answers; resource_exhausted when too many wait; cancelled
+   * @param signal aborts when nobody waits for the answer any more: the client has left, or its time is over (TimeoutError)
+   * @throws WaggleError the engine's own; unavailable when none answers in time; resource_exhausted when too many wait; cancelled when the client has left
    */
   ask<K extends EngineQuery["kind"]>(
     question: Extract<EngineQuery, { kind: K }>,
@@ -60,6 +60,14 @@ export function createQueries({ engine, clock, onLeft }: QueriesOptions): Querie
     return new WaggleError("unavailable", `Cannot ask the model: ${why}.`, { retryAfterS: 1 });
   }
 
+  /** Why the caller waits no longer. */
+  function abandoned({ reason }: AbortSignal): WaggleError {
+    const isTimeout = reason instanceof Error && reason.name === "TimeoutError";
+    return isTimeout ? notInTime() : new WaggleError("cancelled", "The client left.");
+  }
+
+  const notInTime = (): WaggleError => unavailable("it did not answer in time");
+
   function enter(question: EngineQuery): WaitingQuery {
     const length = lengthOf(question);
     if (waiting.size >= maxWaiting || waitingLength + length > maxWaitingLength) {
@@ -91,11 +99,11 @@ export function createQueries({ engine, clock, onLeft }: QueriesOptions): Querie
   return {
     async ask(question, signal) {
       if (!engine.ready) throw unavailable("it is not loaded");
-      if (signal.aborted) throw clientLeft();
+      if (signal.aborted) throw abandoned(signal);
       const query = enter(question);
       const { answered } = query;
-      const timer = clock.setTimeout(() => answered.reject(unavailable("it did not answer in time")), answerTimeoutMs);
-      const leaving = (): void => answered.reject(clientLeft());
+      const timer = clock.setTimeout(() => answered.reject(notInTime()), queryTimeoutMs);
+      const leaving = (): void => answered.reject(abandoned(signal));
       signal.addEventListener("abort", leaving);
       try {
         const answer = await answered.promise;
@@ -125,10 +133,6 @@ export function createQueries({ engine, clock, onLeft }: QueriesOptions): Querie
       return waiting.size;
     },
   };
-}
-
-function clientLeft(): WaggleError {
-  return new WaggleError("cancelled", "The client left.");
 }
 
 /** Of its texts in characters, wherever they stand, or in tokens. */

@@ -1,0 +1,40 @@
+import type { EngineQuery } from "@waggle/engine";
+import { createQueries } from "@waggle/jobs";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, expect, it, vi } from "vitest";
+import { createFleetPort } from "./fleet-port.ts";
+import type { FleetPortOptions } from "./fleet-port.ts";
+
+afterEach(() => void vi.restoreAllMocks());
+
+it("answers a question for as long as a gateway waits for it", async () => {
+  const clock = createFakeClock();
+  // The one timer that no fake clock turns.
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
+    const controller = new AbortController();
+    clock.setTimeout(() => controller.abort(new DOMException("Too late", "TimeoutError")), ms);
+    return controller.signal;
+  });
+  const queries = createQueries({ engine: { ready: true, send: () => {} }, clock, onLeft: () => {} });
+  const query = async (question: EngineQuery, signal: AbortSignal) => await queries.ask(question, signal);
+  const port = createFleetPort({
+    id: "w",
+    version: "0.1.0",
+    models: { named: () => ({ name: "m" }) },
+    served: { of: () => ({ query }) },
+    report: { heartbeats: () => () => ({}) },
+    accounts: {},
+    moved: () => {},
+  } as unknown as FleetPortOptions);
+  const question = { kind: "detokenize", tokens: [1] } as const;
+  const ask = () => port.answer({ kind: "query", model: "m", question });
+
+  const slow = ask();
+  clock.advance(59_000);
+  queries.answer({ type: "query_result", id: "q1", answer: { kind: "detokenize", text: "one" } });
+  expect(await slow).toEqual({ kind: "query", result: { kind: "detokenize", text: "one" } });
+
+  const tooSlow = ask();
+  clock.advance(60_000);
+  await expect(tooSlow).rejects.toMatchObject({ code: "unavailable" });
+});
