@@ -1,7 +1,8 @@
 // waggle as a person uses it: in a real terminal and in pipes, with a worker of its own that leaves with it, whatever ends it.
 import { execFile } from "node:child_process";
-import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withoutSettings } from "@waggle/harness";
@@ -11,17 +12,16 @@ import { waitUntil } from "./support/wait.ts";
 
 let folder = "";
 let env: Record<string, string> = {};
-let mark = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-cli-"));
-  mark = randomUUID();
   // A port on which nobody listens: no worker of whoever runs this answers.
-  env = { WAGGLE_PORT: "1", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, CLI_TEST: mark };
+  env = { WAGGLE_PORT: "1", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const fake = { WAGGLE_BACKEND: "fake", WAGGLE_FAKE_STEP_DELAY: "10" };
-const ours = (): readonly { readonly pid: number; readonly command: string }[] => processesWith("CLI_TEST", mark);
+const ours = (): readonly { readonly pid: number; readonly command: string }[] =>
+  processesWith("XDG_CACHE_HOME", folder);
 
 async function waggle(argv: readonly string[], stdin = ""): Promise<{ code: number; stdout: string; stderr: string }> {
   return await new Promise((resolve) => {
@@ -45,6 +45,30 @@ describe("waggle run", () => {
     });
     expect(stdout).toMatch(/^ Once upon a time.*\n$/);
     expect(ours()).toEqual([]);
+  });
+
+  it("joins no fleet and sends no traces, whatever the environment says", async () => {
+    let calls = 0;
+    const server = createServer((socket) => {
+      calls += 1;
+      socket.destroy();
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      env = {
+        ...env,
+        ...fake,
+        WAGGLE_NATS_URL: `nats://${address}`,
+        WAGGLE_HIVE_URL: `http://${address}`,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://${address}`,
+      };
+      expect(await waggle(["run", "[eog:100] on and on"])).toMatchObject({ code: 0 });
+      expect(calls).toBe(0);
+    } finally {
+      server.close();
+    }
   });
 
   it("says why a model cannot be loaded", async () => {

@@ -4,26 +4,9 @@ import { scanFolder } from "@waggle/models";
 import { readSettings } from "@waggle/worker";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Environment } from "../config.ts";
+import { ownEnvironment } from "./own-environment.ts";
 
 type Settings = Extract<Awaited<ReturnType<typeof readSettings>>, { kind: "run" }>["config"];
-
-/** Settings of a worker that serves others; one of our own has none of them. */
-const foreignSettings = [
-  "API_TOKEN",
-  "API_TOKEN_FILE",
-  "LOCAL_MODE",
-  "HOST",
-  "PORT",
-  "OLLAMA",
-  "HIVE_URL",
-  "ADVERTISE_URL",
-  "CONFIG",
-].map((name) => `WAGGLE_${name}`);
-
-/** The environment of a worker that serves us alone. */
-export function ownEnvironment(env: Environment): Environment {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !foreignSettings.includes(name)));
-}
 
 /** @throws CliError naming the variable that is wrong */
 async function workerSettings(env: Environment, flags: readonly string[] = []): Promise<Settings> {

@@ -6,7 +6,7 @@ import { withTimeout } from "@waggle/async";
 import { StdoutLineSchema, exitCodes as codes, type StdoutLine } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
-import { ownEnvironment } from "../local/worker-settings.ts";
+import { ownEnvironment } from "../local/own-environment.ts";
 
 /** From the process's start until its port is open. */
 const listenLimitMs = 60_000;

@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { ownEnvironment } from "./own-environment.ts";
+
+it("passes on what finds, loads and computes a model", () => {
+  const env = {
+    PATH: "/bin",
+    HOME: "/home/bee",
+    XDG_CACHE_HOME: "/cache",
+    HF_TOKEN: "hf_secret",
+    CUDA_VISIBLE_DEVICES: "0",
+    LD_LIBRARY_PATH: "/opt/cuda",
+    NODE_EXTRA_CA_CERTS: "/ca.pem",
+    WAGGLE_MODEL: "bee.gguf",
+    WAGGLE_MODELS_DIR: "/models",
+    WAGGLE_OFFLINE: "1",
+    WAGGLE_CONTEXT_SIZE: "4096",
+    WAGGLE_CACHE_TYPE_K: "q8_0",
+    WAGGLE_BACKEND: "fake",
+    WAGGLE_FAKE_STEP_DELAY: "10",
+    WAGGLE_MAX_BODY: "64MiB",
+  };
+  expect(ownEnvironment(env)).toEqual(env);
+});
+
+it("passes on nothing that a worker of others is told, and nothing that it does not know", () => {
+  const env = {
+    WAGGLE_NATS_URL: "nats://127.0.0.1:4222",
+    WAGGLE_NATS_CREDS: "/worker.creds",
+    WAGGLE_NATS_INSECURE: "1",
+    WAGGLE_WORKER_ID: "bee",
+    WAGGLE_HIVE_URL: "http://127.0.0.1:7700",
+    WAGGLE_HIVE_TOKEN: "secret",
+    WAGGLE_API_TOKEN: "secret",
+    WAGGLE_PORT: "7711",
+    WAGGLE_CONFIG: "/waggle.yaml",
+    WAGGLE_SOMETHING_NEW: "1",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+    OTEL_TRACES_SAMPLER: "always_on",
+    AWS_SECRET_ACCESS_KEY: "secret",
+  };
+  expect(ownEnvironment(env)).toEqual({});
+});
