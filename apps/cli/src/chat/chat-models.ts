@@ -1,5 +1,6 @@
 // Owns which models a chat can switch to, and the session with the one that answers. A worker that runs has several; one of our own has one, so
 // that another download takes another worker.
+import { linkSignals } from "@waggle/async";
 import { CliError } from "../cli-error.ts";
 import type { Session } from "../worker/open-session.ts";
 
@@ -39,7 +40,8 @@ export function createChatModels(options: ChatModelsOptions): ChatModels {
   async function replace(next: typeof first, stop: AbortSignal): Promise<void> {
     await session.close();
     try {
-      session = await open(next.model, AbortSignal.any([stop, signal]));
+      using both = linkSignals(stop, signal);
+      session = await open(next.model, both);
       current = next;
     } catch (error) {
       signal.throwIfAborted();

@@ -1,5 +1,6 @@
 // Owns a chat in a terminal: reads a message, shows its answer, and again; until the person leaves.
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
+import { linkSignals, onAbort } from "@waggle/async";
 import { BrokenStreamError } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, failureOf } from "../cli-error.ts";
@@ -51,7 +52,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   async function answer(prompt: string): Promise<void> {
     const stop = new AbortController();
     const release = keyboard.hold(() => stop.abort());
-    const whole = AbortSignal.any([stop.signal, signal]);
+    using whole = linkSignals(stop.signal, signal);
     try {
       const events = models.session.client.inference(requestFor(conversation, prompt), { signal: whole });
       const outcome = await showAnswer(events, { out, status, forPerson: true, signal: whole });
@@ -107,7 +108,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
     say(`${modelName}${where}. /help lists the commands, Ctrl-D leaves.\n`);
     let interrupted = false;
     for (;;) {
-      const typed = await Promise.race([next(), abortOf(signal)]);
+      const typed = await unlessAborted(next(), signal);
       if (typed.kind === "end") {
         out.write("\n");
         return;
@@ -143,9 +144,13 @@ function isTheirs(error: unknown): boolean {
   return error instanceof CliError || error instanceof WaggleError || error instanceof BrokenStreamError;
 }
 
-async function abortOf(signal: AbortSignal): Promise<never> {
-  signal.throwIfAborted();
-  return await new Promise<never>((_, reject) =>
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
-  );
+/** @throws the signal's reason as soon as it aborts */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let forget = (): void => {};
+  const aborted = new Promise<never>((_, reject) => (forget = onAbort(signal, () => reject(signal.reason as Error))));
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    forget();
+  }
 }

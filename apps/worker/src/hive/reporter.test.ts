@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import type { HiveClient } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import type { Heartbeat, HeartbeatAnswer, HiveWorker, Registration, WorkerStateName } from "@waggle/protocol";
@@ -14,6 +15,8 @@ let lines: string[];
 let state: WorkerStateName;
 let answer: { register: () => Promise<unknown>; heartbeat: () => Promise<HeartbeatAnswer | void> };
 let commands: string[];
+/** The reporter's own, for as long as it lives. */
+let signal: AbortSignal | undefined;
 let reporter: Reporter;
 
 beforeEach(() => {
@@ -58,7 +61,8 @@ function stubHive(): HiveClient {
       await answer.register();
       return {} as HiveWorker;
     },
-    heartbeat: async (heartbeat: Heartbeat) => {
+    heartbeat: async (heartbeat: Heartbeat, { signal: given }: { signal?: AbortSignal } = {}) => {
+      signal = given;
       calls.push(`heartbeat ${heartbeat.seq}`);
       const told = await answer.heartbeat();
       beats.push(heartbeat);
@@ -67,6 +71,14 @@ function stubHive(): HiveClient {
     deregister: async () => void calls.push("deregister"),
   };
   return used as Partial<HiveClient> as HiveClient;
+}
+
+/** Listeners, and signals that `AbortSignal.any` has made from it. */
+function heldBy(source: AbortSignal | undefined): number {
+  if (source === undefined) throw new Error("No signal was handed over");
+  const key = Object.getOwnPropertySymbols(source).find(({ description }) => description === "kDependantSignals");
+  const made = key === undefined ? undefined : (source as unknown as Record<symbol, Set<unknown> | undefined>)[key];
+  return getEventListeners(source, "abort").length + (made?.size ?? 0);
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -142,6 +154,13 @@ describe("the reporter", () => {
     const before = calls.length;
     await vi.advanceTimersByTimeAsync(60_000);
     expect(calls.length - before).toBe(12);
+  });
+
+  it("leaves nothing behind on the signal that lives as long as the worker", async () => {
+    await settle();
+    for (let beat = 0; beat < 50; beat += 1) await vi.advanceTimersByTimeAsync(30_000);
+    expect(calls).toHaveLength(1 + 51);
+    expect(heldBy(signal)).toBe(1);
   });
 
   it("hands on what the hive wants", async () => {

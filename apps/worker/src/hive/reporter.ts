@@ -1,5 +1,5 @@
 // Owns the worker's side of the hive: register, heartbeat, leave. Whatever the hive does, no stream notices.
-import { createBackoff, sleep } from "@waggle/async";
+import { createBackoff, linkSignals, sleep } from "@waggle/async";
 import type { HiveClient } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import type { Heartbeat, HiveCommand, Registration } from "@waggle/protocol";
@@ -108,7 +108,7 @@ export function startReporter(options: ReporterOptions): Reporter {
   async function pause(ms: number): Promise<void> {
     if (dirty) return;
     nudge = new AbortController();
-    const signal = AbortSignal.any([nudge.signal, stopped.signal]);
+    using signal = linkSignals(nudge.signal, stopped.signal);
     await sleep(ms, { signal }).catch(() => {});
   }
 

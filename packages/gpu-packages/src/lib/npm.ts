@@ -1,6 +1,7 @@
 // Owns asking npm to do something: within a time, stopped by a signal, and with its own words where it fails.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { linkSignals } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 
 export interface NpmCall {
@@ -19,12 +20,13 @@ const mostWordsChars = 2_000;
 export async function callNpm({ npm, args, folder, limitMs, signal }: NpmCall): Promise<void> {
   signal?.throwIfAborted();
   const limit = AbortSignal.timeout(limitMs);
+  using ending = linkSignals(signal, limit);
   const child = spawn(npm, args, {
     cwd: folder,
     stdio: ["ignore", "ignore", "pipe"],
     // npm is a script on Windows, which only a shell starts.
     shell: process.platform === "win32",
-    signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    signal: ending,
     killSignal: "SIGTERM",
   });
   let words = "";

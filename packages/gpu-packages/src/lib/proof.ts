@@ -1,4 +1,5 @@
 // Owns the proof that a device computes: a worker on it and one on the CPU are asked the same, and have to say the same.
+import { linkSignals } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { disagreement, type ChosenToken } from "./compare.ts";
 import { startTrialWorker, type TrialWorker } from "./trial-worker.ts";
@@ -85,7 +86,7 @@ async function ask(
       ? {}
       : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   try {
-    const ending = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    using ending = linkSignals(signal, limit);
     const response = await fetch(url + path, { ...request, signal: ending });
     const text = await response.text();
     if (!response.ok) throw new Error(text.slice(0, mostShownChars));
