@@ -15,7 +15,7 @@ let env: Record<string, string> = {};
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-cli-"));
   // A port on which nobody listens: no worker of whoever runs this answers.
-  env = { WAGGLE_PORT: "1", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
+  env = { WAGGLE_PORT: "2", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -198,7 +198,7 @@ it.each(mistakes("", "").map(({ kind }, index) => [kind, index] as const))(
   async (_, index) => {
     const { code, says, made: tries, env } = made[index] as Mistake;
     // Ports that nobody listens on, and folders of nobody's: no worker of whoever runs this answers.
-    const own = { WAGGLE_PORT: "1", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, WAGGLE_BACKEND: "", ...env };
+    const own = { WAGGLE_PORT: "2", XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder, WAGGLE_BACKEND: "", ...env };
     const results = await Promise.all(
       tries.map(async ([name, ...argv]) => {
         const [file = "", ...words] = programs[name];

@@ -183,7 +183,7 @@ describe("without a worker that lets us", () => {
   it.each([["ps"], ["load", "bee"], ["unload", "bee"], ["pin", "bee"]])("%s says what to do", async (...argv) => {
     expect(await runCommand(argv)).toMatchObject({
       code: 69,
-      err: 'waggle: No worker answers at http://127.0.0.1:1. Start one with "waggle serve", or name another with --url.\n',
+      err: 'waggle: No worker answers at http://127.0.0.1:2. Start one with "waggle serve", or name another with --url.\n',
     });
     expect(await runCommand([...argv, "--url", "http://127.0.0.1:1"])).toMatchObject({
       code: 69,

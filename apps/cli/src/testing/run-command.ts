@@ -26,7 +26,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   const code = await runCommandLine(argv, {
     config: {
       version: "1.2.3",
-      url: "http://127.0.0.1:1",
+      url: "http://127.0.0.1:2",
       urlGiven: false,
       token: undefined,
       modelsFolder: "/nowhere/models",

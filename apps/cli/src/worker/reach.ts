@@ -4,9 +4,6 @@ import { WaggleError, type WorkerInfo } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 
-/** For a worker on this machine to say that it is there; one that computes answers within a step. */
-const lookTimeoutMs = 3_000;
-
 export interface Reached {
   readonly url: string;
   readonly client: WorkerClient;
@@ -14,25 +11,34 @@ export interface Reached {
 }
 
 /**
- * Undefined when nobody has given an address and no worker is at the usual one.
+ * Undefined when no address is given and connections to the usual one are refused. Only that means that no worker is there: one that is too
+ * busy to answer still has its model in memory.
  * @param url what `--url` says
- * @throws CliError when somebody has given an address and no worker answers there, or it does not let us in
+ * @throws CliError when no worker answers there otherwise, or it does not let us in
  */
 export async function findWorker(context: Context, url: string | undefined): Promise<Reached | undefined> {
   const address = url ?? context.config.url;
   const given = url !== undefined || context.config.urlGiven;
   const { token } = context.config;
   const options = { baseUrl: address, ...(token === undefined ? {} : { token }) };
-  const looking = createWorkerClient({ ...options, requestTimeoutMs: lookTimeoutMs });
+  const client = createWorkerClient(options);
   try {
-    const info = await looking.info({ signal: context.signal });
-    return { url: address, client: createWorkerClient(options), info };
+    return { url: address, client, info: await client.info({ signal: context.signal }) };
   } catch (error) {
     if (!(error instanceof WaggleError)) throw error;
     if (error.code === "unauthenticated") throw error;
-    if (!given) return undefined;
-    throw new CliError(`${error.message}. Is a worker running there?`, exitCodes.unavailable, { cause: error });
+    if (!given && isRefused(error)) return undefined;
+    const remedy = given
+      ? "Is a worker running there?"
+      : 'If a worker is busy there, try again; "--url" names another one.';
+    throw new CliError(`${error.message}. ${remedy}`, exitCodes.unavailable, { cause: error });
   }
+}
+
+/** Nothing listens there. */
+function isRefused(error: WaggleError): boolean {
+  const failed = error.cause instanceof Error ? error.cause.cause : undefined;
+  return (failed as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
 }
 
 /** @throws CliError with what to do when there is none */

@@ -31,7 +31,7 @@ async function makePicture(): Promise<void> {
   try {
     // The shell's own words stay out of the picture; what is typed into it is what a person would type.
     const waggle = [...sourceCommand(), "chat", "--set", "seed=7", "--set", "temperature=0.5"].map(quoted).join(" ");
-    const env = { ...withoutSettings(process.env), WAGGLE_PORT: "1", XDG_STATE_HOME: home, XDG_CACHE_HOME: home };
+    const env = { ...withoutSettings(process.env), WAGGLE_PORT: "2", XDG_STATE_HOME: home, XDG_CACHE_HOME: home };
     const size = ["-x", String(columns), "-y", String(rows)];
     await execa("tmux", ["-L", server, "-f", "/dev/null", "new-session", "-d", ...size, `exec ${waggle}`], {
       env,

@@ -1,0 +1,54 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { runCommand } from "../testing/run-command.ts";
+
+// Time passes when the test says so; the network is real.
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+afterEach(() => void vi.useRealTimers());
+
+async function listen(answer: RequestListener): Promise<{ readonly url: string } & AsyncDisposable> {
+  const server = createServer(answer);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+it("a worker at the usual address that is too busy to answer is no reason to start another one", async () => {
+  let asked = (): void => {};
+  const wasAsked = new Promise<void>((resolve) => (asked = resolve));
+  await using busy = await listen(asked);
+  const running = runCommand(["run", "hi"], { config: { url: busy.url } });
+  await wasAsked;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(await running).toEqual({
+    code: 69,
+    out: "",
+    err: `waggle: Cannot reach ${busy.url}: no answer within 10000 ms. If a worker is busy there, try again; "--url" names another one.\n`,
+  });
+});
+
+it("neither is another program there", async () => {
+  await using other = await listen((_, response) => void response.writeHead(404).end());
+  expect(await runCommand(["run", "hi"], { config: { url: other.url } })).toMatchObject({
+    code: 69,
+    err: expect.stringMatching(
+      /^waggle: GET \/v1\/info was answered with 404\. .*"--url" names another one\.\n$/,
+    ) as string,
+  });
+});
+
+it("where a connection is refused nobody listens, and a worker is started", async () => {
+  expect(await runCommand(["run", "hi"])).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/Cannot start a worker: .*waggle\.js/) as string,
+  });
+});
