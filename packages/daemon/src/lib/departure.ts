@@ -1,9 +1,13 @@
 // Owns how a daemon leaves: who asks first decides how, what runs may end in time, and an abort cuts that short.
+import { onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-/** Resolves with whether the work was over before the time was, or the abort came. */
+/** For what can go elsewhere to be handed over; what is left runs on within the drain's time. */
+const handOverTimeoutMs = 1_000;
+
+/** Resolves with whether the work was over before the time was, or an abort cut it short. */
 export type Before = (work: Promise<void>, ms: number) => Promise<boolean>;
 
 export interface DepartureOptions {
@@ -11,7 +15,7 @@ export interface DepartureOptions {
   readonly log: Logger;
   /** How long running jobs may take in a drain. */
   readonly drainTimeoutMs: number;
-  /** Nothing new begins; called at once. */
+  /** Nothing new begins; called at once. Resolves when what can go elsewhere has been handed over. */
   readonly refuse: () => Promise<void> | void;
   /** Resolves when no job is live. */
   readonly idle: () => Promise<void>;
@@ -38,19 +42,24 @@ export interface Departure {
 export function createDeparture(options: DepartureOptions): Departure {
   const { clock, log } = options;
   let leaving: Promise<void> | undefined;
-  let abortNow: (() => void) | undefined;
+  /** Of the drain, and then of taking down: each can be cut short, and the first does not take the time of the second. */
+  let phase = new AbortController();
+  let takingDown = false;
   let cutting = false;
   let stopped: (code: number) => void;
   const whenStopped = new Promise<number>((resolve) => (stopped = resolve));
 
   const before: Before = (work, ms) =>
     new Promise((resolve) => {
-      const timer = clock.setTimeout(() => resolve(false), ms);
-      abortNow = () => resolve(false);
-      void work.then(() => {
+      const end = (inTime: boolean): void => {
         timer.cancel();
-        resolve(true);
-      });
+        forget();
+        resolve(inTime);
+      };
+      const timer = clock.setTimeout(() => end(false), ms);
+      // Work that is over is over, also after an abort.
+      void work.then(() => end(true));
+      const forget = onAbort(phase.signal, () => queueMicrotask(() => end(false)));
     });
 
   function cut(): void {
@@ -59,7 +68,7 @@ export function createDeparture(options: DepartureOptions): Departure {
   }
 
   async function leave(code: number, drainMs: number, abortCode: number): Promise<void> {
-    await options.refuse();
+    await before(Promise.resolve(options.refuse()), handOverTimeoutMs);
     const interrupted = abortCode === exitCodes.abortedByInterrupt;
     if (drainMs > 0) options.onLeaving?.({ running: options.liveJobs(), limitMs: drainMs, interrupted });
     const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
@@ -67,6 +76,8 @@ export function createDeparture(options: DepartureOptions): Departure {
     const aborted = !inTime && jobs > 0;
     if (aborted && drainMs > 0) cut();
     if (aborted) log.warn({ jobs }, "drain_aborted");
+    phase = new AbortController();
+    takingDown = true;
     await options.takeDown(before);
     stopped(aborted ? abortCode : code);
   }
@@ -77,11 +88,12 @@ export function createDeparture(options: DepartureOptions): Departure {
       leaving ??= leave(exitCodes.ok, options.drainTimeoutMs, abortCode);
     },
     abort(code) {
-      if (leaving === undefined) leaving = leave(code, 0, code);
-      else if (abortNow !== undefined) {
-        cut();
-        abortNow();
+      if (leaving === undefined) {
+        leaving = leave(code, 0, code);
+        return;
       }
+      if (takingDown) cut();
+      phase.abort();
     },
   };
 }

@@ -1,7 +1,7 @@
 // Owns the connection to NATS: who may be talked to, that it comes back by itself, and that the streams and buckets are there.
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { createBackoff, withTimeout } from "@waggle/async";
+import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -10,6 +10,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { connect, credsAuthenticator } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { goodbye } from "./goodbye.ts";
 import { ensureTopology, type Buckets, type FleetLimits } from "./topology.ts";
 
 /** Waits before the 1st, 2nd … attempt to connect. */
@@ -17,8 +18,6 @@ const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
 const connectTimeoutMs = 3_000;
 /** A server that does not answer two of these in a row is gone. */
 const pingIntervalMs = 5_000;
-/** For what was published last to be handed over. */
-const flushTimeoutMs = 1_000;
 /** How soon a client may ask again while NATS is away. */
 const retryAfterS = 2;
 
@@ -167,15 +166,16 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     async close() {
       closing = true;
       retry?.cancel();
-      await opening;
+      // An attempt that comes through later closes what it has opened.
+      await goodbye(opening);
       const left = current;
       current = undefined;
       const was = up;
       up = false;
       if (left === undefined) return;
       // What was published last is handed over, where there is anybody to take it.
-      if (was) await withTimeout(left.nc.flush(), flushTimeoutMs, "").catch(() => {});
-      await left.nc.close();
+      if (was) await goodbye(left.nc.flush());
+      await goodbye(left.nc.close());
     },
   };
 }

@@ -7,6 +7,7 @@ import { cancelJob } from "./cancels.ts";
 import type { FleetConnection } from "./connection.ts";
 import { createEventFeed } from "./event-feed.ts";
 import type { GatewaySide } from "./gateway-port.ts";
+import { goodbye } from "./goodbye.ts";
 import { publishJob } from "./job-queue.ts";
 import { createJobRecords, createSessions } from "./keyed-records.ts";
 import { createMembers } from "./members.ts";
@@ -122,8 +123,7 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     report: members.report,
     async close() {
       forgetQuestions();
-      await feed.close();
-      await members.close();
+      await Promise.all([goodbye(feed.close()), members.close()]);
       beats.close();
     },
   };

@@ -2,6 +2,7 @@
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import type { Connected, FleetConnection } from "./connection.ts";
+import { goodbye } from "./goodbye.ts";
 import { keys } from "./names.ts";
 import { decode, encode, fleetVersion, type Member } from "./records.ts";
 import { memberTtlMs } from "./topology.ts";
@@ -16,7 +17,7 @@ export interface Members {
   onChange(listener: () => void): () => void;
   /** Writes our own heartbeat soon, as something in it has changed. */
   report(): void;
-  /** Takes our heartbeat out. */
+  /** Takes our heartbeat out, where NATS answers in time. */
   close(): Promise<void>;
 }
 
@@ -112,6 +113,12 @@ export function createMembers(
       );
   }
 
+  async function remove(): Promise<void> {
+    if (self === undefined || !connection.connected) return;
+    const { kind, id } = self();
+    await connection.use().buckets.members.delete(keys.member(kind, id));
+  }
+
   const forget = connection.onChange((connected) => {
     if (connected === undefined) return unwatch();
     const now = clock.now();
@@ -133,13 +140,7 @@ export function createMembers(
       forget();
       unwatch();
       for (const timer of [heartbeat, sweep, telling]) timer?.cancel();
-      await writing;
-      if (self === undefined || !connection.connected) return;
-      const { kind, id } = self();
-      await connection
-        .use()
-        .buckets.members.delete(keys.member(kind, id))
-        .catch(() => {});
+      await goodbye(writing.then(remove));
     },
   };
 }

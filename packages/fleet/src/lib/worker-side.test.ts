@@ -255,6 +255,24 @@ describeWithNats("a worker in the fleet", () => {
     await gone(job);
   });
 
+  test("a server that does not answer keeps neither a worker nor a gateway from leaving", async () => {
+    const { name, model, gateway, worker } = await one();
+    await gateway.publish(fleetJob({ model: name, gateway: gateway.id }));
+    tell(await model.job(), 0);
+    const { connection } = gateway;
+    nats.server.signal("SIGSTOP");
+    const began = performance.now();
+    await Promise.all([
+      worker.side
+        .leave()
+        .then(() => worker.side.close())
+        .then(() => worker.connection.close()),
+      gateway.close().then(() => connection.close()),
+    ]);
+    // Three steps of a second at most, where NATS's own limits came to 15.
+    expect(performance.now() - began).toBeLessThan(6_000);
+  });
+
   test("keeps a job when it leaves that another worker cannot, or may not, go on with", async () => {
     const { name, model, gateway, worker } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id, onWorkerLoss: "error" });

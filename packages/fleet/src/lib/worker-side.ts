@@ -8,6 +8,7 @@ import { createBeats } from "./beats.ts";
 import { isCancelled, onCancels } from "./cancels.ts";
 import type { Connected, FleetConnection } from "./connection.ts";
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
+import { goodbye } from "./goodbye.ts";
 import { createIntake } from "./intake.ts";
 import type { TakenJob } from "./job-queue.ts";
 import { createLeases } from "./leases.ts";
@@ -290,8 +291,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       timer?.cancel();
       soon?.cancel();
       joining?.cancel();
-      await service?.stop().catch(() => {});
-      await members.close();
+      await Promise.all([goodbye(service?.stop()), members.close()]);
       beats.close();
     },
     get running() {

@@ -294,7 +294,10 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
   };
 }
 
-export async function joinGateway(url: string, id = unique("gateway")): Promise<GatewaySide & { readonly id: string }> {
+export async function joinGateway(
+  url: string,
+  id = unique("gateway"),
+): Promise<GatewaySide & { readonly id: string; readonly connection: FleetConnection }> {
   const connection = await connectTo(url);
   const self = (): GatewayMember => ({
     version: fleetVersion,
@@ -306,7 +309,7 @@ export async function joinGateway(url: string, id = unique("gateway")): Promise<
   });
   const side = createGatewaySide({ connection, id, self, clock: systemClock, log: silent });
   closeLater(() => side.close());
-  return Object.assign(side, { id });
+  return Object.assign(side, { id, connection });
 }
 
 export interface Heard {
