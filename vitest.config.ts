@@ -20,6 +20,7 @@ const untimed = [
   "tests/*-clients.test.ts",
   "tests/collected-cancel.test.ts",
   "tests/command-line.test.ts",
+  "tests/early-signals.test.ts",
   "tests/embeddings-rerank.test.ts",
   "tests/engine-process.test.ts",
   "tests/gateway.test.ts",

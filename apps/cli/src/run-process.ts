@@ -1,4 +1,5 @@
-// Owns a command as a process: signals become an AbortSignal, the command's outcome an exit code.
+// Owns a command as a process: an interrupt becomes the reason with which all is given up, the command's outcome an exit code.
+import { onAbort } from "@waggle/async";
 import { InterruptedError, exitCodes } from "./cli-error.ts";
 import { runCommandLine } from "./command-line.ts";
 import { readConfig, type ProcessFacts } from "./config.ts";
@@ -9,16 +10,15 @@ const lastResortMs = 1_000;
 
 export async function runProcess(
   process: NodeJS.Process,
-  { argv, ...facts }: ProcessFacts & { readonly argv: readonly string[] },
+  {
+    argv,
+    interrupted,
+    ...facts
+  }: ProcessFacts & { readonly argv: readonly string[]; readonly interrupted: AbortSignal },
 ): Promise<void> {
   const config = readConfig(facts);
   const interrupt = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      if (interrupt.signal.aborted) process.exit(exitCodes.interrupted);
-      interrupt.abort(new InterruptedError());
-    });
-  }
+  onAbort(interrupted, () => interrupt.abort(new InterruptedError()));
   // Whoever read our output has gone (`waggle list | head`); there is nobody left to work for.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(exitCodes.failed));
   process.exitCode = await runCommandLine(argv, {

@@ -101,7 +101,7 @@ describe("the hive's process", () => {
     expect(isOver(performance.now() - before, goneMs)).toBe(false);
     expect(await isFree(url)).toBe(true);
     expect(await withTimeout(feed.next(), 5_000, "The feed did not end")).toEqual({ done: true, value: undefined });
-    expect(await log).toContain('"reason":"SIGTERM"');
+    expect(await log).toContain('"msg":"stopping"');
   });
 
   it("leaves within a second on SIGINT, although clients hang in faults and one does not read", async () => {

@@ -1,0 +1,84 @@
+// A signal that arrives while a program still loads: it is kept, and the program ends in order, with the documented exit code.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createProcessGroups, repositoryPath, withoutSettings } from "@waggle/harness";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const groups = createProcessGroups("early-signals");
+const port = ["--port", "0"];
+const programs = {
+  worker: ["apps/worker/src/main.ts", "--local-mode", "--backend", "fake", ...port],
+  serve: ["apps/cli/src/main.ts", "serve", "--local-mode", "--backend", "fake", ...port],
+  // A gateway needs no NATS to start.
+  gateway: ["apps/gateway/src/main.ts", "--local-mode", "--nats-url", "nats://127.0.0.1:2", ...port],
+  hive: ["apps/mock-hive/src/main.ts", ...port],
+  list: ["apps/cli/src/main.ts", "list", "--url", "http://127.0.0.1:2"],
+} as const;
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-early-"));
+});
+afterAll(() => {
+  groups.killAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A hook of Node's loader that signals the process when the first large package is asked for: the protocol, which every program needs. */
+function hookFor(signal: NodeJS.Signals): string {
+  const hook = join(folder, `${signal}.mjs`);
+  writeFileSync(
+    hook,
+    `let sent = false;
+export async function resolve(specifier, context, next) {
+  if (!sent && specifier.startsWith("@waggle/protocol")) {
+    sent = true;
+    process.kill(process.pid, "${signal}");
+  }
+  return await next(specifier, context);
+}
+`,
+  );
+  const register = join(folder, `register-${signal}.mjs`);
+  writeFileSync(register, `import { register } from "node:module";\nregister(${JSON.stringify(`file://${hook}`)});\n`);
+  return register;
+}
+
+async function start(name: keyof typeof programs, signal: NodeJS.Signals) {
+  const [entry, ...flags] = programs[name];
+  let listens = (): void => {};
+  const listening = new Promise<void>((resolve) => (listens = resolve));
+  const group = await groups.start({
+    name,
+    command: [
+      process.execPath,
+      ...["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "--import", hookFor(signal)],
+      repositoryPath(entry),
+      ...flags,
+    ],
+    env: withoutSettings(process.env),
+    onStdoutLine(line) {
+      if (line.includes('"listening"')) listens();
+    },
+  });
+  return { group, listening };
+}
+
+test.each([
+  ["worker", 0],
+  ["serve", 0],
+  ["gateway", 0],
+  ["hive", 0],
+  ["list", 130],
+] as const)("SIGTERM has %s leave in order", async (name, code) => {
+  const { group } = await start(name, "SIGTERM");
+  expect(await group.exited).toMatchObject({ code, signal: null });
+});
+
+test.each(["worker", "serve", "gateway", "hive"] as const)("SIGHUP keeps %s from nothing", async (name) => {
+  const { group, listening } = await start(name, "SIGHUP");
+  await Promise.race([listening, group.exited.then((exit) => expect(exit).toBe("a daemon that listens"))]);
+  group.signal("SIGTERM");
+  expect(await group.exited).toMatchObject({ code: 0, signal: null });
+});
