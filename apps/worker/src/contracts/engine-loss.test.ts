@@ -103,7 +103,8 @@ describe("a stream whose engine dies", () => {
   });
 
   test("lets nobody begin while its worker drains in the place of one that waited for room", async () => {
-    const gate = start();
+    const clock = createFakeClock();
+    const gate = start({ clock });
     const job = await submit(request);
     await step(gate, 1);
     const spec = generateSpecOf(GenerateRequestSchema.parse(request), {
@@ -113,6 +114,8 @@ describe("a stream whose engine dies", () => {
       direct: false,
     });
     const wide = await worker.dispatcher.submit({ ...spec, choices: 2, onDisconnect: "continue" });
+    // From now on nothing passes it.
+    clock.advance(10_000);
     const behind = await submit({ prompt: "B" });
     worker.host.refuse();
     for (const refused of [wide, behind]) {

@@ -297,6 +297,24 @@ describe("admission", () => {
     await expect(submit({ prompt: "b [eog:1]", job_id: "mine" })).resolves.toBeDefined();
   });
 
+  it("lets smaller jobs pass one that lacks slots for ten seconds, and then keeps slots free for it", async () => {
+    const clock = createFakeClock();
+    start({ slots: 4, clock, gate: createStepGate() });
+    for (const prompt of ["a", "b"]) await submit({ prompt });
+    const spec = generateSpecOf(GenerateRequestSchema.parse({ prompt: "all" }), {
+      client: "a",
+      trace: "t",
+      model: "waggle-fake",
+      direct: false,
+    });
+    const all = await worker.dispatcher.submit({ ...spec, choices: 4 });
+    clock.advance(9_999);
+    const passes = await submit({ prompt: "c" });
+    clock.advance(1);
+    const waits = await submit({ prompt: "d" });
+    expect([all, passes, waits].map(({ state }) => state.phase.name)).toEqual(["queued", "running", "queued"]);
+  });
+
   it("tells waiting jobs that they move up, once a second at most", async () => {
     const clock = createFakeClock();
     const gate = startGated({ slots: 1, clock });

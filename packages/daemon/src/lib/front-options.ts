@@ -26,7 +26,7 @@ export const frontLimitOptions = {
     flag: "queue-capacity",
     value: "n",
     group: "Limits",
-    help: "jobs that may wait; further ones are answered with 429",
+    help: "jobs that may wait for each model; further ones are answered with 429",
     schema: integer(1, 4_096),
     default: "64",
   },

@@ -9,6 +9,7 @@ import type { Dispatcher } from "./dispatcher-port.ts";
 import { jobEventOf } from "./engine-events.ts";
 import { engineJobOf, restOf } from "./engine-job.ts";
 import { createExpectations } from "./expectations.ts";
+import { createFreeSlots } from "./free-slots.ts";
 import { createIdleness } from "./idleness.ts";
 import { failureOf, hasEnded, isWaiting, type Job, type Outcome } from "./job.ts";
 import type { JobFollower } from "./job-follower.ts";
@@ -23,7 +24,7 @@ import { record } from "./receipt.ts";
 import { reduce, type Effect, type JobEvent } from "./reduce.ts";
 import { noteSaid } from "./said.ts";
 import { startSpecTimers } from "./spec-timers.ts";
-import { createProbation, lossesAfter } from "./suspicion.ts";
+import { lossesAfter } from "./suspicion.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 
@@ -34,7 +35,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { registry, sessions, engine, lifecycle, clock, limits, uidPrefix = "j" } = options;
   const waiting = createWaitingJobs(options.queue);
   const timers = createJobTimers(clock);
-  const probation = createProbation(() => clock.now());
   const preflight = createPreflight({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
   const queries = createQueries({ engine, clock, onLeft: () => stillness.changed() });
   const expectations = createExpectations({ ready: () => engine.ready, waitMs: options.queue.waitMs });
@@ -52,6 +52,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   });
   /** By sequence, what the engine holds: also of jobs that have ended while it still cleans up after them. */
   const held = new Map<string, Job>();
+  const freeSlots = createFreeSlots({ waiting, engine, held, now: () => clock.now() });
   const idleness = createIdleness(() => registry.liveCount === 0);
   const stillness = createIdleness(() => held.size === 0 && queries.waiting === 0);
   let refusal: WaggleError | undefined;
@@ -183,7 +184,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
     const { replayBufferBytes } = limits;
     const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
-    const begins = waiting.next() === undefined && probation.hasRoomFor(job, held, engine.slots);
+    const begins = options.queue.depth === 0 && freeSlots.hasRoomFor(job);
     expectations.refuseLate(job, () => (begins ? 0 : waiting.forecast(job, old)));
     if (old === undefined) waiting.join(job);
     else waiting.replace(old, job);
@@ -212,12 +213,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- running ------------------------------------------------------------------------------------------------------
 
-  /** Gives free slots to waiting jobs. All choices of a job begin together: it waits for the slots it lacks, and nobody overtakes it. */
   function pump(): void {
-    while (engine.ready && engine.full !== true) {
-      const job = waiting.next();
-      if (job === undefined || !probation.hasRoomFor(job, held, engine.slots)) return;
-      waiting.take(job);
+    for (let job = freeSlots.takeNext(); job !== undefined; job = freeSlots.takeNext()) {
       apply(job, { type: "submitted" });
       positions.changed();
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { JobState } from "./job.ts";
-import { isCondemned, lossesAfter, mayBeginBeside } from "./suspicion.ts";
+import type { Job, JobState } from "./job.ts";
+import { createProbation, isCondemned, lossesAfter, mayBeginBeside } from "./suspicion.ts";
 
 const job = (enginesLost: number, hasSpoken = false) => ({ state: { enginesLost, hasSpoken } as JobState });
 
@@ -29,4 +29,21 @@ describe("a job", () => {
     expect(lossesAfter(job(1).state)).toBe(2);
     expect(lossesAfter(job(0, true).state)).toBe(0);
   });
+});
+
+test("a suspect waits ten seconds to be alone, from the moment that it could have begun, and not from a question about it", () => {
+  let now = 0;
+  const probation = createProbation(() => now);
+  const [suspect, other] = [job(2) as Job, job(0, true) as Job];
+  expect(probation.mayBegin(suspect, [other])).toBe(false);
+  now = 20_000;
+  expect(probation.mayBegin(suspect, [other])).toBe(false);
+  probation.waits(suspect);
+  now = 29_999;
+  probation.waits(suspect);
+  expect(probation.mayBegin(suspect, [other])).toBe(false);
+  now = 30_000;
+  expect(probation.mayBegin(suspect, [other])).toBe(true);
+  probation.begins(suspect);
+  expect(probation.mayBegin(suspect, [other])).toBe(false);
 });

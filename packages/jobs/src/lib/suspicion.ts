@@ -54,24 +54,26 @@ export function mayBeginBeside(
 }
 
 export interface Probation {
-  /** Whether the job may begin now. @param held what the engine holds, by sequence */
-  hasRoomFor(job: Job, held: ReadonlyMap<string, Job>, slots: number): boolean;
+  /** Whether the job may begin now. @param others those that the engine holds */
+  mayBegin(job: Job, others: Iterable<Job>): boolean;
+  /** The job could begin now, were it alone. */
+  waits(job: Job): void;
+  /** The job begins, and may have to wait again. */
+  begins(job: Job): void;
 }
 
 /** @param now milliseconds; never goes back */
 export function createProbation(now: () => number): Probation {
-  /** When a suspect might have begun, had it been alone. */
   const waitsSince = new WeakMap<Job, number>();
 
   return {
-    hasRoomFor(job, held, slots) {
-      const running = job.state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined);
-      if (held.size + running.length > slots) return false;
+    mayBegin(job, others) {
       const since = waitsSince.get(job) ?? now();
-      const mayBegin = mayBeginBeside(job, held.values(), now() - since >= longestWaitToBeAloneMs);
-      if (mayBegin) waitsSince.delete(job);
-      else waitsSince.set(job, since);
-      return mayBegin;
+      return mayBeginBeside(job, others, now() - since >= longestWaitToBeAloneMs);
     },
+    waits(job) {
+      if (!waitsSince.has(job)) waitsSince.set(job, now());
+    },
+    begins: (job) => void waitsSince.delete(job),
   };
 }

@@ -16,8 +16,11 @@ export interface WaitingJobs {
   /** Into the queue, whatever its limits: a job that stood behind another, or `again` one that lost its engine. */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
-  /** The job whose turn it is; it goes on waiting until `take`. What has lost its engine and is proven comes before what is not. */
-  next(): Job | undefined;
+  /**
+   * The job whose turn it is, of those that fit; it goes on waiting until `take`. What has lost its engine and is proven comes before what is
+   * not, even where it does not fit yet.
+   */
+  next(fits: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;
   /** A job that was taken takes no slot any more. */
   finished(job: Job): void;
@@ -50,8 +53,8 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
   }
 
   /** An unproven one lets nobody begin beside it, so streams would stand still for the whole of its prompt. */
-  function next(): Job | undefined {
-    const first = queue.next();
+  function next(fits: (job: Job) => boolean): Job | undefined {
+    const first = queue.next(fits);
     if (first === undefined || !isUnproven(first)) return first;
     for (const job of returned) if (!isUnproven(job)) return job;
     return first;

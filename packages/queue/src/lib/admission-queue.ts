@@ -1,9 +1,15 @@
 // Owns who waits and who is next: bounded admission, priorities, fairness between clients and between their flows. It has no timers
 // and starts nothing; who takes a job says when it has ended.
-import { createLedger, type Turns } from "./ledger.ts";
-import { createLevels, type Entry } from "./levels.ts";
+import { createLedger } from "./ledger.ts";
+import { createLevels, type Entry, type Turns } from "./levels.ts";
 import { rankOf } from "./rank.ts";
 import { createServiceRate } from "./service-rate.ts";
+
+/**
+ * How long an item that does not fit lets others of its priority pass, since it began to wait. After that they wait for it, so that what it
+ * needs becomes free.
+ */
+const passingLimitMs = 10_000;
 
 export interface QueueKey {
   /** Unique among the jobs that wait or run. */
@@ -40,13 +46,16 @@ export interface AdmissionQueue<T> {
    * @throws Error when the id waits or runs already
    */
   admit(item: T, key: QueueKey): void;
-  /** The item that `take` would return. */
-  next(): T | undefined;
   /**
-   * Removes and returns the next item, which counts as running for its client until `finished`. Next is: the highest priority; in it the
-   * client with the fewest running jobs, then the one served least recently; of that client the flow served least recently; of that flow
-   * the oldest. Who was never served comes before all who were.
-   * @param id out of turn: the item with this id, where it waits
+   * The first item that fits, in this order: the highest priority, and no other; in it the client with the fewest running jobs, then the
+   * one whose last turn, or whose coming, is longest ago; of that client the flow likewise; of that flow the oldest. Behind an item that
+   * does not fit, and has waited for 10 s, none is next.
+   * @param fits whether the item could begin now; without it every item fits
+   */
+  next(fits?: (item: T) => boolean): T | undefined;
+  /**
+   * Removes and returns the next item, which counts as running for its client until `finished`.
+   * @param id the item with this id instead, where it waits
    */
   take(id?: string): T | undefined;
   /** A job that was taken could not run after all: it waits again, where it would be had it never been taken. Unknown ids are ignored. */
@@ -91,15 +100,29 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
   const rate = createServiceRate({ now });
   let arrivals = 0;
 
-  function insert(item: T, key: QueueKey, seq: number): void {
-    const entry = { id: key.id, item, priority: key.priority, flow: ledger.enter(key.client, key.flow), seq };
-    entries.set(entry.id, entry);
-    levels.insert(entry);
+  function enter(item: T, key: QueueKey, { seq, sinceMs }: Pick<Entry<T>, "seq" | "sinceMs">): Entry<T> {
+    const { id, priority, flow } = key;
+    const entry = { id, item, priority, client: ledger.enter(key.client), flow, seq, sinceMs };
+    entries.set(id, entry);
+    return entry;
   }
 
-  function detach(entry: Entry<T>): void {
+  function insert(item: T, key: QueueKey): void {
+    levels.insert(enter(item, key, { seq: arrivals++, sinceMs: now() }));
+  }
+
+  function remove(entry: Entry<T>): void {
     entries.delete(entry.id);
     levels.remove(entry);
+    ledger.leave(entry.client);
+  }
+
+  function findNext(fits: (item: T) => boolean = () => true): Entry<T> | undefined {
+    for (const entry of levels.inTurn()) {
+      if (fits(entry.item)) return entry;
+      if (now() - entry.sinceMs >= passingLimitMs) return undefined;
+    }
+    return undefined;
   }
 
   function refuseKnown(id: string): void {
@@ -117,20 +140,21 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       if (entries.size >= capacity) return { ok: false, reason: "full" };
       if (ledger.queuedBy(key.client) >= clientCapacity) return { ok: false, reason: "client_share" };
       if (entries.size === 0) rate.moved();
-      insert(item, key, arrivals++);
+      insert(item, key);
       return { ok: true, position: position(key.id) ?? entries.size };
     },
     admit(item, key) {
       refuseKnown(key.id);
       if (entries.size === 0) rate.moved();
-      insert(item, key, arrivals++);
+      insert(item, key);
     },
-    next: () => levels.first()?.item,
+    next: (fits) => findNext(fits)?.item,
     take(id) {
-      const entry = id === undefined ? levels.first() : entries.get(id);
+      const entry = id === undefined ? findNext() : entries.get(id);
       if (entry === undefined) return undefined;
-      detach(entry);
-      const turns = ledger.serve(entry.flow);
+      entries.delete(entry.id);
+      const turns = levels.serve(entry);
+      ledger.serve(entry.client);
       rate.moved();
       running.set(entry.id, { entry, turns, sinceMs: now() });
       return entry.item;
@@ -139,41 +163,44 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       const run = running.get(id);
       if (run === undefined) return;
       running.delete(id);
-      ledger.unserve(run.entry.flow, run.turns);
+      ledger.unserve(run.entry.client);
       entries.set(id, run.entry);
-      levels.insert(run.entry);
+      levels.insert(run.entry, run.turns);
     },
     finished(id) {
       const run = running.get(id);
       if (run === undefined) return;
       running.delete(id);
-      ledger.finish(run.entry.flow);
+      ledger.finish(run.entry.client);
       rate.finished(now() - run.sinceMs);
     },
     remove(id) {
       const entry = entries.get(id);
       if (entry === undefined) return undefined;
-      detach(entry);
-      ledger.leave(entry.flow);
+      remove(entry);
       return entry.item;
     },
     replace(oldId, newItem, key) {
       const old = entries.get(oldId);
       if (old === undefined) return false;
       if (key.id !== oldId) refuseKnown(key.id);
-      detach(old);
-      insert(newItem, key, old.seq);
-      // Last, because a client or flow without any job would be forgotten, and its turn with it.
-      ledger.leave(old.flow);
+      entries.delete(oldId);
+      const entry = enter(newItem, key, old);
+      const { priority, client, flow } = old;
+      if (entry.priority === priority && entry.client === client && entry.flow === flow) levels.replace(old, entry);
+      else {
+        levels.remove(old);
+        levels.insert(entry);
+      }
+      ledger.leave(client);
       return true;
     },
     position,
     forecast(item, key) {
-      insert(item, key, arrivals);
+      insert(item, key);
       const entry = entries.get(key.id) as Entry<T>;
       const rank = rankOf(levels.all, entry);
-      detach(entry);
-      ledger.leave(entry.flow);
+      remove(entry);
       return rank;
     },
     waitMs: (at) => rate.waitMs(at, running.size),

@@ -1,26 +1,34 @@
-// Owns where entries wait: by priority, then client, then flow. Who is next is computed here; what it changes, is not.
-import type { Client, Flow } from "./ledger.ts";
+// Owns where entries wait: by priority, then client, then flow, and whose turn it is among them.
+//
+// Clients of a priority take turns, and so do the flows of a client. A turn is a number from one counter: a client or flow draws it when it
+// begins to wait, and again each time an entry of it is served; the lowest number is next. So whoever comes, or comes back, is behind all
+// that wait already, and nothing has to be remembered of those that do not wait.
+import type { Client } from "./ledger.ts";
 
 export interface Entry<T> {
   readonly id: string;
   readonly item: T;
   readonly priority: number;
-  readonly flow: Flow;
+  readonly client: Client;
+  readonly flow: string;
   /** Order of arrival; an entry that replaces another has that one's. */
   readonly seq: number;
+  /** When it began to wait, in milliseconds. */
+  readonly sinceMs: number;
 }
 
 /** One flow's entries of one priority, in order of arrival; never empty. */
-interface Line<T> {
-  readonly flow: Flow;
+export interface Line<T> {
   readonly entries: Entry<T>[];
+  turn: number;
 }
 
-/** One client's lines of one priority; never empty. */
+/** One client's lines of one priority, by their flows' names; never empty. */
 export interface Party<T> {
   readonly client: Client;
-  readonly lines: Map<Flow, Line<T>>;
+  readonly lines: Map<string, Line<T>>;
   size: number;
+  turn: number;
 }
 
 /** All entries of one priority; never empty. */
@@ -30,27 +38,38 @@ export interface Level<T> {
   size: number;
 }
 
+/** The turns of a client and of its flow, before one of their entries was served. */
+export interface Turns {
+  readonly client: number;
+  readonly flow: number;
+}
+
 export interface Levels<T> {
-  insert(entry: Entry<T>): void;
+  /** @param before of an entry that was served and waits again: it waits where it would had it never been served */
+  insert(entry: Entry<T>, before?: Turns): void;
   remove(entry: Entry<T>): void;
-  /** The entry whose turn it is. Linear in the clients of the highest priority and in the flows of the one chosen. */
-  first(): Entry<T> | undefined;
+  /** Removes the entry: its client and its flow have had their turn. Returns the turns that they had before. */
+  serve(entry: Entry<T>): Turns;
+  /** Puts an entry in the place of a waiting one of the same priority, client and flow. */
+  replace(old: Entry<T>, entry: Entry<T>): void;
+  /** The entries of the highest priority: by their clients' turns, then by their flows', then by arrival. */
+  inTurn(): Iterable<Entry<T>>;
   /** Highest priority first. */
   readonly all: readonly Level<T>[];
 }
 
-/** Before the others: the client with the fewest running jobs, then the one whose last turn is longest ago. */
-export function compareClients(a: Pick<Client, "running" | "turn">, b: Pick<Client, "running" | "turn">): number {
-  return a.running - b.running || a.turn - b.turn;
+/** Before the others: the client with the fewest running jobs, then the one with the lowest turn. */
+export function compareParties<T>(a: Party<T>, b: Party<T>): number {
+  return a.client.running - b.client.running || compareTurns(a, b);
 }
 
-/** Before the others: the flow whose last turn is longest ago. */
-export function compareFlows(a: Pick<Flow, "turn">, b: Pick<Flow, "turn">): number {
+export function compareTurns(a: { readonly turn: number }, b: { readonly turn: number }): number {
   return a.turn - b.turn;
 }
 
 export function createLevels<T>(): Levels<T> {
   const levels: Level<T>[] = [];
+  let nextTurn = 1;
 
   function findLevel(priority: number): Level<T> {
     const index = levels.findIndex((level) => level.priority <= priority);
@@ -61,34 +80,56 @@ export function createLevels<T>(): Levels<T> {
     return level;
   }
 
+  function find({ priority, client, flow }: Entry<T>): { level: Level<T>; party: Party<T>; line: Line<T> } {
+    const level = findLevel(priority);
+    const party = level.parties.get(client);
+    const line = party?.lines.get(flow);
+    if (party === undefined || line === undefined) throw new Error("Cannot find the entry: it does not wait");
+    return { level, party, line };
+  }
+
+  function remove(entry: Entry<T>): void {
+    const { level, party, line } = find(entry);
+    line.entries.splice(placeOf(line.entries, entry.seq), 1);
+    party.size -= 1;
+    level.size -= 1;
+    if (line.entries.length === 0) party.lines.delete(entry.flow);
+    if (party.size === 0) level.parties.delete(entry.client);
+    if (level.size === 0) levels.splice(levels.indexOf(level), 1);
+  }
+
   return {
-    insert(entry) {
-      const { flow, priority } = entry;
+    insert(entry, before) {
+      const { client, flow, priority } = entry;
       const level = findLevel(priority);
-      const party = level.parties.get(flow.client) ?? { client: flow.client, lines: new Map<Flow, Line<T>>(), size: 0 };
-      const line = party.lines.get(flow) ?? { flow, entries: [] };
-      level.parties.set(flow.client, party);
+      const party = level.parties.get(client) ?? { client, lines: new Map(), size: 0, turn: nextTurn++ };
+      const line = party.lines.get(flow) ?? { entries: [], turn: nextTurn++ };
+      level.parties.set(client, party);
       party.lines.set(flow, line);
+      // Several may be put back, in any order: the lowest turn is the one that none of them has had.
+      party.turn = Math.min(party.turn, before?.client ?? Infinity);
+      line.turn = Math.min(line.turn, before?.flow ?? Infinity);
       line.entries.splice(placeOf(line.entries, entry.seq), 0, entry);
       party.size += 1;
       level.size += 1;
     },
-    remove({ flow, priority, seq }) {
-      const level = findLevel(priority);
-      const party = level.parties.get(flow.client);
-      const line = party?.lines.get(flow);
-      if (party === undefined || line === undefined) throw new Error("Cannot remove the entry: it does not wait");
-      line.entries.splice(placeOf(line.entries, seq), 1);
-      party.size -= 1;
-      level.size -= 1;
-      if (line.entries.length === 0) party.lines.delete(flow);
-      if (party.size === 0) level.parties.delete(flow.client);
-      if (level.size === 0) levels.splice(levels.indexOf(level), 1);
+    remove,
+    serve(entry) {
+      const { party, line } = find(entry);
+      const before = { client: party.turn, flow: line.turn };
+      party.turn = nextTurn++;
+      line.turn = nextTurn++;
+      remove(entry);
+      return before;
     },
-    first() {
-      const party = least(levels[0]?.parties.values() ?? [], (a, b) => compareClients(a.client, b.client));
-      const line = least(party?.lines.values() ?? [], (a, b) => compareFlows(a.flow, b.flow));
-      return line?.entries[0];
+    replace(old, entry) {
+      const { entries } = find(old).line;
+      entries[placeOf(entries, old.seq)] = entry;
+    },
+    *inTurn() {
+      for (const { lines } of [...(levels[0]?.parties.values() ?? [])].toSorted(compareParties)) {
+        for (const { entries } of [...lines.values()].toSorted(compareTurns)) yield* entries;
+      }
     },
     all: levels,
   };
@@ -104,10 +145,4 @@ export function placeOf(entries: readonly { readonly seq: number }[], seq: numbe
     else high = middle;
   }
   return low;
-}
-
-function least<V>(values: Iterable<V>, compare: (a: V, b: V) => number): V | undefined {
-  let best: V | undefined;
-  for (const value of values) if (best === undefined || compare(value, best) < 0) best = value;
-  return best;
 }

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { takeOrder } from "../testing/take-order.ts";
-import { createLedger, type Flow } from "./ledger.ts";
+import { createLedger, type Client } from "./ledger.ts";
 import { createLevels, type Entry } from "./levels.ts";
 import { rankOf } from "./rank.ts";
 
@@ -27,32 +27,33 @@ it("is the place in the order in which entries would be taken, after any history
       const ledger = createLedger();
       const levels = createLevels<undefined>();
       const waiting: Entry<undefined>[] = [];
-      const running: Flow[] = [];
+      const running: Client[] = [];
       for (const [seq, each] of commands.entries()) {
         switch (each.kind) {
           case "enter": {
             const { priority, client, flow } = each;
-            const entry = { id: `j${seq}`, item: undefined, priority, flow: ledger.enter(client, flow), seq };
+            const key = { id: `j${seq}`, priority, client: ledger.enter(client), flow };
+            const entry = { ...key, item: undefined, seq, sinceMs: 0 };
             waiting.push(entry);
             levels.insert(entry);
             break;
           }
           case "take": {
-            const entry = levels.first();
+            const [entry] = levels.inTurn();
             if (entry === undefined) break;
             waiting.splice(waiting.indexOf(entry), 1);
-            levels.remove(entry);
-            ledger.serve(entry.flow);
-            running.push(entry.flow);
+            levels.serve(entry);
+            ledger.serve(entry.client);
+            running.push(entry.client);
             break;
           }
           case "finish":
-            for (const flow of running.splice(each.pick % (running.length + 1), 1)) ledger.finish(flow);
+            for (const client of running.splice(each.pick % (running.length + 1), 1)) ledger.finish(client);
             break;
           case "leave":
             for (const entry of waiting.splice(each.pick % (waiting.length + 1), 1)) {
               levels.remove(entry);
-              ledger.leave(entry.flow);
+              ledger.leave(entry.client);
             }
             break;
         }

@@ -3,82 +3,52 @@
 // Both parts of the order, clients of a priority and flows of a client, go in rounds. A member that starts at s and has n entries has a
 // turn in each of the rounds s to s + n - 1: a client starts at the number of its running jobs, a flow at 0. Who enters in a round goes
 // before those who had a turn in the round before it, so that in any round the members that started later are first.
-import type { Client, Flow } from "./ledger.ts";
+import type { Client } from "./ledger.ts";
 import { placeOf, type Entry, type Level } from "./levels.ts";
 
-/** One of the two parts. `level` counts from the highest priority. */
-interface Rounds<M> {
-  start(member: M, level: number): number;
-  count(member: M, level: number): number;
+/** What takes turns in a level. */
+interface Member {
+  readonly start: number;
+  readonly count: number;
+  readonly turn: number;
 }
 
 /** How many `take` away the entry is, from 1. Linear in the clients of its priority and in its client's flows. */
-export function rankOf<T>(levels: readonly Level<T>[], { flow, priority, seq }: Entry<T>): number {
+export function rankOf<T>(levels: readonly Level<T>[], { client, flow, priority, seq }: Entry<T>): number {
   const level = levels.findIndex((each) => each.priority === priority);
   const parties = levels[level]?.parties;
-  const lines = parties?.get(flow.client)?.lines;
-  const entries = lines?.get(flow)?.entries;
-  if (parties === undefined || lines === undefined || entries === undefined) {
+  const party = parties?.get(client);
+  const line = party?.lines.get(flow);
+  if (parties === undefined || party === undefined || line === undefined) {
     throw new Error("Cannot rank the entry: it does not wait");
   }
-  const inClient = turnsBefore(flowRounds(levels), lines.keys(), flow, placeOf(entries, seq), level);
-  const inLevel = turnsBefore(clientRounds(levels), parties.keys(), flow.client, inClient, level);
-  return levels.slice(0, level).reduce((sum, each) => sum + each.size, inLevel) + 1;
+  const higher = levels.slice(0, level);
+  const flows = Array.from(party.lines.values(), ({ entries, turn }) => ({ start: 0, count: entries.length, turn }));
+  const clients = Array.from(parties.values(), (each) => ({
+    start: runningAfter(higher, each.client),
+    count: each.size,
+    turn: each.turn,
+  }));
+  const inClient = turnsBefore(flows, line.turn, placeOf(line.entries, seq));
+  const inLevel = turnsBefore(clients, party.turn, inClient);
+  return higher.reduce((sum, each) => sum + each.size, inLevel) + 1;
 }
 
-/** How many turns the members have before the `own` of one of them (its first is 0) in this level. */
-function turnsBefore<M extends { readonly turn: number }>(
-  rounds: Rounds<M>,
-  members: Iterable<M>,
-  member: M,
-  own: number,
-  level: number,
-): number {
-  const start = rounds.start(member, level);
+/** How many turns the members have before the `own` of the one with this turn (its first is 0). No two turns are equal. */
+function turnsBefore(members: readonly Member[], turn: number, own: number): number {
+  const start = members.find((each) => each.turn === turn)?.start ?? 0;
   const round = start + own;
   let turns = own;
   for (const other of members) {
-    if (other === member) continue;
-    const first = rounds.start(other, level);
-    const count = rounds.count(other, level);
-    turns += Math.min(count, Math.max(0, round - first));
-    const meets = first <= round && round < first + count;
-    if (meets && (first > start || (first === start && hadTurnBefore(rounds, other, member, level)))) turns += 1;
+    if (other.turn === turn) continue;
+    turns += Math.min(other.count, Math.max(0, round - other.start));
+    const meets = other.start <= round && round < other.start + other.count;
+    if (meets && (other.start > start || (other.start === start && other.turn < turn))) turns += 1;
   }
   return turns;
 }
 
-/** Whether, when this level begins, the last turn of `a` is longer ago than that of `b`. */
-function hadTurnBefore<M extends { readonly turn: number }>(rounds: Rounds<M>, a: M, b: M, level: number): boolean {
-  for (let higher = level - 1; higher >= 0; higher -= 1) {
-    const countA = rounds.count(a, higher);
-    const countB = rounds.count(b, higher);
-    if (countA === 0 && countB === 0) continue;
-    if (countA === 0 || countB === 0) return countA === 0;
-    const startA = rounds.start(a, higher);
-    const startB = rounds.start(b, higher);
-    if (startA + countA !== startB + countB) return startA + countA < startB + countB;
-    if (startA !== startB) return startA > startB;
-    // Alike in that level, so they left it in the order in which they entered it.
-  }
-  return a.turn < b.turn;
-}
-
-function clientRounds<T>(levels: readonly Level<T>[]): Rounds<Client> {
-  const count = (client: Client, level: number): number => levels[level]?.parties.get(client)?.size ?? 0;
-  return {
-    count,
-    start(client, level) {
-      let running = client.running;
-      for (let higher = 0; higher < level; higher += 1) running += count(client, higher);
-      return running;
-    },
-  };
-}
-
-function flowRounds<T>(levels: readonly Level<T>[]): Rounds<Flow> {
-  return {
-    count: (flow, level) => levels[level]?.parties.get(flow.client)?.lines.get(flow)?.entries.length ?? 0,
-    start: () => 0,
-  };
+/** The client's running jobs once the entries of these levels run as well. */
+function runningAfter<T>(levels: readonly Level<T>[], client: Client): number {
+  return levels.reduce((sum, { parties }) => sum + (parties.get(client)?.size ?? 0), client.running);
 }
