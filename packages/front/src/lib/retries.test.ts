@@ -38,9 +38,20 @@ test("tries that waited for one that was refused begin one job, not one each", a
   ]);
 });
 
+test("one client's requests push out no other client's", async () => {
+  const retries = createRetries({ get: (_, id) => runningJob(id) });
+  const join = (client: string, key: string): Promise<FoundJob> =>
+    retries.join({ key, again: true, named: true }, { ...facts, client }, () =>
+      Promise.resolve({ job: runningJob(`${client} ${key}`), joined: false }),
+    );
+  await join("bob", "k");
+  for (let at = 0; at < 16_385; at += 1) await join("alice", `k${at}`);
+  expect((await join("bob", "k")).joined).toBe(true);
+});
+
 test("of more requests than are remembered, the oldest is forgotten and no other", async () => {
   const retries = createRetries({ get: (_, id) => runningJob(id) });
-  const keys = Array.from({ length: 4_097 }, (_, at) => `k${at}`);
+  const keys = Array.from({ length: 16_385 }, (_, at) => `k${at}`);
   const join = (key: string): Promise<FoundJob> =>
     retries.join({ key, again: true, named: true }, facts, () =>
       Promise.resolve({ job: runningJob(key), joined: false }),

@@ -36,8 +36,8 @@ export interface Retries {
   join(mark: RetryMark, facts: RequestFacts, submit: () => Promise<FoundJob>): Promise<FoundJob>;
 }
 
-/** Requests that are remembered; the oldest are forgotten first. */
-const mostRemembered = 4_096;
+/** Requests that are remembered. At the limit the client with the most of them loses its oldest, so none can push out what others have. */
+const mostRemembered = 16_384;
 const longestKey = 255;
 
 /**
@@ -65,16 +65,33 @@ interface Remembered {
 }
 
 export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
-  /** Ids alone: what is kept of an ended job, and for how long, is the registry's to say. */
-  const remembered = new Map<string, Remembered>();
+  /** By client and key. Ids alone: what is kept of an ended job, and for how long, is the registry's to say. */
+  const clients = new Map<string, Map<string, Remembered>>();
 
-  function remember(name: string, entry: Remembered): void {
-    remembered.delete(name);
-    remembered.set(name, entry);
-    for (const oldest of remembered.keys()) {
-      if (remembered.size <= mostRemembered) break;
-      remembered.delete(oldest);
-    }
+  let size = 0;
+
+  function find(client: string, key: string): Remembered | undefined {
+    return clients.get(client)?.get(key);
+  }
+
+  function remember(client: string, key: string, entry: Remembered): void {
+    forget(client, key);
+    const remembered = clients.get(client) ?? new Map<string, Remembered>();
+    clients.set(client, remembered.set(key, entry));
+    size += 1;
+    if (size > mostRemembered) forgetOldest();
+  }
+
+  function forget(client: string, key: string): void {
+    const remembered = clients.get(client);
+    if (remembered?.delete(key) !== true) return;
+    size -= 1;
+    if (remembered.size === 0) clients.delete(client);
+  }
+
+  function forgetOldest(): void {
+    const [client, remembered] = [...clients].reduce((a, b) => (a[1].size >= b[1].size ? a : b));
+    for (const oldest of remembered.keys()) return forget(client, oldest);
   }
 
   /** Undefined where there is none that could still give the whole answer. */
@@ -85,10 +102,8 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
   }
 
   return {
-    async join(mark, { client, digest }, submit) {
-      // Keys hold no line ends, so no two names are alike by accident.
-      const name = `${client}\n${mark.key}`;
-      let known = mark.again ? remembered.get(name) : undefined;
+    async join({ key, again }, { client, digest }, submit) {
+      let known = again ? find(client, key) : undefined;
       while (known !== undefined) {
         if (known.digest !== digest) {
           throw new WaggleError("conflict", "Cannot accept the request: its Idempotency-Key is another request's.");
@@ -96,18 +111,18 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
         const earlier = await earlierTry(known, client);
         if (earlier !== undefined) return { job: earlier, joined: true };
         // While this try waited, another one may have begun in the place of the one that gave nothing.
-        const newest = remembered.get(name);
+        const newest = find(client, key);
         known = newest === known ? undefined : newest;
       }
       const submitted = submit();
       const entry: Remembered = { digest, job: submitted };
-      remember(name, entry);
+      remember(client, key, entry);
       try {
         const found = await submitted;
         entry.job = found.job.id;
         return found;
       } catch (error) {
-        if (remembered.get(name) === entry) remembered.delete(name);
+        if (find(client, key) === entry) forget(client, key);
         throw error;
       }
     },
