@@ -12,7 +12,8 @@ const retryAfterS = 5;
 export interface FleetModels {
   readonly dispatcher: JobDispatcher;
   hosts(): readonly FleetHost[];
-  hostOf(name: string): FleetHost;
+  /** Undefined where the model is gone, or was never heard of. */
+  find(name: string): FleetHost | undefined;
   /** @throws WaggleError unavailable where nobody knows its model */
   adopt(spec: JobSpec, callKey: string, fleetIds: readonly string[]): Job;
 }
@@ -69,7 +70,7 @@ export function createFleetModels({ side, catalogue, createHost }: FleetModelsOp
   return {
     dispatcher: router,
     hosts: () => [...hosts.values()],
-    hostOf,
+    find: (name) => hosts.get(name),
     adopt(spec, callKey, fleetIds) {
       const [fleetId] = fleetIds;
       const model = catalogue.get(spec.model);

@@ -74,7 +74,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const placement = createPlacement(side);
   const models = createFleetModels({ side, catalogue, createHost });
   const report = createReport({ config, side, models, catalogue, registry, clock, url: options.url });
-  const served = createServed({ catalogue, hostOf: models.hostOf, self: report.self });
+  const served = createServed({ catalogue, findHost: models.find, self: report.self });
   const schemas = createSchemaCompiler({ clock });
   const finder = createAdoption({ side, gateway, known: registry.get, adopt: models.adopt, names, claims, log });
   const app = createApp({

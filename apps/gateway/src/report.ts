@@ -77,12 +77,12 @@ export function createReport(options: ReportOptions): Report {
   function collectModel(metrics: WorkerMetrics, name: string): void {
     const gauges = metrics.ofModel(name);
     const model = catalogue.get(name);
-    const { dispatcher } = models.hostOf(name);
+    const host = models.find(name);
     gauges.slotsTotal.set(slotsTotal(model));
-    gauges.slotsBusy.set(dispatcher.running);
-    gauges.queueDepth.set(dispatcher.waiting);
+    gauges.slotsBusy.set(host?.dispatcher.running ?? 0);
+    gauges.queueDepth.set(host?.dispatcher.waiting ?? 0);
     gauges.queueCapacity.set(config.queueCapacity);
-    gauges.queueOldestSeconds.set(oldestWaitMs(models.hostOf(name).registry.liveJobs(), clock.now()) / 1_000);
+    gauges.queueOldestSeconds.set(oldestWaitMs(host?.registry.liveJobs() ?? [], clock.now()) / 1_000);
     const now = slotsTotal(model) > 0 ? "ready" : "unloaded";
     for (const one of ModelStateSchema.options) gauges.modelState.set({ state: one }, one === now ? 1 : 0);
   }

@@ -28,8 +28,8 @@ export type OwnFacts = Pick<
 
 export interface ServedOptions {
   readonly catalogue: Catalogue;
-  /** Of a model that the catalogue knows. */
-  readonly hostOf: (name: string) => FleetHost;
+  /** Undefined once the model is gone; whoever still has a view of it does not bring it back. */
+  readonly findHost: (name: string) => FleetHost | undefined;
   /** The gateway's own facts. */
   readonly self: () => OwnFacts;
 }
@@ -39,7 +39,7 @@ export interface Served extends ServedModels {
   readonly main: ServedModel | undefined;
 }
 
-export function createServed({ catalogue, hostOf, self }: ServedOptions): Served {
+export function createServed({ catalogue, findHost, self }: ServedOptions): Served {
   const views = new Map<string, ServedModel>();
 
   /** Those that a worker has. */
@@ -53,23 +53,27 @@ export function createServed({ catalogue, hostOf, self }: ServedOptions): Served
 
   function view(name: string): ServedModel {
     const model = (): FleetModel | undefined => catalogue.get(name);
-    const host = (): FleetHost => hostOf(name);
+    const requireHost = (): FleetHost => {
+      const host = findHost(name);
+      if (host === undefined) throw unknownModel(name, present(), whose);
+      return host;
+    };
     return {
       name,
       get aliases() {
         return [...(model()?.aliases ?? [])];
       },
       info: () => infoOf(name, model(), self()),
-      status: () => statusOf(name, model(), { host: host(), isDefault: isDefault(name) }),
-      slots: () => slotsOf(model(), host()),
+      status: () => statusOf(name, model(), { host: findHost(name), isDefault: isDefault(name) }),
+      slots: () => slotsOf(model(), findHost(name)),
       chatFormat: async () => (await engineOf(name, "how the model's answers are written")).chatFormat,
       prompts: async () => await promptsOf(name),
       requireLoaded() {
         if (model()?.description?.engine == null) throw notLoaded("Cannot tell what the model is loaded with");
       },
-      query: (question, signal) => host().dispatcher.query(question, signal),
+      query: async (question, signal) => await requireHost().dispatcher.query(question, signal),
       get loading() {
-        return host().loading;
+        return requireHost().loading;
       },
     };
   }
@@ -158,7 +162,7 @@ function stateOf(model: FleetModel | undefined): ModelStateName {
 function statusOf(
   name: string,
   model: FleetModel | undefined,
-  { host, isDefault }: { readonly host: FleetHost; readonly isDefault: boolean },
+  { host, isDefault }: { readonly host: FleetHost | undefined; readonly isDefault: boolean },
 ): ModelStatus {
   // What a model takes of one machine, and when that machine drops it, is that machine's to tell.
   const { memory: _, expires_at: __, leaving: ___, replacing: ____, ...told } = model?.description?.status ?? {};
@@ -174,14 +178,14 @@ function statusOf(
     state: stateOf(model),
     deletable: false,
     default: isDefault,
-    queued: host.dispatcher.waiting,
-    ...(total === 0 ? {} : { slots: { total, busy: Math.min(total, host.dispatcher.running) } }),
+    queued: host?.dispatcher.waiting ?? 0,
+    ...(total === 0 ? {} : { slots: { total, busy: Math.min(total, host?.dispatcher.running ?? 0) } }),
   };
 }
 
 /** Those of all its workers. In which of them a job of this gateway runs, and what runs there for others, is not told here. */
-function slotsOf(model: FleetModel | undefined, host: FleetHost): readonly SlotStatus[] {
-  const running = host.registry.liveJobs().flatMap(slotsOfJob);
+function slotsOf(model: FleetModel | undefined, host: FleetHost | undefined): readonly SlotStatus[] {
+  const running = (host?.registry.liveJobs() ?? []).flatMap(slotsOfJob);
   const total = Math.max(slotsTotal(model), running.length);
   return Array.from({ length: total }, (_, id) => ({
     id,

@@ -70,9 +70,9 @@ export function createModelRouter<H extends RoutedHost>({
   return {
     submit(spec, follower) {
       const host = hostOf(spec.model);
-      count(host, 1);
       onWanted(host);
       const accepted = host.dispatcher.submit(spec, follower);
+      count(host, 1);
       // Before whoever awaits it goes on, and without a turn more than a single dispatcher takes.
       accepted
         .then(
