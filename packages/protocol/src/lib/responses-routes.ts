@@ -41,7 +41,7 @@ export const responsesRoutes = {
     stream: ResponseStreamEventSchema,
     query: {
       stream: "true: as events, as long as they are held.",
-      starting_after: "Only events with a greater sequence_number.",
+      starting_after: "Only events with a greater sequence_number; 400 where the response has no event of that number.",
     },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],
   },

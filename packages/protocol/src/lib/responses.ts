@@ -116,7 +116,7 @@ export const ResponseSchema = z
 export const ResponseStreamEventSchema = z
   .looseObject({
     type: z.string(),
-    sequence_number: z.int().describe("Gapless from 0; keepalive repeats the last one."),
+    sequence_number: z.int().describe("Gapless from 0, keepalive included; the same in every stream of the response."),
   })
   .meta({ id: "ResponseStreamEvent" });
 

@@ -1,27 +1,58 @@
 import { createSseDecoder } from "@waggle/sse";
 import { expect, test } from "vitest";
-import { responseFraming } from "./framing.ts";
+import { lastNumberOf, responseFraming } from "./framing.ts";
+import { createNumbering } from "./numbering.ts";
 
-function numbersOf(text: string): number[] {
-  const numbers: number[] = [];
-  createSseDecoder(({ data }) => numbers.push((JSON.parse(data) as { sequence_number: number }).sequence_number)).feed(
-    text,
-  );
-  return numbers;
+type Numbered = [type: string, number: number];
+
+function eventsIn(text: string): Numbered[] {
+  const events: Numbered[] = [];
+  createSseDecoder(({ data }) => {
+    const { type, sequence_number: number } = JSON.parse(data) as { type: string; sequence_number: number };
+    events.push([type, number]);
+  }).feed(text);
+  return events;
 }
 
-function open(after?: number) {
+const numbersIn = (text: string): number[] => eventsIn(text).map(([, number]) => number);
+const said = { type: "token" as const, stream_id: "r", index: 0, text: "a", t_ms: 0 };
+
+function makeShape() {
   const head = { id: "r", created_at: 0, tools: [] };
-  return responseFraming({ head, key: "k", outward: (name) => ({ type: "function", name }) }, after);
+  return {
+    head,
+    numbering: createNumbering(),
+    key: "k",
+    outward: (name: string) => ({ type: "function" as const, name }),
+  };
 }
 
-test("a sign of life has the number of what came before it, in a stream that is resumed the one to go on after", () => {
-  const said = { type: "token" as const, stream_id: "r", index: 0, text: "a", t_ms: 0 };
-  const numbers = (after?: number): number[] => {
-    const framing = open(after);
-    return numbersOf(framing.keepAlive("silent") + framing.frame(said) + framing.keepAlive("silent"));
-  };
-  expect(numbers()).toEqual([0, 1, 1, 2, 3, 4, 4]);
-  expect(numbers(3)).toEqual([3, 4, 4]);
-  expect(numbers(9)).toEqual([9, 9]);
+test("a sign of life has a number of its own, which it has in every stream of the response", () => {
+  const shape = makeShape();
+  const first = responseFraming(shape);
+  const told = [
+    first.keepAlive("silent"),
+    first.keepAlive("silent"),
+    first.frame(said),
+    first.keepAlive("silent"),
+  ].join("");
+  const events = eventsIn(told);
+  expect(numbersIn(told)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  expect(events.flatMap(([type, number]) => (type === "keepalive" ? [number] : []))).toEqual([2, 6]);
+  const second = responseFraming(shape);
+  expect(eventsIn(second.frame(said) + second.keepAlive("silent"))).toEqual(events);
+  const resumed = responseFraming(shape, 3);
+  expect(eventsIn(resumed.frame(said) + resumed.keepAlive("silent"))).toEqual(events.slice(4));
+  const log = { terminal: undefined, nextToken: 1, tokensFrom: () => [said] };
+  expect(lastNumberOf(shape, log)).toBe(6);
+});
+
+test("a stream that is behind another one gives no number away that the other one's next event has", () => {
+  const shape = makeShape();
+  const [ahead, behind] = [responseFraming(shape), responseFraming(shape)];
+  const opening = behind.keepAlive("silent");
+  ahead.frame(said);
+  const silence = behind.keepAlive("silent");
+  expect(silence).toMatch(/^:.*\n\n$/);
+  expect(numbersIn(opening + silence + behind.frame(said) + behind.keepAlive("silent"))).toEqual([0, 1, 2, 3, 4, 5]);
 });

@@ -1,36 +1,52 @@
 // Owns how a response leaves: as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming
 // events).
+import type { Job } from "@waggle/jobs";
 import { sseHeaders } from "@waggle/protocol";
-import { encodeSse } from "@waggle/sse";
+import { encodeSse, encodeSseComment } from "@waggle/sse";
 import type { Collector, Framing } from "../../dialect.ts";
+import { completeEndOf } from "../../framed-chunks.ts";
+import { createNumbers } from "./numbering.ts";
+import type { Numbering } from "./numbering.ts";
 import { createOutput } from "./output.ts";
 import type { OutputEvent, OutputOptions } from "./output.ts";
 import type { Json } from "./output-items.ts";
 import { endedResponse, failedResponse, isCut, ongoingResponse } from "./response.ts";
 import type { ResponseHead } from "./response.ts";
 
+/** response.created and response.in_progress. */
+const openingEvents = 2;
+
 export interface ResponseShape extends OutputOptions {
   readonly head: ResponseHead;
+  readonly numbering: Numbering;
 }
 
 /** @param after only events with a greater sequence number are sent; -1: all */
-export function responseFraming({ head, ...options }: ResponseShape, after = -1): Framing {
+export function responseFraming({ head, numbering, ...options }: ResponseShape, after = -1): Framing {
   const output = createOutput(options);
-  let sequenceNumber = 0;
+  const numbers = createNumbers(numbering);
+  let ended = false;
+
+  function numbered(number: number, type: string, fields: Json = {}): string {
+    return number > after ? frame(type, { sequence_number: number, ...fields }) : "";
+  }
+
+  function pauses(): string {
+    let text = "";
+    for (let next = numbers.nextPause(); next !== undefined; next = numbers.nextPause())
+      text += numbered(next, "keepalive");
+    return text;
+  }
 
   function send(...events: readonly OutputEvent[]): string {
     let text = "";
-    for (const { type, ...fields } of events) {
-      const number = sequenceNumber;
-      sequenceNumber += 1;
-      if (number > after) text += frame(type, { sequence_number: number, ...fields });
-    }
+    for (const { type, ...fields } of events) text += pauses() + numbered(numbers.next(), type, fields);
     return text;
   }
 
   /** Before anything else, also before a sign of life: clients take no stream that begins otherwise. */
   function begin(): string {
-    if (sequenceNumber > 0) return "";
+    if (numbers.count > 0) return "";
     const response = ongoingResponse(head);
     return send({ type: "response.created", response }, { type: "response.in_progress", response });
   }
@@ -41,16 +57,43 @@ export function responseFraming({ head, ...options }: ResponseShape, after = -1)
     errorIsLastWord: true,
     frame: (event) => begin() + (event.type === "token" ? send(...output.add(event)) : ""),
     frameEnd(end) {
+      ended = true;
       const cut = isCut(end);
       const last = begin() + send(...output.end(cut ? "incomplete" : "completed"));
       const type = cut ? "response.incomplete" : "response.completed";
       return last + send({ type, response: endedResponse(head, output, end) });
     },
-    frameError: (error) => begin() + send({ type: "response.failed", response: failedResponse(head, output, error) }),
-    // An event and no comment, for those whose watchdogs count events; without a number of its own, so that a replay has the same ones. Never
-    // behind what its reader has: clients resume after the last number that they saw.
-    keepAlive: () => begin() + frame("keepalive", { sequence_number: Math.max(after, sequenceNumber - 1) }),
+    frameError(error) {
+      ended = true;
+      return begin() + send({ type: "response.failed", response: failedResponse(head, output, error) });
+    },
+    // An event and no comment, for those whose watchdogs count events; but a stream that is behind others has events to come, and one that has
+    // ended has none.
+    keepAlive() {
+      const text = begin() + pauses();
+      if (text !== "") return text;
+      const next = ended ? undefined : numbers.addPause();
+      return next === undefined ? encodeSseComment("keepalive") : numbered(next, "keepalive");
+    },
   };
+}
+
+/** The number of the last event that a stream of the whole log has by now. */
+export function lastNumberOf(
+  { numbering, ...options }: ResponseShape,
+  { terminal, nextToken, tokensFrom }: Pick<Job["log"], "terminal" | "nextToken" | "tokensFrom">,
+): number {
+  const output = createOutput(options);
+  let last = openingEvents + numbering.pauses.length - 1;
+  try {
+    for (const token of tokensFrom(0, nextToken)) last += output.add(token).length;
+    if (terminal === undefined) return last;
+    const status = isCut(completeEndOf(terminal)) ? "incomplete" : "completed";
+    return last + output.end(status).length + 1;
+  } catch {
+    // The stream ends with the one event that says so.
+    return last + 1;
+  }
 }
 
 export function responseCollector({ head, ...options }: ResponseShape): Collector {

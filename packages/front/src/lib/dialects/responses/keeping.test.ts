@@ -5,6 +5,7 @@ import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
 import { keepResponse } from "./keeping.ts";
+import { createNumbering } from "./numbering.ts";
 import { createResponseStore } from "./store.ts";
 
 test("what a job says is kept at its end, and nobody listens to it any more", async () => {
@@ -27,6 +28,7 @@ test("what a job says is kept at its end, and nobody listens to it any more", as
   const job = { id: "r", spec: { scope: { client: "a" } }, log, ended } as unknown as Job;
   const shape = {
     head: { id: "r", created_at: 0, tools: [] },
+    numbering: createNumbering(),
     key: "k",
     outward: (name: string) => ({ type: "function" as const, name }),
   };

@@ -11,11 +11,13 @@ import type { Generation, Handler } from "../../dialect.ts";
 import { unsupported } from "../../fields.ts";
 import type { Generations } from "../../generations.ts";
 import { requestContextOf } from "../../wishes.ts";
-import { responseCollector, responseFraming } from "./framing.ts";
+import { lastNumberOf, responseCollector, responseFraming } from "./framing.ts";
 import type { ResponseShape } from "./framing.ts";
 import { conversationOf, inputItems, keptConversationOf, withIds } from "./history.ts";
 import { inputItemPage } from "./input-page.ts";
 import { keepResponse } from "./keeping.ts";
+import { createNumbering } from "./numbering.ts";
+import type { Numbering } from "./numbering.ts";
 import { conversationOfRequest, echoOf, responseSpecOf } from "./request.ts";
 import { ongoingResponse } from "./response.ts";
 import type { ResponseHead } from "./response.ts";
@@ -32,6 +34,7 @@ export function createResponsesRoutes(
 ): Record<keyof typeof responsesRoutes, Handler> {
   const { clock, limits, models, registry } = options;
   const store = createResponseStore({ clock, maxBytes: keptBytes, keptForMs });
+  const numberings = new WeakMap<Job, Numbering>();
 
   /** @throws WaggleError not_found, invalid_argument naming the field */
   function itemsOf(c: AppContext, { input, previous_response_id: previousId }: ResponseCountRequest): Items {
@@ -43,7 +46,9 @@ export function createResponsesRoutes(
   }
 
   function shapeOf(head: ResponseHead, job: Job): ResponseShape {
-    return { head, key: job.callKey, outward: toolboxOf(head.tools, undefined).outward };
+    const numbering = numberings.get(job) ?? createNumbering();
+    numberings.set(job, numbering);
+    return { head, numbering, key: job.callKey, outward: toolboxOf(head.tools, undefined).outward };
   }
 
   function idOf(c: AppContext): string {
@@ -57,9 +62,13 @@ export function createResponsesRoutes(
     if (job === undefined || job.log.firstToken > 0) {
       throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are not held any more.`);
     }
+    const shape = shapeOf(head, job);
+    const last = lastNumberOf(shape, job.log);
+    if (after > last)
+      throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
     // Nobody reads on a HEAD: a reader would wait for ever, and would count as one.
     if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
-    return generations.stream(c, job, -1, responseFraming(shapeOf(head, job), after));
+    return generations.stream(c, job, -1, responseFraming(shape, after));
   }
 
   return {
