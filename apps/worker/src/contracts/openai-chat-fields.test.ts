@@ -285,3 +285,37 @@ async function refusal(body: Json): Promise<{ message: string; param: string | n
   expect(response.status).toBe(400);
   return OpenAiErrorSchema.parse(await response.json()).error;
 }
+
+describe("vLLM's guided decoding", () => {
+  test("holds the answer to guided_json, as response_format does", async () => {
+    start();
+    const text = '{"city": "Bern"}';
+    await choiceOf(asking(text, { response_format: { type: "json_schema", json_schema: { schema: parameters } } }));
+    const { answerGrammar } = lastJob();
+    expect(answerGrammar).toContain("city");
+    expect((await choiceOf(asking(text, { guided_json: parameters }))).message["content"]).toBe(text);
+    expect(lastJob().answerGrammar).toEqual(answerGrammar);
+  });
+
+  test.each([
+    ["guided_json", { guided_json: parameters, response_format: { type: "json_object" } }],
+    ["guided_regex", { guided_regex: "[a-z]+" }],
+    ["guided_choice", { guided_choice: ["yes", "no"] }],
+    ["guided_grammar", { guided_grammar: "root ::= x" }],
+    ["structured_outputs", { structured_outputs: { choice: ["yes", "no"] } }],
+  ])("refuses by name what it cannot do: %s", async (field, more) => {
+    start();
+    const response = await post(asking("a", more));
+    expect(response.status).toBe(400);
+    expect(OpenAiErrorSchema.parse(await response.json()).error.param).toBe(field);
+  });
+
+  test("refuses guided_json where a text is continued", async () => {
+    start();
+    const init = { method: "POST", headers: { host: "localhost" } };
+    const body = JSON.stringify({ prompt: "a", guided_json: parameters });
+    const response = await worker.app.request("/v1/completions", { ...init, body });
+    expect(response.status).toBe(400);
+    expect(OpenAiErrorSchema.parse(await response.json()).error.param).toBe("guided_json");
+  });
+});

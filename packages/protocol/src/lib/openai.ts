@@ -125,6 +125,10 @@ const completionShape = {
   ignore_eos: nullish(z.boolean()),
   context_shift: nullish(z.boolean()),
   lora: nullish(LoraChoiceSchema),
+  guided_regex: z.null("this worker takes no regular expressions; send a grammar").optional(),
+  guided_choice: z.null("send the choices as a grammar").optional(),
+  guided_grammar: z.null("send it as grammar, in GBNF").optional(),
+  structured_outputs: z.null("send a grammar, or to /v1/chat/completions a response_format").optional(),
   return_progress: nullish(z.boolean()).describe("llama-server's: chunks of a stream that say how far the prompt is."),
 };
 
@@ -152,6 +156,7 @@ export const ChatCompletionRequestSchema = z
     audio: z.null("this worker answers in text").optional(),
     web_search_options: z.null("this worker searches no web").optional(),
     json_schema: nullish(SchemaSchema).describe("llama-server's: as response_format with this schema."),
+    guided_json: nullish(SchemaSchema).describe("vLLM's: as response_format with this schema."),
     ...chatShape,
   })
   .meta({
@@ -183,6 +188,7 @@ export const CompletionRequestSchema = z
     echo: nullish(z.boolean()).describe("The prompt stands before its answer."),
     suffix: nullish(z.string()).describe("What follows the answer, for models that were trained to fill in."),
     repetition_limit: chatShape.repetition_limit,
+    guided_json: z.null("send it to /v1/chat/completions, or a grammar").optional(),
     best_of: nullish(z.int().min(1).max(openAiLimits.choices)).describe(
       "So many answers are made, and the n most probable ones shown: by the mean of their tokens' logprobs.",
     ),

@@ -66,15 +66,24 @@ export function promptsOf(prompt: CompletionRequest["prompt"]): readonly (string
 }
 
 /** What the content is held to, and where the request says so. @throws WaggleError invalid_argument when it says so twice */
-function schemaOf({ response_format: format, json_schema: schema }: ChatCompletionRequest): Conversation["schema"] {
-  const asked = format == null || format.type === "text" ? undefined : format;
-  if (schema != null && asked !== undefined) throw unsupported("json_schema", "response_format asks for another one");
-  if (schema != null) return { value: schema, field: "json_schema" };
-  if (asked?.type === "json_schema") {
-    return { value: asked.json_schema.schema, field: "response_format.json_schema.schema" };
+function schemaOf(body: ChatCompletionRequest): Conversation["schema"] {
+  const [schema, another] = [schemaOfFormat(body), schemaIn(body, "json_schema"), schemaIn(body, "guided_json")].filter(
+    (each) => each !== undefined,
+  );
+  if (another !== undefined) throw unsupported(another.field, `${schema?.field ?? ""} asks for another one`);
+  return schema;
+}
+
+function schemaIn(body: ChatCompletionRequest, field: "json_schema" | "guided_json"): Conversation["schema"] {
+  return body[field] == null ? undefined : { value: body[field], field };
+}
+
+function schemaOfFormat({ response_format: format }: ChatCompletionRequest): Conversation["schema"] {
+  if (format == null || format.type === "text") return undefined;
+  if (format.type === "json_schema") {
+    return { value: format.json_schema.schema, field: "response_format.json_schema.schema" };
   }
-  if (asked === undefined) return undefined;
-  return { value: asked.schema ?? { type: "object" }, field: "response_format.schema" };
+  return { value: format.schema ?? { type: "object" }, field: "response_format.schema" };
 }
 
 /** Asking for the usual length asks for nothing. @throws WaggleError invalid_argument where the template knows no other */
