@@ -106,7 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       });
     },
     createControl(models, served) {
-      const made = createOperations({ config, models, served, prepare, describe, now: () => clock.now() });
+      const made = createOperations({ config, models, served, prepare, describe, log, now: () => clock.now() });
       pulls = made.pulls;
       return made.control;
     },
@@ -115,7 +115,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log,
       terminal: options.terminal,
     }).show,
-    onReady: (_host, info) => void lookForGpu(info.device),
+    onReady(_host, info) {
+      lookForGpu(info.device).catch((error: unknown) => log.warn({ err: error }, "gpu_search_failed"));
+    },
     onModelState: () => fleet?.changed(),
     onFirstLoadFailed(why) {
       failure = why;
@@ -166,7 +168,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   worker.start();
   const first = worker.models.main;
   if (first !== undefined && worker.state.name === "loading") screen?.follow(first.name, first.current.host.loading);
-  void describeAll();
+  describeAll().catch((error: unknown) => log.error({ err: error }, "model_description_failed"));
   const onDrain = (): void => departure.drain(128 + constants.signals.SIGTERM);
   reporter = joinHive({ config, report, log, metrics, onDrain });
 

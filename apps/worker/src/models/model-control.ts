@@ -5,11 +5,12 @@ import type { ConflatedChannel } from "@waggle/async";
 import type { ModelControl, ModelChange } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
 import { findNamed } from "@waggle/jobs";
 import type { ModelHost } from "./model-host.ts";
 import type { Models } from "./models.ts";
-import type { LoadPlan } from "./pool.ts";
+import type { LoadPlan, UnloadReason } from "./pool.ts";
 import type { Pulls } from "./pulls.ts";
 
 /** Names that a model may have beside its own. */
@@ -30,6 +31,7 @@ export interface ModelControlOptions {
   readonly pulls: Pulls;
   /** Deletes the files of a download; returns the bytes that are free again. */
   readonly removeFiles: (path: string) => Promise<number>;
+  readonly log: Logger;
 }
 
 export function createModelControl(options: ModelControlOptions): ModelControl {
@@ -51,9 +53,9 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         void events.return?.();
       }
     };
-    void (async () => {
+    tellFailure(change, async () => {
       for await (const _ of events) follow();
-    })();
+    });
     return change;
   }
 
@@ -65,9 +67,23 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       : state.name === "loading" && loading.value.type === "failed";
   }
 
-  function free(entry: ModelEntry): void {
-    if (entry.next === undefined && !entry.swapping) return;
-    throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
+  /** @throws WaggleError conflict during a swap, from before its first wait */
+  function requireUnchanging(entry: ModelEntry): void {
+    if (entry.changing)
+      throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
+  }
+
+  /** For work that nobody awaits: its failure ends the change that it reports to. */
+  function tellFailure(
+    change: ConflatedChannel<ModelEvent>,
+    work: () => Promise<void>,
+    onFailed: () => void = () => {},
+  ): void {
+    work().catch((thrown: unknown) => {
+      onFailed();
+      const { code, message, retryable } = WaggleError.from(thrown);
+      change.set({ type: "error", code, message, retryable });
+    });
   }
 
   /** @throws WaggleError resource_exhausted */
@@ -80,8 +96,12 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     );
   }
 
-  async function discard(hosted: HostedFile): Promise<void> {
-    await models.retire(hosted, "removed");
+  /** Nobody awaits this: jobs of it may run for long. */
+  function retireLater(hosted: HostedFile, reason: UnloadReason, then: () => void = () => {}): void {
+    models
+      .retire(hosted, reason)
+      .catch((error: unknown) => options.log.error({ model: hosted.host.name, err: error }, "model_retire_failed"))
+      .finally(then);
   }
 
   /** The new file loads beside the old one, and takes its place when it is ready. */
@@ -94,10 +114,11 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       if (name !== "ready" && name !== "failed") return;
       forget();
       entry.next = undefined;
-      if (name === "failed") return void discard(next);
+      entry.changing = false;
+      if (name === "failed") return retireLater(next, "removed");
       entry.current = next;
       entry.leaving.add(old);
-      void models.retire(old, "replaced").finally(() => entry.leaving.delete(old));
+      retireLater(old, "replaced", () => entry.leaving.delete(old));
     };
     // Before the change tells that it is done, so that the status it tells is the new one's.
     const forget = next.host.state.onChange(settle);
@@ -108,12 +129,11 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   /** The old file leaves once its running jobs have ended; what waits is answered by the new one, or by the old one where that cannot be loaded. */
   function swapInPlace(entry: ModelEntry, reference: string, source: ModelSource): ModelChange {
     const { current } = entry;
-    entry.swapping = true;
     const change: ConflatedChannel<ModelEvent> = createConflatedChannel<ModelEvent>({
       type: "progress",
       stage: "waiting",
     });
-    void (async () => {
+    const work = async (): Promise<void> => {
       await pool.unload(current.host, "replaced", () => {
         const former = { reference: current.reference, source: current.source, facts: current.facts };
         Object.assign(current, { reference, source, facts: undefined, former });
@@ -122,12 +142,37 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       pool.want(current.host, "asked");
       const loading = loadingOf(current.host, () => ({ type: "done", model: statusOf(entry) }));
       for await (const event of loading.watch()) {
-        if (event.type !== "progress") entry.swapping = false;
+        if (event.type !== "progress") entry.changing = false;
         change.set(event);
         if (event.type !== "progress") return;
       }
-    })();
+    };
+    tellFailure(change, work, () => (entry.changing = false));
     return change;
+  }
+
+  async function beginSwap(
+    entry: ModelEntry,
+    { reference, source }: { readonly reference: string; readonly source: ModelSource },
+    unloadFirst: boolean,
+  ): Promise<ModelChange> {
+    if (entry.current.host.state.name !== "ready") return swapInPlace(entry, reference, source);
+    const next = models.host(entry, reference, source);
+    entry.next = next;
+    try {
+      await requireRoom(entry, next);
+      return swapBeside(entry, next);
+    } catch (error) {
+      entry.next = undefined;
+      await models.retire(next, "removed");
+      if (!unloadFirst || !(error instanceof WaggleError) || error.code !== "resource_exhausted") throw error;
+      return swapInPlace(entry, reference, source);
+    }
+  }
+
+  /** Another model that is served from the file, or is about to be. */
+  function otherOn(path: string, entry: ModelEntry): ModelEntry | undefined {
+    return models.entries().find((one) => one !== entry && filesOf(one).includes(resolve(path)));
   }
 
   return {
@@ -155,27 +200,20 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     },
     async swap(name, reference, { unloadFirst }) {
       const entry = models.named(name);
-      free(entry);
-      const target = await options.resolve(reference, entry);
-      free(entry);
-      if (entry.current.host.state.name !== "ready") return swapInPlace(entry, target.reference, target.source);
-      const next = models.host(entry, target.reference, target.source);
-      entry.next = next;
+      requireUnchanging(entry);
+      entry.changing = true;
       try {
-        await requireRoom(entry, next);
-        return swapBeside(entry, next);
+        return await beginSwap(entry, await options.resolve(reference, entry), unloadFirst);
       } catch (error) {
-        entry.next = undefined;
-        await discard(next);
-        if (!unloadFirst || !(error instanceof WaggleError) || error.code !== "resource_exhausted") throw error;
-        return swapInPlace(entry, target.reference, target.source);
+        entry.changing = false;
+        throw error;
       }
     },
     pull: (reference, name) => pulls.join(reference, name),
     async remove(name) {
       const entry = models.named(name);
       if (entry.aliases.delete(name)) return 0;
-      free(entry);
+      requireUnchanging(entry);
       const { current } = entry;
       const path = current.facts?.path ?? current.host.info?.modelPath;
       if (current.source !== "download" || path === undefined) {
@@ -184,7 +222,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
           `Cannot delete model ${entry.name}: Waggle has not downloaded its file, and deletes no other.`,
         );
       }
-      const other = models.entries().find((one) => one !== entry && filesOf(one).includes(resolve(path)));
+      const other = otherOn(path, entry);
       if (other !== undefined) {
         throw new WaggleError(
           "conflict",
@@ -194,7 +232,8 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       models.remove(entry);
       current.host.dispatcher.refuse(new WaggleError("not_found", `The model ${entry.name} was deleted.`));
       await models.retire(current, "removed");
-      return await options.removeFiles(path);
+      // Its last jobs may have taken long, and a download or a swap may have given the file to another model since.
+      return otherOn(path, entry) === undefined ? await options.removeFiles(path) : 0;
     },
     alias(name, alias) {
       const entry = models.named(name);

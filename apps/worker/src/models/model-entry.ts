@@ -45,8 +45,8 @@ export interface ModelEntry {
   readonly keepAliveMs: number;
   current: HostedFile;
   next: HostedFile | undefined;
-  /** The host of now is about to have another file. */
-  swapping: boolean;
+  /** A swap is under way, from the request until the other file has loaded or failed. */
+  changing: boolean;
   readonly leaving: Set<HostedFile>;
 }
 

@@ -172,7 +172,7 @@ export function createModels(options: ModelsOptions): Models {
       keepAliveMs: spec.keepAliveMs ?? options.keepAliveMs,
       current: createHost(spec.name, () => entry, { reference, source, settings }),
       next: undefined,
-      swapping: false,
+      changing: false,
       leaving: new Set(),
     };
     entries.push(entry);

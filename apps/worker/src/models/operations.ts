@@ -5,6 +5,7 @@ import { createCatalogue, nameOf, uniqueName } from "@waggle/models";
 import type { PullOptions } from "@waggle/models";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelSource } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import { createModelControl } from "./model-control.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
@@ -24,6 +25,7 @@ export interface OperationsOptions {
   /** Finds out what the file of a new model is. */
   readonly describe?: (hosted: HostedFile) => Promise<void>;
   readonly now: () => number;
+  readonly log: Logger;
 }
 
 type Downloads = Pick<PullOptions, "folder" | "token"> & { readonly offline: boolean };
@@ -98,6 +100,7 @@ export function createOperations(options: OperationsOptions): {
     resolve: resolveReference,
     prepare: options.prepare,
     pulls,
+    log: options.log,
     removeFiles: async (path) => (await catalogue.remove(path)).bytes,
   });
   return { control, pulls };

@@ -528,3 +528,18 @@ test("when it is closed nothing loads any more, and no timer is left", async () 
   pool.want(c.host, "asked");
   expect([c.state(), c.loads(), clock.pending]).toEqual(["waiting", 0, 0]);
 });
+
+test("a model whose engine does not leave is logged, and the pool goes on with the others", async () => {
+  createTestPool(2);
+  const [a, b] = [actor("a"), actor("b")];
+  a.keepAliveMs = 1_000;
+  a.host.unload = () => Promise.reject(new Error("the folder is gone"));
+  pool.want(a.host, "asked");
+  a.loaded();
+  clock.advance(1_000);
+  await settle();
+  expect(logLines).toContainEqual(expect.objectContaining({ msg: "model_change_failed", model: "a" }));
+  pool.want(b.host, "asked");
+  b.loaded();
+  expect(b.state()).toBe("ready");
+});

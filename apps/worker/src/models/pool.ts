@@ -129,10 +129,12 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       held.preparing = plan;
       // Another file may have taken its place meanwhile.
       const isMeant = (): boolean => held.preparing === plan;
-      plan.then(
-        (found) => void (isMeant() && prepared(held, found)),
-        (error: unknown) => void (isMeant() && failed(held, error)),
-      );
+      plan
+        .then(
+          (found) => void (isMeant() && prepared(held, found)),
+          (error: unknown) => void (isMeant() && failed(held, error)),
+        )
+        .catch((error: unknown) => logDefect(held.resident.host, error));
     } catch (error) {
       failed(held, error);
     }
@@ -185,7 +187,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   ): void {
     if (placement.kind === "evict") {
       for (const { resident } of [...places.values()]) {
-        if (placement.keys.includes(resident.host.key)) void unload(resident.host, "memory", { for: host.name });
+        if (placement.keys.includes(resident.host.key)) unloadLater(resident.host, "memory", { for: host.name });
       }
     } else if (placement.untilMs !== undefined) {
       again = clock.setTimeout(advance, Math.max(0, placement.untilMs - clock.now()));
@@ -217,6 +219,16 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     advance();
   }
 
+  /** Nobody awaits this: a model leaves when its last jobs have ended. */
+  function unloadLater(...asked: Parameters<typeof unload>): void {
+    unload(...asked).catch((error: unknown) => logDefect(asked[0], error));
+  }
+
+  /** One model's change that fails ends no other model's streams. */
+  function logDefect({ name }: ModelHost, error: unknown): void {
+    log.error({ model: name, err: error }, "model_change_failed");
+  }
+
   function forgetExpiry(held: Place): void {
     held.expiry?.timer.cancel();
     held.expiry = undefined;
@@ -227,7 +239,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     const { host, pinned, keepAliveMs } = held.resident;
     const ms = held.keepAliveMs ?? keepAliveMs();
     if (pinned() || ms === Infinity || host.state.name !== "ready" || hasJobs(held)) return;
-    const timer = clock.setTimeout(() => void unload(host, "idle"), ms);
+    const timer = clock.setTimeout(() => unloadLater(host, "idle"), ms);
     held.expiry = { at: clock.now() + ms, timer };
   }
 

@@ -103,7 +103,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     onReady: () => {},
     onFirstLoadFailed: () => {},
     createControl: (models, served) =>
-      createOperations({ config, models, served, prepare: () => ({ memory: undefined }), now: () => clock.now() })
+      createOperations({ config, models, served, prepare: () => ({ memory: undefined }), log, now: () => clock.now() })
         .control,
   });
   worker.start();

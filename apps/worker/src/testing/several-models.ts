@@ -8,6 +8,7 @@ import { createTokenTable } from "@waggle/front";
 import type { App, HttpAccess } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import type { Logger } from "@waggle/telemetry";
 import type { Models } from "../models/models.ts";
 import { createOperations } from "../models/operations.ts";
 import type { LoadPlan } from "../models/pool.ts";
@@ -49,6 +50,7 @@ export interface SeveralModels {
   engines(name: string): number;
   /** Jobs that reached an engine of its file. */
   answered(name: string): number;
+  readonly log: Logger;
   readonly logLines: readonly Record<string, unknown>[];
   close(): Promise<void>;
 }
@@ -130,7 +132,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     onReady: () => {},
     onFirstLoadFailed: () => {},
     createControl: (all, served) =>
-      createOperations({ config, models: all, served, prepare, describe, now: () => clock.now() }).control,
+      createOperations({ config, models: all, served, prepare, describe, log, now: () => clock.now() }).control,
   });
   worker.start();
   return {
@@ -142,6 +144,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
       const commands = (made.get(name) ?? []).flatMap((engine) => engine.commands);
       return commands.filter(({ type }) => type === "submit").length;
     },
+    log,
     logLines,
     async close() {
       worker.abort();
