@@ -5,6 +5,7 @@ import type { EngineCommand } from "@waggle/engine";
 import type { ModelEvent, ModelStatus, ModelStatuses, StreamEvent } from "@waggle/protocol";
 import { parseSse } from "@waggle/sse";
 import { createTokenTable } from "@waggle/front";
+import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { readEvents, textOf } from "../testing/events.ts";
 import type { StreamReader } from "../testing/events.ts";
@@ -462,6 +463,46 @@ describe("in network mode", () => {
     if (deleting) expect(allowed).toBe(403);
     else expect(allowed).not.toBe(403);
   });
+
+  const requests: readonly (readonly [path: string, body: Record<string, unknown>])[] = [
+    ["/v1/inference", { prompt: "hello [eog:5]" }],
+    ["/v1/jobs", { prompt: "hello [eog:5]" }],
+    ["/v1/chat/completions", { messages }],
+    ["/v1/completions", { prompt: "hello [eog:5]" }],
+    ["/api/chat", { messages, stream: false }],
+    ["/api/generate", { prompt: "hello [eog:5]", stream: false }],
+    ["/api/chat", {}],
+    ["/api/embed", { input: [] }],
+    ["/api/embeddings", {}],
+  ];
+  test.each(requests)(
+    "%s %j: a shorter keep_alive is an admin's, and without one the model's setting holds",
+    async (path, body) => {
+      const clock = createFakeClock();
+      const access = { localMode: false, tokens: () => tokens };
+      start({ access, clock, keepAliveMs: 60_000 });
+      const ask = async (headers: Record<string, string>, keepAlive: unknown): Promise<void> => {
+        const response = await post(path, { ...body, model: "ant", keep_alive: keepAlive }, headers);
+        expect(response.status).toBeLessThan(300);
+        await response.text();
+        const { registry } = worker.models.find("ant").current.host;
+        await expect.poll(() => registry.liveCount).toBe(0);
+      };
+      const staysMs = (): number | undefined => {
+        const at = worker.models.pool.expiresAt(worker.models.find("ant").current.host);
+        return at === undefined ? undefined : at - clock.now();
+      };
+      await (await post("/v1/models/load", { model: "ant" }, root)).text();
+      await ask(guest, "2m");
+      await expect.poll(staysMs).toBe(120_000);
+      for (const shorter of ["1ms", 5]) {
+        await ask(guest, shorter);
+        await expect.poll(staysMs, { message: String(shorter) }).toBe(60_000);
+      }
+      await ask(root, "5s");
+      await expect.poll(staysMs).toBe(5_000);
+    },
+  );
 
   test("everybody who may ask sees the models", async () => {
     start({ access: { localMode: false, tokens: () => tokens } });

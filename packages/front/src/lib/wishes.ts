@@ -1,11 +1,12 @@
 // Owns what every foreign dialect says alike: sampling, length and whose job it is, from a request's fields to their part of a JobSpec. What
 // it cannot become is refused by name.
-import { GenerateRequestSchema, SessionIdSchema, keepAliveMs, samplingOf, stopStringsOf } from "@waggle/protocol";
+import { GenerateRequestSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateSpec, JobScope, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions, ServedModel } from "./context.ts";
 import type { ConversationContext } from "./conversation.ts";
 import { answerGrammarFor, unsupported } from "./fields.ts";
+import { keepAliveFor } from "./keep-alive.ts";
 
 /** What a translation needs of the request beside its body. */
 export interface RequestContext extends JobScope, ConversationContext {
@@ -28,7 +29,7 @@ export interface RequestWishes {
 export function requestContextOf(
   c: AppContext,
   { limits, schemas }: Pick<AppOptions, "limits" | "schemas">,
-  served: Pick<ServedModel, "name" | "chatFormat">,
+  served: Pick<ServedModel, "name" | "chatFormat" | "status">,
   { streamed, sessionId, keepAlive }: RequestWishes,
 ): RequestContext {
   const parsed = SessionIdSchema.optional().safeParse(sessionId ?? c.req.header("x-session-id"));
@@ -40,7 +41,7 @@ export function requestContextOf(
     client: c.get("client"),
     trace: c.get("requestId"),
     model: served.name,
-    keepAliveMs: keepAlive == null ? undefined : keepAliveMs(keepAlive),
+    keepAliveMs: keepAliveFor(c, served, keepAlive),
     chatFormat: served.chatFormat,
     answerGrammar: answerGrammarFor(schemas, c.get("client")),
     sessionId: parsed.data,
@@ -52,12 +53,12 @@ export function requestContextOf(
 export function collectedJobOf(
   c: AppContext,
   { collectTimeoutMs }: AppOptions["limits"],
-  served: Pick<ServedModel, "name">,
+  served: Pick<ServedModel, "name" | "status">,
   keepAlive?: KeepAlive | null,
 ): Pick<JobSpec, "model" | "keepAliveMs" | "scope" | "priority" | "deadlineMs" | "onDisconnect" | "direct"> {
   return {
     model: served.name,
-    keepAliveMs: keepAlive == null ? undefined : keepAliveMs(keepAlive),
+    keepAliveMs: keepAliveFor(c, served, keepAlive),
     scope: { client: c.get("client"), trace: c.get("requestId") },
     priority: 0,
     deadlineMs: collectTimeoutMs,

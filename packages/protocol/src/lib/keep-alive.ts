@@ -30,7 +30,7 @@ export const KeepAliveSchema = z
     'must be a number of seconds, or a duration with its unit such as "5m"',
   )
   .describe(
-    "How long the model stays loaded after this job: seconds, or 5m; 0 unloads it then, below 0, or more than 24 days, keeps it for ever.",
+    "How long the model stays loaded after this job: seconds, or 5m; 0 unloads it then, below 0, or more than 24 days, keeps it for ever. In network mode a shorter time than the model's own setting needs a token marked admin; without one the setting holds.",
   );
 export type KeepAlive = z.infer<typeof KeepAliveSchema>;
 

@@ -1,6 +1,6 @@
 // Owns how a native request becomes a JobSpec.
 import type { GenerateSpec, JobScope } from "@waggle/jobs";
-import { keepAliveMs, samplingOf, stopStringsOf } from "@waggle/protocol";
+import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
 import { conversationSpecOf } from "../../conversation.ts";
 import type { ConversationContext } from "../../conversation.ts";
@@ -10,14 +10,19 @@ import { templateMessage } from "../../messages.ts";
 /** All of it but what the answer's format asks for. */
 export function generateSpecOf(
   request: GenerateRequest,
-  { direct, model, ...scope }: Omit<JobScope, "sessionId"> & Pick<GenerateSpec, "direct" | "model">,
+  {
+    direct,
+    model,
+    keepAliveMs,
+    ...scope
+  }: Omit<JobScope, "sessionId"> & Pick<GenerateSpec, "direct" | "model" | "keepAliveMs">,
 ): GenerateSpec {
   const { messages, prompt = "" } = request;
   return {
     kind: "generate",
     id: request.job_id,
     model,
-    keepAliveMs: request.keep_alive === undefined ? undefined : keepAliveMs(request.keep_alive),
+    keepAliveMs,
     scope: { ...scope, sessionId: request.session_id },
     priority: request.priority,
     deadlineMs: request.deadline_ms,

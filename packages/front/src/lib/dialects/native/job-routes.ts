@@ -7,6 +7,7 @@ import { readBody } from "../../body.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import { answerGrammarFor, schemaGrammarFor } from "../../fields.ts";
+import { keepAliveFor } from "../../keep-alive.ts";
 import type { Generations } from "../../generations.ts";
 import { encodingOf } from "./encoding.ts";
 import { nativeFraming } from "./framing.ts";
@@ -18,8 +19,10 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
   async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
     const client = c.get("client");
     const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
-    const { name: model, chatFormat } = models.find(body.model);
-    const spec = generateSpecOf(body, { client, trace: c.get("requestId"), model, direct });
+    const served = models.find(body.model);
+    const { name: model, chatFormat } = served;
+    const stays = keepAliveFor(c, served, body.keep_alive);
+    const spec = generateSpecOf(body, { client, trace: c.get("requestId"), model, direct, keepAliveMs: stays });
     return await withFormat(spec, body, {
       chatFormat,
       answerGrammar: answerGrammarFor(options.schemas, client),

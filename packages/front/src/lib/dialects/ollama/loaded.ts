@@ -1,17 +1,18 @@
 // Owns the wait for a model that a request asks to load and for nothing else.
-import { WaggleError, keepAliveMs } from "@waggle/protocol";
+import { WaggleError } from "@waggle/protocol";
 import type { KeepAlive } from "@waggle/protocol";
 import { connectionOf } from "../../connection.ts";
 import type { AppContext, ModelControl, ServedModel } from "../../context.ts";
+import { keepAliveFor } from "../../keep-alive.ts";
 
 /** Resolves when the model is loaded. A client that leaves does not stop it. @throws WaggleError with what keeps it from loading */
 export async function loaded(
   c: AppContext,
   control: ModelControl,
-  served: Pick<ServedModel, "name">,
+  served: Pick<ServedModel, "name" | "status">,
   keepAlive: KeepAlive | null | undefined,
 ): Promise<void> {
-  const change = control.load(served.name, keepAlive == null ? undefined : keepAliveMs(keepAlive));
+  const change = control.load(served.name, keepAliveFor(c, served, keepAlive));
   const events = change.watch();
   const forget = connectionOf(c).onLeft(() => void events.return?.());
   try {
