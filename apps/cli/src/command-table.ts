@@ -159,7 +159,8 @@ export const commandTable = [
       { name: "action", help: "add", required: true, completion: ["add"] },
       { name: "device", help: "cuda or vulkan", required: true, completion: ["cuda", "vulkan"] },
     ],
-    examples: ["waggle gpu add cuda", "waggle gpu add vulkan"],
+    options: [yes],
+    examples: ["waggle gpu add cuda", "waggle gpu add vulkan --yes"],
   },
   {
     name: "completion",

@@ -2,22 +2,33 @@
 import { gpuAdd, gpuDevices } from "@waggle/gpu-packages";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
+import { confirm } from "../terminal/confirm.ts";
+import { createProgressView } from "../terminal/progress.ts";
 
-export const run: Run = async ({ config, out, signal }, { args }) => {
+export const run: Run = async (context, words) => {
+  const { config, out, signal } = context;
+  const { args } = words;
   const [action, name] = args;
   const device = gpuDevices.find((one) => one === name);
   if (action !== "add" || device === undefined) {
     const known = gpuDevices.map((one) => `waggle gpu add ${one}`).join(", ");
     throw new CliError(`There is no command gpu ${args.join(" ")}. There is: ${known}.`, exitCodes.wrongUse);
   }
+  const view = createProgressView(context.err);
+  const say = (line: string): void => {
+    view.clear();
+    out.write(`${line}\n`);
+  };
   await gpuAdd({
     device,
     folder: config.gpuFolder,
     machine: process,
     workerCommand: [process.execPath, ...config.entry.execArgv, config.entry.path, "serve"],
     env: config.env,
-    say: (line) => out.write(`${line}\n`),
+    say,
+    confirm: (question) => confirm(context, words.has("yes"), question, "Nothing was downloaded."),
+    onProgress: (progress) => view.show({ stage: "downloading", progress }),
     signal,
-  });
+  }).finally(view.clear);
   return exitCodes.ok;
 };

@@ -1,6 +1,16 @@
 // Tests what npm brings from a registry of the test's own: taken whole, or not at all.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { execFileSync } from "node:child_process";
@@ -53,6 +63,8 @@ function npmOfTest(): string {
   return script;
 }
 
+/** As npm leaves it. */
+const ownManifest = '{ "private": true, "dependencies": { "@node-llama-cpp/linux-x64-cuda": "3.0.0" } }';
 const { specifiers } = gpuPackagesFor("vulkan", "linux", "x64");
 
 it("is of the version of the engine that is installed", () => {
@@ -70,6 +82,7 @@ it("refuses a machine that it has nothing for, and tells a Mac why it needs noth
 it("puts what came in place of what was there", async () => {
   const folder = join(root, "gpu");
   mkdirSync(join(folder, "node_modules/@node-llama-cpp/linux-x64-cuda"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), ownManifest);
   await addGpuPackages({ specifiers, folder, npm: npmOfTest() });
   expect(readdirSync(join(folder, "node_modules/@node-llama-cpp"))).toEqual(["linux-x64-vulkan"]);
   expect(readdirSync(root).filter((entry) => entry.startsWith(".gpu"))).toEqual([]);
@@ -79,6 +92,7 @@ it("leaves what was there when the tarball is not the one that the registry prom
   const folder = join(root, "gpu");
   const kept = join(folder, "node_modules/@node-llama-cpp/linux-x64-vulkan");
   mkdirSync(kept, { recursive: true });
+  writeFileSync(join(folder, "package.json"), ownManifest);
   integrity = `sha512-${createHash("sha512").update("another").digest("base64")}`;
   const npm = npmOfTest();
   await expect(addGpuPackages({ specifiers, folder, npm })).rejects.toThrow(
@@ -96,4 +110,39 @@ it("says that there is no npm, and stops when it is told to", async () => {
   const reason = new Error("told to stop");
   await expect(addGpuPackages({ specifiers, folder, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   expect(existsSync(folder)).toBe(false);
+});
+
+it.each([
+  ["a file", (folder: string) => writeFileSync(join(folder, "diary.txt"), "dear")],
+  ["a project", (folder: string) => writeFileSync(join(folder, "package.json"), '{ "dependencies": { "hono": "4" } }')],
+  ["modules without a manifest", (folder: string) => mkdirSync(join(folder, "node_modules/hono"), { recursive: true })],
+])("does not replace a folder that holds %s, and downloads nothing for it", async (_, fill) => {
+  const folder = join(root, "home");
+  mkdirSync(folder);
+  fill(folder);
+  const before = readdirSync(folder);
+  const adding = addGpuPackages({ specifiers, folder, npm: npmOfTest() });
+  await expect(adding).rejects.toThrow(/^Cannot replace the folder .*: it holds other files/);
+  expect([readdirSync(folder), existsSync(join(root, "cache"))]).toEqual([before, false]);
+});
+
+it("fills an empty folder, and one that a link leads to", async () => {
+  const folder = join(root, "disk");
+  mkdirSync(folder);
+  symlinkSync(folder, join(root, "gpu"));
+  await addGpuPackages({ specifiers, folder: join(root, "gpu"), npm: npmOfTest() });
+  expect(readdirSync(join(folder, "node_modules/@node-llama-cpp"))).toEqual(["linux-x64-vulkan"]);
+  expect(lstatSync(join(root, "gpu")).isSymbolicLink()).toBe(true);
+});
+
+it("shows how many bytes are on disk while npm works", async () => {
+  const [npm, seen] = [join(root, "npm-slow.sh"), join(root, "seen")];
+  const script = `#!/bin/sh
+mkdir -p node_modules/x && head -c 5000 /dev/zero > node_modules/x/big
+while [ ! -e "${seen}" ]; do sleep 0.05; done
+`;
+  writeFileSync(npm, script, { mode: 0o755 });
+  const onProgress = (bytes: number): void => void (bytes > 5_000 && writeFileSync(seen, String(bytes)));
+  await addGpuPackages({ specifiers, folder: join(root, "gpu"), npm, onProgress });
+  expect(Number(readFileSync(seen, "utf8"))).toBeGreaterThan(5_000);
 });

@@ -1,5 +1,7 @@
 // Owns the command `gpu add` but for its flags: says what it costs, adds it, and proves it.
 import { addGpuPackages, type AddOptions } from "./add.ts";
+import { findGpuDevices, type GpuDevices } from "./gpu-devices.ts";
+import { replaceableFolder } from "./gpu-folder.ts";
 import { gpuPackagesFor, type GpuDevice } from "./packages.ts";
 import { proveDevice, type ProofOptions } from "./proof.ts";
 
@@ -11,6 +13,12 @@ export interface GpuAddOptions extends Pick<ProofOptions, "workerCommand" | "env
   readonly machine: { readonly platform: string; readonly arch: string };
   /** A line for the person who asked. */
   readonly say: (line: string) => void;
+  /** Asks before anything is downloaded. @throws Error when the answer is no */
+  readonly confirm: (question: string) => Promise<void>;
+  /** The share of the packages that is on disk. */
+  readonly onProgress?: (share: number) => void;
+  /** Default: what the machine shows. */
+  readonly devices?: GpuDevices;
   readonly signal?: AbortSignal;
 }
 
@@ -19,13 +27,20 @@ export interface GpuAddOptions extends Pick<ProofOptions, "workerCommand" | "env
  * @throws WaggleError that says what was wrong, or why the GPU does not compute; the signal's reason
  */
 export async function gpuAdd(options: GpuAddOptions): Promise<void> {
-  const { device, folder, machine, say, npm, signal } = options;
+  const { device, folder, machine, say, npm, onProgress, signal } = options;
   const { specifiers, downloadMb, installedMb } = gpuPackagesFor(device, machine.platform, machine.arch);
-  say(`Adding ${specifiers.join(" and ")} to ${folder}: a download of ${downloadMb} MB, ${installedMb} MB on disk.`);
+  await replaceableFolder(folder);
+  const devices = options.devices ?? (await findGpuDevices(machine.platform));
+  if (!isVisible(device, devices)) say(`No GPU for ${device} is visible on this machine: ${missing[device]}.`);
+  say(`${specifiers.join(" and ")}: a download of ${downloadMb} MB, ${installedMb} MB on disk, in ${folder}.`);
+  await options.confirm(`Download ${downloadMb} MB?`);
   await addGpuPackages({
     specifiers,
     folder,
     ...(npm === undefined ? {} : { npm }),
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (bytes: number) => onProgress(Math.min(1, bytes / (installedMb * 1e6))) }),
     ...(signal === undefined ? {} : { signal }),
   });
   say(`Added. Now ${device} has to compute what the CPU computes.`);
@@ -33,4 +48,13 @@ export async function gpuAdd(options: GpuAddOptions): Promise<void> {
   say(
     `${device} computes: ${tokens} tokens in ${ms.toFixed(0)} ms, as on the CPU. Workers take it with --device ${device}, or auto.`,
   );
+}
+
+const missing: Readonly<Record<GpuDevice, string>> = {
+  cuda: "there is no /dev/nvidia0; in a container, --gpus all is needed",
+  vulkan: "there is no device in /dev/dri, or no driver for Vulkan",
+};
+
+function isVisible(device: GpuDevice, { nvidia, render, vulkanDrivers }: GpuDevices): boolean {
+  return device === "cuda" ? nvidia.length > 0 : vulkanDrivers.length > 0 && render.length + nvidia.length > 0;
 }
