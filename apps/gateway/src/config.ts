@@ -5,6 +5,7 @@ import {
   accessProblem,
   isLocalMode,
   parseCommandLine,
+  readSettingText,
   readSettings,
   readTokens,
   tokenSourceOf,
@@ -77,7 +78,7 @@ function describeMachine(): Machine {
     stdoutIsTerminal: Boolean(process.stdout.isTTY),
     stderrIsTerminal: Boolean(process.stderr.isTTY),
     version: (JSON.parse(manifest) as { version: string }).version,
-    readText: (path) => readFileSync(path, "utf8"),
+    readText: readSettingText,
   };
 }
 

@@ -8,6 +8,7 @@ export * from "./lib/names.ts";
 export * from "./lib/option-row.ts";
 export * from "./lib/tokens.ts";
 export * from "./lib/refusal.ts";
+export * from "./lib/setting-text.ts";
 export * from "./lib/settings.ts";
 export * from "./lib/start-error.ts";
 export * from "./lib/terminal-facts.ts";

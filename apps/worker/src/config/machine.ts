@@ -1,7 +1,7 @@
 // Owns what the configuration needs to know of the machine: asked once, handed over as plain data, so that parsing
 // stays pure.
-import { readFileSync } from "node:fs";
 import { availableParallelism, homedir, hostname } from "node:os";
+import { readSettingText } from "@waggle/daemon";
 
 export interface Machine {
   readonly hostname: string;
@@ -19,22 +19,18 @@ export interface Machine {
   readText(path: string): string;
 }
 
-function readText(path: string | URL): string {
-  return readFileSync(path, "utf8");
-}
-
 export function describeMachine(program = "waggle-worker"): Machine {
-  const manifest = JSON.parse(readText(new URL("../../package.json", import.meta.url))) as { version: string };
+  const manifest = JSON.parse(readSettingText(new URL("../../package.json", import.meta.url))) as { version: string };
   return {
     hostname: hostname(),
-    cores: usableCores(availableParallelism(), readText),
+    cores: usableCores(availableParallelism(), readSettingText),
     pid: process.pid,
     homeFolder: homedir(),
     stdoutIsTerminal: Boolean(process.stdout.isTTY),
     stderrIsTerminal: Boolean(process.stderr.isTTY),
     version: manifest.version,
     program,
-    readText,
+    readText: readSettingText,
   };
 }
 

@@ -123,3 +123,13 @@ test("a path that is too long for a lock is done without", async () => {
   const folder = await chosen({ parents: [deep] });
   expect(await lockStateOf(folder.path)).toBe("unlocked");
 });
+
+test("a folder that has become a file keeps neither an engine nor the worker from leaving", async () => {
+  const folder = await chosen();
+  const share = folder.shareOf("j", 1);
+  rmSync(folder.path, { recursive: true });
+  writeFileSync(folder.path, "a file");
+  share.release();
+  folder.close();
+  expect(existsSync(folder.path)).toBe(false);
+});

@@ -69,14 +69,21 @@ export async function choosePrefixFolder(options: PrefixFolderOptions): Promise<
     maxBytes: ownBytes,
     shareOf(key, models) {
       const own = join(path, key);
-      const release = (): void => rmSync(own, { recursive: true, force: true });
+      const release = (): void => removeFolder(own);
       return { folder: own, maxBytes: Math.floor(ownBytes / models), release };
     },
     close() {
       lock.release();
-      rmSync(path, { recursive: true, force: true });
+      removeFolder(path);
     },
   };
+}
+
+/** What cannot be removed, say because it has become a file, must not keep the worker from leaving: the next start removes it. */
+function removeFolder(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {}
 }
 
 function isUsable(parent: string): boolean {

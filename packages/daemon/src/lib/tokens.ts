@@ -1,9 +1,9 @@
 // Owns where a program's API tokens come from: one variable and one file, at the start and again on SIGHUP.
-import { readFileSync } from "node:fs";
 import { TokenFileError, parseToken, parseTokenFile, type ApiToken } from "@waggle/front/token-file";
 import { createTokenTable, type TokenTable } from "@waggle/front/tokens";
 import type { Logger } from "@waggle/telemetry";
 import { reasonOf } from "@waggle/terminal";
+import { readSettingText } from "./setting-text.ts";
 
 /** Of worker and gateway. */
 export const tokenVariable = "WAGGLE_API_TOKEN";
@@ -30,7 +30,7 @@ export interface ReadTokensOptions {
  */
 export function readTokens(
   { apiToken, apiTokenFile }: TokenSources,
-  { variable = tokenVariable, rights = {}, read = readText }: ReadTokensOptions = {},
+  { variable = tokenVariable, rights = {}, read = readSettingText }: ReadTokensOptions = {},
 ): readonly ApiToken[] {
   const fromFile = apiTokenFile === undefined ? [] : readTokenFile(apiTokenFile, read);
   if (apiToken === undefined) return fromFile;
@@ -71,8 +71,4 @@ function readTokenFile(file: string, read: (path: string) => string): readonly A
   } catch (error) {
     throw new TokenFileError(`Cannot use --api-token-file ${file}: ${reasonOf(error)}.`);
   }
-}
-
-function readText(path: string): string {
-  return readFileSync(path, "utf8");
 }

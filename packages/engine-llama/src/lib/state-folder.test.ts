@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,4 +75,24 @@ test("describes nothing that was removed meanwhile", async () => {
   await folder.settled();
   expect(open().found).toEqual([]);
   expect(existsSync(path.replace(/kv$/, "json"))).toBe(false);
+});
+
+test.each(["", "model"])("goes without its folder %j when that becomes a file", async (name) => {
+  const folder = open();
+  const id = await save(folder, [1]);
+  const state = { id, tokens: [1], cacheScope: "alice", bytes: 1 };
+  rmSync(join(parent, name), { recursive: true });
+  writeFileSync(join(parent, name), "a file");
+  expect(await folder.isSound(state)).toBe(false);
+  folder.remove(state);
+  expect(() => writeFileSync(folder.newFile(0).path, "x")).toThrow(/ENOTDIR|EEXIST/);
+});
+
+test("passes over a description that is a FIFO", async () => {
+  const folder = open();
+  const id = await save(folder, [1]);
+  const description = join(parent, "model", `${id}.json`);
+  rmSync(description);
+  execFileSync("mkfifo", [description]);
+  expect(open().found).toEqual([]);
 });

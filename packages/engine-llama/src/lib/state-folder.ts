@@ -5,10 +5,8 @@ import {
   chmodSync,
   closeSync,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -21,6 +19,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { SavedState, Token } from "@waggle/engine";
+import { makeFolder, readText } from "@waggle/files";
 
 /** Read at once for a checksum: about half a millisecond, so that streams do not notice. */
 const sliceBytes = 1 << 20;
@@ -28,6 +27,8 @@ const sliceBytes = 1 << 20;
 const reservedBytes = 64 * 2 ** 20;
 /** Files without a description that are younger may be another worker's, just being written. */
 const orphanAgeMs = 600_000;
+/** Of a million tokens, and more. */
+const mostDescriptionBytes = 16_777_216;
 const version = 1;
 
 export interface StateFolder {
@@ -69,14 +70,20 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
   const slice = Buffer.alloc(sliceBytes);
 
   function makeHome(): void {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolder(home, { mode: 0o700 });
     chmodSync(home, 0o700);
   }
 
   function remove({ id }: Pick<SavedState, "id">): void {
     known.delete(id);
     checksums.delete(id);
-    for (const path of [partOf(id), descriptionOf(id), pathOf(id)]) rmSync(path, { force: true });
+    for (const path of [partOf(id), descriptionOf(id), pathOf(id)]) {
+      try {
+        rmSync(path, { force: true });
+      } catch {
+        // The folder may have become a file. A state that nobody knows any more is never offered, and the next process finds what is left.
+      }
+    }
   }
 
   /** CRC-32 of a file, in slices between which everything else gets its turn. */
@@ -110,7 +117,7 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
 
   function readDescription(id: string): SavedState | undefined {
     try {
-      const description = JSON.parse(readFileSync(descriptionOf(id), "utf8")) as Partial<Description>;
+      const description = JSON.parse(readText(descriptionOf(id), { maxBytes: mostDescriptionBytes })) as Partial<Description>;
       if (!isDescription(description) || statSync(pathOf(id)).size !== description.bytes) return undefined;
       const { tokens, cacheScope, bytes } = description;
       checksums.set(id, description.crc32);

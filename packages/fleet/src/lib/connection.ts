@@ -1,8 +1,8 @@
 // Owns the connection to NATS: who may be talked to, that it comes back by itself, and that the streams and buckets are there.
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
+import { readText } from "@waggle/files";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { reasonOf } from "@waggle/terminal";
@@ -243,9 +243,12 @@ function isLoopback(hostname: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
+/** nsc writes two kilobytes. */
+const mostCredsBytes = 1_048_576;
+
 function readCreds(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return Buffer.from(readText(path, { maxBytes: mostCredsBytes }));
   } catch (error) {
     throw new WaggleError("invalid_argument", `Cannot read --nats-creds ${path}: ${reasonOf(error)}`, { cause: error });
   }

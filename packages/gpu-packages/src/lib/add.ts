@@ -1,6 +1,7 @@
 // Owns how packages for a GPU come into their folder: fetched beside it by npm, which checks their hashes, and put in place whole.
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { makeFolder } from "@waggle/files";
 import { WaggleError } from "@waggle/protocol";
 import { bytesIn, replaceFolder, replaceableFolder } from "./gpu-folder.ts";
 import { callNpm } from "./npm.ts";
@@ -39,7 +40,7 @@ export async function addGpuPackages({
   let aside: string | undefined;
   let watch: NodeJS.Timeout | undefined;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     aside = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
     // A manifest of its own, or npm would look for one in the folders above.
     await writeFile(join(aside, "package.json"), '{ "private": true }\n');

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -292,4 +293,10 @@ test("a path is nothing to download", async () => {
     code: "invalid_argument",
     message: expect.stringMatching(/^Cannot download model \.\/story\.gguf: it is a path; /),
   });
+});
+
+test("a record that is a FIFO holds up nobody", async () => {
+  put("hf_user_story.gguf");
+  execFileSync("mkfifo", [join(folder, "hf_user_story.gguf.json"), join(folder, "other.gguf.json")]);
+  expect((await createCatalogue({ folder }).list()).map(({ name }) => name)).toEqual(["story"]);
 });

@@ -1,7 +1,8 @@
 // Owns the note beside each download: what it was asked as, and what its parts are. It is there before the first byte is, so that what was
 // begun is known for a download; that it is whole, the files themselves tell.
 import { randomBytes } from "node:crypto";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { readTextLater } from "@waggle/files";
 import type { RemoteFile } from "./describe-file.ts";
 
 const mostRecordBytes = 1 << 20;
@@ -34,9 +35,7 @@ export function recordPath(path: string): string {
 /** Undefined when there is none, or it is none of ours. @param path of the first part */
 export async function readRecord(path: string): Promise<DownloadRecord | undefined> {
   try {
-    const { size } = await stat(recordPath(path));
-    if (size > mostRecordBytes) return undefined;
-    return recordOf(JSON.parse(await readFile(recordPath(path), "utf8")));
+    return recordOf(JSON.parse(await readTextLater(recordPath(path), { maxBytes: mostRecordBytes })));
   } catch {
     return undefined;
   }

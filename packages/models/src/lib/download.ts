@@ -1,9 +1,9 @@
 // Owns a download: from what is asked for to whole files, one process at a time, begun again when the file is another one meanwhile, and its
 // end when nothing arrives any more.
 import type { open } from "node:fs/promises";
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { linkSignals, systemClock, type Clock } from "@waggle/async";
+import { makeFolder } from "@waggle/files";
 import { askForFile } from "./ask-for-file.ts";
 import { describeFile, type RemoteFile } from "./describe-file.ts";
 import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";
@@ -96,7 +96,7 @@ async function begin(target: RemoteTarget, download: Download): Promise<Download
   if (former !== undefined) return { path: former, downloaded: false };
 
   const path = join(folder, file.name);
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const downloaded = await fetchLocked(path, file, remotes, { ...download, options: { ...options, credentials } });
   return { path, downloaded };
 }

@@ -1,8 +1,9 @@
 // Owns the file in which hashes of models are kept from one start to the next. Whatever is wrong with it, it counts as empty: what it holds can
 // be had again.
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder, readTextLater } from "@waggle/files";
 
 /** The oldest goes first. */
 const mostHashes = 256;
@@ -21,7 +22,7 @@ export async function keepHash(path: string, key: string, sha256: string): Promi
   const entries = [...Object.entries(others).slice(1 - mostHashes), [key, sha256]];
   const aside = `${path}.${randomBytes(4).toString("hex")}`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await writeFile(aside, JSON.stringify(Object.fromEntries(entries), undefined, 1));
     await rename(aside, path);
   } catch {
@@ -31,8 +32,7 @@ export async function keepHash(path: string, key: string, sha256: string): Promi
 
 async function read(path: string): Promise<KnownHashes> {
   try {
-    const text = await readFile(path, "utf8");
-    const value: unknown = text.length > mostFileBytes ? {} : JSON.parse(text);
+    const value: unknown = JSON.parse(await readTextLater(path, { maxBytes: mostFileBytes }));
     if (typeof value !== "object" || value === null) return {};
     const isHash = ([, sha256]: [string, unknown]): boolean =>
       typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);

@@ -1,7 +1,8 @@
 // Owns the note beside a file that is not whole yet: which of its bytes are on the disk. It has one size from the beginning and is written in
 // place, so that it can be kept up to date on a full disk too.
 import { constants } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
+import { readTextLater } from "@waggle/files";
 import type { ByteRange } from "./byte-ranges.ts";
 
 const noteBytes = 4_096;
@@ -12,7 +13,7 @@ const mostRanges = 100;
 export async function readJournal(path: string, partialPath: string, sizeBytes: number): Promise<readonly ByteRange[]> {
   try {
     const { size } = await stat(partialPath);
-    const note: unknown = JSON.parse(await readFile(path, "utf8"));
+    const note: unknown = JSON.parse(await readTextLater(path, { maxBytes: noteBytes }));
     const ranges = (note as { ranges?: unknown } | null)?.ranges;
     if (!Array.isArray(ranges) || ranges.length > mostRanges) return [];
     const read = ranges.map((pair: unknown) => rangeOf(pair, Math.min(size, sizeBytes)));

@@ -1,0 +1,2 @@
+export * from "./lib/make-folder.ts";
+export * from "./lib/read-text.ts";

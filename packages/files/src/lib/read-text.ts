@@ -1,0 +1,73 @@
+// Owns reading a text of limited size from a path that may be anything. What is no regular file is refused before it is opened: to open a FIFO
+// waits for its writer, and a device has no end.
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
+import type { PathLike, Stats } from "node:fs";
+import { open, stat } from "node:fs/promises";
+
+export interface ReadTextOptions {
+  readonly maxBytes: number;
+}
+
+/** Non-blocking, should the file have become a FIFO since it was looked at; regular files are read the same. Windows has no such flag. */
+const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const chunkBytes = 65_536;
+
+/** @throws Error as node:fs does; with a plain sentence where it is no regular file, or too large */
+export function readText(path: PathLike, options: ReadTextOptions): string {
+  requireFile(statSync(path));
+  const file = openSync(path, flags);
+  try {
+    requireFile(fstatSync(file));
+    // To the end and not to the size: files of /proc and /sys have none.
+    const text = createText(options);
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(chunkBytes);
+      const length = readSync(file, chunk, 0, chunkBytes, null);
+      if (length === 0) return text.whole();
+      text.add(chunk.subarray(0, length));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The same without holding up the event loop. */
+export async function readTextLater(path: PathLike, options: ReadTextOptions): Promise<string> {
+  requireFile(await stat(path));
+  const file = await open(path, flags);
+  try {
+    requireFile(await file.stat());
+    const text = createText(options);
+    for (;;) {
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
+      if (bytesRead === 0) return text.whole();
+      text.add(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function createText({ maxBytes }: ReadTextOptions): { add(chunk: Buffer): void; whole(): string } {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return {
+    add(chunk) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    },
+    whole: () => Buffer.concat(chunks).toString("utf8"),
+  };
+}
+
+function requireFile(stats: Stats): void {
+  if (stats.isFile()) return;
+  throw new Error(`it is ${kindOf(stats)}, not a regular file`);
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isFIFO()) return "a FIFO";
+  return stats.isSocket() ? "a socket" : "a device";
+}
