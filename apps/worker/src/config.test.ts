@@ -278,7 +278,7 @@ test("every default is a value that its own setting takes", () => {
     answerWindowMs: 1_800_000,
     supersedeTimeoutMs: 2_000,
     watchdogTimeoutMs: 30_000,
-    crashLoopDeaths: 5,
+    crashLoopDeaths: 6,
     maxBodyBytes: 4_194_304,
     backend: "llama",
     offline: false,

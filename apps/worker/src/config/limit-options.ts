@@ -33,7 +33,8 @@ export const limitOptions = {
     group: "Limits",
     help: "engine crashes in a row, without a token or a minute of service in between, after which the worker gives up",
     schema: integer(1, 100),
-    default: "5",
+    // One for each wait before a restart, and the last.
+    default: "6",
   },
   ...others,
 } as const satisfies OptionRows;

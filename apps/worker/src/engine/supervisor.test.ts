@@ -5,8 +5,12 @@ import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
 import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
+import { limitOptions } from "../config/limit-options.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { createSupervisor } from "./supervisor.ts";
+
+/** As by default. */
+const crashLoopDeaths = Number(limitOptions.crashLoopDeaths.default);
 
 interface FakeEngine extends EventEmitter {
   pid: number | undefined;
@@ -56,7 +60,7 @@ function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
     }),
     watchdogTimeoutMs: 30_000,
     loadTimeoutMs: 300_000,
-    crashLoopDeaths: 5,
+    crashLoopDeaths,
     fork() {
       const engine = fork(engines.length + 1);
       engines.push(engine);
@@ -128,8 +132,27 @@ describe("an engine process that cannot be started", () => {
       worker.clock.advance(10_000);
       await turn();
     }
-    expect(worker.heard.filter((what) => what.startsWith("death"))).toHaveLength(5);
-    expect(worker.heard.at(-1)).toMatch(/^gave up: The engine died 5 times in a row/);
+    expect(worker.heard.filter((what) => what.startsWith("death"))).toHaveLength(crashLoopDeaths);
+    expect(worker.heard.at(-1)).toMatch(new RegExp(`^gave up: The engine died ${crashLoopDeaths} times in a row`));
+  });
+
+  it("is tried at once, and after 0.5, 1, 2 and 4 s, before the worker gives up", async () => {
+    const triesMs: number[] = [];
+    const worker = setUp((pid) => {
+      if (pid === 1) return createFakeEngine(pid);
+      triesMs.push(worker.clock.now() - diedAtMs);
+      return noMemory();
+    });
+    worker.supervisor.start();
+    worker.ready();
+    const diedAtMs = worker.clock.now();
+    worker.die();
+    for (let waits = 0; waits <= 100; waits += 1) {
+      worker.clock.advance(waits === 0 ? 0 : 100);
+      await turn();
+    }
+    expect(triesMs).toEqual([0, 500, 1_500, 3_500, 7_500]);
+    expect(worker.heard.at(-1)).toMatch(/^gave up: /);
   });
 });
 
@@ -137,15 +160,15 @@ describe("a crash loop", () => {
   it("is noticed however long a load takes", () => {
     const worker = setUp();
     worker.supervisor.start();
-    for (let death = 1; death <= 5; death += 1) {
+    for (let death = 1; death <= crashLoopDeaths; death += 1) {
       worker.clock.advance(16_000);
       worker.ready();
       worker.clock.advance(100);
       worker.die();
-      expect(worker.heard.some((what) => what.startsWith("gave up"))).toBe(death === 5);
+      expect(worker.heard.some((what) => what.startsWith("gave up"))).toBe(death === crashLoopDeaths);
       worker.clock.advance(4_000);
     }
-    expect(worker.engines).toHaveLength(5);
+    expect(worker.engines).toHaveLength(crashLoopDeaths);
   });
 
   it("is noticed when each engine dies while it loads", () => {
@@ -153,7 +176,7 @@ describe("a crash loop", () => {
     worker.supervisor.start();
     worker.ready();
     worker.die();
-    for (let death = 2; death <= 5; death += 1) {
+    for (let death = 2; death <= crashLoopDeaths; death += 1) {
       worker.clock.advance(4_000 + 70_000);
       worker.die();
     }
@@ -171,13 +194,15 @@ describe("a crash loop", () => {
       worker.clock.advance(0);
       expect(worker.engines).toHaveLength(death + 1);
     }
-    for (let death = 1; death <= 5; death += 1) {
+    for (let death = 1; death <= crashLoopDeaths; death += 1) {
       worker.ready();
       worker.say({ type: "step", events: [{ type: "started", jobId: "a", promptTokens: 1, cachedTokens: 0 }] });
       worker.die();
       worker.clock.advance(4_000);
     }
-    expect(worker.heard.at(-1)).toMatch(/^gave up: The engine died 5 times in a row, never after a token/);
+    expect(worker.heard.at(-1)).toMatch(
+      new RegExp(`^gave up: The engine died ${crashLoopDeaths} times in a row, never after a token`),
+    );
   });
 
   it("is over when an engine has served for a minute", () => {
