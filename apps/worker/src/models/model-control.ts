@@ -89,10 +89,11 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   /** @throws WaggleError resource_exhausted */
   async function requireRoom(entry: ModelEntry, next: HostedFile): Promise<void> {
     const { memory } = await options.prepare(next);
-    if (pool.hasRoom(memory?.total ?? 0, [entry.current.host])) return;
+    const why = pool.shortage(memory?.total ?? 0, [entry.current.host]);
+    if (why === undefined) return;
     throw new WaggleError(
       "resource_exhausted",
-      `Cannot load both files of ${entry.name} at the same time: memory does not suffice. With unload_first the old one leaves before.`,
+      `Cannot load both files of ${entry.name} at the same time: ${why}. With unload_first the old one leaves before.`,
     );
   }
 

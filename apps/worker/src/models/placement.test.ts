@@ -115,7 +115,14 @@ test.each<[name: string, sizeMib: number, tenants: readonly Tenant[], Partial<Bu
     1,
     [tenant("a", { pinned: true })],
     { bytes: undefined, models: 1 },
-    never("it takes 1 MiB, and pinned models hold 100 MiB of 1 places"),
+    never("pinned models take all 1 places of --max-loaded-models"),
+  ],
+  [
+    "the limit that is reached is named, with a budget too",
+    1,
+    [tenant("a", { pinned: true })],
+    { models: 1 },
+    never("pinned models take all 1 places of --max-loaded-models"),
   ],
 ])("%s", (_name, sizeMib, tenants, changes, expected) => {
   expect(place(sizeMib * mib, tenants, { ...budget, ...changes }, now)).toEqual(expected);

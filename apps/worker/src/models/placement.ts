@@ -40,10 +40,8 @@ export function place(bytes: number, tenants: readonly Tenant[], budget: Budget,
   if (budget.bytes !== undefined && bytes > budget.bytes) {
     return { kind: "never", reason: `it takes ${mib(bytes)}, and the memory budget is ${mib(budget.bytes)}` };
   }
-  if (!fits(bytes, pinned, budget)) {
-    const taken = mib(sum(pinned));
-    return { kind: "never", reason: `it takes ${mib(bytes)}, and pinned models hold ${taken} of ${limitOf(budget)}` };
-  }
+  const problem = shortage(bytes, pinned, budget, "pinned models");
+  if (problem !== undefined) return { kind: "never", reason: problem };
   if (fits(bytes, tenants, budget)) return { kind: "fits" };
   const staying = tenants.filter(({ phase }) => phase !== "leaving");
   if (fits(bytes, staying, budget)) return { kind: "wait", untilMs: undefined };
@@ -77,6 +75,13 @@ function needed(
   return kept.map(({ key }) => key);
 }
 
+/** Which limit keeps so many bytes from fitting beside these, as the end of a sentence. @param who what they are called */
+export function shortage(bytes: number, tenants: readonly Tenant[], budget: Budget, who: string): string | undefined {
+  if (fits(bytes, tenants, budget)) return undefined;
+  if (tenants.length >= budget.models) return `${who} take all ${budget.models} places of --max-loaded-models`;
+  return `it takes ${mib(bytes)}, and ${who} hold ${mib(sum(tenants))} of a budget of ${mib(budget.bytes ?? 0)}`;
+}
+
 function fits(bytes: number, tenants: readonly Tenant[], budget: Budget): boolean {
   return tenants.length < budget.models && (budget.bytes === undefined || sum(tenants) + bytes <= budget.bytes);
 }
@@ -87,10 +92,6 @@ function without(tenants: readonly Tenant[], gone: readonly Tenant[]): readonly 
 
 function sum(tenants: readonly Tenant[]): number {
   return tenants.reduce((bytes, tenant) => bytes + tenant.bytes, 0);
-}
-
-function limitOf({ bytes, models }: Budget): string {
-  return bytes === undefined ? `${models} places` : `a budget of ${mib(bytes)}`;
 }
 
 function mib(bytes: number): string {

@@ -488,9 +488,11 @@ test("it says what is used, and whether more would find room", async () => {
   const [a, b] = [actor("a"), actor("b")] as const;
   await loadNow(a, b);
   expect(pool.usedBytes).toBe(200 * mib);
-  expect([pool.hasRoom(300 * mib, []), pool.hasRoom(201 * mib, [a.host])]).toEqual([true, false]);
+  const why = "it takes 201 MiB, and models that stay hold 100 MiB of a budget of 300 MiB";
+  expect([pool.shortage(300 * mib, []), pool.shortage(201 * mib, [a.host])]).toEqual([undefined, why]);
   b.pinned = true;
-  expect([pool.hasRoom(200 * mib, []), pool.hasRoom(101 * mib, [a.host])]).toEqual([true, false]);
+  const both = "it takes 101 MiB, and models that stay hold 200 MiB of a budget of 300 MiB";
+  expect([pool.shortage(200 * mib, []), pool.shortage(101 * mib, [a.host])]).toEqual([undefined, both]);
   Object.assign(a.host, { residentBytes: 150 * mib });
   expect(pool.usedBytes, "what it takes in fact, where that is more").toBe(250 * mib);
 });

@@ -5,7 +5,7 @@ import type { Job } from "@waggle/jobs";
 import type { ModelMemory } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { ModelHost } from "./model-host.ts";
-import { place } from "./placement.ts";
+import { place, shortage } from "./placement.ts";
 import type { Budget, Tenant } from "./placement.ts";
 
 /** What is known of a model before it is loaded. */
@@ -61,8 +61,8 @@ export interface Pool {
   /** Something better is known of it than before, or something at all. */
   know(host: ModelHost, plan: LoadPlan): void;
   memoryOf(host: ModelHost): ModelMemory | undefined;
-  /** Whether so many bytes more would find room beside these and all pinned ones, should all others leave. */
-  hasRoom(bytes: number, beside: readonly ModelHost[]): boolean;
+  /** Why so many bytes more would find no room beside these and all pinned ones, should all others leave; undefined where they would. */
+  shortage(bytes: number, beside: readonly ModelHost[]): string | undefined;
   /** Nothing is loaded from now on, and no timer is left. */
   close(): void;
 }
@@ -338,9 +338,9 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       if (held !== undefined) held.plan = plan;
     },
     memoryOf: (host) => places.get(host)?.plan?.memory,
-    hasRoom(bytes, beside) {
+    shortage(bytes, beside) {
       const others = tenants().filter(({ key, pinned }) => pinned || beside.some((host) => host.key === key));
-      return place(bytes, others, budget, clock.now()).kind === "fits";
+      return shortage(bytes, others, budget, "models that stay");
     },
     close() {
       closed = true;
