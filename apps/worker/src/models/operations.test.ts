@@ -71,3 +71,25 @@ test("a download may be asked for again under the name that it has", async () =>
   expect(await pull(wanted)).toMatchObject({ type: "done", model: { name: "tale" } });
   expect(worker.models.entries()).toHaveLength(3);
 });
+
+test.each([
+  ["at once", async (bodies: readonly Parameters<typeof pull>[0][]) => await Promise.all(bodies.map(pull))],
+  [
+    "one after the other",
+    async ([first, second]: readonly Parameters<typeof pull>[0][]) => [
+      first && (await pull(first)),
+      second && (await pull(second)),
+    ],
+  ],
+])("a download that is asked for twice %s has both names", async (_, pullAll) => {
+  const reference = `${url}/story.gguf`;
+  const done = await pullAll([
+    { reference, name: "tale" },
+    { reference, name: "saga" },
+  ]);
+  expect(done.map((event) => event?.type)).toEqual(["done", "done"]);
+  const [entry] = worker.models.entries().slice(2);
+  expect([entry?.name, ...(entry?.aliases ?? [])].toSorted()).toEqual(["saga", "tale"]);
+  expect(asked.filter((path) => path === "/story.gguf")).not.toHaveLength(0);
+  expect(worker.models.entries()).toHaveLength(3);
+});

@@ -48,7 +48,11 @@ export function createOperations(options: OperationsOptions): {
     now,
     requireFree,
     async onPulled({ path, reference }, name) {
-      const entry = models.entries().find((one) => pathOf(one) === path) ?? addDownload(path, reference, name);
+      const present = models.entries().find((one) => pathOf(one) === path);
+      // It keeps the name that it has, and has the wanted one as well.
+      if (present !== undefined && name !== undefined && findNamed([present], name) === undefined)
+        control.alias(present.name, name);
+      const entry = present ?? addDownload(path, reference, name);
       // So that its size and what it can do are told with it.
       await options.describe?.(entry.current);
       return served.statusOf(entry);

@@ -34,6 +34,9 @@ test("who asks for one that everybody else has just left does not hear that it w
   const first = pulls.join(reference, undefined);
   const joined = pulls.join(reference, undefined);
   expect(joined.change).toBe(first.change);
+  const named = pulls.join(reference, "tale");
+  expect(named.change).not.toBe(first.change);
+  named.release();
   first.release();
   joined.release();
   const second = pulls.join(reference, undefined);

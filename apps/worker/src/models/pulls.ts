@@ -67,22 +67,23 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
       .then((model) => change.set({ type: "done", model }))
       .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)))
       .finally(() => {
-        forget(reference, pull);
+        forget(keyOf(reference, name), pull);
         running.delete(pull);
       });
     const pull: Pull = { change, stop, over, waiting: 0 };
-    pulls.set(reference, pull);
+    pulls.set(keyOf(reference, name), pull);
     running.add(pull);
     return pull;
   }
 
-  function forget(reference: string, pull: Pull): void {
-    if (pulls.get(reference) === pull) pulls.delete(reference);
+  function forget(key: string, pull: Pull): void {
+    if (pulls.get(key) === pull) pulls.delete(key);
   }
 
   return {
     join(reference, name) {
-      const pull = pulls.get(reference) ?? begin(reference, name);
+      const key = keyOf(reference, name);
+      const pull = pulls.get(key) ?? begin(reference, name);
       pull.waiting += 1;
       let released = false;
       return {
@@ -92,7 +93,7 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
           released = true;
           pull.waiting -= 1;
           if (pull.waiting > 0) return;
-          forget(reference, pull);
+          forget(key, pull);
           pull.stop.abort();
         },
       };
@@ -103,6 +104,11 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
       await Promise.all(all.map(({ over }) => over));
     },
   };
+}
+
+/** A request with another name is another one: it waits for the same file, which one of them downloads. */
+function keyOf(reference: string, name: string | undefined): string {
+  return JSON.stringify([reference, name]);
 }
 
 function progressEvent(progress: PullProgress): ModelEvent {
