@@ -89,6 +89,7 @@ describe("starting", () => {
 
   it.each([
     [["--alias", "bee=ant"], 'waggle-worker: Cannot serve two models as "bee".'],
+    [["--alias", "status=ant"], 'waggle-worker: Cannot serve a model as "status": GET /v1/models/status is a route.'],
     [["--pin", "wasp"], 'waggle-worker: Cannot find model "wasp": this worker serves bee, ant.'],
   ])("whose models do not go together, as %j, exits with 64 and says why", async (flags, why) => {
     const models = ["--model", "bee=b.gguf", "--model", "ant=a.gguf"];

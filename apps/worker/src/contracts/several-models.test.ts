@@ -419,6 +419,7 @@ test.each([
   ["BEE", 409],
   ["", 400],
   ["a\nb", 400],
+  ["status", 400],
 ])("a copy may not be called %j", async (destination, code) => {
   start();
   expect((await post("/api/copy", { source: "ant", destination })).status).toBe(code);

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { StartError } from "@waggle/daemon";
 import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/gguf";
-import { nameOf, shownReference } from "@waggle/models";
+import { nameOf, shownReference, uniqueName } from "@waggle/models";
 import { exitCodes } from "@waggle/protocol";
 
 /** Of this machine, and not something to download. */
@@ -16,9 +16,8 @@ function isLocalFile(reference: string): boolean {
  * @throws StartError for a file that is missing, unreadable, or no model
  */
 export async function ownName(reference: string): Promise<string> {
-  if (!isLocalFile(reference)) return nameOf(reference);
-  const { name } = await lookAt(reference);
-  return name ?? basename(reference);
+  const name = isLocalFile(reference) ? ((await lookAt(reference)).name ?? basename(reference)) : nameOf(reference);
+  return uniqueName(name, new Set());
 }
 
 /**

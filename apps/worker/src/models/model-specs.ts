@@ -1,7 +1,7 @@
 // Owns which models a worker serves from its start: those that it is told, and those that lie in its folder.
 import { resolve } from "node:path";
 import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, reservedModelNames } from "@waggle/protocol";
 import { reasonOf } from "@waggle/terminal";
 import type { WorkerConfig } from "../config.ts";
 import { embeddedModelPath } from "../embedded-model.ts";
@@ -95,6 +95,12 @@ function withRights(
   const all = named.flatMap(({ name, aliases: others }) => [
     ...new Set([...(name === undefined ? [] : [name]), ...others]),
   ]);
+  const reserved = all.find((name) => reservedModelNames.has(name));
+  if (reserved !== undefined)
+    throw new WaggleError(
+      "invalid_argument",
+      `Cannot serve a model as "${reserved}": GET /v1/models/${reserved} is a route. Choose another name.`,
+    );
   const twice = all.find((name, index) => all.indexOf(name) < index);
   if (twice === undefined) return named;
   throw new WaggleError("invalid_argument", `Cannot serve two models as "${twice}".`);

@@ -117,7 +117,9 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
 
   function readDescription(id: string): SavedState | undefined {
     try {
-      const description = JSON.parse(readText(descriptionOf(id), { maxBytes: mostDescriptionBytes })) as Partial<Description>;
+      const description = JSON.parse(
+        readText(descriptionOf(id), { maxBytes: mostDescriptionBytes }),
+      ) as Partial<Description>;
       if (!isDescription(description) || statSync(pathOf(id)).size !== description.bytes) return undefined;
       const { tokens, cacheScope, bytes } = description;
       checksums.set(id, description.crc32);

@@ -300,3 +300,21 @@ test("a record that is a FIFO holds up nobody", async () => {
   execFileSync("mkfifo", [join(folder, "hf_user_story.gguf.json"), join(folder, "other.gguf.json")]);
   expect((await createCatalogue({ folder }).list()).map(({ name }) => name)).toEqual(["story"]);
 });
+
+test.each<[why: string, record: object, name: string, reference: string | undefined]>([
+  ["a name of many characters", { name: "x".repeat(300_000) }, "story", "hf:user/story"],
+  ["a name with a line break", { name: "a\nb" }, "story", "hf:user/story"],
+  ["the name of a route", { name: "status" }, "story", "hf:user/story"],
+  ["a reference of many characters", { reference: `hf:${"x".repeat(9_999)}` }, "story", undefined],
+  ["a reference with an escape sequence", { reference: "hf:\u001b[2J" }, "story", undefined],
+])("a record with %s is not taken at its word", async (_, record, name, reference) => {
+  put("hf_user_story.gguf");
+  const whole = { kind: "waggle-download", reference: "hf:user/story", name: "tale", parts: [{}], ...record };
+  put("hf_user_story.gguf.json", JSON.stringify(whole));
+  expect(await createCatalogue({ folder }).list()).toMatchObject([{ name, reference }]);
+});
+
+test("a file called status is not served under the name of a route", async () => {
+  put("hf_user_status.gguf");
+  expect((await createCatalogue({ folder }).list()).map(({ name }) => name)).toEqual(["status-2"]);
+});

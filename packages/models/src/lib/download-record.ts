@@ -3,9 +3,12 @@
 import { randomBytes } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { readTextLater } from "@waggle/files";
+import { ModelNameSchema } from "@waggle/protocol";
 import type { RemoteFile } from "./describe-file.ts";
 
 const mostRecordBytes = 1 << 20;
+/** A reference is a line of a list, and no file makes a longer one. */
+const mostReferenceChars = 4_096;
 const kind = "waggle-download";
 
 export interface RecordedPart {
@@ -19,8 +22,8 @@ export interface RecordedPart {
 export interface DownloadRecord {
   /** Without credentials, query and fragment. */
   readonly reference: string;
-  /** Under which the model is served unless somebody gives it another name. */
-  readonly name: string;
+  /** Under which the model is served unless somebody gives it another name; undefined where it is none that a request may have. */
+  readonly name: string | undefined;
   /** In order. */
   readonly parts: readonly RecordedPart[];
   /** What Ollama's registry has beside the model. */
@@ -66,16 +69,19 @@ export function isSamePart(part: RecordedPart | undefined, sizeBytes: number, re
 
 function recordOf(value: unknown): DownloadRecord | undefined {
   const record = value as Partial<Record<keyof DownloadRecord | "kind", unknown>> | null;
-  if (record?.kind !== kind || typeof record.reference !== "string" || typeof record.name !== "string")
-    return undefined;
-  if (!Array.isArray(record.parts) || record.name === "") return undefined;
+  if (record?.kind !== kind || !isReference(record.reference)) return undefined;
+  if (!Array.isArray(record.parts) || typeof record.name !== "string" || record.name === "") return undefined;
   const { extras } = record;
   return {
     reference: record.reference,
-    name: record.name,
+    name: ModelNameSchema.safeParse(record.name).data,
     parts: record.parts.map(partOf),
     extras: typeof extras === "object" && extras !== null ? (extras as Record<string, unknown>) : undefined,
   };
+}
+
+function isReference(value: unknown): value is string {
+  return typeof value === "string" && value.length <= mostReferenceChars && !/\p{Cc}/u.test(value);
 }
 
 function partOf(value: unknown): RecordedPart {

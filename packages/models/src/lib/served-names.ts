@@ -1,4 +1,5 @@
 // Owns the short names under which models are served when nobody gives them another: what a person would call them. Pure.
+import { reservedModelNames } from "@waggle/protocol";
 import { withoutPart } from "./model-names.ts";
 import { defaultEndpoint, parseReference } from "./parse-reference.ts";
 import { quantizationIn } from "./quantizations.ts";
@@ -33,15 +34,18 @@ export function nameOfDownload(fileName: string): string {
   return plain(quantization === undefined ? rest : rest.replace(`.${quantization}`, `-${quantization}`));
 }
 
-/** The name, or with a number behind it when it is taken: `x`, `x-2`, `x-3`. */
+/** The name, or with a number behind it when it is taken or reserved: `x`, `x-2`, `x-3`. */
 export function uniqueName(name: string, taken: ReadonlySet<string>): string {
-  if (!taken.has(name)) return name;
+  if (!taken.has(name) && !reservedModelNames.has(name)) return name;
   for (let number = 2; ; number += 1) {
     if (!taken.has(`${name}-${number}`)) return `${name}-${number}`;
   }
 }
 
+/** Of a name that we make: with a number behind it, it is still one that a request may have. */
+const mostNameChars = 200;
+
 function plain(name: string): string {
   const words = name.toLowerCase().replace(/[^\p{L}\p{N}._:+]+/gu, "-");
-  return words.replace(/^[-.]+|[-.]+$/g, "") || "model";
+  return words.replace(/^[-.]+|[-.]+$/g, "").slice(0, mostNameChars) || "model";
 }

@@ -26,11 +26,15 @@ export type ModelSource = z.infer<typeof ModelSourceSchema>;
 /** Longer names are refused. */
 export const maxModelNameChars = 256;
 
+/** `GET /v1/models/status` is a route: a model with this name could not be asked for. */
+export const reservedModelNames: ReadonlySet<string> = new Set(["status"]);
+
 export const ModelNameSchema = z
   .string()
   .min(1)
   .max(maxModelNameChars)
-  .regex(/^[^\s\p{Cc}]+( [^\s\p{Cc}]+)*$/u, "must be words without control characters");
+  .regex(/^[^\s\p{Cc}]+( [^\s\p{Cc}]+)*$/u, "must be words without control characters")
+  .refine((name) => !reservedModelNames.has(name), "must not be the name of a route, such as status");
 
 const bytes = z.int().nonnegative();
 
