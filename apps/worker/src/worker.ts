@@ -157,7 +157,8 @@ export function createWorker(options: WorkerOptions): Worker {
     if (from === "ready" || to === "ready") options.onModelState?.();
     const { reason } = host.state;
     log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
-    if (to === "failed" && !isLastLine(host)) log.error({ model: host.name }, `model_failed: ${reason}`);
+    if (to === "failed" && !isLastLine(host))
+      log.error({ model: host.name }, `model_failed: ${host.failure ?? reason}`);
     if (state.name === "starting") return;
     if (to === "ready") {
       awaited.delete(host);
@@ -170,7 +171,7 @@ export function createWorker(options: WorkerOptions): Worker {
   function onGaveUp(host: ModelHost, never: boolean): void {
     if (isAll(host)) {
       state.apply("gave_up", host.state.reason);
-      if (never) options.onFirstLoadFailed(host.state.reason ?? "the model cannot be loaded");
+      if (never) options.onFirstLoadFailed(host.failure ?? "the model cannot be loaded");
     } else if (awaited.delete(host) && awaited.size === 0 && state.name === "loading") {
       // The others work, and this one says why it does not.
       state.apply("loaded");

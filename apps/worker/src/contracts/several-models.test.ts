@@ -1,4 +1,7 @@
 // What a worker of several models promises, whichever route is asked.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText } from "@waggle/engine";
 import type { EngineCommand } from "@waggle/engine";
@@ -505,6 +508,24 @@ describe("in network mode", () => {
       await expect.poll(staysMs).toBe(5_000);
     },
   );
+
+  test("a client without the admin right reads of no folder, and the log has the path", async () => {
+    const modelsFolder = mkdtempSync(join(tmpdir(), "several-models-"));
+    const access = { localMode: false, tokens: () => tokens };
+    start({ access, modelsFolder });
+    const reference = join(modelsFolder, "deep/wasp.gguf");
+    worker.models.add({ name: "wasp", aliases: [], reference, source: "download", pinned: false });
+    const refused = await post("/v1/inference", { model: "wasp", prompt: "hello" }, guest);
+    const listed = async (path: string): Promise<string> =>
+      await (await worker.app.request(path, { headers: { host: "localhost", ...guest } })).text();
+    const said = [await refused.text(), await listed("/v1/models/status"), await listed("/v1/models")];
+    expect([refused.status, said[0]]).toEqual([503, expect.stringContaining("wasp.gguf: no such file")]);
+    expect(said[1]).toContain("wasp.gguf: no such file");
+    for (const text of said) expect(text).not.toContain("deep");
+    const logged = expect.stringContaining(reference) as string;
+    expect(worker.logLines).toContainEqual(expect.objectContaining({ level: "error", msg: logged }));
+    rmSync(modelsFolder, { recursive: true });
+  });
 
   test("everybody who may ask sees the models", async () => {
     start({ access: { localMode: false, tokens: () => tokens } });

@@ -1,6 +1,7 @@
 // Owns what a name stands for: the file that answers under it now, the one that will, and those that still finish their last jobs.
 import { basename } from "node:path";
 import type { ModelCard } from "@waggle/gguf";
+import { shownReference } from "@waggle/models";
 import type { ModelSource, ModelStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
 import type { MemoryPlan } from "./memory-plan.ts";
@@ -73,7 +74,7 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
     ...defined({
       reason,
       progress: progressOf(current),
-      reference: source === "download" ? current.reference : undefined,
+      reference: source !== "download" || isPath(current.reference) ? undefined : shownReference(current.reference),
       file: fileNameOf(current),
       kind: info?.kind ?? facts?.card?.kind,
       architecture: info?.file?.architecture ?? facts?.card?.architecture,
@@ -106,10 +107,15 @@ export function statusOf(entry: ModelEntry, { pool, isDefault, now, chat }: Stat
 
 function replacingOf(next: HostedFile): ModelStatus["replacing"] {
   return {
-    file: fileNameOf(next) ?? next.reference,
+    file: fileNameOf(next) ?? (isPath(next.reference) ? basename(next.reference) : shownReference(next.reference)),
     state: next.host.state.name,
     ...defined({ progress: progressOf(next) }),
   };
+}
+
+/** Of this machine: its folders are not for every client. */
+function isPath(reference: string): boolean {
+  return !/^(?:hf|ollama|https?):/i.test(reference);
 }
 
 function fileNameOf({ facts, host }: HostedFile): string | undefined {

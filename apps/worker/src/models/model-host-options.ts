@@ -12,6 +12,8 @@ export interface ModelHostOptions {
   readonly modelPath: string;
   /** The name that the model is served under; undefined: its own, once it is loaded. */
   readonly name: string | undefined;
+  /** An error's message as clients read it. */
+  readonly shownMessage: (message: string) => string;
   /** Until the engine says. */
   readonly slots: number;
   readonly queueCapacity: number;

@@ -43,6 +43,8 @@ export interface ModelHost {
   readonly residentBytes: number | undefined;
   /** What its engine has measured of itself, for the gauges. */
   readonly readings: EngineReadings;
+  /** Why it is failed, for the log: with the paths that clients do not read. */
+  readonly failure: string | undefined;
   fingerprints(): Fingerprints;
   /** Model tokens generated so far. */
   readonly tokens: number;
@@ -85,6 +87,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   let engine: EngineHost | undefined;
   let info: BackendInfo | undefined;
   let leaving = false;
+  let failure: string | undefined;
   const past = { starts: 0, deaths: 0 };
   const loads = { count: 0, lastMs: 0 };
   let unloading: Promise<void> | undefined;
@@ -161,8 +164,9 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
         slots = [];
         engineMetrics.gone();
       },
-      onLost(_reason, message) {
+      onLost(_reason, whole) {
         if (!isMine()) return;
+        const message = options.shownMessage(whole);
         if (state.name === "ready") {
           state.apply("load", `the engine is restarting: ${message}`);
           loading.set({ type: "loading", stage: "loading", progress: 0 });
@@ -211,8 +215,10 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     measured().begin();
   }
 
-  function fail(message: string): void {
+  function fail(whole: string): void {
     const goesBack = events.goesBack();
+    failure = whole;
+    const message = options.shownMessage(whole);
     state.apply("fail", message);
     loading.set({ type: "failed", message });
     if (goesBack) return;
@@ -258,6 +264,9 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     get info() {
       return info;
+    },
+    get failure() {
+      return failure;
     },
     fingerprints,
     get slots() {

@@ -1,4 +1,5 @@
 // Owns the models of a worker: which names there are, the host behind each, and the pool in which they share memory.
+import { dirname } from "node:path";
 import type { Clock } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import { createModelRouter, findNamed, unknownModel, unnamedModel } from "@waggle/jobs";
@@ -14,6 +15,7 @@ import type { ModelHostOptions } from "./model-host-options.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
 import type { Budget } from "./placement.ts";
 import { createPool } from "./pool.ts";
+import { withoutFolders } from "./shown-message.ts";
 import type { LoadPlan, Pool, UnloadReason } from "./pool.ts";
 
 /** A model that the worker is told to serve. */
@@ -40,6 +42,8 @@ export interface ModelsOptions extends Pick<
   /** Of models that have none of their own. */
   readonly settings: ModelSettings;
   readonly keepAliveMs: number;
+  /** Whoever reaches the worker may see its paths. */
+  readonly localMode: boolean;
   readonly budget: Budget;
   /** That all engines share. */
   readonly cores: number;
@@ -116,6 +120,10 @@ export function createModels(options: ModelsOptions): Models {
         key: (serial += 1) === 1 ? "j" : `m${serial}j`,
         name,
         modelPath: shownReference(file.reference),
+        shownMessage: (message) =>
+          options.localMode
+            ? message
+            : withoutFolders(message, [options.modelsFolder, dirname(hosted.facts?.path ?? hosted.reference)]),
         registry,
         createEngine: (events) => options.createEngine(hosted, events),
       },
