@@ -12,7 +12,7 @@ import { createLoadReports } from "./load-report.ts";
 import { chatOf } from "./models/chat-abilities.ts";
 import type { Descriptions } from "./models/descriptions.ts";
 import type { HostedFile, ModelEntry } from "./models/model-entry.ts";
-import type { ModelHost } from "./models/model-host.ts";
+import type { ModelHost } from "./models/model-host-port.ts";
 import { collectModelGauges } from "./models/model-gauges.ts";
 import type { Models } from "./models/models.ts";
 import type { WorkerState } from "./worker-state.ts";

@@ -13,7 +13,7 @@ import type { Traces } from "@waggle/tracing";
 import type { WorkerConfig } from "./config.ts";
 import { createDescriptions } from "./models/descriptions.ts";
 import type { ModelEntry } from "./models/model-entry.ts";
-import type { ModelHost } from "./models/model-host.ts";
+import type { ModelHost } from "./models/model-host-port.ts";
 import { createModels } from "./models/models.ts";
 import type { Models, ModelsOptions } from "./models/models.ts";
 import { downloadsOf } from "./models/operations.ts";

@@ -79,11 +79,12 @@ export async function choosePrefixFolder(options: PrefixFolderOptions): Promise<
   };
 }
 
-/** What cannot be removed, say because it has become a file, must not keep the worker from leaving: the next start removes it. */
 function removeFolder(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });
-  } catch {}
+  } catch {
+    // It may lie below what has become a file. That must not keep the worker from leaving, and the next start removes it.
+  }
 }
 
 function isUsable(parent: string): boolean {

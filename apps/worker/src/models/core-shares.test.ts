@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createCoreShares } from "./core-shares.ts";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 
 interface FakeHost extends ModelHost {
   readonly told: (number | undefined)[];

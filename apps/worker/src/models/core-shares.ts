@@ -1,6 +1,6 @@
 // Owns how the engines share the machine's cores: those that have jobs share them evenly, and who is alone has all of them. Many threads on few
 // cores are not a little slower but many times: each pass waits at barriers for its slowest thread.
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 
 export interface CoreShares {
   /** Jobs have come or gone, or an engine has. */

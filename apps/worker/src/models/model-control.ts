@@ -8,7 +8,7 @@ import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
 import { findNamed } from "@waggle/jobs";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import type { Models } from "./models.ts";
 import type { LoadPlan, UnloadReason } from "./pool.ts";
 import type { Pulls } from "./pulls.ts";

@@ -5,7 +5,7 @@ import { shownReference } from "@waggle/models";
 import type { ModelSource, ModelStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
 import type { MemoryPlan } from "./memory-plan.ts";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import type { Pool } from "./pool.ts";
 
 /** A file on this machine. */

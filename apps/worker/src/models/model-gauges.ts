@@ -3,7 +3,7 @@ import { oldestWaitMs } from "@waggle/jobs";
 import { ModelStateSchema } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { ModelMetrics, WorkerMetrics } from "@waggle/telemetry";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import type { Models } from "./models.ts";
 import { setVllmGauges } from "./vllm-gauges.ts";
 

@@ -10,7 +10,7 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { ModelSettings } from "../config/model-settings.ts";
 import { createCoreShares } from "./core-shares.ts";
 import { createModelHost } from "./model-host.ts";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import type { ModelHostOptions } from "./model-host-options.ts";
 import type { HostedFile, ModelEntry } from "./model-entry.ts";
 import type { Budget } from "./placement.ts";

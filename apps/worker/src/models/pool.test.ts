@@ -6,7 +6,7 @@ import type { ModelMemory, ModelStateName } from "@waggle/protocol";
 import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, expect, test } from "vitest";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import { createModelState } from "./model-state.ts";
 import { createPool } from "./pool.ts";
 import type { LoadPlan, Pool, Resident } from "./pool.ts";

@@ -4,7 +4,7 @@ import type { Clock, TimerHandle } from "@waggle/async";
 import type { Job } from "@waggle/jobs";
 import type { ModelMemory } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import { place, shortage } from "./placement.ts";
 import type { Budget, Tenant } from "./placement.ts";
 

@@ -10,7 +10,7 @@ import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "./descriptions.ts";
 import { statusOf } from "./model-entry.ts";
 import type { ModelEntry } from "./model-entry.ts";
-import type { ModelHost } from "./model-host.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import type { Models } from "./models.ts";
 
 /** How soon a client may ask again that heard why a model cannot be loaded. */

@@ -10,7 +10,7 @@ import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/teleme
 import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
-import type { ModelHost } from "../models/model-host.ts";
+import type { ModelHost } from "../models/model-host-port.ts";
 import { createOperations } from "../models/operations.ts";
 import { createWorker } from "../worker.ts";
 import type { WorkerState } from "../worker-state.ts";

@@ -1,7 +1,7 @@
 // Owns what must hold of a worker at every moment between two turns of the event loop, whatever has happened to it.
 import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, Outcome } from "@waggle/jobs";
-import type { ModelHost } from "../../models/model-host.ts";
+import type { ModelHost } from "../../models/model-host-port.ts";
 import type { Witness } from "./witness.ts";
 
 export interface Rules {
