@@ -2,7 +2,7 @@
 import type { Job, JobDispatcher } from "@waggle/jobs";
 import { createModelRouter, findNamed } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
-import type { GatewaySide } from "@waggle/fleet";
+import type { GatewaySide, JobRecord } from "@waggle/fleet";
 import type { JobSpec } from "@waggle/jobs";
 import type { Catalogue } from "./models/catalogue.ts";
 import type { FleetHost } from "./models/fleet-host.ts";
@@ -12,19 +12,23 @@ const retryAfterS = 5;
 export interface FleetModels {
   readonly dispatcher: JobDispatcher;
   hosts(): readonly FleetHost[];
-  /** Undefined where the model is gone, or was never heard of. */
+  /** Undefined where the model is gone, or was never there. */
   find(name: string): FleetHost | undefined;
-  /** @throws WaggleError unavailable where nobody knows its model */
-  adopt(spec: JobSpec, callKey: string, fleetIds: readonly string[]): Job;
+  /** @throws WaggleError where the job could not be adopted: unavailable while no worker has its model, resource_exhausted while the queue is full */
+  requireAdoptable(record: JobRecord): void;
+  /** @throws WaggleError unavailable while no worker has its model */
+  adopt(record: JobRecord): Job;
 }
 
 export interface FleetModelsOptions {
   readonly side: Pick<GatewaySide, "connected">;
   readonly catalogue: Catalogue;
   readonly createHost: (name: string, key: string) => FleetHost;
+  /** Of each model. */
+  readonly queueCapacity: number;
 }
 
-export function createFleetModels({ side, catalogue, createHost }: FleetModelsOptions): FleetModels {
+export function createFleetModels({ side, catalogue, createHost, queueCapacity }: FleetModelsOptions): FleetModels {
   const hosts = new Map<string, FleetHost>();
   let serial = 0;
 
@@ -45,6 +49,14 @@ export function createFleetModels({ side, catalogue, createHost }: FleetModelsOp
       throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`, { retryAfterS });
     }
     return hostOf(model.name);
+  }
+
+  /** @throws WaggleError unavailable */
+  function hostFor(spec: JobSpec): FleetHost {
+    const model = catalogue.get(spec.model);
+    if (model !== undefined) return hostOf(model.name);
+    const why = `no worker serves ${spec.model} now`;
+    throw new WaggleError("unavailable", `Cannot go on with the job: ${why}.`, { retryAfterS });
   }
 
   function onChange(): void {
@@ -71,16 +83,16 @@ export function createFleetModels({ side, catalogue, createHost }: FleetModelsOp
     dispatcher: router,
     hosts: () => [...hosts.values()],
     find: (name) => hosts.get(name),
-    adopt(spec, callKey, fleetIds) {
-      const [fleetId] = fleetIds;
-      const model = catalogue.get(spec.model);
-      if (fleetId === undefined || model === undefined) {
-        throw new WaggleError("unavailable", `Cannot go on with the job: nobody serves ${spec.model} now.`, {
-          retryAfterS,
-        });
-      }
-      const host = hostOf(model.name);
-      const job = host.adopt(spec, callKey, fleetId);
+    requireAdoptable({ spec, waits }) {
+      const { dispatcher } = hostFor(spec);
+      if (!waits || dispatcher.waiting < queueCapacity) return;
+      throw new WaggleError("resource_exhausted", `Cannot go on with the job: the queue is full (${queueCapacity}).`, {
+        retryAfterS,
+      });
+    },
+    adopt({ id, spec, callKey, waits }) {
+      const host = hostFor(spec);
+      const job = host.dispatcher.adopt({ ...spec, id }, { callKey, waits });
       router.join(host, job);
       return job;
     },

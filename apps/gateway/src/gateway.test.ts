@@ -72,12 +72,20 @@ it("hands out no more than the workers have slots for; the others wait here, and
   });
 });
 
-it("knows aliases, and answers names that nobody has with those that there are", async () => {
+it("serves any name with its one model, as a worker does", async () => {
+  expect((await gateway.post("/v1/jobs", { prompt: "x", model: "nope" })).status).toBe(202);
+  expect((await publishedJob(fleet)).model).toBe("m");
+  const chat = { model: "nope", messages: [{ role: "user", content: "x" }], stream: true };
+  expect((await gateway.post("/v1/chat/completions", chat)).status).toBe(200);
+});
+
+it("knows aliases, and answers names that nobody has with those that there are where there are several", async () => {
   expect((await gateway.post("/v1/jobs", { prompt: "x", model: "gpt-4o" })).status).toBe(202);
   expect((await publishedJob(fleet)).model).toBe("m");
+  fleet.join({ id: "w2", model: "other", slots: 1 });
   expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x", model: "nope" }))).toMatchObject({
     status: 404,
-    message: 'Cannot find model "nope": this fleet serves m.',
+    message: 'Cannot find model "nope": this fleet serves m, other.',
   });
 });
 
@@ -90,6 +98,14 @@ it("tells that a model is unloaded which its workers have described while they h
   await until(async () => expect(await stateNow()).toBe("ready"));
   fleet.join({ id: "w1", model: "m", slots: 1, loaded: false });
   expect(await stateNow()).toBe("unloaded");
+});
+
+it("refuses what NATS could not carry before it accepts it", async () => {
+  fleet.refuse(
+    new WaggleError("payload_too_large", "Cannot hand the job to the fleet: it has 2 bytes, and NATS takes 1."),
+  );
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" }))).toMatchObject({ status: 413 });
+  expect((await gateway.get("/v1/jobs/j")).status).toBe(404);
 });
 
 it("asks for the model's name where there are several", async () => {
@@ -208,7 +224,7 @@ it("has its clients come again while there is no worker, which is no fault of th
   expect(await errorOf(response)).toMatchObject(again);
   fleet.leave("w1");
   expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x" }))).toMatchObject(again);
-  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x", model: "nope" }))).toMatchObject({ status: 404 });
+  expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x", model: "nope" }))).toMatchObject(again);
 });
 
 it("is ready while a worker has a model ready", async () => {

@@ -4,7 +4,7 @@ import type { Clock } from "@waggle/async";
 import type { GatewayMember, GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, TokenTable } from "@waggle/front";
-import { createJobRegistry, hasEnded } from "@waggle/jobs";
+import { createJobRegistry, hasEnded, isWaiting } from "@waggle/jobs";
 import type { JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/pages";
@@ -13,6 +13,7 @@ import type { GatewayConfig } from "./config.ts";
 import { createFleetModels } from "./fleet-models.ts";
 import { createAdoption } from "./jobs/adoption.ts";
 import { createJobNames } from "./jobs/job-names.ts";
+import { watchOrphans } from "./jobs/orphans.ts";
 import { createSessionClaims } from "./jobs/session-claims.ts";
 import { createPlacement } from "./link/placement.ts";
 import { createCatalogue } from "./models/catalogue.ts";
@@ -67,16 +68,17 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { config, side, log, metrics, clock } = options;
   const { id: gateway } = side;
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
-  const names = createJobNames({ side, gateway, log });
+  const names = createJobNames({ side, gateway, clock, log });
   const claims = createSessionClaims({ side, gateway, clock, log });
   const registry = createJobRegistry({ ...config, clock, onForgotten: names.forget });
   const catalogue = createCatalogue({ side, clock, log });
   const placement = createPlacement(side);
-  const models = createFleetModels({ side, catalogue, createHost });
+  const models = createFleetModels({ side, catalogue, createHost, queueCapacity: config.queueCapacity });
   const report = createReport({ config, side, models, catalogue, registry, clock, url: options.url });
   const served = createServed({ catalogue, findHost: models.find, self: report.self });
   const schemas = createSchemaCompiler({ clock });
-  const finder = createAdoption({ side, gateway, known: registry.get, adopt: models.adopt, names, claims, log });
+  const finder = createAdoption({ side, gateway, known: registry.get, models, names, claims, log });
+  const orphans = watchOrphans({ side, adopt: finder.adopt, clock, log });
   const app = createApp({
     schemas,
     access: { ...config, tokens: options.tokens },
@@ -119,7 +121,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       queueCapacity,
       clientQueueShare,
       limits: config,
-      observers: [accounts],
+      observers: [accounts, { started() {}, tokensCame() {}, ended: names.ended }],
       log,
       metrics,
       clock,
@@ -128,6 +130,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const forgetConnection = side.onConnection(() => {
     for (const host of models.hosts()) host.changed();
+  });
+  const forgetCancels = side.onCancel((fleetId) => {
+    const job = names.waiting(fleetId);
+    // One that has left the queue hears of it from its worker.
+    if (job !== undefined && isWaiting(job)) models.dispatcher.cancel(job, "client");
   });
   side.onEnd(async (client, jobId, by) => {
     const job = registry.get(client, jobId);
@@ -160,6 +167,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     async stop() {
       forgetConnection();
+      forgetCancels();
+      orphans.close();
       catalogue.close();
       each((host) => host.close());
       await schemas.close();

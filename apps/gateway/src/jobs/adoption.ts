@@ -1,7 +1,7 @@
-// Owns how a job is found that another gateway has accepted: it becomes ours, told again from its first record on, so that its indexes, texts
-// and the ids of its calls are what its client has heard before.
-import type { GatewaySide } from "@waggle/fleet";
-import type { Job, JobFinder, JobSpec } from "@waggle/jobs";
+// Owns how a job is found that another gateway has accepted: it becomes ours. One that waits takes its turn here; one that is in the fleet's queue
+// is told again from its first record on, so that its indexes, texts and the ids of its calls are what its client has heard before.
+import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
+import type { Job, JobFinder } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "./job-names.ts";
@@ -14,43 +14,72 @@ export interface AdoptionOptions {
   readonly side: Pick<GatewaySide, "records">;
   readonly gateway: string;
   readonly known: (client: string, id: string) => Job | undefined;
-  /** Gives it to the dispatcher of its model. @throws WaggleError unavailable where nobody knows the model */
-  readonly adopt: (spec: JobSpec, callKey: string, fleetIds: readonly string[]) => Job;
+  readonly models: {
+    /** @throws WaggleError unavailable, resource_exhausted */
+    requireAdoptable(record: JobRecord): void;
+    /** Gives it to the dispatcher of its model. @throws WaggleError unavailable */
+    adopt(record: JobRecord): Job;
+  };
   readonly names: Pick<JobNames, "adopt">;
   readonly claims: Pick<SessionClaims, "cancelElsewhere">;
   readonly log: Logger;
 }
 
-export function createAdoption({ side, gateway, known, adopt, names, claims, log }: AdoptionOptions): JobFinder {
+export interface Adoption extends JobFinder {
+  /** Undefined where another gateway was faster. @throws WaggleError unavailable, resource_exhausted */
+  adopt(found: FoundRecord): Promise<Job | undefined>;
+}
+
+export function createAdoption({ side, gateway, known, models, names, claims, log }: AdoptionOptions): Adoption {
   const finding = new Map<string, Promise<Job | undefined>>();
 
-  async function take(client: string, id: string): Promise<Job | undefined> {
+  async function adopt({ record: before, revision: read }: FoundRecord): Promise<Job | undefined> {
+    models.requireAdoptable(before);
+    const record = { ...before, gateway };
+    const revision = await side.records.update(record, read);
+    if (revision === undefined) return undefined;
+    names.adopt({ record, revision });
+    const job = models.adopt(record);
+    log.info({ job: job.id, gateway: before.gateway, waits: before.waits, trace: before.scope.trace }, "job_adopted");
+    return job;
+  }
+
+  async function take(client: string, id: string, isWanted: (record: JobRecord) => boolean): Promise<Job | undefined> {
     for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
       const found = await side.records.get(client, id);
-      if (found === undefined) return undefined;
-      const { record, revision } = found;
+      if (found === undefined || !isWanted(found.record)) return undefined;
       // Ours, and forgotten here by now.
-      if (record.gateway === gateway) return undefined;
-      if (await side.records.adopt({ ...record, gateway }, revision)) {
-        const job = adopt({ ...record.spec, id }, record.callKey, record.fleetIds);
-        names.adopt(job, record.fleetIds);
-        log.info({ job: id, gateway: record.gateway, trace: record.scope.trace }, "job_adopted");
-        return job;
-      }
+      if (found.record.gateway === gateway) return known(client, id);
+      // In which order the tokens of several choices came nobody could tell again.
+      if (!found.record.waits && found.record.fleetIds.length > 1) return undefined;
+      const job = await adopt(found);
+      if (job !== undefined) return job;
     }
     throw new WaggleError("unavailable", `Cannot find job "${id}": other gateways take it over.`, { retryAfterS: 1 });
   }
 
-  return {
-    cancelSession: claims.cancelElsewhere,
-    find(client, id) {
-      const key = `${client}\n${id}`;
+  async function find(client: string, id: string, isWanted: (record: JobRecord) => boolean): Promise<Job | undefined> {
+    const key = `${client}\n${id}`;
+    for (;;) {
       const found = known(client, id);
-      if (found !== undefined) return Promise.resolve(found);
+      if (found !== undefined) return found;
       // Whoever asks for the same one meanwhile gets the same job.
-      const asked = finding.get(key) ?? take(client, id).finally(() => finding.delete(key));
-      finding.set(key, asked);
-      return asked;
+      const asked = finding.get(key);
+      if (asked === undefined) break;
+      await asked.catch(() => {});
+    }
+    const taking = take(client, id, isWanted).finally(() => finding.delete(key));
+    finding.set(key, taking);
+    return await taking;
+  }
+
+  return {
+    adopt,
+    cancelSession: claims.cancelElsewhere,
+    find: async (client, id) => await find(client, id, () => true),
+    async join(client, id, digest) {
+      const job = await find(client, id, ({ scope }) => scope.requestDigest === digest);
+      return job?.spec.scope.requestDigest === digest ? job : undefined;
     },
   };
 }

@@ -1,88 +1,290 @@
-// Owns which job of ours has which names in the fleet, and what other gateways are told of it: so that one of them can go on with it, and that
-// nothing of it stays behind.
+// Owns which job of ours has which names in the fleet, and its record in the bucket: it reserves the job's name before the job is accepted, lets
+// another gateway go on with the job, and goes with it.
+import { randomBytes } from "node:crypto";
+import type { Clock } from "@waggle/async";
 import { fleetVersion } from "@waggle/fleet";
-import type { GatewaySide } from "@waggle/fleet";
-import type { GenerateSpec, Job } from "@waggle/jobs";
+import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
+import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
-export interface JobNames {
-  /** A sequence of it goes to the fleet under this name. */
-  add(job: Job, fleetId: string): void;
-  /** Another gateway's job is ours now, and its record says so. */
-  adopt(job: Job, fleetIds: readonly string[]): void;
+/** How long a client waits for its headers when NATS does not answer; then its job is accepted without a record, which follows. */
+const reserveLimitMs = 500;
+
+export interface JobNames extends Pick<JobObserver, "ended"> {
+  /** The job is about to be accepted. @throws WaggleError conflict, payload_too_large */
+  reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
+  /** It is accepted. */
+  add(job: Job): void;
+  /** Another gateway's job is to be ours, and its record says so. Before it is added. */
+  adopt(found: FoundRecord): void;
+  /** What one of its sequences is called in the fleet. */
+  fleetIdOf(job: Job, choice: number): string;
+  /** It was another gateway's, and was in the fleet's queue when it became ours. */
+  isFollowed(job: Job): boolean;
+  /** The gateway that accepted it. */
+  originOf(job: Job): string;
+  /**
+   * Asked before one of its sequences is put into the fleet's queue.
+   * @returns true where another gateway has done that
+   * @throws WaggleError conflict when its name is another job's; payload_too_large, unavailable
+   */
+  isHandedOver(job: Job): Promise<boolean>;
+  /** One of its sequences is in the fleet's queue. */
+  handedOver(job: Job): void;
   /** Another gateway has taken it over. */
   isLeft(job: Job): Promise<boolean>;
+  /** The job that waits here and has a sequence of this name. */
+  waiting(fleetId: string): Job | undefined;
   /** Nobody can read it here any more. */
   forget(job: Job): void;
 }
 
 export interface JobNamesOptions {
-  readonly side: Pick<GatewaySide, "records" | "forget">;
+  readonly side: Pick<GatewaySide, "connected" | "records" | "forget" | "cancel">;
   readonly gateway: string;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function createJobNames({ side, gateway, log }: JobNamesOptions): JobNames {
-  const names = new Map<Job, { readonly ids: string[]; recorded: boolean }>();
+interface Names {
+  /** Undefined for a job that no other gateway could go on with. */
+  record: JobRecord | undefined;
+  readonly fleetIds: readonly string[];
+  /** Of the record as it was last written or read; undefined before it is there. */
+  revision: number | undefined;
+  /** The record is being written. */
+  writing: Promise<void> | undefined;
+  /** We have put none of its sequences into the fleet's queue, nor heard that another gateway has. */
+  waits: boolean;
+  /** Sequences that we have put into it. */
+  published: number;
+  job: Job | undefined;
+}
 
-  function known(job: Job): { readonly ids: string[]; recorded: boolean } {
-    const found = names.get(job) ?? { ids: [], recorded: false };
-    names.set(job, found);
-    return found;
+export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): JobNames {
+  /** By call key, which no two jobs share. */
+  const known = new Map<string, Names>();
+  const byFleetId = new Map<string, Names>();
+
+  function remember(callKey: string, names: Names): Names {
+    known.set(callKey, names);
+    for (const id of names.fleetIds) byFleetId.set(id, names);
+    return names;
   }
 
-  /** With several choices, in which order their tokens came nobody could tell again. */
-  async function record(job: Job, fleetId: string): Promise<void> {
-    const { id, spec, callKey } = job;
-    if (spec.kind !== "generate" || spec.choices > 1) return;
-    const { scope } = spec;
-    const told = recordedSpec(spec);
+  function drop(callKey: string): void {
+    for (const id of known.get(callKey)?.fleetIds ?? []) byFleetId.delete(id);
+    known.delete(callKey);
+  }
+
+  /** @throws Error for a job that was never ours */
+  function namesOf({ callKey, id }: Pick<Job, "callKey" | "id">): Names {
+    const names = known.get(callKey);
+    if (names === undefined) throw new Error(`Job ${id} has no names in the fleet`);
+    return names;
+  }
+
+  /** Whoever asks meanwhile waits for the same attempt. @throws WaggleError conflict, payload_too_large, unavailable */
+  function write(names: Names, record: JobRecord): Promise<void> {
+    names.writing ??= create(names, record).finally(() => (names.writing = undefined));
+    return names.writing;
+  }
+
+  async function create(names: Names, record: JobRecord): Promise<void> {
+    const created = await side.records.create(record);
+    if ("revision" in created) {
+      names.revision = created.revision;
+      return;
+    }
+    const { taken } = created;
+    // The answer to an earlier attempt may have been lost.
+    if (taken.record.callKey !== record.callKey) {
+      throw new WaggleError("conflict", `Cannot accept job ${record.id}: that job_id is taken.`);
+    }
+    names.revision = taken.revision;
+  }
+
+  /** Resolves when the record is there, or the client has waited long enough. @throws WaggleError conflict, payload_too_large */
+  async function writeSoon(names: Names, record: JobRecord): Promise<void> {
+    if (!side.connected) return;
+    const written = write(names, record).catch((thrown: unknown) => {
+      const error = WaggleError.from(thrown);
+      if (error.code !== "unavailable") throw error;
+      log.warn({ job: record.id, reason: error.message }, "fleet_job_unrecorded");
+    });
+    let late = (): void => {};
+    const limit = new Promise<void>((resolve) => (late = resolve));
+    const timer = clock.setTimeout(late, reserveLimitMs);
     try {
-      await side.records.put({ version: fleetVersion, id, gateway, scope, spec: told, callKey, fleetIds: [fleetId] });
+      await Promise.race([written, limit]);
+    } finally {
+      timer.cancel();
+      written.catch(() => {});
+    }
+  }
+
+  async function release(names: Names, client: string, id: string): Promise<void> {
+    await names.writing?.catch(() => {});
+    const { revision } = names;
+    if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
+  }
+
+  /** Its record as it is now, where there is one. */
+  async function look(job: Job): Promise<FoundRecord | undefined> {
+    return await side.records.get(job.spec.scope.client, job.id).catch(() => undefined);
+  }
+
+  /** A job that ends before it is in the fleet's queue has no worker to end it at the other gateways that have it in theirs. */
+  async function endElsewhere(job: Job, names: Names, outcome: Outcome): Promise<void> {
+    await names.writing?.catch(() => {});
+    const found = await look(job);
+    if (found === undefined || found.record.callKey !== job.callKey) return;
+    const { record, revision } = found;
+    const isOurs = record.gateway === gateway;
+    const isShared = !isOurs || record.origin !== gateway || !record.waits;
+    if (isShared && isWanted(outcome)) {
+      await Promise.all(names.fleetIds.map((id) => side.cancel(id).catch(() => {})));
+    }
+    if (isOurs && record.waits) await side.records.remove(record.scope.client, record.id, revision).catch(() => {});
+  }
+
+  /** What another gateway has taken over is its own to forget. */
+  async function forgetInFleet(job: Job, names: Names): Promise<void> {
+    const found = await look(job);
+    const isSame = found?.record.callKey === job.callKey;
+    if (isSame && found?.record.gateway !== gateway) return;
+    await Promise.all(names.fleetIds.map((id) => side.forget(id)));
+    // A record that stays is forgotten by its age.
+    if (isSame) await side.records.remove(job.spec.scope.client, job.id, found?.revision ?? 0).catch(() => {});
+  }
+
+  /** After the job is in the queue: a gateway that dies in between leaves a record with which another one puts it there once more, which is once. */
+  async function strip(names: Names, record: JobRecord): Promise<void> {
+    const { revision } = names;
+    if (revision === undefined) return;
+    try {
+      let updated = await side.records.update({ ...record, gateway }, revision);
+      if (updated !== undefined) return void (names.revision = updated);
+      // Another gateway has taken it over while it waited here: the job stays that one's.
+      const found = await side.records.get(record.scope.client, record.id);
+      if (found?.record.callKey !== record.callKey || !found.record.waits) return;
+      updated = await side.records.update({ ...record, gateway: found.record.gateway }, found.revision);
+      names.revision = updated ?? names.revision;
     } catch (error) {
-      log.warn({ job: id, code: WaggleError.from(error).code }, "fleet_job_unrecorded");
+      log.warn({ job: record.id, code: WaggleError.from(error).code }, "fleet_job_unrecorded");
     }
   }
 
   return {
-    add(job, fleetId) {
-      const found = known(job);
-      if (!found.ids.includes(fleetId)) found.ids.push(fleetId);
-      if (found.recorded) return;
-      found.recorded = true;
-      void record(job, fleetId);
+    async reserve(spec) {
+      const callKey = randomBytes(8).toString("hex");
+      const choices = spec.kind === "generate" ? spec.choices : 1;
+      const fleetIds = Array.from({ length: choices }, () => randomBytes(16).toString("hex"));
+      const { id, scope } = spec;
+      const base = {
+        version: fleetVersion,
+        id,
+        gateway,
+        origin: gateway,
+        scope,
+        callKey,
+        fleetIds,
+        waits: true,
+      } as const;
+      // Vectors and ranks are read by nobody but who asks for them.
+      const record = spec.kind === "generate" ? { ...base, spec } : undefined;
+      const names = blankNames({ record, fleetIds, waits: true });
+      if (record !== undefined) await writeSoon(names, record);
+      remember(callKey, names);
+      return {
+        callKey,
+        release() {
+          drop(callKey);
+          void release(names, scope.client, id);
+        },
+      };
     },
-    adopt(job, fleetIds) {
-      names.set(job, { ids: [...fleetIds], recorded: true });
+    add(job) {
+      namesOf(job).job = job;
+    },
+    adopt({ record, revision }) {
+      const { fleetIds, waits } = record;
+      remember(record.callKey, { ...blankNames({ record, fleetIds, waits }), revision });
+    },
+    fleetIdOf(job, choice) {
+      const id = namesOf(job).fleetIds[choice];
+      if (id === undefined) throw new Error(`Job ${job.id} has no choice ${choice}`);
+      return id;
+    },
+    isFollowed: (job) => job.adopted && !namesOf(job).waits,
+    originOf: (job) => namesOf(job).record?.origin ?? gateway,
+    async isHandedOver(job) {
+      const names = namesOf(job);
+      const { record } = names;
+      if (record === undefined) return false;
+      await names.writing?.catch(() => {});
+      if (names.revision === undefined) {
+        await write(names, record);
+        return false;
+      }
+      // Of several choices one may be there already.
+      if (!names.waits) return false;
+      const found = await side.records.get(record.scope.client, record.id);
+      return found?.record.callKey === record.callKey && !found.record.waits;
+    },
+    handedOver(job) {
+      const names = known.get(job.callKey);
+      if (names === undefined) return;
+      names.waits = false;
+      names.published += 1;
+      if (names.record === undefined || names.published < names.fleetIds.length) return;
+      names.record = withoutContent(names.record);
+      void strip(names, names.record);
     },
     async isLeft(job) {
-      const { client } = job.spec.scope;
-      const found = await side.records.get(client, job.id).catch(() => undefined);
-      return found !== undefined && found.record.gateway !== gateway;
+      const found = await look(job);
+      return found?.record.callKey === job.callKey && found.record.gateway !== gateway;
+    },
+    waiting(fleetId) {
+      const names = byFleetId.get(fleetId);
+      return names?.waits === true ? names.job : undefined;
+    },
+    ended(job, outcome) {
+      const names = known.get(job.callKey);
+      if (names?.waits !== true || names.record === undefined) return;
+      names.waits = false;
+      names.record = withoutContent(names.record);
+      void endElsewhere(job, names, outcome);
     },
     forget(job) {
-      const found = names.get(job);
-      if (found === undefined) return;
-      names.delete(job);
-      void forgetInFleet(job, found.ids);
+      const names = known.get(job.callKey);
+      if (names === undefined) return;
+      drop(job.callKey);
+      void forgetInFleet(job, names);
     },
   };
+}
 
-  /** What another gateway has taken over is its own to forget. */
-  async function forgetInFleet(job: Job, ids: readonly string[]): Promise<void> {
-    const { client } = job.spec.scope;
-    const found = await side.records.get(client, job.id).catch(() => undefined);
-    if (found !== undefined && found.record.gateway !== gateway) return;
-    await Promise.all(ids.map((id) => side.forget(id)));
-    // A record that stays is forgotten by its age.
-    if (found !== undefined) await side.records.remove(client, job.id).catch(() => {});
-  }
+/** Somebody has ended it; clients of other gateways may still read a job that has lost its readers here. */
+function isWanted(outcome: Outcome): boolean {
+  return outcome.type === "cancelled" && outcome.by !== "disconnect" && outcome.by !== "unclaimed";
+}
+
+function blankNames(given: Pick<Names, "record" | "fleetIds" | "waits">): Names {
+  return { ...given, revision: undefined, writing: undefined, published: 0, job: undefined };
+}
+
+function withoutContent(record: JobRecord): JobRecord {
+  return { ...record, spec: recordedSpec(record.spec), waits: false };
 }
 
 /** What its stream, its message and its receipt come from: all but what it was asked. */
-function recordedSpec(spec: GenerateSpec): GenerateSpec {
+function recordedSpec(spec: JobSpec): JobSpec {
+  if (spec.kind !== "generate") return spec;
   const isConversation = spec.prompt.kind === "messages";
-  const prompt = isConversation ? ({ kind: "messages", messages: [] } as const) : ({ kind: "text", text: "" } as const);
+  const prompt: GenerateSpec["prompt"] = isConversation
+    ? { kind: "messages", messages: [] }
+    : { kind: "text", text: "" };
   return { ...spec, prompt, stop: [], said: undefined };
 }

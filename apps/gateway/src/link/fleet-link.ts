@@ -1,6 +1,5 @@
 // Owns the fleet as an engine with many slots: what a model's dispatcher hands over becomes jobs in the fleet's queue, and their records become
 // the engine's events. It knows no HTTP, and how jobs wait is the dispatcher's.
-import { randomBytes } from "node:crypto";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetModelFile, GatewaySide } from "@waggle/fleet";
@@ -9,6 +8,7 @@ import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { FleetJobOptions } from "./fleet-job.ts";
+import type { JobNames } from "../jobs/job-names.ts";
 import { createHandover } from "./handover.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
@@ -55,12 +55,7 @@ export interface FleetLinkOptions extends FleetJobOptions {
   readonly placement: Placement;
   /** Resolves when no other gateway runs a job of its session; undefined: at once. */
   readonly cleared: (job: Job) => Promise<void> | undefined;
-  /** The name in the fleet of the job that is being adopted; undefined for one of our own. */
-  readonly adopting: () => string | undefined;
-  /** Its sequences have these names in the fleet. */
-  readonly onNamed: (job: Job, fleetId: string) => void;
-  /** Another gateway reads the job now, so that ours need not end it for want of readers. */
-  readonly leaveTo: (job: Job) => Promise<boolean>;
+  readonly names: JobNames;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -78,7 +73,7 @@ export interface FleetLink extends EngineLink {
 }
 
 export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): FleetLink {
-  const { side, serving, outage, clock, log } = options;
+  const { side, serving, names, outage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
   const handover = createHandover(options, { onRoom: events.onRoom, onRefused: fail });
@@ -91,21 +86,15 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
   // ---- jobs ---------------------------------------------------------------------------------------------------------
 
   function run(job: Job, sequence: SequenceState): void {
-    const adopted = options.adopting();
-    const fleetId = adopted ?? randomBytes(16).toString("hex");
+    const fleetId = names.fleetIdOf(job, sequence.choice);
     const one = createSequenceRun(
-      { job, sequence, fleetId, adopted: adopted !== undefined, now: clock.now() },
-      options,
+      { job, sequence, fleetId, now: clock.now() },
+      { ...options, gateway: names.originOf(job) },
     );
     runs.set(sequence.uid, one);
-    if (adopted === undefined) options.onNamed(job, fleetId);
     watch();
     const follower = { record: (record: EventRecord) => onRecord(one, record) };
-    if (one.adopted) void handover.take(one, follower);
-    else {
-      one.stop = side.follow(fleetId, follower);
-      void handover.put(one);
-    }
+    void (names.isFollowed(job) ? handover.take(one, follower) : handover.put(one, follower));
   }
 
   function onRecord(one: SequenceRun, record: EventRecord): void {
@@ -120,7 +109,8 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       for (const event of told) tell(one, { ...event, jobId: uid });
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetId }, "fleet_records_broken");
-      cancelInFleet(one);
+      // Where another gateway has put it into the queue, that one may have heard all.
+      if (!one.followed) cancelInFleet(one);
       fail(one, new WaggleError("internal", "The records of the job in the fleet are not whole."));
     }
   }
@@ -159,20 +149,20 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       phase.outcome.type === "cancelled" &&
       (phase.outcome.by === "disconnect" || phase.outcome.by === "unclaimed");
     // No engine answers within the call that asks it.
-    if (!one.handedOver) queueMicrotask(() => release(one));
+    if (!one.handedOver && !one.followed) queueMicrotask(() => release(one));
     else if (abandoned) void cancelUnlessLeft(one);
     else queueMicrotask(() => end(one));
   }
 
-  /** Where nobody has it, whoever takes it finds that it is to end; what an adopted one has told is still to be heard. */
+  /** Where nobody has it, whoever takes it finds that it is to end; what one that is followed has told is still to be heard. */
   function end(one: SequenceRun): void {
     cancelInFleet(one);
-    if (!one.records.taken && !one.adopted) release(one);
+    if (!one.records.taken && !one.followed) release(one);
   }
 
   /** Its readers may have gone to another gateway, which has the job then. */
   async function cancelUnlessLeft(one: SequenceRun): Promise<void> {
-    const left = await options.leaveTo(one.job);
+    const left = await names.isLeft(one.job);
     if (isOver(one)) return;
     if (left) release(one);
     else end(one);
@@ -250,7 +240,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       return fail(one, error);
     }
     const { worker } = records;
-    const orphaned = worker === undefined ? one.adopted : !side.isAlive("worker", worker);
+    const orphaned = worker === undefined ? one.followed : !side.isAlive("worker", worker);
     if (!orphaned || silentMs < lostLimitMs || !side.connected) return;
     const why =
       worker === undefined ? "nothing has been heard of it" : `its worker ${worker} is gone, and no other goes on`;
@@ -269,6 +259,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       mostSlots = slotsNow() || mostSlots;
       return mostSlots;
     },
+    reserve: names.reserve,
     run,
     send(command) {
       switch (command.type) {

@@ -7,6 +7,7 @@ import type { GatewaySide, RecordFollower } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import type { JobNames } from "../jobs/job-names.ts";
 import type { Placement } from "./placement.ts";
 import { isOver } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
@@ -15,8 +16,8 @@ import type { SequenceRun } from "./sequence-run.ts";
 const retryMs = 1_000;
 
 export interface Handover {
-  /** Resolves when it is in the queue, or over. Never throws. */
-  put(run: SequenceRun): Promise<void>;
+  /** Resolves when it is in the queue and its records are heard, or it is over. Never throws. */
+  put(run: SequenceRun, follower: RecordFollower): Promise<void>;
   /** Resolves when its records are heard from the first one on, or it is over. Never throws. */
   take(run: SequenceRun, follower: RecordFollower): Promise<void>;
   /** Sequences that were refused and wait for the next attempt. */
@@ -28,7 +29,8 @@ export interface Handover {
 }
 
 export interface HandoverOptions {
-  readonly side: Pick<GatewaySide, "publish" | "followFromStart">;
+  readonly side: Pick<GatewaySide, "id" | "publish" | "follow" | "followFromStart">;
+  readonly names: Pick<JobNames, "isHandedOver" | "handedOver">;
   readonly placement: Pick<Placement, "choose">;
   readonly serving: () => readonly { readonly worker: string }[];
   /** Rejects with a WaggleError where that cannot be found out. */
@@ -44,7 +46,7 @@ export interface HandoverEvents {
 }
 
 export function createHandover(options: HandoverOptions, { onRoom, onRefused }: HandoverEvents): Handover {
-  const { side, placement, clock, log } = options;
+  const { side, names, placement, clock, log } = options;
   const refused = new Map<SequenceRun, Deferred<void>>();
   let timer: TimerHandle | undefined;
 
@@ -87,8 +89,35 @@ export function createHandover(options: HandoverOptions, { onRoom, onRefused }: 
     settled(run);
   }
 
+  async function hear(run: SequenceRun, follower: RecordFollower): Promise<void> {
+    run.stop();
+    const stop = await side.followFromStart(run.fleetId, follower);
+    if (isOver(run)) stop();
+    else run.stop = stop;
+  }
+
+  /** Whether another gateway has put it into the queue. Otherwise its records are heard from then on, whoever puts it there. */
+  async function isElsewhere(run: SequenceRun, follower: RecordFollower): Promise<boolean> {
+    // It was handed over once, and what NATS has answered was lost.
+    if (run.handedOver || run.followed) return run.followed;
+    let begun = false;
+    let isDecided = false;
+    if (run.fleetJob.gateway === side.id) {
+      run.stop();
+      run.stop = side.follow(run.fleetId, {
+        record(one) {
+          if (isDecided) follower.record(one);
+          else begun = true;
+        },
+      });
+    } else await hear(run, follower);
+    run.followed = (await names.isHandedOver(run.job)) || begun;
+    isDecided = true;
+    return run.followed;
+  }
+
   return {
-    async put(run) {
+    async put(run, follower) {
       try {
         await options.cleared(run.job);
       } catch (error) {
@@ -96,20 +125,22 @@ export function createHandover(options: HandoverOptions, { onRoom, onRefused }: 
       }
       if (isOver(run)) return;
       const workers = options.serving().map(({ worker }) => worker);
-      let at = await placement.choose(run.job, run.fleetId, workers);
+      const chosen = placement.choose(run.job, run.fleetId, workers);
+      let first = true;
       await attempt(run, async () => {
-        const to = at;
-        at = undefined;
+        if (await isElsewhere(run, follower)) return await hear(run, follower);
+        const at = await chosen;
+        if (isOver(run)) return;
+        const to = first ? at : undefined;
+        first = false;
         run.handedOver = true;
         await side.publish(run.fleetJob, to);
+        names.handedOver(run.job);
       });
     },
     async take(run, follower) {
-      await attempt(run, async () => {
-        const stop = await side.followFromStart(run.fleetId, follower);
-        if (isOver(run)) stop();
-        else run.stop = stop;
-      });
+      run.followed = true;
+      await attempt(run, async () => await hear(run, follower));
     },
     get waiting() {
       return refused.size;

@@ -12,8 +12,8 @@ export interface SequenceRun {
   readonly uid: string;
   /** The fleet's. */
   readonly fleetId: string;
-  /** It was another gateway's. */
-  readonly adopted: boolean;
+  /** Another gateway has put it into the queue. */
+  followed: boolean;
   readonly fleetJob: FleetJob;
   readonly records: SequenceRecords;
   /** It is in the queue, or may be: whoever asked for that may not have heard the answer. */
@@ -33,20 +33,19 @@ export function createSequenceRun(
     readonly job: Job;
     readonly sequence: SequenceState;
     readonly fleetId: string;
-    readonly adopted: boolean;
     readonly now: number;
   },
   options: FleetJobOptions,
 ): SequenceRun {
-  const { job, sequence, fleetId, adopted, now } = made;
+  const { job, sequence, fleetId, now } = made;
   return {
     job,
     uid: sequence.uid,
     fleetId,
-    adopted,
+    followed: false,
     fleetJob: fleetJobOf(fleetId, job, sequence, options),
-    records: createSequenceRecords(adopted),
-    handedOver: adopted,
+    records: createSequenceRecords(job.adopted),
+    handedOver: false,
     cancelled: false,
     cancelledAt: 0,
     heardAt: now,

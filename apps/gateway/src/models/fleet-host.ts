@@ -3,7 +3,7 @@ import { createConflatedChannel } from "@waggle/async";
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
-import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry, JobSpec } from "@waggle/jobs";
+import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent } from "@waggle/protocol";
 import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
@@ -27,8 +27,6 @@ export interface FleetHost {
   readonly link: FleetLink;
   /** Model tokens that have come so far. */
   readonly tokens: number;
-  /** A job of another gateway: its one sequence has this name in the fleet. */
-  adopt(spec: JobSpec, callKey: string, fleetId: string): Job;
   /** Its workers, or the connection, have changed. */
   changed(): void;
   /** Refuses new jobs and ends those that wait. */
@@ -61,13 +59,13 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
   metrics.ofModel(name).begin();
   const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
   let leaving = false;
-  let adopting: string | undefined;
   const part = createRegistryPart(options.registry);
   const registry: JobRegistry = {
     ...part,
     add(job) {
       part.add(job);
-      if (adopting === undefined) claims.begin(job);
+      names.add(job);
+      if (!job.adopted) claims.begin(job);
     },
     // A copy would keep the numbers of now.
     get liveCount() {
@@ -99,9 +97,6 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
         served: () => ready().length > 0,
       }),
       cleared: claims.cleared,
-      adopting: () => adopting,
-      onNamed: names.add,
-      leaveTo: names.isLeft,
     },
     linkEvents(() => dispatcher),
   );
@@ -148,14 +143,6 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     link,
     get tokens() {
       return lifecycle.tokens;
-    },
-    adopt(spec, callKey, fleetId) {
-      adopting = fleetId;
-      try {
-        return dispatcher.adopt(spec, callKey);
-      } finally {
-        adopting = undefined;
-      }
     },
     changed() {
       const isReady = link.ready;

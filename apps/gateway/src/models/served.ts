@@ -96,9 +96,8 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     return { ...promptTexts, fileName: modelFile ?? name };
   }
 
-  /** Of a fleet with one model, that one answers who names none; of one with several, what all its workers say. */
-  function implied(): FleetModel | undefined {
-    const models = present();
+  /** Of a fleet with one model, that one; of one with several, what all its workers say. */
+  function implied(models = present()): FleetModel | undefined {
     const said = models.filter((model) => model.isDefault);
     return models.length === 1 ? models[0] : said.length === 1 ? said[0] : undefined;
   }
@@ -107,16 +106,16 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
 
   return {
     find(name) {
-      if (name == null || name === "") {
-        const model = implied();
-        if (model !== undefined) return of(model);
-        throw present().length === 0 ? noWorker() : unnamedModel(present(), whose);
-      }
+      const asked = name == null || name === "" ? undefined : name;
+      const all = catalogue.models();
       // One that is gone is known for a while: its client is told to come back.
-      const found = findNamed(present(), name) ?? findNamed(catalogue.models(), name);
-      if (found !== undefined) return of(found);
+      const found = asked === undefined ? undefined : (findNamed(present(), asked) ?? findNamed(all, asked));
+      // As at a worker, what answers requests that name no model answers names that are unknown.
+      const model = found ?? implied(present().length > 0 ? present() : all);
+      if (model !== undefined) return of(model);
       // Before any worker has been heard of, nobody knows what the fleet will have.
-      throw catalogue.models().length === 0 ? noWorker() : unknownModel(name, present(), whose);
+      if (all.length === 0 || (asked === undefined && present().length === 0)) throw noWorker();
+      throw asked === undefined ? unnamedModel(present(), whose) : unknownModel(asked, present(), whose);
     },
     all: () => present().map(of),
     fallback: undefined,

@@ -79,7 +79,10 @@ export function createFakeFleet(): FakeFleet {
   const revisions = new Map<string, number>();
   const logs = new Map<string, EventRecord[]>();
   const followers = new Map<string, Set<RecordFollower>>();
-  const silentGateways = new Set<string>();
+  const hushed = new Set<string>();
+  /** Gateways that were alive. */
+  const silentOnes = new Set<string>();
+  const cancelListeners = new Set<(jobId: string) => void>();
   const enders = new Map<string, Parameters<GatewaySide["onEnd"]>[0]>();
   const memberListeners = new Set<() => void>();
   const connectionListeners = new Set<(up: boolean) => void>();
@@ -98,6 +101,14 @@ export function createFakeFleet(): FakeFleet {
   function write(jobId: string, record: EventRecord): void {
     logs.set(jobId, [...(logs.get(jobId) ?? []), record]);
     if (up) for (const follower of followers.get(jobId) ?? []) follower.record(record);
+  }
+
+  const keyOf = ({ scope, id }: JobRecord): string => `${scope.client} ${id}`;
+  const revisionOf = (key: string): number => revisions.get(key) ?? 0;
+
+  function writeRecord(key: string, record: JobRecord): void {
+    records.set(key, structuredClone(record));
+    revisions.set(key, revisionOf(key) + 1);
   }
 
   function follow(jobId: string, follower: RecordFollower): () => void {
@@ -134,10 +145,10 @@ export function createFakeFleet(): FakeFleet {
       workers.delete(id);
       changed();
     },
-    hush: (id) => void silentGateways.add(id),
+    hush: (id) => void hushed.add(id),
     silence(id) {
       dead.add(id);
-      gateways.delete(id);
+      if (gateways.delete(id)) silentOnes.add(id);
       changed();
     },
     refuse(error) {
@@ -191,6 +202,7 @@ export function createFakeFleet(): FakeFleet {
           memberListeners.add(listener);
           return () => void memberListeners.delete(listener);
         },
+        silentGateways: () => [...silentOnes],
         isAlive: (kind, id) => (kind === "gateway" ? gateways.has(id) : workers.has(id) && !dead.has(id)),
         async publish(job, at) {
           requireUp();
@@ -208,7 +220,12 @@ export function createFakeFleet(): FakeFleet {
         async cancel(jobId) {
           requireUp();
           cancelled.push(jobId);
+          for (const listener of cancelListeners) listener(jobId);
           return await Promise.resolve();
+        },
+        onCancel(listener) {
+          cancelListeners.add(listener);
+          return () => void cancelListeners.delete(listener);
         },
         async forget(jobId) {
           forgotten.push(jobId);
@@ -240,37 +257,49 @@ export function createFakeFleet(): FakeFleet {
           },
         },
         async end({ gateway: other, jobId }, client, { by }) {
-          if (!gateways.has(other) || silentGateways.has(other)) return false;
+          if (!gateways.has(other) || hushed.has(other)) return false;
           await enders.get(other)?.(client, jobId, by);
           return true;
         },
         onEnd: (handler) => void enders.set(gateway, handler),
         records: {
-          async put(record) {
+          async create(record) {
             requireUp();
-            const key = `${record.scope.client} ${record.id}`;
-            records.set(key, structuredClone(record));
-            revisions.set(key, (revisions.get(key) ?? 0) + 1);
-            return await Promise.resolve();
+            if (refusal?.code === "payload_too_large") throw refusal;
+            const key = keyOf(record);
+            const taken = records.get(key);
+            if (taken === undefined) writeRecord(key, record);
+            return await Promise.resolve(
+              taken === undefined
+                ? { revision: revisionOf(key) }
+                : { taken: { record: taken, revision: revisionOf(key) } },
+            );
           },
           async get(client, jobId) {
             requireUp();
             const key = `${client} ${jobId}`;
             const record = records.get(key);
-            return await Promise.resolve(
-              record === undefined ? undefined : { record, revision: revisions.get(key) ?? 0 },
-            );
+            return await Promise.resolve(record === undefined ? undefined : { record, revision: revisionOf(key) });
           },
-          async adopt(record, revision) {
-            const key = `${record.scope.client} ${record.id}`;
-            if (revisions.get(key) !== revision) return false;
-            records.set(key, record);
-            revisions.set(key, revision + 1);
-            return await Promise.resolve(true);
+          async update(record, revision) {
+            requireUp();
+            const key = keyOf(record);
+            if (revisionOf(key) !== revision) return await Promise.resolve(undefined);
+            writeRecord(key, record);
+            return revisionOf(key);
           },
-          async remove(client, jobId) {
-            records.delete(`${client} ${jobId}`);
+          async remove(client, jobId, revision) {
+            requireUp();
+            const key = `${client} ${jobId}`;
+            if (revisionOf(key) === revision) {
+              records.delete(key);
+              revisions.set(key, revision + 1);
+            }
             return await Promise.resolve();
+          },
+          async *list() {
+            requireUp();
+            for (const [key, record] of records) yield await Promise.resolve({ record, revision: revisionOf(key) });
           },
         },
         report: () => {},

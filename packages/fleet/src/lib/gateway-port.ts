@@ -1,6 +1,15 @@
 // Owns what a gateway sees of the fleet.
 import type { RecordFollower } from "./event-feed.ts";
-import type { EndedBy, FleetJob, JobRecord, Member, SessionRecord, WorkerAnswer, WorkerQuestion } from "./records.ts";
+import type {
+  EndedBy,
+  FleetJob,
+  FoundRecord,
+  JobRecord,
+  Member,
+  SessionRecord,
+  WorkerAnswer,
+  WorkerQuestion,
+} from "./records.ts";
 
 export interface GatewaySide {
   /** What the others call this gateway, as long as its process lives: one that starts again is another one, whatever it was told to be called. */
@@ -14,6 +23,8 @@ export interface GatewaySide {
   onMembers(listener: () => void): () => void;
   /** Heard of within its last beats; a member may still be listed that is not. */
   isAlive(kind: "worker" | "gateway", id: string): boolean;
+  /** Gateways that have been heard of, and are silent now. */
+  silentGateways(): readonly string[];
 
   /**
    * Puts a job into the queue; resolves when NATS has it on disk.
@@ -27,6 +38,8 @@ export interface GatewaySide {
   followFromStart(jobId: string, follower: RecordFollower): Promise<() => void>;
   /** Whoever has the job, or gets it, is to end it. Resolves when the key is written. @throws WaggleError unavailable */
   cancel(jobId: string): Promise<void>;
+  /** Calls back for each job of the fleet that is to end. Returns how to stop. */
+  onCancel(listener: (jobId: string) => void): () => void;
   /** Its records and keys are needed no more. Never throws. */
   forget(jobId: string): Promise<void>;
 
@@ -60,12 +73,19 @@ export interface GatewaySide {
 
   /** Jobs as another gateway can go on with them. Each throws WaggleError unavailable. */
   readonly records: {
-    put(record: JobRecord): Promise<void>;
-    /** With the number that `adopt` needs. */
-    get(client: string, jobId: string): Promise<{ readonly record: JobRecord; readonly revision: number } | undefined>;
-    /** The job is this gateway's from now on. @returns false when another one was faster */
-    adopt(record: JobRecord, revision: number): Promise<boolean>;
-    remove(client: string, jobId: string): Promise<void>;
+    /**
+     * Reserves the job's name.
+     * @returns `taken`: the record of the job that has the name
+     * @throws WaggleError payload_too_large
+     */
+    create(record: JobRecord): Promise<{ readonly revision: number } | { readonly taken: FoundRecord }>;
+    get(client: string, jobId: string): Promise<FoundRecord | undefined>;
+    /** @returns its new revision; undefined when it has been changed since */
+    update(record: JobRecord, revision: number): Promise<number | undefined>;
+    /** Unless it has been changed since. */
+    remove(client: string, jobId: string, revision: number): Promise<void>;
+    /** All of them, the oldest first. */
+    list(): AsyncIterable<FoundRecord>;
   };
   /** Tells the others who is here, now and every few seconds. */
   report(): void;

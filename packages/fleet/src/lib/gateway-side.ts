@@ -3,7 +3,7 @@ import type { Clock } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createBeats } from "./beats.ts";
-import { cancelJob } from "./cancels.ts";
+import { cancelJob, onCancels } from "./cancels.ts";
 import type { FleetConnection } from "./connection.ts";
 import { createEventFeed } from "./event-feed.ts";
 import type { GatewaySide } from "./gateway-port.ts";
@@ -61,6 +61,7 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     members: members.list,
     onMembers: members.onChange,
     isAlive: beats.isAlive,
+    silentGateways: () => beats.silent("gateway"),
     async publish(job, at) {
       const connected = connection.use();
       // What nobody would hear is not asked for.
@@ -84,6 +85,7 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
         throw unavailable("cancel the job", error);
       }
     },
+    onCancel: (listener) => onCancels(connection, listener),
     async forget(jobId) {
       try {
         // The last one stays: a worker whose word that the job is done was lost gets the job once more, and has to find that it has ended.

@@ -38,28 +38,68 @@ describeWithNats("what gateways share", () => {
     expect(await gateway.sessions.claim("another client", session, second)).toBeUndefined();
   });
 
+  const recordOf = (id: string, gateway: string): JobRecord => ({
+    version: fleetVersion,
+    id,
+    gateway,
+    origin: "first",
+    scope: { client: "someone", trace: "trace" },
+    spec: { kind: "embed" } as never,
+    callKey: "key",
+    fleetIds: ["one"],
+    waits: true,
+  });
+
   test("lets one gateway alone adopt a job", async () => {
     const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url), joinGateway(nats.url)]);
     const id = unique("stream");
-    const record = (gateway: string): JobRecord => ({
-      version: fleetVersion,
-      id,
-      gateway,
-      scope: { client: "someone", trace: "trace" },
-      spec: { kind: "embed" } as never,
-      callKey: "key",
-      fleetIds: ["one"],
-    });
     const [{ records }] = gateways;
     expect(await records.get("someone", id)).toBeUndefined();
-    await records.put(record("first"));
+    await records.create(recordOf(id, "first"));
     const found = await records.get("someone", id);
-    expect(found?.record).toEqual(record("first"));
-    const won = await Promise.all(gateways.map((one) => one.records.adopt(record(one.id), found?.revision ?? 0)));
-    expect(won.filter(Boolean)).toHaveLength(1);
-    expect((await records.get("someone", id))?.record.gateway).toBe(gateways[won.indexOf(true)]?.id);
-    await records.remove("someone", id);
+    expect(found?.record).toEqual(recordOf(id, "first"));
+    const won = await Promise.all(
+      gateways.map((one) => one.records.update(recordOf(id, one.id), found?.revision ?? 0)),
+    );
+    const winner = won.findIndex((revision) => revision !== undefined);
+    expect(won.filter((revision) => revision !== undefined)).toHaveLength(1);
+    expect((await records.get("someone", id))?.record.gateway).toBe(gateways[winner]?.id);
+    await records.remove("someone", id, found?.revision ?? 0);
+    expect(await records.get("someone", id)).toBeDefined();
+    await records.remove("someone", id, won[winner] ?? 0);
     expect(await records.get("someone", id)).toBeUndefined();
+  });
+
+  test("gives a job's name to one of a hundred that ask for it at once, and to another one when it is free again", async () => {
+    const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url)]);
+    const id = unique("stream");
+    const asked = Array.from({ length: 100 }, (_, at) => ({ at, side: gateways[at % 2] ?? gateways[0] }));
+    const answers = await Promise.all(asked.map(({ at, side }) => side.records.create(recordOf(id, `g${at}`))));
+    const won = answers.findIndex((answer) => "revision" in answer);
+    expect(answers.filter((answer) => "revision" in answer)).toHaveLength(1);
+    for (const answer of answers) if ("taken" in answer) expect(answer.taken.record.gateway).toBe(`g${won}`);
+    const [{ records }] = gateways;
+    await records.remove("someone", id, (await records.get("someone", id))?.revision ?? 0);
+    expect(await records.create(recordOf(id, "next"))).toHaveProperty("revision");
+  });
+
+  test("lists the jobs that have records, and none that are forgotten", async () => {
+    const gateway = await joinGateway(nats.url);
+    const names = Array.from({ length: 200 }, () => unique("listed"));
+    const made = await Promise.all(names.map((id) => gateway.records.create(recordOf(id, "first"))));
+    const [first] = made;
+    if (first === undefined || !("revision" in first)) throw new Error("The first name was taken");
+    await gateway.records.remove("someone", names[0] ?? "", first.revision);
+    const listed: string[] = [];
+    for await (const { record } of gateway.records.list()) if (record.id.startsWith("listed")) listed.push(record.id);
+    expect(listed.toSorted()).toEqual(names.slice(1).toSorted());
+  });
+
+  test("refuses a record that NATS does not take", async () => {
+    const gateway = await joinGateway(nats.url);
+    const text = Array.from({ length: 600_000 }, () => Math.random().toString(36).slice(2, 5)).join("");
+    const large = { ...recordOf(unique("stream"), "first"), spec: { kind: "embed", texts: [text] } as never };
+    await expect(gateway.records.create(large)).rejects.toMatchObject({ code: "payload_too_large" });
   });
 
   test("says that NATS is away instead of waiting for it", async () => {

@@ -3,11 +3,14 @@ import { sleep } from "@waggle/async";
 import type { FleetConnection } from "./connection.ts";
 import { isWrongSequence, unavailable } from "./nats-errors.ts";
 import { keys } from "./names.ts";
-import { decode, encode, type JobRecord, type SessionRecord } from "./records.ts";
+import { requireFit } from "./payload.ts";
+import { decode, encode, type FoundRecord, type JobRecord, type SessionRecord } from "./records.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 
 /** How long others may claim the same session at the same time. */
 const claimTimeoutMs = 5_000;
+/** Attempts to reserve a name that another job gives up meanwhile. */
+const mostCreations = 3;
 /** Before another attempt, at most: those who have met once are not to meet again. */
 const longestPauseMs = 10;
 
@@ -60,37 +63,64 @@ export function createSessions(connection: FleetConnection): GatewaySide["sessio
 
 export function createJobRecords(connection: FleetConnection): GatewaySide["records"] {
   const keyOf = ({ scope, id }: JobRecord): string => keys.job(scope.client, id);
+
+  async function get(key: string): Promise<FoundRecord | undefined> {
+    const found = await connection.use().buckets.jobs.get(key);
+    if (found?.operation !== "PUT") return undefined;
+    return { record: decode<JobRecord>(found.value), revision: found.revision };
+  }
+
   return {
-    async put(record) {
+    async create(record) {
+      const key = keyOf(record);
+      const { nc, buckets } = connection.use();
+      const data = encode(record);
+      requireFit(nc, data, "hand the job to the fleet");
       try {
-        await connection.use().buckets.jobs.put(keyOf(record), encode(record));
+        for (let attempt = 0; attempt < mostCreations; attempt += 1) {
+          try {
+            return { revision: await buckets.jobs.create(key, data) };
+          } catch (error) {
+            if (!isWrongSequence(error)) throw error;
+          }
+          const taken = await get(key);
+          if (taken !== undefined) return { taken };
+        }
       } catch (error) {
         throw unavailable("keep the job's record", error);
       }
+      throw unavailable("keep the job's record", new Error("its name comes and goes"));
     },
     async get(client, jobId) {
       try {
-        const found = await connection.use().buckets.jobs.get(keys.job(client, jobId));
-        if (found?.operation !== "PUT") return undefined;
-        return { record: decode<JobRecord>(found.value), revision: found.revision };
+        return await get(keys.job(client, jobId));
       } catch (error) {
         throw unavailable("look for the job", error);
       }
     },
-    async adopt(record, revision) {
+    async update(record, revision) {
       try {
-        await connection.use().buckets.jobs.update(keyOf(record), encode(record), revision);
-        return true;
+        return await connection.use().buckets.jobs.update(keyOf(record), encode(record), revision);
       } catch (error) {
-        if (isWrongSequence(error)) return false;
-        throw unavailable("take the job over", error);
+        if (isWrongSequence(error)) return undefined;
+        throw unavailable("change the job's record", error);
       }
     },
-    async remove(client, jobId) {
+    async remove(client, jobId, revision) {
       try {
-        await connection.use().buckets.jobs.delete(keys.job(client, jobId));
+        await connection.use().buckets.jobs.delete(keys.job(client, jobId), { previousSeq: revision });
       } catch (error) {
-        throw unavailable("forget the job", error);
+        if (!isWrongSequence(error)) throw unavailable("forget the job", error);
+      }
+    },
+    async *list() {
+      try {
+        for await (const key of await connection.use().buckets.jobs.keys()) {
+          const found = await get(key);
+          if (found !== undefined) yield found;
+        }
+      } catch (error) {
+        throw unavailable("list the jobs", error);
       }
     },
   };

@@ -140,19 +140,31 @@ export type GatewayQuestion =
 
 export type GatewayAnswer = { readonly kind: "ended" } | { readonly kind: "failed"; readonly failure: JobFailure };
 
-/** The job of a client as another gateway needs it to go on with it. */
+/** The job of a client as another gateway needs it to go on with it. It exists from the job's acceptance on, and reserves the job's name. */
 export interface JobRecord {
   readonly version: typeof fleetVersion;
   /** The client's name for it, `stream_id`. */
   readonly id: string;
+  /** The gateway that it belongs to now. */
   readonly gateway: string;
+  /** The gateway that accepted it: its sequences are published under that one's name. */
+  readonly origin: string;
   readonly scope: JobScope;
-  /** Without what only the engine needed. */
+  /** Of a job that waits, all of it; later without what only the engine needed. */
   readonly spec: JobSpec;
+  /** Its sequences are not in the fleet's queue yet. */
+  readonly waits: boolean;
   /** What the ids of its tool calls have in common. */
   readonly callKey: string;
   /** Of its sequences, in their order. */
   readonly fleetIds: readonly string[];
+}
+
+/** A record as it was found. */
+export interface FoundRecord {
+  readonly record: JobRecord;
+  /** An update names it; each changes it. */
+  readonly revision: number;
 }
 
 export interface SessionRecord {

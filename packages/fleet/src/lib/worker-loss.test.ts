@@ -286,10 +286,12 @@ describeWithNats("jobs whose gateway is gone", () => {
       version: fleetVersion,
       id: "adopted",
       gateway: "second",
+      origin: "first",
       scope: { client: "someone", trace: "trace" },
       spec: {} as never,
       callKey: "key",
       fleetIds: ["adopted"],
+      waits: false,
     };
     await buckets.jobs.put(
       `${Buffer.from("someone").toString("base64url")}.${Buffer.from("adopted").toString("base64url")}`,

@@ -86,7 +86,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
       return { job, joined: false };
     } catch (error) {
       const { code } = WaggleError.from(error);
-      const named = code === "conflict" ? namedJob(spec) : undefined;
+      const named = code === "conflict" ? await namedJob(spec) : undefined;
       if (named !== undefined) return { job: named, joined: true };
       options.metrics.jobsRejected.inc({ code });
       throw error;
@@ -108,10 +108,13 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     }
   }
 
-  /** The job whose name this request gives its own, where it is the same request. */
-  function namedJob({ id, scope }: JobSpec): Job | undefined {
-    const job = id === undefined ? undefined : options.registry.get(scope.client, id);
-    return job?.spec.scope.requestDigest === scope.requestDigest ? job : undefined;
+  /** The job whose name this request gives its own, where it is the same request. @throws WaggleError unavailable */
+  async function namedJob({ id, scope }: JobSpec): Promise<Job | undefined> {
+    if (id === undefined) return undefined;
+    const { client, requestDigest } = scope;
+    const job = options.registry.get(client, id);
+    if (job === undefined) return await options.finder?.join(client, id, requestDigest);
+    return job.spec.scope.requestDigest === requestDigest ? job : undefined;
   }
 
   // The client may leave at any time while its job is being accepted. Whoever opens a reader looks, before anything is awaited, whether it

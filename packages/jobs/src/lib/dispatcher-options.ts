@@ -4,6 +4,7 @@ import type { EngineCommand } from "@waggle/engine";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import type { Job, SequenceState } from "./job.ts";
 import type { JobLimits } from "./job-limits.ts";
+import type { JobSpec } from "./job-spec.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Fingerprints } from "./receipt.ts";
 import type { JobRegistry } from "./registry.ts";
@@ -18,8 +19,21 @@ export interface EngineLink {
   readonly slots: number;
   /** Never throws: what cannot be sent fails by an event. */
   send(command: EngineCommand): void;
+  /**
+   * Called before a job is accepted, where present: reserves its name wherever else jobs are accepted.
+   * @throws WaggleError conflict, payload_too_large
+   */
+  reserve?(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
   /** Called in place of a `submit` where present, by who has to know whose job it is. Never throws either. */
   run?(job: Job, sequence: SequenceState): void;
+}
+
+/** A job's name, before its job is accepted. */
+export interface Reservation {
+  /** What the ids of its tool calls have in common. */
+  readonly callKey: string;
+  /** The job is refused after all. */
+  release(): void;
 }
 
 export interface DispatcherOptions {

@@ -25,10 +25,11 @@ export interface JobDispatcher {
 /** Of one model. */
 export interface Dispatcher extends JobDispatcher {
   /**
-   * A job that runs already, or has ended, and was accepted elsewhere: it takes no turn in the queue, and goes to `EngineLink.run` at once.
-   * @param callKey what the ids of its tool calls have in common there
+   * A job that was accepted elsewhere. One that `waits` takes its turn in the queue, whatever the queue's limits; one that runs already, or has
+   * ended, goes to `EngineLink.run` at once.
+   * @param how its `callKey` is what the ids of its tool calls have in common there
    */
-  adopt(spec: JobSpec, callKey: string): Job;
+  adopt(spec: JobSpec, how: { readonly callKey: string; readonly waits: boolean }): Job;
   /** Asks the engine something about the model. */
   readonly query: Queries["ask"];
   /** What it would say of a job that is to come; undefined where it does not say in time. @throws WaggleError as the engine put it */

@@ -1,20 +1,20 @@
 // Owns the way of a job from acceptance to its one terminal event. It tells the reducer what has happened, and performs
 // what that answers: nobody else changes a job. It never awaits a client, and nothing in it waits under a lock: each
-// function runs to its end in one turn, but for the one query to the engine before acceptance.
+// function runs to its end in one turn, but for what is asked before acceptance.
 import type { EngineEvent, JobEvent as EngineJobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
+import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import { dropContent, forgetComputed, keepComputed } from "./computed.ts";
 import type { DispatcherOptions } from "./dispatcher-options.ts";
 import type { Dispatcher } from "./dispatcher-port.ts";
 import { jobEventOf } from "./engine-events.ts";
-import { engineJobOf, restOf } from "./engine-job.ts";
+import { restOf } from "./engine-job.ts";
 import { createExpectations } from "./expectations.ts";
 import { createFreeSlots } from "./free-slots.ts";
 import { createIdleness } from "./idleness.ts";
 import { failureOf, hasEnded, isWaiting, type Job, type Outcome } from "./job.ts";
-import type { JobFollower } from "./job-follower.ts";
 import type { JobSpec } from "./job-spec.ts";
-import { choicesOf, createJob, sessionKeyOf, withDefaults, type NewJobOptions } from "./new-job.ts";
+import { createJob, sessionKeyOf } from "./new-job.ts";
 import { measure } from "./measure.ts";
 import { createPositions } from "./positions.ts";
 import { createPreflight } from "./preflight.ts";
@@ -59,6 +59,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** In spite of the refusal, what has spoken runs on the next engine. */
   let draining = false;
   let serial = 0;
+  const nextUid = (): string => `${uidPrefix}${(serial += 1)}`;
 
   // ---- what happens to a job ----------------------------------------------------------------------------------------
 
@@ -144,14 +145,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- admission ----------------------------------------------------------------------------------------------------
 
-  async function submit(wanted: JobSpec, follower?: JobFollower): Promise<Job> {
-    const uid = `${uidPrefix}${(serial += 1)}`;
-    const spec = withDefaults(wanted, limits);
-    refuseEarly(spec);
-    const size = engine.ready ? await preflight.ask(engineJobOf(uid, spec)) : undefined;
-    // The world may have moved while the engine was asked; from here on nothing waits.
-    refuseEarly(spec);
-    const job = admit(spec, { uid, size, follower });
+  function begin(spec: JobSpec, made: Acceptable): Job {
+    const job = admit(spec, made);
     registry.add(job);
     lifecycle.accepted(job);
     startSpecTimers(job, { timers, limits, end });
@@ -161,25 +156,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return job;
   }
 
-  function refuseEarly(spec: JobSpec): void {
-    const { id, scope } = spec;
-    if (refusal !== undefined) throw refusal;
-    if (id !== undefined && registry.has(scope.client, id)) {
-      throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
-    }
-    const choices = choicesOf(spec);
-    if (choices > engine.slots) {
-      throw new WaggleError(
-        "invalid_argument",
-        `Cannot accept field "n": ${choices} choices need more than the ${engine.slots} slots.`,
-      );
-    }
-    // Who supersedes takes a place that is already taken, so a full queue does not stop it.
-    if (waiting.full && holderOf(sessionKeyOf(scope)) === undefined) throw waiting.refusal();
+  /** Who supersedes takes a place that is already taken, so a full queue does not stop it. */
+  function fullFor({ scope }: JobSpec): WaggleError | undefined {
+    return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
   }
 
   /** Finds the job its place: in the queue, where the waiting job of its session stands, or behind the running one. */
-  function admit(spec: JobSpec, made: Pick<NewJobOptions, "uid" | "size" | "follower">): Job {
+  function admit(spec: JobSpec, made: Acceptable): Job {
     const old = holderOf(sessionKeyOf(spec.scope));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
     const { replayBufferBytes } = limits;
@@ -199,15 +182,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return uid === undefined ? undefined : registry.live(uid);
   }
 
-  function adopt(spec: JobSpec, callKey: string): Job {
-    const uid = `${uidPrefix}${(serial += 1)}`;
+  function adopt(spec: JobSpec, { callKey, waits }: { callKey: string; waits: boolean }): Job {
+    const uid = nextUid();
     const { replayBufferBytes } = limits;
-    const job = createJob(spec, { uid, callKey, now: clock.now(), replayBufferBytes, phase: "queued" });
+    const made = { uid, callKey, adopted: true, now: clock.now(), replayBufferBytes } as const;
+    const job = createJob(spec, { ...made, phase: "queued" });
     registry.add(job);
     // A newer job of its session stays the session's.
     if (job.sessionKey !== undefined && holderOf(job.sessionKey) === undefined) sessions.claim(job.sessionKey, uid);
     startSpecTimers(job, { timers, limits, end });
-    apply(job, { type: "submitted" });
+    if (!waits) apply(job, { type: "submitted" });
+    else {
+      waiting.enter(job, false);
+      pump();
+      positions.follow(job);
+      if (!engine.ready) apply(job, { type: "loading" });
+    }
     return job;
   }
 
@@ -294,7 +284,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   return {
-    submit,
+    submit: createAcceptance({
+      engine,
+      preflight,
+      registry,
+      defaults: limits,
+      nextUid,
+      refusal: () => refusal,
+      full: fullFor,
+      begin,
+    }),
     adopt,
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),

@@ -31,6 +31,11 @@ export function withDefaults(spec: JobSpec, defaults: JobDefaults): JobSpec {
   return { ...spec, maxTokens, repetitionLimit, sampling: { ...sampling, seed } };
 }
 
+/** For a job that its client has not named. */
+export function drawnId(): string {
+  return `job-${randomUUID()}`;
+}
+
 export function choicesOf(spec: JobSpec): number {
   return spec.kind === "generate" ? spec.choices : 1;
 }
@@ -42,18 +47,19 @@ export interface NewJobOptions {
   /** As the engine put it, where it did in time. */
   readonly size?: PromptSize | undefined;
   readonly follower?: JobFollower | undefined;
-  /** Of a job that began elsewhere; drawn otherwise. */
+  /** Where it is reserved or of a job that was accepted elsewhere; drawn otherwise. */
   readonly callKey?: string | undefined;
+  /** It was accepted elsewhere. */
+  readonly adopted?: boolean;
   readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
 }
 
 export function createJob(spec: JobSpec, options: NewJobOptions): Job {
-  const { uid, now, replayBufferBytes, phase, size, follower } = options;
-  const adopted = options.callKey !== undefined;
+  const { uid, now, replayBufferBytes, phase, size, follower, adopted = false } = options;
   const said = Array.from({ length: choicesOf(spec) }, () => saidBefore(spec));
   return {
     uid,
-    id: spec.id ?? `job-${randomUUID()}`,
+    id: spec.id ?? drawnId(),
     spec,
     sessionKey: sessionKeyOf(spec.scope),
     log: createReplayLog(replayBufferBytes, adopted ? "any" : said[0]?.events),

@@ -1,0 +1,223 @@
+// A job_id names one job of its client in the whole fleet, from its acceptance on, whichever gateways its client asks and whichever of them are lost.
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createFakeFleet } from "./testing/fake-fleet.ts";
+import type { FakeFleet } from "./testing/fake-fleet.ts";
+import { createInlineGateway } from "./testing/inline-gateway.ts";
+import type { InlineGateway } from "./testing/inline-gateway.ts";
+import { publishedJob, until } from "./testing/waiting.ts";
+
+const slots = 2;
+
+let fleet: FakeFleet;
+let one: InlineGateway;
+let other: InlineGateway;
+beforeEach(() => {
+  fleet = createFakeFleet();
+  fleet.join({ id: "w1", model: "m", slots });
+  one = createInlineGateway(fleet, { id: "g1" });
+  other = createInlineGateway(fleet, { id: "g2" });
+});
+afterEach(async () => {
+  await one.stop();
+  await other.stop();
+});
+
+const job = { prompt: "x", job_id: "j", seed: 1, on_disconnect: "continue" };
+
+async function statusOf(gateway: InlineGateway, id = "j"): Promise<unknown> {
+  return await (await gateway.get(`/v1/jobs/${id}`)).json();
+}
+
+/** All slots of the fleet, as this gateway counts them. */
+async function fill(gateway: InlineGateway): Promise<void> {
+  const before = fleet.published.length;
+  for (let slot = 0; slot < slots; slot += 1) {
+    await gateway.post("/v1/jobs", { ...job, job_id: `${gateway.id}-fills-${slot}` });
+  }
+  await publishedJob(fleet, before + slots - 1);
+}
+
+/** Those that fill its slots end. */
+function drain(gateway: InlineGateway): void {
+  for (const { job: published } of fleet.published.filter(({ job: { clientJob } }) =>
+    clientJob.id.startsWith(`${gateway.id}-fills`),
+  )) {
+    fleet.take(published, "w1").finish();
+  }
+}
+
+const publishedAs = (id: string): readonly string[] => [
+  ...new Set(
+    fleet.published.filter(({ job: { clientJob } }) => clientJob.id === id).map(({ job: { id: own } }) => own),
+  ),
+];
+
+describe("one job_id at two gateways", () => {
+  it("is one job where both have the same request: both tell the same", async () => {
+    await one.post("/v1/jobs", job);
+    const again = await other.post("/v1/jobs", job);
+    expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
+    const attempt = fleet.take(await publishedJob(fleet), "w1");
+    attempt.start();
+    attempt.tokens("a", "b");
+    attempt.finish();
+    await until(async () => expect(await statusOf(other)).toMatchObject({ state: "finished", tokens: 2 }));
+    expect(publishedAs("j")).toHaveLength(1);
+    expect(await statusOf(one)).toMatchObject({ state: "finished", tokens: 2 });
+  });
+
+  it("is one job where both accept it at the same moment", async () => {
+    const both = await Promise.all([one.post("/v1/jobs", job), other.post("/v1/jobs", job)]);
+    expect(both.map(({ status }) => status)).toEqual([202, 202]);
+    await publishedJob(fleet);
+    expect(publishedAs("j")).toHaveLength(1);
+  });
+
+  it("is a conflict for another request, which changes nothing of the job", async () => {
+    await one.post("/v1/jobs", job);
+    const refused = await other.post("/v1/jobs", { ...job, prompt: "another" });
+    expect(refused.status).toBe(409);
+    expect(await refused.json()).toMatchObject({ error: { code: "conflict" } });
+    expect(fleet.records.get("local j")?.gateway).toBe("g1");
+    expect(other.registry.liveCount).toBe(0);
+  });
+
+  it("names another job once the first one is forgotten, and where the first one was refused", async () => {
+    await one.post("/v1/jobs", { ...job, on_disconnect: "cancel" });
+    fleet.take(await publishedJob(fleet), "w1").finish();
+    one.clock.advance(3_600_000);
+    await until(() => expect(fleet.records.size).toBe(0));
+    expect((await other.post("/v1/jobs", { ...job, prompt: "another" })).status).toBe(202);
+    fleet.answer = () => ({ kind: "failed", failure: { code: "invalid_argument", message: "It does not fit." } });
+    expect((await one.post("/v1/jobs", { ...job, job_id: "k" })).status).toBe(400);
+    expect([...fleet.records.keys()]).toEqual(["local j"]);
+  });
+});
+
+describe("a job that waits in a gateway's queue", () => {
+  it("is gone on with by another gateway whose client asks for it, and says all from its beginning on", async () => {
+    await fill(one);
+    await one.post("/v1/jobs", job);
+    fleet.silence("g1");
+    await one.stop();
+    const reading = other.get("/v1/jobs/j/stream");
+    await until(() => expect(publishedAs("j")).toHaveLength(1));
+    const handed = fleet.published.at(-1)?.job;
+    // Whoever hands it over, its records have one subject.
+    expect(handed?.gateway).toBe("g1");
+    const attempt = fleet.take(handed ?? (await publishedJob(fleet)), "w1");
+    attempt.start();
+    attempt.tokens("a", "b");
+    attempt.finish();
+    const text = await (await reading).text();
+    expect([...text.matchAll(/^id: (\d)/gm)].map(([, id]) => id)).toEqual(["0", "1", "2"]);
+    expect(text).toContain('"finish_reason":"stop"');
+  });
+
+  it("waits its turn at the other gateway, with what its request has asked for", async () => {
+    await fill(one);
+    const messages = [{ role: "user", content: "the whole conversation" }];
+    const { prompt: _, ...rest } = job;
+    await one.post("/v1/jobs", { ...rest, messages, stop: ["."], max_tokens: 7 });
+    await fill(other);
+    fleet.silence("g1");
+    expect(await statusOf(other)).toMatchObject({ state: "queued" });
+    drain(other);
+    await until(() => expect(publishedAs("j")).toHaveLength(1));
+    expect(fleet.published.at(-1)?.job.spec).toMatchObject({
+      prompt: { kind: "messages", messages },
+      stop: ["."],
+      maxTokens: 7,
+      sampling: { seed: 1 },
+    });
+  });
+
+  it("is handed over once where both gateways have it in their queues", async () => {
+    await fill(one);
+    await one.post("/v1/jobs", job);
+    await fill(other);
+    expect((await other.post("/v1/jobs", job)).status).toBe(202);
+    drain(other);
+    await until(() => expect(publishedAs("j")).toHaveLength(1));
+    const attempt = fleet.take(fleet.published.at(-1)?.job ?? (await publishedJob(fleet)), "w1");
+    attempt.start();
+    attempt.tokens("a");
+    drain(one);
+    await until(() => expect(one.registry.get("local", "j")?.log.nextToken).toBe(1));
+    attempt.tokens("b");
+    attempt.finish();
+    await until(async () => expect(await statusOf(one)).toMatchObject({ state: "finished", tokens: 2 }));
+    expect(await statusOf(other)).toMatchObject({ state: "finished", tokens: 2 });
+    expect(fleet.published.filter(({ job: { clientJob } }) => clientJob.id === "j")).toHaveLength(1);
+  });
+
+  it("ends at both when its client ends it at the other one", async () => {
+    await fill(one);
+    await one.post("/v1/jobs", job);
+    await fill(other);
+    expect(await (await other.delete("/v1/jobs/j")).json()).toMatchObject({ state: "cancelled" });
+    await until(async () => expect(await statusOf(one)).toMatchObject({ state: "cancelled" }));
+    await until(() => expect(fleet.records.has("local j")).toBe(false));
+  });
+
+  it("leaves nothing behind when it ends before its turn", async () => {
+    await fill(one);
+    await one.post("/v1/jobs", job);
+    await one.delete("/v1/jobs/j");
+    await until(() => expect(fleet.records.has("local j")).toBe(false));
+    expect((await other.get("/v1/jobs/j")).status).toBe(404);
+  });
+
+  it("runs without its client where that has asked for it, once its gateway is gone", async () => {
+    await fill(one);
+    await one.post("/v1/jobs", job);
+    await one.post("/v1/jobs", { ...job, job_id: "with-its-client", on_disconnect: "cancel" });
+    fleet.silence("g1");
+    other.clock.advance(30_000);
+    await until(() => expect(publishedAs("j")).toHaveLength(1));
+    expect(publishedAs("with-its-client")).toEqual([]);
+  });
+
+  it("stays where it is when the other gateway has no room for it", async () => {
+    const full = createInlineGateway(fleet, { id: "g3", queueCapacity: 1 });
+    await fill(one);
+    await one.post("/v1/jobs", job);
+    await fill(full);
+    await full.post("/v1/jobs", { ...job, job_id: "waits" });
+    const refused = await full.get("/v1/jobs/j/stream");
+    expect(refused.status).toBe(429);
+    expect(fleet.records.get("local j")?.gateway).toBe("g1");
+    await full.stop();
+  });
+
+  it("tells NATS no more than it has to once it is handed over", async () => {
+    await one.post("/v1/jobs", { ...job, prompt: "a long prompt" });
+    await publishedJob(fleet);
+    await until(() => expect(JSON.stringify(fleet.records.get("local j"))).not.toContain("a long prompt"));
+  });
+});
+
+describe("while NATS is away", () => {
+  it("accepts jobs, and keeps their names when it is back", async () => {
+    fleet.connect(false);
+    expect((await one.post("/v1/jobs", job)).status).toBe(202);
+    expect(fleet.records.size).toBe(0);
+    fleet.connect(true);
+    await publishedJob(fleet);
+    expect(fleet.records.get("local j")?.gateway).toBe("g1");
+  });
+
+  it("ends with a conflict the job whose name another gateway's job has by then", async () => {
+    fleet.connect(false);
+    await one.post("/v1/jobs", job);
+    await other.post("/v1/jobs", { ...job, prompt: "another" });
+    fleet.connect(true);
+    await until(() => expect(publishedAs("j")).toHaveLength(1));
+    const states = async (): Promise<readonly unknown[]> => await Promise.all([one, other].map((at) => statusOf(at)));
+    await until(async () =>
+      expect(await states()).toContainEqual(
+        expect.objectContaining({ error: expect.objectContaining({ code: "conflict" }) as unknown }),
+      ),
+    );
+  });
+});
