@@ -16,16 +16,22 @@ async function chaos(...options: readonly string[]): Promise<{ stdout: string; e
 }
 
 describeWithNats("a fleet that is broken on purpose", () => {
-  test.each(["spread", "workers-killed", "nats-restarted", "drain", "gateway-killed", "cut-off"])(
-    "keeps every stream whole: %s",
-    async (scenario) => {
-      // Enough for the fault to come in the middle.
-      const { stdout, exitCode } = await chaos("--requests", "200", "--only", scenario);
-      expect(stdout).toContain("✓ all holds");
-      expect(stdout).toContain("PASSED");
-      expect(exitCode).toBe(0);
-    },
-  );
+  test.each([
+    "spread",
+    "workers-killed",
+    "nats-restarted",
+    "drain",
+    "gateway-killed",
+    "one-name",
+    "waiting-jobs",
+    "cut-off",
+  ])("keeps every stream whole: %s", async (scenario) => {
+    // Enough for the fault to come in the middle.
+    const { stdout, exitCode } = await chaos("--requests", "200", "--only", scenario);
+    expect(stdout).toContain("✓ all holds");
+    expect(stdout).toContain("PASSED");
+    expect(exitCode).toBe(0);
+  });
 
   test("says what is wrong, and fails", async () => {
     const { stdout, exitCode } = await chaos("--requests", "4", "--only", "nats-restarted");

@@ -9,28 +9,12 @@ import {
   startNats,
   startWorker,
   stopwatch,
-  type ProcessGroups,
 } from "@waggle/harness";
+import { gatewayScenarios } from "./gateway-scenarios.ts";
 import { createOtherMachine } from "./partition.ts";
+import type { FleetScenario, ScenarioOptions, Verdict } from "./scenario.ts";
 import { startFleet, type FleetStage, type WorkerPlan } from "./stage.ts";
 import { learnAnswers, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
-
-export interface ScenarioOptions {
-  readonly groups: ProcessGroups;
-  readonly requests: number;
-  readonly seed: number;
-  readonly interrupted: AbortSignal;
-  readonly progress: (line: string) => void;
-}
-
-/** What is wrong; nothing where all holds. */
-type Verdict = readonly string[];
-
-export interface FleetScenario {
-  readonly name: string;
-  readonly what: string;
-  run(options: ScenarioOptions): Promise<Verdict>;
-}
 
 const tokensEach = 60;
 /** Of speeds 4 : 2 : 1. */
@@ -241,6 +225,7 @@ export const fleetScenarios: readonly FleetScenario[] = [
   natsRestarted,
   drained,
   gatewayKilled,
+  ...gatewayScenarios,
   cutOff,
 ];
 

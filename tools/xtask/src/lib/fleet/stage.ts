@@ -14,6 +14,10 @@ export const fleetModel = "waggle-fake";
 /** More than any scenario asks at once. */
 const roomy = ["--queue-capacity", "4096", "--client-queue-share", "1", "--max-streams-per-client", "4096"];
 
+export function gatewayFlags(nats: Pick<NatsServer, "url">, name: string): readonly string[] {
+  return ["--nats-url", nats.url, "--gateway-id", name, ...roomy];
+}
+
 export interface FleetWorker {
   readonly name: string;
   /** The present one. */
@@ -46,7 +50,7 @@ export async function startFleet(
   const workers = await Promise.all(plan.workers.map((one) => startOne(groups, nats, one, plan.workerFlags ?? [])));
   const gateways = await Promise.all(
     Array.from({ length: plan.gateways }, (_, i) =>
-      startGateway(groups, { flags: ["--nats-url", nats.url, "--gateway-id", `gate-${i + 1}`, ...roomy] }),
+      startGateway(groups, { flags: gatewayFlags(nats, `gate-${i + 1}`) }),
     ),
   );
   const slots = plan.workers.reduce((sum, one) => sum + one.slots, 0);

@@ -1,0 +1,19 @@
+// Owns what a scenario of a broken fleet is.
+import type { ProcessGroups } from "@waggle/harness";
+
+export interface ScenarioOptions {
+  readonly groups: ProcessGroups;
+  readonly requests: number;
+  readonly seed: number;
+  readonly interrupted: AbortSignal;
+  readonly progress: (line: string) => void;
+}
+
+/** What is wrong; nothing where all holds. */
+export type Verdict = readonly string[];
+
+export interface FleetScenario {
+  readonly name: string;
+  readonly what: string;
+  run(options: ScenarioOptions): Promise<Verdict>;
+}
