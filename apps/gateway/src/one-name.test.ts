@@ -207,6 +207,26 @@ describe("while NATS is away", () => {
     expect(fleet.records.get("local j")?.gateway).toBe("g1");
   });
 
+  it("makes one job of those that two gateways have accepted under one name for the same request", async () => {
+    const { seed: _, ...unseeded } = job;
+    fleet.connect(false);
+    await one.post("/v1/jobs", unseeded);
+    await other.post("/v1/jobs", unseeded);
+    fleet.connect(true);
+    const attempt = fleet.take(await publishedJob(fleet), "w1");
+    attempt.start();
+    attempt.tokens("a", "b");
+    attempt.finish();
+    const endOf = async (gateway: InlineGateway): Promise<unknown> =>
+      await until(() => {
+        const terminal = gateway.registry.get("local", "j")?.log.terminal;
+        if (terminal?.type !== "end") throw new Error("It has not ended");
+        return terminal.receipt;
+      });
+    expect(await endOf(one)).toEqual(await endOf(other));
+    expect(publishedAs("j")).toHaveLength(1);
+  });
+
   it("ends with a conflict the job whose name another gateway's job has by then", async () => {
     fleet.connect(false);
     await one.post("/v1/jobs", job);

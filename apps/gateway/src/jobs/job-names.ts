@@ -24,11 +24,9 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
   isFollowed(job: Job): boolean;
   /** The gateway that accepted it. */
   originOf(job: Job): string;
-  /**
-   * Asked before one of its sequences is put into the fleet's queue.
-   * @returns true where another gateway has done that
-   * @throws WaggleError conflict when its name is another job's; payload_too_large, unavailable
-   */
+  /** Resolves when the job has its record, and so its names for good. @throws WaggleError conflict when its name is another job's; payload_too_large, unavailable */
+  recorded(job: Job): Promise<void>;
+  /** Another gateway has put it into the fleet's queue. @throws WaggleError unavailable */
   isHandedOver(job: Job): Promise<boolean>;
   /** One of its sequences is in the fleet's queue. */
   handedOver(job: Job): void;
@@ -50,7 +48,7 @@ export interface JobNamesOptions {
 interface Names {
   /** Undefined for a job that no other gateway could go on with. */
   record: JobRecord | undefined;
-  readonly fleetIds: readonly string[];
+  fleetIds: readonly string[];
   /** Of the record as it was last written or read; undefined before it is there. */
   revision: number | undefined;
   /** The record is being written. */
@@ -99,10 +97,22 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     }
     const { taken } = created;
     // The answer to an earlier attempt may have been lost.
-    if (taken.record.callKey !== record.callKey) {
-      throw new WaggleError("conflict", `Cannot accept job ${record.id}: that job_id is taken.`);
-    }
+    if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
     names.revision = taken.revision;
+  }
+
+  /** A job that was accepted before its name could be reserved becomes the one that has the name. @throws WaggleError conflict where it is another one */
+  function joinLate(names: Names, { id, callKey, scope }: JobRecord, { record }: FoundRecord): void {
+    const { job } = names;
+    if (job === undefined || record.scope.requestDigest !== scope.requestDigest) {
+      throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
+    }
+    drop(callKey);
+    names.record = record;
+    names.fleetIds = record.fleetIds;
+    job.spec = { ...record.spec, id };
+    job.callKey = record.callKey;
+    remember(job.callKey, names);
   }
 
   /** Resolves when the record is there, or the client has waited long enough. @throws WaggleError conflict, payload_too_large */
@@ -164,7 +174,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     const { revision } = names;
     if (revision === undefined) return;
     try {
-      let updated = await side.records.update({ ...record, gateway }, revision);
+      let updated = await side.records.update(record, revision);
       if (updated !== undefined) return void (names.revision = updated);
       // Another gateway has taken it over while it waited here: the job stays that one's.
       const found = await side.records.get(record.scope.client, record.id);
@@ -219,17 +229,17 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     },
     isFollowed: (job) => job.adopted && !namesOf(job).waits,
     originOf: (job) => namesOf(job).record?.origin ?? gateway,
-    async isHandedOver(job) {
+    async recorded(job) {
       const names = namesOf(job);
       const { record } = names;
-      if (record === undefined) return false;
+      if (record === undefined) return;
       await names.writing?.catch(() => {});
-      if (names.revision === undefined) {
-        await write(names, record);
-        return false;
-      }
+      if (names.revision === undefined) await write(names, record);
+    },
+    async isHandedOver(job) {
+      const { record, waits } = namesOf(job);
       // Of several choices one may be there already.
-      if (!names.waits) return false;
+      if (record === undefined || !waits) return false;
       const found = await side.records.get(record.scope.client, record.id);
       return found?.record.callKey === record.callKey && !found.record.waits;
     },

@@ -2,11 +2,12 @@
 // the engine's events. It knows no HTTP, and how jobs wait is the dispatcher's.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
-import type { EventRecord, FleetModelFile, GatewaySide } from "@waggle/fleet";
+import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import { queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
 import type { JobNames } from "../jobs/job-names.ts";
 import { createHandover } from "./handover.ts";
@@ -86,15 +87,13 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
   // ---- jobs ---------------------------------------------------------------------------------------------------------
 
   function run(job: Job, sequence: SequenceState): void {
-    const fleetId = names.fleetIdOf(job, sequence.choice);
-    const one = createSequenceRun(
-      { job, sequence, fleetId, now: clock.now() },
-      { ...options, gateway: names.originOf(job) },
-    );
+    const named = (): FleetJob =>
+      fleetJobOf(names.fleetIdOf(job, sequence.choice), job, sequence, { ...options, gateway: names.originOf(job) });
+    const one = createSequenceRun(job, sequence, { fleetJob: named(), heardAt: clock.now() });
     runs.set(sequence.uid, one);
     watch();
     const follower = { record: (record: EventRecord) => onRecord(one, record) };
-    void (names.isFollowed(job) ? handover.take(one, follower) : handover.put(one, follower));
+    void (names.isFollowed(job) ? handover.take(one, follower) : handover.put(one, follower, named));
   }
 
   function onRecord(one: SequenceRun, record: EventRecord): void {
@@ -108,7 +107,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       if (moved) events.onMoved(uid);
       for (const event of told) tell(one, { ...event, jobId: uid });
     } catch (error) {
-      log.error({ err: error, job: job.id, fleet_job: one.fleetId }, "fleet_records_broken");
+      log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
       // Where another gateway has put it into the queue, that one may have heard all.
       if (!one.followed) cancelInFleet(one);
       fail(one, new WaggleError("internal", "The records of the job in the fleet are not whole."));
@@ -168,8 +167,8 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     else end(one);
   }
 
-  function cancelInFleet({ fleetId, job }: SequenceRun): void {
-    side.cancel(fleetId).catch((error: unknown) => log.warn({ err: error, job: job.id }, "fleet_cancel_failed"));
+  function cancelInFleet({ fleetJob, job }: SequenceRun): void {
+    side.cancel(fleetJob.id).catch((error: unknown) => log.warn({ err: error, job: job.id }, "fleet_cancel_failed"));
   }
 
   function release(one: SequenceRun): void {

@@ -3,7 +3,7 @@
 import type { Clock, TimerHandle } from "@waggle/async";
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
-import type { GatewaySide, RecordFollower } from "@waggle/fleet";
+import type { FleetJob, GatewaySide, RecordFollower } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -16,8 +16,11 @@ import type { SequenceRun } from "./sequence-run.ts";
 const retryMs = 1_000;
 
 export interface Handover {
-  /** Resolves when it is in the queue and its records are heard, or it is over. Never throws. */
-  put(run: SequenceRun, follower: RecordFollower): Promise<void>;
+  /**
+   * Resolves when it is in the queue and its records are heard, or it is over. Never throws.
+   * @param named what it is in the fleet, once its job has its record
+   */
+  put(run: SequenceRun, follower: RecordFollower, named: () => FleetJob): Promise<void>;
   /** Resolves when its records are heard from the first one on, or it is over. Never throws. */
   take(run: SequenceRun, follower: RecordFollower): Promise<void>;
   /** Sequences that were refused and wait for the next attempt. */
@@ -30,7 +33,7 @@ export interface Handover {
 
 export interface HandoverOptions {
   readonly side: Pick<GatewaySide, "id" | "publish" | "follow" | "followFromStart">;
-  readonly names: Pick<JobNames, "isHandedOver" | "handedOver">;
+  readonly names: Pick<JobNames, "recorded" | "isHandedOver" | "handedOver">;
   readonly placement: Pick<Placement, "choose">;
   readonly serving: () => readonly { readonly worker: string }[];
   /** Rejects with a WaggleError where that cannot be found out. */
@@ -91,7 +94,7 @@ export function createHandover(options: HandoverOptions, { onRoom, onRefused }: 
 
   async function hear(run: SequenceRun, follower: RecordFollower): Promise<void> {
     run.stop();
-    const stop = await side.followFromStart(run.fleetId, follower);
+    const stop = await side.followFromStart(run.fleetJob.id, follower);
     if (isOver(run)) stop();
     else run.stop = stop;
   }
@@ -104,7 +107,7 @@ export function createHandover(options: HandoverOptions, { onRoom, onRefused }: 
     let isDecided = false;
     if (run.fleetJob.gateway === side.id) {
       run.stop();
-      run.stop = side.follow(run.fleetId, {
+      run.stop = side.follow(run.fleetJob.id, {
         record(one) {
           if (isDecided) follower.record(one);
           else begun = true;
@@ -117,21 +120,24 @@ export function createHandover(options: HandoverOptions, { onRoom, onRefused }: 
   }
 
   return {
-    async put(run, follower) {
+    async put(run, follower, named) {
       try {
         await options.cleared(run.job);
       } catch (error) {
         onRefused(run, WaggleError.from(error));
       }
       if (isOver(run)) return;
-      const workers = options.serving().map(({ worker }) => worker);
-      const chosen = placement.choose(run.job, run.fleetId, workers);
       let first = true;
       await attempt(run, async () => {
+        if (!run.handedOver && !run.followed) {
+          await names.recorded(run.job);
+          run.fleetJob = named();
+        }
+        const workers = options.serving().map(({ worker }) => worker);
+        const chosen = first ? placement.choose(run.job, run.fleetJob.id, workers) : undefined;
         if (await isElsewhere(run, follower)) return await hear(run, follower);
-        const at = await chosen;
+        const to = await chosen;
         if (isOver(run)) return;
-        const to = first ? at : undefined;
         first = false;
         run.handedOver = true;
         await side.publish(run.fleetJob, to);

@@ -1,8 +1,6 @@
 // Owns what the link remembers of one sequence from the moment when it is handed over until its end has been told.
 import type { FleetJob } from "@waggle/fleet";
 import type { Job, SequenceState } from "@waggle/jobs";
-import { fleetJobOf } from "./fleet-job.ts";
-import type { FleetJobOptions } from "./fleet-job.ts";
 import { createSequenceRecords } from "./sequence-records.ts";
 import type { SequenceRecords } from "./sequence-records.ts";
 
@@ -10,11 +8,10 @@ export interface SequenceRun {
   readonly job: Job;
   /** The dispatcher's name for it. */
   readonly uid: string;
-  /** The fleet's. */
-  readonly fleetId: string;
+  /** Named anew once its job has its record. */
+  fleetJob: FleetJob;
   /** Another gateway has put it into the queue. */
   followed: boolean;
-  readonly fleetJob: FleetJob;
   readonly records: SequenceRecords;
   /** It is in the queue, or may be: whoever asked for that may not have heard the answer. */
   handedOver: boolean;
@@ -29,26 +26,19 @@ export interface SequenceRun {
 }
 
 export function createSequenceRun(
-  made: {
-    readonly job: Job;
-    readonly sequence: SequenceState;
-    readonly fleetId: string;
-    readonly now: number;
-  },
-  options: FleetJobOptions,
+  job: Job,
+  { uid }: Pick<SequenceState, "uid">,
+  made: Pick<SequenceRun, "fleetJob" | "heardAt">,
 ): SequenceRun {
-  const { job, sequence, fleetId, now } = made;
   return {
     job,
-    uid: sequence.uid,
-    fleetId,
+    uid,
+    ...made,
     followed: false,
-    fleetJob: fleetJobOf(fleetId, job, sequence, options),
     records: createSequenceRecords(job.adopted),
     handedOver: false,
     cancelled: false,
     cancelledAt: 0,
-    heardAt: now,
     over: false,
     stop: () => {},
   };

@@ -115,8 +115,8 @@ export interface Job {
   readonly acceptedAt: number;
   /** Prompt tokens that were in no cache when the engine was asked; undefined where it did not answer in time, and where no token is to come. */
   readonly uncachedTokens: number | undefined;
-  /** What the ids of its tool calls have in common: no other job's have it. */
-  readonly callKey: string;
+  /** What the ids of its tool calls have in common: no other job's have it. Fixed once it runs. */
+  callKey: string;
   /** It was accepted elsewhere, and is told again here. */
   readonly adopted: boolean;
   /** Of one that was adopted: the first of its tokens were too old to be told again. */
