@@ -44,6 +44,7 @@ export interface NatsServer extends AsyncDisposable {
   start(): Promise<void>;
   /** How many messages a stream holds, by the server's own page. */
   messagesIn(stream: string): Promise<number>;
+  bytesIn(stream: string): Promise<number>;
 }
 
 /** Resolves when it takes connections. @throws NatsServerMissingError; Error with the end of its log when it leaves before */
@@ -85,6 +86,13 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     await waitFor("nats-server to leave", running.exited);
   }
 
+  async function stateOf(stream: string): Promise<StreamState> {
+    const response = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=true`);
+    const { account_details: accounts = [] } = (await response.json()) as JetStreamPage;
+    const found = accounts.flatMap(({ stream_detail: streams = [] }) => streams).find(({ name }) => name === stream);
+    return found?.state ?? { messages: 0, bytes: 0 };
+  }
+
   const forgetFolder = (): void => rmSync(ownFolder, { recursive: true, force: true });
   // Also where nobody comes back to clean up.
   process.once("exit", forgetFolder);
@@ -110,12 +118,8 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     signal: (name) => group?.signal(name),
     stop,
     start,
-    async messagesIn(stream) {
-      const response = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=true`);
-      const { account_details: accounts = [] } = (await response.json()) as JetStreamPage;
-      const found = accounts.flatMap(({ stream_detail: streams = [] }) => streams).find(({ name }) => name === stream);
-      return found?.state.messages ?? 0;
-    },
+    messagesIn: async (stream) => (await stateOf(stream)).messages,
+    bytesIn: async (stream) => (await stateOf(stream)).bytes,
     [Symbol.asyncDispose]: cleanUp,
   };
 }
@@ -124,10 +128,15 @@ function isMissing({ cause }: Error): boolean {
   return (cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
 }
 
+interface StreamState {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
 /** What is read of `/jsz` (nats-server's monitoring). */
 interface JetStreamPage {
   readonly account_details?: readonly {
-    readonly stream_detail?: readonly { readonly name: string; readonly state: { readonly messages: number } }[];
+    readonly stream_detail?: readonly { readonly name: string; readonly state: StreamState }[];
   }[];
 }
 

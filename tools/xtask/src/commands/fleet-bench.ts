@@ -5,23 +5,29 @@ import { join } from "node:path";
 import { round } from "@waggle/harness";
 import { shapeNamed, writeRandomModel } from "@waggle/synth";
 import type { Command as Program } from "commander";
+import { benchWaiting } from "../lib/fleet/bench-waiting.ts";
 import { benchFirstToken, benchRelease, benchSpeed, benchWorkers } from "../lib/fleet/bench.ts";
 import { integerOf } from "../lib/options.ts";
 import { guarded } from "../lib/signals.ts";
 
 interface Flags {
   readonly rounds: string;
+  readonly waiting: string;
+  readonly only?: "waiting";
 }
 
 const mostRounds = 1_000;
+const mostWaiting = 4_000;
 
 export function addFleetBench(program: Program): void {
   program
     .command("fleet:bench")
     .description(
-      "measure a fleet beside a worker of its own: first token, speed, how soon a slot is free, and more workers",
+      "measure a fleet beside a worker of its own: first token, speed, how soon a slot is free, more workers, and waiting jobs",
     )
     .option("--rounds <n>", "of each, worker and gateway in turns", "5")
+    .option("--waiting <n>", "jobs that wait in the gateway's queue", "1000")
+    .addOption(program.createOption("--only <what>", "measure this alone").choices(["waiting"]))
     .action(fleetBench);
 }
 
@@ -29,6 +35,14 @@ function fleetBench(flags: Flags): Promise<void> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   return guarded("fleet:bench", async (groups, ending) => {
     const rounds = integerOf("--rounds", flags.rounds, 1, mostRounds);
+    const waiting = integerOf("--waiting", flags.waiting, 1, mostWaiting);
+    const cost = await benchWaiting(groups, waiting, ending.signal);
+    say(
+      `headers of ${waiting} jobs that wait: worker p50 ${ms(cost.worker.p50)}, p99 ${ms(cost.worker.p99)}; gateway p50 ${ms(cost.gateway.p50)}, p99 ${ms(cost.gateway.p99)}`,
+    );
+    say(`NATS keeps ${cost.records} records of jobs, ${Math.round(cost.recordBytes / 1_024)} KiB`);
+    say(`processor time for each job: nats-server ${ms(cost.natsCpuMs)}, gateway ${ms(cost.gatewayCpuMs)}`);
+    if (flags.only === "waiting") return;
     const folder = mkdtempSync(join(tmpdir(), "waggle-fleet-"));
     try {
       const large = join(folder, "shape-135m.gguf");
