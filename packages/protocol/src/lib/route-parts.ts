@@ -24,7 +24,7 @@ export const queryErrors = [
 /** Of every route that begins a job. */
 export const retryHeader = {
   "idempotency-key":
-    "Of the client's choice: a request with the key and the body of an earlier one joins its job, and is answered with Idempotent-Replayed: true.",
+    "Of the client's choice: a request with the key and the body of an earlier one joins its job, and is answered with Idempotent-Replayed: true. Known to the worker or gateway that had the earlier one alone: what has to be one job at all gateways of a fleet has a job_id.",
 } as const;
 
 export const generationHeaders = {
