@@ -45,6 +45,15 @@ export interface NatsServer extends AsyncDisposable {
   /** How many messages a stream holds, by the server's own page. */
   messagesIn(stream: string): Promise<number>;
   bytesIn(stream: string): Promise<number>;
+  /** What its clients have sent it, and it has sent them, since its start, by the server's own page. */
+  traffic(): Promise<NatsTraffic>;
+}
+
+export interface NatsTraffic {
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
 }
 
 /** Resolves when it takes connections. @throws NatsServerMissingError; Error with the end of its log when it leaves before */
@@ -86,9 +95,13 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     await waitFor("nats-server to leave", running.exited);
   }
 
+  async function page<T>(path: string): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${monitor}/${path}`);
+    return (await response.json()) as T;
+  }
+
   async function stateOf(stream: string): Promise<StreamState> {
-    const response = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=true`);
-    const { account_details: accounts = [] } = (await response.json()) as JetStreamPage;
+    const { account_details: accounts = [] } = await page<JetStreamPage>("jsz?streams=true");
     const found = accounts.flatMap(({ stream_detail: streams = [] }) => streams).find(({ name }) => name === stream);
     return found?.state ?? { messages: 0, bytes: 0 };
   }
@@ -120,6 +133,10 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
     start,
     messagesIn: async (stream) => (await stateOf(stream)).messages,
     bytesIn: async (stream) => (await stateOf(stream)).bytes,
+    async traffic() {
+      const { in_msgs, out_msgs, in_bytes, out_bytes } = await page<ServerPage>("varz");
+      return { messagesReceived: in_msgs, messagesSent: out_msgs, bytesReceived: in_bytes, bytesSent: out_bytes };
+    },
     [Symbol.asyncDispose]: cleanUp,
   };
 }
@@ -138,6 +155,14 @@ interface JetStreamPage {
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly state: StreamState }[];
   }[];
+}
+
+/** What is read of `/varz`. */
+interface ServerPage {
+  readonly in_msgs: number;
+  readonly out_msgs: number;
+  readonly in_bytes: number;
+  readonly out_bytes: number;
 }
 
 async function accepts(port: number): Promise<boolean> {
