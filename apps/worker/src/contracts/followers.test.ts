@@ -46,3 +46,12 @@ test("a follower of a job that is cancelled while it waits hears its end alone",
   worker.dispatcher.cancel(job, "client");
   expect(heard).toEqual(["ended: cancelled"]);
 });
+
+test("a followed job that has ended is not kept: its reader is its follower", async () => {
+  worker = createInlineWorker();
+  const { follower } = createRecorder();
+  const job = await submit("A [eog:2]", follower);
+  await job.ended.promise;
+  expect(worker.registry.endedCount).toBe(0);
+  expect(worker.registry.has("a", job.id)).toBe(false);
+});

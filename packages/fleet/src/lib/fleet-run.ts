@@ -26,6 +26,8 @@ const mostSilentWorkers = 8;
 const longestWaitForFileMs = 30_000;
 /** Of what is still to be told when the job goes to another worker. */
 const handOverTimeoutMs = 500;
+/** Of the attempt's UUID, in the id that the job has on this worker. */
+const localIdDigits = 8;
 
 export interface FleetRunOptions {
   readonly taken: TakenJob;
@@ -148,7 +150,8 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   }
 
   async function run(history: JobHistory): Promise<void> {
-    const { spec } = job;
+    // Each attempt has its own local id: what an earlier attempt left here may still be ending.
+    const spec = { ...job.spec, id: `${job.id}.${attempt.slice(0, localIdDigits)}` };
     const resumed = spec.kind === "generate" && history.said.events > 0 ? { ...spec, said: history.said } : spec;
     const counted = history.silentDeaths > 0 ? { ...resumed, enginesLost: history.silentDeaths } : resumed;
     try {

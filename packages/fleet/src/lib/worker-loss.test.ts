@@ -6,6 +6,7 @@ import {
   file,
   finish,
   finished,
+  fleetIdOf,
   fleetJob,
   hear,
   joinGateway,
@@ -110,6 +111,40 @@ describeWithNats("a job whose worker is lost", () => {
     expect([worker.moves, other.moves]).toEqual([["lost"], ["continued"]]);
   });
 
+  test("goes on at a worker that had it before", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const first = fakeModel(name);
+    // Its clock stands still while it is frozen: no beat, and no word that it works.
+    const clock = createFakeClock();
+    const frozen = await joinWorker(nats.url, { models: [first], clock });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const before = await first.job();
+    tell(before, 0);
+    const second = fakeModel(name);
+    const between = await joinWorker(nats.url, { models: [second] });
+    const resumed = await second.job();
+    tell(resumed, 1);
+    await heard.until(() => heard.tokens().length === 2);
+    tell(before, 1);
+    await vi.waitUntil(() => before.cancelled);
+    first.over(before);
+    await between.vanish();
+    const looking = setInterval(() => clock.advance(1_000), 100);
+    const back = await Promise.race([first.job(1), heard.ended()]).finally(() => clearInterval(looking));
+    const [, returned] = first.jobs;
+    expect(back).toBe(returned);
+    if (returned === undefined) return;
+    expect(saidTo(returned)).toEqual({ ids: [100, 101], events: 2 });
+    tell(returned, 2);
+    finish(first, returned);
+    expect(await heard.ended()).toMatchObject({ type: "finished" });
+    expect(heard.tokens()).toEqual([100, 101, 102]);
+    expect(frozen.moves).toEqual(["lost", "continued"]);
+  });
+
   test("is whole when NATS is killed and comes back in the middle", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
@@ -147,7 +182,7 @@ describeWithNats("a job whose worker is lost", () => {
       code: "engine_failed",
       message: "8 workers in a row were lost with the job, and it said nothing new meanwhile.",
     });
-    expect((await model.job()).spec).toEqual(harmless.spec);
+    expect(fleetIdOf(await model.job())).toBe(harmless.id);
     expect(model.jobs).toHaveLength(1);
   });
 
@@ -211,7 +246,7 @@ describeWithNats("a job whose worker is lost", () => {
     const next = fleetJob({ model: model.name, gateway: gateway.id });
     await joinWorker(nats.url, { models: [model] });
     await gateway.publish(next);
-    expect((await model.job()).spec).toEqual(next.spec);
+    expect(fleetIdOf(await model.job())).toBe(next.id);
     const { jsm } = (await connectTo(nats.url)).use();
     const subject = subjects.job(model.name, "normal", job.id);
     while ((await jsm.streams.getMessage(jobsStream, { last_by_subj: subject })) !== null);

@@ -7,6 +7,7 @@ import {
   fakeModel,
   finish,
   finished,
+  fleetIdOf,
   fleetJob,
   hear,
   joinGateway,
@@ -44,7 +45,8 @@ describeWithNats("a worker in the fleet", () => {
     const heard = hear(gateway, job);
     await gateway.publish(job);
     const local = await model.job();
-    expect(local.spec).toEqual(job.spec);
+    expect(local.spec).toEqual({ ...job.spec, id: local.spec.id });
+    expect(local.spec.id).toMatch(new RegExp(`^${job.id}\\.[0-9a-f]{8}$`));
     tell(local, 0, 1, 2);
     finish(model, local);
     expect(await heard.ended()).toEqual(finished());
@@ -135,7 +137,7 @@ describeWithNats("a worker in the fleet", () => {
     const other = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(other);
     await gateway.publish(job, worker.id);
-    expect((await model.job()).spec).toEqual(job.spec);
+    expect(fleetIdOf(await model.job())).toBe(job.id);
     expect(await offer("third")).toBe(false);
     finish(model, await model.job());
     worker.side.look();
@@ -150,12 +152,12 @@ describeWithNats("a worker in the fleet", () => {
     const { name, model, gateway, worker } = await one(1);
     const unpromised = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(unpromised, worker.id);
-    expect((await model.job()).spec).toEqual(unpromised.spec);
+    expect(fleetIdOf(await model.job())).toBe(unpromised.id);
     const late = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(late, worker.id);
     const sibling = fakeModel(name);
     await joinWorker(nats.url, { models: [sibling] });
-    expect((await sibling.job()).spec).toEqual(late.spec);
+    expect(fleetIdOf(await sibling.job())).toBe(late.id);
   });
 
   test("answers questions to it and to its model, and says what failed", async () => {
@@ -295,7 +297,7 @@ describeWithNats("a worker in the fleet", () => {
     await gateway.publish(own, worker.id);
     const sibling = fakeModel(name);
     await joinWorker(nats.url, { models: [sibling] });
-    expect((await sibling.job()).spec).toEqual(own.spec);
+    expect(fleetIdOf(await sibling.job())).toBe(own.id);
     expect(model.jobs).toHaveLength(0);
   });
 
@@ -311,6 +313,22 @@ describeWithNats("a worker in the fleet", () => {
     const local = await Promise.race([sibling.job(), heard.ended()]);
     expect(local).toBe(sibling.jobs[0]);
     expect(worker.side.running).toBe(0);
+  });
+
+  test("runs a job again that it has given back and that no other worker takes", async () => {
+    const { name, model, gateway } = await one();
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const heard = hear(gateway, job);
+    await gateway.publish(job);
+    const local = await model.job();
+    tell(local, 0);
+    model.over(local);
+    local.follower.ended({ type: "failed", code: "unavailable", message: "The model is unloaded." });
+    const again = await Promise.race([model.job(1), heard.ended()]);
+    expect(again).toBe(model.jobs[1]);
+    expect(saidTo(model.jobs[1] as never)).toEqual({ ids: [100], events: 1 });
+    finish(model, model.jobs[1] as never);
+    expect(await heard.ended()).toMatchObject({ type: "finished" });
   });
 
   test("tells what is wrong with a job where it is the job's", async () => {

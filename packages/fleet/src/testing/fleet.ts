@@ -6,6 +6,7 @@ import { systemClock, type Clock } from "@waggle/async";
 import type { JobEvent } from "@waggle/engine";
 import { createProcessGroups, startNats, type NatsServer } from "@waggle/harness";
 import type { GenerateSpec, JobFollower, JobSpec } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { openConnection, type ConnectionOptions, type Connected, type FleetConnection } from "../lib/connection.ts";
@@ -133,17 +134,18 @@ const spec: GenerateSpec = {
 };
 
 export function fleetJob(more: Partial<FleetJob> = {}, priority = 0): FleetJob {
-  const model = more.model ?? "tiny";
+  const { model = "tiny", id = unique("job") } = more;
   return {
     version: fleetVersion,
-    id: unique("job"),
     gateway: "gateway",
     clientJob: { client: "someone", id: unique("client-job") },
     onWorkerLoss: "resume",
     orphanMs: null,
     ...more,
+    id,
     model,
-    spec: more.spec ?? { ...spec, model, priority },
+    // As a gateway names it.
+    spec: more.spec ?? { ...spec, id, model, priority },
   };
 }
 
@@ -184,6 +186,8 @@ export interface FakeModel extends RunnableModel {
 
 export function fakeModel(name: string, slots = 2, from: FleetModelFile = file): FakeModel {
   const jobs: LocalJob[] = [];
+  /** As in a worker's registry: no two jobs have one id, and an ended one keeps it. */
+  const ids = new Set<string | undefined>();
   const waiting = new Set<() => void>();
   let running = 0;
   return {
@@ -196,6 +200,8 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
     file: () => from,
     async run(given, follower) {
       if (this.refuseWith !== undefined) throw this.refuseWith;
+      if (ids.has(given.id)) throw new WaggleError("conflict", `Cannot accept job ${given.id}: that job_id is taken.`);
+      ids.add(given.id);
       const job: LocalJob = { spec: given, follower, cancelled: false };
       running += 1;
       jobs.push(job);
@@ -370,6 +376,11 @@ export function finish(model: FakeModel, job: LocalJob): void {
   model.over(job);
   job.follower.event(finished());
   job.follower.ended({ type: "finished", by: "stop_token" as never });
+}
+
+/** The name of the fleet's job that this one is an attempt at. */
+export function fleetIdOf({ spec: { id } }: LocalJob): string | undefined {
+  return id?.split(".")[0];
 }
 
 /** What a resumed job was given. */

@@ -68,8 +68,8 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     liveJobs: () => [...live.values()],
     retire(job) {
       live.delete(job.uid);
-      // Its log has no vectors, so there is nothing to replay.
-      if (job.spec.kind !== "generate") return forgotten(job);
+      // A log has no vectors, and a followed job is replayed by its follower's side.
+      if (job.spec.kind !== "generate" || job.follower !== undefined) return forgotten(job);
       (job.spec.onDisconnect === "continue" ? answers : replayed).add(job);
     },
     clear() {
