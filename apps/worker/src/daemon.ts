@@ -16,8 +16,7 @@ import { createDownloadProgress } from "./download-progress.ts";
 import { engineStartOf } from "./engine/engine-start.ts";
 import { choosePrefixFolder } from "./engine/prefix-folder.ts";
 import { createSupervisor } from "./engine/supervisor.ts";
-import { joinFleet } from "./fleet/join-fleet.ts";
-import type { FleetMembership } from "./fleet/join-fleet.ts";
+import { joinFleet, type FleetMembership } from "./fleet/join-fleet.ts";
 import { joinHive } from "./hive/join-hive.ts";
 import type { Reporter } from "./hive/reporter.ts";
 import { openPorts } from "./ports.ts";
@@ -71,7 +70,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ? undefined
       : await choosePrefixFolder({ folder: config.prefixStoreDir, maxBytes: config.prefixStoreBytes });
   let reporter: Reporter | undefined = undefined;
-  /** Undefined until the fleet is joined; the port is open before that. */
+  // Requests and metrics arrive as soon as the first port is open, before the fleet is joined.
+  let ownUrl = "";
   let fleet: FleetMembership | undefined = undefined;
   let gpuLookedFor = false;
   const budget = budgetOf(config, specs.length);
@@ -87,7 +87,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onCollect: () => fleet?.collect(),
     observers: [{ started() {}, tokensCame() {}, ended: () => fleet?.look() }],
     keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
-    url: () => config.advertiseUrl ?? server.url,
+    url: () => config.advertiseUrl ?? ownUrl,
     prepare,
     createEngine({ host, reference, facts, settings, loaded }, events) {
       const contextSize = facts?.plan?.contextSize ?? settings.contextSize;
@@ -147,7 +147,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
   });
 
-  const server = await openPorts(app, config).catch((error: unknown) => {
+  const server = await openPorts(app, config, (opened) => (ownUrl = opened)).catch((error: unknown) => {
     prefixFolder?.close();
     throw error;
   });

@@ -25,7 +25,7 @@ async function bindAgain(url: string): Promise<void> {
 }
 
 test("Ollama's port is another way in, with a greeting of its own, and both are free after closing", async () => {
-  const ports = await openPorts(app, configOf("--ollama"));
+  const ports = await openPorts(app, configOf("--ollama"), () => {});
   const { url, ollamaUrl = "" } = ports;
   expect(ollamaUrl).not.toBe(url);
   expect([await said(url), await said(ollamaUrl)]).toEqual(["none", "Ollama is running"]);
@@ -35,7 +35,7 @@ test("Ollama's port is another way in, with a greeting of its own, and both are 
 });
 
 test("a worker that leaves accepts nobody on either port", async () => {
-  const ports = await openPorts(app, configOf("--ollama"));
+  const ports = await openPorts(app, configOf("--ollama"), () => {});
   ports.stopAccepting();
   await ports.answered();
   for (const url of [ports.url, ports.ollamaUrl ?? ""]) await expect(said(url)).rejects.toThrow("fetch failed");
@@ -43,7 +43,7 @@ test("a worker that leaves accepts nobody on either port", async () => {
 });
 
 test("without --ollama there is one port", async () => {
-  const ports = await openPorts(app, configOf());
+  const ports = await openPorts(app, configOf(), () => {});
   expect([ports.ollamaUrl, await said(ports.url)]).toEqual([undefined, "none"]);
   await ports.close();
 });

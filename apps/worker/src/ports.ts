@@ -10,10 +10,14 @@ export interface Ports extends ListeningServer {
   readonly ollamaUrl: string | undefined;
 }
 
-/** @throws PortTakenError, or whatever else kept one of them from opening; then none is open */
-export async function openPorts(app: App, config: WorkerConfig): Promise<Ports> {
+/**
+ * @param onOpen told the address of the worker's own port as soon as it is open, before Ollama's
+ * @throws PortTakenError, or whatever else kept one of them from opening; then none is open
+ */
+export async function openPorts(app: App, config: WorkerConfig, onOpen: (url: string) => void): Promise<Ports> {
   const { host } = config;
   const own = await listen(app, host, config.port, config);
+  onOpen(own.url);
   if (!config.ollama) return { ...own, ollamaUrl: undefined };
   const ollama = await listen(app, host, config.ollamaPort, config, greeting).catch(async (error: unknown) => {
     await own.close();
