@@ -1,7 +1,7 @@
 // What somebody hears who follows a job for another machine.
 import { createStepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
-import type { JobFollower } from "@waggle/jobs";
+import type { JobFollower, JobSpec } from "@waggle/jobs";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import { afterEach, expect, test } from "vitest";
 import { createInlineWorker, type InlineWorker } from "../testing/inline-worker.ts";
@@ -54,4 +54,20 @@ test("a followed job that has ended is not kept: its reader is its follower", as
   await job.ended.promise;
   expect(worker.registry.endedCount).toBe(0);
   expect(worker.registry.has("a", job.id)).toBe(false);
+});
+
+test("a followed job of texts goes on behind those that were computed elsewhere", async () => {
+  worker = createInlineWorker({ fake: { kind: "embed" } });
+  const computed: number[] = [];
+  const follower: JobFollower = {
+    event: (event) => void (event.type === "embedding" && computed.push(event.index)),
+    engineLost: () => {},
+    ended: () => {},
+  };
+  const texts = ["a", "b", "c", "d"];
+  const owner = { scope: { client: "a", trace: "t" }, priority: 0, onDisconnect: "continue", direct: false } as const;
+  const spec: JobSpec = { kind: "embed", model: "waggle-fake", ...owner, texts, computed: 2 };
+  const job = await worker.dispatcher.submit(spec, follower);
+  await job.ended.promise;
+  expect(computed).toEqual([2, 3]);
 });

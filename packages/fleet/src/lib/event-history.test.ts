@@ -44,6 +44,7 @@ test("puts together what several workers have told, once, and from which file", 
     last: 13,
     lastAt: 1_003,
     said: { ids: [7, 8, 9], events: 3 },
+    computed: 0,
     file,
     ended: false,
     silentDeaths: 0,
@@ -71,6 +72,21 @@ test("counts engines that died, and workers that were lost, until something new 
     silentDeaths: 0,
   });
   expect(historyOf(fence("a"), events("a", started)).silentWorkers).toBe(1);
+});
+
+test("counts a text as new once, whichever worker computes it again", () => {
+  const texts = (attempt: string, ...indexes: number[]) =>
+    events(
+      attempt,
+      ...indexes.map((index) => ({ type: "embedding", jobId: "job", index, vector: [1], tokens: 1 }) as const),
+    );
+  expect(historyOf(fence("a"), texts("a", 0, 1))).toMatchObject({ computed: 2, silentWorkers: 0, file });
+  expect(historyOf(fence("a"), texts("a", 0, 1), lost("a", 1), fence("b"), texts("b", 0, 1))).toMatchObject({
+    computed: 2,
+    silentWorkers: 1,
+    silentDeaths: 1,
+  });
+  expect(historyOf(fence("a"), texts("a", 0), lost("a", 1), texts("a", 1))).toMatchObject({ silentDeaths: 0 });
 });
 
 test("does not count a worker that gave the job back", () => {

@@ -11,7 +11,9 @@ export interface JobHistory {
   /** The subject's last sequence; 0 where there is none. */
   readonly last: number;
   readonly said: SaidTokens;
-  /** What the tokens came from; undefined before there is any. */
+  /** Of a job of texts: how many of its first ones are computed. */
+  readonly computed: number;
+  /** What the tokens, or the vectors, came from; undefined before there is any. */
   readonly file: FleetModelFile | undefined;
   readonly ended: boolean;
   /** Engines in a row that died under it without anything new. */
@@ -27,6 +29,7 @@ export interface JobHistory {
 export const noHistory: JobHistory = {
   last: 0,
   said: { ids: [], events: 0 },
+  computed: 0,
   file: undefined,
   ended: false,
   silentDeaths: 0,
@@ -42,7 +45,7 @@ export interface HistoryReader {
 }
 
 export function createHistoryReader(): HistoryReader {
-  let { last, file, ended, silentDeaths, silentWorkers, incomplete, lastAt } = noHistory;
+  let { last, computed, file, ended, silentDeaths, silentWorkers, incomplete, lastAt } = noHistory;
   let ids: number[] = [];
   let events = 0;
   /** Of the worker that has it. */
@@ -62,6 +65,8 @@ export function createHistoryReader(): HistoryReader {
         for (const id of event.ids) ids.push(id);
         return speak();
       case "embedding":
+        if (event.index < computed) return;
+        computed = event.index + 1;
         return speak();
       case "finished":
       case "failed":
@@ -104,7 +109,17 @@ export function createHistoryReader(): HistoryReader {
           return record.events.forEach(takeEvent);
       }
     },
-    history: () => ({ last, said: { ids, events }, file, ended, silentDeaths, silentWorkers, incomplete, lastAt }),
+    history: () => ({
+      last,
+      said: { ids, events },
+      computed,
+      file,
+      ended,
+      silentDeaths,
+      silentWorkers,
+      incomplete,
+      lastAt,
+    }),
   };
 }
 

@@ -1,7 +1,7 @@
 // Owns one job of the fleet on this worker: it is taken over from whoever had it, runs like any other, and tells the fleet what it says.
 import { randomUUID } from "node:crypto";
 import type { JobEvent, SaidTokens } from "@waggle/engine";
-import type { Outcome } from "@waggle/jobs";
+import type { JobSpec, Outcome } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
@@ -67,7 +67,6 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   let gone = false;
   /** Of this run alone; the end is told once. */
   let ended = false;
-  let silentDeaths = 0;
   let events = 0;
   /** All tokens of the answer so far, for who goes on with it. */
   const ids: number[] = [];
@@ -143,19 +142,17 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     });
     ({ events } = history.said);
     for (const id of history.said.ids) ids.push(id);
-    ({ silentDeaths } = history);
-    if (events === 0) return;
+    if (!hasBegun(history)) return;
     options.onMoved("continued");
-    log.info({ tokens: ids.length }, "fleet_job_continued");
+    log.info({ tokens: ids.length, texts: history.computed }, "fleet_job_continued");
   }
 
   async function run(history: JobHistory): Promise<void> {
     // Each attempt has its own local id: what an earlier attempt left here may still be ending.
     const spec = { ...job.spec, id: `${job.id}.${attempt.slice(0, localIdDigits)}` };
-    const resumed = spec.kind === "generate" && history.said.events > 0 ? { ...spec, said: history.said } : spec;
-    const counted = history.silentDeaths > 0 ? { ...resumed, enginesLost: history.silentDeaths } : resumed;
+    const resumed = resumedSpec(spec, history);
     try {
-      local = await model.run(counted, { event: tell, engineLost, ended: onEnded });
+      local = await model.run(resumed, { event: tell, engineLost, ended: onEnded });
       if (cancelled || gone) local.cancel();
     } catch (thrown) {
       refused(WaggleError.from(thrown));
@@ -192,16 +189,13 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     if (event.type === "token") {
       events = event.index + 1;
       for (const id of event.ids) ids.push(id);
-      silentDeaths = 0;
     }
     if (event.type === "finished" || event.type === "cancelled" || event.type === "failed") end(event);
     else writer?.write([event]);
   }
 
-  function engineLost(): void {
-    if (ended) return;
-    silentDeaths += 1;
-    writer?.engineLost(silentDeaths);
+  function engineLost(inARow: number): void {
+    if (!ended) writer?.engineLost(inARow);
   }
 
   function onEnded(outcome: Outcome): void {
@@ -226,9 +220,10 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   }
 
   /** It has begun with another file; a worker that has that one goes on with it. */
-  function isOfAnotherFile({ said: { events: told }, file }: JobHistory): boolean {
+  function isOfAnotherFile(history: JobHistory): boolean {
+    const { file } = history;
     const { modelSha256, templateSha256 } = model.file();
-    return told > 0 && (modelSha256 !== file?.modelSha256 || templateSha256 !== file.templateSha256);
+    return hasBegun(history) && (modelSha256 !== file?.modelSha256 || templateSha256 !== file.templateSha256);
   }
 
   function refusalOfFile(history: JobHistory): Refusal | undefined {
@@ -279,10 +274,21 @@ function refusalOf(job: FleetJob, history: JobHistory): Refusal | undefined {
   if (said.events > 0 && job.onWorkerLoss === "error")
     return engineFailed("The worker was lost in the middle of the answer.");
   if (incomplete) return engineFailed("The worker was lost, and what it had said is not kept any more.");
-  if (said.events > 0 && file?.modelSha256 == null)
+  if (hasBegun(history) && file?.modelSha256 == null)
     return engineFailed("The worker was lost, and nobody knows from which file it had served the model.");
   if (silentWorkers < mostSilentWorkers) return undefined;
   return engineFailed(`${silentWorkers} workers in a row were lost with the job, and it said nothing new meanwhile.`);
+}
+
+/** Tokens or vectors of it are known. */
+function hasBegun({ said, computed }: JobHistory): boolean {
+  return said.events > 0 || computed > 0;
+}
+
+function resumedSpec(spec: JobSpec, { said, computed, silentDeaths }: JobHistory): JobSpec {
+  const enginesLost = silentDeaths > 0 ? { enginesLost: silentDeaths } : {};
+  if (spec.kind !== "generate") return { ...spec, ...enginesLost, ...(computed > 0 ? { computed } : {}) };
+  return { ...spec, ...enginesLost, ...(said.events > 0 ? { said } : {}) };
 }
 
 function nothingDone(jobId: string): JobEvent {

@@ -1,3 +1,4 @@
+import type { JobEvent } from "@waggle/engine";
 import { createFakeClock, describeWithNats } from "@waggle/testing";
 import { expect, test, vi } from "vitest";
 import {
@@ -143,6 +144,34 @@ describeWithNats("a job whose worker is lost", () => {
     expect(await heard.ended()).toMatchObject({ type: "finished" });
     expect(heard.tokens()).toEqual([100, 101, 102]);
     expect(frozen.moves).toEqual(["lost", "continued"]);
+  });
+
+  test("goes on behind the texts that are computed, and each of them proves its engines innocent", async () => {
+    const model = fakeModel(unique("model"));
+    const gateway = await joinGateway(nats.url);
+    const { spec } = fleetJob();
+    const { scope, priority, onDisconnect, direct } = spec;
+    const texts = ["a", "b", "c", "d", "e"];
+    const job = fleetJob({
+      model: model.name,
+      gateway: gateway.id,
+      spec: { kind: "embed", model: model.name, scope, priority, onDisconnect, direct, texts },
+    });
+    const vector = (index: number): JobEvent => ({ type: "embedding", jobId: "local", index, vector: [1], tokens: 1 });
+    const heard = hear(gateway, job);
+    await told(job, fence("lost"), { kind: "events", attempt: "any", serial: 0, events: [vector(0), vector(1)] });
+    await joinWorker(nats.url, { models: [model] });
+    await gateway.publish(job);
+    const local = await model.job();
+    expect(local.spec).toMatchObject({ computed: 2 });
+    for (const index of [2, 3]) {
+      local.follower.event(vector(index));
+      local.follower.engineLost(1);
+    }
+    finish(model, local);
+    await heard.ended();
+    const deaths = heard.records.flatMap((record) => (record.kind === "engine_lost" ? [record.silentDeaths] : []));
+    expect(deaths).toEqual([1, 1]);
   });
 
   test("is whole when NATS is killed and comes back in the middle", async () => {

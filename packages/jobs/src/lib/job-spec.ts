@@ -81,7 +81,12 @@ export interface GenerateSpec extends SpecOfAnyKind {
   readonly said?: SaidTokens | undefined;
 }
 
-export interface EmbedSpec extends SpecOfAnyKind {
+interface TextsSpec extends SpecOfAnyKind {
+  /** How many of its first texts were computed elsewhere: their vectors are known there, and are not computed again. */
+  readonly computed?: number | undefined;
+}
+
+export interface EmbedSpec extends TextsSpec {
   readonly kind: "embed";
   /** One vector for each. */
   readonly texts: readonly EmbedInput[];
@@ -91,7 +96,7 @@ export interface EmbedSpec extends SpecOfAnyKind {
   readonly truncateTo?: number | undefined;
 }
 
-export interface RerankSpec extends SpecOfAnyKind {
+export interface RerankSpec extends TextsSpec {
   readonly kind: "rerank";
   /** One for all documents, or one for each. */
   readonly queries: readonly string[];

@@ -66,7 +66,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     adopted,
     beginsLate: false,
     digests: createTextDigests(),
-    vectors: [],
+    vectors: computedBefore(spec),
     promptLogprobs: [],
     said,
     follower,
@@ -105,4 +105,9 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
 function saidBefore(spec: JobSpec): SaidSoFar {
   const said = spec.kind === "generate" ? spec.said : undefined;
   return { ids: [...(said?.ids ?? [])], events: said?.events ?? 0 };
+}
+
+/** Their places alone: who has the vectors has them elsewhere. */
+function computedBefore(spec: JobSpec): (readonly number[])[] {
+  return spec.kind === "generate" ? [] : Array.from({ length: spec.computed ?? 0 }, () => []);
 }
