@@ -1,8 +1,8 @@
-// Owns who is alive: every member beats every two seconds, and who has not been heard of for five is not.
+// Owns which members are alive: each sends a beat every two seconds, and is dead after five seconds of silence. Gateways hear all members; workers
+// hear gateways alone, so that beats do not grow with the square of the fleet.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Subscription } from "@nats-io/transport-node";
 import type { FleetConnection } from "./connection.ts";
-
 import { subjects, textOf } from "./names.ts";
 import { say } from "./say.ts";
 
@@ -42,7 +42,7 @@ export function createBeats(
     if (connected === undefined) return;
     connectedAt = clock.now();
     if (first) {
-      subscription = connected.nc.subscribe(subjects.allBeats, {
+      subscription = connected.nc.subscribe(subjects.beatsFor(self.kind), {
         callback(error, { subject, data }) {
           if (error !== null) return;
           const name = subject.slice("waggle.beats.".length);

@@ -1,5 +1,5 @@
 // Owns a gateway's part in the fleet: what it publishes, hears and asks.
-import type { Clock } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createBeats } from "./beats.ts";
@@ -14,6 +14,7 @@ import { createMembers } from "./members.ts";
 import { eventsStream, subjects } from "./names.ts";
 import { unavailable } from "./nats-errors.ts";
 import { answerWith, ask } from "./questions.ts";
+import { createRescue } from "./rescue.ts";
 import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "./records.ts";
 
 /**
@@ -22,6 +23,8 @@ import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnsw
  */
 const mostUnloaded = 8;
 const retryAfterS = 2;
+/** How often workers are looked for that have fallen silent. */
+const rescueIntervalMs = 1_000;
 
 export interface GatewaySideOptions {
   readonly connection: FleetConnection;
@@ -37,6 +40,8 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
   const members = createMembers(connection, { self, clock, log });
+  const rescue = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
+  let rescuing: TimerHandle | undefined;
   let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
 
   const forgetQuestions = connection.onChange((connected, first) => {
@@ -51,6 +56,17 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
       },
     });
   });
+
+  function modelsOfFleet(): Iterable<string> {
+    const workers = members.list().filter((member) => member.kind === "worker");
+    return new Set(workers.flatMap(({ models }) => models.map(({ name }) => name)));
+  }
+
+  function lookForLost(): void {
+    rescuing = clock.setTimeout(lookForLost, rescueIntervalMs);
+    if (connection.connected) void rescue.look();
+  }
+  lookForLost();
 
   return {
     id,
@@ -125,6 +141,7 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     report: members.report,
     async close() {
       forgetQuestions();
+      rescuing?.cancel();
       await Promise.all([goodbye(feed.close()), members.close()]);
       beats.close();
     },

@@ -1,6 +1,6 @@
 import { systemClock } from "@waggle/async";
 import { createFakeClock, describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -118,6 +118,28 @@ describeWithNats("the list of members", () => {
     expect(ids).not.toContain("old");
     expect(buckets.members).toBe("waggle_members");
     await members.close();
+  });
+});
+
+describeWithNats("workers", () => {
+  const nats = useNats();
+
+  test("hear gateways, and nothing of each other: the fleet's messages grow with its workers and no faster", async () => {
+    const gateway = await joinGateway(nats.url);
+    const quiet = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock: createFakeClock() });
+    const clock = createFakeClock();
+    const other = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock });
+    await vi.waitUntil(() => gateway.members().some(({ id }) => id === other.id));
+    await gateway.close();
+    const { nc } = quiet.connection.use();
+    await nc.flush();
+    const before = nc.stats().inMsgs;
+    for (let s = 0; s < 30; s += 1) clock.advance(1_000);
+    // Its heartbeat comes after its beats.
+    await other.side.leave();
+    await other.connection.use().nc.flush();
+    await nc.flush();
+    expect(nc.stats().inMsgs - before).toBe(0);
   });
 });
 

@@ -1,13 +1,11 @@
-// Owns the list of members: each keeps its heartbeat in a bucket, and whose heartbeat is too old is gone.
+// Owns the list of members: each keeps its heartbeat in a bucket, and a member with an old heartbeat is gone.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import type { Connected, FleetConnection } from "./connection.ts";
-import { goodbye } from "./goodbye.ts";
-import { keys } from "./names.ts";
-import { decode, encode, fleetVersion, type Member } from "./records.ts";
+import { createHeartbeat } from "./heartbeats.ts";
+import { decode, fleetVersion, type Member } from "./records.ts";
 import { memberTtlMs } from "./topology.ts";
 
-export const memberIntervalMs = 5_000;
 const sweepIntervalMs = 1_000;
 /** Changes that come together are told as one. */
 const settleMs = 10;
@@ -27,17 +25,15 @@ export function createMembers(
   options: { readonly self?: () => Member; readonly clock: Clock; readonly log: Logger },
 ): Members {
   const { self, clock, log } = options;
+  const heartbeat = self === undefined ? undefined : createHeartbeat(connection, { self, clock, log });
   const known = new Map<string, { readonly member: Member; readonly at: number }>();
   const listeners = new Set<() => void>();
-  let heartbeat: TimerHandle | undefined;
   let sweep: TimerHandle | undefined;
   let telling: TimerHandle | undefined;
-  let writing: Promise<void> = Promise.resolve();
   /** Counts the watches: what is left of an earlier one is not listened to. */
   let watches = 0;
   let again: TimerHandle | undefined;
   let stopWatching = (): void => {};
-  let closed = false;
 
   function changed(): void {
     telling ??= clock.setTimeout(() => {
@@ -98,33 +94,11 @@ export function createMembers(
     }
   }
 
-  function report(): void {
-    if (self === undefined || closed) return;
-    heartbeat?.cancel();
-    heartbeat = clock.setTimeout(report, memberIntervalMs);
-    if (!connection.connected) return;
-    const member = self();
-    writing = connection
-      .use()
-      .buckets.members.put(keys.member(member.kind, member.id), encode(member))
-      .then(
-        () => {},
-        (error: unknown) => log.debug({ err: error }, "fleet_heartbeat_failed"),
-      );
-  }
-
-  async function remove(): Promise<void> {
-    if (self === undefined || !connection.connected) return;
-    const { kind, id } = self();
-    await connection.use().buckets.members.delete(keys.member(kind, id));
-  }
-
   const forget = connection.onChange((connected) => {
     if (connected === undefined) return unwatch();
     const now = clock.now();
     for (const [key, { member }] of known) known.set(key, { member, at: now });
     watch(connected);
-    report();
   });
   sweepOld();
 
@@ -134,13 +108,12 @@ export function createMembers(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    report,
+    report: () => void heartbeat?.report(),
     async close() {
-      closed = true;
       forget();
       unwatch();
-      for (const timer of [heartbeat, sweep, telling]) timer?.cancel();
-      await goodbye(writing.then(remove));
+      for (const timer of [sweep, telling]) timer?.cancel();
+      await heartbeat?.close();
     },
   };
 }

@@ -46,7 +46,8 @@ export const subjects = {
   cancel: (jobId: string) => `waggle.cancels.${jobId}`,
   allCancels: "waggle.cancels.*",
   beat: (kind: "worker" | "gateway", id: string) => `waggle.beats.${kind}.${tokenOf(id)}`,
-  allBeats: "waggle.beats.*.*",
+  /** The beats that a member of this kind hears. */
+  beatsFor: (kind: "worker" | "gateway") => (kind === "worker" ? "waggle.beats.gateway.*" : "waggle.beats.*.*"),
   /** Asked of any worker that has the model loaded; each leaves the subject when it unloads it. */
   ask: (model: string) => `waggle.ask.${tokenOf(model)}`,
   /** Asked of one worker. */

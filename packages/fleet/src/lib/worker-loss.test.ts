@@ -112,6 +112,21 @@ describeWithNats("a job whose worker is lost", () => {
     expect([worker.moves, other.moves]).toEqual([["lost"], ["continued"]]);
   });
 
+  test("goes to an idle worker because a gateway tells it to look", async () => {
+    const name = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const dying = fakeModel(name);
+    const worker = await joinWorker(nats.url, { models: [dying] });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(job);
+    await dying.job();
+    // Its clock stands still, so it never looks by itself.
+    const idle = fakeModel(name);
+    await joinWorker(nats.url, { models: [idle], clock: createFakeClock() });
+    await worker.vanish();
+    expect(fleetIdOf(await idle.job())).toBe(job.id);
+  });
+
   test("goes on at a worker that had it before", async () => {
     const name = unique("model");
     const gateway = await joinGateway(nats.url);
@@ -304,7 +319,7 @@ describeWithNats("jobs that lie with a worker that is gone", () => {
     }
     const clock = createFakeClock();
     const beats = { silent: () => [heardOf], isAlive: (_: string, id: string) => id === alive };
-    const rescue = createRescue({ connection, beats, self: "me", clock, log: silent });
+    const rescue = createRescue({ connection, beats, models: () => [], clock, log: silent });
     const takeShared = () => takeJob(connected, consumers.of(model, "normal"));
     await rescue.look();
     expect((await takeShared())?.job).toEqual(jobs[0]);

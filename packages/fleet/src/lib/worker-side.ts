@@ -1,4 +1,5 @@
 // Owns a worker's part in the fleet: it takes jobs while it has room, answers questions, says who it is, and hands its jobs over when it leaves.
+import { sleep } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import { Svcm } from "@nats-io/services";
@@ -12,16 +13,20 @@ import { goodbye } from "./goodbye.ts";
 import { createIntake } from "./intake.ts";
 import type { TakenJob } from "./job-queue.ts";
 import { createLeases } from "./leases.ts";
-import { createMembers } from "./members.ts";
+import { createHeartbeat } from "./heartbeats.ts";
 import { subjects } from "./names.ts";
 import { answerWith } from "./questions.ts";
 import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "./records.ts";
-import { createRescue } from "./rescue.ts";
 import { say } from "./say.ts";
+import { modelsOfSiblings } from "./siblings.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
-/** Jobs come back to the queue without anybody saying so. */
+/** How often a worker with jobs looks for more, and for jobs whose gateway is gone. */
 const lookIntervalMs = 1_000;
+/** The same without jobs. A gateway hints at new jobs, and at those of a lost worker: this is for a hint that was missed. */
+const idleLookIntervalMs = 5_000;
+/** Of the word that this worker leaves, which comes before the look for siblings. */
+const reportTimeoutMs = 500;
 /** How much later than an idle worker one looks that is nearly full. */
 const fullestWaitsMs = 4;
 /** How long a slot is kept for a job that was promised one. */
@@ -60,7 +65,6 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   const refusedUntil = new Map<string, number>();
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
   const leases = createLeases({ connection, beats, clock, runs: () => [...runs.values()] });
-  const rescue = createRescue({ connection, beats, self: port.id, clock, log });
   /** By model that is loaded: what is listened to for it, on the present connection. */
   const heard = new Map<string, readonly Subscription[]>();
   let service: Service | undefined;
@@ -68,10 +72,11 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   let joined: NatsConnection | undefined;
   let joining: TimerHandle | undefined;
   let leaving = false;
+  let lookedAt = -Infinity;
   let timer: TimerHandle | undefined;
   let soon: TimerHandle | undefined;
 
-  const members = createMembers(connection, {
+  const heartbeat = createHeartbeat(connection, {
     self: () => ({ version: fleetVersion, takesJobs: !leaving, ...port.member() }),
     clock,
     log,
@@ -231,39 +236,33 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
 
   function tick(): void {
     timer = clock.setTimeout(tick, lookIntervalMs);
-    intake.lookAtOwn();
-    look();
-    if (!connection.connected) return;
-    void rescue.look();
-    void leases.look();
+    if (isBusy() || clock.now() - lookedAt >= idleLookIntervalMs) {
+      lookedAt = clock.now();
+      intake.lookAtOwn();
+      look();
+    }
+    if (connection.connected) void leases.look();
   }
   tick();
+
+  /** Something may change here that nothing tells of: a promise runs out, a refusal ends, a slot is free. */
+  function isBusy(): boolean {
+    const isRefusing = [...refusedUntil.values()].some((until) => clock.now() < until + lookIntervalMs);
+    return runs.size > 0 || promises.size > 0 || isRefusing;
+  }
 
   function hint(models: readonly string[]): void {
     if (!connection.connected) return;
     for (const model of new Set(models)) say(connection.use().nc, subjects.hint(model));
   }
 
-  /** Another worker that has the model from the same file, and takes jobs. */
-  function hasSibling(name: string): boolean {
-    const own = modelOf(name)?.file();
-    return members
-      .list()
-      .some(
-        (member) =>
-          member.kind === "worker" &&
-          member.id !== port.id &&
-          member.takesJobs &&
-          beats.isAlive("worker", member.id) &&
-          member.models.some(
-            (model) =>
-              model.name === name &&
-              model.ready &&
-              own?.modelSha256 !== null &&
-              model.modelSha256 === own?.modelSha256 &&
-              model.templateSha256 === own?.templateSha256,
-          ),
-      );
+  /** Jobs that another worker can go on with. */
+  async function movable(): Promise<readonly FleetRun[]> {
+    const may = [...runs.values()].filter(({ mayMove }) => mayMove);
+    if (may.length === 0 || !connection.connected) return [];
+    const files = new Map(port.models().map((model) => [model.name, model.file()]));
+    const models = await modelsOfSiblings(connection.use(), { self: port.id, files });
+    return may.filter(({ job }) => models.has(job.model));
   }
 
   return {
@@ -271,16 +270,17 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     changed() {
       // First what it listens to: whoever reads the report may ask at once.
       look();
-      members.report();
+      void heartbeat.report();
     },
     async leave() {
       if (leaving) return;
       leaving = true;
-      members.report();
       intake.leave();
-      const handed = [...runs.values()].filter(
-        ({ job, mayMove }) => mayMove && connection.connected && hasSibling(job.model),
-      );
+      await Promise.race([heartbeat.report(), sleep(reportTimeoutMs, { ref: false })]);
+      const handed = await movable().catch((error: unknown) => {
+        log.warn({ err: error }, "fleet_siblings_unknown");
+        return [];
+      });
       await Promise.all(handed.map((run) => run.handOver()));
       hint(handed.map(({ job }) => job.model));
     },
@@ -291,7 +291,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       timer?.cancel();
       soon?.cancel();
       joining?.cancel();
-      await Promise.all([goodbye(service?.stop()), members.close()]);
+      await Promise.all([goodbye(service?.stop()), heartbeat.close()]);
       beats.close();
     },
     get running() {

@@ -1,0 +1,63 @@
+// Owns a member's own heartbeat: a record in the bucket of members, written every few seconds and taken out at the end.
+import type { Clock, TimerHandle } from "@waggle/async";
+import type { Logger } from "@waggle/telemetry";
+import type { FleetConnection } from "./connection.ts";
+import { goodbye } from "./goodbye.ts";
+import { keys } from "./names.ts";
+import { encode, type Member } from "./records.ts";
+
+export const memberIntervalMs = 5_000;
+
+export interface Heartbeat {
+  /** Writes it now, as something in it has changed. Resolves when NATS has it, or it failed; never throws. */
+  report(): Promise<void>;
+  /** Takes it out. */
+  close(): Promise<void>;
+}
+
+/** @param self what is told of this member, asked for each time */
+export function createHeartbeat(
+  connection: FleetConnection,
+  { self, clock, log }: { readonly self: () => Member; readonly clock: Clock; readonly log: Logger },
+): Heartbeat {
+  let timer: TimerHandle | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  async function write(): Promise<void> {
+    const member = self();
+    try {
+      await connection.use().buckets.members.put(keys.member(member.kind, member.id), encode(member));
+    } catch (error) {
+      log.debug({ err: error }, "fleet_heartbeat_failed");
+    }
+  }
+
+  async function report(): Promise<void> {
+    if (closed) return;
+    timer?.cancel();
+    timer = clock.setTimeout(() => void report(), memberIntervalMs);
+    if (connection.connected) writing = write();
+    await writing;
+  }
+
+  async function remove(): Promise<void> {
+    if (!connection.connected) return;
+    const { kind, id } = self();
+    await connection.use().buckets.members.delete(keys.member(kind, id));
+  }
+
+  const forget = connection.onChange((connected) => {
+    if (connected !== undefined) void report();
+  });
+
+  return {
+    report,
+    async close() {
+      closed = true;
+      forget();
+      timer?.cancel();
+      await goodbye(writing.then(remove));
+    },
+  };
+}
