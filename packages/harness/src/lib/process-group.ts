@@ -82,9 +82,18 @@ export function killGroup(leader: number): void {
   killProcess(-leader);
 }
 
+/** To all members of the group: SIGSTOP and SIGCONT freeze them and let them go on. Nothing where they have left. */
+export function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  send(-leader, signal);
+}
+
 export function killProcess(pid: number): void {
+  send(pid, "SIGKILL");
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // ESRCH: it has left already.
   }

@@ -6,6 +6,8 @@ import { fleetModel } from "./stage.ts";
 export interface Wanted {
   readonly prompt: string;
   readonly maxTokens: number;
+  /** The fake backend's by default. */
+  readonly model?: string;
 }
 
 export interface Told {
@@ -24,14 +26,20 @@ export function clientOf(url: string): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, timeout: 600_000 });
 }
 
-export async function ask(client: OpenAI, { prompt, maxTokens }: Wanted, signal?: AbortSignal): Promise<Told> {
+export async function ask(
+  client: OpenAI,
+  { prompt, maxTokens, model = fleetModel }: Wanted,
+  signal?: AbortSignal,
+): Promise<Told> {
   const sentAt = performance.now();
   let text = "";
   let finish: string | undefined;
   let error: string | undefined;
   const arrivals: number[] = [];
   try {
-    const body = { model: fleetModel, prompt, max_tokens: maxTokens, temperature: 0, stream: true as const };
+    // To the last token: an answer that ends early proves less.
+    const more = model === fleetModel ? {} : { ignore_eos: true };
+    const body = { model, prompt, max_tokens: maxTokens, temperature: 0, stream: true as const, ...more };
     const stream = await client.completions.create(body, signal === undefined ? {} : { signal });
     for await (const { choices } of stream) {
       const [choice] = choices;

@@ -1,4 +1,4 @@
-// Owns what a scenario of a broken fleet is.
+// Owns what a scenario is: a name, what it breaks, and a verdict.
 import type { ProcessGroups } from "@waggle/harness";
 
 export interface ScenarioOptions {

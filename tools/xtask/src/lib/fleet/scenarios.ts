@@ -12,13 +12,15 @@ import {
 } from "@waggle/harness";
 import { gatewayScenarios } from "./gateway-scenarios.ts";
 import { createOtherMachine } from "./partition.ts";
+import { realModel } from "./real-model.ts";
+import { returned } from "./returns.ts";
 import type { FleetScenario, ScenarioOptions, Verdict } from "./scenario.ts";
 import { startFleet, type FleetStage, type WorkerPlan } from "./stage.ts";
-import { learnAnswers, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
+import { learnAnswers, leftIn, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
 
 const tokensEach = 60;
 /** Of speeds 4 : 2 : 1. */
-const plans: readonly WorkerPlan[] = [
+const plans: readonly Required<WorkerPlan>[] = [
   { name: "bee-1", slots: 8, stepMs: 10 },
   { name: "bee-2", slots: 8, stepMs: 20 },
   { name: "bee-3", slots: 8, stepMs: 40 },
@@ -29,7 +31,6 @@ const killEveryMs = 2_000;
 /** The server's time to come back. */
 const natsAwayMs = 2_000;
 const drainLimitMs = 2_000;
-const settleLimitMs = 60_000;
 
 async function swarmOf(
   options: ScenarioOptions,
@@ -46,20 +47,6 @@ async function swarmOf(
     `${outcome.whole} of ${outcome.requests} whole in ${seconds(outcome.tookMs)}, longest pause of a stream ${seconds(outcome.longestPauseMs)}`,
   );
   return [...outcome.wrong, ...(await leftIn(stage)), ...(await judge(stage))];
-}
-
-/** Nothing of the jobs stays in the queue. */
-async function leftIn(stage: FleetStage): Promise<Verdict> {
-  try {
-    await poll(
-      "the fleet's queue to be empty",
-      async () => (await stage.nats.messagesIn("WAGGLE_JOBS")) === 0,
-      settleLimitMs,
-    );
-    return [];
-  } catch {
-    return [`${await stage.nats.messagesIn("WAGGLE_JOBS")} jobs stay in the fleet's queue`];
-  }
 }
 
 const undisturbed: FleetScenario = {
@@ -227,6 +214,8 @@ export const fleetScenarios: readonly FleetScenario[] = [
   gatewayKilled,
   ...gatewayScenarios,
   cutOff,
+  returned,
+  realModel,
 ];
 
 function seconds(ms: number): string {

@@ -1,15 +1,17 @@
 // Owns a fleet on one machine: nats-server, workers that keep their names when they are started again, and gateways.
-import { killGroup, poll, startGateway, startNats, startWorker } from "@waggle/harness";
+import { killGroup, poll, signalGroup, startGateway, startNats, startWorker } from "@waggle/harness";
 import type { Gateway, NatsServer, ProcessGroups, Worker } from "@waggle/harness";
 
-/** A worker of the fake backend. */
 export interface WorkerPlan {
   readonly name: string;
   readonly slots: number;
-  readonly stepMs: number;
+  /** Of the fake backend; undefined: the worker computes with the embedded model, on one thread. */
+  readonly stepMs?: number;
 }
 
 export const fleetModel = "waggle-fake";
+/** Flags of a worker that computes with the embedded model as others of this machine do at the same time. */
+export const embeddedModel = ["--threads", "1"];
 
 /** More than any scenario asks at once. */
 const roomy = ["--queue-capacity", "4096", "--client-queue-share", "1", "--max-streams-per-client", "4096"];
@@ -27,6 +29,9 @@ export interface FleetWorker {
   /** SIGKILL to it and its engine. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Stops it and its engine where they are, as a machine does that sleeps. */
+  freeze(): void;
+  wake(): void;
 }
 
 export interface FleetStage extends AsyncDisposable {
@@ -86,8 +91,18 @@ async function startOne(
   { name, slots, stepMs }: WorkerPlan,
   further: readonly string[],
 ): Promise<FleetWorker> {
-  const backend = ["--backend", "fake", "--slots", String(slots), "--fake-step-delay", `${stepMs}ms`];
-  const flags = [...backend, "--nats-url", nats.url, "--worker-id", name, ...roomy.slice(0, 4), ...further];
+  const backend = stepMs === undefined ? embeddedModel : ["--backend", "fake", "--fake-step-delay", `${stepMs}ms`];
+  const flags = [
+    ...backend,
+    "--slots",
+    String(slots),
+    "--nats-url",
+    nats.url,
+    "--worker-id",
+    name,
+    ...roomy.slice(0, 4),
+    ...further,
+  ];
   const begin = async (): Promise<Worker> => await startWorker(groups, { flags });
   let worker = await begin();
   let starting = false;
@@ -108,5 +123,7 @@ async function startOne(
       worker = await begin();
       starting = false;
     },
+    freeze: () => signalGroup(worker.pid, "SIGSTOP"),
+    wake: () => signalGroup(worker.pid, "SIGCONT"),
   };
 }

@@ -1,5 +1,5 @@
 // Owns the swarm: many requests in parallel through all gateways of a fleet, while something is broken, each compared with what an undisturbed worker says.
-import { inLanes, startWorker, sum } from "@waggle/harness";
+import { inLanes, poll, startWorker, sum } from "@waggle/harness";
 import type { ProcessGroups } from "@waggle/harness";
 import { ask, clientOf, promptsOf, type Told, type Wanted } from "./ask.ts";
 import type { FleetStage } from "./stage.ts";
@@ -14,11 +14,15 @@ export interface SwarmOutcome {
   readonly longestPauseMs: number;
 }
 
-/** What an undisturbed worker says to each. */
-export async function learnAnswers(groups: ProcessGroups, wanted: readonly Wanted[]): Promise<readonly string[]> {
-  const worker = await startWorker(groups, {
-    flags: ["--backend", "fake", "--slots", "16", "--queue-capacity", "4096"],
-  });
+const fakeFlags = ["--backend", "fake", "--slots", "16"];
+
+/** What an undisturbed worker says to each. @param flags of that worker */
+export async function learnAnswers(
+  groups: ProcessGroups,
+  wanted: readonly Wanted[],
+  flags: readonly string[] = fakeFlags,
+): Promise<readonly string[]> {
+  const worker = await startWorker(groups, { flags: [...flags, "--queue-capacity", "4096"] });
   try {
     const client = clientOf(worker.url);
     const told = await inOrder(32, wanted, async (one) => await ask(client, one));
@@ -53,6 +57,19 @@ export async function runSwarm(
     tookMs,
     longestPauseMs: Math.max(...told.map(longestPause)),
   };
+}
+
+const settleLimitMs = 60_000;
+
+/** What is wrong where something of the jobs stays in the queue. */
+export async function leftIn({ nats }: Pick<FleetStage, "nats">): Promise<readonly string[]> {
+  const left = async (): Promise<number> => await nats.messagesIn("WAGGLE_JOBS");
+  try {
+    await poll("the fleet's queue to be empty", async () => (await left()) === 0, settleLimitMs);
+    return [];
+  } catch {
+    return [`${await left()} jobs stay in the fleet's queue`];
+  }
 }
 
 export function wantedOf(count: number, maxTokens: number, seed: number): readonly Wanted[] {
