@@ -28,7 +28,7 @@ it("a view of a model that the fleet no longer has does not bring its host back"
         close() {},
       }) as unknown as FleetHost,
   );
-  const models = createFleetModels({ side: { connected: true }, catalogue, createHost });
+  const models = createFleetModels({ side: { connected: true }, catalogue, createHost, queueCapacity: 1 });
   const served = createServed({ catalogue, findHost: models.find, self: () => ({}) as OwnFacts });
   const view = served.find("m");
   expect([view.status().queued, view.loading.value.type, createHost.mock.calls.length]).toEqual([0, "ready", 1]);

@@ -1,5 +1,5 @@
 // Owns how a file that a setting names is read: settings, tokens, templates.
-import { readText } from "@waggle/files";
+import { readText } from "@waggle/async";
 
 /** More than any setting takes; each has a limit of its own below it. */
 const maxBytes = 4_194_304;

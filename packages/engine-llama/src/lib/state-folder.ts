@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { SavedState, Token } from "@waggle/engine";
-import { makeFolder, readText } from "@waggle/files";
+import { makeFolder, readText } from "@waggle/async";
 
 /** Read at once for a checksum: about half a millisecond, so that streams do not notice. */
 const sliceBytes = 1 << 20;

@@ -1,8 +1,7 @@
 // Owns the connection to NATS: who may be talked to, that it comes back by itself, and that the streams and buckets are there.
 import { isIP } from "node:net";
-import { createBackoff } from "@waggle/async";
+import { createBackoff, readText } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
-import { readText } from "@waggle/files";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { reasonOf } from "@waggle/terminal";

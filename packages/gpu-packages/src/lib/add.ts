@@ -1,7 +1,7 @@
 // Owns how packages for a GPU come into their folder: fetched beside it by npm, which checks their hashes, and put in place whole.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { makeFolder } from "@waggle/files";
+import { makeFolder } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { bytesIn, replaceFolder, replaceableFolder } from "./gpu-folder.ts";
 import { callNpm } from "./npm.ts";

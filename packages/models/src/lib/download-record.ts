@@ -2,7 +2,7 @@
 // begun is known for a download; that it is whole, the files themselves tell.
 import { randomBytes } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
-import { readTextLater } from "@waggle/files";
+import { readTextLater } from "@waggle/async";
 import { ModelNameSchema } from "@waggle/protocol";
 import type { RemoteFile } from "./describe-file.ts";
 

@@ -2,8 +2,7 @@
 // end when nothing arrives any more.
 import type { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { linkSignals, systemClock, type Clock } from "@waggle/async";
-import { makeFolder } from "@waggle/files";
+import { linkSignals, makeFolder, systemClock, type Clock } from "@waggle/async";
 import { askForFile } from "./ask-for-file.ts";
 import { describeFile, type RemoteFile } from "./describe-file.ts";
 import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeFolder, readTextLater } from "@waggle/files";
+import { makeFolder, readTextLater } from "@waggle/async";
 
 /** The oldest goes first. */
 const mostHashes = 256;

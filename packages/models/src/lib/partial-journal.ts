@@ -2,7 +2,7 @@
 // place, so that it can be kept up to date on a full disk too.
 import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { readTextLater } from "@waggle/files";
+import { readTextLater } from "@waggle/async";
 import type { ByteRange } from "./byte-ranges.ts";
 
 const noteBytes = 4_096;

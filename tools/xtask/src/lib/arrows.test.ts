@@ -10,7 +10,6 @@ import { repositoryPath } from "@waggle/harness";
 const folders = [
   ["packages/async/src/lib/x.ts", [], ["@waggle/protocol", "zod"]],
   ["packages/ports/src/lib/x.ts", [], ["@waggle/async", "execa"]],
-  ["packages/files/src/lib/x.ts", [], ["@waggle/async", "execa"]],
   ["packages/pages/src/lib/x.ts", [], ["@waggle/async", "hono"]],
   ["packages/json-grammar/src/lib/x.ts", [], ["@waggle/protocol", "ajv"]],
   ["packages/fit/src/lib/x.ts", ["@waggle/async", "@waggle/gguf"], ["@waggle/protocol", "node-llama-cpp"]],

@@ -7,10 +7,10 @@ import { gatewayFlags, startFleet, type FleetStage, type WorkerPlan } from "./st
 import { learnAnswers, tokensByWorker, wantedOf } from "./swarm.ts";
 
 const tokensEach = 40;
-const plans: readonly WorkerPlan[] = [
+const plans = [
   { name: "bee-1", slots: 8, stepMs: 10 },
   { name: "bee-2", slots: 8, stepMs: 20 },
-];
+] as const satisfies readonly WorkerPlan[];
 /** So slow that most jobs wait when all are accepted. */
 const slowPlans = plans.map((plan) => ({ ...plan, stepMs: 3 * plan.stepMs }));
 const problemsShown = 10;

@@ -1,2 +1,0 @@
-export * from "./lib/make-folder.ts";
-export * from "./lib/read-text.ts";
