@@ -5,6 +5,7 @@ export {
   charClass,
   choice,
   empty,
+  isNever,
   literal,
   never,
   oneOf,
@@ -16,5 +17,6 @@ export {
 export { createGrammarBuilder, type GrammarBuilder } from "./lib/grammar-builder.ts";
 export { jsonObjectGbnf, jsonSchemaToGbnf, type JsonSchemaToGbnfOptions } from "./lib/json-grammar.ts";
 export { defaultGrammarLimits, freeFormDepth, numberDigits, type GrammarLimits } from "./lib/limits.ts";
-export type { SchemaProperty } from "./lib/object-members.ts";
+export { jsonNotation, jsonQuote, type Notation, type StringQuote } from "./lib/notation.ts";
+export type { InnerValues, SchemaProperty, SchemaValue } from "./lib/object-members.ts";
 export type { TextExceptions } from "./lib/raw-text.ts";

@@ -83,6 +83,8 @@ export interface ValueArguments {
   /** The first is the family's own. */
   readonly quotes: readonly Quote[];
   readonly words: { readonly true: string; readonly false: string; readonly null: string };
+  /** The family itself writes members in the order of their names. */
+  readonly sortedNames?: true;
 }
 
 export interface Quote {

@@ -67,7 +67,7 @@ const settings = { bos_token: "", eos_token: "</s>" };
  * Tokens that end an assistant's turn in llama.cpp's templates. A model is stopped at them, so they are no text of its answer. Some
  * also end parts within a turn, which is why they count only behind everything that the answer says.
  */
-const endsOfTurn = [
+export const endsOfTurn = [
   ...["</s>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eot|>", "<|eom|>", "<|end|>", "<|return|>", "<|call|>"],
   ...["<|calls|>", "<|flush|>", "<|end_of_text|>", "<|endoftext|>", "<|end_of_msg|>", "<|assistant_end|>"],
   ...["<|role_end|>", "<|message_sep|>", "<|END_OF_TURN_TOKEN|>", "<end_of_turn>", "<turn|>", "<|tool_response>"],

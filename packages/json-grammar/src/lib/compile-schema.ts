@@ -3,10 +3,10 @@ import { arrayExpression } from "./arrays.ts";
 import type { CompileContext } from "./compile-context.ts";
 import { expandConditions, type Condition, type Conjunction } from "./conjunction.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
-import { choice, isEmpty, isNever, literal, never, reference, type Expression } from "./expression.ts";
+import { choice, isEmpty, isNever, never, reference, type Expression } from "./expression.ts";
 import { fixedValueFilter, lookUpsPerStep, readFixedValues } from "./fixed-values.ts";
 import { fitsKeywords } from "./fits-schema.ts";
-import { anyArray, anyBoolean, anyObject, anyValue } from "./free-form.ts";
+import { anyArray, anyBoolean, anyObject, anyValue, nullWord } from "./free-form.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains, type JsonType } from "./keywords.ts";
 import { literalChoice } from "./literal-tree.ts";
@@ -15,7 +15,8 @@ import { objectExpression } from "./objects.ts";
 import { ruleName } from "./rule-name.ts";
 import type { SchemaDocument } from "./schema-document.ts";
 import { isDerived, type SchemaPart } from "./schema-part.ts";
-import { readStringConstraints, stringExpression } from "./strings.ts";
+import { stringExpression } from "./string-expression.ts";
+import { readStringConstraints } from "./strings.ts";
 import { writtenTypes } from "./types.ts";
 import { alternatives, areContradictory } from "./unions.ts";
 
@@ -102,7 +103,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar,
     if (values === undefined) return choice(...[...writtenTypes(parts)].map((type) => compileType(parts, type, name)));
     grammar.spend(values.size / lookUpsPerStep);
     const fits = fixedValueFilter(grammar, parts, (value) => fitsKeywords(self, value, parts));
-    return literalChoice([...values.values()].filter(fits).map(({ json }) => json));
+    return literalChoice([...values.values()].filter(fits).flatMap(({ texts }) => texts));
   }
 
   function compileType(parts: readonly SchemaPart[], type: JsonType, name: string): Expression {
@@ -115,7 +116,7 @@ export function createSchemaCompiler(document: SchemaDocument, grammar: Grammar,
       case "boolean":
         return anyBoolean(grammar);
       case "null":
-        return literal("null");
+        return nullWord(grammar);
       case "object":
         return parts.some((part) => constrains(part, type)) ? objectExpression(self, parts, name) : anyObject(grammar);
       case "array":

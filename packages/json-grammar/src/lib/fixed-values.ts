@@ -1,19 +1,18 @@
 // Owns enum and const: which values they leave, and how those are written.
-import { jsonText } from "./json-text.ts";
+import { valueTexts } from "./json-text.ts";
 import { hasExactNumbers } from "./exact-numbers.ts";
 import type { Grammar } from "./grammar.ts";
 import { constrains } from "./keywords.ts";
-import type { GrammarLimits } from "./limits.ts";
 import { numberFilter, readNumberConstraints } from "./numbers.ts";
 import { has, isRecord, listOf, refuse, valueOf, type SchemaPart } from "./schema-part.ts";
 import { readStringConstraints, stringFilter } from "./strings.ts";
 import { commonTypes, namedTypes, typeOfValue } from "./types.ts";
 
-/** A value that the schema names, and its two spellings. */
+/** A value that the schema names, and how it is written. */
 export interface FixedValue {
   readonly value: unknown;
-  /** As JSON.stringify writes it. */
-  readonly json: string;
+  /** In the grammar's notation, the notation's own way first; none where that cannot write it. */
+  readonly texts: readonly string[];
   /** Where it was named, for an error. */
   readonly part: SchemaPart;
   readonly keyword: "enum" | "const";
@@ -79,8 +78,8 @@ function listedValues(part: SchemaPart, keyword: FixedValue["keyword"], grammar:
   const values = keyword === "const" ? [valueOf(part, "const")] : (listOf(part, "enum", limits.alternatives) ?? []);
   return new Map(
     values.map((value) => {
-      const entry = fixedValue(part, keyword, value, limits);
-      spend(1 + entry.json.length / charsPerStep);
+      const entry = fixedValue(part, keyword, value, grammar);
+      spend(1 + entry.texts.join("").length / charsPerStep);
       return [equalityKey(value), entry];
     }),
   );
@@ -90,13 +89,13 @@ function fixedValue(
   part: SchemaPart,
   keyword: FixedValue["keyword"],
   value: unknown,
-  limits: GrammarLimits,
+  { limits, notation }: Grammar,
 ): FixedValue {
   if (depthOf(value, limits.schemaDepth) > limits.schemaDepth) {
     throw refuse(part, keyword, `names a value more than ${limits.schemaDepth} deep`);
   }
   if (!hasExactNumbers(value)) throw refuse(part, keyword, "names a number that a double cannot hold exactly");
-  return { value, json: jsonText(value), part, keyword };
+  return { value, texts: valueTexts(value, notation), part, keyword };
 }
 
 /** Stops counting one past `deepest`. */

@@ -1,14 +1,28 @@
 // Owns the grammar of any JSON value, nested to a fixed depth.
-import { choice, literal, oneOf, optional, repeat, sequence, type Expression } from "./expression.ts";
+import { charClass, choice, literal, oneOf, optional, repeat, sequence, type Expression } from "./expression.ts";
 import type { Grammar } from "./grammar.ts";
-import { blank, comma, quoted, stringChar } from "./json-text.ts";
+import { bareNameChars, blank, comma, quoted, stringChar } from "./json-text.ts";
 import { anyChar } from "./char-set.ts";
 import { freeFormDepth, numberDigits } from "./limits.ts";
+import { textWithout } from "./raw-text.ts";
 
 const digit = oneOf("09");
 
 export function anyString(grammar: Grammar): Expression {
-  return grammar.shared("string", "string", () => quoted(repeat(stringChar(grammar, anyChar), 0, Infinity)));
+  return grammar.shared("string", "string", () =>
+    choice(
+      ...grammar.notation.quotes.map((quote) => {
+        if (quote.escapes === undefined) return quoted(textWithout(grammar, { anywhere: [quote.text] }, "text"), quote);
+        return quoted(repeat(stringChar(grammar, anyChar, quote), 0, Infinity), quote);
+      }),
+    ),
+  );
+}
+
+/** The name of any member. */
+export function anyName(grammar: Grammar): Expression {
+  if (!grammar.notation.bareNames) return anyString(grammar);
+  return grammar.shared("name", "name", () => repeat(charClass(bareNameChars), 1, Infinity));
 }
 
 export function anyInteger(grammar: Grammar): Expression {
@@ -29,7 +43,12 @@ export function anyNumber(grammar: Grammar): Expression {
 }
 
 export function anyBoolean(grammar: Grammar): Expression {
-  return grammar.shared("boolean", "boolean", () => choice(literal("true"), literal("false")));
+  const { words } = grammar.notation;
+  return grammar.shared("boolean", "boolean", () => choice(...[...words.true, ...words.false].map(literal)));
+}
+
+export function nullWord({ notation }: Grammar): Expression {
+  return choice(...notation.words.null.map(literal));
 }
 
 export function anyValue(grammar: Grammar): Expression {
@@ -50,14 +69,14 @@ function freeForm(grammar: Grammar, kind: "value" | "object" | "array", depth: n
   return grammar.shared(`any ${name}`, name, () => {
     if (kind === "object") return listOf(grammar, "{", freeFormMember(grammar, depth + 1), "}");
     if (kind === "array") return listOf(grammar, "[", freeForm(grammar, "value", depth + 1), "]");
-    const scalar = [anyString(grammar), anyNumber(grammar), anyBoolean(grammar), literal("null")];
+    const scalar = [anyString(grammar), anyNumber(grammar), anyBoolean(grammar), nullWord(grammar)];
     if (depth === freeFormDepth) return choice(...scalar);
     return choice(freeForm(grammar, "object", depth), freeForm(grammar, "array", depth), ...scalar);
   });
 }
 
 function freeFormMember(grammar: Grammar, depth: number): Expression {
-  return sequence(anyString(grammar), literal(":"), blank(grammar), freeForm(grammar, "value", depth));
+  return sequence(anyName(grammar), literal(":"), blank(grammar), freeForm(grammar, "value", depth));
 }
 
 function listOf(grammar: Grammar, open: string, item: Expression, close: string): Expression {

@@ -3,6 +3,7 @@ import { checkRules } from "./check-rules.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { isNever, reference, repeat, sequence, choice, type Expression } from "./expression.ts";
 import type { GrammarLimits } from "./limits.ts";
+import { jsonNotation, type Notation } from "./notation.ts";
 import { isAtom, printRule } from "./print.ts";
 import { pruneRules } from "./prune-rules.ts";
 
@@ -18,7 +19,10 @@ export type Rules = ReadonlyMap<string, Expression>;
 
 export interface Grammar {
   readonly limits: GrammarLimits;
-  readonly escapes: Escapes;
+  /** In which values are written. */
+  readonly notation: Notation;
+  /** The same grammar for values in another notation; rules that are shared are shared within one. */
+  in(notation: Notation): Grammar;
   /** Counts steps of work. @throws UnsupportedSchemaError when they are too many */
   spend(steps: number): void;
   /** A free rule name that reads like `hint`; `path` is that of the schema which the rule stands for. */
@@ -38,10 +42,7 @@ export interface Grammar {
   print(root: string): string | undefined;
 }
 
-/** How characters are escaped in strings: in any way of JSON's, or only where they have to be, which other languages read alike. */
-export type Escapes = "any" | "fewest";
-
-export function createGrammar(limits: GrammarLimits, escapes: Escapes = "any"): Grammar {
+export function createGrammar(limits: GrammarLimits): Grammar {
   const rules = new Map<string, Expression>();
   /** By name, also those that are reserved only: how many there are that begin like it. */
   const names = new Map<string, number>();
@@ -124,22 +125,36 @@ export function createGrammar(limits: GrammarLimits, escapes: Escapes = "any"): 
     return useful;
   }
 
-  return {
+  const common = {
     limits,
-    escapes,
     spend,
     reserve,
     define,
-    shared,
     counted,
-    check: (name) => usefulRules(name) !== undefined,
-    print: (root) => {
+    check: (name: string) => usefulRules(name) !== undefined,
+    print: (root: string) => {
       const useful = usefulRules(root);
       return useful === undefined
         ? undefined
         : [...useful].map(([name, expression]) => printed(name, expression)).join("");
     },
-  };
+  } satisfies Partial<Grammar>;
+  const byNotation = new Map<string, Grammar>();
+
+  function inNotation(notation: Notation): Grammar {
+    const known = byNotation.get(notation.name);
+    if (known !== undefined) return known;
+    const grammar: Grammar = {
+      ...common,
+      notation,
+      in: inNotation,
+      shared: (key, hint, build) => shared(`${notation.name} ${key}`, hint, build),
+    };
+    byNotation.set(notation.name, grammar);
+    return grammar;
+  }
+
+  return inNotation(jsonNotation);
 }
 
 /** What a rule may be called. */

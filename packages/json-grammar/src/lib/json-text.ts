@@ -1,4 +1,4 @@
-// Owns how JSON spells strings and fixed values, as grammar expressions: compact, as JSON.stringify writes them.
+// Owns how strings, names and fixed values are spelled in a notation, as grammar expressions: compact, as JSON.stringify writes them.
 import {
   anyChar,
   charSet,
@@ -12,11 +12,12 @@ import {
 } from "./char-set.ts";
 import { charClass, choice, literal, oneOf, optional, sequence, type Expression } from "./expression.ts";
 import type { Grammar } from "./grammar.ts";
+import type { CharSpelling } from "./language-rules.ts";
+import type { Notation, StringQuote } from "./notation.ts";
 
 const controls: CharSet = [[0, 0x1f]];
-/** Characters that have to be escaped, and the letter that stands for them. */
+/** Characters that have to be escaped beside the quote, and the letter that stands for them. */
 const shortEscapes: readonly (readonly [char: string, letter: string])[] = [
-  ['"', '"'],
   ["\\", "\\"],
   ["\b", "b"],
   ["\f", "f"],
@@ -25,10 +26,13 @@ const shortEscapes: readonly (readonly [char: string, letter: string])[] = [
   ["\t", "t"],
 ];
 const shortEscaped = charsOf(shortEscapes.map(([char]) => char).join(""));
-const rawChars = subtractSet(anyChar, charSet([...controls, ...shortEscaped]));
+
+/** What stands for itself between such quotes. */
+function rawChars({ text }: StringQuote): CharSet {
+  return subtractSet(anyChar, charSet([...controls, ...shortEscaped, ...charsOf(text)]));
+}
 
 const hexDigit = oneOf("09", "AF", "af");
-const quote = literal('"');
 
 /** One optional blank, after a colon or a comma: enough for the habits of a model, and too little to get lost in. */
 export function blank(grammar: Grammar): Expression {
@@ -39,44 +43,111 @@ export function comma(grammar: Grammar): Expression {
   return sequence(literal(","), blank(grammar));
 }
 
-export function quoted(content: Expression): Expression {
-  return sequence(quote, content, quote);
+export function quoted(content: Expression, { text }: StringQuote): Expression {
+  return sequence(literal(text), content, literal(text));
 }
 
-/** As JSON.stringify writes it, but for characters that no set holds: those are escaped. */
-export function jsonText(value: unknown): string {
-  return JSON.stringify(value).replaceAll(/[\uFDD0-\uFDEF]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
+/** A text as JSON.stringify writes it between its quotes, but for characters that no set holds: those are escaped. */
+function escapedText(text: string, quote: StringQuote): string {
+  const json = JSON.stringify(text).slice(1, -1);
+  const own =
+    quote.text === '"' ? json : json.replaceAll(/\\.|'/g, (found) => ({ '\\"': '"', "'": "\\'" })[found] ?? found);
+  return own.replaceAll(/[\uFDD0-\uFDEF]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
+}
+
+/** Whether the text, followed by the marker, is read back as itself. */
+export function endsAtMarker(text: string, until: string): boolean {
+  return (text + until).indexOf(until) === text.length && !/[\uFDD0-\uFDEF]/.test(text);
+}
+
+/** A string's ways to be written, the notation's own first; none where it can say no such text. */
+function stringTexts(text: string, { quotes }: Notation): readonly string[] {
+  return quotes.flatMap((quote) => {
+    if (quote.escapes !== undefined) return [quote.text + escapedText(text, quote) + quote.text];
+    return endsAtMarker(text, quote.text) ? [quote.text + text + quote.text] : [];
+  });
+}
+
+/** How a fixed value is written, the notation's own way first. */
+export function valueTexts(value: unknown, notation: Notation): readonly string[] {
+  if (typeof value === "string") return stringTexts(value, notation);
+  if (typeof value === "boolean" || value === null) return notation.words[String(value) as keyof Notation["words"]];
+  if (typeof value !== "object") return [JSON.stringify(value)];
+  const inner = (one: unknown): string | undefined => valueTexts(one, notation)[0];
+  const items = Array.isArray(value)
+    ? value.map(inner)
+    : Object.entries(value).map(([name, one]) => {
+        const [key, text] = [nameTexts(name, notation)[0], inner(one)];
+        return key === undefined || text === undefined ? undefined : `${key}:${text}`;
+      });
+  if (items.includes(undefined)) return [];
+  return [Array.isArray(value) ? `[${items.join(",")}]` : `{${items.join(",")}}`];
+}
+
+/** What a name without quotes consists of. */
+export const bareNameChars = subtractSet(anyChar, charSet([[0, 0x20], ...charsOf("\u00a0\"'`\\<>()[]{}:,=|")]));
+
+function nameTexts(name: string, notation: Notation): readonly string[] {
+  const isBare =
+    notation.bareNames &&
+    name !== "" &&
+    Array.from(name, (char) => char.codePointAt(0) ?? 0).every((code) => hasChar(bareNameChars, code));
+  return isBare ? [name] : stringTexts(name, notation);
 }
 
 /** `"name":` and the blank that may follow. */
 export function memberName(grammar: Grammar, name: string): Expression {
-  return sequence(literal(`${jsonText(name)}:`), blank(grammar));
+  const names = nameTexts(name, grammar.notation).map((text) => literal(`${text}:`));
+  return sequence(choice(...names), blank(grammar));
+}
+
+/**
+ * The names that `spelled` writes with the spelling that it is given.
+ * @param spelled asked for each way in which the notation writes names
+ */
+export function spelledNames({ notation }: Grammar, spelled: (spell: CharSpelling) => Expression): Expression {
+  if (notation.bareNames) return spelled((_, set) => charClass(intersectSets(set, bareNameChars)));
+  return choice(
+    ...notation.quotes.flatMap((quote) =>
+      quote.escapes === undefined
+        ? []
+        : [
+            quoted(
+              spelled((grammar, set) => stringChar(grammar, set, quote)),
+              quote,
+            ),
+          ],
+    ),
+  );
 }
 
 /**
  * One character of the set, within a string. Where the set is all there is, in every spelling; else in the one that JSON.stringify
  * writes, so that no character has a spelling that belongs to two sets.
  */
-export function stringChar(grammar: Grammar, set: CharSet): Expression {
-  if (sameSet(set, anyChar) && grammar.escapes === "any") return grammar.shared("char", "char", anyStringChar);
+export function stringChar(grammar: Grammar, set: CharSet, quote: StringQuote): Expression {
+  if (sameSet(set, anyChar)) return grammar.shared(`char ${quote.text}`, "char", () => anyStringChar(quote));
   const [only] = set;
   if (set.length === 1 && only !== undefined && only[0] === only[1]) {
-    return literal(JSON.stringify(String.fromCodePoint(only[0])).slice(1, -1));
+    return literal(escapedText(String.fromCodePoint(only[0]), quote));
   }
-  const escaped = subtractSet(set, rawChars);
+  const raw = rawChars(quote);
+  const escaped = subtractSet(set, raw);
   if (escaped.length === 0) return charClass(set);
-  return grammar.shared(`chars ${setKey(set)}`, "chars", () =>
-    choice(charClass(intersectSets(set, rawChars)), shortForms(escaped), ...longForms(escaped)),
+  return grammar.shared(`chars ${quote.text} ${setKey(set)}`, "chars", () =>
+    choice(charClass(intersectSets(set, raw)), shortForms(escaped, quote), ...longForms(escaped, quote)),
   );
 }
 
-function shortForms(escaped: CharSet): Expression {
-  const letters = shortEscapes.filter(([char]) => hasChar(escaped, char.charCodeAt(0))).map(([, letter]) => letter);
+function shortForms(escaped: CharSet, { text }: StringQuote): Expression {
+  const letters = [[text, text] as const, ...shortEscapes]
+    .filter(([char]) => hasChar(escaped, char.charCodeAt(0)))
+    .map(([, letter]) => letter);
   return sequence(literal("\\"), charClass(charsOf(letters.join(""))));
 }
 
-function longForms(escaped: CharSet): readonly Expression[] {
-  const long = subtractSet(escaped, shortEscaped);
+function longForms(escaped: CharSet, { text }: StringQuote): readonly Expression[] {
+  const long = subtractSet(escaped, charSet([...shortEscaped, ...charsOf(text)]));
   return [0, 1].map((high) => {
     const digits = Array.from({ length: 16 }, (_, low) => low).filter((low) => hasChar(long, high * 16 + low));
     const lastDigit = charClass(charsOf(digits.map((digit) => digit.toString(16)).join("")));
@@ -85,7 +156,7 @@ function longForms(escaped: CharSet): readonly Expression[] {
 }
 
 /** Half a surrogate pair is no character, so \uD800 stands with its other half or not at all. */
-function anyStringChar(): Expression {
+function anyStringChar(quote: StringQuote): Expression {
   const highSurrogate = sequence(oneOf("D", "d"), oneOf("8", "9", "AB", "ab"), hexDigit, hexDigit);
   const lowSurrogate = sequence(oneOf("D", "d"), oneOf("CF", "cf"), hexDigit, hexDigit);
   const unit = choice(
@@ -93,6 +164,6 @@ function anyStringChar(): Expression {
     sequence(oneOf("D", "d"), oneOf("07"), hexDigit, hexDigit),
     sequence(highSurrogate, literal("\\u"), lowSurrogate),
   );
-  const letters = charClass(charsOf('"\\/bfnrt'));
-  return choice(charClass(rawChars), sequence(literal("\\"), choice(letters, sequence(literal("u"), unit))));
+  const letters = charClass(charsOf(`${quote.text}\\${quote.escapes ?? ""}`));
+  return choice(charClass(rawChars(quote)), sequence(literal("\\"), choice(letters, sequence(literal("u"), unit))));
 }

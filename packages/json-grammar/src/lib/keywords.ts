@@ -45,16 +45,12 @@ export function constrains(part: SchemaPart, type: ConstrainedType): boolean {
   return typeKeywords[type].some((keyword) => asksSomething(part, keyword));
 }
 
-/**
- * Generators write `properties: {}` and `required: []` for what they know nothing of. At the root an empty list of properties is meant: a
- * tool without parameters.
- */
+/** Generators write `properties: {}` and `required: []` for what they know nothing of; by the standard they ask for nothing. */
 export function asksSomething(part: SchemaPart, keyword: string): boolean {
   if (!has(part, keyword)) return false;
   const value = valueOf(part, keyword);
   if (keyword === "format") return typeof value !== "string" || formatPatterns.has(value);
-  if (keyword === "properties") return part.path === "" || !isEmptyRecord(value);
-  if (keyword === "patternProperties") return !isEmptyRecord(value);
+  if (keyword === "properties" || keyword === "patternProperties") return !isEmptyRecord(value);
   return !(keyword === "required" && Array.isArray(value) && value.length === 0);
 }
 

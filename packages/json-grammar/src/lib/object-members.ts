@@ -3,43 +3,66 @@ import type { CompileContext } from "./compile-context.ts";
 import { expandConditions, withOptions, type Condition } from "./conjunction.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
 import { choice, literal, never, type Expression } from "./expression.ts";
+import { anyArray, anyBoolean, anyInteger, anyNumber, anyObject, nullWord } from "./free-form.ts";
+import type { Grammar } from "./grammar.ts";
 import { finiteNames } from "./finite-names.ts";
 import { fixedValueFilter, readFixedValues } from "./fixed-values.ts";
+import { endsAtMarker } from "./json-text.ts";
+import { constrains, type JsonType } from "./keywords.ts";
 import { literalChoice } from "./literal-tree.ts";
-import { absentNames, memberNames, propertyConditions, requiredNames } from "./properties.ts";
-import { endsAtMarker, rawString } from "./raw-text.ts";
-import { countOf, has, refuse, type SchemaPart } from "./schema-part.ts";
+import { jsonNotation, type Notation } from "./notation.ts";
+import { absentNames, memberNames, propertyConditions, requiredNames, schemaAt } from "./properties.ts";
+import { rawString } from "./raw-text.ts";
+import { countOf, has, refuse, upperCountOf, type SchemaPart } from "./schema-part.ts";
 import { readStringConstraints } from "./strings.ts";
 import { namedTypes, writtenTypes } from "./types.ts";
 import { alternatives } from "./unions.ts";
 
-/** A member that a schema declares or requires. */
-export interface SchemaProperty {
-  readonly name: string;
-  readonly required: boolean;
+/** A value that a schema describes, and the ways to write it. */
+export interface SchemaValue {
   /** `string`: its values are strings and nothing else, so that they can be written without quotes. */
   readonly kind: "string" | "json";
-  /** Its value as JSON. */
-  readonly rule: Expression;
+  /** The value as a notation has it. */
+  value(notation: Notation): Expression;
   /**
    * For a `string`: the value as it is, so that a reader who looks for the marker finds it where it follows. Never, when no value has such
    * a text. @throws UnsupportedSchemaError for any other kind, or when that takes too many states
    */
   raw(until: string): Expression;
   /**
-   * Of one that is a string, or else null or a boolean: these others as JSON, and the strings as `raw` has them. A text that says `null` is
-   * a value as well, whichever a reader takes it for.
+   * Of one that is a string, or else any value of other types: these others as JSON, and the strings as `raw` has them. A text that says
+   * `null`, or `5`, is a value as well, whichever a reader takes it for.
    */
   readonly mixed?: { readonly others: Expression; raw(until: string): Expression };
+  /** Of an object that declares its members, or of a list of like items: what it is made of. Undefined where that cannot be told apart. */
+  inner(): InnerValues | undefined;
 }
+
+export type InnerValues =
+  | { readonly kind: "members"; readonly members: readonly SchemaProperty[] }
+  | { readonly kind: "items"; readonly item: SchemaValue; readonly min: number; readonly max: number };
+
+/** A member that a schema declares or requires. */
+export interface SchemaProperty extends SchemaValue {
+  readonly name: string;
+  readonly required: boolean;
+}
+
+/** What a compiler of the schema shares, in each notation. */
+type Contexts = (notation: Notation) => CompileContext;
 
 /**
  * What an object has to have: in declared order, those that can have no value left out.
  * @throws UnsupportedSchemaError where the members depend on each other, or where other values than objects are valid
  */
-export function objectMembers(context: CompileContext, hint: string): readonly SchemaProperty[] {
+export function objectMembers(contexts: Contexts, hint: string): readonly SchemaProperty[] {
+  return membersOf(contexts, [{ kind: "schema", at: "" }], hint);
+}
+
+function membersOf(contexts: Contexts, whole: readonly Condition[], hint: string): readonly SchemaProperty[] {
+  const context = contexts(jsonNotation);
   const { grammar } = context;
-  const conjunction = expandConditions(context.document, [{ kind: "schema", at: "" }], grammar);
+  const conjunction = expandConditions(context.document, whole, grammar);
   const { parts, unions, impossible } = conjunction;
   const [union] = unions;
   if (union !== undefined)
@@ -60,21 +83,60 @@ export function objectMembers(context: CompileContext, hint: string): readonly S
       if (!required.has(name)) return [];
       throw new UnsupportedSchemaError("", "required", `names ${JSON.stringify(name)}, which can have no value`);
     }
-    const kind = isStringOnly(context, conditions, 0) ? "string" : "json";
-    return [
-      {
-        name,
-        required: required.has(name),
-        kind,
-        rule,
-        raw: (until) => {
-          if (kind === "string") return rawValue(context, conditions, until, `${hint}-${name}`);
-          throw new UnsupportedSchemaError("", "type", `of ${JSON.stringify(name)} is not that of strings`);
-        },
-        ...mixedMember(context, conditions, `${hint}-${name}`),
-      },
-    ];
+    return [{ name, required: required.has(name), ...valueOf(contexts, conditions, `${hint}-${name}`) }];
   });
+}
+
+function valueOf(contexts: Contexts, conditions: readonly Condition[], hint: string): SchemaValue {
+  const context = contexts(jsonNotation);
+  const kind = isStringOnly(context, conditions, 0) ? "string" : "json";
+  return {
+    kind,
+    value: (notation) => contexts(notation).compile(conditions),
+    raw: (until) => {
+      if (kind === "string") return rawValue(context, conditions, until, hint);
+      throw new UnsupportedSchemaError("", "type", `of ${JSON.stringify(hint)} is not that of strings`);
+    },
+    ...mixedMember(context, conditions, hint),
+    inner: () => innerValues(contexts, conditions, hint),
+  };
+}
+
+function innerValues(contexts: Contexts, conditions: readonly Condition[], hint: string): InnerValues | undefined {
+  const context = contexts(jsonNotation);
+  const { parts, unions, impossible } = expandConditions(context.document, conditions, context.grammar);
+  const [type, ...others] = writtenTypes(parts);
+  if (impossible || unions.length > 0 || others.length > 0) return undefined;
+  if (readFixedValues(parts, context.grammar) !== undefined) return undefined;
+  if (type === "array") return innerItems(contexts, parts, hint);
+  if (type !== "object") return undefined;
+  try {
+    const members = membersOf(contexts, conditions, hint);
+    return members.length === 0 ? undefined : { kind: "members", members };
+  } catch (error) {
+    if (error instanceof UnsupportedSchemaError) return undefined;
+    throw error;
+  }
+}
+
+/** Keywords for lists beside which items cannot be written one like the other. */
+const unlikeItems = ["prefixItems", "additionalItems", "contains", "uniqueItems"];
+
+function innerItems(contexts: Contexts, parts: readonly SchemaPart[], hint: string): InnerValues | undefined {
+  const { grammar } = contexts(jsonNotation);
+  const isUnlike = parts.some((part) => unlikeItems.some((keyword) => has(part, keyword)));
+  const listed = parts.filter((part) => has(part, "items"));
+  if (isUnlike || listed.length === 0 || listed.some(({ schema }) => Array.isArray(schema["items"]))) return undefined;
+  return {
+    kind: "items",
+    item: valueOf(
+      contexts,
+      listed.map((part) => schemaAt(part, "items")),
+      `${hint}-item`,
+    ),
+    min: Math.max(0, ...parts.map((part) => countOf(part, "minItems", grammar.limits.repetitions) ?? 0)),
+    max: Math.min(...parts.map((part) => upperCountOf(part, "maxItems", grammar.limits.repetitions))),
+  };
 }
 
 /** What is written member by member cannot be counted. */
@@ -107,9 +169,13 @@ function isStringOnly(context: CompileContext, conditions: readonly Condition[],
   );
 }
 
-const words: Readonly<Record<string, Expression>> = {
-  null: literal("null"),
-  boolean: choice(literal("true"), literal("false")),
+const anyOfType: Readonly<Record<Exclude<JsonType, "string">, (grammar: Grammar) => Expression>> = {
+  null: nullWord,
+  boolean: anyBoolean,
+  integer: anyInteger,
+  number: anyNumber,
+  object: anyObject,
+  array: anyArray,
 };
 
 function mixedMember(
@@ -121,24 +187,30 @@ function mixedMember(
   const options = conjunction.unions.length === 0 ? [conditions] : alternatives(context, conjunction);
   const expanded = options.map((option) => expandConditions(context.document, option, context.grammar));
   const strings: (readonly SchemaPart[])[] = [];
-  const others = new Set<string>();
+  const others = new Set<Exclude<JsonType, "string">>();
   for (const { parts, unions, impossible } of expanded) {
     if (impossible) continue;
     const types = namedTypes(parts);
     if (types === undefined || unions.length > 0 || readFixedValues(parts, context.grammar) !== undefined) return {};
     for (const type of types) {
       if (type === "string") strings.push(parts);
-      else if (type in words) others.add(type);
+      else if (!isConstrained(parts, type)) others.add(type);
       else return {};
     }
   }
   if (strings.length === 0 || others.size === 0) return {};
   return {
     mixed: {
-      others: choice(...[...others].map((type) => words[type] ?? never)),
+      others: choice(...[...others].map((type) => anyOfType[type](context.grammar))),
       raw: (until) => choice(...strings.map((parts) => rawParts(context, parts, until, hint))),
     },
   };
+}
+
+/** Whether the parts want anything of a value of this type but the type. */
+function isConstrained(parts: readonly SchemaPart[], type: JsonType): boolean {
+  if (type === "null" || type === "boolean") return false;
+  return parts.some((part) => constrains(part, type === "integer" ? "number" : type));
 }
 
 function rawValue(context: CompileContext, conditions: readonly Condition[], until: string, hint: string): Expression {

@@ -1,9 +1,9 @@
 // Owns the names of members that are not declared: which there may be, and which schemas bear on them.
-import { isNever, type Expression } from "./expression.ts";
+import { isNever, never, type Expression } from "./expression.ts";
 import type { CompileContext } from "./compile-context.ts";
 import type { Condition } from "./conjunction.ts";
-import { anyString } from "./free-form.ts";
-import { quoted, stringChar } from "./json-text.ts";
+import { anyName } from "./free-form.ts";
+import { spelledNames } from "./json-text.ts";
 import { languageExpression, stateByState } from "./language-rules.ts";
 import { allBut } from "./automaton.ts";
 import type { Grammar } from "./grammar.ts";
@@ -56,7 +56,7 @@ export function otherNames(
     ...(wanted === undefined ? [] : [wanted]),
   ];
   const allowed = limits.length === 0 ? languages.all : stringsLanguage(context, languages, limits);
-  const names = taken.map((name) => textLanguage(languages, name));
+  const names = [...taken, ...(grammar.notation.bareNames ? [""] : [])].map((name) => textLanguage(languages, name));
   const free = languages.intersection([allowed, languages.complement(languages.union(names))]);
   return splitByPatterns(context, languages, parts, free).flatMap(({ language, matched }) => {
     if (matched.size === 0 && rest === undefined) return [];
@@ -67,11 +67,12 @@ export function otherNames(
 }
 
 function otherThan(grammar: Grammar, taken: readonly string[], hint: string): Expression {
-  if (taken.length === 0) return anyString(grammar);
-  const names = taken.toSorted();
+  if (taken.length === 0) return anyName(grammar);
+  // No quotes, no empty name.
+  const names = [...taken, ...(grammar.notation.bareNames ? [""] : [])].toSorted();
   // Definitions that extend one another, and branches of one union, declare the same names again and again.
   return grammar.shared(`other than ${JSON.stringify(names)}`, `${hint}-key`, (rule) =>
-    quoted(stateByState(grammar, allBut(names), rule, stringChar)),
+    spelledNames(grammar, (spell) => stateByState(grammar, allBut(names), rule, spell)),
   );
 }
 
@@ -110,9 +111,14 @@ function nameExpression(
   parts: readonly SchemaPart[],
   hint: string,
 ): Expression {
-  if (language === languages.all) return anyString(grammar);
-  const expression = languageExpression(grammar, languages, language, `${hint}-key`, stringChar);
-  if (expression !== undefined) return quoted(expression);
+  if (language === languages.all) return anyName(grammar);
+  let isTooLarge = false;
+  const expression = spelledNames(grammar, (spell) => {
+    const written = languageExpression(grammar, languages, language, `${hint}-key`, spell);
+    isTooLarge ||= written === undefined;
+    return written ?? never;
+  });
+  if (!isTooLarge) return expression;
   const keyword = ["patternProperties", "additionalProperties"].find((one) => parts.some((part) => has(part, one)));
   const owner = parts.find((part) => has(part, keyword ?? "properties")) ?? parts[0];
   const reason = `stands beside too many names to tell others apart in ${grammar.limits.patternStates} states`;

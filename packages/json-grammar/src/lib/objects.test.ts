@@ -61,8 +61,14 @@ describe("objects", () => {
     for (const more of [{}, { additionalProperties: false }]) {
       expect(compileSchema(objectSchema([], more)).accepts({ x: null })).toBe(false);
     }
-    expect(compileSchema({ type: "object", properties: {} }).accepts({})).toBe(true);
-    expect(compileSchema({ type: "object", properties: {} }).accepts({ x: 1 })).toBe(false);
+  });
+
+  it.each([
+    { type: "object", properties: {} },
+    { properties: {}, required: [] },
+  ])("is any object for %j", (schema) => {
+    expect(compileSchema(schema).accepts({})).toBe(true);
+    expect(compileSchema(schema).accepts({ x: 1 })).toBe(true);
   });
 
   it.each([[[]], [["a"]], [["e"]]])("puts other members last, under other names, when %j are required", (required) => {

@@ -48,7 +48,15 @@ function objectOf(context: CompileContext, parts: readonly SchemaPart[], name: s
   }
   const list = memberList(grammar, possible, extra, counts, name);
   if (isNever(list) && !isNever(extra)) refuseCount(parts);
-  return sequence(literal("{"), list, literal("}"));
+  const sorted = grammar.notation.sortedNames ? possible.toSorted(byName) : possible;
+  const isOther = sorted.some((member, index) => member !== possible[index]);
+  const lists = isOther ? choice(list, memberList(grammar, sorted, extra, counts, `${name}-sorted`)) : list;
+  return sequence(literal("{"), lists, literal("}"));
+}
+
+/** As templates sort them: without regard to the case. */
+function byName(one: Member, other: Member): number {
+  return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
 }
 
 function countsOf(parts: readonly SchemaPart[], highest: number): { readonly min: number; readonly max: number } {

@@ -57,11 +57,6 @@ export function rawString(grammar: Grammar, constraints: StringConstraints, unti
   });
 }
 
-/** Whether the text, followed by the marker, is read back as itself. */
-export function endsAtMarker(text: string, until: string): boolean {
-  return (text + until).indexOf(until) === text.length && !/[\uFDD0-\uFDEF]/.test(text);
-}
-
 /** The texts after which `until` is found first where it stands. */
 function endingAt(languages: Languages, until: string): Language {
   const starts = Array.from(until, (_, index) => until.slice(0, index)).filter(

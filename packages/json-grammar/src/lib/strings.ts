@@ -1,11 +1,9 @@
 // Owns strings: patterns, formats and lengths together, as one language or as a plain count of characters.
-import { anyChar, charsOf } from "./char-set.ts";
+import { charsOf } from "./char-set.ts";
 import { UnsupportedSchemaError } from "./errors.ts";
-import { isNever, never, type Expression } from "./expression.ts";
+import { isNever, type Expression } from "./expression.ts";
 import { formatPatterns, shortFormat } from "./formats.ts";
-import { anyString } from "./free-form.ts";
 import type { Grammar } from "./grammar.ts";
-import { quoted, stringChar } from "./json-text.ts";
 import {
   languageExpression,
   planExpression,
@@ -76,21 +74,6 @@ export function constraintsKey({ patterns, formats, excluded, minLength, maxLeng
 
 export function isPlain({ patterns, formats, excluded }: StringConstraints): boolean {
   return patterns.length === 0 && formats.length === 0 && excluded.length === 0;
-}
-
-/** Never, when no string fulfils them. @throws UnsupportedSchemaError naming the pattern that cannot be compiled */
-export function stringExpression(grammar: Grammar, constraints: StringConstraints, hint: string): Expression {
-  const { minLength, maxLength } = constraints;
-  if (minLength > maxLength) return never;
-  const key = constraintsKey(constraints);
-  if (isPlain(constraints)) {
-    if (minLength === 0 && maxLength === Infinity) return anyString(grammar);
-    const name = `string-${minLength}-${maxLength === Infinity ? "up" : maxLength}`;
-    return grammar.shared(key, name, (rule) =>
-      quoted(grammar.counted(stringChar(grammar, anyChar), minLength, maxLength, rule)),
-    );
-  }
-  return grammar.shared(key, hint, (name) => quoted(languageText(grammar, constraints, { name, spell: stringChar })));
 }
 
 /** Tells whether a string of an enum fulfils the keywords beside it. */

@@ -16,7 +16,7 @@ const mostInAnyOrder = 7;
 /** Whole numbers between two bounds, at most. */
 const mostNumbers = 100;
 
-/** All values that fulfil the conditions, as JSON; undefined where there are too many, or objects and arrays among them. */
+/** All values that fulfil the conditions, as they are written; undefined where there are too many, or objects and arrays among them. */
 export function countedValues(
   context: CompileContext,
   conditions: readonly Condition[],
@@ -34,15 +34,16 @@ export function countedValues(
 
 function valuesOfParts(context: CompileContext, parts: readonly SchemaPart[]): readonly string[] | undefined {
   const { grammar } = context;
+  const { words } = grammar.notation;
   const fixed = readFixedValues(parts, grammar);
   if (fixed !== undefined) {
     const fits = fixedValueFilter(grammar, parts, (value) => fitsKeywords(context, value, parts));
-    return [...fixed.values()].filter(fits).map(({ json }) => json);
+    return [...fixed.values()].filter(fits).flatMap(({ texts }) => texts.slice(0, 1));
   }
   if (parts.length === 0) return undefined;
   const byType = [...writtenTypes(parts)].map((type): readonly string[] | undefined => {
-    if (type === "null") return ["null"];
-    if (type === "boolean") return ["true", "false"];
+    if (type === "null") return [words.null[0]];
+    if (type === "boolean") return [words.true[0], words.false[0]];
     return type === "integer" ? wholeNumbersOf(readNumberConstraints(parts, true), mostNumbers) : undefined;
   });
   return byType.some((values) => values === undefined) ? undefined : byType.flatMap((values) => values ?? []);

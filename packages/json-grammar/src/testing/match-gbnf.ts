@@ -34,6 +34,8 @@ export interface GbnfMatcher {
 
 interface GbnfMatch {
   readonly accepted: boolean;
+  /** The text's beginning that some text of the grammar has, in characters. */
+  readonly matched: number;
   /** Most ways that were open at once: what it costs to check a token. */
   readonly widest: number;
 }
@@ -42,12 +44,14 @@ export function matchGbnf(grammar: Gbnf, text: string): GbnfMatch {
   const { start, advance } = createGbnfMatcher(grammar);
   let widest = start.count;
   let ways: Ways | undefined = start;
+  let matched = 0;
   for (const char of text) {
     ways = advance(ways, char);
-    if (ways === undefined) return { accepted: false, widest };
+    if (ways === undefined) return { accepted: false, matched, widest };
+    matched += char.length;
     widest = Math.max(widest, ways.count);
   }
-  return { accepted: ways.complete, widest };
+  return { accepted: ways.complete, matched, widest };
 }
 
 export function createGbnfMatcher(grammar: Gbnf): GbnfMatcher {

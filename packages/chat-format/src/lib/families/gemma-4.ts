@@ -17,6 +17,7 @@ export const gemmaArguments: ValueArguments = {
     { text: '"', escapes: true },
   ],
   words: { true: "true", false: "false", null: "null" },
+  sortedNames: true,
 };
 
 const alone = (text: string): AnswerItem => ({ at: "anywhere", syntax: literal(text) });

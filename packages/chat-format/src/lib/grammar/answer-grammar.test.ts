@@ -7,7 +7,7 @@ import type { AnswerPart } from "../answer-part.ts";
 import type { ChatFormat } from "../format.ts";
 import { withMarks } from "../marks.ts";
 import { createReader } from "../reader.ts";
-import { type AnswerGrammarOptions, answerGrammar, promptMark } from "./answer-grammar.ts";
+import { type AnswerGrammarOptions, type GrammarTool, answerGrammar, promptMark } from "./answer-grammar.ts";
 
 const tools = [
   {
@@ -152,5 +152,62 @@ describe.each([
     const gbnf = answerGrammar({ format, tools: [{ name: "note", parameters }], choice: "auto", parallel: true });
     expect(matchGbnf(readGbnf(gbnf), text).accepted).toBe(true);
     expect(matchGbnf(readGbnf(gbnf), text.replace(/3(?!.*3)/s, "x")).accepted).toBe(false);
+  });
+});
+
+function accepts(name: string, given: readonly GrammarTool[], text: string, said = ""): boolean {
+  const format = formats.get(name) as ChatFormat;
+  const gbnf = answerGrammar({ format, tools: given, choice: "auto", parallel: true });
+  return matchGbnf(readGbnf(gbnf), said + text).accepted;
+}
+
+const note = { type: "object", properties: { text: { type: "string" } }, required: ["text"] };
+
+describe("escapes in arguments", () => {
+  test.each([
+    ["meta-llama-Llama-3.1-8B-Instruct", (text: string) => `{"name": "note", "parameters": {"text": "${text}"}}`],
+    ["meta-llama-Llama-3.3-70B-Instruct", (text: string) => `{"name": "note", "parameters": {"text": "${text}"}}`],
+    ["meetkai-functionary-medium-v3.1", (text: string) => `<function=note>{"text": "${text}"}</function><|eom_id|>`],
+    ["LFM2-8B-A1B", (text: string) => `<|tool_call_start|>[note(text="${text}")]<|tool_call_end|>`],
+    ["LFM2.5-8B-A1B", (text: string) => `<|tool_call_start|>[note(text='${text}')]<|tool_call_end|>`],
+  ])("are not narrowed by any other way to write a call: %s", (name, call) => {
+    for (const text of [String.raw`sch\u00f6n`, String.raw`\u65e5\n\u000b`, String.raw`\ud83d\ude00`]) {
+      expect(accepts(name, [{ name: "note", parameters: note }], call(text)), text).toBe(true);
+    }
+  });
+});
+
+describe("a tool that is not strict", () => {
+  const tool: GrammarTool = { name: "note", parameters: note, strict: false };
+
+  test.each(["google-gemma-4-31B-it", "google-gemma-4-31B-it-interleaved"])("has the quotes of %s", (name) => {
+    const text = '<|tool_call>call:note{text:<|"|>say "hi"<|"|>,more:{a-b:[<|"|>x<|"|>,null]}}<tool_call|>';
+    expect(accepts(name, [tool], text)).toBe(true);
+    expect(accepts(name, [tool], text.replaceAll('<|"|>', '"'))).toBe(false);
+  });
+
+  test.each([
+    ["LFM2-8B-A1B", `<|tool_call_start|>[note(text='it', all=[True, None, {'a': 1}])]<|tool_call_end|>`],
+    [
+      "MiniMax-M3",
+      ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="note">]<]minimax[>[<text>hi]<]minimax[>[</text>]<]minimax[>[</invoke>\n]<]minimax[>[</tool_call>',
+    ],
+    ["openbmb-MiniCPM5-1B", '<function name="note"><param name="text">hi</param></function>'],
+  ])("has the arguments of %s", (name, text) => {
+    expect(accepts(name, [tool], text)).toBe(true);
+  });
+});
+
+describe("a tool without a list of parameters", () => {
+  const call = (args: string): string => `<tool_call>\n{"name": "note", "arguments": ${args}}\n</tool_call>`;
+
+  test("has none where the list is empty, and any where there is no list", () => {
+    const empty = { type: "object", properties: {}, required: [] };
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call("{}"))).toBe(true);
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [{ name: "note", parameters: empty }], call('{"a": 1}'))).toBe(false);
+    const any: GrammarTool = { name: "note", parameters: { type: "object" } };
+    expect(accepts("Qwen-Qwen2.5-7B-Instruct", [any], call('{"a": 1}'))).toBe(true);
+    const tagged = "<tool_call>\n<function=note>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>";
+    expect(accepts("Qwen3-Coder", [any], tagged)).toBe(true);
   });
 });

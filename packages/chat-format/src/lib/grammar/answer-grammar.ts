@@ -8,6 +8,7 @@ import {
   createGrammarBuilder,
   defaultGrammarLimits,
   literal,
+  never,
   optional,
   repeat,
   sequence,
@@ -16,7 +17,7 @@ import type { AnswerTool } from "../answer-part.ts";
 import type { ChatFormat } from "../format.ts";
 import { type AnswerItem, type Syntax, beginnings, hasCall } from "../syntax.ts";
 import { type ToolGrammar, blanks } from "./arguments-grammar.ts";
-import { type Saying, createSyntaxGrammar, says } from "./syntax-grammar.ts";
+import { type OpenThought, type Saying, createSyntaxGrammar, says } from "./syntax-grammar.ts";
 
 export interface GrammarTool extends AnswerTool {
   /** true: its schema is kept or the request refused; false: any arguments; absent: kept, but where only an `auto` call cannot have it. */
@@ -34,7 +35,7 @@ export interface AnswerGrammarOptions {
   readonly schema?: unknown;
 }
 
-/** Where an answer's grammar is begun with this, a prompt has said what no model says first: a thought's end alone, or content's beginning. */
+/** Where an answer's grammar is begun with this, a prompt has said what no model says first: content's beginning, and that it is over. */
 export const promptMark = "\uFDD0";
 
 /** A schema cannot be had. The message is a sentence; `tool` is whose parameters it is about, counted from 0. */
@@ -51,7 +52,7 @@ export class AnswerGrammarError extends Error {
 const maxCalls = 8;
 /** Thoughts before an answer, at most. */
 const mostThoughts = 3;
-/** Markers that say nothing, of a prompt. */
+/** Markers that say nothing, before an answer and behind it. */
 const mostSilent = 2;
 /** Many tools have large schemas, and each stands in the grammar once. */
 const grammarChars = 4 * defaultGrammarLimits.grammarChars;
@@ -66,32 +67,26 @@ export function answerGrammar(options: AnswerGrammarOptions): string {
   try {
     return print(options, tools.map(grammarToolOf));
   } catch (error) {
-    const mayLoosen = wanted === "auto" && error instanceof AnswerGrammarError && error.tool === undefined;
-    if (!mayLoosen || !tools.some(isLoose)) throw error;
+    const isTooLarge = wanted === "auto" && error instanceof AnswerGrammarError && error.tool === undefined;
+    if (!isTooLarge || !tools.some(mayLoosen)) throw error;
     // Together they are too large. Valid JSON is better than no tools at all.
     return print(
       options,
-      tools.map((tool) => (isLoose(tool) ? withoutSchema(tool.name) : grammarToolOf(tool))),
+      tools.map((tool) => ({ ...grammarToolOf(tool), ...(mayLoosen(tool) && { loose: true }) })),
     );
   }
 }
 
 function grammarToolOf({ name, parameters, strict }: GrammarTool): ToolGrammar {
-  return { name, parameters: strict === false ? undefined : parameters };
+  return { name, parameters, loose: strict === false || parameters === undefined };
 }
 
-function isLoose({ strict, parameters }: GrammarTool): boolean {
+function mayLoosen({ strict, parameters }: GrammarTool): boolean {
   return strict !== true && parameters !== undefined;
 }
 
-function withoutSchema(name: string): ToolGrammar {
-  return { name, parameters: undefined };
-}
-
 function print(options: AnswerGrammarOptions, tools: readonly ToolGrammar[]): string {
-  // What stands in a programming language's quotes is read as JSON where both agree.
-  const escapes = options.format.answer.some(({ syntax }) => hasValues(syntax)) ? "fewest" : "any";
-  const builder = createGrammarBuilder({ limits: { grammarChars }, escapes });
+  const builder = createGrammarBuilder({ limits: { grammarChars } });
   try {
     const answer = builder.rule("answer", answerExpression(options, tools, builder));
     const said = builder.rule("said", saidByPrompt(options.format, builder));
@@ -118,8 +113,7 @@ function answerExpression(
     onRefused(tool, error) {
       if (!(error instanceof UnsupportedSchemaError)) throw error;
       const index = offered.findIndex(({ name }) => name === tool.name);
-      if (wanted === "auto" && offered[index]?.strict !== true && tool.parameters !== undefined)
-        return withoutSchema(tool.name);
+      if (wanted === "auto" && offered[index]?.strict !== true && !tool.loose) return { ...tool, loose: true };
       throw new AnswerGrammarError(error.message, index);
     },
   });
@@ -127,38 +121,77 @@ function answerExpression(
   const items = format.answer.filter(({ syntax }) => tools.length > 0 || !hasCall(syntax));
   const print = (of: readonly AnswerItem[], saying: Saying): Expression =>
     choice(...of.map(({ syntax }) => grammar.print(syntax, saying)));
-  const connections = items.filter(({ connects }) => connects === true).map(({ syntax }) => grammar.connection(syntax));
-  const next = sequence(blanks, optional(sequence(choice(...connections), blanks)));
+  const connections = connectionsOf(items);
+  const connect = (of: readonly AnswerItem[]): Expression =>
+    choice(...of.map(({ syntax }) => grammar.connection(syntax)));
+  const next = sequence(blanks, optional(sequence(connect(connections), blanks)));
+  const silent = items.filter((item) => saysNothing(item) && isFirst(item, format.answer));
+  const silence = (of: readonly AnswerItem[], hint: string): Expression =>
+    repeat(builder.rule(hint, sequence(connect(of), blanks)), 0, mostSilent);
+  const end = sequence(
+    blanks,
+    silence(
+      silent.filter(({ at }) => at === "anywhere"),
+      "end",
+    ),
+  );
+  const another = builder.rule("another-call", sequence(next, print(items, "call")));
+  const endOfCalls = sequence(repeat(another, 0, several ? maxCalls - 1 : 0), end);
+  const text = freeText(builder, items);
+  const moreContent = repeat(builder.rule("wrapped", sequence(next, print(items, "content"), text)), 0, Infinity);
+  const later = items.filter(({ at }) => at === "anywhere");
+  const laterCalls = sequence(next, builder.rule("later-call", print(later, "call")), endOfCalls);
+
+  /** What the answer says, thoughts aside. @param first what it may begin with; undefined: any item, or text */
+  function sayings(first: readonly AnswerItem[] | undefined): Expression {
+    const begin = first ?? items;
+    const calls = sequence(print(begin, "call"), endOfCalls);
+    if (wanted !== "auto") return calls;
+    const wrapped = print(begin, "content");
+    if (content !== undefined) {
+      const answers = sequence(choice(first === undefined ? content : never, wrapped), end);
+      return tools.length === 0 ? answers : choice(answers, calls);
+    }
+    const said = sequence(first === undefined ? text : sequence(wrapped, text), moreContent);
+    return choice(calls, sequence(said, choice(laterCalls, end)));
+  }
+
+  /** A thought that no marker of its own ends, but what comes next. */
+  function unended({ thought, until }: OpenThought): Expression {
+    const begins = (item: AnswerItem): boolean => beginnings(item.syntax)?.every((one) => until.includes(one)) === true;
+    const connected = sequence(connect(connections.filter(begins)), blanks, rest);
+    return sequence(thought, blanks, choice(sayings(items.filter(begins)), connected));
+  }
+
   const thought = builder.rule("thought", sequence(print(items, "reasoning"), next));
   // A due answer of a model that is not known to think has no room for a thought without an end.
   const isDue = wanted !== "auto" || content !== undefined;
-  const most = isDue && format.abilities.thinking === "never" ? 0 : mostThoughts;
-  const thoughts = sequence(next, repeat(thought, 0, most));
-  const call = builder.rule("call", print(items, "call"));
-  const moreCalls = repeat(builder.rule("another-call", sequence(next, call)), 0, several ? maxCalls - 1 : 0);
-  const calls = sequence(call, moreCalls, blanks);
-  if (wanted !== "auto") return sequence(thoughts, calls);
-  const wrapped = print(items, "content");
-  if (content !== undefined) {
-    const answers = choice(content, wrapped);
-    return sequence(thoughts, tools.length === 0 ? answers : choice(answers, calls), blanks);
-  }
-  const text = freeText(builder, items);
-  const said = sequence(text, repeat(builder.rule("wrapped", sequence(next, wrapped, text)), 0, Infinity));
-  const later = items.filter(({ at }) => at === "anywhere");
-  const laterCalls = sequence(next, builder.rule("later-call", print(later, "call")), moreCalls, blanks);
-  return sequence(thoughts, choice(calls, sequence(said, optional(laterCalls))));
+  const thinks = !isDue || format.abilities.thinking !== "never";
+  const rest = builder.rule("rest", sayings(undefined));
+  const open = thinks ? items.flatMap(({ syntax }) => grammar.openThoughts(syntax)).map(unended) : [];
+  return sequence(
+    blanks,
+    silence(silent, "begin"),
+    next,
+    repeat(thought, 0, thinks ? mostThoughts : 0),
+    choice(rest, ...open),
+  );
 }
 
-/** Of a prompt, such that an answer begins anew behind it. */
+/** Of a prompt, such that an answer begins anew behind it: content that is over. */
 function saidByPrompt({ answer }: ChatFormat, builder: GrammarBuilder): Expression {
   const silent = createSyntaxGrammar({ builder, tools: [], content: blanks, mostCalls: 0, onRefused: (tool) => tool });
-  const markers = builder.rule(
-    "silent",
-    choice(...answer.filter(saysNothing).map(({ syntax }) => silent.connection(syntax))),
-  );
-  const content = answer.map(({ syntax }) => silent.print(syntax, "content"));
-  return choice(repeat(markers, 1, mostSilent), ...content);
+  return choice(...answer.map(({ syntax }) => silent.print(syntax, "content")));
+}
+
+/** Whether a reader takes what begins so for this item, and not for one before it. */
+function isFirst({ syntax }: AnswerItem, answer: readonly AnswerItem[]): boolean {
+  const [text] = beginnings(syntax) ?? [];
+  return text !== undefined && answer.find((item) => beginnings(item.syntax)?.includes(text))?.syntax === syntax;
+}
+
+function connectionsOf(items: readonly AnswerItem[]): readonly AnswerItem[] {
+  return items.filter(({ connects }) => connects === true);
 }
 
 /** Text in which the reader finds no item. */
@@ -179,19 +212,4 @@ function firstRows(syntax: Syntax): string[][] {
     (name) => name !== undefined,
   );
   return [...members].map((name) => ["{", JSON.stringify(name)]);
-}
-
-function hasValues(syntax: Syntax): boolean {
-  switch (syntax.kind) {
-    case "arguments":
-      return syntax.syntax.kind === "values";
-    case "sequence":
-    case "choice":
-      return syntax.items.some(hasValues);
-    case "optional":
-    case "repeat":
-      return hasValues(syntax.item);
-    default:
-      return false;
-  }
 }

@@ -4,9 +4,11 @@ import {
   type Expression,
   type GrammarBuilder,
   type SchemaProperty,
+  type SchemaValue,
   UnsupportedSchemaError,
   choice,
   empty,
+  jsonNotation,
   literal,
   never,
   oneOf,
@@ -14,7 +16,9 @@ import {
   repeat,
   sequence,
 } from "@waggle/json-grammar";
-import type { ArgumentsSyntax, ElementArguments, TaggedArguments, ValueArguments } from "../syntax.ts";
+import { createSchemaTypes } from "../arguments/schema-types.ts";
+import type { ArgumentsSyntax, ElementArguments, TaggedArguments } from "../syntax.ts";
+import { looseNotation, notationOf } from "./notations.ts";
 
 /** White space where a family has some: a space, or a new line and what indents it. A model that knows no calls would write any run of it. */
 export const blanks: Expression = optional(
@@ -24,8 +28,9 @@ export const blanks: Expression = optional(
 /** A tool as the grammar writes its calls. */
 export interface ToolGrammar {
   readonly name: string;
-  /** Undefined: any arguments. */
   readonly parameters: unknown;
+  /** Its arguments are whatever the model writes; the schema tells their names where a syntax cannot do without. */
+  readonly loose: boolean;
 }
 
 /** @throws UnsupportedSchemaError with a path from the root of the tool's schema */
@@ -38,54 +43,75 @@ export function argumentsExpression(builder: GrammarBuilder, syntax: ArgumentsSy
         open: "",
         close: "",
         between: spaced(syntax.separator),
-        member: ({ name, kind }, value) =>
-          taggedMember(syntax, name, kind, kind === "string" ? value : onLines(syntax, value)),
-        text: (property) => taggedText(syntax, property),
+        written: tagged(syntax, tool),
         any: () => anyTagged(builder, syntax),
       });
     case "elements":
-      return members(builder, tool, {
-        open: "",
-        close: "",
-        between: blanks,
-        member: ({ name }, value) => element(syntax, name, value),
-        text: (property) => property.raw(elementEnd(syntax, property.name)),
-        any: () => never,
-      });
-    case "values":
+      return tool.loose
+        ? anyElements(builder, syntax, tool)
+        : members(builder, tool, {
+            open: "",
+            close: "",
+            between: blanks,
+            written: ({ name, ...value }) => element(builder, syntax, name, value, 1),
+            any: () => never,
+          });
+    case "values": {
+      const notation = notationOf(syntax);
       return members(builder, tool, {
         open: syntax.open,
         close: syntax.close,
         between: spaced(syntax.separator),
-        member: ({ name }, value) => sequence(literal(name + syntax.assign), value),
-        text: (property) => quotedText(syntax, property),
-        any: () => sequence(anyName, literal(syntax.assign), builder.anyValue()),
+        sortedNames: notation.sortedNames,
+        written: ({ name, value }) => sequence(literal(name + syntax.assign), value(notation)),
+        any: () => sequence(anyName, literal(syntax.assign), builder.anyValue(notation)),
       });
+    }
     case "text":
       // Nothing in such a text says where it ends, so nothing holds it to a schema; each of these families can write JSON as well.
       return never;
   }
 }
 
-export function jsonArguments(builder: GrammarBuilder, { name, parameters }: ToolGrammar): Expression {
-  return parameters === undefined ? builder.anyObject() : builder.schema(parameters, `${name}-arguments`);
+export function jsonArguments(builder: GrammarBuilder, { name, parameters, loose }: ToolGrammar): Expression {
+  if (loose) return builder.anyObject();
+  return hasNoParameters(parameters) ? literal("{}") : builder.schema(parameters, `${name}-arguments`);
 }
+
+/** A tool that declares an empty list of parameters takes none, whatever its schema lets an object have. */
+function hasNoParameters(parameters: unknown): boolean {
+  const { properties, required, type, ...others } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
+  const declares = typeof properties === "object" && properties !== null && Object.keys(properties).length === 0;
+  const isPlain = Object.keys(others).every((keyword) => annotations.includes(keyword));
+  const requires = Array.isArray(required) && required.length > 0;
+  return declares && isPlain && !requires && (type === undefined || type === "object");
+}
+
+/** An object of which its schema says nothing. */
+function isOpen(parameters: unknown): boolean {
+  const { type, ...others } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
+  return (
+    (type === undefined || type === "object") && Object.keys(others).every((keyword) => annotations.includes(keyword))
+  );
+}
+
+const annotations: readonly string[] = ["$schema", "title", "description", "$id", "$comment"];
 
 /** How members are written one by one. */
 interface MemberSyntax {
   readonly open: string;
   readonly close: string;
   readonly between: Expression;
-  member(property: SchemaProperty, value: Expression): Expression;
-  /** The value of one that is a string and nothing else. */
-  text(property: SchemaProperty): Expression;
-  /** Any member, for tools without a schema. */
+  /** They may also stand in the order of their names. */
+  readonly sortedNames?: boolean;
+  written(property: SchemaProperty): Expression;
+  /** Any member, for tools whose schema does not count. */
   any(): Expression;
 }
 
-function members(builder: GrammarBuilder, { name, parameters }: ToolGrammar, syntax: MemberSyntax): Expression {
+function members(builder: GrammarBuilder, { name, parameters, loose }: ToolGrammar, syntax: MemberSyntax): Expression {
   const around = (inner: Expression): Expression => sequence(literal(syntax.open), inner, literal(syntax.close));
-  if (parameters === undefined) {
+  if (loose || isOpen(parameters)) {
     const any = builder.rule("any-argument", syntax.any());
     const another = builder.rule("another-argument", sequence(syntax.between, any));
     return around(optional(sequence(any, repeat(another, 0, Infinity))));
@@ -93,17 +119,17 @@ function members(builder: GrammarBuilder, { name, parameters }: ToolGrammar, syn
   const known = builder.properties(parameters, `${name}-arguments`).map((property) => ({
     name: nameable(property.name),
     required: property.required,
-    expression: written(syntax, property),
+    expression: builder.rule(`${name}-argument`, syntax.written(property)),
   }));
-  return around(inOrder(known, syntax.between));
+  const sorted = syntax.sortedNames === true ? known.toSorted(byName) : known;
+  const isOther = sorted.some((member, index) => member !== known[index]);
+  const declared = inOrder(known, syntax.between);
+  return around(isOther ? choice(declared, inOrder(sorted, syntax.between)) : declared);
 }
 
-function written(syntax: MemberSyntax, property: SchemaProperty): Expression {
-  const text = (one: SchemaProperty): Expression => syntax.member(one, syntax.text(one));
-  if (property.kind === "string") return text(property);
-  const { mixed } = property;
-  if (mixed === undefined) return syntax.member(property, property.rule);
-  return choice(text({ ...property, kind: "string", raw: mixed.raw }), syntax.member(property, mixed.others));
+/** As templates sort them: without regard to the case. */
+function byName(one: { readonly name: string }, other: { readonly name: string }): number {
+  return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
 }
 
 /** Members in declared order, the optional ones or not, with something between two that follow each other. */
@@ -123,16 +149,36 @@ function inOrder(
 
 /** @throws UnsupportedSchemaError for a name that would be read as another one, since it holds what the syntaxes are made of */
 function nameable(name: string): string {
-  if (/^[^\s<>"'`=:(){}[\],]+$/.test(name)) return name;
+  if (isNameable(name)) return name;
   const reason = `has a member ${JSON.stringify(name)}, which the model's format cannot name`;
   throw new UnsupportedSchemaError("", "properties", reason);
 }
 
+function isNameable(name: string): boolean {
+  return /^[^\s<>"'`=:(){}[\],]+$/.test(name);
+}
+
 const anyName = repeat(oneOf("az", "AZ", "09", "_", "-", "."), 1, 64);
+
+/** Each value by its type: as text, or as JSON or Python have it where the reader cannot take it for a text. */
+function tagged(syntax: TaggedArguments, { parameters }: ToolGrammar): (property: SchemaProperty) => Expression {
+  const schema = createSchemaTypes(parameters);
+  return ({ name, kind, value, raw, mixed }) => {
+    const text = (of: (until: string) => Expression): Expression =>
+      taggedMember(syntax, name, "string", taggedText(syntax, of));
+    if (kind === "string") return text(raw);
+    const other = (inner: Expression): Expression => taggedMember(syntax, name, "json", onLines(syntax, inner));
+    if (mixed !== undefined) return choice(text(mixed.raw), other(mixed.others));
+    const isText = syntax.type === undefined && schema.types(schema.member(parameters, name))?.has("string") !== false;
+    return other(value(isText ? jsonNotation : looseNotation));
+  };
+}
 
 /** Where the type is written, it says how the value is read; else that is known by what the value looks like. */
 function anyTagged(builder: GrammarBuilder, syntax: TaggedArguments): Expression {
-  const text = taggedMember(syntax, undefined, "string", builder.anyTextExcept({ anywhere: [syntax.value.close] }));
+  const any = (until: string): Expression => builder.anyTextExcept({ anywhere: [until] });
+  const inner = syntax.verbatim === undefined ? any(syntax.value.close) : taggedText(syntax, any);
+  const text = taggedMember(syntax, undefined, "string", inner);
   return syntax.type === undefined ? text : choice(text, taggedMember(syntax, undefined, "json", builder.anyValue()));
 }
 
@@ -169,12 +215,14 @@ function beginsTag(text: string): boolean {
   return /^[<[\uFDD1-\uFDEF]/.test(text);
 }
 
-function taggedText({ value, lines, verbatim }: TaggedArguments, property: SchemaProperty): Expression {
-  if (verbatim !== undefined) {
-    return sequence(literal(verbatim.open), property.raw(verbatim.close), literal(verbatim.close));
-  }
+/** @param raw the text up to a marker */
+function taggedText({ value, lines, verbatim }: TaggedArguments, raw: (until: string) => Expression): Expression {
   const line = lines ? "\n" : "";
-  return sequence(literal(line), property.raw(line + value.close), literal(line));
+  if (verbatim === undefined) return sequence(literal(line), raw(line + value.close), literal(line));
+  const { open, close } = verbatim;
+  // As it is, it must not look like the beginning of a verbatim text.
+  const plain = raw(/^[\uFDD1-\uFDEF]/.test(open) ? value.close : open.charAt(0));
+  return choice(sequence(literal(open), raw(close), literal(close)), plain);
 }
 
 /** A family that writes texts on lines of their own does so with every value; none needs it. */
@@ -182,18 +230,62 @@ function onLines({ lines }: TaggedArguments, value: Expression): Expression {
   return lines ? sequence(optional(literal("\n")), value, optional(literal("\n"))) : value;
 }
 
-function element(syntax: ElementArguments, name: string, value: Expression): Expression {
-  return sequence(literal(`${syntax.before}<${name}>`), value, literal(elementEnd(syntax, name)));
+/** Elements within each other up to here; deeper, JSON. */
+const mostInnerElements = 4;
+/** A higher count of items is none: no answer is so long. */
+const mostItems = 2_000;
+
+function element(
+  builder: GrammarBuilder,
+  syntax: ElementArguments,
+  name: string,
+  value: SchemaValue,
+  depth: number,
+): Expression {
+  const end = elementEnd(syntax, name);
+  return sequence(literal(`${syntax.before}<${name}>`), elementValue(builder, syntax, end, value, depth), literal(end));
+}
+
+function elementValue(
+  builder: GrammarBuilder,
+  syntax: ElementArguments,
+  end: string,
+  value: SchemaValue,
+  depth: number,
+): Expression {
+  if (value.kind === "string") return value.raw(end);
+  if (value.mixed !== undefined) return choice(value.mixed.raw(end), value.mixed.others);
+  const inner = depth === mostInnerElements ? undefined : value.inner();
+  if (inner === undefined) return value.value(jsonNotation);
+  if (inner.kind === "items") {
+    const item = sequence(element(builder, syntax, syntax.item, inner.item, depth + 1), blanks);
+    return repeat(
+      builder.rule(`${syntax.item}-element`, item),
+      inner.min,
+      inner.max > mostItems ? Infinity : inner.max,
+    );
+  }
+  const known = inner.members.map(({ name, required, ...member }) => ({
+    required,
+    expression: element(builder, syntax, nameable(name), member, depth + 1),
+  }));
+  return inOrder(known, blanks);
+}
+
+/** A tag closes by its own name, so that only names which the schema declares can be written. */
+function anyElements(builder: GrammarBuilder, syntax: ElementArguments, { parameters }: ToolGrammar): Expression {
+  const { properties } = (parameters ?? {}) as { readonly properties?: unknown };
+  const names = Object.keys(typeof properties === "object" && properties !== null ? properties : {});
+  const all = names.filter(isNameable).map((name) => {
+    const end = elementEnd(syntax, name);
+    const text = builder.anyTextExcept({ anywhere: [end] });
+    return sequence(literal(`${syntax.before}<${name}>`), text, literal(end), blanks);
+  });
+  return repeat(builder.rule("any-element", choice(...all)), 0, Infinity);
 }
 
 function elementEnd({ before }: ElementArguments, name: string): string {
   return `${before}</${name}>`;
-}
-
-/** Between the family's own quotes, as it is; where they escape something, as in JSON. */
-function quotedText({ quotes: [quote] }: ValueArguments, property: SchemaProperty): Expression {
-  if (quote === undefined || quote.escapes) return property.rule;
-  return sequence(literal(quote.text), property.raw(quote.text), literal(quote.text));
 }
 
 function spaced(separator: string): Expression {

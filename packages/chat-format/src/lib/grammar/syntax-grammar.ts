@@ -4,6 +4,7 @@ import {
   type GrammarBuilder,
   choice,
   empty,
+  isNever,
   literal,
   never,
   oneOf,
@@ -11,7 +12,7 @@ import {
   repeat,
   sequence,
 } from "@waggle/json-grammar";
-import { type CallObject, type Syntax, hasCall, literal as literalSyntax } from "../syntax.ts";
+import { type CallObject, type Syntax, beginnings, hasCall } from "../syntax.ts";
 import { type ToolGrammar, argumentsExpression, blanks, jsonArguments } from "./arguments-grammar.ts";
 
 /** What is to be said with an item that could say several things. */
@@ -28,9 +29,18 @@ export interface SyntaxGrammarOptions {
   readonly onRefused: (tool: ToolGrammar, error: unknown) => ToolGrammar;
 }
 
+/** A thought up to its end, which is left out. */
+export interface OpenThought {
+  readonly thought: Expression;
+  /** What has to follow, for a reader to see the end. */
+  readonly until: readonly string[];
+}
+
 export interface SyntaxGrammar {
   /** What of the syntax says this, and nothing else; never, where it cannot. */
   print(syntax: Syntax, saying: Saying): Expression;
+  /** The thoughts that the syntax can begin and leave to what follows to end. */
+  openThoughts(syntax: Syntax): readonly OpenThought[];
   /** What says nothing and stands between two items. */
   connection(syntax: Syntax): Expression;
 }
@@ -38,15 +48,24 @@ export interface SyntaxGrammar {
 /** A blank may stand where JSON lets one. */
 const space: Expression = optional(literal(" "));
 const callId: Expression = repeat(oneOf("az", "AZ", "09", "_", "-", "."), 1, 64);
+/** What is read over within a call: ` index="1"`. */
+const attributes: Expression = repeat(oneOf("az", "AZ", "09", " ", "_", "-", ".", "=", '"'), 0, 32);
 /** Behind the name in an id that has it. */
 const callNumber: Expression = repeat(oneOf("09"), 1, 3);
 
 export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGrammar {
   const { builder, tools, content, mostCalls } = options;
+  const printed = new Map<Syntax, Map<Saying, Expression>>();
 
   function print(syntax: Syntax, saying: Saying): Expression {
     if (!says(syntax, saying)) return never;
-    return saying === "call" ? calls(syntax) : write(syntax, saying, undefined);
+    const known = printed.get(syntax) ?? new Map<Saying, Expression>();
+    printed.set(syntax, known);
+    const expression =
+      known.get(saying) ??
+      builder.rule(`a-${saying}`, saying === "call" ? calls(syntax) : write(syntax, saying, undefined));
+    known.set(saying, expression);
+    return expression;
   }
 
   /** Each call is one of any tool. */
@@ -93,7 +112,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
       case "blank":
         return blanks;
       case "sequence":
-        return sequence(...asWritten(syntax.items, saying).map(inner));
+        return written(asWritten(syntax.items, saying), inner);
       case "choice": {
         const telling = syntax.items.filter((item) => says(item, saying));
         return choice(...(telling.length > 0 ? telling : syntax.items).map(inner));
@@ -119,7 +138,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
   }
 
   function text({ part, until }: Syntax & { kind: "text" }, saying: Saying): Expression {
-    if (part === "nothing") return blanks;
+    if (part === "nothing") return attributes;
     if (part !== saying) return never;
     if (part === "content" && content !== undefined) return sequence(blanks, content, blanks);
     return builder.anyTextExcept({ anywhere: until }, part);
@@ -144,17 +163,87 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
     return sequence(literal("{"), space, optional(type), member(syntax.within, object), blanks, literal("}"));
   }
 
-  return { print, connection: (syntax) => write(syntax, "content", undefined) };
+  return {
+    print,
+    openThoughts: (syntax) =>
+      cutThoughts(syntax).map(({ syntax: cut, until }) => ({ thought: write(cut, "reasoning", undefined), until })),
+    connection: (syntax) => write(syntax, "content", undefined),
+  };
+}
+
+interface CutThought {
+  readonly syntax: Syntax;
+  readonly until: readonly string[];
+}
+
+/** The syntax up to the end of a thought's text, where a reader needs nothing more. */
+function cutThoughts(syntax: Syntax): readonly CutThought[] {
+  switch (syntax.kind) {
+    case "text":
+      return syntax.part === "reasoning" ? [{ syntax, until: syntax.until }] : [];
+    case "choice":
+      return syntax.items.flatMap(cutThoughts);
+    case "optional":
+      return cutThoughts(syntax.item);
+    case "sequence": {
+      const least = 1 + syntax.items.findLastIndex(({ kind }) => kind !== "optional" && kind !== "blank");
+      return syntax.items.flatMap((item, index) => {
+        if (index + 1 < least) return [];
+        const before = syntax.items.slice(0, index);
+        return cutThoughts(item).map(({ syntax: cut, until }) => ({
+          syntax: { kind: "sequence", items: [...before, cut] } as const,
+          until,
+        }));
+      });
+    }
+    default:
+      return [];
+  }
+}
+
+/** A name or an id ends only where what follows begins with one of its ends. */
+function written(items: readonly Syntax[], inner: (item: Syntax) => Expression): Expression {
+  const at = items.findIndex(({ kind }) => kind === "name" || kind === "id");
+  const named = items[at];
+  if (named === undefined || !("until" in named)) return sequence(...items.map(inner));
+  const after = items.slice(at + 1);
+  const rest = afterName(after, named.until, inner);
+  // An end that none of the syntax's own literals begins with stands outside.
+  return sequence(...items.slice(0, at + 1).map(inner), isNever(rest) ? written(after, inner) : rest);
+}
+
+function afterName(
+  items: readonly Syntax[],
+  until: readonly string[],
+  inner: (item: Syntax) => Expression,
+): Expression {
+  const [first, ...others] = items;
+  if (first === undefined) return empty;
+  const whole = (item: Syntax): Expression => sequence(inner(item), written(others, inner));
+  switch (first.kind) {
+    case "blank": {
+      const ending = until.includes(first.text) ? sequence(literal(first.text), written(others, inner)) : never;
+      return choice(ending, afterName(others, until, inner));
+    }
+    case "optional":
+      return choice(begins(first.item, until) ? whole(first.item) : never, afterName(others, until, inner));
+    case "choice":
+      return choice(...first.items.filter((item) => begins(item, until)).map(whole));
+    default:
+      return begins(first, until) ? whole(first) : never;
+  }
+}
+
+function begins(syntax: Syntax, until: readonly string[]): boolean {
+  const isTagged = syntax.kind === "arguments" && syntax.syntax.kind === "tags";
+  const texts = isTagged ? [syntax.syntax.key.open] : beginnings(syntax);
+  return texts?.every((text) => until.some((end) => text.startsWith(end))) === true;
 }
 
 /** A reader forgives what is missing at the end of a thought or a call, and takes any white space; this is what the family writes. */
 function asWritten(given: readonly Syntax[], saying: Saying): Syntax[] {
   const items = given.flatMap((item) => (item.kind === "sequence" ? item.items : [item]));
   return items.map((item, i) => {
-    const before = items.slice(0, i).findLast(({ kind }) => kind !== "optional");
-    if (item.kind === "blank" && (before?.kind === "name" || before?.kind === "id")) {
-      return before.until.includes(item.text) ? literalSyntax(item.text) : item;
-    }
     const closes =
       item.kind === "optional" && saying !== "content" && items.slice(0, i).some((one) => tells(one, saying));
     return closes ? item.item : item;

@@ -1,0 +1,67 @@
+import { matchGbnf, readGbnf } from "@waggle/json-grammar/testing";
+import { beforeAll, describe, expect, it } from "vitest";
+import { answerStart } from "../lib/answer-start.ts";
+import { answerGrammar, promptMark } from "../lib/grammar/answer-grammar.ts";
+import { markText } from "../lib/marks.ts";
+import { type AnswerCase, type LlamaCase, llamaCases } from "./llama-cases.ts";
+import { notInGrammar } from "./not-in-grammar.ts";
+import { endsOfTurn } from "./round-trips.ts";
+import { type TemplateFormats, type Way, templateFormats } from "./template-formats.ts";
+
+/** Answers that their templates write and their grammars lack. */
+const missedTrips: Readonly<Record<string, string>> = {
+  "LFM2.5-8B-A1B: call with awkward text": "the template escapes no quote: nothing tells where the text ends",
+  "google-gemma-4-31B-it-interleaved: content and call": "the template writes the content behind the call",
+  "google-gemma-4-31B-it: content and call": "the same",
+};
+
+const recorded = llamaCases().cases.filter(({ partial }) => !partial);
+let formats: TemplateFormats["formats"] = new Map();
+let trips: TemplateFormats["trips"] = [];
+
+beforeAll(async () => {
+  ({ formats, trips } = await templateFormats());
+  // A few seconds; more where other tests run beside it.
+}, 60_000);
+
+/** What a grammar does not let a model write of the answer, ends of its turn aside; undefined where it has all of it. */
+function refused(each: AnswerCase & Partial<LlamaCase>, way: Way): string | undefined {
+  const format = formats.get(each.template)?.[way];
+  if (format === undefined) throw new Error(`Cannot write ${each.name}: unknown template`);
+  const gbnf = answerGrammar({
+    format,
+    tools: each.toolChoice === "none" ? [] : each.tools,
+    choice: each.toolChoice === "required" ? "required" : "auto",
+    parallel: each.parallel ?? true,
+    ...(each.schema === undefined ? {} : { schema: each.schema }),
+  });
+  const grammar = readGbnf(gbnf);
+  const { said } = answerStart(format, each.promptTail);
+  const marked = (text: string): string => markText(text, format.marks);
+  const begin = matchGbnf(grammar, marked(said)).matched === marked(said).length ? "" : promptMark;
+  const text = begin + marked(said + each.text);
+  if (["", ...endsOfTurn].some((end) => matchGbnf(grammar, text + marked(end)).accepted)) return undefined;
+  return `${each.name}: ${JSON.stringify(text.slice(matchGbnf(grammar, text).matched))}`;
+}
+
+function refusals(all: readonly AnswerCase[], known: Readonly<Record<string, string>>, way: Way): string[] {
+  return all.filter(({ name }) => !Object.hasOwn(known, name)).flatMap((each) => refused(each, way) ?? []);
+}
+
+describe.each(["text", "marks"] as const)("grammars with markers as %s", (way) => {
+  it("have what each template writes of its answers", () => {
+    // Of the others no answer can be made: they refuse, or write a turn otherwise than a prompt begins it.
+    expect(new Set(trips.map(({ template }) => template)).size).toBe(63);
+    expect(refusals(trips, missedTrips, way)).toEqual([]);
+  }, 120_000);
+
+  it("have what llama.cpp reads", () => {
+    expect(refusals(recorded, notInGrammar, way)).toEqual([]);
+  }, 120_000);
+});
+
+it("has reasons only for answers that markers as marks keep a grammar from", () => {
+  const reasons = { ...missedTrips, ...notInGrammar };
+  const all = [...trips, ...recorded].filter(({ name }) => Object.hasOwn(reasons, name));
+  expect(all.filter((each) => refused(each, "marks") === undefined).map(({ name }) => name)).toEqual([]);
+});

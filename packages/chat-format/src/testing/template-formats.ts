@@ -1,0 +1,38 @@
+// Owns the formats of llama.cpp's templates for tests of whole answers, with markers as text and as marks, and the answers that the templates
+// themselves write.
+import { createTemplateRenderer } from "@waggle/chat-template";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { deriveFormat } from "../lib/derive/derive-format.ts";
+import type { ChatFormat } from "../lib/format.ts";
+import { withMarks } from "../lib/marks.ts";
+import { llamaCases } from "./llama-cases.ts";
+import { type RoundTrip, roundTrips } from "./round-trips.ts";
+
+export type Way = "text" | "marks";
+
+export interface TemplateFormats {
+  readonly formats: ReadonlyMap<string, Readonly<Record<Way, ChatFormat>>>;
+  readonly trips: readonly RoundTrip[];
+}
+
+export async function templateFormats(): Promise<TemplateFormats> {
+  const { templates } = llamaCases();
+  const renderer = createTemplateRenderer();
+  const formats = new Map<string, Record<Way, ChatFormat>>();
+  try {
+    const trips: RoundTrip[] = [];
+    // One after the other: asking a template is limited in time, and waiting for others counts.
+    for (const [name, source] of llamaTemplates()) {
+      const template = await renderer.open({ source, bosText: "", eosText: "</s>" });
+      const render = (values: Readonly<Record<string, unknown>>): Promise<string> =>
+        template.render({ messages: [], add_generation_prompt: false, ...values });
+      const text = await deriveFormat({ source, render });
+      const tokens = new Set(templates.get(name)?.preservedTokens);
+      formats.set(name, { text, marks: withMarks(text, (one) => tokens.has(one)) });
+      trips.push(...(await roundTrips(name, render)).cases);
+    }
+    return { formats, trips };
+  } finally {
+    await renderer.close();
+  }
+}
