@@ -13,11 +13,11 @@ export interface ReadContext {
   readonly call: CallInProgress;
   /** What has been read so far is told. */
   accountFor(): void;
-  /** Marks as the text that they have here. */
-  spell(text: string): string;
+  /** Marks as the text of their markers. */
+  readonly spell: (text: string) => string;
   /** What comes next is of this part. */
   enter(part: "content" | "reasoning"): void;
-  /** Takes free text; white space at its beginning and end has been dealt with. */
+  /** Takes an item's free text, in which markers are only named; white space at its beginning and end has been dealt with. */
   say(part: "content" | "reasoning", text: string): void;
 }
 

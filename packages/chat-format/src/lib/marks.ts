@@ -51,6 +51,11 @@ export function spell(text: string, marks: readonly Mark[], all: boolean): strin
   });
 }
 
+/** The same in JSON text, where marks stand in strings and nowhere else. @param say a mark's text */
+export function spellInJson(json: string, say: (mark: string) => string): string {
+  return json.replaceAll(/[\uFDD1-\uFDEF]/g, (mark) => JSON.stringify(say(mark)).slice(1, -1));
+}
+
 const markerShapes = /<[^<>\s][^<>\n]{0,62}>|\[\/?[A-Z][A-Z_ ]{1,40}\]/g;
 
 /** Texts in these items that could be tokens of their own. */

@@ -2,6 +2,7 @@
 import { readJson, readJsonObject } from "./arguments/json.ts";
 import { type Reading, takeBlanks, takeLiteral } from "./cursor.ts";
 import type { ReadContext } from "./interpret.ts";
+import { spellInJson } from "./marks.ts";
 import type { CallObject } from "./syntax.ts";
 
 /** Arguments that stand before the name wait for it up to this length. */
@@ -73,7 +74,7 @@ function* readMember(context: ReadContext, syntax: CallObject, key: string, earl
     if (call.isNamed && !call.isTold) return yield* streamArguments(context);
     early.seen = true;
     return yield* readJsonObject(cursor, (json) => {
-      if (early.json.length < maxEarlyArgumentsChars) early.json += context.spell(json);
+      if (early.json.length < maxEarlyArgumentsChars) early.json += spellInJson(json, context.spell);
     });
   }
   return yield* readJson(cursor, () => {});
@@ -86,7 +87,7 @@ function* streamArguments(context: ReadContext): Reading {
   context.accountFor();
   const whole = yield* readJsonObject(cursor, (json) => {
     context.accountFor();
-    call.arguments(context.spell(json));
+    call.arguments(spellInJson(json, context.spell));
   });
   if (whole) call.complete();
   return whole;

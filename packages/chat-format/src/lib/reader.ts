@@ -62,17 +62,18 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     cursor,
     call,
     accountFor: () => account(cursor),
-    spell: (text) => spell(text, marks, false),
+    spell: (text) => spell(text, marks, true),
     enter(part) {
       where = part;
     },
-    say(part, text) {
-      where = part;
-      // A thought may name the markers; nothing but its end has a meaning there.
-      const shown = spell(text, marks, spellAll || part === "reasoning");
-      if (shown !== "") parts.push({ kind: part, text: shown });
-    },
+    // A thought may name the markers, and so may an argument; nothing but its end has a meaning there.
+    say: (part, text) => say(part, spell(text, marks, true)),
   };
+
+  function say(part: "content" | "reasoning", shown: string): void {
+    where = part;
+    if (shown !== "") parts.push({ kind: part, text: shown });
+  }
 
   function* readAnswer(): Generator<undefined, void> {
     for (;;) {
@@ -109,7 +110,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     const text = cursor.text.slice(cursor.at, solid);
     cursor.at = solid;
     account(cursor);
-    context.say("content", text);
+    say("content", spell(text, marks, spellAll));
     trim = false;
     if (text.trim() !== "") fresh = false;
   }
@@ -143,7 +144,7 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
       spellAll = true;
     }
     const text = takeBack(cursor);
-    if (text.trim() !== "") context.say("content", text);
+    if (text.trim() !== "") say("content", spell(text, marks, spellAll));
   }
 
   const reading = readAnswer();

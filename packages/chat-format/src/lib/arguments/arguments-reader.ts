@@ -1,5 +1,6 @@
 // Owns what every syntax of arguments has in common, and which file reads which. A new syntax is a file beside json.ts and a line here.
 import type { Cursor, Reading } from "../cursor.ts";
+import { spellInJson } from "../marks.ts";
 import type { ArgumentsSyntax } from "../syntax.ts";
 import { readElements } from "./elements.ts";
 import { readJsonObject } from "./json.ts";
@@ -11,8 +12,8 @@ import { readValues } from "./values.ts";
 export interface ArgumentsTarget {
   /** Takes more JSON text; together it is one JSON value once the arguments have ended. */
   say(json: string): void;
-  /** The text of a piece of the answer, marks spelled out or dropped; for text that becomes a JSON string. */
-  spell(text: string): string;
+  /** The text of a piece of the answer, marks spelled out; for text that becomes a JSON string. */
+  readonly spell: (text: string) => string;
   /** JSON Schema of the arguments; undefined: any object. */
   readonly schema: unknown;
 }
@@ -21,7 +22,7 @@ export interface ArgumentsTarget {
 export function readArguments(cursor: Cursor, syntax: ArgumentsSyntax, target: ArgumentsTarget): Reading {
   switch (syntax.kind) {
     case "json":
-      return readJsonObject(cursor, (json) => target.say(target.spell(json)));
+      return readJsonObject(cursor, (json) => target.say(spellInJson(json, target.spell)));
     case "tags":
       return readTags(cursor, syntax, target);
     case "values":

@@ -1,5 +1,6 @@
 // Owns how a value that stands as plain text becomes JSON as it comes: the types it may have say how, or else the text itself.
 import { type Cursor, type Reading, createWatch, takeBlanks } from "../cursor.ts";
+import { spellInJson } from "../marks.ts";
 import type { ArgumentsTarget } from "./arguments-reader.ts";
 import { readLooseJson } from "./loose-json.ts";
 import { type JsonType, type JsonTypes, typeOfValue } from "./schema-types.ts";
@@ -21,7 +22,7 @@ export function* readTypedValue(cursor: Cursor, end: ValueEnd, types: JsonTypes,
   if (types !== undefined && !types.has("string") && (types.has("object") || types.has("array"))) {
     if (!(yield* takeBlanks(cursor))) return false;
     if (isBracket(cursor.text.charAt(cursor.at))) {
-      const whole = yield* readLooseJson(cursor, (json) => target.say(target.spell(json)));
+      const whole = yield* readLooseJson(cursor, (json) => target.say(spellInJson(json, target.spell)));
       return whole && (yield* takeUntil(cursor, end.close)) !== undefined;
     }
   }
