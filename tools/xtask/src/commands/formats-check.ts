@@ -20,7 +20,7 @@ const mostWorkers = 64;
 const help = `
 Each case is asked of a real worker over HTTP. Its model is a made-up one that says the case's text in real tokens, the family's markers as
 the control or user-defined tokens that they are in converted files. "whole" is the message at the stream's end, "by characters" what its
-token events come to. No grammar holds an answer, except where a call is required or a schema given.
+token events come to. A grammar holds each answer of a request with tools or a schema, but for those that are listed as none of its texts.
 At least 97 % over all and 80 % of each template have to be read as llama.cpp does; where a template has fewer than five cases, all but one.`;
 
 export function addFormatsCheck(program: Program): void {

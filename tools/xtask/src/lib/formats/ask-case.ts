@@ -1,6 +1,6 @@
 // Owns how one recorded case is asked of a worker: the request that it stands for, and what came back, once put together from the stream's
 // pieces and once as the message at its end.
-import type { LlamaCase, ReadAnswer } from "@waggle/chat-format/testing";
+import { notInGrammar, type LlamaCase, type ReadAnswer } from "@waggle/chat-format/testing";
 import type { WorkerClient } from "@waggle/client";
 import type { AnswerMessage, ChatAbilities, EndEvent, GenerateRequestInput, Tool } from "@waggle/protocol";
 
@@ -10,10 +10,7 @@ export interface CaseAnswer {
   readonly end: EndEvent;
 }
 
-/**
- * DRY in name alone: it cannot go together with a grammar, so that a call that nobody has forced is left to the model. Many of these texts
- * are such that a reader forgives them and no grammar would have them.
- */
+/** DRY in name alone: it cannot go together with a grammar, so that an answer is left to the model. */
 const noGrammar = { dry_multiplier: 1e-30, dry_base: 1 } as const;
 
 const thinkingVariable = "enable_thinking";
@@ -31,7 +28,7 @@ export function requestOf(each: LlamaCase, chat: ChatAbilities): GenerateRequest
       ? { chat_template_kwargs: { [thinkingVariable]: thinking } }
       : {}),
     ...(schema === undefined ? {} : { json_schema: schema as Record<string, unknown> }),
-    ...(isForced ? {} : noGrammar),
+    ...(!isForced && Object.hasOwn(notInGrammar, each.name) ? noGrammar : {}),
     temperature: 0,
   };
 }
