@@ -1,5 +1,6 @@
-// A whole tool round trip in each of ten families' own formats, with the clients that people use: real workers, real tokens, and models that
+// A whole tool round trip in each of eleven families' own formats, with the clients that people use: real workers, real tokens, and models that
 // say what they are told.
+import type { Message } from "@waggle/protocol";
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killDaemons } from "./support/daemon.ts";
@@ -94,6 +95,12 @@ const families: readonly Family[] = [
     call: `${thought}\n</think>\n\n<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">${args.city}</parameter>\n<parameter name="days">3</parameter>\n</invoke>\n</minimax:tool_call>`,
     answer: `${thought}\n</think>\n\n${answer}`,
   },
+  {
+    template: "Mistral-Small-3.2-24B-Instruct-2506",
+    thinking: "never",
+    call: `[TOOL_CALLS]get_weather[CALL_ID]a1b2c3d4e[ARGS]${json}`,
+    answer,
+  },
 ];
 
 /** Two of the three, so that each has six families and more. */
@@ -141,6 +148,28 @@ describe.each(families.map((family, index) => ({ ...family, index })))("in the f
       parse_special: true,
     });
     expect(await response.json()).toEqual({ tokens: script });
+  });
+
+  it("the worker reads back what it said before a call, and before the next one", async () => {
+    const said = ["Let me look that up.", "And once more."];
+    const messages: Message[] = [{ role: "user", content: question }];
+    for (const [index, content] of said.entries()) {
+      const id = `call_${index}`;
+      const call = { id, type: "function", function: { name: weather.name, arguments: json } } as const;
+      messages.push({ role: "assistant", content, tool_calls: [call] });
+      messages.push({ role: "tool", tool_call_id: id, content: `${result} ${index}` });
+    }
+    const body = { messages, tools: [{ type: "function" as const, function: weather }] };
+    const prompt = await worker.post("/apply-template", body);
+    expect(prompt.status, await prompt.clone().text()).toBe(200);
+    const text = ((await prompt.json()) as { prompt: string }).prompt;
+    const words = [said[0], `${result} 0`, said[1], `${result} 1`].map((word) => text.indexOf(word ?? ""));
+    expect(words).toEqual(words.toSorted((one, other) => one - other));
+    expect(words[0]).toBeGreaterThan(text.indexOf(question));
+    await worker.prepare({ body, say: family.answer });
+    expect(await (await worker.post("/v1/chat/completions", body)).json()).toMatchObject({
+      choices: [{ message: { content: answer } }],
+    });
   });
 
   it.each(clientsOf(family.index))("%s makes a whole tool round trip", async (_name, roundTrip) => {

@@ -31,7 +31,6 @@ export {
   type ChatTool,
   type ChatToolCall,
 } from "./lib/inputs/conversation.ts";
-export { templateValues } from "./lib/inputs/template-values.ts";
+export { renderConversation } from "./lib/inputs/render-conversation.ts";
 export { usualInputs } from "./lib/inputs/template-inputs.ts";
-export { continuedPrompt, finalText } from "./lib/inputs/continued-prompt.ts";
 export { thoughtEndOf } from "./lib/derive/derive-thought-end.ts";

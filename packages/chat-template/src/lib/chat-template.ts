@@ -107,7 +107,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
 
   async function draw(open: OpenSource, texts: TokenTexts, values: TemplateValues, client: string): Promise<string> {
     const date = now();
-    const tools = hasTools(values) ? (values.tools ?? null) : open.noTools;
+    const tools = values.tools == null || values.tools.length === 0 ? open.noTools : values.tools;
     const all = {
       documents: null,
       bos_token: texts.bosText,

@@ -1,5 +1,5 @@
 // Owns the chat of a loaded model: its template, rendered on a thread, and what of a conversation goes into it.
-import { TemplateInputError, continuedPrompt, finalText, templateValues, thoughtEndOf } from "@waggle/chat-format";
+import { TemplateInputError, renderConversation, thoughtEndOf } from "@waggle/chat-format";
 import { TemplateError, createTemplateRenderer } from "@waggle/chat-template";
 import type { TemplateValues } from "@waggle/chat-template";
 import type { PromptInput } from "@waggle/engine";
@@ -46,9 +46,11 @@ function chatOf({ template, ...chat }: ModelChat, close: () => Promise<void>): C
     thoughtEnd: thoughtEndOf(format),
     async render(conversation) {
       try {
-        const rendered = await template.render(templateValues(format.inputs, conversation) as TemplateValues);
-        const continues = conversation.template?.continueFinalMessage === true;
-        return continues ? continuedPrompt(rendered, finalText(conversation)) : rendered;
+        return await renderConversation(
+          format.inputs,
+          conversation,
+          async (values) => await template.render(values as TemplateValues),
+        );
       } catch (error) {
         if (error instanceof TemplateInputError) throw refuseField("messages", error.message, error);
         if (!(error instanceof TemplateError)) throw error;

@@ -1,5 +1,8 @@
 // Owns what a template takes of calls and their results, and in which shape.
 import { type Message, needles, tools, user } from "../derive/conversations.ts";
+import { commonEnd } from "../derive/cuts.ts";
+import type { AnswerItem } from "../syntax.ts";
+import { callsOpenOf, insertionMark } from "./inserted-text.ts";
 import { type Attempt, type Values, shows, texts, times } from "./probe.ts";
 import type { TemplateInputs, ThoughtKey } from "./template-inputs.ts";
 
@@ -16,11 +19,14 @@ interface Asked {
   readonly content?: string;
   readonly ids?: readonly string[];
   readonly results?: boolean;
+  /** Before the first call's name. */
+  readonly mark?: string;
   readonly more?: Message;
 }
 
 /** A user's message, calls, and their results, which always follow in a prompt. */
-export function withCalls({ shape, calls = 1, content, ids = needles.ids, results = true, more = {} }: Asked): Values {
+export function withCalls(asked: Asked): Values {
+  const { shape, calls = 1, content, ids = needles.ids, results = true, mark = "", more = {} } = asked;
   const values = Object.fromEntries(needles.keys.map((key, i) => [key, needles.values[i]]));
   const empty = shape.empty === "absent" ? {} : { content: shape.empty === "null" ? null : "" };
   const assistant: Message = {
@@ -29,7 +35,7 @@ export function withCalls({ shape, calls = 1, content, ids = needles.ids, result
     tool_calls: needles.names.slice(0, calls).map((name, i) => ({
       id: ids[i],
       type: "function",
-      function: { name, arguments: shape.objects ? values : JSON.stringify(values) },
+      function: { name: i === 0 ? mark + name : name, arguments: shape.objects ? values : JSON.stringify(values) },
     })),
     ...more,
   };
@@ -76,31 +82,35 @@ type CallInputs =
   | "textArguments"
   | "emptyContent"
   | "contentWithCalls"
+  | "callsOpen"
   | "ids"
   | "results"
   | "userAfterResult";
 
-export async function callsTaken(attempt: Attempt, shape: CallShape): Promise<Pick<TemplateInputs, CallInputs>> {
+/** @param answer the format's: where a call may begin behind text */
+export async function callsTaken(
+  attempt: Attempt,
+  shape: CallShape,
+  answer: readonly AnswerItem[],
+): Promise<Pick<TemplateInputs, CallInputs>> {
   const without = await attempt({ messages: [user], tools, ...thinking });
   const all = await attempt(withCalls({ shape, calls: 2, content: needles.content, ids: longIds }));
   const one = await attempt(withCalls({ shape }));
   const results = shows(one, texts.results[0]);
   const userAfterResult = !results || (await showsUserAfterResult(attempt, shape));
   const base = { objectArguments: shape.objects, emptyContent: shape.empty, results, userAfterResult };
-  if (!shows(one, ...callNeedles)) return { ...base, ...noCalls };
+  if (one === undefined || !shows(one, ...callNeedles)) return { ...base, ...noCalls };
   const textArguments = !shape.objects || (await showsTextArguments(attempt, shape));
   const ids = await findIds(attempt, shape, one, without);
   const common = { ...base, calls: true, textArguments, ids };
-  if (showsCalls(all, 2) && shows(all, needles.content, ...texts.results)) {
+  if (showsCalls(all, 2) && shows(all, ...texts.results) && isInOrder(all)) {
     return { ...common, parallelCalls: true, contentWithCalls: "beside" };
   }
   const two = await attempt(withCalls({ shape, calls: 2 }));
-  const spoken = await attempt(withCalls({ shape, content: needles.content }));
-  return {
-    ...common,
-    parallelCalls: needles.values.every((value) => times(two, value) === 2),
-    contentWithCalls: shows(spoken, needles.content, ...callNeedles) ? "beside" : await contentApart(attempt, shape),
-  };
+  const content = await contentTaken(attempt, shape, { one, answer });
+  // Calls that cannot come with text are told as text.
+  if (content === undefined) return { ...base, ...noCalls, results: false };
+  return { ...common, parallelCalls: needles.values.every((value) => times(two, value) === 2), ...content };
 }
 
 const noCalls = {
@@ -110,6 +120,45 @@ const noCalls = {
   contentWithCalls: "beside",
   ids: "any",
 } as const;
+
+/** What is said before a call stands before it. */
+function isInOrder(text: string | undefined): boolean {
+  return shows(text, needles.content, ...callNeedles) && placeOf(text, needles.content) < placeOf(text, callValue);
+}
+
+const [callValue] = needles.values;
+
+function placeOf(text: string | undefined, word: string): number {
+  return text?.indexOf(word) ?? -1;
+}
+
+type Content = Pick<TemplateInputs, "contentWithCalls" | "callsOpen">;
+
+interface Called {
+  /** The rendering of one call. */
+  readonly one: string;
+  readonly answer: readonly AnswerItem[];
+}
+
+/** Undefined: in no way. */
+async function contentTaken(attempt: Attempt, shape: CallShape, { one, answer }: Called): Promise<Content | undefined> {
+  if (isInOrder(await attempt(withCalls({ shape, content: needles.content })))) return { contentWithCalls: "beside" };
+  const userEnd = one.lastIndexOf(needles.user) + needles.user.length;
+  const nameAt = one.lastIndexOf(needles.names[0], placeOf(one, callValue));
+  const callsOpen = callsOpenOf(one, { from: userEnd, nameAt }, answer);
+  const apart = await contentApart(attempt, shape);
+  // Behind a message of its own the call needs its turn opened anew.
+  const opens = commonEnd(one.slice(userEnd, nameAt), apart ?? "");
+  if (
+    apart !== undefined &&
+    (callsOpen === undefined || /\w{2}/.test(opens.slice(0, opens.length - callsOpen.length)))
+  ) {
+    return { contentWithCalls: "before" };
+  }
+  const marked = await attempt(withCalls({ shape, mark: insertionMark }));
+  if (callsOpen === undefined || !shows(marked, callsOpen + insertionMark + needles.names[0])) return undefined;
+  return { contentWithCalls: "inserted", callsOpen };
+}
 
 async function findIds(
   attempt: Attempt,
@@ -129,14 +178,19 @@ async function findIds(
   return long === undefined && one !== undefined ? "short" : "any";
 }
 
-/** What was said before a call as a message of its own, and how the conversation may go on after it. */
-async function contentApart(attempt: Attempt, shape: CallShape): Promise<"before" | "nowhere"> {
+/**
+ * What stands between what was said before a call, as a message of its own, and the call's name. Undefined where the template does not show both,
+ * or not how the conversation goes on.
+ */
+async function contentApart(attempt: Attempt, shape: CallShape): Promise<string | undefined> {
   const values = withCalls({ shape });
   const [asks, ...rest] = values["messages"] as readonly Message[];
   const said = { role: "assistant", content: needles.content };
   const messages = [asks, said, ...rest, { ...said, content: texts.second }, user];
   const text = await attempt({ ...values, messages });
-  return shows(text, needles.content, ...callNeedles, texts.second) ? "before" : "nowhere";
+  if (text === undefined || !isInOrder(text) || !shows(text, texts.second)) return undefined;
+  const end = placeOf(text, needles.content) + needles.content.length;
+  return text.slice(end, text.lastIndexOf(needles.names[0], placeOf(text, callValue)));
 }
 
 async function showsUserAfterResult(attempt: Attempt, shape: CallShape): Promise<boolean> {

@@ -46,6 +46,23 @@ function jsonCalls({ tool_calls: calls = [] }: Turn): string {
   return calls.map((call) => `[${call.function.name} ${JSON.stringify(call.function.arguments)}]`).join("");
 }
 
+/** As the generic format reads them behind text. */
+function taggedCalls({ tool_calls: calls = [] }: Turn): string {
+  const texts = calls.map(({ function: { name, arguments: given } }) => JSON.stringify({ name, arguments: given }));
+  return texts.map((text) => `<tool_call>\n${text.replace('":"', '": "')}\n</tool_call>`).join("");
+}
+
+/** Content or calls, and never two answers in a row. */
+const eitherOr: Ways = {
+  content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : ""),
+  turns: (turns) =>
+    turns.some(({ role }, index) => role === "assistant" && turns[index + 1]?.role === "assistant") ? no("!") : turns,
+};
+
+function saysNothing({ role, content, tool_calls: calls }: Turn): boolean {
+  return role === "assistant" && content === "" && calls === undefined;
+}
+
 /** Takes everything as it comes, but for what `ways` says. */
 function template(ways: Ways = {}): Render {
   const { content = plainContent, calls = jsonCalls, tool = (one) => JSON.stringify(one), turns = (all) => all } = ways;
@@ -128,14 +145,28 @@ test.each<[string, Ways, Partial<TemplateInputs>]>([
   ],
   [
     "no content with calls in any way",
+    { ...eitherOr, calls: taggedCalls },
+    { contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
+  ],
+  [
+    "no content with calls in any way, and calls only in a form that cannot follow text",
+    eitherOr,
+    { calls: false, parallelCalls: false, results: false, callSyntax: genericCall },
+  ],
+  [
+    "content behind calls",
     {
       content: (turn) => (turn.tool_calls === undefined ? plainContent(turn) : ""),
+      calls: (turn) => (turn.tool_calls === undefined ? "" : taggedCalls(turn) + plainContent(turn)),
       turns: (turns) =>
-        turns.some(({ role }, index) => role === "assistant" && turns[index + 1]?.role === "assistant")
-          ? no("!")
-          : turns,
+        turns.flatMap((turn, index) => (index > 0 && turns[index - 1]?.role === turn.role ? [] : [turn])),
     },
-    { contentWithCalls: "nowhere" },
+    { laterSystem: false, contentWithCalls: "inserted", callsOpen: '<tool_call>\n{"name": "' },
+  ],
+  [
+    "no answer that says nothing",
+    { turns: (turns) => (turns.some(saysNothing) ? no("nothing") : turns) },
+    { emptyAnswers: false },
   ],
   [
     "short ids",

@@ -22,13 +22,15 @@ export async function deriveInputs({ render, source, answer, thoughtKey }: Input
   const attempt = attempts(render);
   const shape = await findCallShape(attempt);
   const taken = await toolsTaken(attempt);
-  const called = await callsTaken(attempt, shape);
+  const lists = await listsTaken(attempt, shape);
+  const called = await callsTaken(attempt, shape, answer);
   return {
     ...taken,
     ...called,
     ...(taken.tools && called.calls ? {} : { callSyntax: callSyntaxOf(answer) ?? genericCall }),
     ...(await systemTaken(attempt)),
-    ...(await listsTaken(attempt, shape)),
+    ...lists,
+    emptyAnswers: await takesEmptyAnswers(attempt, lists.listsOnly),
     thoughtWithBoth: thoughtKey === undefined || (await showsThoughtWithBoth(attempt, shape, thoughtKey)),
     alternating: (await attempt({ messages: [user, { ...user, content: texts.second }] })) === undefined,
     ...(thoughtKey === undefined ? {} : { thoughtKey }),
@@ -87,6 +89,11 @@ async function systemTaken(attempt: Attempt): Promise<Pick<TemplateInputs, "syst
   return { system: shows(await attempt({ messages: [first, user] }), texts.system), laterSystem: false };
 }
 
+async function takesEmptyAnswers(attempt: Attempt, listsOnly: boolean): Promise<boolean> {
+  const nothing = { role: "assistant", content: listsOnly ? [{ type: "text", text: "" }] : "" };
+  return (await attempt({ messages: [user, nothing, user] })) !== undefined;
+}
+
 async function listsTaken(attempt: Attempt, shape: CallShape): Promise<Pick<TemplateInputs, "lists" | "listsOnly">> {
   const list = texts.parts.map((text) => ({ type: "text", text }));
   const listed = (role: Role): Message => ({ role, content: list });
@@ -99,10 +106,11 @@ async function listsTaken(attempt: Attempt, shape: CallShape): Promise<Pick<Temp
     assistant: [user, listed("assistant"), user],
     tool: [...calling, resultOf(0, needles.ids, list)],
   };
-  const listsOnly = !shows(await attempt({ messages: [user] }), needles.user);
   const lists: Role[] = [];
   for (const role of ["system", "user", "assistant", "tool"] as const) {
     if (takes(await attempt({ messages: asked[role], ...(role === "tool" ? { tools } : {}) }), 1)) lists.push(role);
   }
+  // A template that shows neither has not said what it takes.
+  const listsOnly = lists.includes("user") && !shows(await attempt({ messages: [user] }), needles.user);
   return { lists, listsOnly };
 }

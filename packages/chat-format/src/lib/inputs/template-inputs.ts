@@ -16,23 +16,25 @@ export interface TemplateInputs {
   readonly calls: boolean;
   /** How a call is told in words, where tools or calls are: the format's own syntax, markers as text. */
   readonly callSyntax?: Syntax;
-  /** Two calls in one message. */
+  /** Two calls in one message. Where not, each is a message, followed by its result. */
   readonly parallelCalls: boolean;
   /** A call's arguments as an object (else as JSON text). */
   readonly objectArguments: boolean;
-  /** Arguments that are no JSON, as text. */
+  /** Arguments that are no object, as text. Where not, an object holds them. */
   readonly textArguments: boolean;
   /** What stands for content beside calls where there is none. */
   readonly emptyContent: "" | "null" | "absent";
-  /** Where content that comes with calls is shown: beside them, or only as a message of its own before them, or nowhere. */
-  readonly contentWithCalls: "beside" | "before" | "nowhere";
+  /** How content that comes with calls is shown before them: in one message, as a message of its own, or put into the rendering. */
+  readonly contentWithCalls: "beside" | "before" | "inserted";
+  /** Where it is put in: before this text, which stands before the name of a message's first call. */
+  readonly callsOpen?: string;
   /** A thought beside both. */
   readonly thoughtWithBoth: boolean;
   /** Calls' ids: nine letters and digits; or `functions.name:0`, where the id is all that is shown of a name. */
   readonly ids: "any" | "short" | "named";
   /** Messages of the role `tool`. */
   readonly results: boolean;
-  /** A user's message right behind a result, which then need not have been answered. */
+  /** A user's message right behind a call or a result, which then need not have been answered. */
   readonly userAfterResult: boolean;
   /** A system message, at the beginning. */
   readonly system: boolean;
@@ -42,6 +44,8 @@ export interface TemplateInputs {
   readonly lists: readonly ("system" | "user" | "assistant" | "tool")[];
   /** It takes no content of another shape than a list. */
   readonly listsOnly: boolean;
+  /** An assistant's message that says nothing. */
+  readonly emptyAnswers: boolean;
   /** Two messages of one role must not follow each other. */
   readonly alternating: boolean;
   /** Absent: thoughts in the history are not rendered. */
@@ -69,6 +73,7 @@ export const usualInputs: TemplateInputs = {
   laterSystem: true,
   lists: [],
   listsOnly: false,
+  emptyAnswers: true,
   alternating: false,
   variables: [],
 };

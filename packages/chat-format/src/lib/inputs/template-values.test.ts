@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { literal, sequence } from "../syntax.ts";
 import { type ChatConversation, type ChatMessage, TemplateInputError } from "./conversation.ts";
 import { type TemplateInputs, usualInputs } from "./template-inputs.ts";
+import { renderConversation } from "./render-conversation.ts";
 import { templateValues } from "./template-values.ts";
 
 const user: ChatMessage = { role: "user", content: "Weather?" };
@@ -79,16 +80,40 @@ describe("content", () => {
     expect(message).toEqual({ role: "assistant", ...(expected as object), tool_calls: calling().tool_calls });
   });
 
-  test("beside calls stays, goes before them, or is refused", () => {
+  test("beside calls stays, goes before them, or is put into the rendering", async () => {
     const both = calling({}, "call_1", "Let me look.");
     expect(messages({}, user, both)).toHaveLength(2);
     expect(messages({ contentWithCalls: "before" }, user, both).slice(1)).toEqual([
       { role: "assistant", content: "Let me look." },
       calling({}),
     ]);
-    expect(() => messages({ contentWithCalls: "nowhere" }, user, both)).toThrow(
-      new TemplateInputError("the model's chat template cannot show text beside a call in one message"),
+    const inputs = { ...usualInputs, contentWithCalls: "inserted", callsOpen: "<call>" } as const;
+    const again = { ...both, content: "Once more." };
+    const conversation = { messages: [user, both, result(), again, result(), calling({})] };
+    expect(await renderConversation(inputs, conversation, callsAlone)).toBe(
+      "Let me look.<call>weather|weather|Once more.<call>weather|weather|<call>weather|",
     );
+    const none = renderConversation(inputs, conversation, async () => "");
+    await expect(none).rejects.toThrow(new TemplateInputError("the model's chat template does not show every call"));
+  });
+
+  /** Shows the names of calls, and at their results once more, and nothing else. */
+  async function callsAlone(given: Readonly<Record<string, unknown>>): Promise<string> {
+    const all = given["messages"] as readonly {
+      tool_calls?: readonly { function: { name: string } }[];
+      name?: string;
+    }[];
+    const texts = all.map(({ tool_calls: [call] = [], name }) =>
+      call ? `<call>${call.function.name}|` : (name ?? ""),
+    );
+    return texts.map((text, index) => (all[index]?.name === undefined ? text : `${text}|`)).join("");
+  }
+
+  test("that says nothing is left out where the template insists", () => {
+    const silent: ChatMessage = { role: "assistant", content: "" };
+    expect(messages({}, user, silent, user)).toHaveLength(3);
+    expect(messages({ emptyAnswers: false, alternating: true }, user, silent, user)).toHaveLength(1);
+    expect(messages({ emptyAnswers: false }, user, { ...silent, reasoning_content: "Hm." }, user)).toHaveLength(3);
   });
 });
 
@@ -140,25 +165,34 @@ describe("arguments", () => {
     expect(passed({}, '{"a": 12345678901234567890}')).toEqual(new Map([["json", '{"a": 12345678901234567890}']]));
   });
 
-  test("that are no object are shown as text, or refused", () => {
+  test("that are no object are shown as text, or as the only member of one", () => {
     expect(passed({}, '{"a": "cut o')).toBe('{"a": "cut o');
-    expect(() => passed({ textArguments: false }, '{"a": "cut o')).toThrow(
-      new TemplateInputError(
-        "the model's chat template takes a call's arguments as a JSON object only, and those of weather are none",
-      ),
-    );
-    expect(() => passed({}, [1])).toThrow(TemplateInputError);
+    expect(passed({ textArguments: false }, '{"a": "cut o')).toEqual({ arguments: '{"a": "cut o' });
+    expect(passed({ textArguments: false }, [1])).toEqual({ arguments: "[1]" });
+    expect(passed({ textArguments: false }, "")).toEqual({});
   });
 });
 
-test("two calls in one message are refused where only one would be shown", () => {
+test("two calls in one message become two messages where only one would be shown, each with its result", () => {
   const [call] = calling().tool_calls ?? [];
-  const two = { ...calling(), tool_calls: [call, call].filter((each) => each !== undefined) };
+  if (call === undefined) throw new Error("No call");
+  const two = { ...calling({}, "call_1", "Look."), tool_calls: [call, { ...call, id: "call_2" }] };
   expect(messages({}, user, two)[1]?.["tool_calls"]).toHaveLength(2);
-  expect(() => messages({ parallelCalls: false }, user, two)).toThrow(
-    new TemplateInputError("the model's chat template cannot show two calls in one message"),
-  );
+  const all = messages({ parallelCalls: false }, user, two, result("call_2"), result("call_1"), result("lost"), answer);
+  expect(all.map((message) => [message["content"], idOfFirst(message) ?? message["tool_call_id"]])).toEqual([
+    [user.content, undefined],
+    ["Look.", "call_1"],
+    ["7 degrees", "call_1"],
+    ["", "call_2"],
+    ["7 degrees", "call_2"],
+    ["7 degrees", "lost"],
+    [answer.content, undefined],
+  ]);
 });
+
+function idOfFirst({ tool_calls: calls = [] }: Record<string, unknown>): string | undefined {
+  return (calls as readonly { id: string }[])[0]?.id;
+}
 
 describe("ids", () => {
   const all = [user, calling({}, "call_1"), result("call_1"), calling({}, "call00000"), result("call00000")];
@@ -221,6 +255,7 @@ describe("turns", () => {
       user.content,
     ]);
     expect(messages({}, user, calling(), result(), after)).toHaveLength(4);
+    expect(messages(inputs, user, calling(), after)[2]).toMatchObject({ role: "tool", tool_call_id: "call_1" });
   });
 
   test("of one role become one where roles have to take turns", () => {

@@ -2,7 +2,8 @@
 // is lost without a word, but for thoughts where a template shows none of the history's.
 import { idsOf } from "./call-ids.ts";
 import { type ChatConversation, type ChatMessage, type ChatTool, type ChatToolCall } from "./conversation.ts";
-import { TemplateInputError, textOf } from "./conversation.ts";
+import { textOf } from "./conversation.ts";
+import { insertionMark, saysBeforeCalls } from "./inserted-text.ts";
 import { spacedJson } from "./spell-call.ts";
 import type { TemplateInputs } from "./template-inputs.ts";
 import { callsAsText, resultAsText, toolWords } from "./tool-words.ts";
@@ -94,22 +95,20 @@ function shaped(message: ChatMessage, inputs: TemplateInputs, { idOf, names }: C
     return { role, tool_call_id: idOf(id), ...(name === undefined ? {} : { name }), ...contentOf(message, inputs) };
   }
   if (role !== "assistant") return { role, ...contentOf(message, inputs) };
-  assertCalls(message, inputs);
-  const toolCalls = calls.map((call) => ({
+  const isInserted = inputs.contentWithCalls === "inserted" && saysBeforeCalls(message);
+  const toolCalls = calls.map((call, index) => ({
     id: idOf(call.id),
     type: call.type,
-    function: { name: call.function.name, arguments: argumentsFor(call, inputs) },
+    function: {
+      name: isInserted && index === 0 ? insertionMark + call.function.name : call.function.name,
+      arguments: argumentsFor(call, inputs),
+    },
   }));
-  return { role, ...spoken(message, inputs), ...(calls.length === 0 ? {} : { tool_calls: toolCalls }) };
-}
-
-function assertCalls({ tool_calls: calls = [], content }: ChatMessage, inputs: TemplateInputs): void {
-  if (calls.length > 1 && !inputs.parallelCalls) {
-    throw new TemplateInputError("the model's chat template cannot show two calls in one message");
-  }
-  if (calls.length > 0 && inputs.contentWithCalls === "nowhere" && textOf(content).trim() !== "") {
-    throw new TemplateInputError("the model's chat template cannot show text beside a call in one message");
-  }
+  return {
+    role,
+    ...spoken(isInserted ? { ...message, content: "" } : message, inputs),
+    ...(calls.length === 0 ? {} : { tool_calls: toolCalls }),
+  };
 }
 
 /** An assistant's thought and content. */
@@ -141,16 +140,13 @@ function contentOf(
   return { content: inputs.listsOnly ? [{ type: "text", text }] : text };
 }
 
-function argumentsFor({ function: { name, arguments: given } }: ChatToolCall, inputs: TemplateInputs): unknown {
+function argumentsFor({ function: { arguments: given } }: ChatToolCall, inputs: TemplateInputs): unknown {
   if (!inputs.objectArguments) return typeof given === "string" ? given : spacedJson(given);
   if (isObject(given)) return given;
-  if (typeof given === "string") {
-    if (isObject(parsed(given))) return new Map([["json", given]]);
-    if (inputs.textArguments) return given;
-  }
-  throw new TemplateInputError(
-    `the model's chat template takes a call's arguments as a JSON object only, and those of ${name} are none`,
-  );
+  const text = typeof given === "string" ? given : spacedJson(given);
+  if (text.trim() === "") return {};
+  if (isObject(parsed(text))) return new Map([["json", text]]);
+  return inputs.textArguments ? text : { arguments: text };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -15,16 +15,51 @@ export function arrangeTurns(messages: readonly ChatMessage[], inputs: TemplateI
     throw new TemplateInputError("the model's chat template cannot show a system message after the first turn");
   }
   const system = inputs.laterSystem && inputs.system ? leading : joined(leading);
-  const said = system.map(({ content }) => textOf(content)).join(between);
-  const turns = inputs.system || said === "" ? [...system, ...rest] : intoUser(said, rest);
+  const commands = system.map(({ content }) => textOf(content)).join(between);
+  const turns = inputs.system || commands === "" ? [...system, ...rest] : intoUser(commands, rest);
   const answered = inputs.userAfterResult ? turns : turns.reduce(intoResult, []);
-  const inTurn = inputs.alternating ? alternate(answered) : answered;
+  const said = inputs.emptyAnswers ? answered : answered.filter((message) => !saysNothing(message));
+  const single = inputs.parallelCalls ? said : callByCall(said);
+  const inTurn = inputs.alternating ? alternate(single) : single;
   return inputs.contentWithCalls === "before" ? inTurn.flatMap(apart) : inTurn;
 }
 
-/** What the user says right behind a result, as part of it. */
+function saysNothing({ role, content, tool_calls: calls = [], reasoning_content: thought = "" }: ChatMessage): boolean {
+  return role === "assistant" && calls.length === 0 && (textOf(content) + thought).trim() === "";
+}
+
+/** Calls of one message as messages, each followed by its results. */
+function callByCall(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  for (let index = 0; index < messages.length;) {
+    const message = messages[index] as ChatMessage;
+    index += 1;
+    const { tool_calls: [first, ...more] = [], ...rest } = message;
+    if (first === undefined || more.length === 0) {
+      turns.push(message);
+      continue;
+    }
+    const results: ChatMessage[] = [];
+    for (; messages[index]?.role === "tool"; index += 1) results.push(messages[index] as ChatMessage);
+    for (const call of [first, ...more]) {
+      turns.push(
+        call === first ? { ...rest, tool_calls: [call] } : { role: "assistant", content: "", tool_calls: [call] },
+      );
+      turns.push(...results.filter(({ tool_call_id: id }) => id === call.id));
+    }
+    const ids = new Set([first, ...more].map(({ id }) => id));
+    turns.push(...results.filter(({ tool_call_id: id }) => !ids.has(id ?? "")));
+  }
+  return turns;
+}
+
+/** What the user says right behind a result, as part of it; right behind a call, in its place. */
 function intoResult(before: readonly ChatMessage[], message: ChatMessage): readonly ChatMessage[] {
   const last = before.at(-1);
+  const id = last?.tool_calls?.at(-1)?.id;
+  if (id !== undefined && message.role === "user") {
+    return [...before, { role: "tool", tool_call_id: id, content: message.content }];
+  }
   if (last?.role !== "tool" || message.role !== "user") return [...before, message];
   return [...before.slice(0, -1), { ...last, content: joinContents(last.content, message.content) }];
 }

@@ -1,0 +1,200 @@
+// Each template shows in the history whatever its own model has answered: thoughts apart, every word of it, in the order in which it was said.
+import { createTemplateRenderer } from "@waggle/chat-template";
+import type { TemplateValues } from "@waggle/chat-template";
+import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { answerStart } from "../lib/answer-start.ts";
+import type { Render } from "../lib/derive/conversations.ts";
+import { deriveFormat } from "../lib/derive/derive-format.ts";
+import type { ChatFormat } from "../lib/format.ts";
+import type { ChatConversation, ChatMessage, ChatTool } from "../lib/inputs/conversation.ts";
+import { renderConversation } from "../lib/inputs/render-conversation.ts";
+import { callSyntaxOf, spellCalls } from "../lib/inputs/spell-call.ts";
+import { createReader } from "../lib/reader.ts";
+
+interface Template {
+  readonly name: string;
+  readonly format: ChatFormat;
+  readonly render: Render;
+}
+
+const renderer = createTemplateRenderer();
+const templates: Template[] = [];
+
+beforeAll(async () => {
+  for (const [name, source] of llamaTemplates()) {
+    const template = await renderer.open({ source, bosText: "<s>", eosText: "</s>" });
+    const render: Render = async (values) => await template.render(values as TemplateValues);
+    templates.push({ name, render, format: await deriveFormat({ render, source: template.sourceFor(true) }) });
+  }
+}, 60_000);
+
+afterAll(() => renderer.close());
+
+const user = (content: string): ChatMessage => ({ role: "user", content });
+
+const tools: readonly ChatTool[] = ["get_weather", "read_clock"].map((name) => ({
+  type: "function",
+  function: {
+    name,
+    description: "Tells it.",
+    parameters: { type: "object", properties: { city: { type: "string", description: "Where." } } },
+  },
+}));
+
+type Call = NonNullable<ChatMessage["tool_calls"]>[number];
+
+function call(id: string, city: string, name = "get_weather"): Call {
+  return { id, type: "function", function: { name, arguments: { city } } };
+}
+
+function said(content: string, calls: readonly Call[], thought?: string): ChatMessage {
+  return {
+    role: "assistant",
+    content,
+    ...(thought === undefined ? {} : { reasoning_content: thought }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
+}
+
+function result(id: string, content: string): ChatMessage {
+  return { role: "tool", tool_call_id: id, content };
+}
+
+const look = "Let me look that up.";
+const rain = result("call_1", "It rains cats.");
+const snow = result("call_2", "It snows dogs.");
+const aarhus = call("call_1", "Aarhus");
+const oslo = call("call_2", "Oslo", "read_clock");
+const cut = { ...aarhus, function: { ...aarhus.function, arguments: '{"city": "Aarhu' } };
+
+interface Case {
+  readonly messages: readonly ChatMessage[];
+  /** Each has to be there, in this order. */
+  readonly words: readonly string[];
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  "text and a call": {
+    messages: [said(look, [aarhus]), rain],
+    words: [look, "Aarhus", "It rains cats."],
+  },
+  "an agent's run": {
+    messages: [said(look, [aarhus]), rain, said("And the time.", [oslo]), snow],
+    words: [look, "Aarhus", "It rains cats.", "And the time.", "Oslo", "It snows dogs."],
+  },
+  "two turns": {
+    messages: [said(look, [aarhus]), rain, said("It rains.", []), user("Now?"), said("Again.", [oslo]), snow],
+    words: [look, "Aarhus", "It rains cats.", "It rains.", "Now?", "Again.", "Oslo", "It snows dogs."],
+  },
+  "a thought, text and a call": {
+    messages: [said(look, [aarhus], "Where is that?"), rain],
+    words: [look, "Aarhus", "It rains cats."],
+  },
+  "text and two calls": {
+    messages: [said(look, [aarhus, oslo]), rain, snow, said("It rains.", []), user("Now?")],
+    words: [look, "Aarhus", "Oslo", "It snows dogs.", "It rains.", "Now?"],
+  },
+  "two calls, one result after the other": {
+    messages: [said("", [aarhus, oslo]), snow, rain],
+    words: ["Aarhus", "Oslo"],
+  },
+  "a call that was cut": {
+    messages: [said(look, [cut]), result("call_1", "That is no JSON.")],
+    words: [look, "Aarhu", "That is no JSON."],
+  },
+  "a call without arguments": {
+    messages: [said("", [{ ...aarhus, function: { name: "get_weather", arguments: "" } }]), rain],
+    words: ["get_weather", "It rains cats."],
+  },
+  "a call whose arguments are a list": {
+    messages: [said("", [{ ...aarhus, function: { ...aarhus.function, arguments: ["Aarhus"] } }]), rain],
+    words: ["Aarhus", "It rains cats."],
+  },
+  "a call that nothing answers": {
+    messages: [said(look, [aarhus]), user("Stop that.")],
+    words: [look, "Aarhus", "Stop that."],
+  },
+  "a thought alone": { messages: [said("", [], "Where is that?"), user("Well?")], words: ["Well?"] },
+  nothing: { messages: [said("", []), user("Well?")], words: ["Well?"] },
+};
+
+async function shown({ format, render }: Template, conversation: ChatConversation): Promise<string> {
+  return await renderConversation(format.inputs, conversation, render);
+}
+
+/** Of the template that does not show it; undefined where it does. */
+async function complaint(template: Template, { messages, words }: Case, offered: readonly ChatTool[]) {
+  try {
+    const text = await shown(template, { messages: [user("Weather?"), ...messages], tools: offered });
+    const begin = text.indexOf("Weather?");
+    const places = words.map((word) => text.indexOf(word, begin));
+    const lost = words.filter((_, index) => places[index] === -1);
+    if (lost.length > 0) return `lost: ${lost.join(" ")}`;
+    return places.every((at, index) => index === 0 || at > (places[index - 1] ?? 0)) ? undefined : "out of order";
+  } catch (error) {
+    return `refused: ${(error as Error).message}`;
+  }
+}
+
+/** Its template takes what is said before a call for a thought, and leaves thoughts of earlier turns out. */
+const asThought = "openai-gpt-oss-120b";
+
+describe("the history shows", () => {
+  test.each(Object.entries(cases))("%s, with tools and without, every template", async (_, one) => {
+    const complaints: string[] = [];
+    for (const template of templates) {
+      for (const offered of [tools, []]) {
+        const words = template.name === asThought ? one.words.filter((word) => word !== look) : one.words;
+        const what = await complaint(template, { ...one, words }, offered);
+        if (what !== undefined) complaints.push(`${template.name}${offered.length === 0 ? ", no tools" : ""}: ${what}`);
+      }
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  test("what was said before a call in the turn that goes on, also where it is taken for a thought", async () => {
+    const template = templates.find(({ name }) => name === asThought);
+    const messages = [user("Weather?"), said(look, [aarhus]), rain];
+    expect(template && (await shown(template, { messages, tools }))).toContain(look);
+  });
+
+  test("what the reader made of an answer in the template's own words", async () => {
+    const complaints: string[] = [];
+    let read = 0;
+    for (const template of templates) {
+      const { format } = template;
+      const syntax = callSyntaxOf(format.answer);
+      const calls = [{ name: "get_weather", id: "call00000", arguments: { city: "Aarhus" } }];
+      const spelled = syntax === undefined ? undefined : spellCalls(syntax, calls);
+      if (spelled === undefined) continue;
+      const message = answerOf(format, `${look}\n\n${spelled}`);
+      const [first] = message.tool_calls ?? [];
+      if (first === undefined) continue;
+      read += 1;
+      const messages = [message, result(first.id, "It rains cats.")];
+      const what = await complaint(template, { messages, words: [look, "Aarhus", "It rains cats."] }, tools);
+      if (what !== undefined) complaints.push(`${template.name}: ${what}`);
+    }
+    expect(complaints).toEqual([]);
+    expect(read).toBeGreaterThan(55);
+  });
+});
+
+/** As a client gets it from the worker, and sends it back. */
+function answerOf(format: ChatFormat, text: string): ChatMessage {
+  const prompt = format.turnOpens[0] ?? "";
+  const reader = createReader({
+    format,
+    start: answerStart(format, prompt),
+    tools: tools.map(({ function: { name, parameters } }) => ({ name, parameters })),
+  });
+  const parts = [...reader.push(text), ...reader.end()];
+  const textOf = (kind: string): string =>
+    parts.map((part) => (part.kind === kind && "text" in part ? part.text : "")).join("");
+  const named = parts.flatMap((part) => (part.kind === "call" ? [part.name] : []));
+  const calls = named.slice(0, 1).map((name): Call => {
+    return { id: "call_1", type: "function", function: { name, arguments: JSON.parse(textOf("arguments")) as unknown } };
+  });
+  return said(textOf("content"), calls);
+}
