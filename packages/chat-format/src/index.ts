@@ -13,6 +13,7 @@ export { withMarks } from "./lib/marks.ts";
 export { createReader, type AnswerReader, type ReaderOptions } from "./lib/reader.ts";
 export type { AnswerItem, ArgumentsSyntax, CallObject, Syntax, TaggedArguments } from "./lib/syntax.ts";
 export { deriveFormat, type DeriveOptions } from "./lib/derive/derive-format.ts";
+export { TemplateUnansweredError } from "./lib/derive/limited-render.ts";
 export type { Render } from "./lib/derive/conversations.ts";
 export {
   AnswerGrammarError,

@@ -13,7 +13,7 @@ export function chatOf(hosted: HostedFile, descriptions: Descriptions): ChatAbil
   return kind === "generate" && format !== undefined ? chatAbilitiesOf(format) : undefined;
 }
 
-function chatAbilitiesOf({ name, abilities, inputs }: ChatFormat): ChatAbilities {
+function chatAbilitiesOf({ name, abilities, inputs, warning }: ChatFormat): ChatAbilities {
   return {
     format: name,
     tools: abilities.tools,
@@ -21,5 +21,6 @@ function chatAbilitiesOf({ name, abilities, inputs }: ChatFormat): ChatAbilities
     thinking: abilities.thinking,
     switches: [...abilities.switches],
     template_variables: [...inputs.variables],
+    ...(warning === undefined ? {} : { warning }),
   };
 }

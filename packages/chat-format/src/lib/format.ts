@@ -20,6 +20,8 @@ export interface ChatFormat {
   readonly thoughtEnd?: string;
   readonly inputs: TemplateInputs;
   readonly abilities: Abilities;
+  /** Why it says less of the template than there is to know; a sentence. */
+  readonly warning?: string;
 }
 
 export interface Mark {

@@ -22,7 +22,6 @@ let trips: TemplateFormats["trips"] = [];
 
 beforeAll(async () => {
   ({ formats, trips } = await templateFormats());
-  // A few seconds; more where other tests run beside it.
 });
 
 function read(each: AnswerCase | LlamaCase, pieces: readonly string[], way: Way): ReadAnswer {

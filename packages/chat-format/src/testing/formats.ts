@@ -17,7 +17,7 @@ export async function derivedFormats(
       const template = await renderer.open({ source, bosText: "<s>", eosText: "</s>" });
       const render = async (values: Readonly<Record<string, unknown>>): Promise<string> =>
         await template.render(values as TemplateValues);
-      formats.set(name, await deriveFormat({ render, source: template.sourceFor(true) }));
+      formats.set(name, await deriveFormat({ render, source: template.sourceFor(true), spentMs: template.spentMs }));
     }
   } finally {
     await renderer.close();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   for (const [name, source] of llamaTemplates()) {
     const template = await renderer.open({ source, bosText: "<s>", eosText: "</s>" });
     const render: Render = async (values) => await template.render(values as TemplateValues);
-    templates.push({ name, render, format: await deriveFormat({ render, source: template.sourceFor(true) }) });
+    templates.push({ name, render, format: await deriveFormat({ render, source: template.sourceFor(true), spentMs: template.spentMs }) });
   }
 }, 60_000);
 

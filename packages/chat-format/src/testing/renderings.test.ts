@@ -50,7 +50,7 @@ beforeAll(async () => {
         add_generation_prompt: add_generation_prompt === true,
       });
     };
-    const format = await deriveFormat({ source, render });
+    const format = await deriveFormat({ source, render, spentMs: chat.spentMs });
     opened.set(template, { format, render });
     const found: Outcome[] = [];
     const rows = rowsFromText(records[template] ?? "");
@@ -90,7 +90,7 @@ describe("llama.cpp's templates", () => {
   test("render whole conversations as Hugging Face does, but for what is listed", () => {
     const counts = new Map<string, number>();
     for (const outcome of outcomes) counts.set(kindOf(outcome), (counts.get(kindOf(outcome)) ?? 0) + 1);
-expect(Object.fromEntries(counts)).toEqual({
+    expect(Object.fromEntries(counts)).toEqual({
       equal: 1428,
       "equal, given date": 46,
       "equal, given filled": 9,
@@ -106,7 +106,7 @@ expect(Object.fromEntries(counts)).toEqual({
     const listed = expectedDifferences.flatMap(({ templates }) =>
       Object.entries(templates).flatMap(([template, all]) => all.map((name) => `${template}: ${name}`)),
     );
-expect(names("different")).toEqual(listed.toSorted());
+    expect(names("different")).toEqual(listed.toSorted());
   });
 
   test("differ in nothing else than what Hugging Face drops, for more than 95 of 100", () => {

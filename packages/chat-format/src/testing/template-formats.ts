@@ -21,12 +21,11 @@ export async function templateFormats(): Promise<TemplateFormats> {
   const formats = new Map<string, Record<Way, ChatFormat>>();
   try {
     const trips: RoundTrip[] = [];
-    // One after the other: asking a template is limited in time, and waiting for others counts.
     for (const [name, source] of llamaTemplates()) {
       const template = await renderer.open({ source, bosText: "", eosText: "</s>" });
       const render = (values: Readonly<Record<string, unknown>>): Promise<string> =>
         template.render({ messages: [], add_generation_prompt: false, ...values });
-      const text = await deriveFormat({ source, render });
+      const text = await deriveFormat({ source, render, spentMs: template.spentMs });
       const tokens = new Set(templates.get(name)?.preservedTokens);
       formats.set(name, { text, marks: withMarks(text, (one) => tokens.has(one)) });
       trips.push(...(await roundTrips(name, render)).cases);

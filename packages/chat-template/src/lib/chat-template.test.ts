@@ -1,6 +1,6 @@
 // The renderer with its real thread: what a template is told, and that no template harms another.
 import { llamaTemplates } from "../testing/llama-templates.ts";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { createTemplateRenderer } from "./chat-template.ts";
 import type { ChatTemplate, TemplateRenderer, TemplateRendererOptions } from "./chat-template.ts";
 import { compileTemplate } from "./compiled-template.ts";
@@ -215,7 +215,7 @@ test("a thread that does not start, or dies by itself, is told and replaced", as
     startThread(events) {
       threads += 1;
       deaths.push(events.onGone);
-      return { perform: () => undefined, end: async () => await Promise.resolve() };
+      return { perform: () => undefined, cpuMs: () => undefined, end: async () => await Promise.resolve() };
     },
   });
   await expect(renderer.open({ source: "a", ...texts })).rejects.toMatchObject({
@@ -226,4 +226,61 @@ test("a thread that does not start, or dies by itself, is told and replaced", as
   deaths[1]?.(new Error("gone"));
   await expect(second).rejects.toMatchObject({ reason: "unavailable", message: "gone" });
   expect(threads).toBe(2);
+});
+
+describe("a rendering's time", () => {
+  /** A thread that answers nothing but a source, and has computed as long as it is told. */
+  function withThread(cpuMs: () => number | undefined) {
+    return create({
+      limits: { renderTimeoutMs: 100, renderDeadlineMs: 1_000 },
+      startThread({ onReady, onResult }) {
+        queueMicrotask(onReady);
+        return {
+          perform: (task) => {
+            if (task.values === undefined) queueMicrotask(() => onResult({ kind: "rendered", text: "" }));
+          },
+          cpuMs,
+          end: async () => await Promise.resolve(),
+        };
+      },
+    });
+  }
+
+  async function outcome(cpuMs: () => number | undefined, clockMs: number) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const renderer = withThread(cpuMs);
+    const template = await renderer.open({ source: "a", ...texts });
+    let error: unknown;
+    const rendering = template.render(plain).catch((reason: unknown) => (error = reason));
+    await new Promise(setImmediate);
+    for (let ms = 0; ms < clockMs; ms += 10) vi.advanceTimersByTime(10);
+    await new Promise(setImmediate);
+    const { message } = (error ?? {}) as { message?: string };
+    const spentMs = template.spentMs();
+    await renderer.close();
+    await rendering;
+    vi.useRealTimers();
+    return { message, spentMs };
+  }
+
+  test("is the thread's own where the system tells it", async () => {
+    expect(await outcome(() => 0, 990)).toEqual({ message: undefined, spentMs: 0 });
+    expect(await outcome(() => 0, 1_000)).toEqual({
+      message: "the machine has been too busy for 1000 ms",
+      spentMs: 0,
+    });
+    let spent = 0;
+    const grows = (): number => (spent += 60);
+    expect(await outcome(grows, 500)).toMatchObject({ message: "it takes more than 100 ms" });
+  });
+
+  test("is the clock's elsewhere", async () => {
+    expect(await outcome(() => undefined, 90)).toEqual({ message: undefined, spentMs: 0 });
+    expect(await outcome(() => undefined, 100)).toEqual({ message: "it takes more than 100 ms", spentMs: 100 });
+  });
+
+  test.runIf(process.platform === "linux")("grows as a real thread computes", async () => {
+    const template = await opened("{% for i in range(100000) %}{{ i }}{% endfor %}");
+    while (template.spentMs() < 20) await template.render(plain);
+  });
 });

@@ -58,6 +58,8 @@ export interface TemplateValues {
 export interface ChatTemplate {
   /** The source that is taken for conversations with tools, and without. */
   sourceFor(withTools: boolean): string;
+  /** What its renderings have taken so far, of the thread's own time where the system tells it. */
+  readonly spentMs: () => number;
   /**
    * @param client who shares the thread fairly with whom
    * @throws TemplateError refused, failed, unsupported, limit, unavailable
@@ -70,6 +72,11 @@ interface OpenSource {
   readonly number: number;
   readonly source: string;
   readonly noTools: null | readonly never[];
+}
+
+interface Asked {
+  readonly client: string;
+  readonly onSpent?: (ms: number) => void;
 }
 
 /** Nothing that a template could mind. */
@@ -94,7 +101,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
     await runner.run({ template: number, nowMs: 0, limits }, source, "");
     const failureOf = async (noTools: OpenSource["noTools"]): Promise<string | undefined> => {
       const values = { messages: plainMessages, tools: noTools, add_generation_prompt: true };
-      return await draw({ number, source, noTools }, texts, values, "").then(
+      return await draw({ number, source, noTools }, texts, values, { client: "" }).then(
         () => undefined,
         (error: unknown) => (error instanceof TemplateError ? error.reason : "defect"),
       );
@@ -105,7 +112,7 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
     return { number, source, noTools: mindsNone ? [] : null };
   }
 
-  async function draw(open: OpenSource, texts: TokenTexts, values: TemplateValues, client: string): Promise<string> {
+  async function draw(open: OpenSource, texts: TokenTexts, values: TemplateValues, asked: Asked): Promise<string> {
     const date = now();
     const tools = values.tools == null || values.tools.length === 0 ? open.noTools : values.tools;
     const all = {
@@ -116,7 +123,8 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
       ...values,
       tools,
     };
-    return await runner.run({ template: open.number, values: all, nowMs: date.getTime(), limits }, open.source, client);
+    const task = { template: open.number, values: all, nowMs: date.getTime(), limits };
+    return await runner.run(task, open.source, asked.client, asked.onSpent);
   }
 
   return {
@@ -124,9 +132,13 @@ export function createTemplateRenderer(options: TemplateRendererOptions = {}): T
       const usual = await add(source, texts);
       const toolUse = namedSources["tool_use"];
       const forTools = toolUse === undefined ? usual : await add(toolUse, texts);
+      let spentMs = 0;
+      const onSpent = (ms: number): void => void (spentMs += ms);
       return {
+        spentMs: () => spentMs,
         sourceFor: (withTools) => (withTools ? forTools : usual).source,
-        render: async (values, client = "") => await draw(hasTools(values) ? forTools : usual, texts, values, client),
+        render: async (values, client = "") =>
+          await draw(hasTools(values) ? forTools : usual, texts, values, { client, onSpent }),
       };
     },
     close: () => runner.close(),

@@ -1,7 +1,7 @@
 // Owns which template a model chats with, and the format that it gives its answers: the same whether the model is loaded or only its header
 // has been read. The template runs as its author wrote it.
 import { createHash } from "node:crypto";
-import { deriveFormat, withMarks, type ChatFormat } from "@waggle/chat-format";
+import { TemplateUnansweredError, deriveFormat, withMarks, type ChatFormat } from "@waggle/chat-format";
 import { TemplateError } from "@waggle/chat-template";
 import type { ChatTemplate, TemplateRenderer, TemplateValues } from "@waggle/chat-template";
 import type { SpecialToken } from "@waggle/gguf";
@@ -39,12 +39,9 @@ const plain = `{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}
 
 {% endfor %}Assistant:`;
 
-/** For finding out about a template, all renderings together. */
-const probeTimeoutMs = 10_000;
-
 /**
  * What is found out about the template may take a second or two; it is done once. A template that cannot be rendered at all gives way to one of
- * ours, which is told to `warn`.
+ * ours, which is told to `warn`; so is one that could not be asked to the end.
  * @throws TemplateError when the one that was chosen cannot be rendered at all
  */
 export async function openModelChat(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ModelChat> {
@@ -53,10 +50,12 @@ export async function openModelChat(renderer: TemplateRenderer, options: ModelCh
     options.warn(`The model's chat template cannot be used, and another one stands in: ${error.message}`);
     return await openTemplate(renderer, sourcesOf({ ...options, chosen: "generic" }), options);
   });
+  const format = await formatOf(template, options);
+  if (format.warning !== undefined) options.warn(format.warning);
   return {
     template,
     source: template.sourceFor(false),
-    format: await formatOf(template, options),
+    format,
     templateSha256: createHash("sha256").update(sourcesIn(template).join("")).digest("hex"),
   };
 }
@@ -73,12 +72,16 @@ async function openTemplate(
 }
 
 async function formatOf(template: ChatTemplate, { specialTokens }: ModelChatOptions): Promise<ChatFormat> {
-  const end = performance.now() + probeTimeoutMs;
   const format = await deriveFormat({
     source: template.sourceFor(true),
+    spentMs: template.spentMs,
     async render(values) {
-      if (performance.now() > end) throw new TemplateError("limit", "finding out about it takes too long");
-      return await template.render(values as TemplateValues);
+      try {
+        return await template.render(values as TemplateValues);
+      } catch (error) {
+        if (!(error instanceof TemplateError) || error.reason !== "unavailable") throw error;
+        throw new TemplateUnansweredError(error.message, { cause: error });
+      }
     },
   });
   const tokens = new Map(specialTokens.map(({ text, control }) => [text, control]));

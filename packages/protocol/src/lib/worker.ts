@@ -21,6 +21,7 @@ export const ChatAbilitiesSchema = z
     thinking: z.enum(["always", "switchable", "never"]),
     switches: z.array(z.string()).describe("Template variables that change how an answer begins."),
     template_variables: z.array(z.string()).describe("What chat_template_kwargs may set."),
+    warning: z.string().optional().describe("Why the worker knows less of the chat template than it could."),
   })
   .meta({ id: "ChatAbilities" });
 export type ChatAbilities = z.infer<typeof ChatAbilitiesSchema>;

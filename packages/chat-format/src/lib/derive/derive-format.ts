@@ -6,6 +6,7 @@ import type { Abilities, ChatFormat } from "../format.ts";
 import { deriveInputs } from "../inputs/derive-inputs.ts";
 import { spellCalls } from "../inputs/spell-call.ts";
 import type { ThoughtKey } from "../inputs/template-inputs.ts";
+import { templateVariables } from "../inputs/template-variables.ts";
 import { markersOf } from "../marks.ts";
 import { createReader } from "../reader.ts";
 import { type AnswerItem, type Syntax, literal, sequence, words } from "../syntax.ts";
@@ -23,14 +24,25 @@ export interface DeriveOptions {
   readonly render: Render;
   /** The template's text: families that probing does not find are known by it. */
   readonly source: string;
+  /** What asking the template has taken so far; default: the clock. */
+  readonly spentMs?: () => number;
 }
 
-/** Never throws: what a template does not tell is the family's, or else the generic format's. What takes too long is generic altogether. */
-export async function deriveFormat({ render, source }: DeriveOptions): Promise<ChatFormat> {
-  const limited = limitRender(render);
+/**
+ * Never throws: what a template does not tell is the family's, or else the generic format's. A template that cannot be asked to the end has the
+ * generic format altogether, which is sure of nothing but text, and a warning.
+ */
+export async function deriveFormat({ render, source, spentMs }: DeriveOptions): Promise<ChatFormat> {
+  const limited = limitRender(render, spentMs ?? (() => performance.now()));
   const format = await formatOf({ render: limited.render, source });
-  if (!limited.isSpent) return format;
-  return await formatOf({ render: async () => await Promise.reject(new Error("Not asked any more")), source: "" });
+  if (limited.stopped === undefined) return format;
+  const refuse: Render = async () => await Promise.reject(new Error("Not asked any more"));
+  const generic = await formatOf({ render: refuse, source: "" });
+  return {
+    ...generic,
+    inputs: { ...generic.inputs, variables: templateVariables(source) },
+    warning: `Cannot find out what the chat template takes: ${limited.stopped}. Tools and system messages go into the user's text.`,
+  };
 }
 
 async function formatOf({ render, source }: DeriveOptions): Promise<ChatFormat> {

@@ -4,24 +4,34 @@ import type { Render } from "./conversations.ts";
 /** Most of a whole derivation; the slowest template in use takes a tenth of a second. */
 export const maxDeriveMs = 10_000;
 
-export interface LimitedRender {
-  readonly render: Render;
-  /** From then on the template is not asked any more. */
-  readonly isSpent: boolean;
+/** Thrown by a `Render` that could not ask the template: nothing can be concluded from it. */
+export class TemplateUnansweredError extends Error {
+  override readonly name = "TemplateUnansweredError";
 }
 
-/** @param nowMs a clock that never goes back */
-export function limitRender(render: Render, nowMs: () => number = () => performance.now()): LimitedRender {
-  const begin = nowMs();
-  let isSpent = false;
+export interface LimitedRender {
+  readonly render: Render;
+  /** Why the template is not asked any more, as a clause; undefined while it is. */
+  readonly stopped: string | undefined;
+}
+
+/** @param spentMs what asking has taken so far; never goes back */
+export function limitRender(render: Render, spentMs: () => number): LimitedRender {
+  const begin = spentMs();
+  let stopped: string | undefined;
   return {
     async render(values) {
-      isSpent ||= nowMs() - begin > maxDeriveMs;
-      if (isSpent) throw new Error("Asking the template what it takes has taken too long");
-      return await render(values);
+      if (spentMs() - begin > maxDeriveMs) stopped ??= `it takes more than ${maxDeriveMs / 1000} s`;
+      if (stopped !== undefined) throw new TemplateUnansweredError(stopped);
+      try {
+        return await render(values);
+      } catch (error) {
+        if (error instanceof TemplateUnansweredError) stopped ??= error.message;
+        throw error;
+      }
     },
-    get isSpent() {
-      return isSpent;
+    get stopped() {
+      return stopped;
     },
   };
 }

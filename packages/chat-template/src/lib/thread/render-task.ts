@@ -21,7 +21,11 @@ export type ThreadResult =
   | { readonly kind: "failed"; readonly reason: TemplateErrorReason | undefined; readonly message: string };
 
 /** Said once, when everything is loaded: what comes after it is the template's own time. */
-export const threadReady = "ready";
+export interface ThreadReady {
+  readonly kind: "ready";
+  /** Where the thread's own times can be read; undefined where nothing tells them. */
+  readonly times: string | undefined;
+}
 
 /** Keeps each template that it has been given. */
 export function createTaskPerformer(): (task: ThreadTask) => ThreadResult {

@@ -9,8 +9,13 @@ import { startTemplateWorker } from "./template-worker.ts";
 import type { TemplateThread, TemplateThreadEvents, ThreadMemory } from "./template-worker.ts";
 
 export interface ThreadLimits extends ThreadMemory {
-  /** For one rendering, once it is its turn; its steps are bounded too, so this is for what they do not see. */
+  /**
+   * For one rendering, once it is its turn, of the thread's own time where the system tells it; its steps are bounded too, so this is for what
+   * they do not see.
+   */
   readonly renderTimeoutMs: number;
+  /** For one rendering by the clock, however little of its own time the thread has got. */
+  readonly renderDeadlineMs: number;
   /** For the thread to come up, beside it. */
   readonly startTimeoutMs: number;
   /** Renderings that may wait. */
@@ -23,6 +28,7 @@ export interface ThreadLimits extends ThreadMemory {
 
 export const defaultThreadLimits: ThreadLimits = {
   renderTimeoutMs: 5_000,
+  renderDeadlineMs: 60_000,
   startTimeoutMs: 10_000,
   waiting: 256,
   waitingPerClient: 128,
@@ -41,9 +47,11 @@ export interface TaskRunnerOptions {
 export interface TaskRunner {
   /**
    * @param source sent along where the thread does not have the template yet
+   * @param client who shares the thread fairly with others
+   * @param onSpent what it has taken of the thread's time, rendered or not
    * @throws TemplateError whatever the rendering says; limit when it takes too long or too much memory; unavailable
    */
-  run(task: ThreadTask, source: string, client: string): Promise<string>;
+  run(task: ThreadTask, source: string, client: string, onSpent?: (ms: number) => void): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -52,6 +60,14 @@ interface Waiting {
   readonly source: string;
   readonly resolve: (text: string) => void;
   readonly reject: (error: TemplateError) => void;
+  readonly onSpent: (ms: number) => void;
+}
+
+/** Milliseconds. */
+interface Times {
+  readonly clockMs: number;
+  /** Undefined where nothing tells it. */
+  readonly cpuMs: number | undefined;
 }
 
 /** Starts nothing until the first task comes. */
@@ -64,6 +80,8 @@ export function createTaskRunner({ limits, clock = systemClock, ...options }: Ta
   let thread: TemplateThread | undefined;
   let running: Waiting | undefined;
   let timer: TimerHandle | undefined;
+  /** When the running rendering has begun. */
+  let begun: Times | undefined;
   let isClosed = false;
 
   function next(): void {
@@ -72,13 +90,13 @@ export function createTaskRunner({ limits, clock = systemClock, ...options }: Ta
     if (running === undefined) return;
     if (thread === undefined) {
       const started = startThread({
-        onReady: () => thread === started && allow(limits.renderTimeoutMs, tooSlow(limits)),
+        onReady: () => thread === started && begin(started),
         onResult: (result) => thread === started && finish(result),
         onGone: (error) => thread === started && drop(gone(error, limits)),
       });
       thread = started;
       allow(limits.startTimeoutMs, unavailable("its thread did not start"));
-    } else allow(limits.renderTimeoutMs, tooSlow(limits));
+    } else begin(thread);
     send(thread, running);
   }
 
@@ -93,6 +111,38 @@ export function createTaskRunner({ limits, clock = systemClock, ...options }: Ta
     }
   }
 
+  function begin(of: TemplateThread): void {
+    begun = timesOf(of);
+    watch(of, begun, limits.renderTimeoutMs);
+  }
+
+  function watch(of: TemplateThread, since: Times, ms: number): void {
+    timer?.cancel();
+    timer = clock.setTimeout(() => {
+      const left = limits.renderTimeoutMs - spentSince(of, since);
+      const untilDeadline = limits.renderDeadlineMs - (clock.now() - since.clockMs);
+      if (left <= 0) drop(tooSlow(limits));
+      else if (untilDeadline <= 0) drop(tooBusy(limits));
+      else watch(of, since, Math.min(left, untilDeadline));
+    }, ms);
+  }
+
+  function timesOf(of: TemplateThread): Times {
+    return { clockMs: clock.now(), cpuMs: of.cpuMs() };
+  }
+
+  /** Of the thread's own time, or by the clock where nothing tells that. */
+  function spentSince(of: TemplateThread, since: Times): number {
+    const { clockMs, cpuMs } = timesOf(of);
+    return cpuMs === undefined || since.cpuMs === undefined ? clockMs - since.clockMs : cpuMs - since.cpuMs;
+  }
+
+  function tellSpent(): void {
+    if (running !== undefined && thread !== undefined && begun !== undefined)
+      running.onSpent(spentSince(thread, begun));
+    begun = undefined;
+  }
+
   function allow(ms: number, otherwise: TemplateError): void {
     timer?.cancel();
     timer = clock.setTimeout(() => drop(otherwise), ms);
@@ -100,6 +150,7 @@ export function createTaskRunner({ limits, clock = systemClock, ...options }: Ta
 
   /** The thread goes, and another comes for whoever is next. */
   function drop(error: TemplateError): void {
+    tellSpent();
     endThread();
     timer?.cancel();
     const task = running;
@@ -118,6 +169,7 @@ export function createTaskRunner({ limits, clock = systemClock, ...options }: Ta
   }
 
   function finish(result: ThreadResult): void {
+    tellSpent();
     timer?.cancel();
     const task = running;
     running = undefined;
@@ -133,13 +185,13 @@ export function createTaskRunner({ limits, clock = systemClock, ...options }: Ta
   }
 
   return {
-    async run(task, source, client) {
+    async run(task, source, client, onSpent = () => {}) {
       if (isClosed) throw closed();
       if (queue.size >= limits.waiting || queue.sizeOf(client) >= limits.waitingPerClient) {
         throw unavailable("too many others are waiting for it");
       }
       return await new Promise((resolve, reject) => {
-        queue.push(client, { task, source, resolve, reject });
+        queue.push(client, { task, source, resolve, reject, onSpent });
         next();
       });
     },
@@ -165,6 +217,10 @@ function closed(): TemplateError {
 
 function tooSlow({ renderTimeoutMs }: ThreadLimits): TemplateError {
   return overLimit(`it takes more than ${renderTimeoutMs} ms`);
+}
+
+function tooBusy({ renderDeadlineMs }: ThreadLimits): TemplateError {
+  return unavailable(`the machine has been too busy for ${renderDeadlineMs} ms`);
 }
 
 function gone(error: Error, { heapMiB }: ThreadLimits): TemplateError {

@@ -1,12 +1,14 @@
 // Owns the real thread behind the renderer: how it is started, and what is heard of it.
 import { startThread } from "@waggle/async";
-import { threadReady } from "./render-task.ts";
-import type { ThreadResult, ThreadTask } from "./render-task.ts";
+import { cpuTimeMs } from "./cpu-time.ts";
+import type { ThreadReady, ThreadResult, ThreadTask } from "./render-task.ts";
 
 /** The part of a thread that is used here. */
 export interface TemplateThread {
   /** @throws DataCloneError when the values are no data */
   perform(task: ThreadTask): void;
+  /** How long it has computed so far; undefined where nothing tells it. */
+  cpuMs(): number | undefined;
   /** Once it has gone, nothing is heard of it any more. */
   end(): Promise<unknown>;
 }
@@ -27,12 +29,19 @@ export function startTemplateWorker({ heapMiB, stackMiB }: ThreadMemory, events:
   const resourceLimits = { maxOldGenerationSizeMb: heapMiB, stackSizeMb: stackMiB };
   // It needs no secrets.
   const worker = startThread("template-thread", import.meta.url, { env: {}, resourceLimits });
-  worker.on("message", (message: ThreadResult | typeof threadReady) => {
-    if (message === threadReady) events.onReady();
-    else events.onResult(message);
+  let times: string | undefined;
+  worker.on("message", (message: ThreadResult | ThreadReady) => {
+    if (message.kind === "ready") {
+      times = message.times;
+      events.onReady();
+    } else events.onResult(message);
   });
   worker.on("error", events.onGone);
   // The process's own work decides how long it lives.
   worker.unref();
-  return { perform: (task) => worker.postMessage(task), end: () => worker.terminate() };
+  return {
+    perform: (task) => worker.postMessage(task),
+    cpuMs: () => cpuTimeMs(times),
+    end: () => worker.terminate(),
+  };
 }
