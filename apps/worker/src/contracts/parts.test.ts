@@ -160,6 +160,45 @@ describe("OpenAI's dialect", () => {
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining(field)]);
   });
 
+  const conversation = { messages: [{ role: "user", content: "[say:a]" }], max_tokens: 5 };
+  const routes: readonly [string, object][] = [
+    ["/v1/inference", conversation],
+    ["/v1/chat/completions", conversation],
+    ["/v1/responses", { input: "[say:a]", max_output_tokens: 16 }],
+    ["/v1/responses/input_tokens", { input: "[say:a]" }],
+    ["/v1/messages", conversation],
+    ["/v1/messages/count_tokens", conversation],
+    ["/api/chat", { ...conversation, stream: false }],
+    ["/api/generate", { prompt: "[say:a]", stream: false }],
+    ["/apply-template", conversation],
+  ];
+
+  it.each(routes)(
+    "%s takes a switch that holds anyway, and refuses by name one that it cannot follow",
+    async (path, body) => {
+      start();
+      const outcome = async (more: object): Promise<readonly [number, string]> => {
+        const answer = await post(path, { ...body, model: "waggle-fake", ...more });
+        return [answer.status, await answer.text()];
+      };
+      for (const holds of [
+        { enable_thinking: false },
+        { chat_template_kwargs: { enable_thinking: false } },
+        { chat_template_kwargs: { thinking: false } },
+        { enable_thinking: null, chat_template_kwargs: null },
+      ]) {
+        expect(await outcome(holds), JSON.stringify(holds)).toEqual([200, expect.anything()]);
+      }
+      for (const [field, cannot] of [
+        ["enable_thinking", { enable_thinking: true }],
+        ["chat_template_kwargs.enable_thinking", { chat_template_kwargs: { enable_thinking: true } }],
+        ["chat_template_kwargs.colour", { chat_template_kwargs: { colour: 1 } }],
+      ] as const) {
+        expect(await outcome(cannot), field).toEqual([400, expect.stringContaining(field)]);
+      }
+    },
+  );
+
   it("asks for patience where only the loaded model knows the answer's format", async () => {
     start({ loadLater: true });
     const refused = await post("/v1/chat/completions", asking(calling, { tools }));

@@ -26,6 +26,14 @@ describe("wishes about thoughts", () => {
     ["a level as it is", { reasoning_effort: "low" }, levels, { reasoning_effort: "low" }],
     ["what the template reads", { chat_template_kwargs: { documents: [1] } }, switchable, { documents: [1] }],
     ["what is so anyway: on", { enable_thinking: true }, levels, {}],
+    [
+      "the switch under another name",
+      { chat_template_kwargs: { thinking: false } },
+      switchable,
+      { enable_thinking: false },
+    ],
+    ["off by kwargs where there are none", { chat_template_kwargs: { enable_thinking: false } }, genericFormat, {}],
+    ["on by kwargs where they always come", { chat_template_kwargs: { thinking: true } }, levels, {}],
     ["what is so anyway: off", { enable_thinking: false, reasoning_effort: "none" }, genericFormat, {}],
     [
       "null as nothing",
@@ -46,6 +54,30 @@ describe("wishes about thoughts", () => {
       { chat_template_kwargs: { colour: 1 } },
       switchable,
       /"chat_template_kwargs.colour".*does not read it/,
+    ],
+    [
+      "off by kwargs where they always come",
+      { chat_template_kwargs: { enable_thinking: false } },
+      levels,
+      /"chat_template_kwargs.enable_thinking".*always thinks/,
+    ],
+    [
+      "on by kwargs where there are none",
+      { chat_template_kwargs: { enable_thinking: true } },
+      genericFormat,
+      /"chat_template_kwargs.enable_thinking".*does not think/,
+    ],
+    [
+      "a switch that is no switch",
+      { chat_template_kwargs: { thinking: "yes" } },
+      switchable,
+      /"chat_template_kwargs.thinking".*does not read it/,
+    ],
+    [
+      "two names that disagree",
+      { chat_template_kwargs: { thinking: true, enable_thinking: false } },
+      switchable,
+      /"chat_template_kwargs.enable_thinking".*says otherwise/,
     ],
     ["one of ours", { chat_template_kwargs: { messages: [] } }, switchable, /"chat_template_kwargs.messages"/],
     [

@@ -16,6 +16,29 @@ const ours = new Set([
   "continue_final_message",
 ]);
 
+/** Names by which clients switch thoughts whatever the model. */
+const switchNames: ReadonlySet<string> = new Set(["enable_thinking", "thinking"]);
+
+/** Whether the request says that thoughts are to come, or not to come, in the words that all dialects share; undefined where it says neither. */
+export function thoughtsWanted({
+  enable_thinking: enable,
+  chat_template_kwargs: kwargs,
+}: ThinkingWishes): boolean | undefined {
+  const said = [enable, ...Object.entries(kwargs ?? {}).map(([name, value]) => (switchNames.has(name) ? value : null))];
+  return said.find((value) => typeof value === "boolean");
+}
+
+/** The wishes that all dialects share, of a request that may say more. */
+export function sharedThinking({
+  enable_thinking: enable,
+  chat_template_kwargs: kwargs,
+}: ThinkingWishes): ThinkingWishes {
+  return {
+    ...(enable == null ? {} : { enable_thinking: enable }),
+    ...(kwargs == null ? {} : { chat_template_kwargs: kwargs }),
+  };
+}
+
 export function wishesAboutTemplate(wishes: ThinkingWishes): boolean {
   return wishes.chat_template_kwargs != null || wishes.enable_thinking != null || wishes.reasoning_effort != null;
 }
@@ -25,11 +48,11 @@ export function templateVariables(wishes: ThinkingWishes, format: ChatFormat): R
   const { chat_template_kwargs: kwargs, enable_thinking: enable, reasoning_effort: effort } = wishes;
   const variables = new Map<string, unknown>();
   for (const [name, value] of Object.entries(kwargs ?? {})) {
-    if (ours.has(name)) throw unsupported(`chat_template_kwargs.${name}`, "it is set by other fields of the request");
-    if (!reads(format, name)) {
-      throw unsupported(`chat_template_kwargs.${name}`, "this model's chat template does not read it");
-    }
-    variables.set(name, value);
+    const field = `chat_template_kwargs.${name}`;
+    if (ours.has(name)) throw unsupported(field, "it is set by other fields of the request");
+    if (reads(format, name)) set(variables, name, value, field);
+    else if (switchNames.has(name) && typeof value === "boolean") switchThinking(format, variables, value, field);
+    else throw unsupported(field, "this model's chat template does not read it");
   }
   if (enable != null) switchThinking(format, variables, enable, "enable_thinking");
   if (effort === "none") switchThinking(format, variables, false, "reasoning_effort");

@@ -1,6 +1,7 @@
 // Owns requests in Anthropic's dialect as its clients send them: unknown fields, and with them `cache_control`, `metadata`, `betas` and
 // `context_management`, are ignored. Shapes after Anthropic's API reference (Messages, Count Message tokens).
 import { z } from "zod";
+import { thinkingShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
 
 /** Prompts have no length of their own here, as in OpenAI's dialect: how much text a context holds, only the engine knows. */
@@ -126,6 +127,7 @@ const OutputFormatSchema = z.object({
 
 /** What the prompt and its answer's format are made of. */
 const promptShape = {
+  ...thinkingShape,
   model: nullish(z.string().max(requestLimits.modelChars)).describe("A worker with one model serves any name."),
   messages: z.array(AnthropicMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
   system: nullish(textOr(TextOnlySchema)),

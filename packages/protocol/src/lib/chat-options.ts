@@ -4,19 +4,26 @@ import { z } from "zod";
 import { requestLimits } from "./limits.ts";
 import { ToolChoiceSchema, ToolsSchema } from "./tools.ts";
 
-/** In each of these null says as little as absence. */
-export const chatShape = {
-  tools: ToolsSchema.nullish().describe("Functions that the answer may call."),
-  tool_choice: ToolChoiceSchema.nullish().describe("Default: auto where there are tools."),
-  parallel_tool_calls: z.boolean().nullish().describe("false: one call at most. Default: as the model can."),
+/** What every dialect takes to switch thoughts, beside words of its own. */
+export const thinkingShape = {
   chat_template_kwargs: z
     .record(z.string(), z.unknown())
     .refine((kwargs) => JSON.stringify(kwargs).length <= requestLimits.templateKwargsChars, {
       message: `at most ${requestLimits.templateKwargsChars} characters of JSON`,
     })
     .nullish()
-    .describe("Variables for the model's chat template; one that it does not read is refused."),
-  enable_thinking: z.boolean().nullish().describe("Refused where the model has no such switch."),
+    .describe(
+      "Variables for the model's chat template; one that it does not read is refused, unless it switches thoughts to what they are anyway.",
+    ),
+  enable_thinking: z.boolean().nullish().describe("Refused where the model cannot do as it says."),
+};
+
+/** In each of these null says as little as absence. */
+export const chatShape = {
+  ...thinkingShape,
+  tools: ToolsSchema.nullish().describe("Functions that the answer may call."),
+  tool_choice: ToolChoiceSchema.nullish().describe("Default: auto where there are tools."),
+  parallel_tool_calls: z.boolean().nullish().describe("false: one call at most. Default: as the model can."),
   reasoning_effort: z
     .string()
     .max(requestLimits.effortChars)

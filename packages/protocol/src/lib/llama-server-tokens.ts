@@ -1,6 +1,6 @@
 // Owns the shapes of llama-server's routes between text, tokens and messages.
 import { z } from "zod";
-import { chatShape } from "./chat-options.ts";
+import { chatShape, thinkingShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
 import { ChatMessageSchema } from "./openai.ts";
 import { ToolsSchema } from "./tools.ts";
@@ -57,8 +57,7 @@ export const ApplyTemplateRequestSchema = z
     model: ModelWishSchema,
     messages: z.array(ChatMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
     tools: ToolsSchema.nullish(),
-    chat_template_kwargs: chatShape.chat_template_kwargs,
-    enable_thinking: chatShape.enable_thinking,
+    ...thinkingShape,
     reasoning_effort: chatShape.reasoning_effort,
     continue_final_message: chatShape.continue_final_message,
     add_generation_prompt: chatShape.add_generation_prompt,

@@ -2,6 +2,7 @@
 // reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
 import { z } from "zod";
 import { KeepAliveSchema } from "./keep-alive.ts";
+import { thinkingShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
 import { ModelNameSchema } from "./models.ts";
 import { WideSeedSchema } from "./seed.ts";
@@ -108,6 +109,7 @@ const answerShape = {
   stream: nullish(z.boolean()).describe("Default: true."),
   format: nullish(FormatSchema),
   think: nullish(ThinkSchema),
+  ...thinkingShape,
   options: nullish(OptionsSchema),
   keep_alive: nullish(KeepAliveSchema),
   logprobs: nullish(z.boolean()),

@@ -1,6 +1,7 @@
 // Owns OpenAI's Responses API: the request for a response, and the response. Unknown fields are ignored, as its clients expect; what is known
 // and cannot be had is refused by name. Shapes after OpenAI's API reference (Responses).
 import { z } from "zod";
+import { thinkingShape } from "./chat-options.ts";
 import { requestLimits } from "./limits.ts";
 import { openAiLimits } from "./openai.ts";
 import { ResponseItemSchema } from "./responses-items.ts";
@@ -37,6 +38,7 @@ const MetadataSchema = z
 
 /** What a conversation is put together from: enough to count its tokens. */
 const conversationShape = {
+  ...thinkingShape,
   model: z.string().max(requestLimits.modelChars).nullish(),
   input: z
     .union([z.string(), z.array(ResponseItemSchema).max(requestLimits.messages)])

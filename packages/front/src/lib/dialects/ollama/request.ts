@@ -11,6 +11,7 @@ import { conversationOf } from "./conversation-numbers.ts";
 import type { Turn } from "./conversation-numbers.ts";
 import { chatMessagesOf } from "./messages.ts";
 import { thinkingOptions } from "./think.ts";
+import { sharedThinking, thoughtsWanted } from "../../thinking.ts";
 
 /** What a translation needs beside the body. */
 export interface OllamaContext extends RequestContext {
@@ -81,10 +82,20 @@ async function conversationJob(
   const spec = jobOf(body, context);
   const options = {
     ...("tools" in body ? { tools: body.tools } : {}),
-    ...thinkingOptions(body.think, await context.chatFormat(), context.asked),
+    ...(await thinkingOf(body, context)),
   };
   const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)) };
+}
+
+/** Where the shared words say it, Ollama's default says nothing. */
+async function thinkingOf(
+  body: OllamaChatRequest | OllamaGenerateRequest,
+  { chatFormat, asked }: OllamaContext,
+): Promise<Conversation["options"]> {
+  const isSaid = body.think == null && thoughtsWanted(body) !== undefined;
+  const own = isSaid ? {} : thinkingOptions(body.think, await chatFormat(), asked);
+  return { ...own, ...sharedThinking(body) };
 }
 
 async function textJob(

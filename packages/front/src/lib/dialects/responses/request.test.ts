@@ -30,7 +30,7 @@ test.each([
   ["a level", "low", levels, { reasoning_effort: "low" }, "low"],
   ["a level that templates do not know", "xhigh", levels, { reasoning_effort: "high" }, "xhigh"],
   ["the least one, which templates do not know", "minimal", levels, { reasoning_effort: "low" }, "minimal"],
-  ["none, of a model that always thinks", "none", levels, {}, null],
+  ["none, of a model that never thinks", "none", genericFormat, {}, null],
   ["a level, of a model that is on or off", "low", switched, { enable_thinking: true }, "low"],
   ["none, of a model that is on or off", "none", switched, { enable_thinking: false }, "none"],
   ["a level, where the switch has its name", "low", switchedByEffort, { enable_thinking: true }, "low"],
@@ -39,6 +39,16 @@ test.each([
   const body: ResponseRequest = { reasoning: { effort } };
   expect(await optionsOf(body, chatFormat)).toEqual(options);
   expect((await echoOf(body, knowing(chatFormat)))["reasoning"]).toEqual({ effort: told, summary: null });
+});
+
+test("an effort of none is refused by a model that always thinks", async () => {
+  const body: ResponseRequest = { reasoning: { effort: "none" } };
+  await expect(optionsOf(body, levels)).rejects.toThrow(/"reasoning.effort".*always thinks/);
+});
+
+test("thoughts are switched in the words that all dialects share as well", async () => {
+  const body: ResponseRequest = { enable_thinking: false, chat_template_kwargs: { documents: [] } };
+  expect(await optionsOf(body, switched)).toEqual({ enable_thinking: false, chat_template_kwargs: { documents: [] } });
 });
 
 test("without an effort the model's format is not asked, which nobody knows before it has been loaded", async () => {

@@ -4,7 +4,8 @@ import type { GenerateSpec } from "@waggle/jobs";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
 import { conversationSpecOf } from "../../conversation.ts";
 import type { Conversation } from "../../conversation.ts";
-import { hasEffortLevels } from "../../thinking.ts";
+import { unsupported } from "../../fields.ts";
+import { hasEffortLevels, sharedThinking } from "../../thinking.ts";
 import { specOfWishes } from "../../wishes.ts";
 import type { RequestContext, Wishes } from "../../wishes.ts";
 import { messagesOf } from "./messages.ts";
@@ -40,6 +41,7 @@ export async function conversationOfRequest(
       tool_choice: choice,
       parallel_tool_calls: body.parallel_tool_calls,
       ...(effort == null ? {} : effortOptions(effort, await chatFormat())),
+      ...sharedThinking(body),
     },
     schema: schemaOf(body),
     toolField: fieldOf,
@@ -72,9 +74,15 @@ export async function echoOf(
   };
 }
 
-/** Clients send an effort to every model: one that has neither levels nor a switch thinks as it does. */
+/**
+ * Clients send an effort to every model: one that has neither levels nor a switch thinks as it does.
+ * @throws WaggleError invalid_argument where it is to be none, and thoughts cannot be off
+ */
 function effortOptions(effort: string, format: ChatFormat): Conversation["options"] {
   const thinks = effort !== "none";
+  if (!thinks && format.abilities.thinking === "always") {
+    throw unsupported("reasoning.effort", "it cannot be none: this model always thinks");
+  }
   return {
     ...(format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: thinks }),
     ...(thinks && hasEffortLevels(format) ? { reasoning_effort: levels[effort] ?? effort } : {}),
