@@ -1,6 +1,5 @@
 export { anyChar, charSet, charsOf, complementSet, type CharRange, type CharSet } from "./lib/char-set.ts";
 export { UnsupportedSchemaError } from "./lib/errors.ts";
-export { hasExactNumbers } from "./lib/exact-numbers.ts";
 export {
   charClass,
   choice,

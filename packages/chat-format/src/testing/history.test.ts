@@ -25,7 +25,11 @@ beforeAll(async () => {
   for (const [name, source] of llamaTemplates()) {
     const template = await renderer.open({ source, bosText: "<s>", eosText: "</s>" });
     const render: Render = async (values) => await template.render(values as TemplateValues);
-    templates.push({ name, render, format: await deriveFormat({ render, source: template.sourceFor(true), spentMs: template.spentMs }) });
+    templates.push({
+      name,
+      render,
+      format: await deriveFormat({ render, source: template.sourceFor(true), spentMs: template.spentMs }),
+    });
   }
 }, 60_000);
 
@@ -67,6 +71,7 @@ const snow = result("call_2", "It snows dogs.");
 const aarhus = call("call_1", "Aarhus");
 const oslo = call("call_2", "Oslo", "read_clock");
 const cut = { ...aarhus, function: { ...aarhus.function, arguments: '{"city": "Aarhu' } };
+const numbers = '{"city": "Aarhus", "n": [1.0, 1e-07, {"m": 12345678901234567890}]}';
 
 interface Case {
   readonly messages: readonly ChatMessage[];
@@ -110,6 +115,10 @@ const cases: Readonly<Record<string, Case>> = {
   "a call whose arguments are a list": {
     messages: [said("", [{ ...aarhus, function: { ...aarhus.function, arguments: ["Aarhus"] } }]), rain],
     words: ["Aarhus", "It rains cats."],
+  },
+  "numbers as they were written": {
+    messages: [said("", [{ ...aarhus, function: { ...aarhus.function, arguments: numbers } }]), rain],
+    words: ["1.0", "1e-07", "12345678901234567890", "It rains cats."],
   },
   "a call that nothing answers": {
     messages: [said(look, [aarhus]), user("Stop that.")],
@@ -194,7 +203,11 @@ function answerOf(format: ChatFormat, text: string): ChatMessage {
     parts.map((part) => (part.kind === kind && "text" in part ? part.text : "")).join("");
   const named = parts.flatMap((part) => (part.kind === "call" ? [part.name] : []));
   const calls = named.slice(0, 1).map((name): Call => {
-    return { id: "call_1", type: "function", function: { name, arguments: JSON.parse(textOf("arguments")) as unknown } };
+    return {
+      id: "call_1",
+      type: "function",
+      function: { name, arguments: JSON.parse(textOf("arguments")) as unknown },
+    };
   });
   return said(textOf("content"), calls);
 }

@@ -1,6 +1,5 @@
 // Owns how the messages and tools of a request become those that a chat template takes.
 import type { TemplateMessage, TemplateTool } from "@waggle/engine";
-import { hasExactNumbers } from "@waggle/json-grammar";
 import type { ChatMessage, Message, Tool } from "@waggle/protocol";
 import { shapeProblem } from "./parse-json.ts";
 
@@ -51,14 +50,21 @@ export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
 
 /**
  * Templates print arguments as JSON of their own. What is no JSON goes in as the text it is, and so does what is nested too deeply to be
- * walked over, or has a number that would be printed as another one: identifiers of 64 bits are usual there.
+ * walked over, or has a number that would be printed otherwise than it is written: identifiers of 64 bits are usual there, and 1.0 is not 1.
  */
 export function parsedArguments(text: string): unknown {
   if (shapeProblem(text) !== undefined) return text;
   try {
     const value: unknown = JSON.parse(text);
-    return hasExactNumbers(value) ? value : text;
+    return numbersIn(text).every((number) => String(Number(number)) === number) ? value : text;
   } catch {
     return text;
   }
+}
+
+const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** Of JSON, as they are written. */
+function numbersIn(json: string): readonly string[] {
+  return [...json.matchAll(stringOrNumber)].flatMap(([token]) => (token.startsWith('"') ? [] : [token]));
 }

@@ -69,3 +69,18 @@ test("takes what stands for itself, and nothing that it cannot write", () => {
   const elements: Syntax = { kind: "arguments", syntax: { kind: "elements", before: "", item: "item" } };
   expect(callSyntaxOf([{ at: "anywhere", syntax: sequence(literal("<c>"), name, elements) }])).toBeUndefined();
 });
+
+test("writes numbers as the arguments' text has them", () => {
+  const text = '{"a": 1.0, "b": [12345678901234567890, "1.0"], "c": "2.0"}';
+  const tags = { key: { open: "<", close: "=" }, value: { open: "", close: ">" }, lines: false, separator: "" };
+  const spelled = (syntax: Syntax, given = text): string | undefined =>
+    spellCalls(sequence(name, syntax), [{ name: "f", id: "", arguments: given }]);
+  expect(spelled({ kind: "arguments", syntax: pythonArguments })).toBe(
+    'f(a=1.0, b=[12345678901234567890, "1.0"], c="2.0")',
+  );
+  const tagged: Syntax = { kind: "arguments", syntax: { kind: "tags", ...tags } };
+  expect(spelled(tagged)).toBe('f<a=1.0><b=[12345678901234567890, "1.0"]><c=2.0>');
+  expect(spelled(tagged, '{"a": "\uFFFF1.0"}')).toBe("f<a=\uFFFD1.0>");
+  expect(spelled(tagged, String.raw`{"a": "\uFFFF1.0"}`)).toBe("f<a=\uFFFD1.0>");
+  expect(spelled(tagged, '{"a": 1.0.0}')).toBeUndefined();
+});

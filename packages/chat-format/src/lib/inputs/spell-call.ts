@@ -92,7 +92,7 @@ function spellArguments(syntax: ArgumentsSyntax, call: SpelledCall): string | un
       const { key, value, separator, lines } = syntax;
       const line = lines ? "\n" : "";
       return membersOf(call)
-        ?.map(([name, given]) => [name, typeof given === "string" ? given : spacedJson(given)] as const)
+        ?.map(([name, given]) => [name, typeof given === "string" ? withoutMark(given) : spacedJson(given)] as const)
         .map(([name, text]) => key.open + name + key.close + value.open + line + text + line + value.close)
         .join(separator);
     }
@@ -113,22 +113,36 @@ function jsonOf({ arguments: given }: SpelledCall): string {
 
 /** Undefined: the arguments are no object. */
 function membersOf({ arguments: given }: SpelledCall): readonly (readonly [string, unknown])[] | undefined {
-  const value: unknown = typeof given === "string" ? parsed(given) : given;
+  const value: unknown = typeof given === "string" ? parsedExactly(given) : given;
   return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
 }
 
-function parsed(text: string): unknown {
+/** Before a number that is kept as it was written: a noncharacter, which no text may carry. */
+const numberMark = "\uFFFF";
+const anyMark = /\uffff|\\uffff/gi;
+const stringOrNumber = /("(?:[^"\\]|\\.)*")|-?\d[\d.eE+-]*/g;
+
+/** Its numbers as marked strings: 1.0 would become 1, and an identifier of 64 bits another one. Undefined: no JSON. */
+function parsedExactly(text: string): unknown {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
+    const clean = text.replaceAll(anyMark, "\uFFFD");
+    const marked = clean.replaceAll(stringOrNumber, (token, string?: string) => string ?? `"${numberMark}${token}"`);
+    return JSON.parse(marked);
   } catch {
     return undefined;
   }
+}
+
+function withoutMark(text: string): string {
+  return text.startsWith(numberMark) ? text.slice(numberMark.length) : text;
 }
 
 /** Nested as deep as the request that brought it, which is bounded. */
 function spellValue(syntax: ValueArguments, value: unknown): string {
   const [quote] = syntax.quotes;
   if (typeof value === "string") {
+    if (value.startsWith(numberMark)) return withoutMark(value);
     if (quote === undefined || quote.escapes) return JSON.stringify(value);
     return quote.text + value + quote.text;
   }
@@ -142,8 +156,11 @@ function spellValue(syntax: ValueArguments, value: unknown): string {
   return `{${members.join(syntax.separator)}}`;
 }
 
+const markedNumber = new RegExp(`"${numberMark}([^"]*)"`, "g");
+
 /** As Python prints it, which is what most templates print as well. A line break in a string is escaped. */
 export function spacedJson(value: unknown): string {
   const lines = JSON.stringify(value, undefined, 1) ?? "null";
-  return lines.replaceAll(/(,?)\n */g, (_, comma: string) => (comma === "" ? "" : ", "));
+  const spaced = lines.replaceAll(/(,?)\n */g, (_, comma: string) => (comma === "" ? "" : ", "));
+  return spaced.replaceAll(markedNumber, "$1");
 }
