@@ -22,8 +22,8 @@ export interface Told {
 }
 
 /** No retry of the client's own: a request that is lost is to be seen. */
-export function clientOf(url: string): OpenAI {
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, timeout: 600_000 });
+export function clientOf(url: string, maxRetries = 0): OpenAI {
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries, timeout: 600_000 });
 }
 
 export async function ask(

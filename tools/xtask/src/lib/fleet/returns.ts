@@ -14,10 +14,10 @@ const plans: readonly WorkerPlan[] = [
 const tokensEach = 240;
 /** Between the start of the swarm, or of a worker, and the next freeze. */
 const undisturbedMs = 2_000;
-/** Past the five seconds after which the other worker takes the jobs over. */
+/** Past the five seconds after which the other worker takes the jobs over; longer where that one has no free slot by then. */
 const frozenMs = 8_000;
-/** For a worker that woke up to find that it has lost its jobs. */
-const lossLimitMs = 15_000;
+/** For the other worker to take the first of them, and for the frozen one to find that it has lost it. */
+const turnLimitMs = 60_000;
 
 /** How many jobs this worker has lost, and continued later. */
 function returnsTo({ log }: Pick<Worker, "log">): number {
@@ -30,15 +30,21 @@ function returnsTo({ log }: Pick<Worker, "log">): number {
   return returns.size;
 }
 
-/** Freezes one worker, wakes it, and kills the other. @returns the worker that was frozen */
+/** Freezes one worker until the other one has taken over, wakes it, and kills the other. @returns the worker that was frozen */
 async function takeTurns(frozen: FleetWorker, other: FleetWorker): Promise<Worker> {
   const { worker } = frozen;
+  const frozenAt = Date.now();
+  const since = async ({ log }: Worker, message: string): Promise<unknown> =>
+    await log.line(message, (line) => logged(message)(line) && Date.parse(String(line["time"])) >= frozenAt, {
+      limitMs: turnLimitMs,
+    });
   frozen.freeze();
-  await sleep(frozenMs);
-  frozen.wake();
-  await worker.log.line("that it has lost its jobs", logged("fleet_job_lost_to_another_worker"), {
-    limitMs: lossLimitMs,
-  });
+  try {
+    await Promise.all([sleep(frozenMs), since(other.worker, "fleet_job_continued")]);
+  } finally {
+    frozen.wake();
+  }
+  await since(worker, "fleet_job_lost_to_another_worker");
   await other.kill();
   await other.start();
   return worker;
