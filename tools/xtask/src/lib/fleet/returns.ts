@@ -1,4 +1,5 @@
 // Owns the scenario in which jobs return to a worker that had them before: it is frozen and loses them, wakes up, and the other worker dies.
+import { once } from "node:events";
 import { sleep } from "@waggle/async";
 import { logged } from "@waggle/harness";
 import type { Worker } from "@waggle/harness";
@@ -12,7 +13,7 @@ const plans: readonly WorkerPlan[] = [
 ];
 /** Long enough for a stream to outlast the freeze. */
 const tokensEach = 240;
-/** Between the start of the swarm, or of a worker, and the next freeze. */
+/** Between a worker's first stream and its freeze: its streams have tokens by then. */
 const undisturbedMs = 2_000;
 /** Past the five seconds after which the other worker takes the jobs over; longer where that one has no free slot by then. */
 const frozenMs = 8_000;
@@ -28,6 +29,15 @@ function returnsTo({ log }: Pick<Worker, "log">): number {
     if (logged("fleet_job_continued")(line) && lost.has(line["job"])) returns.add(line["job"]);
   }
   return returns.size;
+}
+
+/** Resolves when it runs a stream. */
+async function begun({ worker }: FleetWorker): Promise<void> {
+  await worker.log.line("a stream of its own", logged("stream_start"), { limitMs: turnLimitMs });
+}
+
+async function onceAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
 }
 
 /** Freezes one worker until the other one has taken over, wakes it, and kills the other. @returns the worker that was frozen */
@@ -61,6 +71,7 @@ export const returned: FleetScenario = {
     const frozen = new Set<Worker>();
     const outcome = await runSwarm(stage, wanted, answers, async (over) => {
       for (const [one, other] of turnsOf(stage)) {
+        await Promise.race([begun(one), onceAborted(over)]);
         await sleep(undisturbedMs, { signal: over }).catch(() => {});
         if (over.aborted) return;
         frozen.add(await takeTurns(one, other));
