@@ -7,7 +7,7 @@ import { startWorker, type ProcessGroups } from "@waggle/harness";
 import { writeScriptedModel } from "@waggle/synth";
 import type { Command as Program } from "commander";
 import { execa } from "execa";
-import { clients, type Client } from "../lib/clients/clients.ts";
+import { agentContextTokens as context, clients, type Client } from "../lib/clients/clients.ts";
 import { installClients } from "../lib/clients/install.ts";
 import { isOffline, offlinePrefix } from "../lib/clients/offline.ts";
 import { runClient } from "../lib/clients/run-client.ts";
@@ -22,8 +22,6 @@ interface Flags {
   readonly installed?: string;
 }
 
-/** An agent's first prompt has up to 50,000 bytes, and a byte is a token of a scripted model. */
-const context = 65_536;
 const template = "Qwen-Qwen3-0.6B";
 
 export function addClientsCheck(program: Program): void {

@@ -17,9 +17,23 @@ test("the last text of a client is found in what it writes, and a client without
 });
 
 test("each client has an answer for each of its requests, and versions for all that is installed", () => {
-  for (const { asks, says, packages } of clients) {
-    expect(says("word")).toHaveLength(asks.length);
+  for (const { asks, says, packages, compacts } of clients) {
+    const answer = says("word");
+    if (!compacts) expect([...asks, "one more"].filter((ask) => answer(ask) !== undefined)).toEqual(asks);
     for (const specifier of packages) expect(specifier).toMatch(/^(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+$/);
+  }
+});
+
+test("an agent with a full window gets long results until it asks for a summary, and then the answer", () => {
+  const agents = clients.filter(({ compacts }) => compacts);
+  expect(agents.map(({ name }) => name)).toEqual(["claude-code-compacts", "codex-compacts"]);
+  for (const { says } of agents) {
+    const answer = says("f00d");
+    expect(answer("first")).toContain("head -c 9000");
+    expect(answer("second")).toContain("head -c 9000");
+    expect(answer("an <analysis> block followed by a <summary> block")).toContain("<summary>");
+    expect(answer("third")).toContain("cat word.txt");
+    expect(answer("fourth")).toContain("The word is f00d.");
   }
 });
 

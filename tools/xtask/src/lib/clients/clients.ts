@@ -16,10 +16,12 @@ export interface Client {
   env(place: Place): Readonly<Record<string, string>>;
   /** Files of its working folder, besides the one with the word. */
   readonly files?: Readonly<Record<string, string>>;
-  /** What the model says to its first request for an answer, to its second, and so on. */
-  says(word: string): readonly Script[];
+  /** What the model says to each of its requests for an answer. */
+  says(word: string): Says;
   /** What it must have asked for answers with, in order, as "POST /v1/messages": all but the first with a tool's result. */
   readonly asks: readonly string[];
+  /** It has to compact its conversation once, and asks for as many answers as that takes. */
+  readonly compacts?: true;
   /** Its last text, which has to be `answerWith(word)`, from what it has written. @throws Error where there is none */
   textIn(output: Output): string;
 }
@@ -31,6 +33,9 @@ export interface Place {
   /** As the worker calls it. */
   readonly model: string;
 }
+
+/** From the text of a request to its answer; undefined where there is none left. */
+export type Says = (request: string) => Script | undefined;
 
 export interface Output {
   readonly stdout: string;
@@ -53,6 +58,11 @@ const call = (name: string, args: object): string =>
   `<think>\nThe file has it.\n</think>\n\n<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`;
 const text = (said: string): string => `<think>\nNow I know.\n</think>\n\n${said}`;
 
+function inOrder(...scripts: readonly Script[]): Says {
+  const left = [...scripts];
+  return () => left.shift();
+}
+
 const claudeCode: Client = {
   name: "claude-code",
   title: "Claude Code",
@@ -66,7 +76,7 @@ const claudeCode: Client = {
     ANTHROPIC_DEFAULT_HAIKU_MODEL: model,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
   }),
-  says: (word) => [call("Bash", { command: shown, description: "Shows the file" }), text(answerWith(word))],
+  says: (word) => inOrder(call("Bash", { command: shown, description: "Shows the file" }), text(answerWith(word))),
   asks: ["POST /v1/messages", "POST /v1/messages"],
   textIn: ({ stdout }) => (JSON.parse(stdout) as { readonly result: string }).result,
 };
@@ -82,10 +92,60 @@ const codex: Client = {
     return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings, question];
   },
   env: () => ({}),
-  says: (word) => [call("exec_command", { cmd: shown }), text(answerWith(word))],
+  says: (word) => inOrder(call("exec_command", { cmd: shown }), text(answerWith(word))),
   asks: ["POST /v1/responses", "POST /v1/responses"],
   textIn: ({ stdout }) => stdout.trim(),
 };
+
+/** Tokens of the worker's context, which is the agents' window too. A first prompt has up to 50,000 bytes, and a byte is a token of a scripted model. */
+export const agentContextTokens = 65_536;
+const fill = "head -c 9000 /dev/zero | tr '\\0' a";
+/** What the agents ask the model for a summary with. */
+export const summaryRequest = /followed by a <summary> block|CONTEXT CHECKPOINT COMPACTION/;
+const summary = `<analysis>\nShort.\n</analysis>\n\n<summary>\nThe user asks: ${question}\n</summary>`;
+
+/** The same agent with a window like the worker's: tools' long results fill it, and the question is answered after the summary. */
+function compacting(
+  agent: Client,
+  { run, ...changes }: Partial<Client> & { run: (command: string) => Script },
+): Client {
+  return {
+    ...agent,
+    ...changes,
+    name: `${agent.name}-compacts`,
+    title: `${agent.title}, a long conversation`,
+    compacts: true,
+    says(word) {
+      const after = inOrder(run(shown), text(answerWith(word)));
+      let compacted = false;
+      return (request) => {
+        if (compacted) return after(request);
+        compacted = summaryRequest.test(request);
+        return compacted ? text(summary) : run(fill);
+      };
+    },
+  };
+}
+
+const claudeCodeCompacts = compacting(claudeCode, {
+  run: (command) => call("Bash", { command, description: "Runs a command" }),
+  // A byte is a token of the model: with its own first prompt it would compact at once.
+  arguments: (place) => [...claudeCode.arguments(place), "--system-prompt", "Answer.", "--tools", "Bash"],
+  env: (place) => ({
+    ...claudeCode.env(place),
+    CLAUDE_CODE_MAX_CONTEXT_TOKENS: String(agentContextTokens),
+    CLAUDE_CODE_MAX_OUTPUT_TOKENS: "8192",
+  }),
+});
+
+const codexCompacts = compacting(codex, {
+  run: (command) => call("exec_command", { cmd: command }),
+  // It looks at the last answer's usage alone, so the limit leaves room for a tool's result.
+  arguments: (place) => [
+    ...codex.arguments(place),
+    ...["-c", `model_context_window=${agentContextTokens}`, "-c", "model_auto_compact_token_limit=50000"],
+  ],
+});
 
 /** One prompt and no tool: what it is told is what the model says. @param provider as promptfoo names it */
 function promptfoo(which: string, provider: (place: Place) => string, path: string, thinks: boolean): Client {
@@ -109,7 +169,7 @@ function promptfoo(which: string, provider: (place: Place) => string, path: stri
       PROMPTFOO_DISABLE_REMOTE_GENERATION: "1",
     }),
     files: { "prompt.txt": question },
-    says: (word) => [thinks ? text(answerWith(word)) : answerWith(word)],
+    says: (word) => inOrder(thinks ? text(answerWith(word)) : answerWith(word)),
     asks: [`POST ${path}`],
     textIn: ({ file }) => promptfooText(file("results.json")),
   };
@@ -136,7 +196,9 @@ function promptfooText(results: string): string {
 
 export const clients: readonly Client[] = [
   claudeCode,
+  claudeCodeCompacts,
   codex,
+  codexCompacts,
   promptfoo("openai", () => `openai:chat:${model}`, "/v1/chat/completions", true),
   promptfoo("ollama", (place) => `ollama:chat:${place.model}`, "/api/chat", true),
   promptfoo("llama", () => "llama", "/completion", false),

@@ -33,14 +33,14 @@ export interface RunOptions {
   readonly onErrorLine: (line: string) => void;
 }
 
-const clientLimitMs = 180_000;
+const clientLimitMs = 600_000;
 
 /** @throws Error when it is not installed or cannot be started */
 export async function runClient(client: Client, options: RunOptions): Promise<ClientRun> {
   const { groups, worker, model } = options;
   const { program, version } = installed(client, options.folder);
   const word = randomBytes(4).toString("hex");
-  const says = [...client.says(word)];
+  const says = client.says(word);
   const elapsed = stopwatch();
   const leftovers = createLeftoverCheck();
   const leaders: number[] = [];
@@ -54,7 +54,7 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
         await leftovers.observe(leaders);
         const at = await promptTokens(worker.url, path, body);
         promptLengths.push(at);
-        model.say({ at, say: says.shift() ?? "" });
+        model.say({ at, say: says(JSON.stringify(body)) ?? "" });
       },
       onCall: options.onCall,
     });

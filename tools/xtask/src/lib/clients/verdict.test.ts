@@ -54,6 +54,16 @@ test("a prompt that was computed twice is a fault: something in it had changed",
   expect(faultsOf({ ...good, computedTokens: 2_090 })).toEqual(["its prompts did not begin alike"]);
 });
 
+test("a long conversation has to ask for one summary, with as many calls as it takes", () => {
+  const client = clients.find(({ name }) => name === "claude-code-compacts") as Client;
+  const summary = { ...call, body: "CONTEXT CHECKPOINT COMPACTION" };
+  const [head, first, last] = good.calls as [Call, Call, Call];
+  const run = { ...good, client, calls: [head, first, call, call, summary, last], computedTokens: 9_000 };
+  expect(faultsOf(run)).toEqual([]);
+  expect(lineOf(run)).toContain("a conversation that is compacted, 6 calls");
+  expect(faultsOf({ ...run, calls: [head, first, last] })).toEqual(["it asked for 0 summaries of its conversation"]);
+});
+
 test("a call is one line", () => {
   expect(callLine(call)).toBe("POST /v1/messages?beta=true, 12 bytes from an agent: 200");
   expect(callLine({ ...call, status: 0 })).toContain(": no answer");

@@ -1,6 +1,6 @@
 // Owns what a client's run must show: its calls, that its tool's result came back, its last text, and that it left well. Pure.
 import type { Call } from "./recording-proxy.ts";
-import { answerWith, type Client } from "./clients.ts";
+import { answerWith, summaryRequest, type Client } from "./clients.ts";
 
 export interface ClientRun {
   readonly client: Client;
@@ -31,12 +31,15 @@ export function faultsOf(run: ClientRun): string[] {
   const asks = counted(asked.map(({ what }) => what));
   const due = counted(client.asks);
   const failed = calls.filter(({ status, what }) => status >= 500 || (status !== 200 && client.asks.includes(what)));
+  const summaries = calls.filter(({ body }) => summaryRequest.test(body)).length;
+  const beganAlike = computedTokens <= Math.max(0, ...promptLengths) * computedAllowance;
   const faults = [
-    ...(asks === due ? [] : [`it asked ${asks} where ${due} was due`]),
+    ...(asks === due || client.compacts ? [] : [`it asked ${asks} where ${due} was due`]),
+    ...(summaries === 1 || !client.compacts ? [] : [`it asked for ${summaries} summaries of its conversation`]),
     ...calls.flatMap(({ fault = [] }) => fault),
     ...failed.map(({ what, status }) => `${what} was answered ${status}`),
     ...(client.asks.length < 2 || asked.at(-1)?.body.includes(word) ? [] : ["its tool's result did not come back"]),
-    ...(computedTokens <= Math.max(0, ...promptLengths) * computedAllowance ? [] : ["its prompts did not begin alike"]),
+    ...(beganAlike || client.compacts ? [] : ["its prompts did not begin alike"]),
     ...(text === answerWith(word) ? [] : [text === undefined ? String(textFault) : `it said ${JSON.stringify(text)}`]),
     ...(exit === exitedWell ? [] : [`it ${exit}`]),
     ...left,
@@ -54,7 +57,8 @@ function counted(asks: readonly string[]): string {
 export function lineOf(run: ClientRun): string {
   const { client, version, calls, text, seconds, promptLengths, computedTokens } = run;
   const faults = faultsOf(run);
-  const round = client.asks.length > 1 ? "one prompt and one tool's round trip" : "one prompt";
+  const kind = client.asks.length > 1 ? "one prompt and one tool's round trip" : "one prompt";
+  const round = client.compacts ? "a conversation that is compacted" : kind;
   const verdict = faults.length === 0 ? "PASSED" : `FAILED: ${faults.join("; ")}`;
   const said = text === undefined ? "said nothing" : `said ${JSON.stringify(text.slice(0, 200))}`;
   const prompts = `${promptLengths.join(" and ")} tokens of prompt, ${computedTokens} computed`;
