@@ -383,7 +383,33 @@ describe("other clients as they ask", () => {
   });
 });
 
+test.each(["/chat/completions/input_tokens", "/v1/chat/completions/input_tokens"])(
+  "%s counts the prompt that the same body would have",
+  async (path) => {
+    start();
+    const body = {
+      messages: [{ role: "user", content: "Hi" }],
+      tools: [{ type: "function", function: { name: "buzz", parameters: { type: "object" } } }],
+      max_tokens: 1,
+    };
+    const { usage } = await jsonOf(await post("/v1/chat/completions", body));
+    const { prompt_tokens: counted } = usage as Json;
+    expect(await jsonOf(await post(path, body))).toEqual({ object: "response.input_tokens", input_tokens: counted });
+    const refused = await post(path, { messages: [] });
+    expect(refused.status).toBe(400);
+  },
+);
+
 describe("the server about itself", () => {
+  test("metrics tell the start of the process in a header, and answers a fingerprint that begins like llama.cpp's", async () => {
+    start();
+    const started = Number((await get("/metrics")).headers.get("process-start-time-unix"));
+    expect(started).toBeGreaterThan(1_600_000_000);
+    expect(started).toBeLessThanOrEqual(Date.now() / 1_000);
+    const answer = await jsonOf(await post("/v1/chat/completions", { messages: [{ role: "user", content: "Hi" }] }));
+    expect(answer["system_fingerprint"]).toMatch(/^b/);
+  });
+
   test("props tell the model's file by its name alone", async () => {
     start();
     const props = PropsSchema.parse(await jsonOf(await get("/props")));
@@ -415,6 +441,7 @@ describe("the server about itself", () => {
     await isRunning(gate);
     const [slot] = (await (await get("/slots")).json()) as Json[];
     expect(slot).toMatchObject({ n_ctx: 4_096, is_processing: true, next_token: [{ has_next_token: true }] });
+    expect(slot).toMatchObject({ next_token: [{ n_decoded: 1, n_remain: 1 }] });
     const none = await get("/slots?fail_on_no_slot=1");
     expect(none.status).toBe(503);
     expect(await errorOf(none)).toMatchObject({ code: 503, type: "unavailable_error" });

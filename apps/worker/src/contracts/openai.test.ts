@@ -64,7 +64,7 @@ describe("chat completions", () => {
       timings: { predicted_n: 5, cache_n: 0 },
     });
     expect(body["id"]).toMatch(/^chatcmpl-/);
-    expect(body["system_fingerprint"]).toMatch(/^waggle-/);
+    expect(body["system_fingerprint"]).toMatch(/^build-waggle-/);
   });
 
   it("streamed with return_progress: how far the prompt is, until it is whole, and then the answer", async () => {

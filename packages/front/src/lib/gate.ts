@@ -100,7 +100,8 @@ function preflight(c: AppContext): Response {
   // Clients bring headers of their own, and the origin is one that may ask for anything.
   c.header("access-control-allow-headers", c.req.header("access-control-request-headers") ?? "");
   c.header("access-control-max-age", "600");
-  return c.body(null, 204);
+  // llama-server answers 200 too, and some clients take no other status for a yes.
+  return c.body(null, 200);
 }
 
 function authenticate(c: AppContext, access: HttpAccess): string {

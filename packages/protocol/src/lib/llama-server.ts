@@ -245,7 +245,13 @@ export const LlamaServerSlotsSchema = z
       is_processing: z.boolean(),
       job_id: z.string().optional().describe("Of the client's own job."),
       n_prompt_tokens: z.int(),
-      next_token: z.array(z.object({ has_next_token: z.boolean(), n_decoded: z.int() })),
+      next_token: z.array(
+        z.object({
+          has_next_token: z.boolean(),
+          n_decoded: z.int(),
+          n_remain: z.int().describe("Of the client's own job; -1: no limit, or another client's."),
+        }),
+      ),
     }),
   )
   .meta({ id: "LlamaServerSlots" });

@@ -7,7 +7,8 @@ import {
 } from "./openai-answers.ts";
 import { ModelListSchema, ModelSchema } from "./openai-models.ts";
 import { ChatCompletionRequestSchema, CompletionRequestSchema, EmbeddingsRequestSchema } from "./openai.ts";
-import { generationHeaders, jobErrors, retryHeader } from "./route-parts.ts";
+import { generationHeaders, jobErrors, queryErrors, retryHeader } from "./route-parts.ts";
+import { ResponseInputTokensSchema } from "./responses.ts";
 import type { Route } from "./routes.ts";
 
 export const openAiRoutes = {
@@ -37,6 +38,15 @@ export const openAiRoutes = {
     stream: ChatCompletionChunkSchema,
     headers: generationHeaders,
     errors: jobErrors,
+  },
+  countChatInput: {
+    method: "post",
+    path: "/v1/chat/completions/input_tokens",
+    summary: "How many tokens the prompt of such a conversation has.",
+    request: ChatCompletionRequestSchema,
+    status: 200,
+    response: ResponseInputTokensSchema,
+    errors: queryErrors,
   },
   completions: {
     method: "post",

@@ -1,5 +1,6 @@
 // Owns llama-server's routes about the server itself. They tell no prompt, no answer and no folder.
 import { jobUidOf } from "@waggle/jobs";
+import type { JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { llamaServerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../context.ts";
@@ -98,7 +99,13 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
             is_processing: state !== "idle",
             ...(isOwn ? { job_id: job.id } : {}),
             n_prompt_tokens: promptTokens,
-            next_token: [{ has_next_token: state === "prefilling" || state === "decoding", n_decoded: tokens }],
+            next_token: [
+              {
+                has_next_token: state === "prefilling" || state === "decoding",
+                n_decoded: tokens,
+                n_remain: isOwn ? remainingOf(job.spec, tokens) : -1,
+              },
+            ],
           };
         }),
       );
@@ -110,4 +117,9 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       );
     },
   };
+}
+
+function remainingOf(spec: JobSpec, decoded: number): number {
+  const most = spec.kind === "generate" ? spec.maxTokens : undefined;
+  return most === undefined ? -1 : Math.max(0, most - decoded);
 }

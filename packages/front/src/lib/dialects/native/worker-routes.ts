@@ -32,6 +32,8 @@ export function createWorkerRoutes(
   reference: Reference,
 ): Record<WorkerRouteName, Handler> {
   const { view, models, state, registry, metrics } = options;
+  /** llama-server's header: a scraper sees by it that the counters began anew. */
+  const startTimeUnix = String(Math.floor((Date.now() - process.uptime() * 1_000) / 1_000));
 
   return {
     info: (c) => c.json(view.info()),
@@ -70,7 +72,7 @@ export function createWorkerRoutes(
     async metrics(c) {
       view.collect();
       const text = await metrics.text(c.get("monitor") ? "all" : "worker");
-      return c.body(text, 200, { "content-type": metrics.contentType });
+      return c.body(text, 200, { "content-type": metrics.contentType, "process-start-time-unix": startTimeUnix });
     },
     usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
     logs(c) {

@@ -52,7 +52,8 @@ export function optionsOf(
 ): CompletionOptions {
   const id = `${idPrefix}-${randomUUID()}`;
   const created = Math.floor(Date.now() / 1000);
-  return { head: { id, created, model, system_fingerprint: `waggle-${version}` }, ...answer };
+  // llama-server's fingerprint is its build, "b" and a number: its clients look for the letter.
+  return { head: { id, created, model, system_fingerprint: `build-waggle-${version}` }, ...answer };
 }
 
 /** What a body of either completion route says of how its answer leaves. */

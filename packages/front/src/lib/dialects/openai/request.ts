@@ -17,10 +17,17 @@ export async function translateChat(body: ChatCompletionRequest, context: Reques
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
   const spec = specOfWishes(wishesOf(body, body.max_completion_tokens ?? body.max_tokens), context);
-  const messages = withoutFunctions(body.messages);
-  const options = { ...body, ...toolWishesOf(body), chat_template_kwargs: await templateWishesOf(body, context) };
-  const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
+  const conversation = { ...(await conversationOf(body, context)), schema: schemaOf(body), sampling: spec.sampling };
   return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
+}
+
+/** What the prompt is made of. @throws WaggleError invalid_argument naming the field */
+export async function conversationOf(
+  body: ChatCompletionRequest,
+  context: Pick<RequestContext, "chatFormat">,
+): Promise<Pick<Conversation, "messages" | "options">> {
+  const options = { ...body, ...toolWishesOf(body), chat_template_kwargs: await templateWishesOf(body, context) };
+  return { messages: withoutFunctions(body.messages), options };
 }
 
 export interface CompletionSpecs {
@@ -89,7 +96,7 @@ function schemaOfFormat({ response_format: format }: ChatCompletionRequest): Con
 /** Asking for the usual length asks for nothing. @throws WaggleError invalid_argument where the template knows no other */
 async function templateWishesOf(
   { verbosity, chat_template_kwargs: given }: ChatCompletionRequest,
-  { chatFormat }: RequestContext,
+  { chatFormat }: Pick<RequestContext, "chatFormat">,
 ): Promise<ChatCompletionRequest["chat_template_kwargs"]> {
   if (verbosity == null) return given;
   if ((await chatFormat()).inputs.variables.includes("verbosity")) return { verbosity, ...given };

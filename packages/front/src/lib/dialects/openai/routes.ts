@@ -2,6 +2,8 @@
 import { ChatCompletionRequestSchema, WaggleError } from "@waggle/protocol";
 import type { ChatCompletionRequest, openAiRoutes } from "@waggle/protocol";
 import { readBody } from "../../body.ts";
+import { leavingOf } from "../../connection.ts";
+import { promptOf, toolsOnOffer } from "../../conversation.ts";
 import type { AppContext, AppOptions } from "../../context.ts";
 import type { Handler } from "../../dialect.ts";
 import type { Generations } from "../../generations.ts";
@@ -12,7 +14,7 @@ import { embeddingsRoute } from "./embeddings.ts";
 import { knowsFunctionsOnly } from "./functions.ts";
 import { answerOf, optionsOf } from "./framing.ts";
 import { modelListOf, modelOf } from "./models.ts";
-import { translateChat } from "./request.ts";
+import { conversationOf, translateChat } from "./request.ts";
 import { requestContextOf } from "../../wishes.ts";
 
 /** @openai/agents reads thoughts under this name alone. Goose refuses a message with both, so nobody is sent both. */
@@ -48,6 +50,14 @@ export function createOpenAiRoutes(options: AppOptions, generations: Generations
       const shape = { choices: spec.choices, logprobs: spec.topLogprobs !== undefined };
       const answer = answerOf(completion, optionsOf(completion, served.info(), shape), body);
       return await generations.respond(c, { spec, answer });
+    },
+    async countChatInput(c) {
+      const body = await readBody(c, ChatCompletionRequestSchema, limits.maxBodyBytes);
+      const served = models.find(body.model);
+      const conversation = await conversationOf(body, served);
+      const prompt = await promptOf(conversation, toolsOnOffer(conversation.options), served);
+      const { promptTokens } = await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c));
+      return c.json({ object: "response.input_tokens", input_tokens: promptTokens });
     },
     completions: completionsRoute(options, generations),
     embeddings: embeddingsRoute(options, generations),
