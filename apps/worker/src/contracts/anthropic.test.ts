@@ -80,6 +80,16 @@ async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T>
 }
 
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+test("a request may offer the tools of many servers, 1,024 of them", async () => {
+  start({ contextSize: 262_144 });
+  const many = (count: number): Json[] =>
+    Array.from({ length: count }, (_, i) => ({ name: `tool_${i}`, input_schema: { type: "object" } }));
+  expect(await ask(asking("Hi [eog:1]", { tools: many(1_024) }))).toMatchObject({ type: "message" });
+  const refused = await post(asking("Hi", { tools: many(1_025) }));
+  expect(refused.status).toBe(400);
+  expect(JSON.stringify(await refused.json())).toContain("tools");
+});
+
 const tools = [{ name: "weather", description: "Of a city.", input_schema: schema }];
 const calling = '<think>Hm.</think>Look:<tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>';
 

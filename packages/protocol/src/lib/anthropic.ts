@@ -9,6 +9,8 @@ export const anthropicLimits = {
   /** Of one message, of the system prompt or of a tool's result. */
   blocks: 1_024,
   stopSequences: 64,
+  /** Agents offer those of all their MCP servers: one of them alone may have more than a hundred. */
+  tools: 1_024,
   toolNameChars: 128,
   toolTypeChars: 128,
 } as const;
@@ -134,7 +136,7 @@ const promptShape = {
   tools: nullish(
     z
       .array(ToolSchema)
-      .max(requestLimits.tools)
+      .max(anthropicLimits.tools)
       .refine((tools) => JSON.stringify(tools).length <= requestLimits.toolsChars, {
         message: `at most ${requestLimits.toolsChars} characters of JSON`,
       }),

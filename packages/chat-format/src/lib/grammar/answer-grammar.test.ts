@@ -211,3 +211,33 @@ describe("a tool without a list of parameters", () => {
     expect(accepts("Qwen3-Coder", [any], tagged)).toBe(true);
   });
 });
+
+describe("1,024 tools", () => {
+  const many = Array.from({ length: 1_024 }, (_, i) => ({
+    name: `server_${i % 9}_do_something_${i}`,
+    parameters: {
+      type: "object",
+      properties: { text: { type: "string" }, count: { type: "integer" }, state: { enum: ["open", "closed"] } },
+      required: ["text"],
+      additionalProperties: false,
+    },
+  }));
+  const names = ["Qwen3-Coder", "CohereForAI-c4ai-command-r7b-12-2024-tool_use", "openai-gpt-oss-120b"];
+
+  test.each(names)(
+    "are offered together with %s, with any arguments where their schemas are too large",
+    (name) => {
+      const format = formats.get(name) as ChatFormat;
+      const texts = samples(format, { tools: many });
+      const called = texts.flatMap((text) => {
+        const reader = createReader({ format, tools: many });
+        const parts: AnswerPart[] = [...reader.push(text), ...reader.end()];
+        expect(reader.calls.unreadable).toBe(0);
+        return parts.flatMap((part) => (part.kind === "call" ? [part.name] : []));
+      });
+      expect(new Set(called).size).toBeGreaterThan(1);
+      expect(called.filter((one) => !many.some((tool) => tool.name === one))).toEqual([]);
+    },
+    120_000,
+  );
+});

@@ -54,6 +54,8 @@ const maxCalls = 8;
 const mostThoughts = 3;
 /** Markers that say nothing, before an answer and behind it. */
 const mostSilent = 2;
+/** Schemas of more tools than these are not tried where a call is free: they seldom fit together, and trying takes seconds. */
+const mostSchemas = 256;
 /** Many tools have large schemas, and each stands in the grammar once. */
 const grammarChars = 4 * defaultGrammarLimits.grammarChars;
 
@@ -64,16 +66,19 @@ const grammarChars = 4 * defaultGrammarLimits.grammarChars;
  */
 export function answerGrammar(options: AnswerGrammarOptions): string {
   const { tools, choice: wanted } = options;
-  try {
-    return print(options, tools.map(grammarToolOf));
-  } catch (error) {
-    const isTooLarge = wanted === "auto" && error instanceof AnswerGrammarError && error.tool === undefined;
-    if (!isTooLarge || !tools.some(mayLoosen)) throw error;
-    // Together they are too large. Valid JSON is better than no tools at all.
-    return print(
+  const isFree = wanted === "auto" && tools.some(mayLoosen);
+  const loosened = (): string =>
+    print(
       options,
       tools.map((tool) => ({ ...grammarToolOf(tool), ...(mayLoosen(tool) && { loose: true }) })),
     );
+  if (isFree && tools.length > mostSchemas) return loosened();
+  try {
+    return print(options, tools.map(grammarToolOf));
+  } catch (error) {
+    if (!isFree || !(error instanceof AnswerGrammarError) || error.tool !== undefined) throw error;
+    // Together they are too large. Valid JSON is better than no tools at all.
+    return loosened();
   }
 }
 

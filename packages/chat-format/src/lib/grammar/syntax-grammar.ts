@@ -45,6 +45,21 @@ export interface SyntaxGrammar {
   connection(syntax: Syntax): Expression;
 }
 
+/** The tools of one rule for calls: one tool, or all whose calls differ in nothing but the name. */
+interface Called {
+  readonly names: readonly string[];
+  readonly parameters: unknown;
+  readonly loose: boolean;
+}
+
+function toolOf({ names, ...tool }: Called): ToolGrammar {
+  return { name: names[0] ?? "", ...tool };
+}
+
+function anyOf(texts: readonly string[]): Expression {
+  return choice(...texts.map(literal));
+}
+
 /** A blank may stand where JSON lets one. */
 const space: Expression = optional(literal(" "));
 const callId: Expression = repeat(oneOf("az", "AZ", "09", "_", "-", "."), 1, 64);
@@ -86,14 +101,23 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
   }
 
   function oneCall(syntax: Syntax): Expression {
-    return choice(...tools.map((tool) => builder.rule(`call-${tool.name}`, ofTool(syntax, tool))));
+    const isAlike = ({ parameters, loose }: ToolGrammar): boolean =>
+      loose && (parameters === undefined || !declaresMembers(syntax));
+    const alike = namesIn(syntax) === 1 ? tools.filter(isAlike) : [];
+    const each = tools
+      .filter((tool) => !alike.includes(tool))
+      .map((tool) => builder.rule(`call-${tool.name}`, ofTool(syntax, tool)));
+    if (alike.length === 0) return choice(...each);
+    const names = alike.map(({ name }) => name);
+    return choice(...each, builder.rule("call", write(syntax, "call", { names, parameters: undefined, loose: true })));
   }
 
   function ofTool(syntax: Syntax, tool: ToolGrammar): Expression {
+    const called = ({ name, ...others }: ToolGrammar): Called => ({ names: [name], ...others });
     try {
-      return write(syntax, "call", tool);
+      return write(syntax, "call", called(tool));
     } catch (error) {
-      return write(syntax, "call", options.onRefused(tool, error));
+      return write(syntax, "call", called(options.onRefused(tool, error)));
     }
   }
 
@@ -104,7 +128,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
   }
 
   /** @param tool whose call it is; undefined where there is none in it */
-  function write(syntax: Syntax, saying: Saying, tool: ToolGrammar | undefined): Expression {
+  function write(syntax: Syntax, saying: Saying, tool: Called | undefined): Expression {
     const inner = (item: Syntax): Expression => write(item, saying, tool);
     switch (syntax.kind) {
       case "literal":
@@ -124,14 +148,14 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
       case "text":
         return text(syntax, saying);
       case "name":
-        return tool === undefined ? never : literal(tool.name);
+        return anyOf(tool?.names ?? []);
       case "implied-name":
-        return tool !== undefined && syntax.names.includes(tool.name) ? empty : never;
+        return tool?.names.some((name) => syntax.names.includes(name)) ? empty : never;
       case "id":
         if (syntax.name === undefined) return callId;
-        return sequence(literal(syntax.name.open + (tool?.name ?? "") + syntax.name.close), callNumber);
+        return sequence(literal(syntax.name.open), anyOf(tool?.names ?? [""]), literal(syntax.name.close), callNumber);
       case "arguments":
-        return tool === undefined ? never : argumentsExpression(builder, syntax.syntax, tool);
+        return tool === undefined ? never : argumentsExpression(builder, syntax.syntax, toolOf(tool));
       case "object":
         return tool === undefined ? never : callObject(syntax, tool);
     }
@@ -144,7 +168,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
     return builder.anyTextExcept({ anywhere: until }, part);
   }
 
-  function callObject(syntax: CallObject, tool: ToolGrammar): Expression {
+  function callObject(syntax: CallObject, tool: Called): Expression {
     const member = (key: string, value: Expression): Expression =>
       sequence(literal(`${JSON.stringify(key)}:`), space, value);
     const comma = sequence(literal(","), space);
@@ -152,9 +176,9 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
     const object = sequence(
       literal("{"),
       id === undefined ? blanks : sequence(blanks, optional(sequence(id, comma))),
-      member(syntax.name, literal(JSON.stringify(tool.name))),
+      member(syntax.name, anyOf(tool.names.map((name) => JSON.stringify(name)))),
       comma,
-      member(syntax.arguments, jsonArguments(builder, tool)),
+      member(syntax.arguments, jsonArguments(builder, toolOf(tool))),
       id === undefined ? blanks : sequence(optional(sequence(comma, id)), blanks),
       literal("}"),
     );
@@ -289,6 +313,43 @@ export function says(syntax: Syntax, saying: Saying): boolean {
       return saying === "call" && syntax.name !== undefined;
     case "literal":
     case "blank":
+      return false;
+  }
+}
+
+/** How often a call says the tool's name at most: twice, and a rule for several tools could mix them. */
+function namesIn(syntax: Syntax): number {
+  switch (syntax.kind) {
+    case "name":
+    case "implied-name":
+    case "object":
+      return 1;
+    case "id":
+      return syntax.name === undefined ? 0 : 1;
+    case "sequence":
+      return syntax.items.reduce((sum, item) => sum + namesIn(item), 0);
+    case "choice":
+      return Math.max(0, ...syntax.items.map(namesIn));
+    case "optional":
+    case "repeat":
+      return namesIn(syntax.item);
+    default:
+      return 0;
+  }
+}
+
+/** Whether a call in it writes only the members that the schema declares, also where the schema holds no values. */
+function declaresMembers(syntax: Syntax): boolean {
+  switch (syntax.kind) {
+    case "arguments":
+      return syntax.syntax.kind === "elements";
+    case "sequence":
+    case "choice":
+      return syntax.items.some(declaresMembers);
+    case "optional":
+    case "repeat":
+      return declaresMembers(syntax.item);
+    default:
       return false;
   }
 }
