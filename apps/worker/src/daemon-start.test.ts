@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { deferred, systemClock } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
+import type * as Front from "@waggle/front";
 import { createTokenTable } from "@waggle/front";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -16,7 +17,7 @@ interface Gate {
   readonly open: Deferred<void>;
 }
 
-const gates = vi.hoisted(() => ({}) as { fleet?: Gate; secondPort?: Gate });
+const gates = vi.hoisted((): { fleet?: Gate; secondPort?: Gate } => ({}));
 
 async function pass(gate: Gate | undefined): Promise<void> {
   gate?.reached.resolve();
@@ -28,7 +29,7 @@ vi.mock("./fleet/join-fleet.ts", () => ({
 }));
 
 vi.mock("@waggle/front", async (importOriginal) => {
-  const front = await importOriginal<typeof import("@waggle/front")>();
+  const front = await importOriginal<typeof Front>();
   const listen: typeof front.listen = async (...args) => {
     // Ollama's port alone has a greeting.
     if (args[4] !== undefined) await pass(gates.secondPort);

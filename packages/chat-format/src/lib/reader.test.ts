@@ -1,3 +1,4 @@
+import { processorStopwatch } from "@waggle/harness";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cut, readAnswer, weatherTools } from "../testing/read-answer.ts";
@@ -120,9 +121,9 @@ describe("reading", () => {
   ] as const)("takes %s without end, nothing of it twice", (_, format, before, piece) => {
     const reader = createReader({ format, tools: weatherTools });
     reader.push(before);
-    const startedAt = performance.now();
+    const spentMs = processorStopwatch();
     let taken = 0;
-    while (taken < 40_000 && performance.now() - startedAt < 2_000) {
+    while (taken < 40_000 && spentMs() < 2_000) {
       reader.push(piece);
       taken += 1;
     }

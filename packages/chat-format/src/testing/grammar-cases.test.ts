@@ -22,7 +22,7 @@ let trips: TemplateFormats["trips"] = [];
 beforeAll(async () => {
   ({ formats, trips } = await templateFormats());
   // A few seconds; more where other tests run beside it.
-}, 60_000);
+});
 
 /** What a grammar does not let a model write of the answer, ends of its turn aside; undefined where it has all of it. */
 function refused(each: AnswerCase & Partial<LlamaCase>, way: Way): string | undefined {
@@ -53,11 +53,11 @@ describe.each(["text", "marks"] as const)("grammars with markers as %s", (way) =
     // Of the others no answer can be made: they refuse, or write a turn otherwise than a prompt begins it.
     expect(new Set(trips.map(({ template }) => template)).size).toBe(63);
     expect(refusals(trips, missedTrips, way)).toEqual([]);
-  }, 120_000);
+  });
 
   it("have what llama.cpp reads", () => {
     expect(refusals(recorded, notInGrammar, way)).toEqual([]);
-  }, 120_000);
+  });
 });
 
 it("has reasons only for answers that markers as marks keep a grammar from", () => {

@@ -31,7 +31,7 @@ beforeAll(async () => {
       format: await deriveFormat({ render, source: template.sourceFor(true), spentMs: template.spentMs }),
     });
   }
-}, 60_000);
+});
 
 afterAll(() => renderer.close());
 

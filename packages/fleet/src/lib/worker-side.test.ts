@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { WaggleError } from "@waggle/protocol";
+import { isOver } from "@waggle/harness";
 import { createFakeClock, describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
 import {
@@ -272,7 +273,7 @@ describeWithNats("a worker in the fleet", () => {
       gateway.close().then(() => connection.close()),
     ]);
     // Three steps of a second at most, where NATS's own limits came to 15.
-    expect(performance.now() - began).toBeLessThan(6_000);
+    expect(isOver(performance.now() - began, 6_000)).toBe(false);
   });
 
   test("keeps a job when it leaves that another worker cannot, or may not, go on with", async () => {

@@ -38,10 +38,18 @@ export function scaled(budgetMs: number): number {
   return budgetMs * last.slowness;
 }
 
-/** Processor time of this process during `compute`, in ms. It does not grow when other processes hold the cores. */
-export function processorMs(compute: () => void): number {
+/** Processor time of this process from now on, in ms. It does not grow while other processes hold the cores. */
+export function processorStopwatch(): () => number {
   const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000;
+  };
+}
+
+/** Processor time of this process during `compute`, in ms. */
+export function processorMs(compute: () => void): number {
+  const elapsed = processorStopwatch();
   compute();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1_000;
+  return elapsed();
 }

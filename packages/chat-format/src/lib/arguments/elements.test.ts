@@ -1,3 +1,4 @@
+import { processorStopwatch } from "@waggle/harness";
 import { expect, it } from "vitest";
 import { formatOf, readAnswer } from "../../testing/read-answer.ts";
 import { createReader } from "../reader.ts";
@@ -41,9 +42,9 @@ it("elements beyond the depth that is read are text", () => {
 it("openings without end are taken, nothing of them twice", () => {
   const reader = createReader({ format, tools });
   reader.push("CALL f:");
-  const startedAt = performance.now();
+  const spentMs = processorStopwatch();
   let taken = 0;
-  while (taken < 20_000 && performance.now() - startedAt < 2_000) {
+  while (taken < 20_000 && spentMs() < 2_000) {
     reader.push("~<li>");
     taken += 1;
   }

@@ -1,3 +1,4 @@
+import { processorStopwatch } from "@waggle/harness";
 import { describe, expect, it } from "vitest";
 import { readAnswer } from "../../testing/read-answer.ts";
 import { tags } from "../../testing/syntaxes.ts";
@@ -90,9 +91,9 @@ describe("a value that stands as text", () => {
   ])("%s is taken without end, nothing of it twice", (_, schema, begin) => {
     const reader = createReader({ format: tags, tools: tools(schema) });
     reader.push(open + begin);
-    const startedAt = performance.now();
+    const spentMs = processorStopwatch();
     let taken = 0;
-    while (taken < 40_000 && performance.now() - startedAt < 2_000) {
+    while (taken < 40_000 && spentMs() < 2_000) {
       reader.push("1234567");
       taken += 1;
     }

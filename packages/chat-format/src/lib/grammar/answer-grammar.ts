@@ -17,7 +17,8 @@ import type { AnswerTool } from "../answer-part.ts";
 import type { ChatFormat } from "../format.ts";
 import { type AnswerItem, type Syntax, beginnings, hasCall } from "../syntax.ts";
 import { type ToolGrammar, blanks } from "./arguments-grammar.ts";
-import { type OpenThought, type Saying, createSyntaxGrammar, says } from "./syntax-grammar.ts";
+import { type Saying, says } from "./syntax-facts.ts";
+import { type OpenThought, createSyntaxGrammar } from "./syntax-grammar.ts";
 
 export interface GrammarTool extends AnswerTool {
   /** true: its schema is kept or the request refused; false: any arguments; absent: kept, but where only an `auto` call cannot have it. */

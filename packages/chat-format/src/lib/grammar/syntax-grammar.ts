@@ -14,9 +14,7 @@ import {
 } from "@waggle/json-grammar";
 import { type CallObject, type Syntax, beginnings, hasCall } from "../syntax.ts";
 import { type ToolGrammar, argumentsExpression, blanks, jsonArguments } from "./arguments-grammar.ts";
-
-/** What is to be said with an item that could say several things. */
-export type Saying = "reasoning" | "content" | "call";
+import { type Saying, declaresMembers, holdsList, namesIn, says, tells } from "./syntax-facts.ts";
 
 export interface SyntaxGrammarOptions {
   readonly builder: GrammarBuilder;
@@ -272,99 +270,4 @@ function asWritten(given: readonly Syntax[], saying: Saying): Syntax[] {
       item.kind === "optional" && saying !== "content" && items.slice(0, i).some((one) => tells(one, saying));
     return closes ? item.item : item;
   });
-}
-
-/** Whether what is said stands in it, and not only the beginning of it. */
-function tells(syntax: Syntax, saying: Saying): boolean {
-  switch (syntax.kind) {
-    case "text":
-      return syntax.part === saying;
-    case "arguments":
-    case "object":
-      return saying === "call";
-    case "sequence":
-    case "choice":
-      return syntax.items.some((item) => tells(item, saying));
-    case "optional":
-    case "repeat":
-      return tells(syntax.item, saying);
-    default:
-      return false;
-  }
-}
-
-/** Whether it can say this. */
-export function says(syntax: Syntax, saying: Saying): boolean {
-  switch (syntax.kind) {
-    case "text":
-      return syntax.part === saying;
-    case "sequence":
-    case "choice":
-      return syntax.items.some((item) => says(item, saying));
-    case "optional":
-    case "repeat":
-      return says(syntax.item, saying);
-    case "name":
-    case "implied-name":
-    case "arguments":
-    case "object":
-      return saying === "call";
-    case "id":
-      return saying === "call" && syntax.name !== undefined;
-    case "literal":
-    case "blank":
-      return false;
-  }
-}
-
-/** How often a call says the tool's name at most: twice, and a rule for several tools could mix them. */
-function namesIn(syntax: Syntax): number {
-  switch (syntax.kind) {
-    case "name":
-    case "implied-name":
-    case "object":
-      return 1;
-    case "id":
-      return syntax.name === undefined ? 0 : 1;
-    case "sequence":
-      return syntax.items.reduce((sum, item) => sum + namesIn(item), 0);
-    case "choice":
-      return Math.max(0, ...syntax.items.map(namesIn));
-    case "optional":
-    case "repeat":
-      return namesIn(syntax.item);
-    default:
-      return 0;
-  }
-}
-
-/** Whether a call in it writes only the members that the schema declares, also where the schema holds no values. */
-function declaresMembers(syntax: Syntax): boolean {
-  switch (syntax.kind) {
-    case "arguments":
-      return syntax.syntax.kind === "elements";
-    case "sequence":
-    case "choice":
-      return syntax.items.some(declaresMembers);
-    case "optional":
-    case "repeat":
-      return declaresMembers(syntax.item);
-    default:
-      return false;
-  }
-}
-
-/** Whether calls stand in a list within it. */
-function holdsList(syntax: Syntax): boolean {
-  switch (syntax.kind) {
-    case "repeat":
-      return hasCall(syntax.item);
-    case "sequence":
-    case "choice":
-      return syntax.items.some(holdsList);
-    case "optional":
-      return holdsList(syntax.item);
-    default:
-      return false;
-  }
 }
