@@ -272,7 +272,7 @@ describeWithNats("a worker in the fleet", () => {
         .then(() => worker.connection.close()),
       gateway.close().then(() => connection.close()),
     ]);
-    // Three steps of a second at most, where NATS's own limits came to 15.
+    // Each step waits for a second at most, where the limits of the NATS client came to 15.
     expect(isOver(performance.now() - began, 6_000)).toBe(false);
   });
 

@@ -1,5 +1,5 @@
 // Owns a worker's part in the fleet: it takes jobs while it has room, answers questions, says who it is, and hands its jobs over when it leaves.
-import { sleep } from "@waggle/async";
+import { sleep, withTimeout } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import { Svcm } from "@nats-io/services";
@@ -27,6 +27,8 @@ const lookIntervalMs = 1_000;
 const idleLookIntervalMs = 5_000;
 /** Of the word that this worker leaves, which comes before the look for siblings. */
 const reportTimeoutMs = 500;
+/** For the list of the workers that could go on with its jobs. Without it a leaving worker keeps its jobs. */
+const siblingsTimeoutMs = 1_000;
 /** How much later than an idle worker one looks that is nearly full. */
 const fullestWaitsMs = 4;
 /** How long a slot is kept for a job that was promised one. */
@@ -277,7 +279,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       leaving = true;
       intake.leave();
       await Promise.race([heartbeat.report(), sleep(reportTimeoutMs, { ref: false })]);
-      const handed = await movable().catch((error: unknown) => {
+      const handed = await withTimeout(movable(), siblingsTimeoutMs, "NATS did not answer in time").catch((error: unknown) => {
         log.warn({ err: error }, "fleet_siblings_unknown");
         return [];
       });
