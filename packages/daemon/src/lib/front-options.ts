@@ -34,7 +34,7 @@ export const frontLimitOptions = {
     flag: "client-queue-share",
     value: "share",
     group: "Limits",
-    help: "part of the queue that one API token may fill",
+    help: "part of each model's queue that one API token may fill",
     schema: share(),
     defaultText: "0.5 with several tokens, else 1",
   },
