@@ -279,10 +279,12 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       leaving = true;
       intake.leave();
       await Promise.race([heartbeat.report(), sleep(reportTimeoutMs, { ref: false })]);
-      const handed = await withTimeout(movable(), siblingsTimeoutMs, "NATS did not answer in time").catch((error: unknown) => {
-        log.warn({ err: error }, "fleet_siblings_unknown");
-        return [];
-      });
+      const handed = await withTimeout(movable(), siblingsTimeoutMs, "NATS did not answer in time").catch(
+        (error: unknown) => {
+          log.warn({ err: error }, "fleet_siblings_unknown");
+          return [];
+        },
+      );
       await Promise.all(handed.map((run) => run.handOver()));
       hint(handed.map(({ job }) => job.model));
     },
