@@ -1,8 +1,8 @@
-// Owns Ctrl-C and its like for a command: the first one gives up what goes on, the second one ends the process. It imports nothing of ours, so
-// that it can listen before the rest of the command line is even loaded.
+// Owns the signals that interrupt a command: the first signal aborts the work, the second ends the process. This file imports no other file of
+// Waggle, so that it can listen before the rest of the command line is loaded.
 import { constants } from "node:os";
 
-/** That of a command which was interrupted, as of a program that SIGINT has ended. */
+/** Exit code of an interrupted command: the shell's code for a program that SIGINT ended. */
 const exitCode = 128 + constants.signals.SIGINT;
 
 /** Aborts at the first signal. */

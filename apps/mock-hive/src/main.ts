@@ -1,4 +1,4 @@
-// The hive daemon's entry. Signals are heard first, since the rest takes a while to load.
+// The hive daemon's entry. It installs its signal handlers first, because the rest takes a while to load.
 import { listenForSignals } from "@waggle/daemon/signals";
 
 const signals = listenForSignals(process);

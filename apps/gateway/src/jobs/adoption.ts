@@ -1,5 +1,5 @@
-// Owns how a job is found that another gateway has accepted: it becomes ours. One that waits takes its turn here; one that is in the fleet's queue
-// is told again from its first record on, so that its indexes, texts and the ids of its calls are what its client has heard before.
+// Owns the adoption of a job that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue this gateway
+// reads the job's records from the first one, so the client gets the same indexes, texts and call ids as before.
 import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
 import type { Job, JobFinder } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
@@ -50,7 +50,7 @@ export function createAdoption({ side, gateway, known, models, names, claims, lo
       if (found === undefined || !isWanted(found.record)) return undefined;
       // Ours, and forgotten here by now.
       if (found.record.gateway === gateway) return known(client, id);
-      // In which order the tokens of several choices came nobody could tell again.
+      // The order in which tokens of several choices came is not recorded.
       if (!found.record.waits && found.record.fleetIds.length > 1) return undefined;
       const job = await adopt(found);
       if (job !== undefined) return job;

@@ -1,5 +1,5 @@
-// Owns which job of ours has which names in the fleet, and its record in the bucket: it reserves the job's name before the job is accepted, lets
-// another gateway go on with the job, and goes with it.
+// Owns the fleet names of this gateway's jobs, and each job's record in the bucket. The record reserves the job's name before acceptance, lets another
+// gateway continue the job, and is deleted with it.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
 import { fleetVersion } from "@waggle/fleet";
@@ -14,17 +14,17 @@ const reserveLimitMs = 500;
 export interface JobNames extends Pick<JobObserver, "ended"> {
   /** The job is about to be accepted. @throws WaggleError conflict, payload_too_large */
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
-  /** It is accepted. */
+  /** The job is accepted. */
   add(job: Job): void;
-  /** Another gateway's job is to be ours, and its record says so. Before it is added. */
+  /** Takes over the names of another gateway's job. Call it before `add`. */
   adopt(found: FoundRecord): void;
-  /** What one of its sequences is called in the fleet. */
+  /** The name of a sequence in the fleet. */
   fleetIdOf(job: Job, choice: number): string;
-  /** It was another gateway's, and was in the fleet's queue when it became ours. */
+  /** Whether the job was already in the fleet's queue when this gateway adopted it. */
   isFollowed(job: Job): boolean;
-  /** The gateway that accepted it. */
+  /** The gateway that accepted the job. */
   originOf(job: Job): string;
-  /** Resolves when the job has its record, and so its names for good. @throws WaggleError conflict when its name is another job's; payload_too_large, unavailable */
+  /** Resolves when the job's record is written and its names are final. @throws WaggleError conflict when its name is another job's; payload_too_large, unavailable */
   recorded(job: Job): Promise<void>;
   /** Another gateway has put it into the fleet's queue. @throws WaggleError unavailable */
   isHandedOver(job: Job): Promise<boolean>;
@@ -34,7 +34,7 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
   isLeft(job: Job): Promise<boolean>;
   /** The job that waits here and has a sequence of this name. */
   waiting(fleetId: string): Job | undefined;
-  /** Nobody can read it here any more. */
+  /** No reader can reach the job here any more. */
   forget(job: Job): void;
 }
 
@@ -46,16 +46,16 @@ export interface JobNamesOptions {
 }
 
 interface Names {
-  /** Undefined for a job that no other gateway could go on with. */
+  /** Undefined for a job that no other gateway could continue. */
   record: JobRecord | undefined;
   fleetIds: readonly string[];
   /** Of the record as it was last written or read; undefined before it is there. */
   revision: number | undefined;
   /** The record is being written. */
   writing: Promise<void> | undefined;
-  /** We have put none of its sequences into the fleet's queue, nor heard that another gateway has. */
+  /** As far as this gateway knows, no sequence of the job is in the fleet's queue. */
   waits: boolean;
-  /** Sequences that we have put into it. */
+  /** Sequences that this gateway has put into the fleet's queue. */
   published: number;
   job: Job | undefined;
 }
@@ -83,7 +83,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     return names;
   }
 
-  /** Whoever asks meanwhile waits for the same attempt. @throws WaggleError conflict, payload_too_large, unavailable */
+  /** Concurrent callers share one attempt. @throws WaggleError conflict, payload_too_large, unavailable */
   function write(names: Names, record: JobRecord): Promise<void> {
     names.writing ??= create(names, record).finally(() => (names.writing = undefined));
     return names.writing;
@@ -202,7 +202,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
         fleetIds,
         waits: true,
       } as const;
-      // Vectors and ranks are read by nobody but who asks for them.
+      // Only the client that asked for vectors or ranks reads them.
       const record = spec.kind === "generate" ? { ...base, spec } : undefined;
       const names = blankNames({ record, fleetIds, waits: true });
       if (record !== undefined) await writeSoon(names, record);

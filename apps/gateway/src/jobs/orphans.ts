@@ -1,13 +1,13 @@
-// Owns the jobs that waited at a gateway which is gone, and are to run without their client: one of the others goes on with them.
+// Owns jobs that waited at a lost gateway and run without a client (`on_disconnect: continue`): one of the other gateways adopts them.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Adoption } from "./adoption.ts";
 
-/** How often it is looked whether a gateway has fallen silent; that costs nothing on NATS. */
+/** Interval of the check for silent gateways. The check is local: it sends nothing to NATS. */
 const lookIntervalMs = 5_000;
-/** After a connection has come: by then every gateway that lives has been heard of. */
+/** Time after a connection until every live gateway has sent a heartbeat. */
 const settleMs = 10_000;
 
 export interface Orphans {
@@ -24,7 +24,7 @@ export interface OrphansOptions {
 export function watchOrphans({ side, adopt, clock, log }: OrphansOptions): Orphans {
   /** Silent gateways whose jobs have been looked for. */
   let searched: ReadonlySet<string> = new Set();
-  /** When to search whoever is silent: gateways may have gone before we came. */
+  /** Time of a search for the jobs of all silent gateways, also of those that were lost before this gateway started. */
   let dueAt: number | undefined;
   let searching = false;
   let timer: TimerHandle | undefined;

@@ -108,7 +108,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       for (const event of told) tell(one, { ...event, jobId: uid });
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
-      // Where another gateway has put it into the queue, that one may have heard all.
+      // Another gateway that put the job into the queue may have all records.
       if (!one.followed) cancelInFleet(one);
       fail(one, new WaggleError("internal", "The records of the job in the fleet are not whole."));
     }
@@ -153,7 +153,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     else queueMicrotask(() => end(one));
   }
 
-  /** Where nobody has it, whoever takes it finds that it is to end; what one that is followed has told is still to be heard. */
+  /** Cancels the job in the fleet. A job that no worker has taken ends here at once; a followed job ends with its last record. */
   function end(one: SequenceRun): void {
     cancelInFleet(one);
     if (!one.records.taken && !one.followed) release(one);

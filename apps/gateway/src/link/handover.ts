@@ -17,7 +17,7 @@ const retryMs = 1_000;
 
 export interface Handover {
   /**
-   * Resolves when it is in the queue and its records are heard, or it is over. Never throws.
+   * Resolves when the job is in the queue and its records arrive here, or when the job has ended. Never throws.
    * @param named what it is in the fleet, once its job has its record
    */
   put(run: SequenceRun, follower: RecordFollower, named: () => FleetJob): Promise<void>;
@@ -99,9 +99,9 @@ export function createHandover(options: HandoverOptions, { onRoom, onRefused }: 
     else run.stop = stop;
   }
 
-  /** Whether another gateway has put it into the queue. Otherwise its records are heard from then on, whoever puts it there. */
+  /** Whether another gateway has put the job into the queue. If not, this gateway receives its records from now on. */
   async function isElsewhere(run: SequenceRun, follower: RecordFollower): Promise<boolean> {
-    // It was handed over once, and what NATS has answered was lost.
+    // The job was handed over before, and NATS's answer was lost.
     if (run.handedOver || run.followed) return run.followed;
     let begun = false;
     let isDecided = false;

@@ -8,7 +8,7 @@ export interface SequenceRun {
   readonly job: Job;
   /** The dispatcher's name for it. */
   readonly uid: string;
-  /** Named anew once its job has its record. */
+  /** Gets its final name with the job's record. */
   fleetJob: FleetJob;
   /** Another gateway has put it into the queue. */
   followed: boolean;

@@ -28,7 +28,7 @@ export type OwnFacts = Pick<
 
 export interface ServedOptions {
   readonly catalogue: Catalogue;
-  /** Undefined once the model is gone; whoever still has a view of it does not bring it back. */
+  /** Undefined once the model is gone. An old view of the model does not create its host again. */
   readonly findHost: (name: string) => FleetHost | undefined;
   /** The gateway's own facts. */
   readonly self: () => OwnFacts;

@@ -73,7 +73,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
   }
 
-  /** For work that nobody awaits: its failure ends the change that it reports to. */
+  /** Runs work in the background; a failure ends the change that it reports to. */
   function tellFailure(
     change: ConflatedChannel<ModelEvent>,
     work: () => Promise<void>,
@@ -97,7 +97,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     );
   }
 
-  /** Nobody awaits this: jobs of it may run for long. */
+  /** Runs in the background, because the model's jobs may take long. */
   function retireLater(hosted: HostedFile, reason: UnloadReason, then: () => void = () => {}): void {
     models
       .retire(hosted, reason)

@@ -42,7 +42,7 @@ export interface ModelsOptions extends Pick<
   /** Of models that have none of their own. */
   readonly settings: ModelSettings;
   readonly keepAliveMs: number;
-  /** Whoever reaches the worker may see its paths. */
+  /** Clients of a local worker may see its paths. */
   readonly localMode: boolean;
   readonly budget: Budget;
   /** That all engines share. */

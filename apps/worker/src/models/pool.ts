@@ -219,7 +219,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     advance();
   }
 
-  /** Nobody awaits this: a model leaves when its last jobs have ended. */
+  /** Runs in the background: a model leaves when its last jobs have ended. */
   function unloadLater(...asked: Parameters<typeof unload>): void {
     unload(...asked).catch((error: unknown) => logDefect(asked[0], error));
   }

@@ -51,7 +51,7 @@ export function spell(text: string, marks: readonly Mark[], all: boolean): strin
   });
 }
 
-/** The same in JSON text, where marks stand in strings and nowhere else. @param say a mark's text */
+/** The same in JSON text, where marks occur only in strings. @param say a mark's text */
 export function spellInJson(json: string, say: (mark: string) => string): string {
   return json.replaceAll(/[\uFDD1-\uFDEF]/g, (mark) => JSON.stringify(say(mark)).slice(1, -1));
 }

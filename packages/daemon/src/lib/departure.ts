@@ -57,7 +57,7 @@ export function createDeparture(options: DepartureOptions): Departure {
         resolve(inTime);
       };
       const timer = clock.setTimeout(() => end(false), ms);
-      // Work that is over is over, also after an abort.
+      // Work that has ended counts as ended, also after an abort.
       void work.then(() => end(true));
       const forget = onAbort(phase.signal, () => queueMicrotask(() => end(false)));
     });

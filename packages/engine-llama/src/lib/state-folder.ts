@@ -81,7 +81,7 @@ export function openStateFolder(folder: string, fingerprint: string): StateFolde
       try {
         rmSync(path, { force: true });
       } catch {
-        // The folder may have become a file. A state that nobody knows any more is never offered, and the next process finds what is left.
+        // The folder may have become a file. A forgotten state is never offered again, and the next process removes its file.
       }
     }
   }

@@ -23,7 +23,7 @@ export interface GatewaySide {
   onMembers(listener: () => void): () => void;
   /** Heard of within its last beats; a member may still be listed that is not. */
   isAlive(kind: "worker" | "gateway", id: string): boolean;
-  /** Gateways that have been heard of, and are silent now. */
+  /** Gateways that sent heartbeats once and send none now. */
   silentGateways(): readonly string[];
 
   /**
@@ -43,7 +43,7 @@ export interface GatewaySide {
   /** Its records and keys are needed no more. Never throws. */
   forget(jobId: string): Promise<void>;
 
-  /** Asks a worker that has the model loaded. @throws WaggleError as the worker put it; unavailable where there is none, or none answers in time */
+  /** Asks a worker that has the model loaded. @throws WaggleError the worker's own; unavailable without such a worker, or without an answer in time */
   ask<K extends WorkerQuestion["kind"]>(
     question: Extract<WorkerQuestion, { kind: K }>,
     options: { readonly timeoutMs: number; readonly worker?: string },

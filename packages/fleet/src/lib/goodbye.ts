@@ -1,4 +1,4 @@
-// Owns how long a member that leaves waits for NATS. What the others are not told in that time they find out by its silence.
+// Owns the time limit of a leaving member's messages to NATS. If NATS is slow, the other members notice the missing heartbeats.
 import { withTimeout } from "@waggle/async";
 
 const goodbyeTimeoutMs = 1_000;

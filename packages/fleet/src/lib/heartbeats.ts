@@ -1,4 +1,4 @@
-// Owns a member's own heartbeat: a record in the bucket of members, written every few seconds and taken out at the end.
+// Owns a member's heartbeat: a record in the bucket of members, written every few seconds and deleted when the member leaves.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import type { FleetConnection } from "./connection.ts";
@@ -9,13 +9,13 @@ import { encode, type Member } from "./records.ts";
 export const memberIntervalMs = 5_000;
 
 export interface Heartbeat {
-  /** Writes it now, as something in it has changed. Resolves when NATS has it, or it failed; never throws. */
+  /** Writes the record now. Resolves when NATS has it, or when the write failed; never throws. */
   report(): Promise<void>;
-  /** Takes it out. */
+  /** Deletes the record. */
   close(): Promise<void>;
 }
 
-/** @param self what is told of this member, asked for each time */
+/** @param self the member's record; called for each heartbeat */
 export function createHeartbeat(
   connection: FleetConnection,
   { self, clock, log }: { readonly self: () => Member; readonly clock: Clock; readonly log: Logger },

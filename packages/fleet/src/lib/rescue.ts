@@ -1,5 +1,5 @@
-// Owns the jobs of workers that are gone. Those in a lost worker's own queue go to the queue of all workers; and idle workers are told to look
-// while NATS gives back what the lost worker had taken. Each gateway does this: there are few gateways, and many workers.
+// Owns the rescue of jobs from lost workers. Jobs in a lost worker's own queue move to the common queue. While NATS returns the jobs that the lost
+// worker had taken, idle workers get hints to pull. Each gateway does this, because there are few gateways and many workers.
 import type { Clock } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import type { Beats } from "./beats.ts";

@@ -1,5 +1,5 @@
-// Owns which other workers could go on with a leaving worker's jobs. It reads the bucket of members once, when it is asked: a worker that listened
-// to all others would make the fleet's messages grow with the square of its size.
+// Owns the list of workers that could continue a leaving worker's jobs. It reads the bucket of members once, on demand: if every worker listened to
+// all others, messages would grow with the square of the fleet's size.
 import type { Connected } from "./connection.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
 import { keys } from "./names.ts";

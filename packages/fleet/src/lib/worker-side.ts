@@ -25,7 +25,7 @@ import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 const lookIntervalMs = 1_000;
 /** The same without jobs. A gateway hints at new jobs, and at those of a lost worker: this is for a hint that was missed. */
 const idleLookIntervalMs = 5_000;
-/** Of the word that this worker leaves, which comes before the look for siblings. */
+/** For the report that this worker leaves, which comes before the list of other workers. */
 const reportTimeoutMs = 500;
 /** For the list of the workers that could go on with its jobs. Without it a leaving worker keeps its jobs. */
 const siblingsTimeoutMs = 1_000;
@@ -258,7 +258,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     for (const model of new Set(models)) say(connection.use().nc, subjects.hint(model));
   }
 
-  /** Jobs that another worker can go on with. */
+  /** Jobs that another worker can continue. */
   async function movable(): Promise<readonly FleetRun[]> {
     const may = [...runs.values()].filter(({ mayMove }) => mayMove);
     if (may.length === 0 || !connection.connected) return [];
@@ -270,7 +270,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   return {
     look,
     changed() {
-      // First what it listens to: whoever reads the report may ask at once.
+      // First the subscriptions: a gateway that reads the report may ask at once.
       look();
       void heartbeat.report();
     },

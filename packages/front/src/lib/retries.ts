@@ -36,7 +36,7 @@ export interface Retries {
   join(mark: RetryMark, facts: RequestFacts, submit: () => Promise<FoundJob>): Promise<FoundJob>;
 }
 
-/** Requests that are remembered. At the limit the client with the most of them loses its oldest, so none can push out what others have. */
+/** Limit of stored requests. At the limit the client with the most requests loses its oldest, so a client cannot push out those of another one. */
 const mostRemembered = 16_384;
 const longestKey = 255;
 

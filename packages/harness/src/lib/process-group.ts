@@ -82,7 +82,7 @@ export function killGroup(leader: number): void {
   killProcess(-leader);
 }
 
-/** To all members of the group: SIGSTOP and SIGCONT freeze them and let them go on. Nothing where they have left. */
+/** Signals all members of the group: SIGSTOP freezes them, SIGCONT resumes them. Does nothing after they have exited. */
 export function signalGroup(leader: number, signal: NodeJS.Signals): void {
   send(-leader, signal);
 }

@@ -156,7 +156,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return job;
   }
 
-  /** Who supersedes takes a place that is already taken, so a full queue does not stop it. */
+  /** A job that supersedes another one takes its place, so a full queue does not refuse it. */
   function fullFor({ scope }: JobSpec): WaggleError | undefined {
     return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
   }

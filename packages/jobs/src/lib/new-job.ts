@@ -107,7 +107,7 @@ function saidBefore(spec: JobSpec): SaidSoFar {
   return { ids: [...(said?.ids ?? [])], events: said?.events ?? 0 };
 }
 
-/** Their places alone: who has the vectors has them elsewhere. */
+/** The positions of the texts only; the vectors are kept elsewhere. */
 function computedBefore(spec: JobSpec): (readonly number[])[] {
   return spec.kind === "generate" ? [] : Array.from({ length: spec.computed ?? 0 }, () => []);
 }

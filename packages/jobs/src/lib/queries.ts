@@ -19,7 +19,7 @@ type AnswerTo<K extends EngineQuery["kind"]> = Extract<EngineQueryResult, { kind
 
 export interface Queries {
   /**
-   * @param signal aborts when nobody waits for the answer any more: the client has left, or its time is over (TimeoutError)
+   * @param signal aborts when the client has left, or when its time has run out (TimeoutError)
    * @throws WaggleError the engine's own; unavailable when none answers in time; resource_exhausted when too many wait; cancelled when the client has left
    */
   ask<K extends EngineQuery["kind"]>(

@@ -16,7 +16,7 @@ import type { CharSpelling } from "./language-rules.ts";
 import type { Notation, StringQuote } from "./notation.ts";
 
 const controls: CharSet = [[0, 0x1f]];
-/** Characters that have to be escaped beside the quote, and the letter that stands for them. */
+/** Characters that need an escape, apart from the quote, and the letter of the escape. */
 const shortEscapes: readonly (readonly [char: string, letter: string])[] = [
   ["\\", "\\"],
   ["\b", "b"],
@@ -27,7 +27,7 @@ const shortEscapes: readonly (readonly [char: string, letter: string])[] = [
 ];
 const shortEscaped = charsOf(shortEscapes.map(([char]) => char).join(""));
 
-/** What stands for itself between such quotes. */
+/** Characters that need no escape between such quotes. */
 function rawChars({ text }: StringQuote): CharSet {
   return subtractSet(anyChar, charSet([...controls, ...shortEscaped, ...charsOf(text)]));
 }
@@ -60,7 +60,7 @@ export function endsAtMarker(text: string, until: string): boolean {
   return (text + until).indexOf(until) === text.length && !/[\uFDD0-\uFDEF]/.test(text);
 }
 
-/** A string's ways to be written, the notation's own first; none where it can say no such text. */
+/** The spellings of a string, the notation's preferred one first; empty where the notation cannot write it. */
 function stringTexts(text: string, { quotes }: Notation): readonly string[] {
   return quotes.flatMap((quote) => {
     if (quote.escapes !== undefined) return [quote.text + escapedText(text, quote) + quote.text];

@@ -3,18 +3,18 @@
 export interface Notation {
   /** Notations of the same name are the same. */
   readonly name: string;
-  /** What strings stand in, one or the other. */
+  /** The quotes of strings, one kind or the other. */
   readonly quotes: readonly [StringQuote, ...StringQuote[]];
   /** How each word is written; the first is what a list of fixed values holds. */
   readonly words: Readonly<Record<"true" | "false" | "null", readonly [string, ...string[]]>>;
-  /** Names of members stand without quotes, where they have no white space and no punctuation that means something. */
+  /** Names of members have no quotes where they contain neither white space nor punctuation of the notation. */
   readonly bareNames: boolean;
-  /** Members may also stand in the order of their names, instead of the declared one. */
+  /** Members may be sorted by name, or come in the declared order. */
   readonly sortedNames: boolean;
 }
 
 export interface StringQuote {
-  /** Stands before and after the text. */
+  /** The quote, before and after the string's text. */
   readonly text: string;
   /**
    * Letters that stand for a character behind a backslash, beside the quote, the backslash and `u` with four digits.

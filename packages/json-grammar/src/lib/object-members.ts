@@ -119,7 +119,7 @@ function innerValues(contexts: Contexts, conditions: readonly Condition[], hint:
   }
 }
 
-/** Keywords for lists beside which items cannot be written one like the other. */
+/** Keywords that make the items of a list differ from each other. */
 const unlikeItems = ["prefixItems", "additionalItems", "contains", "uniqueItems"];
 
 function innerItems(contexts: Contexts, parts: readonly SchemaPart[], hint: string): InnerValues | undefined {

@@ -22,7 +22,7 @@ export interface RecordedPart {
 export interface DownloadRecord {
   /** Without credentials, query and fragment. */
   readonly reference: string;
-  /** Under which the model is served unless somebody gives it another name; undefined where it is none that a request may have. */
+  /** The model's default name; undefined where a request could not use it. */
   readonly name: string | undefined;
   /** In order. */
   readonly parts: readonly RecordedPart[];

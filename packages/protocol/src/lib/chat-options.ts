@@ -4,7 +4,7 @@ import { z } from "zod";
 import { requestLimits } from "./limits.ts";
 import { ToolChoiceSchema, ToolsSchema } from "./tools.ts";
 
-/** What every dialect takes to switch thoughts, beside words of its own. */
+/** The thinking switches of every dialect, in addition to the dialect's own fields. */
 export const thinkingShape = {
   chat_template_kwargs: z
     .record(z.string(), z.unknown())

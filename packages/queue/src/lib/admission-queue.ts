@@ -48,8 +48,8 @@ export interface AdmissionQueue<T> {
   admit(item: T, key: QueueKey): void;
   /**
    * The first item that fits, in this order: the highest priority, and no other; in it the client with the fewest running jobs, then the
-   * one whose last turn, or whose coming, is longest ago; of that client the flow likewise; of that flow the oldest. Behind an item that
-   * does not fit, and has waited for 10 s, none is next.
+   * one whose last turn, or whose arrival, is longest ago; of that client the flow likewise; of that flow the oldest. An item that does not
+   * fit and has waited for 10 s blocks all items behind it.
    * @param fits whether the item could begin now; without it every item fits
    */
   next(fits?: (item: T) => boolean): T | undefined;

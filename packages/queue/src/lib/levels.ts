@@ -1,8 +1,8 @@
 // Owns where entries wait: by priority, then client, then flow, and whose turn it is among them.
 //
 // Clients of a priority take turns, and so do the flows of a client. A turn is a number from one counter: a client or flow draws it when it
-// begins to wait, and again each time an entry of it is served; the lowest number is next. So whoever comes, or comes back, is behind all
-// that wait already, and nothing has to be remembered of those that do not wait.
+// begins to wait, and again each time an entry of it is served; the lowest number is next. A client or flow that arrives or returns is behind
+// all that already wait, and the queue keeps nothing about those that do not wait.
 import type { Client } from "./ledger.ts";
 
 export interface Entry<T> {
@@ -106,7 +106,7 @@ export function createLevels<T>(): Levels<T> {
       const line = party.lines.get(flow) ?? { entries: [], turn: nextTurn++ };
       level.parties.set(client, party);
       party.lines.set(flow, line);
-      // Several may be put back, in any order: the lowest turn is the one that none of them has had.
+      // Several entries may be put back, in any order: the lowest turn is the one before all of theirs.
       party.turn = Math.min(party.turn, before?.client ?? Infinity);
       line.turn = Math.min(line.turn, before?.flow ?? Infinity);
       line.entries.splice(placeOf(line.entries, entry.seq), 0, entry);

@@ -162,7 +162,7 @@ function answerExpression(
     return choice(calls, sequence(said, choice(laterCalls, end)));
   }
 
-  /** A thought that no marker of its own ends, but what comes next. */
+  /** A thought without an end marker: what follows ends it. */
   function unended({ thought, until }: OpenThought): Expression {
     const begins = (item: AnswerItem): boolean => beginnings(item.syntax)?.every((one) => until.includes(one)) === true;
     const connected = sequence(connect(connections.filter(begins)), blanks, rest);

@@ -102,7 +102,7 @@ interface MemberSyntax {
   readonly open: string;
   readonly close: string;
   readonly between: Expression;
-  /** They may also stand in the order of their names. */
+  /** Members may also be sorted by name. */
   readonly sortedNames?: boolean;
   written(property: SchemaProperty): Expression;
   /** Any member, for tools whose schema does not count. */

@@ -1,10 +1,10 @@
-// Owns what a syntax can say, asked of its tree: thoughts, content, calls, names of tools.
+// Owns questions about a syntax tree: whether it has thoughts, content, calls, lists of calls or names of tools.
 import { type Syntax, hasCall } from "../syntax.ts";
 
-/** What is to be said with an item that could say several things. */
+/** Which part of an answer an item writes, where it could write several. */
 export type Saying = "reasoning" | "content" | "call";
 
-/** Whether what is said stands in it, and not only the beginning of it. */
+/** Whether the item holds the text of this part, and not only its opening marker. */
 export function tells(syntax: Syntax, saying: Saying): boolean {
   switch (syntax.kind) {
     case "text":
@@ -23,7 +23,7 @@ export function tells(syntax: Syntax, saying: Saying): boolean {
   }
 }
 
-/** Whether it can say this. */
+/** Whether the item can write this part. */
 export function says(syntax: Syntax, saying: Saying): boolean {
   switch (syntax.kind) {
     case "text":
@@ -47,7 +47,7 @@ export function says(syntax: Syntax, saying: Saying): boolean {
   }
 }
 
-/** How often a call says the tool's name at most: twice, and a rule for several tools could mix them. */
+/** How often a call writes the tool's name at most. Where it does so twice, one rule for several tools could mix their names. */
 export function namesIn(syntax: Syntax): number {
   switch (syntax.kind) {
     case "name":
@@ -84,7 +84,7 @@ export function declaresMembers(syntax: Syntax): boolean {
   }
 }
 
-/** Whether calls stand in a list within it. */
+/** Whether the item holds a list of calls. */
 export function holdsList(syntax: Syntax): boolean {
   switch (syntax.kind) {
     case "repeat":

@@ -1,7 +1,7 @@
-// Owns how long a thread of this process has computed: a busy machine makes a rendering late, not expensive. Linux tells it of each thread.
+// Owns the processor time of a thread of this process, from Linux. On a busy machine a rendering takes more time by the clock, but not more of this.
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** Of `/proc/…/stat`, in hundredths of a second, which is what Linux counts in for whoever reads it. */
+/** Unit of `/proc/…/stat`: Linux reports 100 ticks a second to every reader. */
 const msPerTick = 10;
 /** The fields behind the thread's name, which may hold anything: its state is the first, time in its own code the 12th, in the kernel's the 13th. */
 const [ownField, kernelField] = [11, 12];
@@ -15,7 +15,7 @@ export function cpuTimePath(): string | undefined {
   }
 }
 
-/** Undefined where nothing tells it, or the thread has gone. */
+/** Undefined on other systems, and after the thread has ended. */
 export function cpuTimeMs(path: string | undefined): number | undefined {
   if (path === undefined) return undefined;
   try {

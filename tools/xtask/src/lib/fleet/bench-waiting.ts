@@ -38,7 +38,7 @@ export interface WaitingCost {
 
 export async function benchWaiting(groups: ProcessGroups, jobs: number, signal: AbortSignal): Promise<WaitingCost> {
   const roomy = ["--queue-capacity", "4096", "--client-queue-share", "1"];
-  // None of them is to end.
+  // No job ends during the measurement.
   const fake = ["--backend", "fake", "--slots", String(slots), "--fake-step-delay", "1s", ...roomy];
   await using nats = await startNats(groups);
   await using alone = await startWorker(groups, { flags: fake });

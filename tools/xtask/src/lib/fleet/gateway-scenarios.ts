@@ -110,7 +110,7 @@ const waitingJobs: FleetScenario = {
     let live = first;
     let ended = 0;
     const read = jobs.map(async (job, i) => {
-      // The second half of the clients comes back when all is over.
+      // The second half of the clients returns after all jobs have ended.
       if (i % 2 === 1) return await Promise.resolve([]);
       const problems = await follow(job, () => live.url);
       ended += 1;

@@ -11,7 +11,7 @@ const measureMs = 30_000;
 /** Each per second. */
 export type IdleTraffic = NatsTraffic;
 
-/** One gateway and so many workers of the fake backend, none of which has a job. */
+/** One gateway and so many workers of the fake backend, without jobs. */
 export async function measureIdle(groups: ProcessGroups, workers: number, signal: AbortSignal): Promise<IdleTraffic> {
   const plans = Array.from({ length: workers }, (_, i) => ({ name: `bee-${i + 1}`, slots: 4, stepMs: 10 }));
   await using stage = await startFleet(groups, { workers: plans, gateways: 1 });

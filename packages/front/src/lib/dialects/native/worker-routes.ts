@@ -32,7 +32,7 @@ export function createWorkerRoutes(
   reference: Reference,
 ): Record<WorkerRouteName, Handler> {
   const { view, models, state, registry, metrics } = options;
-  /** llama-server's header: a scraper sees by it that the counters began anew. */
+  /** llama-server's header: it tells a scraper that the counters restarted. */
   const startTimeUnix = String(Math.floor((Date.now() - process.uptime() * 1_000) / 1_000));
 
   return {

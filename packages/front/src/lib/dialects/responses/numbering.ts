@@ -1,8 +1,8 @@
-// Owns the numbers of a response's events. Clients resume by number, so all streams of a response number alike. What it consists of is the
-// same in each; signs of life are not, so they are remembered here: a number that one stream gave to a sign of life is one in all others.
+// Owns the sequence numbers of a response's events. Clients resume by number, so all streams of a response use the same numbers. The response's own
+// events are the same in each stream; keepalives are not, so their numbers are kept here.
 
 export interface Numbering {
-  /** For each sign of life so far, in order: how many other events come before it. */
+  /** For each keepalive so far, in order: the number of other events before it. */
   readonly pauses: number[];
   /** Of those other events, how many have a number by now, as at least one stream has sent them. */
   sent: number;
@@ -16,7 +16,7 @@ export function createNumbering(): Numbering {
 export interface Numbers {
   /** Events so far, of both kinds. */
   readonly count: number;
-  /** The number of the sign of life that comes next in all streams; undefined where none does. */
+  /** The number of the next keepalive in all streams; undefined where none comes next. */
   nextPause(): number | undefined;
   /** Adds a sign of life; undefined where other streams have sent an event already that comes next in this one. */
   addPause(): number | undefined;
