@@ -1,5 +1,6 @@
 // Owns the Backend on a loaded model: the port's calls, handed to the slots. One step is one forward pass.
 import type { Backend, BackendInfo, EntryResult, BatchEntry, StepsAhead, Token } from "@waggle/engine";
+import { createSpecialText } from "@waggle/model-chat";
 import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "./chat.ts";
 import { gpuMemoryOf } from "./gpu-memory.ts";
@@ -12,7 +13,6 @@ import { checkSampling, type SamplingContext } from "./sampling.ts";
 import { shiftProblem } from "./shift-check.ts";
 import { createSlotStates } from "./slot-states.ts";
 import { createSlot, type Slot } from "./slot.ts";
-import { createSpecialText } from "./special-text.ts";
 import type { StateFolder } from "./state-folder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { Vocabulary } from "./vocabulary.ts";

@@ -1,9 +1,9 @@
 // Owns the chat of a loaded model: its template, rendered on a thread, and what of a conversation goes into it.
-import { TemplateInputError, renderConversation, thoughtEndOf } from "@waggle/chat-format";
+import { renderConversation, thoughtEndOf } from "@waggle/chat-format";
 import { TemplateError, createTemplateRenderer } from "@waggle/chat-template";
 import type { TemplateValues } from "@waggle/chat-template";
 import type { PromptInput } from "@waggle/engine";
-import { openModelChat, type ModelChat, type ModelChatOptions } from "@waggle/model-chat";
+import { openModelChat, problemOfMessages, type ModelChat, type ModelChatOptions } from "@waggle/model-chat";
 import { WaggleError } from "@waggle/protocol";
 import { refuseField } from "./field-error.ts";
 
@@ -22,9 +22,6 @@ export interface Chat extends ChatRenderer, Omit<ModelChat, "template"> {
   readonly thoughtEnd: string;
   close(): Promise<void>;
 }
-
-/** A template may say anything when it refuses. */
-const maxReasonChars = 200;
 
 /** @throws WaggleError unavailable when the template that was chosen cannot be rendered */
 export async function openChat(options: ModelChatOptions): Promise<Chat> {
@@ -52,13 +49,10 @@ function chatOf({ template, ...chat }: ModelChat, close: () => Promise<void>): C
           async (values) => await template.render(values as TemplateValues),
         );
       } catch (error) {
-        if (error instanceof TemplateInputError) throw refuseField("messages", error.message, error);
+        const problem = problemOfMessages(error);
+        if (problem !== undefined) throw refuseField("messages", problem, error);
         if (!(error instanceof TemplateError)) throw error;
-        const reason = error.message.slice(0, maxReasonChars);
-        if (error.reason === "unavailable")
-          throw new WaggleError("resource_exhausted", `Cannot render the prompt: ${reason}`);
-        const what = error.reason === "refused" ? "does not take them" : "cannot render them";
-        throw refuseField("messages", `the model's chat template ${what}: ${reason}`, error);
+        throw new WaggleError("resource_exhausted", `Cannot render the prompt: ${error.message}`);
       }
     },
     close,

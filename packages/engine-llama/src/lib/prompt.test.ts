@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { TokenizedPrompt } from "@waggle/engine";
+import { createSpecialText } from "@waggle/model-chat";
 import type { Conversation } from "./chat.ts";
 import { createPrompts, type PromptOptions } from "./prompt.ts";
-import { createSpecialText } from "./special-text.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
 const begin = 1;

@@ -1,12 +1,13 @@
 // Owns how a prompt becomes tokens: BOS exactly once where the model wants it, control tokens from the template alone.
+import type { Pace } from "@waggle/async";
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format";
 import { maxCharsPerToken } from "@waggle/engine";
-import type { PromptInput, PromptPiece, TemplateMessage, Token, TokenizedPrompt } from "@waggle/engine";
+import type { PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
+import { breakMark, guardConversation, type SpecialText } from "@waggle/model-chat";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
 import { infillTokens } from "./infill.ts";
 import { refuseField } from "./field-error.ts";
-import { breakMark, type SpecialText } from "./special-text.ts";
 import type { InfillMarkers } from "@waggle/gguf";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -45,15 +46,9 @@ export function createPrompts(options: PromptOptions): Prompts {
   }
 
   /** The rendered conversation, with a mark inside every text of a control token that is not the template's own. */
-  async function renderGuarded({ messages, tools, template }: Conversation): Promise<string> {
-    const guard = createGuard(specialText, tokenizer);
-    const guarded: TemplateMessage[] = [];
-    for (const message of messages) guarded.push(await guard(message));
-    return await renderer.render({
-      messages: guarded,
-      ...(tools === undefined ? {} : { tools: await guard(tools) }),
-      ...(template === undefined ? {} : { template: await guard(template) }),
-    });
+  async function renderGuarded(conversation: Conversation): Promise<string> {
+    const pace: Pace = (chars) => tokenizer.pace(chars * guardCost);
+    return await renderer.render(await guardConversation(conversation, specialText, pace));
   }
 
   async function plain(text: string): Promise<Token[]> {
@@ -112,25 +107,3 @@ export function createPrompts(options: PromptOptions): Prompts {
 
 /** What stands for a marker in the reader's text. */
 const readerMarks = /[\uFDD1-\uFDEF]/g;
-
-/** Makes the same value with every text in it guarded, the keys of objects included: tool schemas bring keys of their own. */
-function createGuard(specialText: SpecialText, { pace }: Pick<Tokenizer, "pace">): <T>(value: T) => Promise<T> {
-  async function guard(part: unknown): Promise<unknown> {
-    if (typeof part === "string") {
-      await pace(part.length * guardCost);
-      return specialText.guard(part);
-    }
-    if (Array.isArray(part)) {
-      const items: unknown[] = [];
-      for (const item of part) items.push(await guard(item));
-      return items;
-    }
-    if (typeof part !== "object" || part === null) return part;
-    const entries: [string, unknown][] = [];
-    for (const [key, inner] of Object.entries(part)) {
-      entries.push([(await guard(key)) as string, await guard(inner)]);
-    }
-    return Object.fromEntries(entries);
-  }
-  return async <T>(value: T) => (await guard(value)) as T;
-}
