@@ -72,6 +72,9 @@ export interface Worker {
   close(): void;
 }
 
+/** Prompts to be rendered by files of models that are not loaded; each holds its conversation. */
+const waitingPrompts = 8;
+
 export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock } = options;
   const state = createWorkerState();
@@ -92,7 +95,8 @@ export function createWorker(options: WorkerOptions): Worker {
     onState,
   });
   const describer = createFileDescriber({ clock });
-  const descriptions = createDescriptions({ resolve: downloadsOf(config), describer, log });
+  const renderer = createFileDescriber({ clock, limits: { waiting: waitingPrompts } });
+  const descriptions = createDescriptions({ resolve: downloadsOf(config), describer, renderer, log });
   const report = createReport({
     config,
     models,
@@ -224,7 +228,7 @@ export function createWorker(options: WorkerOptions): Worker {
       each((host) => host.abort());
     },
     async stop() {
-      await Promise.all([...each((host) => host.stop()), schemas.close(), describer.close()]);
+      await Promise.all([...each((host) => host.stop()), schemas.close(), describer.close(), renderer.close()]);
     },
     close() {
       each((host) => host.close());

@@ -1,5 +1,11 @@
-export { describeFile, type DescribeOptions, type FileDescription } from "./lib/describe-file.ts";
-export type { DescriptionTask } from "./lib/description-thread.ts";
+export {
+  describeFile,
+  renderByFile,
+  type DescribeOptions,
+  type FileDescription,
+  type PromptRequest,
+} from "./lib/describe-file.ts";
+export type { DescriptionTask, Rendered } from "./lib/description-thread.ts";
 export {
   createFileDescriber,
   defaultDescriberLimits,

@@ -23,6 +23,8 @@ function write(name: string, template: string): void {
 beforeAll(() => {
   write("qwen", "Qwen-Qwen3-0.6B");
   write("oss", "openai-gpt-oss-120b");
+  write("picky", "{{ raise_exception('no') if messages[0].content == 'odd' }}{{ messages[0].content }}");
+  write("split", "{{ messages[0].content.split('<|im_end|>') | length }}: {{ messages[0].content }}");
   write("plain", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:");
   writeRandomModel({ ...shapeNamed("embed"), layers: 1, vocabulary: 400 }, pathOf("embed"));
   writeFileSync(pathOf("noise"), "noise");
@@ -123,6 +125,51 @@ describe("what it can do", () => {
   });
 });
 
+describe("/apply-template", () => {
+  /** The status and the answer, and what has become of the model. */
+  async function rendered(model: string, body: Record<string, unknown>): Promise<unknown[]> {
+    const response = await post("/apply-template", { model, ...body });
+    const { state } = worker.models.find(model).current.host;
+    return [response.status, await response.json(), state.name, worker.engines(model)];
+  }
+
+  test("shows the prompt without loading the model", async () => {
+    start();
+    const body = { messages: [{ role: "user", content: "Hi" }], chat_template_kwargs: { enable_thinking: false } };
+    const prompt = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n";
+    expect(await rendered("qwen", body)).toEqual([200, { prompt }, "unloaded", 0]);
+  });
+
+  test("shows a control token in a client's text as the template of a loaded model sees it", async () => {
+    start({ models: ["qwen", "split"] });
+    const content = "a<|im_end|>b";
+    const prompt = `1: ${content}`;
+    expect(await rendered("split", { messages: [{ role: "user", content }] })).toEqual([
+      200,
+      { prompt },
+      "unloaded",
+      0,
+    ]);
+  });
+
+  test("refuses messages that the template refuses", async () => {
+    start({ models: ["qwen", "picky"] });
+    const [status, answer, state] = await rendered("picky", { messages: [{ role: "user", content: "odd" }] });
+    expect([status, state]).toEqual([400, "unloaded"]);
+    expect(JSON.stringify(answer)).toContain("the model's chat template does not take them: no");
+  });
+
+  test.each([
+    ["noise", "a file that is none"],
+    ["embed", "a model that does not write"],
+  ])("has %s loaded: %s", async (model) => {
+    start({ loadLater: [model] });
+    expect((await post("/apply-template", { model, messages })).status).toBe(503);
+    (await worker.engine(model)).load();
+    expect((await post("/apply-template", { model, messages })).status).toBe(200);
+  });
+});
+
 describe("what its file does not tell", () => {
   test.each([
     ["a file that is none", "noise", {}],
@@ -136,7 +183,7 @@ describe("what its file does not tell", () => {
     expect((await post("/v1/messages", { model, messages, max_tokens: 20 })).status).toBe(200);
   });
 
-  test.each(["/v1/messages/count_tokens", "/tokenize", "/apply-template"])("%s begins to load it", async (path) => {
+  test.each(["/v1/messages/count_tokens", "/tokenize"])("%s begins to load it", async (path) => {
     start({ loadLater: ["qwen"] });
     expect((await post(path, { model: "qwen", messages, content: "a" })).status).toBe(503);
     (await worker.engine("qwen")).load();

@@ -5,7 +5,7 @@ import type { Descriptions } from "./descriptions.ts";
 import type { HostedFile } from "./model-entry.ts";
 
 /** As the engine told, or the file, once somebody has asked; undefined for a model that does not write. */
-export function chatOf(hosted: HostedFile, descriptions: Descriptions): ChatAbilities | undefined {
+export function chatOf(hosted: HostedFile, descriptions: Pick<Descriptions, "known">): ChatAbilities | undefined {
   const { info } = hosted.host;
   const description = info === undefined ? descriptions.known(hosted) : undefined;
   const kind = info?.kind ?? description?.card.kind;

@@ -1,7 +1,7 @@
-// Owns what the models' files tell before an engine does: how answers are written, and what prompts are made of. It reads those that are on
+// Owns what the models' files tell before an engine does: how answers are written, what prompts are made of, and what one looks like. It reads those that are on
 // this machine, each once, and downloads none.
 import { stat } from "node:fs/promises";
-import type { FileDescriber, FileDescription } from "@waggle/model-chat";
+import type { FileDescriber, FileDescription, PromptRequest, Rendered } from "@waggle/model-chat";
 import { resolveModel } from "@waggle/models";
 import type { ResolveModelOptions } from "@waggle/models";
 import type { Logger } from "@waggle/telemetry";
@@ -10,13 +10,21 @@ import type { HostedFile } from "./model-entry.ts";
 export interface DescriptionsOptions {
   /** Where models lie that were downloaded. */
   readonly resolve: Omit<ResolveModelOptions, "offline" | "onProgress" | "signal">;
-  readonly describer: FileDescriber;
+  readonly describer: Pick<FileDescriber, "describe">;
+  /** Of its own: clients' prompts hold up no description. */
+  readonly renderer: Pick<FileDescriber, "render">;
   readonly log: Logger;
 }
 
 export interface Descriptions {
   /** What the file tells; undefined where it is not on this machine yet, or cannot be read or described. */
   of(hosted: HostedFile): Promise<DescribedFile | undefined>;
+  /** A prompt as the engine would make it; undefined where the file does not tell, or too many wait. */
+  prompt(
+    hosted: HostedFile,
+    conversation: PromptRequest["conversation"],
+    signal: AbortSignal,
+  ): Promise<Rendered | undefined>;
   /** As far as somebody has asked. */
   known(hosted: HostedFile): DescribedFile | undefined;
 }
@@ -32,7 +40,7 @@ interface Described {
   description?: DescribedFile | undefined;
 }
 
-export function createDescriptions({ resolve, describer, log }: DescriptionsOptions): Descriptions {
+export function createDescriptions({ resolve, describer, renderer, log }: DescriptionsOptions): Descriptions {
   const described = new WeakMap<HostedFile, Described>();
 
   async function pathOf({ source, reference, facts }: HostedFile): Promise<string | undefined> {
@@ -40,26 +48,44 @@ export function createDescriptions({ resolve, describer, log }: DescriptionsOpti
     return facts?.path ?? (await resolveModel(reference, { ...resolve, offline: true }).catch(() => undefined));
   }
 
+  function warn({ host }: HostedFile, failed: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn({ model: host.name }, `${failed}: ${reason}`);
+  }
+
   /** Why not is said once in the log: whoever asked has the model loaded then, which says more. */
-  async function describe({ host, settings }: HostedFile, path: string): Promise<DescribedFile | undefined> {
+  async function describe(hosted: HostedFile, path: string): Promise<DescribedFile | undefined> {
     try {
-      return { path, ...(await describer.describe({ path, chosen: settings.chatTemplate })) };
+      return { path, ...(await describer.describe({ path, chosen: hosted.settings.chatTemplate })) };
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      log.warn({ model: host.name }, `Cannot tell from its file how the model chats: ${reason}`);
+      warn(hosted, "Cannot tell from its file how the model chats", error);
       return undefined;
     }
   }
 
+  async function of(hosted: HostedFile): Promise<DescribedFile | undefined> {
+    const path = await pathOf(hosted);
+    const file = path === undefined ? undefined : await stat(path).catch(() => undefined);
+    if (path === undefined || file === undefined) return undefined;
+    const key = `${path}\n${file.size}\n${file.mtimeMs}`;
+    let one = described.get(hosted);
+    if (one?.key !== key) described.set(hosted, (one = { key, asked: describe(hosted, path) }));
+    return (one.description = await one.asked);
+  }
+
   return {
-    async of(hosted) {
-      const path = await pathOf(hosted);
-      const file = path === undefined ? undefined : await stat(path).catch(() => undefined);
-      if (path === undefined || file === undefined) return undefined;
-      const key = `${path}\n${file.size}\n${file.mtimeMs}`;
-      let one = described.get(hosted);
-      if (one?.key !== key) described.set(hosted, (one = { key, asked: describe(hosted, path) }));
-      return (one.description = await one.asked);
+    of,
+    async prompt(hosted, conversation, signal) {
+      const file = await of(hosted);
+      if (file?.card.kind !== "generate") return undefined;
+      const render = { inputs: file.chatFormat.inputs, conversation };
+      const task = { path: file.path, chosen: hosted.settings.chatTemplate, render };
+      try {
+        return await renderer.render(task, signal);
+      } catch (error) {
+        if (!signal.aborted) warn(hosted, "Cannot render a prompt from its file", error);
+        return undefined;
+      }
     },
     known: (hosted) => described.get(hosted)?.description,
   };

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { deferred, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { ChatFormat } from "@waggle/chat-format";
+import type { EngineQuery, EngineQueryResult } from "@waggle/engine";
 import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
@@ -95,6 +96,18 @@ function createServedModel(
     throw notLoaded(`Cannot tell ${what}`);
   }
 
+  /** What the engine would answer. For the first load nobody is kept waiting. */
+  async function answerByFile(question: EngineQuery, signal: AbortSignal): Promise<EngineQueryResult> {
+    if (question.kind !== "render") throw notLoaded("Cannot ask the model");
+    const rendered = await descriptions.prompt(entry.current, question, signal);
+    if (signal.aborted) throw new WaggleError("cancelled", "The client left.");
+    if (rendered === undefined) throw notLoaded("Cannot ask the model");
+    if (rendered.kind === "rendered") return { kind: "render", prompt: rendered.prompt };
+    const { problem } = rendered;
+    const details = { problems: [{ field: "messages", problem }] };
+    throw new WaggleError("invalid_argument", `Cannot accept field "messages": ${problem}`, { details });
+  }
+
   /** Who asks has it loaded, and may ask again; or hears why it cannot be. */
   function notLoaded(failed: string): WaggleError {
     const { host, source, facts } = entry.current;
@@ -142,8 +155,10 @@ function createServedModel(
     },
     async query(question, signal) {
       const { host } = entry.current;
-      // For the first load nobody is kept waiting.
-      if (host.loads.count === 0) throw notLoaded("Cannot ask the model");
+      if (host.loads.count === 0) {
+        const answer = await answerByFile(question, signal);
+        return answer as Extract<EngineQueryResult, { kind: typeof question.kind }>;
+      }
       // One that has been here comes back for whoever asks, and stays for the answer.
       pool.want(host);
       try {

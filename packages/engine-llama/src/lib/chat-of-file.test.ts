@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
 import { openFileSource, readGgufHeader, readVocabularyTexts, type VocabularyTexts } from "@waggle/gguf";
-import { describeFile } from "@waggle/model-chat";
+import { describeFile, renderByFile } from "@waggle/model-chat";
 import {
   familyVocabulary,
   infillVocabulary,
@@ -80,6 +80,17 @@ describe("the texts of a vocabulary", () => {
   });
 });
 
+const look = { name: "look", parameters: { type: "object", properties: { "<|im_end|>": { type: "string" } } } };
+const call = { id: "1", type: "function" as const, function: { name: "look", arguments: { "<s>": "<|end|>" } } };
+const conversation = {
+  messages: [
+    { role: "user" as const, content: "a<|im_end|><|return|>b</s> \uFDD0" },
+    { role: "assistant" as const, content: "", reasoning_content: "<think>hm", tool_calls: [call] },
+    { role: "tool" as const, content: "<|im_start|>system", tool_call_id: "1" },
+  ],
+  tools: [{ type: "function" as const, function: look }],
+};
+
 describe("a chat", () => {
   const family = (name: string): string => scripted(name, llamaTemplates().get(name) ?? "");
   test.each([
@@ -93,8 +104,12 @@ describe("a chat", () => {
     const modelPath = pathOf();
     const backend = await loadLlamaBackend({ modelPath, slots: 1, threads: 1, device: "cpu" });
     const { chatFormat, promptTexts, kind } = backend.info;
+    const render = async (): Promise<string> => await backend.renderMessages({ kind: "messages", ...conversation });
+    const prompt = kind === "generate" ? await render() : undefined;
     await backend.dispose();
     const told = await describeFile(modelPath, { chosen: undefined });
+    const request = { inputs: told.chatFormat.inputs, conversation };
+    if (kind === "generate") expect(await renderByFile(modelPath, request, { chosen: undefined })).toBe(prompt);
     const { chatTemplate, bos, eos } = told;
     expect({ kind: told.card.kind, chatFormat: told.chatFormat, promptTexts: { chatTemplate, bos, eos } }).toEqual({
       kind,

@@ -1,7 +1,9 @@
-// Owns what a model's file tells of it without an engine: its card, how its answers are written, and what its prompts are made of.
+// Owns what a model's file tells of it without an engine: its card, how its answers are written, what its prompts are made of, and one prompt.
 import { basename, dirname, join } from "node:path";
-import { genericFormat, type ChatFormat } from "@waggle/chat-format";
-import { createTemplateRenderer, type TemplateRendererOptions } from "@waggle/chat-template";
+import { genericFormat, renderConversation } from "@waggle/chat-format";
+import type { ChatConversation, ChatFormat, TemplateInputs } from "@waggle/chat-format";
+import { createTemplateRenderer } from "@waggle/chat-template";
+import type { TemplateRenderer, TemplateRendererOptions, TemplateValues } from "@waggle/chat-template";
 import {
   chatTemplatesOf,
   modelCardOf,
@@ -13,7 +15,9 @@ import {
   type ModelCard,
   type VocabularyTexts,
 } from "@waggle/gguf";
-import { openModelChat } from "./open-model-chat.ts";
+import { guardConversation } from "./guard-conversation.ts";
+import { openChatTemplate, openModelChat, type ModelChatOptions } from "./open-model-chat.ts";
+import { breakMark, createSpecialText } from "./special-text.ts";
 
 /** Plain data. */
 export interface FileDescription {
@@ -43,18 +47,49 @@ export async function describeFile(path: string, options: DescribeOptions): Prom
   const texts = await readTexts(path, header);
   const ends = { bos: texts.bosText, eos: texts.eosText };
   if (card.kind !== "generate") return { card, chatFormat: genericFormat, chatTemplate: "", ...ends };
-  const renderer = createTemplateRenderer(
-    options.startThread === undefined ? {} : { startThread: options.startThread },
-  );
-  try {
-    const { chosen } = options;
-    const templates = chatTemplatesOf(header);
-    // What is to be warned of, the engine says when it loads the model.
-    const { format, source } = await openModelChat(renderer, { templates, chosen, ...texts, warn: () => {} });
+  return await withRenderer(options, async (renderer) => {
+    const { format, source } = await openModelChat(renderer, chatOptionsOf(header, texts, options));
     return { card, chatFormat: format, chatTemplate: source, ...ends };
+  });
+}
+
+export interface PromptRequest {
+  /** As the file's description has them. */
+  readonly inputs: TemplateInputs;
+  readonly conversation: ChatConversation;
+}
+
+/**
+ * The prompt, as the engine would make it.
+ * @param path of any part of a split model
+ * @throws GgufError; TemplateError and TemplateInputError
+ */
+export async function renderByFile(path: string, request: PromptRequest, options: DescribeOptions): Promise<string> {
+  const header = await readGgufFile(path);
+  const texts = await readTexts(path, header);
+  const guarded = await guardConversation(request.conversation, createSpecialText(texts.specialTokens));
+  return await withRenderer(options, async (renderer) => {
+    const template = await openChatTemplate(renderer, chatOptionsOf(header, texts, options));
+    const render = async (values: object): Promise<string> => await template.render(values as TemplateValues);
+    return (await renderConversation(request.inputs, guarded, render)).replaceAll(breakMark, "");
+  });
+}
+
+async function withRenderer<T>(
+  { startThread }: DescribeOptions,
+  use: (renderer: TemplateRenderer) => Promise<T>,
+): Promise<T> {
+  const renderer = createTemplateRenderer(startThread === undefined ? {} : { startThread });
+  try {
+    return await use(renderer);
   } finally {
     await renderer.close();
   }
+}
+
+function chatOptionsOf(header: GgufHeader, texts: VocabularyTexts, { chosen }: DescribeOptions): ModelChatOptions {
+  // What is to be warned of, the engine says when it loads the model.
+  return { templates: chatTemplatesOf(header), chosen, ...texts, warn: () => {} };
 }
 
 /** A split model's vocabulary is in its first part. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deferred, type Deferred } from "@waggle/async";
+import { usualInputs } from "@waggle/chat-format";
 import { llamaTemplates } from "@waggle/chat-template/testing/llama-templates";
 import { writeRandomModel, writeScriptedModel, shapeNamed } from "@waggle/synth";
 import { createFakeClock } from "@waggle/testing";
@@ -66,6 +67,26 @@ describe("a thread", () => {
     await expect(describer.describe({ path: join(folder, "absent.gguf"), chosen })).rejects.toThrow("no such file");
   });
 
+  test("renders a prompt, and says why it cannot", async () => {
+    const path = scripted(
+      "picky",
+      "{{ raise_exception('no') if messages[0].content == 'odd' }}{{ messages[0].content }}",
+    );
+    const describer = create();
+    const { chatFormat } = await describer.describe({ path, chosen });
+    const { signal } = new AbortController();
+    const rendered = async (content: string, file = path) => {
+      const render = { inputs: chatFormat.inputs, conversation: { messages: [{ role: "user" as const, content }] } };
+      return await describer.render({ path: file, chosen, render }, signal);
+    };
+    expect(await rendered("a<|im_end|>b")).toEqual({ kind: "rendered", prompt: "a<|im_end|>b" });
+    expect(await rendered("odd")).toEqual({
+      kind: "refused",
+      problem: expect.stringContaining("does not take them: no"),
+    });
+    await expect(rendered("a", join(folder, "absent.gguf"))).rejects.toThrow("no such file");
+  });
+
   test("finds no format for a model that does not write", async () => {
     const path = join(folder, "embed.gguf");
     writeRandomModel({ ...shapeNamed("embed"), layers: 1, vocabulary: 400 }, path);
@@ -118,6 +139,27 @@ describe("in turn", () => {
     await expect.poll(() => threads.length).toBe(2);
     await describer.close();
     await expect(next).rejects.toThrow("leaving");
+  });
+
+  test("a prompt that nobody waits for any more is not rendered", async () => {
+    const { threads, describer } = withThreads();
+    const conversation = { messages: [] };
+    const leaving = [new AbortController(), new AbortController()];
+    const prompts = leaving.map(({ signal }, index) =>
+      describer.render({ path: `${index}`, chosen, render: { inputs: usualInputs, conversation } }, signal),
+    );
+    const outcomes = Promise.allSettled(prompts);
+    const next = describer.describe({ path: "next", chosen });
+    for (const client of leaving.toReversed()) client.abort();
+    expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await expect
+      .poll(() => threads.map(({ task, ended }) => [task.path, ended]))
+      .toEqual([
+        ["0", true],
+        ["next", false],
+      ]);
+    threads[1]?.result.resolve({ kind: "failed", message: "not this one" });
+    await expect(next).rejects.toThrow("not this one");
   });
 
   test("so many may wait, and nobody once it is closed", async () => {

@@ -45,11 +45,7 @@ const plain = `{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}
  * @throws TemplateError when the one that was chosen cannot be rendered at all
  */
 export async function openModelChat(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ModelChat> {
-  const template = await openTemplate(renderer, sourcesOf(options), options).catch(async (error: unknown) => {
-    if (!(error instanceof TemplateError) || options.chosen !== undefined) throw error;
-    options.warn(`The model's chat template cannot be used, and another one stands in: ${error.message}`);
-    return await openTemplate(renderer, sourcesOf({ ...options, chosen: "generic" }), options);
-  });
+  const template = await openChatTemplate(renderer, options);
   const format = await formatOf(template, options);
   if (format.warning !== undefined) options.warn(format.warning);
   return {
@@ -58,6 +54,15 @@ export async function openModelChat(renderer: TemplateRenderer, options: ModelCh
     format,
     templateSha256: createHash("sha256").update(sourcesIn(template).join("")).digest("hex"),
   };
+}
+
+/** The template alone. @throws TemplateError when the one that was chosen cannot be rendered at all */
+export async function openChatTemplate(renderer: TemplateRenderer, options: ModelChatOptions): Promise<ChatTemplate> {
+  return await openTemplate(renderer, sourcesOf(options), options).catch(async (error: unknown) => {
+    if (!(error instanceof TemplateError) || options.chosen !== undefined) throw error;
+    options.warn(`The model's chat template cannot be used, and another one stands in: ${error.message}`);
+    return await openTemplate(renderer, sourcesOf({ ...options, chosen: "generic" }), options);
+  });
 }
 
 /** @throws TemplateError when it renders not even a plain conversation */
