@@ -112,6 +112,19 @@ describe("POST /completion", () => {
     expect(quiet.some((frame) => "prompt_progress" in frame)).toBe(false);
   });
 
+  test("return_progress with timings_per_token: each report has the timings so far", async () => {
+    start({ slots: 1 });
+    const wanted = { stream: true, return_progress: true, timings_per_token: true };
+    const body = { prompt: "the hive ".repeat(200), n_predict: 1, ...wanted, ...greedy };
+    const frames = await framesOf(await post("/completion", body));
+    const reports = frames.flatMap(({ prompt_progress: progress, timings }) =>
+      progress === undefined ? [] : [{ ...(progress as Json), ...(timings as Json) }],
+    );
+    expect(reports.length).toBeGreaterThan(1);
+    for (const { processed, cache, prompt_n, cache_n, predicted_n } of reports)
+      expect([prompt_n, cache_n, predicted_n]).toEqual([Number(processed) - Number(cache), cache, 0]);
+  });
+
   test("says why it stopped", async () => {
     start();
     const text = "the hive";

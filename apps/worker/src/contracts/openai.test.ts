@@ -85,6 +85,23 @@ describe("chat completions", () => {
     expect(without.chunks.some((chunk) => "prompt_progress" in chunk)).toBe(false);
   });
 
+  it("streamed with timings_per_token: the timings so far, with progress and with each piece", async () => {
+    start();
+    const wanted = { stream: true, timings_per_token: true, return_progress: true };
+    const { chunks } = await chunksOf(await post("/v1/chat/completions", chat(`${"x".repeat(1_500)}[eog:3]`, wanted)));
+    const timingsOf = (of: (chunk: Json) => boolean) => chunks.filter(of).map(({ timings }) => timings as Json);
+    const total = 1_500 + "[eog:3]".length + 4;
+    const computed = timingsOf((chunk) => chunk["prompt_progress"] !== undefined);
+    expect(computed.length).toBeGreaterThan(1);
+    expect(computed.at(-1)).toMatchObject({ cache_n: 0, prompt_n: total, predicted_n: 0 });
+    const predicted = timingsOf((chunk) => typeof choicesOf(chunk)[0]?.delta["content"] === "string");
+    expect(predicted.map(({ prompt_n, predicted_n }) => [prompt_n, predicted_n])).toEqual([
+      [total, 1],
+      [total, 2],
+      [total, 3],
+    ]);
+  });
+
   it("the usage tells where a prompt left the cache", async () => {
     start({ slots: 1 });
     await post("/v1/chat/completions", chat("You are a bee. Today is Monday. [eog:1]"));

@@ -156,6 +156,19 @@ describe("a stream", () => {
     expect(withoutIds(collected.output)).toEqual(withoutIds(final.output));
   });
 
+  test("with llama-server's return_progress and timings_per_token tells both, in its final event too", async () => {
+    start({ slots: 1 });
+    const wanted = { return_progress: true, timings_per_token: true };
+    const events = await streamed({ input: "x".repeat(1_500), max_output_tokens: 3, ...wanted });
+    expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, index) => index));
+    const told = events.filter((event) => event["prompt_progress"] !== undefined);
+    expect(told.length).toBeGreaterThan(1);
+    expect(new Set(told.map(({ type }) => type))).toEqual(new Set(["response.in_progress"]));
+    const pieces = events.filter(({ type }) => type === "response.output_text.delta");
+    expect(pieces.map(({ timings }) => (timings as Json)["predicted_n"])).toEqual([1, 2, 3]);
+    expect(last(events)).toMatchObject({ type: "response.incomplete", timings: { predicted_n: 3 } });
+  });
+
   test("of nothing is one empty message", async () => {
     start();
     const final = checked(await streamed({ input: "[eog:0]" }));

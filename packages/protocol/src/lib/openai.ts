@@ -130,6 +130,9 @@ const completionShape = {
   guided_grammar: z.null("send it as grammar, in GBNF").optional(),
   structured_outputs: z.null("send a grammar, or to /v1/chat/completions a response_format").optional(),
   return_progress: nullish(z.boolean()).describe("llama-server's: chunks of a stream that say how far the prompt is."),
+  timings_per_token: nullish(z.boolean()).describe(
+    "llama-server's: timings so far in a stream's chunks of tokens and of progress. One prompt only.",
+  ),
 };
 
 const LengthSchema = z.union([z.literal(-1), z.int().min(1).max(requestLimits.maxTokens)]);

@@ -80,6 +80,16 @@ export const ResponseRequestSchema = z
     top_logprobs: z.int().min(0).max(openAiLimits.topLogprobs).nullish(),
     include: z.array(z.string().max(responseLimits.includeChars)).max(responseLimits.includes).nullish(),
     metadata: MetadataSchema.nullish(),
+    return_progress: z
+      .boolean()
+      .nullish()
+      .describe(
+        "llama-server's: response.in_progress again in a stream, with prompt_progress, while the prompt is computed.",
+      ),
+    timings_per_token: z
+      .boolean()
+      .nullish()
+      .describe("llama-server's: timings so far in a stream's events of tokens and of progress, and in its last."),
   })
   .meta({ id: "ResponseRequest" });
 export type ResponseRequest = z.infer<typeof ResponseRequestSchema>;

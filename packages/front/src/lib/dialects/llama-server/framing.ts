@@ -2,10 +2,10 @@
 import { sseHeaders } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
-import { answerTimings } from "../../answer-timings.ts";
 import { createCollectedLogprobs } from "../../collected-logprobs.ts";
 import type { Collector, Framing } from "../../dialect.ts";
 import { createPromptProgressReporter } from "../../prompt-progress.ts";
+import { createRunningTimings } from "../../running-timings.ts";
 import { chunkOf, fieldsOf, slotOf, wholeOf } from "./answer.ts";
 import type { AnswerOptions, ChoiceSoFar, Json } from "./answer.ts";
 import { llamaServerError } from "./errors.ts";
@@ -21,8 +21,8 @@ export interface Telling {
 export function llamaServerFraming(options: AnswerOptions, telling: Telling): Framing {
   const { job, spec } = options;
   const choices = Array.from({ length: spec.choices }, (_, choice) => nothingSaid(choice));
-  const firstTokenMs: number[] = [];
   const reportOf = telling.return_progress === true ? createPromptProgressReporter() : undefined;
+  const running = telling.timings_per_token === true ? createRunningTimings() : undefined;
 
   function frame(body: Json): string {
     return encodeSse({ data: JSON.stringify(body) });
@@ -34,24 +34,8 @@ export function llamaServerFraming(options: AnswerOptions, telling: Telling): Fr
     if (before === undefined) return "";
     const said = withToken(before, token);
     choices[choice] = said;
-    const timings = telling.timings_per_token === true ? { timings: timingsSoFar(said, token) } : {};
+    const timings = running === undefined ? {} : { timings: running.ofToken(token) };
     return frame({ ...chunkOf(options, said, token), ...timings });
-  }
-
-  function timingsSoFar({ choice, tokenCount }: ChoiceSoFar, { t_ms: atMs }: TokenEvent): Json {
-    const firstMs = (firstTokenMs[choice] ??= atMs);
-    const { promptTokens, cachedTokens } = job.state.counts;
-    const decodeMs = atMs - firstMs;
-    const perSecond = decodeMs > 0 ? ((tokenCount - 1) * 1000) / decodeMs : 0;
-    return answerTimings({
-      usage: {
-        prompt_tokens: promptTokens,
-        cached_tokens: cachedTokens,
-        completion_tokens: tokenCount,
-        total_tokens: promptTokens + tokenCount,
-      },
-      timings: { queue_ms: 0, prefill_ms: firstMs, decode_ms: decodeMs, total_ms: 0, tokens_per_second: perSecond },
-    });
   }
 
   /** Where it was asked for, how far the prompt is. */
@@ -67,13 +51,17 @@ export function llamaServerFraming(options: AnswerOptions, telling: Telling): Fr
       tokens_predicted: 0,
       tokens_evaluated: report.total,
       prompt_progress: report,
+      ...(running === undefined ? {} : { timings: running.ofProgress(report) }),
     });
   }
 
   return {
     headers: sseHeaders,
     cancelledIsError: true,
-    frame: (event) => progressFrame(event) + (event.type === "token" ? tokenFrame(event) : ""),
+    frame(event) {
+      if (event.type === "started") running?.start(event);
+      return progressFrame(event) + (event.type === "token" ? tokenFrame(event) : "");
+    },
     frameEnd: (end) =>
       progressFrame(end) +
       choices.map((said) => frame(fieldsOf(wholeOf(options, said, end), telling.response_fields))).join(""),

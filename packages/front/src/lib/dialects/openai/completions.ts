@@ -57,8 +57,8 @@ export function completionsRoute(options: AppOptions, generations: Generations):
       best: choices > shown ? { of: choices, shown } : undefined,
     });
     const shape = { choices: choices * prompts.length, logprobs: body.logprobs != null };
-    // How far one of several prompts is says nothing of the others.
-    const wishes = prompts.length === 1 ? body : { ...body, return_progress: false };
+    // Progress and timings of one of several prompts say nothing of the others.
+    const wishes = prompts.length === 1 ? body : { ...body, return_progress: false, timings_per_token: false };
     const answer = answerOf(completion, optionsOf(completion, info, shape), wishes);
 
     const [only] = prompts;

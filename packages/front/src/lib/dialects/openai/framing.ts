@@ -6,6 +6,7 @@ import { encodeSse, encodeSseComment } from "@waggle/sse";
 import type { Collector, Framing } from "../../dialect.ts";
 import { answerTimings } from "../../answer-timings.ts";
 import { createPromptProgressReporter } from "../../prompt-progress.ts";
+import { createRunningTimings } from "../../running-timings.ts";
 import { openAiUsage } from "./answer.ts";
 import type { AnswerHead } from "./answer.ts";
 import { openAiError } from "./errors.ts";
@@ -60,6 +61,7 @@ export function optionsOf(
 export interface AnswerWishes {
   readonly stream?: boolean | null | undefined;
   readonly return_progress?: boolean | null | undefined;
+  readonly timings_per_token?: boolean | null | undefined;
   readonly stream_options?: { readonly include_usage?: boolean | null | undefined } | null | undefined;
 }
 
@@ -72,6 +74,7 @@ export function answerOf(completion: Completion, options: CompletionOptions, bod
   const wishes = {
     includeUsage: body.stream_options?.include_usage === true,
     returnProgress: body.return_progress === true,
+    timingsPerToken: body.timings_per_token === true,
   };
   return { kind: "streamed", framing: () => openAiFraming(completion, options, wishes) };
 }
@@ -80,15 +83,18 @@ interface StreamWishes {
   readonly includeUsage: boolean;
   /** llama-server's `return_progress`: chunks that say how far the prompt is. */
   readonly returnProgress: boolean;
+  /** llama-server's `timings_per_token`: timings in the chunks of each token and of each report of progress. */
+  readonly timingsPerToken: boolean;
 }
 
 function openAiFraming(
   { streamObject, stream }: Completion,
   options: CompletionOptions,
-  { includeUsage, returnProgress }: StreamWishes,
+  { includeUsage, returnProgress, timingsPerToken }: StreamWishes,
 ): Framing {
   const choices = stream(options);
   const reportOf = returnProgress ? createPromptProgressReporter() : undefined;
+  const running = timingsPerToken ? createRunningTimings() : undefined;
   // Each chunk begins with it.
   const head = JSON.stringify({ object: streamObject, ...options.head }).slice(0, -1);
 
@@ -97,15 +103,21 @@ function openAiFraming(
     return encodeSse({ data: `${head},${JSON.stringify(shown).slice(1)}` });
   }
 
-  function chunks(pieces: readonly Json[]): string {
+  function chunks(pieces: readonly Json[], more: Json = {}): string {
     let text = "";
-    for (const piece of pieces) text += chunk({ choices: [piece] });
+    for (const piece of pieces) text += chunk({ choices: [piece], ...more });
     return text;
+  }
+
+  function tokenChunks(token: TokenEvent): string {
+    return chunks(choices.piece(token), running === undefined ? {} : { timings: running.ofToken(token) });
   }
 
   function progressOf(event: StreamEvent): string {
     const report = reportOf?.(event);
-    return report === undefined ? "" : chunk({ choices: [choices.silence()], prompt_progress: report });
+    if (report === undefined) return "";
+    const timings = running === undefined ? {} : { timings: running.ofProgress(report) };
+    return chunk({ choices: [choices.silence()], prompt_progress: report, ...timings });
   }
 
   return {
@@ -118,10 +130,11 @@ function openAiFraming(
         case "status":
           return progress === "" ? encodeSseComment(waitingWordsOf(event)) : progress;
         case "started":
+          running?.start(event);
           // The role goes out with the slot, so that a client knows that its turn has come.
           return chunks(choices.opening()) + progress;
         case "token":
-          return progress + chunks(choices.piece(event));
+          return progress + tokenChunks(event);
       }
     },
     frameEnd(end) {

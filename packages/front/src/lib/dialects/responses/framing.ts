@@ -2,9 +2,13 @@
 // events).
 import type { Job } from "@waggle/jobs";
 import { sseHeaders } from "@waggle/protocol";
+import type { StreamEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/sse";
+import { answerTimings } from "../../answer-timings.ts";
 import type { Collector, Framing } from "../../dialect.ts";
 import { completeEndOf } from "../../framed-chunks.ts";
+import { createPromptProgressReporter } from "../../prompt-progress.ts";
+import { createRunningTimings } from "../../running-timings.ts";
 import { createNumbers } from "./numbering.ts";
 import type { Numbering } from "./numbering.ts";
 import { createOutput } from "./output.ts";
@@ -21,10 +25,22 @@ export interface ResponseShape extends OutputOptions {
   readonly numbering: Numbering;
 }
 
+/** What a request asks for in its own stream, in llama-server's words. */
+export interface StreamExtras {
+  readonly return_progress?: boolean | null | undefined;
+  readonly timings_per_token?: boolean | null | undefined;
+}
+
 /** @param after only events with a greater sequence number are sent; -1: all */
-export function responseFraming({ head, numbering, ...options }: ResponseShape, after = -1): Framing {
+export function responseFraming(
+  { head, numbering, ...options }: ResponseShape,
+  after = -1,
+  extras: StreamExtras = {},
+): Framing {
   const output = createOutput(options);
   const numbers = createNumbers(numbering);
+  const reportOf = extras.return_progress === true ? createPromptProgressReporter() : undefined;
+  const running = extras.timings_per_token === true ? createRunningTimings() : undefined;
   let ended = false;
 
   function numbered(number: number, type: string, fields: Json = {}): string {
@@ -51,17 +67,41 @@ export function responseFraming({ head, numbering, ...options }: ResponseShape, 
     return send({ type: "response.created", response }, { type: "response.in_progress", response });
   }
 
+  /** In the response's other streams its number is that of a keepalive. Nothing, where another stream is ahead. */
+  function progressOf(event: StreamEvent): string {
+    const report = reportOf?.(event);
+    if (report === undefined) return "";
+    const text = pauses();
+    const number = numbers.addPause();
+    if (number === undefined) return text;
+    const timings = running === undefined ? {} : { timings: running.ofProgress(report) };
+    const fields = { response: ongoingResponse(head), prompt_progress: report, ...timings };
+    return text + numbered(number, "response.in_progress", fields);
+  }
+
+  function tokenEvents(token: TokenEvent): string {
+    const timings = running?.ofToken(token);
+    const events = [...output.add(token)];
+    const last = events.pop();
+    if (last === undefined) return "";
+    return send(...events, timings === undefined ? last : { ...last, timings });
+  }
+
   return {
     headers: sseHeaders,
     cancelledIsError: true,
     errorIsLastWord: true,
-    frame: (event) => begin() + (event.type === "token" ? send(...output.add(event)) : ""),
+    frame(event) {
+      if (event.type === "started") running?.start(event);
+      return begin() + progressOf(event) + (event.type === "token" ? tokenEvents(event) : "");
+    },
     frameEnd(end) {
       ended = true;
       const cut = isCut(end);
-      const last = begin() + send(...output.end(cut ? "incomplete" : "completed"));
+      const last = begin() + progressOf(end) + send(...output.end(cut ? "incomplete" : "completed"));
       const type = cut ? "response.incomplete" : "response.completed";
-      return last + send({ type, response: endedResponse(head, output, end) });
+      const timings = running === undefined ? {} : { timings: answerTimings(end) };
+      return last + send({ type, response: endedResponse(head, output, end), ...timings });
     },
     frameError(error) {
       ended = true;

@@ -92,7 +92,7 @@ export function createResponsesRoutes(
       };
       const answer: Generation["answer"] =
         body.stream === true
-          ? { kind: "streamed", framing: (job) => responseFraming(accepted(job)) }
+          ? { kind: "streamed", framing: (job) => responseFraming(accepted(job), -1, body) }
           : { kind: "collected", collector: (job) => responseCollector(accepted(job)) };
       const id = `resp_${randomBytes(16).toString("hex")}`;
       return await generations.respond(c, { spec: { ...spec, id }, answer });
