@@ -8,9 +8,9 @@ const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
 export const engineOptions = {
   chatTemplate: {
     flag: "chat-template",
-    value: "file",
+    value: "template",
     group: "Model",
-    help: "file with the chat template to use, or chatml, or generic, instead of the model's own",
+    help: "chat template instead of the model's own: a file, or a name as chatml or llama3",
     schema: text(1, 4_096),
     defaultText: "the GGUF's own; chatml or generic where it has none",
   },

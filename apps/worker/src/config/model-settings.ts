@@ -22,7 +22,7 @@ const settingNames = [
   "chatTemplate",
 ] as const satisfies readonly OptionKey[];
 
-/** Each under its key in the option table. `chatTemplate` is a template's source, or the name of one of ours; undefined: the model's own. */
+/** Each under its key in the option table. `chatTemplate` is a template's source, or its name; undefined: the model's own. */
 export interface ModelSettings extends Pick<OptionValues, (typeof settingNames)[number]> {
   readonly threads: number;
   /** `threads` was given by hand, so it stays. */

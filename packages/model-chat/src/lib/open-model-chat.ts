@@ -5,6 +5,7 @@ import { TemplateUnansweredError, deriveFormat, withMarks, type ChatFormat } fro
 import { TemplateError } from "@waggle/chat-template";
 import type { ChatTemplate, TemplateRenderer, TemplateValues } from "@waggle/chat-template";
 import type { SpecialToken } from "@waggle/gguf";
+import { chatMl, namedTemplate, plain } from "./named-templates.ts";
 
 export interface ModelChat {
   readonly template: ChatTemplate;
@@ -19,25 +20,13 @@ export interface ModelChat {
 export interface ModelChatOptions {
   /** By name; `default` is the usual one. */
   readonly templates: ReadonlyMap<string, string>;
-  /** Instead of them: a name of ours, or a template's source. */
+  /** Instead of them: one of `templateNames`, or a template's source. */
   readonly chosen: string | undefined;
   readonly specialTokens: readonly SpecialToken[];
   readonly bosText: string;
   readonly eosText: string;
   readonly warn: (message: string) => void;
 }
-
-/** For models without a template whose vocabulary has ChatML's markers. Jinja drops the last newline of a template. */
-const chatMl = `{% for m in messages %}<|im_start|>{{ m.role }}
-{{ m.content }}<|im_end|>
-{% endfor %}<|im_start|>assistant
-
-`;
-
-/** For models without either: plain text that any model can continue. */
-const plain = `{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}
-
-{% endfor %}Assistant:`;
 
 /**
  * What is found out about the template may take a second or two; it is done once. A template that cannot be rendered at all gives way to one of
@@ -106,9 +95,8 @@ type TemplateTexts = readonly [source: string, namedSources: Readonly<Record<str
 function sourcesOf({ templates, chosen, specialTokens }: ModelChatOptions): TemplateTexts {
   const hasChatMl = specialTokens.some(({ text }) => text === "<|im_start|>");
   const ours = hasChatMl ? chatMl : plain;
-  if (chosen === "chatml") return [chatMl, {}];
   if (chosen === "generic") return [ours, {}];
-  if (chosen !== undefined) return [chosen, {}];
+  if (chosen !== undefined) return [namedTemplate(chosen) ?? chosen, {}];
   const [first] = templates.values();
   return [templates.get("default") ?? first ?? ours, Object.fromEntries(templates)];
 }
