@@ -1,9 +1,9 @@
 // Starting, leaving and everything the process itself promises: exit codes, ports, signals.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
-import { mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { createHiveClient } from "@waggle/client";
@@ -58,9 +58,9 @@ describe("starting", () => {
 
   it("takes a SIGHUP from before the port is open as a request to read the tokens again", async () => {
     await using starting = await startHeld();
+    await writeFile(starting.tokens, "alice:second-token\n");
     starting.child.kill("SIGHUP");
-    await writeFile(starting.nextFile, "alice:second-token\n");
-    await starting.goOn("alice:first-token-1\n");
+    await starting.goOn();
     const { url } = (await starting.line()) as { url: string };
     const status = async (token: string) =>
       (await fetch(`${url}/v1/info`, { headers: { authorization: `Bearer ${token}` } })).status;
@@ -72,7 +72,7 @@ describe("starting", () => {
   it.each(["SIGTERM", "SIGINT"] as const)("leaves with 0 on a %s from before the port is open", async (signal) => {
     await using starting = await startHeld();
     starting.child.kill(signal);
-    await starting.goOn("alice:first-token-1\n");
+    await starting.goOn();
     expect(await starting.exited).toBe(0);
   });
 
@@ -227,29 +227,45 @@ describe("leaving", () => {
   });
 });
 
-/** A worker that is held where it reads its tokens, from a pipe: its first code has run, and its port is not open. */
+/** A worker that has read its settings and tokens, and is held before it opens its port. */
 async function startHeld() {
   const folder = await mkdtemp(join(tmpdir(), "waggle-"));
-  const file = join(folder, "tokens");
-  const nextFile = join(folder, "next");
-  execFileSync("mkfifo", [file]);
-  const entry = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "apps/worker/src/main.ts"];
-  const args = [...entry, "--port", "0", "--backend", "fake", "--log-level", "silent", "--api-token-file", file];
+  const [tokens, held, opened] = ["tokens", "held", "opened"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await writeFile(tokens, "alice:first-token-1\n");
+  const hold = join(folder, "hold.mjs");
+  await writeFile(
+    hold,
+    `import { existsSync, writeFileSync } from "node:fs";
+import { Server } from "node:net";
+const { listen } = Server.prototype;
+Server.prototype.listen = function (...args) {
+  writeFileSync(${JSON.stringify(held)}, "");
+  const timer = setInterval(() => {
+    if (!existsSync(${JSON.stringify(opened)})) return;
+    clearInterval(timer);
+    listen.apply(this, args);
+  }, 10);
+  return this;
+};
+`,
+  );
+  const entry = ["--conditions=waggle-source", "--import", import.meta.resolve("tsx"), "--import", hold];
+  const flags = ["--port", "0", "--backend", "fake", "--log-level", "silent", "--api-token-file", tokens];
   const root = new URL("../", import.meta.url).pathname;
+  const args = [...entry, "apps/worker/src/main.ts", ...flags];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
   const exited = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
-  // Opens as soon as the worker has opened its end.
-  const pipe = await open(file, "w");
+  await waitUntil(() => existsSync(held));
   return {
     child,
     exited,
-    nextFile,
-    /** What it reads now; the next time it finds a file in the place of the pipe. */
-    async goOn(tokens: string) {
-      if (existsSync(nextFile)) await rename(nextFile, file);
-      await pipe.write(tokens);
-      await pipe.close();
-    },
+    tokens,
+    /** Lets the worker open its port. */
+    goOn: () => writeFile(opened, ""),
     line: () =>
       new Promise((resolve, reject) => {
         child.stdout.once("data", (chunk: Buffer) => resolve(JSON.parse(chunk.toString().split("\n")[0] ?? "")));
@@ -258,7 +274,6 @@ async function startHeld() {
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await exited;
-      await pipe.close().catch(() => {});
       await rm(folder, { recursive: true });
     },
   };
