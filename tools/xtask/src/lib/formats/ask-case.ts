@@ -1,6 +1,6 @@
 // Owns how one recorded case is asked of a worker: the request that it stands for, and what came back, once put together from the stream's
 // pieces and once as the message at its end.
-import { notInGrammar, type LlamaCase, type ReadAnswer } from "@waggle/chat-format/testing";
+import type { LlamaCase, ReadAnswer } from "@waggle/chat-format/testing";
 import type { WorkerClient } from "@waggle/client";
 import type { AnswerMessage, ChatAbilities, EndEvent, GenerateRequestInput, Tool } from "@waggle/protocol";
 
@@ -10,15 +10,11 @@ export interface CaseAnswer {
   readonly end: EndEvent;
 }
 
-/** DRY in name alone: it cannot go together with a grammar, so that an answer is left to the model. */
-const noGrammar = { dry_multiplier: 1e-30, dry_base: 1 } as const;
-
 const thinkingVariable = "enable_thinking";
 
 /** @param chat what the worker says of its format */
 export function requestOf(each: LlamaCase, chat: ChatAbilities): GenerateRequestInput {
   const { messages = [{ role: "user", content: "Hey there!" }], tools, toolChoice, schema, thinking } = each;
-  const isForced = toolChoice === "required" || schema !== undefined;
   return {
     messages: messages as GenerateRequestInput["messages"],
     ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), tool_choice: toolChoice }),
@@ -28,7 +24,6 @@ export function requestOf(each: LlamaCase, chat: ChatAbilities): GenerateRequest
       ? { chat_template_kwargs: { [thinkingVariable]: thinking } }
       : {}),
     ...(schema === undefined ? {} : { json_schema: schema as Record<string, unknown> }),
-    ...(!isForced && Object.hasOwn(notInGrammar, each.name) ? noGrammar : {}),
     temperature: 0,
   };
 }
