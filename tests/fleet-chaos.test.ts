@@ -26,7 +26,6 @@ describeWithNats("a fleet that is broken on purpose", () => {
     "waiting-jobs",
     "cut-off",
     "returns",
-    "real-model",
   ])("keeps every stream whole: %s", async (scenario) => {
     // Enough for the fault to come in the middle.
     const { stdout, exitCode } = await chaos("--requests", "200", "--only", scenario);
